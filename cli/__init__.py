@@ -1,0 +1,1 @@
+"""The `./parapet` command."""

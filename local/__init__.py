@@ -1,0 +1,1 @@
+"""Where Parapet runs without a cloud: the tools, the engine's language host and the stand-ins for AWS."""

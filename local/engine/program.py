@@ -1,0 +1,109 @@
+"""Runs one Pulumi program under the engine: started by the language host, by path, in the program's own environment.
+
+It imports the SDK and nothing of Parapet, since a program's environment knows nothing of it. Exit status 32 tells
+the host that the engine has been told what went wrong, so that nothing is said twice.
+"""
+
+import asyncio
+import json
+import os
+import runpy
+import sys
+import traceback
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pulumi
+from pulumi.runtime.stack import run_in_stack
+
+TOLD = 32
+MACHINERY = {Path(pulumi.__file__).parent, Path(asyncio.__file__).parent}
+
+
+def explain(error: BaseException) -> str:
+    """The traceback as the program's author reads it: without the frames of this runner and of the SDK."""
+    told = traceback.TracebackException.from_exception(error)
+    for one in _chain(told):
+        own = [frame for frame in one.stack if _of_the_program(frame.filename)]
+        one.stack = traceback.StackSummary.from_list(own or list(one.stack))
+    return "".join(told.format())
+
+
+def _chain(told: traceback.TracebackException) -> Iterator[traceback.TracebackException]:
+    one: traceback.TracebackException | None = told
+    while one is not None:
+        yield one
+        one = one.__cause__ or one.__context__
+
+
+def _of_the_program(filename: str) -> bool:
+    return filename != __file__ and not filename.startswith("<frozen") and not MACHINERY & set(Path(filename).parents)
+
+
+def run(entry: Path, workers: int) -> int:
+    """Runs the program at `entry` (a file, or a folder with a `__main__.py`) and returns the exit status."""
+    loop = asyncio.new_event_loop()
+    loop.set_default_executor(ThreadPoolExecutor(max_workers=workers))
+    loop.set_exception_handler(_stop_on_lost_engine)
+    try:
+        loop.run_until_complete(run_in_stack(lambda: runpy.run_path(str(entry), run_name="__main__") and None))
+    except pulumi.RunError as error:
+        pulumi.log.error(str(error))
+        return TOLD
+    except grpc.RpcError as error:
+        if error.code() == grpc.StatusCode.UNAVAILABLE:
+            return 0  # the engine is going down, and has said why
+        pulumi.log.error(f"The engine refused a call of the program: {error.details()}")
+        return TOLD
+    except KeyboardInterrupt:
+        return TOLD
+    except SystemExit as error:
+        return _status(error.code)
+    except BaseException as error:
+        pulumi.log.error(f"Program failed with an unhandled exception:\n{explain(error)}")
+        return TOLD
+    finally:
+        for task in asyncio.all_tasks(loop):
+            task.cancel()
+            with suppress(asyncio.CancelledError, Exception):
+                loop.run_until_complete(task)
+        sys.stdout.flush()
+        sys.stderr.flush()
+    return 0
+
+
+def _status(code: Any) -> int:
+    if code is None or isinstance(code, int):
+        return code or 0
+    pulumi.log.error(str(code))
+    return TOLD
+
+
+def _stop_on_lost_engine(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    if isinstance(context.get("exception"), grpc.RpcError):
+        loop.stop()
+    else:
+        loop.default_exception_handler(context)
+
+
+def main(request: dict[str, Any]) -> int:
+    """`request` is what the language host passes on of the engine's RunRequest."""
+    pulumi.runtime.reset_options(**request["options"])
+    sys.argv = [request["entry"], *request["args"]]
+    entry = Path(request["entry"])
+    folder = entry if entry.is_dir() else entry.parent
+    # The SDK folder of this script must not shadow a module of the program.
+    sys.path[0] = str(folder)
+    return run(entry, max(request["options"]["parallel"] or 1, 1) * 4)
+
+
+if __name__ == "__main__":
+    status = main(json.loads(sys.argv[1]))
+    # A thread of the SDK may still wait for an engine that is gone.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
