@@ -1,0 +1,51 @@
+"""The AWS account and Region that a stack is provisioned in."""
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+
+@dataclass(frozen=True)
+class Account:
+    """What policies and names need to know about the account. All of it is known during a preview."""
+
+    id: str
+    partition: str
+    region: str
+    zones: tuple[str, ...]
+    """Names of the Availability Zones in use, in order."""
+
+    @property
+    def root(self) -> str:
+        """The account principal: in a policy it stands for whoever the account's IAM policies allow."""
+        return f"arn:{self.partition}:iam::{self.id}:root"
+
+    def arn(self, service: str, resource: str) -> str:
+        """The ARN of a resource, or a pattern of ARNs, of a regional service in this account and Region."""
+        return f"arn:{self.partition}:{service}:{self.region}:{self.id}:{resource}"
+
+    @classmethod
+    def read(cls, zones: int, opts: pulumi.InvokeOptions) -> "Account":
+        """Look the account up, and choose its first `zones` Availability Zones by name.
+
+        Raises `pulumi.RunError` when the Region has fewer. Zones that must be opted into, among them Local Zones,
+        are left out: they lack services that the platform needs.
+        """
+        region = aws.get_region(opts=opts).region
+        available = aws.get_availability_zones(
+            state="available",
+            filters=[{"name": "opt-in-status", "values": ["opt-in-not-required"]}],
+            opts=opts,
+        ).names
+        if len(available) < zones:
+            raise pulumi.RunError(
+                f"parapet:zones is {zones}; the Region {region} offers {len(available)} Availability Zones. "
+                "Ask for fewer, or choose another parapet:region."
+            )
+        return cls(
+            id=aws.get_caller_identity(opts=opts).account_id,
+            partition=aws.get_partition(opts=opts).partition,
+            region=region,
+            zones=tuple(sorted(available)[:zones]),
+        )

@@ -1,0 +1,129 @@
+"""Who may administer a key, and who may use it: never the same statement."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import pulumi
+
+from foundation import log_group
+from foundation.account import Account
+from foundation.data_class import DataClass
+from foundation.policy_document import Conditions, Statement, allow, document
+
+# AWS's own list for administrators (AWS KMS Developer Guide, "Allows key administrators to administer the KMS key")
+# has kms:Create*, which holds kms:CreateGrant: with it an administrator could hand the use of the key to anyone.
+ADMINISTER: Final = (
+    "kms:CancelKeyDeletion",
+    "kms:CreateAlias",
+    "kms:DeleteAlias",
+    "kms:DescribeKey",
+    "kms:DisableKey",
+    "kms:DisableKeyRotation",
+    "kms:EnableKey",
+    "kms:EnableKeyRotation",
+    "kms:GetKeyPolicy",
+    "kms:GetKeyRotationStatus",
+    "kms:ListGrants",
+    "kms:ListKeyPolicies",
+    "kms:ListKeyRotations",
+    "kms:ListResourceTags",
+    "kms:PutKeyPolicy",
+    "kms:RevokeGrant",
+    "kms:RotateKeyOnDemand",
+    "kms:ScheduleKeyDeletion",
+    "kms:TagResource",
+    "kms:UntagResource",
+    "kms:UpdateAlias",
+    "kms:UpdateKeyDescription",
+)
+USE: Final = (
+    "kms:Decrypt",
+    "kms:DescribeKey",
+    "kms:Encrypt",
+    "kms:GenerateDataKey",
+    "kms:GenerateDataKeyWithoutPlaintext",
+    "kms:ReEncryptFrom",
+    "kms:ReEncryptTo",
+)
+
+
+@dataclass(frozen=True)
+class Use:
+    """The AWS services through which a class's key is used."""
+
+    services: tuple[str, ...]
+    """As `kms:ViaService` names them, without Region and domain."""
+    by_grant: bool = False
+    """Whether these services hold on to the key with a grant, as EBS does for an attached volume."""
+
+
+USES: Final = {
+    DataClass.PHI: Use(("s3",)),
+    DataClass.ARTIFACTS: Use(("s3",)),
+    DataClass.LOGS: Use(("s3",)),
+    DataClass.SECRETS: Use(("secretsmanager",)),
+    DataClass.CLUSTER: Use(("ec2", "eks"), by_grant=True),
+}
+
+
+def key_policy(name: str, data_class: DataClass, account: Account, administrators: Sequence[str]) -> pulumi.Output[str]:
+    """The policy of the class's key in the stack called `name`.
+
+    A principal uses the key only through the class's services, only from this account, and only where its own IAM
+    policy allows that too. Administrators are those whom IAM lets administer keys and, if `administrators` (ARNs)
+    is not empty, of them only the listed ones and the root user. An administrator who changes this policy to gain
+    the use of the key is not stopped: CloudTrail records PutKeyPolicy.
+    """
+    statements = [_administer(account, administrators), *_use(account, USES[data_class])]
+    if data_class is DataClass.LOGS:
+        statements.append(_use_by_cloudwatch_logs(name, account))
+    return document(*statements)
+
+
+def _administer(account: Account, administrators: Sequence[str]) -> Statement:
+    # The account principal stays in, or a deleted role would leave a key that nobody can administer.
+    listed: Conditions = {"ArnEquals": {"aws:PrincipalArn": [account.root, *administrators]}}
+    return allow(
+        "Administer",
+        principals={"AWS": account.root},
+        actions=ADMINISTER,
+        resources="*",
+        when=listed if administrators else None,
+    )
+
+
+def _use(account: Account, use: Use) -> list[Statement]:
+    through: Conditions = {
+        "StringEquals": {
+            "kms:CallerAccount": account.id,
+            "kms:ViaService": [f"{service}.{account.region}.amazonaws.com" for service in use.services],
+        }
+    }
+    principals = {"AWS": account.root}
+    statements = [allow("UseThroughServices", principals=principals, actions=USE, resources="*", when=through)]
+    if use.by_grant:
+        # A grant made for an AWS resource ends with it, and cannot be made for a person.
+        for_resources = {**through, "Bool": {"kms:GrantIsForAWSResource": "true"}}
+        statements.append(
+            allow(
+                "GrantToServices",
+                principals=principals,
+                actions="kms:CreateGrant",
+                resources="*",
+                when=for_resources,
+            )
+        )
+    return statements
+
+
+def _use_by_cloudwatch_logs(name: str, account: Account) -> Statement:
+    # CloudWatch Logs User Guide, "Encrypt log data in CloudWatch Logs using AWS Key Management Service": the context
+    # ties the permission to this stack's log groups.
+    return allow(
+        "UseByCloudWatchLogs",
+        principals={"Service": f"logs.{account.region}.amazonaws.com"},
+        actions=USE,
+        resources="*",
+        when={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": log_group.arns(name, account)}},
+    )

@@ -1,0 +1,32 @@
+"""Log groups: encrypted with the logs key, and kept for a stated time."""
+
+from typing import Final
+
+import pulumi
+import pulumi_aws as aws
+
+from foundation import data_class
+from foundation.account import Account
+from foundation.data_class import DataClass
+
+DELIVERY_SERVICE: Final = "delivery.logs.amazonaws.com"
+"""The service that writes other services' logs into log groups and buckets."""
+
+
+def arns(name: str, account: Account) -> str:
+    """The pattern of the ARNs of all log groups of the stack called `name`: the logs key encrypts these only."""
+    return account.arn("logs", f"log-group:/{name}/*")
+
+
+def log_group(
+    name: str, topic: str, *, key_arn: pulumi.Input[str], retention_days: int, protect: bool, parent: pulumi.Resource
+) -> aws.cloudwatch.LogGroup:
+    """The log group `/<name>/<topic>`."""
+    return aws.cloudwatch.LogGroup(
+        f"{name}-{topic}",
+        name=f"/{name}/{topic}",
+        kms_key_id=key_arn,
+        retention_in_days=retention_days,
+        tags=data_class.tags(DataClass.LOGS),
+        opts=pulumi.ResourceOptions(parent=parent, protect=protect),
+    )

@@ -1,0 +1,140 @@
+"""The network of the platform."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+
+import pulumi
+import pulumi_aws as aws
+
+from foundation.account import Account
+from foundation.network.egress import Egress, EgressArgs
+from foundation.network.endpoints import Endpoints, EndpointsArgs
+from foundation.network.flow_logs import FlowLogs, FlowLogsArgs
+from foundation.network.query_logs import QueryLogs, QueryLogsArgs
+from foundation.network.subnets import divide
+
+__all__ = ["Network", "NetworkArgs"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkArgs:
+    account: Account
+    cidr: IPv4Network
+    egress: bool
+    """Whether the private subnets reach the internet. The isolated ones never do."""
+    interface_endpoints: Sequence[str]
+    logs_key_arn: pulumi.Input[str]
+    log_retention_days: int
+    protect: bool
+
+
+class Network(pulumi.ComponentResource):
+    """A VPC over the account's zones that nothing enters, and that nothing leaves unless egress is asked for.
+
+    Private subnets for workloads and isolated ones for databases in each zone; AWS's services through endpoints that
+    serve this account only; every connection and every DNS query logged.
+    """
+
+    vpc_id: pulumi.Output[str]
+    private_subnet_ids: list[pulumi.Output[str]]
+    isolated_subnet_ids: list[pulumi.Output[str]]
+
+    def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("parapet:foundation:Network", name, {"cidr": str(args.cidr), "egress": args.egress}, opts)
+        own = pulumi.ResourceOptions(parent=self)
+        self._name = name
+        self._zones = args.account.zones
+        ranges = divide(args.cidr, len(self._zones))
+        vpc = aws.ec2.Vpc(
+            name,
+            cidr_block=str(args.cidr),
+            enable_dns_support=True,
+            enable_dns_hostnames=True,
+            tags={"Name": name},
+            opts=own,
+        )
+        self.vpc_id = vpc.id
+        # Whoever launches something without naming a group gets this one, so it lets nothing through.
+        aws.ec2.DefaultSecurityGroup(
+            name, vpc_id=vpc.id, ingress=[], egress=[], tags={"Name": f"{name}-default-closed"}, opts=own
+        )
+        # A table a zone, so that with egress each zone leaves by its own gateway.
+        private_tables = {zone: self._route_table(f"private-{zone}") for zone in self._zones}
+        isolated_table = self._route_table("isolated")
+        self.private_subnet_ids = self._tier("private", ranges.private, private_tables)
+        self.isolated_subnet_ids = self._tier("isolated", ranges.isolated, dict.fromkeys(self._zones, isolated_table))
+        private_table_ids = [table.id for table in private_tables.values()]
+        if args.egress:
+            egress = EgressArgs(
+                vpc_id=vpc.id,
+                zones=self._zones,
+                public_cidrs=ranges.public,
+                private_route_table_ids=private_table_ids,
+            )
+            Egress(f"{name}-egress", egress, own)
+        Endpoints(
+            f"{name}-endpoints",
+            EndpointsArgs(
+                account=args.account,
+                vpc_id=vpc.id,
+                vpc_cidr=str(args.cidr),
+                subnet_ids=self.private_subnet_ids,
+                route_table_ids=[*private_table_ids, isolated_table.id],
+                services=args.interface_endpoints,
+            ),
+            own,
+        )
+        FlowLogs(
+            name,
+            FlowLogsArgs(
+                account=args.account,
+                vpc_id=vpc.id,
+                key_arn=args.logs_key_arn,
+                retention_days=args.log_retention_days,
+                protect=args.protect,
+            ),
+            own,
+        )
+        QueryLogs(
+            name,
+            QueryLogsArgs(
+                account=args.account,
+                vpc_id=vpc.id,
+                key_arn=args.logs_key_arn,
+                retention_days=args.log_retention_days,
+                protect=args.protect,
+            ),
+            own,
+        )
+        self.register_outputs(
+            {
+                "vpcId": self.vpc_id,
+                "privateSubnetIds": self.private_subnet_ids,
+                "isolatedSubnetIds": self.isolated_subnet_ids,
+            }
+        )
+
+    def _route_table(self, which: str) -> aws.ec2.RouteTable:
+        name = f"{self._name}-{which}"
+        return aws.ec2.RouteTable(
+            name, vpc_id=self.vpc_id, tags={"Name": name}, opts=pulumi.ResourceOptions(parent=self)
+        )
+
+    def _tier(self, tier: str, cidrs: Sequence[str], tables: dict[str, aws.ec2.RouteTable]) -> list[pulumi.Output[str]]:
+        own = pulumi.ResourceOptions(parent=self)
+        subnet_ids: list[pulumi.Output[str]] = []
+        for zone, cidr in zip(self._zones, cidrs, strict=True):
+            name = f"{self._name}-{tier}-{zone}"
+            subnet = aws.ec2.Subnet(
+                name,
+                vpc_id=self.vpc_id,
+                availability_zone=zone,
+                cidr_block=cidr,
+                map_public_ip_on_launch=False,
+                tags={"Name": name},
+                opts=own,
+            )
+            aws.ec2.RouteTableAssociation(name, subnet_id=subnet.id, route_table_id=tables[zone].id, opts=own)
+            subnet_ids.append(subnet.id)
+        return subnet_ids

@@ -1,0 +1,78 @@
+"""What may be done through a VPC endpoint: this account's principals, on this account's resources.
+
+Without such a policy a stolen session could carry data through the endpoint into a bucket or a log of a stranger.
+"""
+
+from typing import Final
+
+import pulumi
+
+from foundation.account import Account
+from foundation.policy_document import ANYONE, Conditions, Statement, allow, document
+
+IAM_PREFIXES: Final = {
+    "autoscaling": "autoscaling",
+    "ec2": "ec2",
+    "ecr.api": "ecr",
+    "ecr.dkr": "ecr",
+    "elasticloadbalancing": "elasticloadbalancing",
+    "kms": "kms",
+    "logs": "logs",
+    "monitoring": "cloudwatch",
+    "rds": "rds",
+    "secretsmanager": "secretsmanager",
+    "ssm": "ssm",
+    "sts": "sts",
+}
+"""The interface endpoints on offer, with the prefix of the service's actions in IAM.
+
+All of them support endpoint policies (AWS PrivateLink Guide, "AWS services that integrate with AWS PrivateLink").
+"""
+
+GATEWAYS: Final = ("s3", "dynamodb")
+
+
+def endpoint_policy(service: str, account: Account) -> pulumi.Output[str]:
+    """The policy of the endpoint of one service of `IAM_PREFIXES` or `GATEWAYS`."""
+    return document(_own_account(service, account), *_exceptions(service, account))
+
+
+def _own_account(service: str, account: Account) -> Statement:
+    conditions: Conditions = {
+        "StringEquals": {"aws:PrincipalAccount": account.id},
+        # Absent where an action has no resource, as sts:GetCallerIdentity.
+        "StringEqualsIfExists": {"aws:ResourceAccount": account.id},
+    }
+    actions = f"{IAM_PREFIXES.get(service, service)}:*"
+    return allow("OwnAccount", principals=ANYONE, actions=actions, resources="*", when=conditions)
+
+
+def _exceptions(service: str, account: Account) -> list[Statement]:
+    if service == "s3":
+        # ECR hands out image layers as links into a bucket of its own (Amazon ECR User Guide, "Amazon ECR interface
+        # VPC endpoints", minimum Amazon S3 bucket permissions).
+        layers = f"arn:{account.partition}:s3:::prod-{account.region}-starport-layer-bucket/*"
+        return [allow("ImageLayers", principals=ANYONE, actions="s3:GetObject", resources=layers)]
+    if service in ("ecr.api", "ecr.dkr"):
+        # EKS's own images lie in registries of AWS, a different account in each Region. A pull carries nothing out.
+        return [
+            allow(
+                "PullAnywhere",
+                principals=ANYONE,
+                actions=["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+                resources="*",
+                when={"StringEquals": {"aws:PrincipalAccount": account.id}},
+            )
+        ]
+    if service == "sts":
+        # A pod that trades its token for a role is not yet anyone's principal.
+        return [
+            allow(
+                "OwnRoles",
+                principals=ANYONE,
+                actions="sts:AssumeRoleWithWebIdentity",
+                resources="*",
+                when={"StringEquals": {"aws:ResourceAccount": account.id}},
+            )
+        ]
+    return []

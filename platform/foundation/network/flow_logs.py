@@ -1,0 +1,86 @@
+"""Who talked to whom."""
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from foundation.account import Account
+from foundation.log_group import log_group
+from foundation.policy_document import allow, document
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlowLogsArgs:
+    account: Account
+    vpc_id: pulumi.Input[str]
+    key_arn: pulumi.Input[str]
+    """The key of the logs class."""
+    retention_days: int
+    protect: bool
+
+
+class FlowLogs(pulumi.ComponentResource):
+    """Every connection in the VPC, accepted or rejected, in an encrypted log group within about a minute."""
+
+    def __init__(self, name: str, args: FlowLogsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("parapet:foundation:FlowLogs", name, {"retentionDays": args.retention_days}, opts)
+        group = log_group(
+            name,
+            "flow-logs",
+            key_arn=args.key_arn,
+            retention_days=args.retention_days,
+            protect=args.protect,
+            parent=self,
+        )
+        role, allowed = self._writer(f"{name}-flow-logs", args.account, group)
+        aws.ec2.FlowLog(
+            name,
+            vpc_id=args.vpc_id,
+            traffic_type="ALL",
+            max_aggregation_interval=60,
+            log_destination_type="cloud-watch-logs",
+            log_destination=group.arn,
+            iam_role_arn=role.arn,
+            tags={"Name": name},
+            # A flow log whose role may not write yet starts with an error and a gap.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[allowed]),
+        )
+        self.register_outputs({})
+
+    def _writer(
+        self, name: str, account: Account, group: aws.cloudwatch.LogGroup
+    ) -> tuple[aws.iam.Role, aws.iam.RolePolicyAttachment]:
+        own = pulumi.ResourceOptions(parent=self)
+        # The conditions keep other accounts' flow logs from borrowing the role (Amazon VPC User Guide, "IAM role for
+        # publishing flow logs to CloudWatch Logs").
+        role = aws.iam.Role(
+            name,
+            description=f"Lets VPC flow logs write to {name}.",
+            assume_role_policy=document(
+                {
+                    "Sid": "FlowLogs",
+                    "Effect": "Allow",
+                    "Action": "sts:AssumeRole",
+                    "Principal": {"Service": "vpc-flow-logs.amazonaws.com"},
+                    "Condition": {
+                        "StringEquals": {"aws:SourceAccount": account.id},
+                        "ArnLike": {"aws:SourceArn": account.arn("ec2", "vpc-flow-log/*")},
+                    },
+                }
+            ),
+            opts=own,
+        )
+        policy = aws.iam.Policy(
+            name,
+            description=f"Writes to the log group {name}.",
+            policy=document(
+                allow(
+                    "Write",
+                    actions=["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
+                    resources=pulumi.Output.concat(group.arn, ":*"),
+                )
+            ),
+            opts=own,
+        )
+        return role, aws.iam.RolePolicyAttachment(name, role=role.name, policy_arn=policy.arn, opts=own)

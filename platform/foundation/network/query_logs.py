@@ -1,0 +1,62 @@
+"""Which names were looked up."""
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from foundation.account import Account
+from foundation.log_group import DELIVERY_SERVICE, log_group
+from foundation.policy_document import allow, document
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueryLogsArgs:
+    account: Account
+    vpc_id: pulumi.Input[str]
+    key_arn: pulumi.Input[str]
+    """The key of the logs class."""
+    retention_days: int
+    protect: bool
+
+
+class QueryLogs(pulumi.ComponentResource):
+    """Every DNS query from the VPC in an encrypted log group: data can leave in names, where flow logs see nothing."""
+
+    def __init__(self, name: str, args: QueryLogsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("parapet:foundation:QueryLogs", name, {"retentionDays": args.retention_days}, opts)
+        own = pulumi.ResourceOptions(parent=self)
+        group = log_group(
+            name,
+            "query-logs",
+            key_arn=args.key_arn,
+            retention_days=args.retention_days,
+            protect=args.protect,
+            parent=self,
+        )
+        delivery = aws.cloudwatch.LogResourcePolicy(
+            f"{name}-query-logs",
+            policy_name=f"{name}-query-logs",
+            policy_document=document(
+                allow(
+                    "DeliverQueryLogs",
+                    principals={"Service": DELIVERY_SERVICE},
+                    actions=["logs:CreateLogStream", "logs:PutLogEvents"],
+                    resources=pulumi.Output.concat(group.arn, ":log-stream:*"),
+                    when={
+                        "StringEquals": {"aws:SourceAccount": args.account.id},
+                        "ArnLike": {"aws:SourceArn": args.account.arn("logs", "*")},
+                    },
+                )
+            ),
+            opts=own,
+        )
+        config = aws.route53.ResolverQueryLogConfig(
+            name,
+            destination_arn=group.arn,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[delivery]),
+        )
+        aws.route53.ResolverQueryLogConfigAssociation(
+            name, resolver_query_log_config_id=config.id, resource_id=args.vpc_id, opts=own
+        )
+        self.register_outputs({})

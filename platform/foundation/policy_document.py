@@ -1,0 +1,47 @@
+"""IAM policy documents."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal, TypeAlias
+
+import pulumi
+
+Text: TypeAlias = pulumi.Input[str]
+Texts: TypeAlias = Text | Sequence[Text]
+Conditions: TypeAlias = Mapping[str, Mapping[str, Texts]]
+Principals: TypeAlias = Literal["*"] | Mapping[str, Texts]
+Statement: TypeAlias = dict[str, Any]
+
+ANYONE: Final = "*"
+
+
+def allow(
+    sid: str,
+    *,
+    actions: Texts,
+    resources: Texts,
+    principals: Principals | None = None,
+    when: Conditions | None = None,
+) -> Statement:
+    """A statement that allows. Leave `principals` out in an identity policy."""
+    return _statement("Allow", sid, actions, resources, principals, when)
+
+
+def deny(sid: str, *, actions: Texts, resources: Texts, when: Conditions) -> Statement:
+    """A statement of a resource policy that denies everyone, the account root included."""
+    return _statement("Deny", sid, actions, resources, ANYONE, when)
+
+
+def document(*statements: Statement) -> pulumi.Output[str]:
+    """The policy as JSON. It is known during a preview if every part of it is."""
+    return pulumi.Output.json_dumps({"Version": "2012-10-17", "Statement": list(statements)})
+
+
+def _statement(
+    effect: str, sid: str, actions: Texts, resources: Texts, principals: Principals | None, when: Conditions | None
+) -> Statement:
+    statement: Statement = {"Sid": sid, "Effect": effect, "Action": actions, "Resource": resources}
+    if principals is not None:
+        statement["Principal"] = principals
+    if when is not None:
+        statement["Condition"] = when
+    return statement

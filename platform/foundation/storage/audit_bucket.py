@@ -1,0 +1,57 @@
+"""The bucket for audit records."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import pulumi
+
+from foundation import retention
+from foundation.data_class import DataClass
+from foundation.storage.guard import Guard, LogTarget, guarded_bucket, lifecycle_rule
+from foundation.storage.right_key import right_key_only
+
+ARCHIVE_DAYS: Final = 90
+"""An incident is investigated in fresh records; older ones are rarely read, and still readable at once."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditBucketArgs:
+    key_arn: pulumi.Input[str]
+    """The key of the logs class."""
+    access_logs: LogTarget
+    retention_years: int
+    """How long a record cannot be deleted; at least `retention.AUDIT_YEARS`."""
+    protect: bool
+
+
+class AuditBucket(pulumi.ComponentResource):
+    """A bucket whose records nobody can alter or delete before their time, the account root included.
+
+    Object Lock in compliance mode for at least six years (45 CFR 164.316(b)(2)(i)), besides all that a data bucket
+    has. Nothing expires by itself: whether a record may go after its time is a person's decision.
+    """
+
+    bucket: pulumi.Output[str]
+    arn: pulumi.Output[str]
+
+    def __init__(self, name: str, args: AuditBucketArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        if args.retention_years < retention.AUDIT_YEARS:
+            raise ValueError(
+                f"retention_years is {args.retention_years}; an audit record is kept for at least "
+                f"{retention.AUDIT_YEARS} years (45 CFR 164.316(b)(2)(i))"
+            )
+        inputs = {"keyArn": args.key_arn, "retentionYears": args.retention_years}
+        super().__init__("parapet:foundation:AuditBucket", name, inputs, opts)
+        guard = Guard(
+            holds=DataClass.LOGS,
+            key_arn=args.key_arn,
+            access_logs=args.access_logs,
+            statements=lambda arn: right_key_only(arn, args.key_arn),
+            lifecycle=[lifecycle_rule("archive", transition={"days": ARCHIVE_DAYS, "storage_class": "GLACIER_IR"})],
+            lock_years=args.retention_years,
+            protect=args.protect,
+        )
+        bucket = guarded_bucket(name, guard, parent=self)
+        self.bucket = bucket.bucket
+        self.arn = bucket.arn
+        self.register_outputs({"bucket": self.bucket, "arn": self.arn})

@@ -1,0 +1,104 @@
+"""The program run under Pulumi's mocks: no engine, no provider, only the graph of resources that it asks for."""
+
+import json
+import runpy
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import yaml
+
+PROJECT = Path(__file__).parents[2]
+ACCOUNT_ID = "123456789012"
+ZONES = ["us-east-1a", "us-east-1b", "us-east-1c", "us-east-1d", "us-east-1e", "us-east-1f"]
+
+
+@dataclass(frozen=True)
+class Made:
+    """A resource as the program asked for it."""
+
+    type: str
+    name: str
+    inputs: Mapping[str, Any]
+    provider: str
+
+    @property
+    def id(self) -> str:
+        return f"{self.name}-id"
+
+    def policy(self, key: str = "policy") -> list[dict[str, Any]]:
+        """The statements of its policy."""
+        return list(json.loads(self.inputs[key])["Statement"])
+
+
+@dataclass
+class Recorder(pulumi.runtime.Mocks):
+    """Answers as a provider that grants every wish, and remembers them."""
+
+    zones: list[str] = field(default_factory=lambda: list(ZONES))
+    made: list[Made] = field(default_factory=list)
+    calls: list[tuple[str, str]] = field(default_factory=list)
+
+    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
+        self.made.append(Made(args.typ, args.name, args.inputs, args.provider))
+        outputs = {**args.inputs, "arn": f"arn:aws:mock:us-east-1:{ACCOUNT_ID}:{args.typ.split(':')[-1]}/{args.name}"}
+        if args.typ == "aws:s3/bucket:Bucket":
+            outputs["bucket"] = f"{args.name}-id"
+        if args.typ == "aws:kms/key:Key":
+            outputs["keyId"] = f"{args.name}-id"
+        return f"{args.name}-id", outputs
+
+    def call(self, args: pulumi.runtime.MockCallArgs) -> dict[str, Any]:
+        self.calls.append((args.token, args.provider or ""))
+        match args.token:
+            case "aws:index/getCallerIdentity:getCallerIdentity":
+                return {"accountId": ACCOUNT_ID}
+            case "aws:index/getPartition:getPartition":
+                return {"partition": "aws"}
+            case "aws:index/getRegion:getRegion":
+                return {"region": "us-east-1"}
+            case "aws:index/getAvailabilityZones:getAvailabilityZones":
+                return {"names": self.zones}
+        raise AssertionError(f"the program made a call that no test expects: {args.token}")
+
+    def of(self, kind: str) -> list[Made]:
+        """The resources of a type, named as in `s3/bucket:Bucket` or `parapet:foundation:Keys`."""
+        wanted = kind if kind.startswith("parapet:") else f"aws:{kind}"
+        return [each for each in self.made if each.type == wanted]
+
+    def one(self, kind: str, name: str) -> Made:
+        (only,) = [each for each in self.of(kind) if each.name == name]
+        return only
+
+    def managed(self) -> Iterator[Made]:
+        """All resources of AWS: neither components nor the provider."""
+        return (each for each in self.made if each.type.startswith("aws:"))
+
+
+def declared_settings() -> dict[str, dict[str, Any]]:
+    """The settings that Pulumi.yaml declares, by name."""
+    config = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"]
+    return {name: declaration for name, declaration in config.items() if not name.startswith("pulumi:")}
+
+
+def stack_settings(**changed: Any) -> dict[str, str]:
+    """A stack's settings as the engine hands them to the program: the defaults, what has none, and the changes."""
+    settings = {name: each["default"] for name, each in declared_settings().items() if "default" in each}
+    settings |= {"environment": "test", "owner": "team@example.com", "costCenter": "42"} | changed
+    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in settings.items()}
+
+
+def run_program(recorder: Recorder | None = None, **settings: Any) -> Recorder:
+    """Run `__main__.py` with these settings."""
+    recorder = recorder or Recorder()
+    pulumi.runtime.set_mocks(recorder, project="parapet", stack="test")
+    pulumi.runtime.set_all_config({f"parapet:{name}": value for name, value in stack_settings(**settings).items()})
+
+    @pulumi.runtime.test
+    def program() -> None:
+        runpy.run_path(str(PROJECT / "__main__.py"))
+
+    program()
+    return recorder
