@@ -1,0 +1,32 @@
+"""HIPAA's Security Rule as rules over Pulumi resources: `rules()` are all of them, `hipaa.catalogue` is the law."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from functools import cache
+
+from hipaa.rule import Rule
+
+# The adapter needs pulumi-policy; rules must be readable without it.
+_ADAPTER = "hipaa.pack"
+
+
+@cache
+def rules() -> tuple[Rule, ...]:
+    """Every rule of every module of this package, ordered by name.
+
+    Raises:
+        ValueError: when two rules have one name.
+    """
+    found: dict[str, Rule] = {}
+    for info in pkgutil.walk_packages(__path__, f"{__name__}."):
+        if info.name == _ADAPTER:
+            continue
+        module = importlib.import_module(info.name)
+        for value in vars(module).values():
+            if isinstance(value, Rule) and value.check.__module__ == module.__name__:
+                if value.name in found:
+                    raise ValueError(f"two rules are named {value.name!r}: the second is in {module.__name__}")
+                found[value.name] = value
+    return tuple(found[name] for name in sorted(found))

@@ -1,0 +1,162 @@
+"""AWS KMS: keys that rotate, cannot vanish overnight, and whose administrators cannot read what they protect."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hipaa.iam import is_account, statements
+from hipaa.resource import Properties, Resource
+from hipaa.rule import CRITICAL, HIGH, MEDIUM, rule
+from hipaa.verdict import Verdict, all_of, at_least, at_most, is_, not_applicable, violation
+
+KEY = "aws:kms/key:Key"
+KEY_POLICY = "aws:kms/keyPolicy:KeyPolicy"
+REPLICA_KEY = "aws:kms/replicaKey:ReplicaKey"
+EXTERNAL_KEY = "aws:kms/externalKey:ExternalKey"
+
+_ADMINISTRATION = ("kms:PutKeyPolicy", "kms:ScheduleKeyDeletion", "kms:DisableKey", "kms:DisableKeyRotation")
+_USE = ("kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:Sign", "kms:GenerateMac")
+
+_ACCOUNT = "arn:aws:iam::111122223333:root"
+_ADMINISTRATOR = "arn:aws:iam::111122223333:role/key-administrator"
+_READER = "arn:aws:iam::111122223333:role/reader"
+
+
+def _policy(*allowed: dict[str, Any]) -> dict[str, str]:
+    """The properties of an example whose policy has these Allow statements."""
+    statement = [{"Effect": "Allow", "Resource": "*"} | item for item in allowed]
+    return {"policy": json.dumps({"Version": "2012-10-17", "Statement": statement})}
+
+
+@rule(
+    "kms-key-rotates",
+    on=KEY,
+    severity=HIGH,
+    fix="Set enable_key_rotation=True, and rotation_period_in_days to 365 or less.",
+    sound=[
+        {"enableKeyRotation": True},
+        {"enableKeyRotation": True, "rotationPeriodInDays": 90},
+        {"customerMasterKeySpec": "ECC_NIST_P256", "keyUsage": "SIGN_VERIFY"},
+    ],
+    unsound=[{}, {"enableKeyRotation": False}, {"enableKeyRotation": True, "rotationPeriodInDays": 1000}],
+)
+def key_rotates(key: Properties) -> Verdict:
+    """A symmetric customer managed key rotates every year or more often.
+
+    Rotation bounds how much ePHI one set of key material protects.
+    """
+    if key.get("customerMasterKeySpec", "SYMMETRIC_DEFAULT") != "SYMMETRIC_DEFAULT":
+        return not_applicable("AWS rotates symmetric keys only")
+    if "customKeyStoreId" in key or "xksKeyId" in key:
+        return not_applicable("AWS does not rotate keys of a custom key store")
+    return all_of(
+        key.require("enableKeyRotation", is_(True)),
+        key.require("rotationPeriodInDays", at_most(365, "days"), default=365),
+    )
+
+
+@rule(
+    "kms-key-waits-thirty-days-before-deletion",
+    on=(KEY, REPLICA_KEY, EXTERNAL_KEY),
+    severity=MEDIUM,
+    fix="Leave deletion_window_in_days out, or set it to 30.",
+    sound=[{}, {"deletionWindowInDays": 30}],
+    unsound=[{"deletionWindowInDays": 7}, Resource(REPLICA_KEY, {"deletionWindowInDays": 10})],
+)
+def key_waits_before_deletion(key: Properties) -> Verdict:
+    """A key scheduled for deletion waits thirty days, the longest period that KMS has.
+
+    Whatever a deleted key encrypted is lost, backups included.
+    """
+    return key.require("deletionWindowInDays", at_least(30, "days"), default=30)
+
+
+@rule(
+    "kms-key-policy-names-its-principals",
+    on=(KEY, KEY_POLICY, REPLICA_KEY, EXTERNAL_KEY),
+    severity=CRITICAL,
+    fix="Name the principals, or bound `*` with a condition on aws:PrincipalAccount, kms:CallerAccount or aws:SourceArn.",
+    sound=[
+        {},
+        _policy({"Principal": {"AWS": _ACCOUNT}, "Action": "kms:*"}),
+        _policy(
+            {
+                "Principal": {"AWS": "*"},
+                "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
+                "Condition": {"StringEquals": {"kms:CallerAccount": "111122223333"}},
+            }
+        ),
+    ],
+    unsound=[
+        _policy({"Principal": "*", "Action": "kms:Decrypt"}),
+        Resource(KEY_POLICY, _policy({"Principal": {"AWS": ["*"]}, "Action": "kms:*"})),
+        _policy(
+            {
+                "Principal": {"AWS": "*"},
+                "Action": "kms:Decrypt",
+                "Condition": {"StringLike": {"kms:CallerAccount": "*"}},
+            }
+        ),
+        {"policy": "{not json"},
+    ],
+)
+def key_policy_names_its_principals(key: Properties) -> Verdict:
+    """A key policy allows no one but principals that it names.
+
+    A key open to any account opens all that it encrypts to whoever obtains the ciphertext.
+    """
+    return all_of(
+        *(
+            violation(f"{statement} of `policy` allows {', '.join(statement.actions)} to anyone; it must name who may")
+            for statement in statements(key)
+            if statement.is_public
+        )
+    )
+
+
+@rule(
+    "kms-key-policy-separates-administration-from-use",
+    on=(KEY, KEY_POLICY, REPLICA_KEY, EXTERNAL_KEY),
+    severity=HIGH,
+    fix="Allow administration (kms:Put*, kms:ScheduleKeyDeletion, ...) and use (kms:Decrypt, ...) to different roles.",
+    sound=[
+        _policy(
+            {"Principal": {"AWS": _ACCOUNT}, "Action": "kms:*"},
+            {"Principal": {"AWS": _ADMINISTRATOR}, "Action": ["kms:Put*", "kms:ScheduleKeyDeletion", "kms:Describe*"]},
+            {"Principal": {"AWS": _READER}, "Action": ["kms:Decrypt", "kms:GenerateDataKey*"]},
+        ),
+        {},
+    ],
+    unsound=[
+        _policy({"Principal": {"AWS": _ADMINISTRATOR}, "Action": "kms:*"}),
+        Resource(
+            KEY_POLICY,
+            _policy(
+                {"Principal": {"AWS": _READER}, "Action": "kms:PutKeyPolicy"},
+                {"Principal": {"AWS": [_ADMINISTRATOR, _READER]}, "Action": "kms:Decrypt"},
+            ),
+        ),
+        _policy({"Principal": {"AWS": _READER}, "NotAction": "kms:CreateGrant"}),
+    ],
+)
+def key_policy_separates_duties(key: Properties) -> Verdict:
+    """No principal that a key policy names may both administer the key and use it.
+
+    The account itself is no such principal: a statement for it hands the decision to IAM, and keeps the key reachable.
+    """
+    if not key.get("policy"):
+        return not_applicable("no key policy is set here; the default one leaves the decision to IAM")
+    administrators: set[str] = set()
+    users: set[str] = set()
+    for statement in statements(key):
+        if statement.allows:
+            named = {principal for principal in statement.principals if not is_account(principal)}
+            administrators |= named if any(map(statement.covers, _ADMINISTRATION)) else set()
+            users |= named if any(map(statement.covers, _USE)) else set()
+    return all_of(
+        *(
+            violation(f"`policy` lets {principal} both administer the key and use it; it must be one of the two")
+            for principal in sorted(administrators & users)
+        )
+    )

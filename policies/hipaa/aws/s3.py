@@ -1,0 +1,157 @@
+"""Amazon S3, one resource at a time: policies, ACLs, Object Lock. What needs two resources is in `s3_companions`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hipaa.iam import statements
+from hipaa.resource import Properties, Resource
+from hipaa.rule import CRITICAL, HIGH, rule
+from hipaa.verdict import Verdict, all_of, at_least, is_, not_applicable, one_of, violation
+
+# The provider's version 7 took the V2 names away from the plain ones; both are still in use.
+BUCKET = ("aws:s3/bucket:Bucket", "aws:s3/bucketV2:BucketV2")
+ACL = ("aws:s3/bucketAcl:BucketAcl", "aws:s3/bucketAclV2:BucketAclV2")
+POLICY = "aws:s3/bucketPolicy:BucketPolicy"
+OBJECT_LOCK = (
+    "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration",
+    "aws:s3/bucketObjectLockConfigurationV2:BucketObjectLockConfigurationV2",
+)
+
+# 45 CFR 164.316(b)(2)(i): six years from creation or from when it last was in effect; two of them may be leap years.
+_SIX_YEARS_IN_DAYS = 2192
+_CLOSED_ACLS = ("private", "log-delivery-write", "bucket-owner-read", "bucket-owner-full-control")
+_EVERYONE = (
+    "http://acs.amazonaws.com/groups/global/AllUsers",
+    "http://acs.amazonaws.com/groups/global/AuthenticatedUsers",
+)
+
+
+def policy(*statement: dict[str, Any]) -> dict[str, str]:
+    """The properties of an example with a bucket policy of these statements."""
+    return {"policy": json.dumps({"Version": "2012-10-17", "Statement": list(statement)})}
+
+
+def _allow(principal: Any, action: str = "s3:GetObject", **elements: Any) -> dict[str, Any]:
+    resource = "arn:aws:s3:::example/*"
+    return {"Effect": "Allow", "Principal": principal, "Action": action, "Resource": resource} | elements
+
+
+@rule(
+    "s3-bucket-policy-is-not-public",
+    on=(POLICY, *BUCKET),
+    severity=CRITICAL,
+    fix="Name the principals, or bound `*` with a condition on aws:PrincipalOrgID, aws:SourceVpce or aws:SourceArn.",
+    sound=[
+        policy(_allow({"AWS": "arn:aws:iam::111122223333:role/reader"})),
+        policy(_allow("*", Condition={"StringEquals": {"aws:SourceVpce": "vpce-1a2b3c4d"}})),
+        policy(_allow("*", "s3:*") | {"Effect": "Deny"}),
+    ],
+    unsound=[
+        policy(_allow("*")),
+        policy(_allow({"AWS": "*"}, Condition={"Bool": {"aws:SecureTransport": "true"}})),
+        policy(_allow("*", Condition={"StringNotEquals": {"aws:SourceVpce": "vpce-1a2b3c4d"}})),
+        Resource(BUCKET[1], policy(_allow("*"))),
+        {"policy": "[]"},
+    ],
+)
+def bucket_policy_is_not_public(bucket: Properties) -> Verdict:
+    """A bucket policy allows no one but principals, networks or services that it names.
+
+    One public statement hands out every object that it covers.
+    """
+    found = statements(bucket)
+    if not found:
+        return not_applicable("no bucket policy is set here")
+    return all_of(
+        *(
+            violation(f"{statement} of `policy` allows {', '.join(statement.actions)} to anyone; it must name who may")
+            for statement in found
+            if statement.is_public
+        )
+    )
+
+
+@rule(
+    "s3-bucket-has-no-public-acl",
+    on=(*ACL, *BUCKET),
+    severity=CRITICAL,
+    fix="Leave the ACL out (ownership BucketOwnerEnforced turns ACLs off), and grant by bucket policy.",
+    sound=[
+        {"acl": "private"},
+        {
+            "accessControlPolicy": {
+                "grants": [{"permission": "READ", "grantee": {"type": "CanonicalUser", "id": "1a2b"}}]
+            }
+        },
+        Resource(BUCKET[0], {}),
+    ],
+    unsound=[
+        {"acl": "public-read"},
+        {
+            "accessControlPolicy": {
+                "grants": [{"permission": "READ", "grantee": {"type": "Group", "uri": _EVERYONE[0]}}]
+            }
+        },
+        Resource(BUCKET[0], {"acl": "authenticated-read"}),
+        Resource(BUCKET[1], {"grants": [{"type": "Group", "permissions": ["READ"], "uri": _EVERYONE[1]}]}),
+    ],
+)
+def bucket_has_no_public_acl(bucket: Properties) -> Verdict:
+    """No access control list opens a bucket to everyone, nor to every AWS account."""
+    grantees = [
+        *bucket.objects("grants"),
+        *(grantee for grant in bucket.objects("accessControlPolicy.grants") for grantee in grant.objects("grantee")),
+    ]
+    return all_of(
+        bucket.require("acl", one_of(*_CLOSED_ACLS), default="private"),
+        *(
+            violation(f"a grant goes to the group {grantee.get('uri')}; it must go to a canonical user of one's own")
+            for grantee in grantees
+            if grantee.get("uri") in _EVERYONE
+        ),
+    )
+
+
+@rule(
+    "s3-bucket-outlives-its-objects",
+    on=BUCKET,
+    severity=HIGH,
+    fix="Leave force_destroy out; empty a bucket on purpose before it is deleted.",
+    sound=[{}, {"forceDestroy": False}],
+    unsound=[{"forceDestroy": True}],
+)
+def bucket_outlives_its_objects(bucket: Properties) -> Verdict:
+    """A bucket that holds objects cannot be destroyed along with its stack."""
+    return bucket.require("forceDestroy", is_(False), default=False)
+
+
+@rule(
+    "s3-object-lock-keeps-six-years",
+    on=OBJECT_LOCK,
+    severity=HIGH,
+    fix="Set rule.default_retention to mode COMPLIANCE and years 6.",
+    sound=[
+        {"rule": {"defaultRetention": {"mode": "COMPLIANCE", "years": 6}}},
+        {"rule": {"defaultRetention": {"mode": "COMPLIANCE", "days": 2192}}},
+    ],
+    unsound=[
+        {},
+        {"rule": {"defaultRetention": {"mode": "GOVERNANCE", "years": 7}}},
+        {"rule": {"defaultRetention": {"mode": "COMPLIANCE", "days": 365}}},
+        {"rule": {"defaultRetention": {"mode": "COMPLIANCE", "years": 5}}},
+    ],
+)
+def object_lock_keeps_six_years(lock: Properties) -> Verdict:
+    """Object Lock keeps each object six years in compliance mode, which not even the account's root can shorten.
+
+    45 CFR 164.316(b)(2)(i) has documentation kept for six years.
+    """
+    retention = "rule.defaultRetention"
+    return all_of(
+        lock.require(f"{retention}.mode", is_("COMPLIANCE")),
+        lock.require(f"{retention}.days", at_least(_SIX_YEARS_IN_DAYS, "days"))
+        if lock.at(f"{retention}.days")
+        else lock.require(f"{retention}.years", at_least(6, "years")),
+    )

@@ -1,0 +1,132 @@
+"""Amazon VPCs and endpoints with the resources that complete them: flow logs, query logs, closed defaults, policies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hipaa.aws.s3 import policy
+from hipaa.aws.vpc import DEFAULT_SECURITY_GROUP, FLOW_LOG
+from hipaa.iam import Statement, statements
+from hipaa.resource import UNKNOWN, Properties, Resource
+from hipaa.rule import HIGH, MEDIUM, stack_rule
+from hipaa.stack import Stack
+from hipaa.verdict import Verdict, all_of, not_applicable, violation
+
+VPC = ("aws:ec2/vpc:Vpc", "aws:ec2/defaultVpc:DefaultVpc")
+ENDPOINT = "aws:ec2/vpcEndpoint:VpcEndpoint"
+ENDPOINT_POLICY = "aws:ec2/vpcEndpointPolicy:VpcEndpointPolicy"
+QUERY_LOG_ASSOCIATION = "aws:route53/resolverQueryLogConfigAssociation:ResolverQueryLogConfigAssociation"
+
+_VPC = Resource(VPC[0], {"id": "vpc-1a2b3c4d", "cidrBlock": "10.0.0.0/16"}, name="main")
+_NEW_VPC = Resource(VPC[0], {"id": UNKNOWN, "cidrBlock": "10.0.0.0/16"}, name="main")
+
+
+def _made_from(vpc: Resource, type_: str, by: str) -> Resource:
+    """A companion in an example, whose VPC does not exist yet."""
+    return Resource(type_, {by: UNKNOWN}, sources={by: [vpc.urn]})
+
+
+@stack_rule(
+    "vpc-records-flow-logs",
+    on=VPC,
+    severity=HIGH,
+    fix="Add a FlowLog with vpc_id of the VPC.",
+    sound=[[_VPC, Resource(FLOW_LOG, {"vpcId": "vpc-1a2b3c4d"})], [_NEW_VPC, _made_from(_NEW_VPC, FLOW_LOG, "vpcId")]],
+    unsound=[
+        [_VPC],
+        [_VPC, Resource(FLOW_LOG, {"vpcId": "vpc-another"})],
+        [_VPC, Resource(FLOW_LOG, {"subnetId": "subnet-1a2b3c4d"})],
+    ],
+)
+def vpc_records_flow_logs(vpc: Resource, stack: Stack) -> Verdict:
+    """A VPC records who spoke to whom, over all its network interfaces."""
+    return Verdict() if stack.companions(vpc, FLOW_LOG, by="vpcId") else violation("no FlowLog is there for this VPC")
+
+
+@stack_rule(
+    "vpc-closes-its-default-security-group",
+    on=VPC,
+    severity=HIGH,
+    fix="Add a DefaultSecurityGroup with vpc_id of the VPC and no rules.",
+    sound=[
+        [_VPC, Resource(DEFAULT_SECURITY_GROUP, {"vpcId": "vpc-1a2b3c4d"})],
+        [_NEW_VPC, _made_from(_NEW_VPC, DEFAULT_SECURITY_GROUP, "vpcId")],
+    ],
+    unsound=[[_VPC], [_VPC, Resource(DEFAULT_SECURITY_GROUP, {"vpcId": "vpc-another"})]],
+)
+def vpc_closes_its_default_security_group(vpc: Resource, stack: Stack) -> Verdict:
+    """A VPC's default security group, which AWS opens to its own members and to the internet, is taken in hand.
+
+    That it is closed then is another rule: default-security-group-is-closed.
+    """
+    if stack.companions(vpc, DEFAULT_SECURITY_GROUP, by="vpcId"):
+        return Verdict()
+    return violation("no DefaultSecurityGroup is there for this VPC")
+
+
+@stack_rule(
+    "vpc-records-dns-queries",
+    on=VPC,
+    severity=MEDIUM,
+    fix="Add a ResolverQueryLogConfig, and a ResolverQueryLogConfigAssociation with resource_id of the VPC.",
+    sound=[
+        [_VPC, Resource(QUERY_LOG_ASSOCIATION, {"resourceId": "vpc-1a2b3c4d"})],
+        [_NEW_VPC, _made_from(_NEW_VPC, QUERY_LOG_ASSOCIATION, "resourceId")],
+    ],
+    unsound=[[_VPC], [_VPC, Resource(QUERY_LOG_ASSOCIATION, {"resourceId": "vpc-another"})]],
+)
+def vpc_records_dns_queries(vpc: Resource, stack: Stack) -> Verdict:
+    """A VPC records the names that are looked up in it: where data that leaves is often seen first."""
+    if stack.companions(vpc, QUERY_LOG_ASSOCIATION, by="resourceId"):
+        return Verdict()
+    return violation("no ResolverQueryLogConfigAssociation is there for this VPC")
+
+
+def _endpoint(properties: dict[str, Any], id_: str = "vpce-1a2b3c4d") -> Resource:
+    return Resource(ENDPOINT, {"id": id_, "serviceName": "com.amazonaws.us-east-1.s3"} | properties)
+
+
+def _allow(**elements: Any) -> dict[str, str]:
+    return policy({"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"} | elements)
+
+
+_OWN_ACCOUNT = {"StringEquals": {"aws:PrincipalAccount": "111122223333"}}
+
+
+@stack_rule(
+    "vpc-endpoint-limits-access",
+    on=ENDPOINT,
+    severity=MEDIUM,
+    fix="Set policy to one that bounds the principals (aws:PrincipalAccount) or the resources (aws:ResourceAccount).",
+    sound=[
+        [_endpoint(_allow(Condition=_OWN_ACCOUNT))],
+        [_endpoint(_allow(Action="s3:GetObject", Resource="arn:aws:s3:::data/*"))],
+        [_endpoint({}), Resource(ENDPOINT_POLICY, {"vpcEndpointId": "vpce-1a2b3c4d"} | _allow(Condition=_OWN_ACCOUNT))],
+        [_endpoint({"vpcEndpointType": "GatewayLoadBalancer"})],
+    ],
+    unsound=[
+        [_endpoint({})],
+        [_endpoint(_allow())],
+        [_endpoint({}), Resource(ENDPOINT_POLICY, {"vpcEndpointId": "vpce-1a2b3c4d"} | _allow())],
+        [_endpoint({}), Resource(ENDPOINT_POLICY, {"vpcEndpointId": "vpce-another"} | _allow(Condition=_OWN_ACCOUNT))],
+    ],
+)
+def vpc_endpoint_limits_access(endpoint: Resource, stack: Stack) -> Verdict:
+    """An endpoint's policy lets not everyone do everything: else data can leave through it to any account."""
+    if endpoint.get("vpcEndpointType", "Gateway") not in ("Gateway", "Interface"):
+        return not_applicable("endpoints of this type take no policy")
+    sources: list[Properties] = list(stack.companions(endpoint, ENDPOINT_POLICY, by="vpcEndpointId")) or [endpoint]
+    found = [statement for source in sources for statement in statements(source)]
+    if not found:
+        return violation("no endpoint policy is set: the default one allows everything to everyone")
+    return all_of(
+        *(
+            violation(f"{statement} of the endpoint policy allows everything to everyone; it must bound who or what")
+            for statement in found
+            if _is_boundless(statement)
+        )
+    )
+
+
+def _is_boundless(statement: Statement) -> bool:
+    return statement.allows and statement.is_for_everyone and "*" in statement.resources and not statement.conditions

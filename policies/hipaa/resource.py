@@ -1,0 +1,195 @@
+"""Resources as a rule sees them: plain properties, read one at a time.
+
+Nothing here knows Pulumi's SDKs. A value that the engine cannot know before the update is `UNKNOWN`; reading it
+raises `UnknownValue`, so a rule that does not read it is still decided. A secret is wrapped in `Secret`: a rule reads
+through it, a message never shows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+from hipaa.verdict import Requirement, Verdict, undecided, violation
+
+
+class _Unknown:
+    """The type of `UNKNOWN`."""
+
+    def __repr__(self) -> str:
+        return "UNKNOWN"
+
+
+UNKNOWN = _Unknown()
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A value that a message must not show."""
+
+    value: Any
+
+    def __repr__(self) -> str:
+        return "Secret(...)"
+
+
+class UnknownValue(Exception):
+    """A property that a rule read is not known before the update.
+
+    `path` names the property, from the resource down: `rules.0.cidrBlocks`.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+
+class Properties(Mapping[str, Any]):
+    """A read-only view of an object's properties, named as the provider names them (camelCase).
+
+    Reading returns plain scalars, lists, and `Properties` for nested objects.
+
+    Raises:
+        UnknownValue: when the value read is not known yet.
+    """
+
+    def __init__(self, values: Mapping[str, Any], path: str = "", secret: bool = False) -> None:
+        self._values = values
+        self._path = path
+        self._secret = secret
+
+    def __getitem__(self, name: str) -> Any:
+        return _read(self._values[name], self._at(name), self._secret)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __contains__(self, name: object) -> bool:
+        """Whether the property is there, known or not: its value is not read."""
+        return name in self._values
+
+    def at(self, path: str, default: Any = None) -> Any:
+        """The value at a dotted path (`rule.status`, `rules.0.id`), or `default` where nothing is set."""
+        value: Any = self
+        for part in path.split("."):
+            if isinstance(value, Properties):
+                value = value.get(part)
+            elif isinstance(value, list):
+                value = value[int(part)] if part.isdigit() and int(part) < len(value) else None
+            else:
+                value = None
+        return default if value is None else value
+
+    def objects(self, path: str) -> list[Properties]:
+        """The nested objects at a path: a list of them, a single one, or none."""
+        value = self.at(path, [])
+        return [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, Properties)]
+
+    def strings(self, path: str) -> list[str]:
+        """The strings at a path: a list of them, a single one, or none."""
+        value = self.at(path, [])
+        return [str(item) for item in (value if isinstance(value, list) else [value])]
+
+    def require(self, path: str, requirement: Requirement, default: Any = None) -> Verdict:
+        """Whether the value at `path` meets the requirement; `default` is what the provider assumes when it is not set.
+
+        Never raises for an unknown value: the verdict is then undecided. The message names the property, its value
+        (unless it is secret) and what is required.
+        """
+        where = self._at(path)
+        try:
+            with secrets_read() as secrets:
+                value = self.at(path)
+        except UnknownValue as unknown:
+            return undecided(unknown.path)
+        if requirement.met(default if value is None else value):
+            return Verdict()
+        shown = "a secret value" if secrets else show(value)
+        assumed = f" (which means {show(default)})" if value is None and default is not None else ""
+        return violation(f"`{where}` is {shown}{assumed}; it must be {requirement.text}")
+
+    def _at(self, name: str) -> str:
+        return f"{self._path}.{name}" if self._path else name
+
+
+class Resource(Properties):
+    """One resource: its type token, name and URN, its properties, and where they come from.
+
+    `sources` names, for a property, the URNs of the resources whose outputs it was made from: known even while the
+    property's value is not.
+    """
+
+    def __init__(
+        self,
+        type_: str,
+        properties: Mapping[str, Any] | None = None,
+        *,
+        name: str = "example",
+        urn: str | None = None,
+        sources: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        super().__init__(properties or {})
+        self.type = type_
+        self.name = name
+        self.urn = urn or f"urn:pulumi:example::example::{type_}::{name}"
+        self.sources = {key: tuple(urns) for key, urns in (sources or {}).items()}
+
+    def __repr__(self) -> str:
+        return f"Resource({self.type!r}, name={self.name!r})"
+
+    def known(self, path: str) -> Any:
+        """The value at a path, or None when it is not set or not known yet."""
+        try:
+            return self.at(path)
+        except UnknownValue:
+            return None
+
+
+def show(value: Any) -> str:
+    """A value as a message shows it, cut where it is long."""
+    if value is None:
+        return "not set"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return "empty" if not value else f"a list of {len(value)}"
+    if isinstance(value, Properties):
+        return "an object"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    text = repr(value) if isinstance(value, str) else str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+_SECRETS_READ: ContextVar[list[str] | None] = ContextVar("secrets_read", default=None)
+
+
+@contextmanager
+def secrets_read() -> Iterator[list[str]]:
+    """The paths of the secrets that are read inside, so that what is said afterwards can withhold them."""
+    paths: list[str] = []
+    token = _SECRETS_READ.set(paths)
+    try:
+        yield paths
+    finally:
+        _SECRETS_READ.reset(token)
+
+
+def _read(value: Any, path: str, secret: bool) -> Any:
+    if isinstance(value, Secret):
+        return _read(value.value, path, True)
+    if secret and (paths := _SECRETS_READ.get()) is not None:
+        paths.append(path)
+    if value is UNKNOWN:
+        raise UnknownValue(path)
+    if isinstance(value, Mapping):
+        return Properties(value, path, secret)
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_read(item, f"{path}.{index}", secret) for index, item in enumerate(value)]
+    return value
