@@ -86,7 +86,7 @@ def load() -> Catalogue:
         ValueError: when it names a rule that does not exist, leaves one out, repeats a citation or breaks the order.
     """
     text = resources.files(hipaa).joinpath("catalogue.yaml").read_text(encoding="utf-8")
-    entries = yaml.load(text, Loader=_StrictLoader)
+    entries = _StrictLoader(text).get_single_data()
     return Catalogue.model_validate(
         {"specifications": {citation: {"citation": citation} | entry for citation, entry in entries.items()}}
     )

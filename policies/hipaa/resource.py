@@ -1,7 +1,7 @@
 """Resources as a rule sees them: plain properties, read one at a time.
 
 Nothing here knows Pulumi's SDKs. A value that the engine cannot know before the update is `UNKNOWN`; reading it
-raises `UnknownValue`, so a rule that does not read it is still decided. A secret is wrapped in `Secret`: a rule reads
+raises `UnknownValueError`, so a rule that does not read it is still decided. A secret is wrapped in `Secret`: a rule reads
 through it, a message never shows it.
 """
 
@@ -36,7 +36,7 @@ class Secret:
         return "Secret(...)"
 
 
-class UnknownValue(Exception):
+class UnknownValueError(Exception):
     """A property that a rule read is not known before the update.
 
     `path` names the property, from the resource down: `rules.0.cidrBlocks`.
@@ -53,7 +53,7 @@ class Properties(Mapping[str, Any]):
     Reading returns plain scalars, lists, and `Properties` for nested objects.
 
     Raises:
-        UnknownValue: when the value read is not known yet.
+        UnknownValueError: when the value read is not known yet.
     """
 
     def __init__(self, values: Mapping[str, Any], path: str = "", secret: bool = False) -> None:
@@ -106,7 +106,7 @@ class Properties(Mapping[str, Any]):
         try:
             with secrets_read() as secrets:
                 value = self.at(path)
-        except UnknownValue as unknown:
+        except UnknownValueError as unknown:
             return undecided(unknown.path)
         if requirement.met(default if value is None else value):
             return Verdict()
@@ -147,7 +147,7 @@ class Resource(Properties):
         """The value at a path, or None when it is not set or not known yet."""
         try:
             return self.at(path)
-        except UnknownValue:
+        except UnknownValueError:
             return None
 
 
@@ -187,7 +187,7 @@ def _read(value: Any, path: str, secret: bool) -> Any:
     if secret and (paths := _SECRETS_READ.get()) is not None:
         paths.append(path)
     if value is UNKNOWN:
-        raise UnknownValue(path)
+        raise UnknownValueError(path)
     if isinstance(value, Mapping):
         return Properties(value, path, secret)
     if isinstance(value, Sequence) and not isinstance(value, str):

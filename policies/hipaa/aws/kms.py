@@ -76,7 +76,7 @@ def key_waits_before_deletion(key: Properties) -> Verdict:
     "kms-key-policy-names-its-principals",
     on=(KEY, KEY_POLICY, REPLICA_KEY, EXTERNAL_KEY),
     severity=CRITICAL,
-    fix="Name the principals, or bound `*` with a condition on aws:PrincipalAccount, kms:CallerAccount or aws:SourceArn.",
+    fix="Name the principals, or bound `*` with a condition on kms:CallerAccount or aws:SourceArn.",
     sound=[
         {},
         _policy({"Principal": {"AWS": _ACCOUNT}, "Action": "kms:*"}),

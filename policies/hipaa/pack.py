@@ -1,0 +1,260 @@
+"""The rules as a Pulumi policy pack: the only module that knows pulumi-policy.
+
+A rule that cannot be decided yet is never passed: it is reported as Pulumi's own advisory. A rule that raises is a
+violation. A waived violation is left out of its rule and reported by an advisory policy of its own.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, NoReturn
+
+from pulumi_policy import (
+    EnforcementLevel,
+    Policy,
+    PolicyComplianceFramework,
+    PolicyPack,
+    PolicyResource,
+    ResourceValidationArgs,
+    ResourceValidationPolicy,
+    Severity,
+    StackValidationArgs,
+    StackValidationPolicy,
+    deserialize,
+    proxy,
+)
+from pulumi_policy import policy as sdk
+
+import hipaa
+from hipaa import catalogue, signals
+from hipaa.resource import UNKNOWN, Resource, Secret
+from hipaa.rule import Rule
+from hipaa.stack import Stack
+from hipaa.verdict import Outcome, Verdict, violation
+from hipaa.waivers import Waiver, WaiversError, load, waiver_of
+
+NAME = "parapet-hipaa"
+
+Report = Callable[..., None]
+
+_UNKNOWNS = frozenset(value for name, value in vars(proxy).items() if name.startswith("UNKNOWN_"))
+
+
+def serve(waivers: Path) -> None:
+    """Serve the pack to the engine until the engine is done with it. A waivers file that is wrong ends it at once."""
+    try:
+        accepted = load(waivers)
+    except WaiversError as error:
+        sys.exit(f"{NAME}: {error}")
+    keep_secrets_and_unknowns()
+    PolicyPack(
+        name=NAME,
+        display_name="Parapet: HIPAA Security Rule",
+        description="The HIPAA Security Rule, as policies over AWS resources.",
+        enforcement_level=EnforcementLevel.MANDATORY,
+        policies=policies(hipaa.rules(), accepted, datetime.now(UTC).date()),
+    )
+
+
+def policies(rules: Iterable[Rule], waivers: tuple[Waiver, ...], today: date) -> list[Policy]:
+    """A policy for each rule, and those that report on waivers when there are any."""
+    rules = tuple(rules)
+    made: list[Policy] = []
+    for rule in rules:
+        if rule.scope == "resource":
+            made.append(ResourceValidationPolicy(validate=_resource_check(rule, waivers, today), **_metadata(rule)))
+        else:
+            made.append(StackValidationPolicy(validate=_stack_check(rule, waivers, today), **_metadata(rule)))
+    return made + (_waiver_policies(rules, waivers, today) if waivers else [])
+
+
+def _metadata(rule: Rule) -> dict[str, Any]:
+    law = catalogue.load()
+    citations = law.citations(rule.name)
+    return {
+        "name": rule.name,
+        "description": rule.title,
+        "enforcement_level": EnforcementLevel.MANDATORY,
+        "severity": Severity(rule.severity.value),
+        "framework": PolicyComplianceFramework(
+            name="HIPAA Security Rule",
+            version="45 CFR part 164, subpart C",
+            reference="; ".join(citations),
+            specification="; ".join(dict.fromkeys(law.specifications[citation].title for citation in citations)),
+        ),
+        "tags": ["hipaa", rule.scope],
+        "remediation_steps": rule.fix,
+    }
+
+
+def _resource_check(
+    rule: Rule, waivers: tuple[Waiver, ...], today: date
+) -> Callable[[ResourceValidationArgs, Report], None]:
+    def validate(args: ResourceValidationArgs, report: Report) -> None:
+        if args.resource_type not in rule.on:
+            args.not_applicable("the rule is about resources of another type")
+        verdict = _judge(rule, _resource(args))
+        waiver = waiver_of(waivers, rule.name, args.urn, today)
+        if verdict.violations and waiver and not _is_broken(verdict):
+            args.not_applicable(str(waiver))
+        for message in verdict.violations:
+            report(message)
+        if verdict.unknown:
+            raise _NotYetDecidedError([(args.urn, verdict.unknown)])
+        if verdict.outcome is Outcome.NOT_APPLICABLE:
+            args.not_applicable(verdict.not_applicable)
+
+    return validate
+
+
+def _stack_check(rule: Rule, waivers: tuple[Waiver, ...], today: date) -> Callable[[StackValidationArgs, Report], None]:
+    def validate(args: StackValidationArgs, report: Report) -> None:
+        reasons: list[str] = []
+        unknown: list[tuple[str, tuple[str, ...]]] = []
+        held = False
+        for resource, verdict in _judge_stack(rule, args):
+            waiver = waiver_of(waivers, rule.name, resource.urn, today)
+            if verdict.violations and waiver and not _is_broken(verdict):
+                reasons.append(str(waiver))
+                continue
+            for message in verdict.violations:
+                report(message, resource.urn)
+            if verdict.unknown:
+                unknown.append((resource.urn, verdict.unknown))
+            if verdict.outcome is Outcome.NOT_APPLICABLE:
+                reasons.append(verdict.not_applicable or "")
+            else:
+                held = True
+        if unknown:
+            raise _NotYetDecidedError(unknown)
+        if not held:
+            args.not_applicable("; ".join(dict.fromkeys(reasons)) or "the stack has no resource of the rule's types")
+
+    return validate
+
+
+def _judge(rule: Rule, resource: Resource, stack: Stack | None = None) -> Verdict:
+    try:
+        return rule.judge(resource, stack)
+    except Exception as error:  # a defect in one rule must neither pass nor hide the others
+        return violation(signals.broken(error))
+
+
+def _judge_stack(rule: Rule, args: StackValidationArgs) -> Iterator[tuple[Resource, Verdict]]:
+    stack = Stack(_resource(resource) for resource in args.resources)
+    for resource in stack.of(*rule.on):
+        yield resource, _judge(rule, resource, stack)
+
+
+def _is_broken(verdict: Verdict) -> bool:
+    return any(map(signals.is_broken, verdict.violations))
+
+
+class _NotYetDecidedError(proxy.UnknownValueError):
+    """What the SDK turns into an advisory that the policy could not run."""
+
+    def __init__(self, unknown: list[tuple[str, tuple[str, ...]]]) -> None:
+        Exception.__init__(self)
+        self.message = signals.undecided(unknown)
+
+
+def _waiver_policies(rules: tuple[Rule, ...], waivers: tuple[Waiver, ...], today: date) -> list[Policy]:
+    """Policies that say which violations are waived, and fail when a waiver has expired."""
+
+    def told(rule: Rule, resource: Resource, verdict: Verdict) -> str | None:
+        waiver = waiver_of(waivers, rule.name, resource.urn, today)
+        if not waiver or not verdict.violations or _is_broken(verdict):
+            return None
+        return f"{rule.name}: {waiver} ({'; '.join(verdict.violations)})"
+
+    def one(args: ResourceValidationArgs, report: Report) -> None:
+        resource = _resource(args)
+        judged = [rule for rule in rules if rule.scope == "resource" and resource.type in rule.on]
+        messages = [message for rule in judged if (message := told(rule, resource, _judge(rule, resource)))]
+        for message in messages:
+            report(message)
+        if not messages:
+            args.not_applicable("nothing is waived here")
+
+    def all_(args: StackValidationArgs, report: Report) -> None:
+        waived = False
+        for rule in rules:
+            if rule.scope == "stack" and any(waiver.rule == rule.name for waiver in waivers):
+                for resource, verdict in _judge_stack(rule, args):
+                    if message := told(rule, resource, verdict):
+                        waived = True
+                        report(message, resource.urn)
+        if not waived:
+            args.not_applicable("nothing is waived here")
+
+    def current(_args: StackValidationArgs, report: Report) -> None:
+        for waiver in waivers:
+            if not waiver.holds(today):
+                report(
+                    f"the waiver of {waiver.rule} for {waiver.urn} by {waiver.owner} expired on {waiver.expires}; "
+                    "mend the resource and remove the waiver, or have it renewed"
+                )
+
+    accepted = "A violation that a waiver accepts is reported, and does not fail the deployment."
+    advisory = EnforcementLevel.ADVISORY
+    return [
+        ResourceValidationPolicy(signals.ACCEPTED_RISK, accepted, one, advisory),
+        StackValidationPolicy(signals.ACCEPTED_RISK_IN_STACK, accepted, all_, advisory),
+        StackValidationPolicy(
+            signals.WAIVERS_ARE_CURRENT, "No waiver has expired.", current, EnforcementLevel.MANDATORY
+        ),
+    ]
+
+
+class _Wire:
+    """Properties as the engine sent them, not looked at until a rule wants them."""
+
+    __slots__ = ("values",)
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self.values = values
+
+
+def keep_secrets_and_unknowns() -> None:
+    """Have the SDK hand properties over as they came.
+
+    The SDK opens secrets before a policy sees them, so that no policy could keep them out of its messages, and it does
+    so again for each policy, most of which are about another type. This replaces one function of the SDK that is not
+    public; the pack's tests hold it to the pinned version.
+    """
+    opened = deserialize.deserialize_properties
+
+    def deserialize_properties(props: dict[str, Any], proxy_secrets: bool = False) -> Any:
+        return opened(props, proxy_secrets) if proxy_secrets else _Wire(props)
+
+    if sdk.deserialize_properties is not opened:
+        _incompatible()
+    sdk.deserialize_properties = deserialize_properties  # type: ignore[assignment]
+
+
+def _incompatible() -> NoReturn:
+    sys.exit(f"{NAME}: this version of pulumi-policy is not the one that the pack is made for; see requirements.txt")
+
+
+def _resource(given: ResourceValidationArgs | PolicyResource) -> Resource:
+    origins = getattr(given, "property_dependencies", {})
+    return Resource(
+        given.resource_type,
+        _plain(given.props.values) if isinstance(given.props, _Wire) else given.props,
+        name=given.name,
+        urn=given.urn,
+        sources={name: [origin.urn for origin in resources] for name, resources in origins.items()},
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        if value.get(deserialize.SPECIAL_SIG_KEY) == deserialize.SPECIAL_SECRET_SIG:
+            return Secret(_plain(value.get("value")))
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return UNKNOWN if isinstance(value, str) and value in _UNKNOWNS else value
