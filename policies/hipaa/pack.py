@@ -36,7 +36,7 @@ from hipaa.stack import Stack
 from hipaa.verdict import Outcome, Verdict, violation
 from hipaa.waivers import Waiver, WaiversError, load, waiver_of
 
-NAME = "parapet-hipaa"
+NAME = "hipaa"
 
 Report = Callable[..., None]
 
@@ -52,7 +52,7 @@ def serve(waivers: Path) -> None:
     keep_secrets_and_unknowns()
     PolicyPack(
         name=NAME,
-        display_name="Parapet: HIPAA Security Rule",
+        display_name="HIPAA Security Rule",
         description="The HIPAA Security Rule, as policies over AWS resources.",
         enforcement_level=EnforcementLevel.MANDATORY,
         policies=policies(hipaa.rules(), accepted, datetime.now(UTC).date()),

@@ -1,8 +1,8 @@
 """Resources as a rule sees them: plain properties, read one at a time.
 
 Nothing here knows Pulumi's SDKs. A value that the engine cannot know before the update is `UNKNOWN`; reading it
-raises `UnknownValueError`, so a rule that does not read it is still decided. A secret is wrapped in `Secret`: a rule reads
-through it, a message never shows it.
+raises `UnknownValueError`, so a rule that does not read it is still decided. A secret is wrapped in `Secret`: a rule
+reads through it, a message never shows it.
 """
 
 from __future__ import annotations

@@ -73,6 +73,25 @@ def key_waits_before_deletion(key: Properties) -> Verdict:
 
 
 @rule(
+    "kms-key-stays-in-reach-of-its-account",
+    on=(KEY, KEY_POLICY, REPLICA_KEY, EXTERNAL_KEY),
+    severity=MEDIUM,
+    fix="Leave bypass_policy_lockout_safety_check out.",
+    sound=[{}, {"bypassPolicyLockoutSafetyCheck": False}],
+    unsound=[
+        {"bypassPolicyLockoutSafetyCheck": True},
+        Resource(KEY_POLICY, {"keyId": "1234abcd", "bypassPolicyLockoutSafetyCheck": True}),
+    ],
+)
+def key_stays_in_reach(key: Properties) -> Verdict:
+    """A key policy goes through KMS's check that someone can still change it.
+
+    A key that no one can administer keeps what it encrypted from its owner too.
+    """
+    return key.require("bypassPolicyLockoutSafetyCheck", is_(False), default=False)
+
+
+@rule(
     "kms-key-policy-names-its-principals",
     on=(KEY, KEY_POLICY, REPLICA_KEY, EXTERNAL_KEY),
     severity=CRITICAL,

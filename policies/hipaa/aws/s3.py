@@ -115,19 +115,6 @@ def bucket_has_no_public_acl(bucket: Properties) -> Verdict:
 
 
 @rule(
-    "s3-bucket-outlives-its-objects",
-    on=BUCKET,
-    severity=HIGH,
-    fix="Leave force_destroy out; empty a bucket on purpose before it is deleted.",
-    sound=[{}, {"forceDestroy": False}],
-    unsound=[{"forceDestroy": True}],
-)
-def bucket_outlives_its_objects(bucket: Properties) -> Verdict:
-    """A bucket that holds objects cannot be destroyed along with its stack."""
-    return bucket.require("forceDestroy", is_(False), default=False)
-
-
-@rule(
     "s3-object-lock-keeps-six-years",
     on=OBJECT_LOCK,
     severity=HIGH,
