@@ -1,1 +1,93 @@
-print("hello")
+"""The `./parapet` command: provisions the platform on this machine, reviews it, tests it."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from cli import checks, stack, status
+from cli.output import Refused, say_error
+from local.workspace import Workspace
+
+app = typer.Typer(
+    help="A HIPAA-ready machine-learning platform on AWS, here against a local AWS API.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+StackName = Annotated[str, typer.Option("--stack", help="The stack: one that runs against the local AWS API.")]
+Plugin = Annotated[
+    stack.AwsPlugin,
+    typer.Option(
+        help="`official` lets the engine download Pulumi's own AWS plugin and use it against the same local API."
+    ),
+]
+Port = Annotated[
+    int | None,
+    typer.Option(
+        "--aws-port",
+        envvar="PARAPET_AWS_PORT",
+        min=1,
+        max=65535,
+        help="The local AWS API's port (else a free one).",
+    ),
+]
+
+
+@app.command()
+def up(name: StackName = "local", aws_plugin: Plugin = stack.AwsPlugin.STAND_IN, aws_port: Port = None) -> None:
+    """Start what is needed, provision the stack under the policy pack, and write the review."""
+    raise typer.Exit(stack.up(Workspace(), name, aws_plugin, aws_port))
+
+
+@app.command()
+def preview(name: StackName = "local", aws_plugin: Plugin = stack.AwsPlugin.STAND_IN, aws_port: Port = None) -> None:
+    """Show what `up` would change, under the policy pack and with the review; change nothing."""
+    raise typer.Exit(stack.preview(Workspace(), name, aws_plugin, aws_port))
+
+
+@app.command()
+def down(name: StackName = "local", aws_plugin: Plugin = stack.AwsPlugin.STAND_IN) -> None:
+    """Destroy the stack and stop all that was started."""
+    raise typer.Exit(stack.down(Workspace(), name, aws_plugin))
+
+
+@app.command("status")
+def tell_status(
+    name: StackName = "local",
+    as_json: Annotated[bool, typer.Option("--json", help="For programs: one JSON object.")] = False,
+) -> None:
+    """Tell what runs, and where."""
+    status.tell(Workspace(), name, as_json)
+
+
+@app.command()
+def env(aws_plugin: Plugin = stack.AwsPlugin.STAND_IN) -> None:
+    """Print the exports with which plain commands reach the local stack: eval "$(./parapet env)"."""
+    status.print_exports(Workspace(), aws_plugin)
+
+
+@app.command()
+def test(
+    fast: Annotated[bool, typer.Option("--fast", help="Only what needs no running stack: within a minute.")] = False,
+    arguments: Annotated[list[str] | None, typer.Argument(help="Passed on to pytest.")] = None,
+) -> None:
+    """Run all checks: ruff, the type checker, the import rules and the tests."""
+    raise typer.Exit(checks.run(Workspace(), fast, arguments or []))
+
+
+def main() -> None:
+    try:
+        app(prog_name="./parapet")
+    except Refused as error:
+        say_error(str(error))
+        sys.exit(1)
+    except KeyboardInterrupt:
+        say_error("Interrupted.")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

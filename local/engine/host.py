@@ -43,12 +43,16 @@ class LanguageHost(LanguageRuntimeServicer):
     def About(self, request: Any, context: grpc.ServicerContext) -> Any:
         environment = _environment(request.info)
         python = str(environment.python) if environment.exists else sys.executable
-        version = subprocess.run([python, "-c", "import platform; print(platform.python_version())"], capture_output=True)
+        version = subprocess.run(
+            [python, "-c", "import platform; print(platform.python_version())"], capture_output=True
+        )
         return language_pb2.AboutResponse(executable=python, version=version.stdout.decode().strip())
 
     def GetRequiredPackages(self, request: Any, context: grpc.ServicerContext) -> Any:
         packages = [
-            plugin_pb2.PackageDependency(name=name, kind="resource", version=f"v{version.removeprefix('v')}", server=server)
+            plugin_pb2.PackageDependency(
+                name=name, kind="resource", version=f"v{version.removeprefix('v')}", server=server
+            )
             for name, version, server in _environment(request.info).plugins()
         ]
         return language_pb2.GetRequiredPackagesResponse(packages=packages)

@@ -1,0 +1,35 @@
+"""`./parapet test`: every check of the project, one command."""
+
+import subprocess
+import sys
+import time
+
+from cli.output import note
+from local.workspace import Workspace
+
+NEEDS_THE_ENGINE = "not engine and not pack and not e2e"
+
+
+def run(workspace: Workspace, fast: bool, arguments: list[str]) -> int:
+    """Runs them all, even after one has failed; returns 1 if any did. The tests and their closing line come last."""
+    tool = str(workspace.python.parent)
+    chosen = ["-m", NEEDS_THE_ENGINE] if fast else []
+    tests = [f"{tool}/python", "-m", "pytest", "-n", "auto", "-q", *chosen, *arguments]
+    checks = {
+        "lint (ruff)": [f"{tool}/ruff", "check", "--quiet", "."],
+        "format (ruff)": [f"{tool}/ruff", "format", "--check", "--quiet", "."],
+        "types (pyright)": [f"{tool}/basedpyright"],
+        "imports between rooms (import-linter)": [f"{tool}/lint-imports", "--no-cache"],
+        "tests (pytest)": tests,
+    }
+    failed = []
+    for name, command in checks.items():
+        begun = time.monotonic()
+        note(f"== {name}")
+        sys.stdout.flush()
+        if subprocess.run(command, cwd=workspace.root).returncode:
+            failed.append(name)
+        note(f"   {time.monotonic() - begun:.0f} s")
+    for name in failed:
+        note(f"FAILED: {name}")
+    return 1 if failed else 0

@@ -1,0 +1,175 @@
+"""`up`, `preview` and `down`: the real engine on the stack, with what it needs started before."""
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+
+import yaml
+
+import compliance
+from cli import summary
+from cli.output import Refused, note
+from local import aws, processes, toolchain
+from local.aws import server
+from local.engine.run import Busy, Engine, end_leftovers
+from local.processes import Record
+from local.workspace import Workspace, exports
+
+
+class AwsPlugin(StrEnum):
+    """Which AWS provider plugin the engine takes."""
+
+    STAND_IN = "stand-in"
+    OFFICIAL = "official"
+
+
+@dataclass(frozen=True)
+class Session:
+    """An engine that is ready to run, and the API that it runs against."""
+
+    engine: Engine
+    api: Record
+    api_is_new: bool
+
+    @property
+    def endpoint(self) -> str:
+        return server.endpoint(self.api)
+
+
+def up(workspace: Workspace, name: str, plugin: AwsPlugin, port: int | None) -> int:
+    """Provisions the stack and returns the engine's exit status."""
+    session = _open(workspace, name, plugin, port)
+    engine = session.engine
+    arguments = ["up", "--yes", "--skip-preview", *_refresh_if_lost(session)]
+    workspace.recorded.unlink(missing_ok=True)
+    status = _run_reviewed(workspace, engine, arguments)
+    _remember_api(workspace, session.api)
+    summary.tell_how_to_go_on(workspace, session.endpoint)
+    return status
+
+
+def preview(workspace: Workspace, name: str, plugin: AwsPlugin, port: int | None) -> int:
+    """Shows what would change, and returns the engine's exit status."""
+    session = _open(workspace, name, plugin, port)
+    try:
+        return _run_reviewed(workspace, session.engine, ["preview", *_refresh_if_lost(session)])
+    finally:
+        if session.api_is_new:  # a preview leaves nothing behind that was not there before
+            processes.stop(workspace.run, session.api)
+
+
+def down(workspace: Workspace, name: str, plugin: AwsPlugin) -> int:
+    """Destroys the stack and stops what was started."""
+    _check_stack(workspace, name)
+    end_leftovers(workspace)
+    status = 0
+    if (workspace.bin / "pulumi").exists() and _engine(workspace, name, plugin, None).deployment().get("resources"):
+        session = _open(workspace, name, plugin, None)
+        arguments = ["destroy", "--yes", "--skip-preview", "--stack", name]
+        status = session.engine.run(*arguments, *_refresh_if_lost(session))
+    if status:
+        raise Refused(
+            "The stack could not be destroyed, so the AWS API goes on running. "
+            "Mend what the engine names, then run `./parapet down` again."
+        )
+    if record := server.running(workspace):
+        processes.stop(workspace.run, record)
+        note(f"Stopped the AWS API (process {record.pid}).")
+    note("Nothing that Parapet started is running.")
+    return 0
+
+
+def _open(workspace: Workspace, name: str, plugin: AwsPlugin, port: int | None) -> Session:
+    _check_stack(workspace, name)
+    prepare_tools(workspace, plugin)
+    try:
+        api, new = server.ensure(workspace, port)
+        engine = _engine(workspace, name, plugin, server.endpoint(api))
+        engine.ensure_stack()
+        engine.release_stale_lock()
+    except (processes.PortTaken, processes.StartFailed, Busy) as error:
+        raise Refused(str(error)) from None
+    return Session(engine, api, new)
+
+
+def prepare_tools(workspace: Workspace, plugin: AwsPlugin) -> None:
+    """Makes the engine and its plugins be there; builds what is missing, once."""
+    try:
+        toolchain.ensure(workspace)
+    except toolchain.BuildFailed as error:
+        raise Refused(str(error)) from None
+    if plugin is AwsPlugin.STAND_IN:
+        aws.install(workspace.pulumi_home(plugin), workspace.python)
+
+
+def _engine(workspace: Workspace, name: str, plugin: AwsPlugin, endpoint: str | None) -> Engine:
+    return Engine(workspace, exports(workspace, endpoint, plugin), name)
+
+
+def _check_stack(workspace: Workspace, name: str) -> None:
+    """Refuses a stack that is not there, and one that means a real account."""
+    stacks = {file.name.split(".")[1]: file for file in workspace.root.glob("Pulumi.*.yaml")}
+    local = sorted(stack for stack, file in stacks.items() if _is_local(file))
+    if name not in stacks:
+        raise Refused(
+            f"There is no stack {name!r} (no Pulumi.{name}.yaml). Stacks for the local AWS API: {', '.join(local)}."
+        )
+    if name not in local:
+        raise Refused(
+            f"The stack {name!r} means a real account: use plain `pulumi up --stack {name} --policy-pack policies` "
+            f"for it. Stacks for the local AWS API: {', '.join(local)}."
+        )
+
+
+def _is_local(file: Path) -> bool:
+    settings = (yaml.safe_load(file.read_text()) or {}).get("config") or {}
+    return settings.get("parapet:localAws") in (True, "true")
+
+
+def _refresh_if_lost(session: Session) -> list[str]:
+    """A state that was made against an API that is gone must be read anew: what is missing is made again."""
+    workspace = session.engine.workspace
+    if not session.engine.resources() or _remembered_api(workspace) == asdict(session.api):
+        return []
+    note(
+        "The local AWS API was started anew and is empty (a restart of the machine, or of the API): "
+        "what is missing is found and made again."
+    )
+    return ["--refresh"]
+
+
+def _remembered_api(workspace: Workspace) -> object:
+    try:
+        return json.loads((workspace.run / "deployed-to").read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def _remember_api(workspace: Workspace, api: Record) -> None:
+    (workspace.run / "deployed-to").write_text(json.dumps(asdict(api)))
+
+
+def _run_reviewed(workspace: Workspace, engine: Engine, arguments: list[str]) -> int:
+    """Runs the engine under the policy pack, and reviews what it told."""
+    workspace.events.unlink(missing_ok=True)
+    status = engine.run(
+        *arguments,
+        "--stack",
+        engine.stack,
+        "--policy-pack",
+        str(workspace.policies),
+        "--event-log",
+        str(workspace.events),
+    )
+    if not workspace.events.exists():
+        raise Refused("The engine ended before it told anything, so there is no review.")
+    try:
+        review = compliance.review(workspace.events, generated_at=datetime.now(UTC))
+    except (compliance.UnreadableLog, compliance.PackNotRun) as error:
+        note(f"No review: {error}")
+        return status or 1
+    files = compliance.write(review, workspace.review)
+    summary.tell(workspace, review, files)
+    return status

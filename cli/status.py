@@ -1,0 +1,46 @@
+"""What runs, and how to reach it."""
+
+import json
+import os
+import shlex
+
+from cli.output import note, results
+from cli.stack import AwsPlugin, prepare_tools
+from local.aws import server
+from local.engine.run import Engine
+from local.workspace import FOREIGN, Workspace, exports
+
+
+def tell(workspace: Workspace, name: str, as_json: bool) -> None:
+    """Prints what runs: for people, or as one JSON object whose keys do not change."""
+    record = server.running(workspace)
+    endpoint = server.endpoint(record) if record else None
+    review = workspace.review / "review.html"
+    found = {
+        "aws_endpoint_url": endpoint,
+        "toolchain_bin": str(workspace.bin) if (workspace.bin / "pulumi").exists() else None,
+        "stack": name,
+        "resources": len(Engine(workspace, {}, name).resources()),
+        "review": str(review) if review.exists() else None,
+    }
+    if as_json:
+        results.print_json(json.dumps(found))
+        return
+    results.print(f"AWS API    {endpoint or 'not running; ./parapet up starts it'}")
+    results.print(f"Stack      {name}, {found['resources']} resources")
+    results.print(f"Review     {found['review'] or 'none yet'}")
+    results.print(f"Tools      {found['toolchain_bin'] or 'none yet'}")
+
+
+def print_exports(workspace: Workspace, plugin: AwsPlugin) -> None:
+    """Prints shell exports; makes the tools first where they are missing."""
+    prepare_tools(workspace, plugin)
+    record = server.running(workspace)
+    if record is None:
+        note("The local AWS API is not running: `./parapet up` starts it, then evaluate these exports again.")
+    lines = [
+        f"export {key}={shlex.quote(value)}"
+        for key, value in exports(workspace, record and server.endpoint(record), plugin).items()
+    ]
+    lines += [f"unset {' '.join(FOREIGN)}", f'export PATH={shlex.quote(str(workspace.bin))}{os.pathsep}"$PATH"']
+    print("\n".join(lines))

@@ -1,0 +1,50 @@
+"""The closing lines of `up` and `preview`: the numbers are the review's own."""
+
+from collections import Counter
+from pathlib import Path
+
+import compliance
+from cli.output import results
+from local.workspace import Workspace
+
+
+def tell(workspace: Workspace, review: compliance.Review, files: compliance.ReviewFiles) -> None:
+    """Prints how many resources and policy evaluations there were, and where the review is."""
+    totals = review.totals
+    results.print()
+    _line("Resources", f"{totals.resources} ({totals.resources_judged} judged by the policies)")
+    _line(
+        "Policies",
+        f"{totals.evaluations} evaluations: {totals.passed} passed, {totals.failed} failed, "
+        f"{totals.not_applicable} not applicable, {totals.undecided} not yet decided",
+    )
+    for warning in review.warnings:
+        _line("", warning)
+    _line("Review", f"{_short(workspace, files.html)} (also {files.json.name}, {files.markdown.name})")
+    if recorded := _recorded(workspace):
+        _line("Recorded only", f"{', '.join(recorded)}: in the state only, since the local AWS API cannot hold it")
+
+
+def tell_how_to_go_on(workspace: Workspace, endpoint: str) -> None:
+    """Prints how to look at the account and how to stop."""
+    _line("Look", f'AWS_ENDPOINT_URL={endpoint} with any AWS client; eval "$(./parapet env)" sets it for a shell')
+    _line("Stop", "./parapet down")
+
+
+def _line(name: str, text: str) -> None:
+    results.print(f"[bold]{name:<13}[/bold] ", end="")
+    results.print(text, markup=False)
+
+
+def _short(workspace: Workspace, path: Path) -> str:
+    return str(path.relative_to(workspace.root)) if path.is_relative_to(workspace.root) else str(path)
+
+
+def _recorded(workspace: Workspace) -> list[str]:
+    """The types that were recorded only, each with how many."""
+    try:
+        lines = set(workspace.recorded.read_text().splitlines())
+    except FileNotFoundError:
+        return []
+    counts = Counter(line.split(" ")[0] for line in lines)
+    return [f"{count} {token}" for token, count in sorted(counts.items())]

@@ -1,0 +1,149 @@
+"""Runs the engine on a stack of the local workspace, and cleans up what a killed run left."""
+
+import ctypes
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from local import processes
+from local.workspace import FOREIGN, Workspace
+
+PROJECT = "parapet"
+
+
+class Busy(Exception):
+    """Another run of the engine holds the stack."""
+
+
+class Engine:
+    """The `pulumi` command with the variables of the local stack, and with none that would lead elsewhere."""
+
+    def __init__(self, workspace: Workspace, variables: Mapping[str, str], stack: str) -> None:
+        self.workspace = workspace
+        self.stack = stack
+        kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+        path = f"{workspace.bin}{os.pathsep}{os.environ.get('PATH', '')}"
+        self.environment = kept | dict(variables) | {"PATH": path, "PULUMI_DEBUG_COMMANDS": "true"}
+
+    def run(self, *arguments: str) -> int:
+        """Runs a command with the user's own terminal, and returns its exit status. The engine handles Ctrl-C."""
+        before = signal.signal(signal.SIGINT, lambda *_: None)
+        try:
+            process = subprocess.Popen(
+                self._command(arguments), cwd=self.workspace.root, env=self.environment, preexec_fn=_end_with_parent
+            )
+            signal.signal(signal.SIGTERM, lambda *_: process.send_signal(signal.SIGINT))
+            return process.wait()
+        finally:
+            signal.signal(signal.SIGINT, before)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    def quietly(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Runs a command and keeps what it says."""
+        return subprocess.run(
+            self._command(arguments),
+            cwd=self.workspace.root,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def _command(self, arguments: Sequence[str]) -> list[str]:
+        return [str(self.workspace.bin / "pulumi"), *arguments]
+
+    def ensure_stack(self) -> None:
+        """Makes the stack in the local backend where it is missing."""
+        self.workspace.state.mkdir(parents=True, exist_ok=True)
+        if not self._state_file().exists():
+            told = self.quietly("stack", "init", self.stack, "--no-select")
+            if told.returncode and "already exists" not in told.stderr:
+                raise RuntimeError(f"The engine could not make the stack {self.stack}: {told.stderr.strip()}")
+
+    def release_stale_lock(self, patience: float = 60) -> None:
+        """Removes the locks of runs that were killed; waits for one that still ends (`patience` in seconds).
+
+        Raises Busy where a run goes on.
+        """
+        limit = time.monotonic() + patience
+        while locks := [lock for lock in self._locks() if _remove_if_stale(lock)]:
+            if time.monotonic() > limit:
+                raise Busy(
+                    f"Another run holds the stack {self.stack} (process {_holder(locks[0])}). "
+                    "Wait for its end, or end it."
+                )
+            time.sleep(0.5)
+
+    def _locks(self) -> list[Path]:
+        return sorted((self.workspace.state / ".pulumi" / "locks").glob(f"organization/{PROJECT}/{self.stack}/*.json"))
+
+    def _state_file(self) -> Path:
+        return self.workspace.state / ".pulumi" / "stacks" / PROJECT / f"{self.stack}.json"
+
+    def deployment(self) -> dict[str, Any]:
+        """The stack's state as the backend has it, or an empty one. A file: asking the engine costs a second."""
+        try:
+            latest = json.loads(self._state_file().read_text())["checkpoint"]["latest"]
+        except (FileNotFoundError, KeyError):
+            return {}
+        return latest or {}
+
+    def resources(self) -> list[dict[str, Any]]:
+        """The resources in the state, the stack itself and the providers left out."""
+        return [
+            resource
+            for resource in self.deployment().get("resources", [])
+            if not resource["type"].startswith("pulumi:") and not resource.get("delete")
+        ]
+
+
+def _holder(lock: Path) -> int | None:
+    try:
+        return int(json.loads(lock.read_text())["pid"])
+    except (FileNotFoundError, ValueError, KeyError):
+        return None
+
+
+def _remove_if_stale(lock: Path) -> bool:
+    """Whether the lock is held by an engine that lives; otherwise it is removed."""
+    pid = _holder(lock)
+    try:
+        if pid is not None and "pulumi" in psutil.Process(pid).name():
+            return True
+    except psutil.NoSuchProcess:
+        pass
+    for file in (lock, lock.with_name(f"{lock.name}.attrs")):
+        file.unlink(missing_ok=True)
+    return False
+
+
+def _end_with_parent() -> None:
+    # Linux: a command line that is killed must not leave an engine at work. SIGINT lets it end what it has begun.
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGINT)  # PR_SET_PDEATHSIG
+
+
+def end_leftovers(workspace: Workspace, patience: float = 30) -> None:
+    """Ends engines and plugins of this workspace that outlived their command (found by its PULUMI_HOME)."""
+    mine = [process for process in psutil.process_iter() if _belongs(process, workspace)]
+    for process in mine:
+        processes.signal_quietly(process, signal.SIGINT)
+    _, left = psutil.wait_procs(mine, timeout=patience)
+    for process in left:
+        processes.signal_quietly(process, signal.SIGKILL)
+
+
+def _belongs(process: psutil.Process, workspace: Workspace) -> bool:
+    try:
+        home = process.environ().get("PULUMI_HOME", "") if process.name() == "pulumi" else ""
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return False
+    return Path(home).is_relative_to(workspace.home)

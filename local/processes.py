@@ -1,0 +1,135 @@
+"""Servers that outlive the command that starts them: each with a record, ended by its own id and no other."""
+
+import contextlib
+import json
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+
+
+class PortTaken(Exception):
+    """A port that was named is in use."""
+
+
+class StartFailed(Exception):
+    """A server did not come up. The text says which, and where its own words are."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One started process. `started` (seconds since the epoch) tells it from a later process with the same id."""
+
+    name: str
+    pid: int
+    started: float
+    port: int
+
+    def alive(self) -> bool:
+        try:
+            process = psutil.Process(self.pid)
+            return abs(process.create_time() - self.started) < 1 and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
+
+def read(folder: Path, name: str) -> Record | None:
+    """The record of a process that lives; one of a process that is gone is removed."""
+    file = folder / f"{name}.json"
+    try:
+        record = Record(**json.loads(file.read_text()))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
+    if record.alive():
+        return record
+    file.unlink(missing_ok=True)
+    return None
+
+
+def start(
+    name: str,
+    command: Sequence[str],
+    *,
+    port: int,
+    folder: Path,
+    log: Path,
+    ready: Callable[[], bool],
+    environment: Mapping[str, str] | None = None,
+    deadline: float = 60,
+) -> Record:
+    """Starts a server in a session of its own and waits until it answers (`deadline` in seconds)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            list(command),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env=dict(environment) if environment is not None else None,
+        )
+    record = Record(name, process.pid, psutil.Process(process.pid).create_time(), port)
+    # Written before the server answers: whoever is killed while waiting leaves a record to end it by.
+    (folder / f"{name}.json").write_text(json.dumps(asdict(record)))
+    limit = time.monotonic() + deadline
+    while time.monotonic() < limit:
+        if process.poll() is not None:
+            break
+        if ready():
+            return record
+        time.sleep(0.05)
+    stop(folder, record)
+    raise StartFailed(f"{name} did not come up on port {port}; what it said is in {log}")
+
+
+def stop(folder: Path, record: Record, patience: float = 10) -> None:
+    """Ends the process (asked first, then made to, after `patience` seconds) and removes its record."""
+    if record.alive():
+        process = psutil.Process(record.pid)
+        family = [process, *process.children(recursive=True)]
+        for member in family:
+            signal_quietly(member, signal.SIGTERM)
+        _, left = psutil.wait_procs(family, timeout=patience)
+        for member in left:
+            signal_quietly(member, signal.SIGKILL)
+        psutil.wait_procs(left, timeout=patience)
+    (folder / f"{record.name}.json").unlink(missing_ok=True)
+
+
+def signal_quietly(process: psutil.Process, number: signal.Signals) -> None:
+    """Sends a signal; a process that has ended meanwhile is no error."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process.send_signal(number)
+
+
+def choose_port(named: int | None, preferred: int | None = None) -> int:
+    """The port that was named (refused when taken), else the preferred one while it is free, else any free one."""
+    if named is not None:
+        if not _free(named):
+            raise PortTaken(f"Port {named} is in use on 127.0.0.1. Name another one, or none for any free port.")
+        return named
+    if preferred is not None and _free(preferred):
+        return preferred
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", 0))
+        except OSError as error:
+            raise PortTaken(f"No free port on 127.0.0.1 ({error.strerror}). End something that listens.") from None
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

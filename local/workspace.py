@@ -1,0 +1,96 @@
+"""Where things lie: one home for every path and for every variable that reaches the local stack."""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def cache() -> Path:
+    """The cache that all clones of one user share (XDG Base Directory Specification)."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "parapet"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """What one clone makes: all of it under `.parapet/`, or under PARAPET_HOME for a second stack beside the first."""
+
+    root: Path = ROOT
+    home: Path = field(default_factory=lambda: Path(os.environ.get("PARAPET_HOME") or ROOT / ".parapet").absolute())
+
+    @property
+    def bin(self) -> Path:
+        """The tools: the engine and, where no official one is there, its language host."""
+        return self.home / "bin"
+
+    @property
+    def state(self) -> Path:
+        """The engine's state backend."""
+        return self.home / "state"
+
+    @property
+    def logs(self) -> Path:
+        return self.home / "logs"
+
+    @property
+    def run(self) -> Path:
+        """A record for each process that was started and goes on."""
+        return self.home / "run"
+
+    @property
+    def review(self) -> Path:
+        return self.home / "review"
+
+    @property
+    def policies(self) -> Path:
+        return self.root / "policies"
+
+    @property
+    def events(self) -> Path:
+        """The engine's events of the last run."""
+        return self.home / "events.jsonl"
+
+    @property
+    def recorded(self) -> Path:
+        """The resources that the stand-in only records, since the local API cannot hold them."""
+        return self.home / "recorded"
+
+    def pulumi_home(self, aws_plugin: str) -> Path:
+        """The engine's plugins: a folder for the stand-in and one for the official plugin, which never meet."""
+        return self.home / f"pulumi-{aws_plugin}"
+
+    @property
+    def python(self) -> Path:
+        return self.root / ".venv" / "bin" / "python"
+
+
+LOCAL_REGION = "us-east-1"
+
+
+def exports(workspace: Workspace, endpoint: str | None, aws_plugin: str = "stand-in") -> dict[str, str]:
+    """The variables with which plain `pulumi` and any AWS client reach the local stack, and nothing else does."""
+    variables = {
+        "PULUMI_HOME": str(workspace.pulumi_home(aws_plugin)),
+        "PULUMI_BACKEND_URL": f"file://{workspace.state}",
+        # The local stack's secrets are made up and its cloud is thrown away: its passphrase is no secret.
+        "PULUMI_CONFIG_PASSPHRASE": "local",
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "PARAPET_RECORDED": str(workspace.recorded),
+        "AWS_REGION": LOCAL_REGION,
+        "AWS_DEFAULT_REGION": LOCAL_REGION,
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        # The user's own profiles and credentials stay out of it.
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    if endpoint:
+        variables["AWS_ENDPOINT_URL"] = endpoint
+    return variables
+
+
+# What would lead away from the local stack, if it were set.
+FOREIGN = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "PULUMI_ACCESS_TOKEN", "PULUMI_STACK")

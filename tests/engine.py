@@ -1,0 +1,49 @@
+"""The real engine for tests, in a home of its own: nothing of a running stack is seen or changed."""
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from local.workspace import FOREIGN, Workspace, exports
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Plain `pulumi` over a program folder, with a state of its own under `home`."""
+
+    tools: Path
+    home: Path
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+        own = exports(Workspace(home=self.home), None) | {"PATH": f"{self.tools}{os.pathsep}{os.environ['PATH']}"}
+        return kept | own | {"PULUMI_DEBUG_COMMANDS": "true"} | dict(self.variables)
+
+    def __call__(self, folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Runs `pulumi ARGUMENTS` in the folder and returns what it said; never raises for its exit status."""
+        return subprocess.run(
+            [str(self.tools / "pulumi"), *arguments],
+            cwd=folder,
+            env=self.environment | variables,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=300,
+        )
+
+    def program(self, folder: Path, code: str, stack: str = "dev", **project: Any) -> Path:
+        """Writes a program and makes its stack."""
+        folder.mkdir(parents=True, exist_ok=True)
+        # JSON is YAML: no second writer is needed for a project file.
+        (folder / "Pulumi.yaml").write_text(json.dumps({"name": "under-test", "runtime": "python"} | project))
+        (folder / "__main__.py").write_text(code)
+        (self.home / "state").mkdir(parents=True, exist_ok=True)
+        made = self(folder, "stack", "init", stack)
+        assert made.returncode == 0, made.stderr
+        return folder
