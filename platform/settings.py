@@ -41,6 +41,12 @@ def _private_range(vpc: IPv4Network) -> IPv4Network:
     return vpc
 
 
+def _distinct(items: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(items)) < len(items):
+        raise ValueError
+    return items
+
+
 def _offered_endpoint(service: str) -> str:
     if service not in IAM_PREFIXES:
         raise ValueError
@@ -71,6 +77,19 @@ EndpointService = Annotated[
     str, AfterValidator(_offered_endpoint), Field(description=f"one of {', '.join(IAM_PREFIXES)}")
 ]
 
+Administrators = Annotated[
+    tuple[AdministratorArn, ...],
+    BeforeValidator(_parsed),
+    AfterValidator(_distinct),
+    Field(description="a list of ARNs of IAM roles and users, each once"),
+]
+EndpointServices = Annotated[
+    tuple[EndpointService, ...],
+    BeforeValidator(_parsed),
+    AfterValidator(_distinct),
+    Field(description="a list of AWS services, each once"),
+]
+
 
 class Settings(BaseModel):
     """What a stack's configuration says. A field's description is what is allowed, as an error message says it."""
@@ -89,9 +108,7 @@ class Settings(BaseModel):
     )
     local_aws: bool = Field(description="true or false")
     protect: bool = Field(description="true or false")
-    key_administrators: Annotated[tuple[AdministratorArn, ...], BeforeValidator(_parsed)] = Field(
-        description="a list of ARNs of IAM roles and users"
-    )
+    key_administrators: Administrators
     audit_retention_years: int = Field(
         ge=retention.AUDIT_YEARS,
         le=100,
@@ -106,9 +123,7 @@ class Settings(BaseModel):
     )
     zones: int = Field(ge=MIN_ZONES, le=MAX_ZONES, description=f"a whole number from {MIN_ZONES} to {MAX_ZONES}")
     egress: bool = Field(description="true or false")
-    interface_endpoints: Annotated[tuple[EndpointService, ...], BeforeValidator(_parsed)] = Field(
-        description=f"a list of services, each one of {', '.join(IAM_PREFIXES)}"
-    )
+    interface_endpoints: EndpointServices
 
     @property
     def name(self) -> str:
@@ -143,18 +158,15 @@ def _configuration() -> tuple[dict[str, Any], frozenset[str]]:
 
 def _line(problem: ErrorDetails, secrets: frozenset[str]) -> str:
     name, *indices = problem["loc"]
-    fields = {to_camel(field): info for field, info in Settings.model_fields.items()}
+    setting = f"{NAMESPACE}:{name}"
+    fields = Settings.model_json_schema()["properties"]
     if problem["type"] == "extra_forbidden":
         nearest = difflib.get_close_matches(str(name), fields, n=1)
-        hint = (
-            f"did you mean {NAMESPACE}:{nearest[0]}?" if nearest else f"the settings are {', '.join(sorted(fields))}."
-        )
-        return f"{NAMESPACE}:{name} is not a setting; {hint}"
-    allowed = fields[str(name)].description
-    if problem["type"] == "missing":
-        return (
-            f"{NAMESPACE}:{name} is not set; it must be {allowed}. Set it: pulumi config set {NAMESPACE}:{name} VALUE"
-        )
+        known = f"the settings are {', '.join(sorted(fields))}."
+        return f"{setting} is not a setting; {f'did you mean {NAMESPACE}:{nearest[0]}?' if nearest else known}"
+    allowed = (fields[name]["items"] if indices else fields[name])["description"]
+    if problem["type"] == "missing" or (problem["input"] == "" and not indices):
+        return f"{setting} is not set; it must be {allowed}. Set it: pulumi config set {setting} VALUE"
     where = "".join(f"[{index}]" for index in indices)
     value = "a secret" if name in secrets else json.dumps(problem["input"], default=str)
-    return f"{NAMESPACE}:{name}{where} is {value}; it must be {allowed}."
+    return f"{setting}{where} is {value}; it must be {allowed}."

@@ -1,0 +1,211 @@
+"""The network under mocks: what can come in, what can get out, and what is written down about it."""
+
+import itertools
+import json
+from ipaddress import IPv4Network
+from typing import Any
+
+import pytest
+
+from foundation.network.endpoint_policies import IAM_PREFIXES
+from foundation.network.subnets import divide
+from tests.platform.mocked import ACCOUNT_ID, Made, Recorder, run_program
+
+INTERNET = ("ec2/internetGateway:InternetGateway", "ec2/natGateway:NatGateway", "ec2/eip:Eip", "ec2/route:Route")
+
+
+@pytest.fixture(scope="module")
+def closed() -> Recorder:
+    return run_program()
+
+
+@pytest.fixture(scope="module")
+def with_egress() -> Recorder:
+    return run_program(egress=True)
+
+
+def subnets(stack: Recorder, tier: str) -> list[Made]:
+    return [each for each in stack.of("ec2/subnet:Subnet") if f"-{tier}-" in each.name]
+
+
+def table_of(stack: Recorder, subnet: Made) -> str:
+    (link,) = [
+        each
+        for each in stack.of("ec2/routeTableAssociation:RouteTableAssociation")
+        if each.inputs["subnetId"] == subnet.id
+    ]
+    table: str = link.inputs["routeTableId"]
+    return table
+
+
+def routes(stack: Recorder, table: str) -> list[dict[str, Any]]:
+    return [dict(each.inputs) for each in stack.of("ec2/route:Route") if each.inputs["routeTableId"] == table]
+
+
+def test_private_and_isolated_subnets_lie_in_three_zones(closed: Recorder) -> None:
+    for tier in ("private", "isolated"):
+        assert [each.inputs["availabilityZone"] for each in subnets(closed, tier)] == [
+            "us-east-1a",
+            "us-east-1b",
+            "us-east-1c",
+        ]
+    assert len(closed.of("ec2/subnet:Subnet")) == 6
+
+
+def test_without_egress_nothing_leads_to_the_internet(closed: Recorder) -> None:
+    assert not [each for kind in INTERNET for each in closed.of(kind)]
+    assert "0.0.0.0/0" not in json.dumps([each.inputs for each in closed.managed()])
+    assert "::/0" not in json.dumps([each.inputs for each in closed.managed()])
+
+
+def test_with_egress_each_private_subnet_leaves_by_the_gateway_of_its_own_zone(with_egress: Recorder) -> None:
+    for subnet in subnets(with_egress, "private"):
+        (route,) = routes(with_egress, table_of(with_egress, subnet))
+        assert route["destinationCidrBlock"] == "0.0.0.0/0"
+        (gateway,) = [each for each in with_egress.of("ec2/natGateway:NatGateway") if each.id == route["natGatewayId"]]
+        (public,) = [each for each in with_egress.of("ec2/subnet:Subnet") if each.id == gateway.inputs["subnetId"]]
+        assert public.inputs["availabilityZone"] == subnet.inputs["availabilityZone"]
+
+
+def test_with_egress_the_isolated_subnets_still_have_no_way_out(with_egress: Recorder) -> None:
+    for subnet in subnets(with_egress, "isolated"):
+        assert routes(with_egress, table_of(with_egress, subnet)) == []
+
+
+def test_asking_for_egress_changes_no_subnet_that_was_there(closed: Recorder, with_egress: Recorder) -> None:
+    before = {each.name: each.inputs for each in closed.of("ec2/subnet:Subnet")}
+    after = {each.name: each.inputs for each in with_egress.of("ec2/subnet:Subnet")}
+    assert before.items() <= after.items()
+
+
+def test_a_fourth_zone_changes_no_subnet_of_the_first_three(closed: Recorder) -> None:
+    before = {each.name: each.inputs for each in closed.of("ec2/subnet:Subnet")}
+    after = {each.name: each.inputs for each in run_program(zones=4).of("ec2/subnet:Subnet")}
+    assert before.items() <= after.items()
+    assert len(after) == len(before) + 2
+
+
+def test_no_subnet_hands_out_public_addresses(with_egress: Recorder) -> None:
+    for subnet in with_egress.of("ec2/subnet:Subnet"):
+        assert subnet.inputs["mapPublicIpOnLaunch"] is False
+
+
+def test_the_default_security_group_lets_nothing_through(closed: Recorder) -> None:
+    (group,) = closed.of("ec2/defaultSecurityGroup:DefaultSecurityGroup")
+    assert (group.inputs["ingress"], group.inputs["egress"]) == ([], [])
+
+
+def test_the_endpoints_answer_https_from_within_the_vpc_only(closed: Recorder) -> None:
+    (rule,) = closed.of("vpc/securityGroupIngressRule:SecurityGroupIngressRule")
+    assert (rule.inputs["ipProtocol"], rule.inputs["fromPort"], rule.inputs["toPort"]) == ("tcp", 443, 443)
+    assert rule.inputs["cidrIpv4"] == "10.0.0.0/16"
+    (group,) = closed.of("ec2/securityGroup:SecurityGroup")
+    assert rule.inputs["securityGroupId"] == group.id
+    assert not {"ingress", "egress"} & set(group.inputs)
+
+
+def test_s3_and_dynamodb_are_reached_from_every_route_table(closed: Recorder) -> None:
+    tables = {each.id for each in closed.of("ec2/routeTable:RouteTable")}
+    gateways = [e for e in closed.of("ec2/vpcEndpoint:VpcEndpoint") if e.inputs["vpcEndpointType"] == "Gateway"]
+    assert {each.inputs["serviceName"] for each in gateways} == {
+        "com.amazonaws.us-east-1.s3",
+        "com.amazonaws.us-east-1.dynamodb",
+    }
+    assert all(set(each.inputs["routeTableIds"]) == tables for each in gateways)
+
+
+@pytest.mark.parametrize("services", [[], ["kms"], list(IAM_PREFIXES)])
+def test_the_interface_endpoints_are_those_asked_for(services: list[str]) -> None:
+    stack = run_program(interfaceEndpoints=services)
+    interfaces = [e for e in stack.of("ec2/vpcEndpoint:VpcEndpoint") if e.inputs["vpcEndpointType"] == "Interface"]
+    assert [each.inputs["serviceName"] for each in interfaces] == [f"com.amazonaws.us-east-1.{s}" for s in services]
+    assert all(each.inputs["privateDnsEnabled"] and len(each.inputs["subnetIds"]) == 3 for each in interfaces)
+
+
+def test_an_endpoint_serves_this_accounts_principals_or_nothing_that_carries_data_out() -> None:
+    carries_nothing_out = {
+        "s3:GetObject": "arn:aws:s3:::prod-us-east-1-starport-layer-bucket/*",
+        "sts:AssumeRoleWithWebIdentity": "*",
+    }
+    for endpoint in run_program(interfaceEndpoints=list(IAM_PREFIXES)).of("ec2/vpcEndpoint:VpcEndpoint"):
+        for statement in endpoint.policy():
+            conditions = statement.get("Condition", {}).get("StringEquals", {})
+            if conditions.get("aws:PrincipalAccount") == ACCOUNT_ID:
+                continue
+            assert statement["Resource"] == carries_nothing_out[statement["Action"]], endpoint.name
+
+
+def test_an_endpoint_leads_to_this_accounts_resources_but_for_pulling_images() -> None:
+    for endpoint in run_program(interfaceEndpoints=list(IAM_PREFIXES)).of("ec2/vpcEndpoint:VpcEndpoint"):
+        for statement in endpoint.policy():
+            if "aws:ResourceAccount" not in json.dumps(statement):
+                assert statement["Sid"] in ("ImageLayers", "PullAnywhere"), endpoint.name
+                assert "Put" not in json.dumps(statement["Action"])
+
+
+def test_every_connection_is_logged(closed: Recorder) -> None:
+    (log,) = closed.of("ec2/flowLog:FlowLog")
+    (vpc,) = closed.of("ec2/vpc:Vpc")
+    assert (log.inputs["vpcId"], log.inputs["trafficType"]) == (vpc.id, "ALL")
+    assert log.inputs["logDestination"].endswith("parapet-test-flow-logs")
+
+
+def test_every_dns_query_of_the_vpc_is_logged(closed: Recorder) -> None:
+    (config,) = closed.of("route53/resolverQueryLogConfig:ResolverQueryLogConfig")
+    (link,) = closed.of("route53/resolverQueryLogConfigAssociation:ResolverQueryLogConfigAssociation")
+    (vpc,) = closed.of("ec2/vpc:Vpc")
+    assert config.inputs["destinationArn"].endswith("parapet-test-query-logs")
+    assert (link.inputs["resolverQueryLogConfigId"], link.inputs["resourceId"]) == (config.id, vpc.id)
+
+
+def test_log_groups_are_encrypted_with_the_logs_key_and_kept_as_long_as_asked() -> None:
+    groups = run_program(logRetentionDays=731).of("cloudwatch/logGroup:LogGroup")
+    assert {each.inputs["name"] for each in groups} == {"/parapet-test/flow-logs", "/parapet-test/query-logs"}
+    for group in groups:
+        assert group.inputs["kmsKeyId"].endswith("Key/parapet-test-logs")
+        assert group.inputs["retentionInDays"] == 731
+
+
+def test_the_flow_log_role_is_for_this_accounts_flow_logs_and_its_own_log_group(closed: Recorder) -> None:
+    (role,) = closed.of("iam/role:Role")
+    (trust,) = role.policy("assumeRolePolicy")
+    assert trust["Principal"] == {"Service": "vpc-flow-logs.amazonaws.com"}
+    assert trust["Condition"] == {
+        "StringEquals": {"aws:SourceAccount": ACCOUNT_ID},
+        "ArnLike": {"aws:SourceArn": f"arn:aws:ec2:us-east-1:{ACCOUNT_ID}:vpc-flow-log/*"},
+    }
+    (policy,) = closed.of("iam/policy:Policy")
+    (statement,) = policy.policy()
+    assert statement["Resource"].endswith("LogGroup/parapet-test-flow-logs:*")
+    assert all(action.startswith("logs:") and "*" not in action for action in statement["Action"])
+
+
+def test_log_delivery_writes_to_the_query_log_group_only(closed: Recorder) -> None:
+    (policy,) = closed.of("cloudwatch/logResourcePolicy:LogResourcePolicy")
+    (statement,) = policy.policy("policyDocument")
+    assert statement["Principal"] == {"Service": "delivery.logs.amazonaws.com"}
+    assert statement["Resource"].endswith("LogGroup/parapet-test-query-logs:log-stream:*")
+    assert statement["Condition"]["StringEquals"] == {"aws:SourceAccount": ACCOUNT_ID}
+
+
+@pytest.mark.parametrize("zones", [3, 4])
+@pytest.mark.parametrize("cidr", ["10.0.0.0/16", "172.16.0.0/20"])
+def test_the_ranges_lie_in_the_vpc_and_never_overlap(cidr: str, zones: int) -> None:
+    vpc = IPv4Network(cidr)
+    plan = divide(vpc, zones)
+    ranges = [IPv4Network(each) for each in (*plan.private, *plan.isolated, *plan.public)]
+    assert len(ranges) == 3 * zones
+    assert all(each.subnet_of(vpc) for each in ranges)
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(ranges, 2))
+
+
+def test_the_largest_vpc_is_divided_like_this() -> None:
+    plan = divide(IPv4Network("10.0.0.0/16"), 3)
+    assert plan.private == ("10.0.0.0/19", "10.0.32.0/19", "10.0.64.0/19")
+    assert plan.isolated == ("10.0.128.0/21", "10.0.136.0/21", "10.0.144.0/21")
+    assert plan.public == ("10.0.160.0/21", "10.0.168.0/21", "10.0.176.0/21")
+
+
+def test_a_fifth_zone_has_no_room() -> None:
+    with pytest.raises(ValueError, match="zones is 5; the plan has room for 4"):
+        divide(IPv4Network("10.0.0.0/16"), 5)

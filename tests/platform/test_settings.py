@@ -1,0 +1,149 @@
+"""The settings: what is taken, what is refused, and in which words. No engine, no mocks."""
+
+from typing import Any
+
+import pulumi
+import pytest
+import yaml
+
+from foundation import retention
+from settings import Settings
+from tests.platform.mocked import PROJECT, declared_settings, stack_settings
+
+STACKS = sorted(path.name for path in PROJECT.glob("Pulumi.*.yaml"))
+
+
+def parse(**changed: Any) -> Settings:
+    return Settings.parse(stack_settings(**changed))
+
+
+def refusal(secrets: frozenset[str] = frozenset(), **changed: Any) -> list[str]:
+    with pytest.raises(pulumi.RunError) as refused:
+        Settings.parse(stack_settings(**changed), secrets)
+    return str(refused.value).splitlines()
+
+
+def test_pulumi_yaml_declares_exactly_the_settings_that_the_program_knows() -> None:
+    assert set(declared_settings()) == {field.alias for field in Settings.model_fields.values()}
+
+
+def test_every_declared_setting_has_a_type_a_description_and_a_default() -> None:
+    for name, declaration in declared_settings().items():
+        assert {"type", "description", "default"} <= set(declaration), name
+
+
+def test_no_default_lives_in_the_program() -> None:
+    assert all(field.is_required() for field in Settings.model_fields.values())
+
+
+def test_the_declared_types_are_the_types_of_the_program() -> None:
+    schema = Settings.model_json_schema()["properties"]
+    for name, declaration in declared_settings().items():
+        assert declaration["type"] == schema[name]["type"], name
+
+
+def test_only_the_settings_that_each_stack_must_set_have_an_unusable_default() -> None:
+    unset = {name: declaration["default"] for name, declaration in declared_settings().items()}
+    assert [line.split()[0] for line in refusal(**unset)] == [
+        "parapet:environment",
+        "parapet:owner",
+        "parapet:costCenter",
+    ]
+
+
+def test_by_default_audit_records_are_kept_as_long_as_the_law_asks() -> None:
+    assert declared_settings()["auditRetentionYears"]["default"] == retention.AUDIT_YEARS
+
+
+@pytest.mark.parametrize("file", STACKS)
+def test_the_settings_of_every_committed_stack_are_good(file: str) -> None:
+    config = yaml.safe_load((PROJECT / file).read_text())["config"]
+    own = {name.removeprefix("parapet:"): value for name, value in config.items()}
+    assert f"Pulumi.{parse(**own).environment}.yaml" == file
+
+
+def test_only_the_local_stack_is_local_and_unprotected() -> None:
+    for file in STACKS:
+        config = yaml.safe_load((PROJECT / file).read_text())["config"]
+        local = file == "Pulumi.local.yaml"
+        assert ("parapet:localAws" in config, "parapet:protect" in config) == (local, local), file
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("environment", ["a", "dev", "dev-2", "a" * 16], ["", "Dev", "2dev", "dev-", "a" * 17, "dev_2"]),
+        ("owner", ["x", "ML Platform", "ml@example.com", "x" * 256], ["", " x", "x ", "x" * 257, "x;y"]),
+        ("costCenter", ["42", "ml.4/2"], ["", "R&D"]),
+        ("region", ["us-east-1", "us-gov-west-1"], ["", "us-east", "US-EAST-1", "us-east-1a"]),
+        ("allowedAccountId", ["", "111122223333"], ["11112222333", "1111222233334", "my-account"]),
+        ("auditRetentionYears", [6, 7, 100], [5, 0, -6, 101, "six"]),
+        ("logRetentionDays", [365, 400, 3653], [364, 366, 0, 90]),
+        ("vpcCidr", ["10.0.0.0/16", "172.31.0.0/20", "192.168.0.0/16"], ["10.0.0.0/15", "10.0.0.0/21", "10.0.0.1/16"]),
+        ("vpcCidr", ["10.255.0.0/16"], ["11.0.0.0/16", "172.32.0.0/16", "fd00::/16", "10.0.0.0", "everything"]),
+        ("zones", [3, 4], [2, 5, 0, "many"]),
+        ("egress", [True, False], ["perhaps"]),
+        ("interfaceEndpoints", [[], ["kms"], ["kms", "sts"]], [["kms", "kms"], ["s3"], [""], "kms", {"kms": 1}]),
+        (
+            "keyAdministrators",
+            [[], ["arn:aws:iam::111122223333:role/a"], ["arn:aws-us-gov:iam::111122223333:user/path/b"]],
+            [
+                ["*"],
+                ["arn:aws:iam::111122223333:root"],
+                ["arn:aws:iam::111122223333:role/*"],
+                ["arn:aws:iam::1:role/a"],
+            ],
+        ),
+    ],
+)
+def test_each_setting_is_taken_within_its_bounds_and_refused_beyond(name: str, good: list[Any], bad: list[Any]) -> None:
+    for value in good:
+        parse(**{name: value})
+    for value in bad:
+        lines = refusal(**{name: value})
+        assert len(lines) == 1, (value, lines)
+        assert lines[0].startswith(f"parapet:{name}"), (value, lines)
+        assert "it must be" in lines[0], (value, lines)
+
+
+def test_a_bad_value_is_named_with_what_is_allowed() -> None:
+    assert refusal(auditRetentionYears=5) == [
+        'parapet:auditRetentionYears is "5"; '
+        "it must be a whole number of years from 6 (45 CFR 164.316(b)(2)(i)) to 100."
+    ]
+
+
+def test_a_bad_item_is_named_by_its_place() -> None:
+    (line,) = refusal(interfaceEndpoints=["kms", "s4"])
+    assert line.startswith('parapet:interfaceEndpoints[1] is "s4"; it must be one of autoscaling, ')
+
+
+def test_all_bad_values_are_told_at_once() -> None:
+    lines = refusal(zones=2, owner="", auditRetentionYears=1, egres=True)
+    assert [line.split()[0] for line in lines] == [
+        "parapet:owner",
+        "parapet:auditRetentionYears",
+        "parapet:zones",
+        "parapet:egres",
+    ]
+
+
+def test_an_unset_setting_is_told_with_the_command_that_sets_it() -> None:
+    (line,) = refusal(owner="")
+    assert line.startswith("parapet:owner is not set; it must be ")
+    assert line.endswith(". Set it: pulumi config set parapet:owner VALUE")
+
+
+def test_an_unknown_setting_is_refused_with_the_nearest_name() -> None:
+    assert refusal(regoin="us-east-1") == ["parapet:regoin is not a setting; did you mean parapet:region?"]
+
+
+def test_an_unknown_setting_that_is_near_no_other_is_refused_with_all_names() -> None:
+    (line,) = refusal(x="1")
+    assert line.startswith("parapet:x is not a setting; the settings are allowedAccountId, auditRetentionYears, ")
+
+
+def test_a_bad_secret_is_not_shown() -> None:
+    (line,) = refusal(frozenset({"owner"}), owner="hunter2;")
+    assert "hunter2" not in line
+    assert line.startswith("parapet:owner is a secret; it must be ")

@@ -1,0 +1,146 @@
+"""The whole stack under mocks: what holds for every resource, whichever component makes it."""
+
+import json
+import re
+from collections import Counter
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+import pytest
+
+from foundation.data_class import NO_DATA, TAG, DataClass
+from tests.platform.mocked import PROJECT, Recorder, run_program
+
+PROVIDER = "pulumi:providers:aws"
+TAGGED = {TAG, "Owner", "Environment", "CostCenter"}
+
+
+@pytest.fixture(scope="module")
+def stack() -> Recorder:
+    return run_program()
+
+
+@pytest.fixture(scope="module")
+def with_egress() -> Recorder:
+    return run_program(egress=True, zones=4)
+
+
+def provider_tags(stack: Recorder) -> dict[str, str]:
+    (provider,) = [each for each in stack.made if each.type == PROVIDER]
+    tags: dict[str, str] = json.loads(provider.inputs["defaultTags"])["tags"]
+    return tags
+
+
+def test_one_provider_makes_everything_and_answers_every_call(stack: Recorder) -> None:
+    providers = [each for each in stack.made if each.type == PROVIDER]
+    assert len(providers) == 1
+    for resource in stack.managed():
+        assert f"{PROVIDER}::{providers[0].name}::" in resource.provider, resource
+    for token, provider in stack.calls:
+        assert f"{PROVIDER}::{providers[0].name}::" in provider, token
+
+
+def test_the_provider_tags_everything_with_owner_environment_cost_center_and_data_class(stack: Recorder) -> None:
+    assert provider_tags(stack) == {
+        "Owner": "team@example.com",
+        "Environment": "test",
+        "CostCenter": "42",
+        TAG: NO_DATA,
+    }
+
+
+def test_no_resource_overrides_a_default_tag_but_its_data_class(stack: Recorder) -> None:
+    for resource in stack.managed():
+        tags = resource.inputs.get("tags", {})
+        assert not (TAGGED - {TAG}) & set(tags), resource
+        assert tags.get(TAG, NO_DATA) in {NO_DATA, *DataClass}, resource
+
+
+@pytest.mark.parametrize("kind", ["kms/key:Key", "s3/bucket:Bucket", "cloudwatch/logGroup:LogGroup"])
+def test_whatever_holds_data_says_its_class(stack: Recorder, kind: str) -> None:
+    assert stack.of(kind)
+    for resource in stack.of(kind):
+        assert resource.inputs["tags"][TAG] in set(DataClass), resource
+
+
+def test_components_have_the_tokens_that_state_files_know(with_egress: Recorder) -> None:
+    components = Counter(each.type for each in with_egress.made if each.type.startswith("parapet:"))
+    assert components == {
+        f"parapet:foundation:{name}": times
+        for name, times in {
+            "Foundation": 1,
+            "Keys": 1,
+            "Storage": 1,
+            "AccessLogBucket": 1,
+            "AuditBucket": 1,
+            "DataBucket": 2,
+            "Network": 1,
+            "Egress": 1,
+            "Endpoints": 1,
+            "FlowLogs": 1,
+            "QueryLogs": 1,
+        }.items()
+    }
+
+
+def test_every_name_begins_with_the_stacks_own(with_egress: Recorder) -> None:
+    for resource in with_egress.made:
+        assert resource.name.startswith("parapet-test"), resource
+
+
+def test_no_type_is_a_deprecated_one(with_egress: Recorder) -> None:
+    for resource in with_egress.managed():
+        package, name = resource.type.removeprefix("aws:").split("/")[0], resource.type.split(":")[-1]
+        assert "V2" not in name
+        assert getattr(getattr(aws, package), name).__doc__ is None or "deprecated in favor" not in (
+            getattr(getattr(aws, package), name).__doc__
+        )
+
+
+def test_the_composition_root_stays_small_and_without_logic() -> None:
+    source = (PROJECT / "__main__.py").read_text()
+    assert len(source.splitlines()) <= 60
+    assert not re.search(r"^\s*(if|for|while|def|class|try|with)\b", source, re.MULTILINE)
+
+
+@pytest.mark.parametrize("account_id", ["", "111122223333"])
+def test_the_provider_works_in_the_allowed_account_only(account_id: str) -> None:
+    stack = run_program(allowedAccountId=account_id)
+    (provider,) = [each for each in stack.made if each.type == PROVIDER]
+    expected: Any = json.dumps([account_id]) if account_id else None
+    assert provider.inputs.get("allowedAccountIds") == expected
+
+
+def test_a_real_stack_skips_no_check_of_the_provider(stack: Recorder) -> None:
+    (provider,) = [each for each in stack.made if each.type == PROVIDER]
+    # The two skips are the SDK's own defaults.
+    assert set(provider.inputs) == {"region", "defaultTags", "skipCredentialsValidation", "skipRegionValidation"}
+    assert provider.inputs["skipCredentialsValidation"] == "false"
+
+
+def test_a_local_stack_reads_its_endpoint_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:5000")
+    stack = run_program(localAws=True)
+    (provider,) = [each for each in stack.made if each.type == PROVIDER]
+    assert "127.0.0.1" not in json.dumps(provider.inputs)
+    assert provider.inputs["skipCredentialsValidation"] == "true"
+    assert "skipRequestingAccountId" not in provider.inputs
+
+
+@pytest.mark.parametrize("endpoint", ["", "https://sts.amazonaws.com", "http://10.0.0.1:5000", "nonsense"])
+def test_a_local_stack_touches_nothing_but_a_loopback_address(monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    with pytest.raises(pulumi.RunError, match=r"parapet:localAws is true and AWS_ENDPOINT_URL is .*loopback address"):
+        run_program(localAws=True)
+
+
+@pytest.mark.parametrize("endpoint", ["http://localhost:5000", "http://127.0.0.1:5000", "http://[::1]:5000"])
+def test_every_loopback_address_will_do(monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    assert run_program(localAws=True).made
+
+
+def test_a_region_with_too_few_zones_is_refused_by_name() -> None:
+    with pytest.raises(pulumi.RunError, match=r"parapet:zones is 3; the Region us-east-1 offers 2 Availability Zones"):
+        run_program(Recorder(zones=["us-east-1a", "us-east-1b"]))
