@@ -18,7 +18,7 @@ def run(workspace: Workspace, fast: bool, arguments: list[str]) -> int:
     checks = {
         "lint (ruff)": [f"{tool}/ruff", "check", "--quiet", "."],
         "format (ruff)": [f"{tool}/ruff", "format", "--check", "--quiet", "."],
-        "types (pyright)": [f"{tool}/basedpyright"],
+        "types (pyrefly)": [f"{tool}/pyrefly", "check", "--output-format=min-text", "--summary=none"],
         "imports between rooms (import-linter)": [f"{tool}/lint-imports", "--no-cache"],
         "tests (pytest)": tests,
     }

@@ -36,11 +36,9 @@ def print_exports(workspace: Workspace, plugin: AwsPlugin) -> None:
     """Prints shell exports; makes the tools first where they are missing."""
     prepare_tools(workspace, plugin)
     record = server.running(workspace)
-    if record is None:
+    endpoint = server.endpoint(record) if record else None
+    if endpoint is None:
         note("The local AWS API is not running: `./parapet up` starts it, then evaluate these exports again.")
-    lines = [
-        f"export {key}={shlex.quote(value)}"
-        for key, value in exports(workspace, record and server.endpoint(record), plugin).items()
-    ]
+    lines = [f"export {key}={shlex.quote(value)}" for key, value in exports(workspace, endpoint, plugin).items()]
     lines += [f"unset {' '.join(FOREIGN)}", f'export PATH={shlex.quote(str(workspace.bin))}{os.pathsep}"$PATH"']
     print("\n".join(lines))

@@ -110,7 +110,10 @@ class LanguageHost(LanguageRuntimeServicer):
         """A policy pack (kind `analyzer`) is served by the SDK's own module; any other plugin is a program."""
         info = request.info
         folder = Path(info.program_directory)
-        python = str(_environment(info).python)
+        try:
+            python = str(_environment(info).python)
+        except NoEnvironment as error:
+            context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
         if request.kind == "analyzer":
             command = [python, "-u", "-m", "pulumi.policy", *request.args, str(folder)]
         else:
@@ -120,7 +123,10 @@ class LanguageHost(LanguageRuntimeServicer):
         child = self._start(command, cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         context.add_callback(child.terminate)
         for kind, data in _output(child):
-            yield language_pb2.RunPluginResponse(**{kind: data})
+            if kind == "stdout":
+                yield language_pb2.RunPluginResponse(stdout=data)
+            else:
+                yield language_pb2.RunPluginResponse(stderr=data)
         yield language_pb2.RunPluginResponse(exitcode=self._wait(child))
 
     def Cancel(self, request: Any, context: grpc.ServicerContext) -> Any:
@@ -134,7 +140,7 @@ class LanguageHost(LanguageRuntimeServicer):
                 child.terminate()
 
     def _start(self, command: list[str], **options: Any) -> subprocess.Popen[bytes]:
-        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, **options)
+        child: subprocess.Popen[bytes] = subprocess.Popen(command, stdin=subprocess.DEVNULL, **options)
         with self._lock:
             self._children.add(child)
         return child

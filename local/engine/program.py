@@ -50,7 +50,7 @@ def run(entry: Path, workers: int) -> int:
     loop.set_default_executor(ThreadPoolExecutor(max_workers=workers))
     loop.set_exception_handler(_stop_on_lost_engine)
     try:
-        loop.run_until_complete(run_in_stack(lambda: runpy.run_path(str(entry), run_name="__main__") and None))
+        loop.run_until_complete(run_in_stack(lambda: _run_path(entry)))
     except pulumi.RunError as error:
         pulumi.log.error(str(error))
         return TOLD
@@ -74,6 +74,10 @@ def run(entry: Path, workers: int) -> int:
         sys.stdout.flush()
         sys.stderr.flush()
     return 0
+
+
+def _run_path(entry: Path) -> None:
+    runpy.run_path(str(entry), run_name="__main__")
 
 
 def _status(code: Any) -> int:
