@@ -33,7 +33,7 @@ class Guard:
     access_logs: LogTarget | None
     statements: Callable[[pulumi.Output[str]], Sequence[Statement]]
     """The bucket policy's statements beyond those on transport, from the bucket's ARN."""
-    lifecycle: Sequence[s3.BucketLifecycleConfigurationRuleArgs]
+    lifecycle: Sequence[s3.BucketLifecycleConfigurationRuleArgsDict]
     lock_years: int | None = None
     """Object Lock in compliance mode for so many years from an object's creation."""
     protect: bool
@@ -93,31 +93,31 @@ def guarded_bucket(name: str, guard: Guard, parent: pulumi.Resource) -> s3.Bucke
 def lifecycle_rule(
     name: str,
     *,
-    transition: s3.BucketLifecycleConfigurationRuleTransitionArgs | None = None,
+    transition: s3.BucketLifecycleConfigurationRuleTransitionArgsDict | None = None,
     expire_days: int | None = None,
     expire_noncurrent_days: int | None = None,
-) -> s3.BucketLifecycleConfigurationRuleArgs:
+) -> s3.BucketLifecycleConfigurationRuleArgsDict:
     """A rule over the whole bucket, which also aborts unfinished uploads. Times are in days."""
-    return s3.BucketLifecycleConfigurationRuleArgs(
-        id=name,
-        status="Enabled",
-        filter={"prefix": ""},
-        abort_incomplete_multipart_upload={"days_after_initiation": ABORT_UPLOAD_DAYS},
-        transitions=[transition] if transition else None,
-        expiration={"days": expire_days} if expire_days else None,
-        noncurrent_version_expiration=({"noncurrent_days": expire_noncurrent_days} if expire_noncurrent_days else None),
-    )
+    return {
+        "id": name,
+        "status": "Enabled",
+        "filter": {"prefix": ""},
+        "abort_incomplete_multipart_upload": {"days_after_initiation": ABORT_UPLOAD_DAYS},
+        "transitions": [transition] if transition else None,
+        "expiration": {"days": expire_days} if expire_days else None,
+        "noncurrent_version_expiration": {"noncurrent_days": expire_noncurrent_days}
+        if expire_noncurrent_days
+        else None,
+    }
 
 
-def _encryption(guard: Guard) -> s3.BucketServerSideEncryptionConfigurationRuleArgs:
+def _encryption(guard: Guard) -> s3.BucketServerSideEncryptionConfigurationRuleArgsDict:
     if guard.key_arn is None:
-        return s3.BucketServerSideEncryptionConfigurationRuleArgs(
-            apply_server_side_encryption_by_default={"sse_algorithm": "AES256"}
-        )
-    return s3.BucketServerSideEncryptionConfigurationRuleArgs(
-        apply_server_side_encryption_by_default={"sse_algorithm": "aws:kms", "kms_master_key_id": guard.key_arn},
-        bucket_key_enabled=True,
-    )
+        return {"apply_server_side_encryption_by_default": {"sse_algorithm": "AES256"}}
+    return {
+        "apply_server_side_encryption_by_default": {"sse_algorithm": "aws:kms", "kms_master_key_id": guard.key_arn},
+        "bucket_key_enabled": True,
+    }
 
 
 def _transport(bucket_arn: pulumi.Output[str]) -> list[Statement]:
