@@ -45,7 +45,7 @@ class Recorder(pulumi.runtime.Mocks):
         self.made.append(Made(args.typ, args.name, args.inputs, args.provider))
         outputs = {**args.inputs, "arn": f"arn:aws:mock:us-east-1:{ACCOUNT_ID}:{args.typ.split(':')[-1]}/{args.name}"}
         if args.typ == "aws:s3/bucket:Bucket":
-            outputs["bucket"] = f"{args.name}-id"
+            outputs |= {"bucket": f"{args.name}-id", "arn": f"arn:aws:s3:::{args.name}-id"}
         if args.typ == "aws:kms/key:Key":
             outputs["keyId"] = f"{args.name}-id"
         return f"{args.name}-id", outputs

@@ -1,0 +1,61 @@
+"""What a user sees of a bad setting, from the real engine."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.engine import Engine
+from tests.platform.mocked import PROJECT
+
+pytestmark = pytest.mark.engine
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """The program in a folder of its own, so that its stack files are not the committed ones."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    for name in ("Pulumi.yaml", "__main__.py", "platform", ".venv"):
+        (folder / name).symlink_to(PROJECT / name)
+    return folder
+
+
+def preview(engine: Engine, project: Path, config: str) -> str:
+    """What a preview with this stack configuration says before it fails."""
+    (engine.home / "state").mkdir(parents=True, exist_ok=True)
+    made = engine(project, "stack", "init", "bad")
+    assert made.returncode == 0, made.stderr
+    (project / "Pulumi.bad.yaml").write_text(config)
+    run = engine(project, "preview", "--stack", "bad", "--non-interactive")
+    assert run.returncode != 0
+    return run.stdout + run.stderr
+
+
+def test_all_bad_settings_are_told_in_one_run_and_without_a_stack_trace(engine: Engine, project: Path) -> None:
+    said = preview(
+        engine,
+        project,
+        "config: {parapet:environment: Prod, parapet:zones: 2, parapet:egres: true,"
+        " parapet:interfaceEndpoints: [kms, s4]}",
+    )
+    for line in (
+        'parapet:environment is "Prod"; it must be ',
+        "parapet:owner is not set; it must be ",
+        "parapet:costCenter is not set; it must be ",
+        'parapet:zones is "2"; it must be a whole number from 3 to 4.',
+        'parapet:interfaceEndpoints[1] is "s4"; it must be one of ',
+        "parapet:egres is not a setting; did you mean parapet:egress?",
+    ):
+        assert line in said, said
+    assert "Traceback" not in said
+    assert ".py" not in said
+
+
+def test_a_local_stack_without_a_local_api_is_told_how_to_get_one(engine: Engine, project: Path) -> None:
+    said = preview(
+        engine,
+        project,
+        "config: {parapet:environment: local, parapet:owner: me, parapet:costCenter: x, parapet:localAws: true}",
+    )
+    assert "parapet:localAws is true and AWS_ENDPOINT_URL is not set; it must be the URL of an AWS API" in said
+    assert "Traceback" not in said
