@@ -14,7 +14,7 @@ def run(workspace: Workspace, fast: bool, arguments: list[str]) -> int:
     """Runs them all, even after one has failed; returns 1 if any did. The tests and their closing line come last."""
     tool = str(workspace.python.parent)
     chosen = ["-m", NEEDS_THE_ENGINE] if fast else []
-    tests = [f"{tool}/python", "-m", "pytest", "-n", "auto", "-q", *chosen, *arguments]
+    tests = [f"{tool}/python", "-m", "pytest", "-n", "auto", "--dist", "loadgroup", "-q", *chosen, *arguments]
     checks = {
         "lint (ruff)": [f"{tool}/ruff", "check", "--quiet", "."],
         "format (ruff)": [f"{tool}/ruff", "format", "--check", "--quiet", "."],

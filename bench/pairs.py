@@ -1,0 +1,51 @@
+"""Two commands in turn, A B A B ..., so that a machine whose speed drifts slows both alike."""
+
+import os
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+@contextmanager
+def running_stack() -> Iterator[dict[str, str]]:
+    """The environment of a stack that is up in a home of its own, and goes down in the end."""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = os.environ | {"PARAPET_HOME": str(Path(folder) / ".parapet")}
+        try:
+            once(["./parapet", "up"], environment)
+            exports = subprocess.run(
+                ["sh", "-c", 'eval "$(./parapet env)" && env -0'],
+                cwd=ROOT,
+                env=environment,
+                capture_output=True,
+                check=True,
+            )
+            yield dict(entry.split("=", 1) for entry in exports.stdout.decode().split("\0") if entry)
+        finally:
+            once(["./parapet", "down"], environment)
+
+
+def once(command: Sequence[str], environment: dict[str, str]) -> float:
+    """Wall-clock seconds of one run. Raises CalledProcessError, with what was said, where it fails."""
+    begun = time.perf_counter()
+    subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, stdin=subprocess.DEVNULL)
+    return time.perf_counter() - begun
+
+
+def compare(name: str, ours: Sequence[str], floor: Sequence[str], *, most: float, runs: int = 7) -> None:
+    """Prints the median of the ratios of pairs (after one pair that is not counted), and the limit that it is held to."""
+    with running_stack() as environment:
+        once(ours, environment), once(floor, environment)
+        pairs = [(once(ours, environment), once(floor, environment)) for _ in range(runs)]
+    ratios = sorted(a / b for a, b in pairs)
+    print(
+        f"{name}: {statistics.median(ratios):.2f} (at most {most}; {runs} pairs, {ratios[0]:.2f} to {ratios[-1]:.2f})"
+    )
+    print(f"  {' '.join(ours)}: median {statistics.median(a for a, _ in pairs):.2f} s")
+    print(f"  {' '.join(floor)}: median {statistics.median(b for _, b in pairs):.2f} s")

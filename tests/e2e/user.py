@@ -1,0 +1,91 @@
+"""A user at a terminal: `./parapet` and plain commands, in a home of its own beside whatever runs already."""
+
+import json
+import os
+import shlex
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import psutil
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class User:
+    """Runs commands with PARAPET_HOME pointing at `home`."""
+
+    home: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return os.environ | {"PARAPET_HOME": str(self.home), "COLUMNS": "200"}
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [str(ROOT / "parapet"), *arguments],
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def parapet(self, *arguments: str) -> tuple[int, str]:
+        """Exit status and everything that was said."""
+        process = self.start(*arguments)
+        said, _ = process.communicate(timeout=600)
+        return process.returncode, said
+
+    def status(self) -> dict[str, Any]:
+        told = subprocess.run(
+            [str(ROOT / "parapet"), "status", "--json"],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        found: dict[str, Any] = json.loads(told.stdout)
+        return found
+
+    def shell(self, command: str, folder: Path = ROOT) -> tuple[int, str]:
+        """A plain command in a shell that evaluated `./parapet env`."""
+        script = f'eval "$({shlex.quote(str(ROOT / "parapet"))} env)" && {command}'
+        told = subprocess.run(
+            ["sh", "-c", script], cwd=folder, env=self.environment, capture_output=True, text=True, timeout=600
+        )
+        return told.returncode, told.stdout + told.stderr
+
+    def client(self, service: str) -> Any:
+        """Any AWS client: it needs the endpoint and nothing of Parapet."""
+        return boto3.client(
+            service,
+            endpoint_url=self.status()["aws_endpoint_url"],
+            region_name="us-east-1",
+            aws_access_key_id="any",
+            aws_secret_access_key="any",
+        )
+
+    def processes(self) -> list[psutil.Process]:
+        """What runs because of this user: found by the environment that it inherited."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if process.environ().get("PARAPET_HOME") == str(self.home):
+                    found.append(process)
+            except (psutil.NoSuchProcess, psutil.AccessDenied):
+                continue
+        return found
+
+    def review(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.home / "review" / "review.json").read_text())
+        return found
+
+    def outputs(self) -> dict[str, Any]:
+        status, said = self.shell("pulumi stack output --json --stack local 2>/dev/null")
+        assert status == 0, said
+        found: dict[str, Any] = json.loads(said)
+        return found
