@@ -12,12 +12,16 @@ from importlib import resources
 from typing import Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 import hipaa
 
 _CITATION = re.compile(r"164\.(308|310|312|314|316)(\([a-z]\)(\([0-9]+\)(\([ivx]+\)(\([A-Z]\))?)?)?)")
 _ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5, "vi": 6, "vii": 7, "viii": 8, "ix": 9, "x": 10}
+
+
+class CatalogueError(Exception):
+    """The catalogue cannot be used: what is wrong with it."""
 
 
 class Specification(BaseModel):
@@ -83,13 +87,27 @@ def load() -> Catalogue:
     """The catalogue of this package.
 
     Raises:
-        ValueError: when it names a rule that does not exist, leaves one out, repeats a citation or breaks the order.
+        CatalogueError: when it names a rule that does not exist, leaves one out or breaks the regulation's order.
     """
-    text = resources.files(hipaa).joinpath("catalogue.yaml").read_text(encoding="utf-8")
-    entries = _StrictLoader(text).get_single_data()
-    return Catalogue.model_validate(
-        {"specifications": {citation: {"citation": citation} | entry for citation, entry in entries.items()}}
-    )
+    try:
+        entries = parse(resources.files(hipaa).joinpath("catalogue.yaml").read_text(encoding="utf-8"))
+        specifications = {citation: {"citation": citation} | entry for citation, entry in entries.items()}
+        return Catalogue.model_validate({"specifications": specifications})
+    except yaml.YAMLError as error:
+        raise CatalogueError(f"catalogue.yaml is not YAML: {error}") from None
+    except ValidationError as error:
+        said = "; ".join(f"{'.'.join(map(str, detail['loc']))} {detail['msg']}".strip() for detail in error.errors())
+        raise CatalogueError(f"catalogue.yaml: {said}") from None
+
+
+def parse(text: str) -> dict[str, dict[str, object]]:
+    """The entries of a catalogue in YAML, by citation.
+
+    Raises:
+        yaml.YAMLError: when it is no YAML, or a key is there twice.
+    """
+    entries: dict[str, dict[str, object]] = _StrictLoader(text).get_single_data()
+    return entries
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -98,7 +116,7 @@ class _StrictLoader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
         keys = [self.construct_object(key, deep=deep) for key, _ in node.value]
         if twice := [key for key, count in Counter(keys).items() if count > 1]:
-            raise ValueError(f"{node.start_mark}: {twice[0]} is there twice")
+            raise yaml.YAMLError(f"{node.start_mark}: {twice[0]} is there twice")
         return super().construct_mapping(node, deep=deep)
 
 

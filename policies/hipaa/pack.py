@@ -44,10 +44,13 @@ _UNKNOWNS = frozenset(value for name, value in vars(proxy).items() if name.start
 
 
 def serve(waivers: Path) -> None:
-    """Serve the pack to the engine until the engine is done with it. A waivers file that is wrong ends it at once."""
+    """Serve the pack to the engine until the engine is done with it.
+
+    Rules, a catalogue or waivers that cannot be used end it at once, with words: the engine then refuses to go on.
+    """
     try:
-        accepted = load(waivers)
-    except WaiversError as error:
+        made = policies(hipaa.rules(), load(waivers), datetime.now(UTC).date())
+    except (hipaa.RulesError, catalogue.CatalogueError, WaiversError) as error:
         sys.exit(f"{NAME}: {error}")
     keep_secrets_and_unknowns()
     PolicyPack(
@@ -55,7 +58,7 @@ def serve(waivers: Path) -> None:
         display_name="HIPAA Security Rule",
         description="The HIPAA Security Rule, as policies over AWS resources.",
         enforcement_level=EnforcementLevel.MANDATORY,
-        policies=policies(hipaa.rules(), accepted, datetime.now(UTC).date()),
+        policies=made,
     )
 
 

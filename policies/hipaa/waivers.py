@@ -10,6 +10,7 @@ from typing import Annotated
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 
 import hipaa
 
@@ -22,7 +23,7 @@ class Waiver(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     rule: str = Field(description="The rule whose violation is accepted.")
-    urn: Words = Field(description="The URN of the resource; * and ? stand for any characters.")
+    urn: str = Field(min_length=1, description="The URN of the resource; * and ? stand for any characters.")
     reason: Words = Field(description="Why the risk is acceptable.")
     owner: Words = Field(description="Who answers for it.")
     expires: datetime.date = Field(description="The last day on which it holds.")
@@ -65,14 +66,17 @@ def load(path: Path) -> tuple[Waiver, ...]:
         try:
             waivers.append(Waiver.model_validate(entry))
         except ValidationError as error:
-            wrong += [
-                f"{path.name}, waiver {number}: {'.'.join(map(str, detail['loc'])) or 'it'} "
-                f"is {detail['input']!r}: {detail['msg']}"
-                for detail in error.errors()
-            ]
+            wrong += [f"{path.name}, waiver {number}: {_words(detail)}" for detail in error.errors()]
     if wrong:
         raise WaiversError("\n".join(wrong))
     return tuple(waivers)
+
+
+def _words(detail: ErrorDetails) -> str:
+    where = ".".join(map(str, detail["loc"])) or "it"
+    if detail["type"] == "missing":
+        return f"{where} is missing; a waiver has rule, urn, reason, owner and expires"
+    return f"{where} is {detail['input']!r}: {detail['msg']}"
 
 
 def waiver_of(waivers: Iterable[Waiver], rule: str, urn: str, today: datetime.date) -> Waiver | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hipaa.resource import Properties
 from hipaa.rule import HIGH, MEDIUM, rule
-from hipaa.verdict import Verdict, at_least, is_set, not_applicable
+from hipaa.verdict import Requirement, Verdict, at_least, is_set, not_applicable
 
 LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
 
@@ -44,6 +44,6 @@ def log_group_is_kept_a_year(group: Properties) -> Verdict:
     """
     if group.get("logGroupClass") == "DELIVERY":
         return not_applicable("a delivery log group keeps events for two days, whatever is asked")
-    if group.get("retentionInDays", 0) == 0:
-        return Verdict()
-    return group.require("retentionInDays", at_least(_LEAST_DAYS, "days"))
+    year = at_least(_LEAST_DAYS, "days")
+    long_enough = Requirement(f"{year.text}, or 0 for ever", lambda days: days == 0 or year.met(days))
+    return group.require("retentionInDays", long_enough, default=0)

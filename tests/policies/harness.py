@@ -1,0 +1,118 @@
+"""What the tests of the pack share: programs under the real engine, and the pack under gRPC.
+
+All that is private in pulumi-policy and that tests need is named here.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import grpc
+from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
+
+from local.workspace import ROOT
+from tests.engine import Engine
+
+PACK = ROOT / "policies"
+
+# The string that stands for an unknown string on the wire (sdk/go/common/resource/plugin/rpc.go of Pulumi).
+UNKNOWN_ON_THE_WIRE = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+_SIGNATURE = "4dabf18193072939515e22adb298388d"
+_SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270"
+
+
+def secret_on_the_wire(value: Any) -> dict[str, Any]:
+    """A secret as the engine sends it to a policy pack."""
+    return {_SIGNATURE: _SECRET_SIGNATURE, "value": value}
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the engine said of one operation."""
+
+    status: int
+    text: str
+    events: list[dict[str, Any]]
+
+    def violations(self, policy: str) -> list[dict[str, Any]]:
+        found = [event["policyEvent"] for event in self.events if "policyEvent" in event]
+        return [event for event in found if event["policyName"] == policy]
+
+    def passed(self, policy: str) -> bool:
+        """Whether any summary, of a resource or of the stack, counts the policy as passed."""
+        kinds = ("policyAnalyzeSummaryEvent", "policyAnalyzeStackSummaryEvent")
+        return any(policy in event[kind].get("passed", []) for event in self.events for kind in kinds if kind in event)
+
+
+def run(engine: Engine, folder: Path, *operation: str, pack: Path = PACK) -> Run:
+    """Runs `pulumi OPERATION` with a pack, and reads the engine's own events."""
+    install_echo(engine)
+    log = folder / "events.jsonl"
+    log.unlink(missing_ok=True)
+    done = engine(
+        folder, *operation, "--stack", "dev", "--non-interactive", "--policy-pack", str(pack), "--event-log", str(log)
+    )
+    lines = log.read_text().splitlines() if log.exists() else []
+    return Run(done.returncode, done.stdout + done.stderr, [json.loads(line) for line in lines])
+
+
+def install_echo(engine: Engine) -> None:
+    """Puts the echo provider where the engine looks for the AWS plugin."""
+    home = Path(engine.environment["PULUMI_HOME"])
+    folder = home / "plugins" / f"resource-aws-v{version('pulumi-aws')}"
+    folder.mkdir(parents=True, exist_ok=True)
+    plugin = folder / "pulumi-resource-aws"
+    plugin.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{Path(__file__).with_name("echo_provider.py")}" "$@"\n')
+    plugin.chmod(0o755)
+
+
+def copy_of_pack(folder: Path, waivers: str = "[]\n", module: str | None = None) -> Path:
+    """The pack in a folder of its own, with other waivers and perhaps one more module of rules."""
+    folder.mkdir(parents=True)
+    for source in PACK.rglob("*"):
+        inside = source.relative_to(PACK)
+        if source.is_file() and inside.parts[0] != ".venv" and "__pycache__" not in inside.parts:
+            target = folder / inside
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(source.read_bytes())
+    (folder / ".venv").symlink_to(PACK / ".venv")
+    (folder / "waivers.yaml").write_text(waivers)
+    if module:
+        (folder / "hipaa" / "aws" / "extra.py").write_text(module)
+    return folder
+
+
+@contextmanager
+def served(pack: Path = PACK) -> Iterator[analyzer_pb2_grpc.AnalyzerStub]:
+    """The pack as the engine starts it, in its own environment."""
+    process = subprocess.Popen(
+        [str(PACK / ".venv" / "bin" / "python"), "-u", "-m", "pulumi.policy", "127.0.0.1:0", str(pack)],
+        cwd=pack,
+        env={name: value for name, value in os.environ.items() if not name.startswith("PULUMI_")},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        port = int(process.stdout.readline())
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+            yield analyzer_pb2_grpc.AnalyzerStub(channel)
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+
+
+def analyze(
+    stub: analyzer_pb2_grpc.AnalyzerStub, type_: str, properties: dict[str, Any]
+) -> analyzer_pb2.AnalyzeResponse:
+    """What the pack says of one resource, asked as the engine asks."""
+    request = analyzer_pb2.AnalyzeRequest(type=type_, urn=f"urn:pulumi:dev::under-test::{type_}::it", name="it")
+    request.properties.update(properties)
+    return stub.Analyze(request)

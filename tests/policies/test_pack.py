@@ -1,0 +1,133 @@
+"""The pack in its own environment, asked over gRPC as the engine asks."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from google.protobuf.empty_pb2 import Empty
+from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
+
+import hipaa
+from hipaa import catalogue, signals
+from tests.policies.harness import PACK, UNKNOWN_ON_THE_WIRE, analyze, copy_of_pack, secret_on_the_wire, served
+
+pytestmark = pytest.mark.pack
+
+KEY = "aws:kms/key:Key"
+OBJECT_LOCK = "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration"
+
+
+@pytest.fixture(scope="module")
+def pack() -> Iterator[analyzer_pb2_grpc.AnalyzerStub]:
+    with served() as stub:
+        yield stub
+
+
+def test_every_rule_is_a_mandatory_policy_with_its_law(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
+    info = pack.GetAnalyzerInfo(Empty())
+    assert info.name == "hipaa"
+    assert [policy.name for policy in info.policies] == [rule.name for rule in hipaa.rules()]
+    for policy, rule in zip(info.policies, hipaa.rules(), strict=True):
+        assert policy.description == rule.title
+        assert policy.remediation_steps == rule.fix
+        assert policy.enforcementLevel == analyzer_pb2.MANDATORY
+        assert policy.severity == getattr(analyzer_pb2, f"POLICY_SEVERITY_{rule.severity.upper()}")
+        assert policy.framework.reference.split("; ") == list(catalogue.load().citations(rule.name))
+        assert policy.policy_type == getattr(analyzer_pb2, f"POLICY_TYPE_{rule.scope.upper()}")
+
+
+def said(response: analyzer_pb2.AnalyzeResponse, rule: str) -> list[analyzer_pb2.AnalyzeDiagnostic]:
+    return [diagnostic for diagnostic in response.diagnostics if diagnostic.policyName == rule]
+
+
+def test_violation_is_mandatory_and_says_what_to_change(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
+    (diagnostic,) = said(analyze(pack, KEY, {"enableKeyRotation": False}), "kms-key-rotates")
+    assert diagnostic.enforcementLevel == analyzer_pb2.MANDATORY
+    assert "`enableKeyRotation` is false; it must be true" in diagnostic.message
+
+
+def test_rules_of_other_types_do_not_apply(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
+    response = analyze(pack, "random:index/randomId:RandomId", {"byteLength": 4})
+    skipped = {item.policy_name for item in response.not_applicable}
+    assert skipped == {rule.name for rule in hipaa.rules() if rule.scope == "resource"}
+
+
+def test_unknown_is_not_yet_decided(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
+    response = analyze(pack, KEY, {"enableKeyRotation": UNKNOWN_ON_THE_WIRE, "deletionWindowInDays": 7})
+    (unknown,) = said(response, "kms-key-rotates")
+    assert unknown.enforcementLevel == analyzer_pb2.ADVISORY
+    assert signals.undecided_urns(unknown.message) == (f"urn:pulumi:dev::under-test::{KEY}::it",)
+    (other,) = said(response, "kms-key-waits-thirty-days-before-deletion")
+    assert other.enforcementLevel == analyzer_pb2.MANDATORY
+
+
+def test_violation_beside_an_unknown_survives(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
+    retention = {"mode": "GOVERNANCE", "years": UNKNOWN_ON_THE_WIRE}
+    response = analyze(pack, OBJECT_LOCK, {"rule": {"defaultRetention": retention}})
+    levels = [diagnostic.enforcementLevel for diagnostic in said(response, "s3-object-lock-keeps-six-years")]
+    assert levels == [analyzer_pb2.MANDATORY, analyzer_pb2.ADVISORY]
+
+
+def test_secret_is_never_told(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
+    policy = '{"Statement": {"Sid": "hunter2", "Effect": "Allow", "Principal": "*", "Action": "kms:Decrypt"}}'
+    response = analyze(
+        pack,
+        KEY,
+        {"policy": secret_on_the_wire(policy), "enableKeyRotation": secret_on_the_wire("hunter2")},
+    )
+    assert said(response, "kms-key-policy-names-its-principals")
+    assert said(response, "kms-key-rotates")
+    assert "hunter2" not in str(response)
+
+
+def boot(pack: Path) -> subprocess.CompletedProcess[str]:
+    """Starts a pack that is expected to give up by itself."""
+    python = PACK / ".venv" / "bin" / "python"
+    command = [str(python), "-u", "-m", "pulumi.policy", "127.0.0.1:0", str(pack)]
+    return subprocess.run(command, cwd=pack, capture_output=True, text=True, timeout=60)
+
+
+def test_malformed_waivers_end_the_pack_with_words(tmp_path: Path) -> None:
+    ended = boot(copy_of_pack(tmp_path / "pack", waivers="- rule: s3-bucket-is-blue\n"))
+    assert ended.returncode == 1
+    assert "waivers.yaml, waiver 1: rule is 's3-bucket-is-blue': " in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("module", "message"),
+    [
+        ("import nothing_of_this_name\n", "hipaa.aws.extra cannot be imported: ModuleNotFoundError"),
+        ("def (:\n", "hipaa.aws.extra cannot be imported: SyntaxError"),
+        (
+            "from dataclasses import replace\nfrom hipaa.aws.kms import key_rotates\n"
+            "def check(key): ...\nagain = replace(key_rotates, check=check)\n",
+            "two rules are named 'kms-key-rotates'",
+        ),
+        (
+            "from dataclasses import replace\nfrom hipaa.aws.kms import key_rotates\n"
+            "def check(key): ...\nuncited = replace(key_rotates, name='is-cited-nowhere', check=check)\n",
+            "no specification cites the rules is-cited-nowhere",
+        ),
+    ],
+)
+def test_rules_that_cannot_be_used_end_the_pack_with_words(tmp_path: Path, module: str, message: str) -> None:
+    ended = boot(copy_of_pack(tmp_path / "pack", module=module))
+    assert ended.returncode == 1
+    assert message in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_waived_violation_is_told_by_an_advisory(tmp_path: Path) -> None:
+    waiver = {"rule": "kms-key-rotates", "urn": "*", "reason": "Imported.", "owner": "me@x", "expires": "2999-01-01"}
+    with served(copy_of_pack(tmp_path / "pack", waivers=f"- {waiver}\n")) as pack:
+        response = analyze(pack, KEY, {"enableKeyRotation": False})
+        clean = analyze(pack, KEY, {"enableKeyRotation": True})
+    assert said(response, "kms-key-rotates") == []
+    assert "kms-key-rotates" in {item.policy_name for item in response.not_applicable}
+    (told,) = said(response, signals.ACCEPTED_RISK)
+    assert told.enforcementLevel == analyzer_pb2.ADVISORY
+    assert "kms-key-rotates: waived until 2999-01-01 by me@x: Imported. (`enableKeyRotation` is false" in told.message
+    assert said(clean, signals.ACCEPTED_RISK) == []
+    assert "kms-key-rotates" not in {item.policy_name for item in clean.not_applicable}

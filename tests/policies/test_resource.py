@@ -1,0 +1,156 @@
+"""How properties are read: what is unknown is never passed, what is secret is never shown."""
+
+import pytest
+
+from hipaa.resource import UNKNOWN, Properties, Resource, Secret, UnknownValueError, secrets_read, show
+from hipaa.rule import HIGH, Rule, UnreadableError, rule
+from hipaa.verdict import (
+    Outcome,
+    Verdict,
+    all_of,
+    at_least,
+    at_most,
+    is_,
+    is_empty,
+    is_set,
+    not_applicable,
+    one_of,
+    undecided,
+    violation,
+)
+
+
+def test_nested_values_are_read_by_path() -> None:
+    properties = Properties({"rules": [{"id": "a", "days": 7}, {"id": "b"}], "name": "data"})
+    assert properties.at("rules.1.id") == "b"
+    assert properties.at("rules.2.id") is None
+    assert properties.at("name.first", "none") == "none"
+    assert [item["id"] for item in properties.objects("rules")] == ["a", "b"]
+    assert properties.objects("absent") == []
+    assert properties.strings("name") == ["data"]
+
+
+def test_unknown_is_raised_only_when_read() -> None:
+    properties = Properties({"known": 1, "block": {"inner": UNKNOWN}, "list": ["a", UNKNOWN]})
+    assert properties["known"] == 1
+    assert "inner" in properties["block"]
+    with pytest.raises(UnknownValueError, match=r"block\.inner"):
+        properties.at("block.inner")
+    with pytest.raises(UnknownValueError, match=r"list\.1"):
+        properties.strings("list")
+
+
+def test_requirement_on_unknown_is_undecided() -> None:
+    verdict = Properties({"policy": UNKNOWN}).require("policy", is_set())
+    assert verdict.outcome is Outcome.UNDECIDED
+    assert verdict.unknown == ("policy",)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({}, "`days` is not set; it must be at least 30 days"),
+        ({"days": 7.0}, "`days` is 7; it must be at least 30 days"),
+        ({"days": "many"}, "`days` is 'many'; it must be at least 30 days"),
+        ({"days": True}, "`days` is true; it must be at least 30 days"),
+        ({"days": Secret(7)}, "`days` is a secret value; it must be at least 30 days"),
+        ({"days": "x" * 80}, f"`days` is '{'x' * 56}...; it must be at least 30 days"),
+    ],
+)
+def test_message_names_property_value_and_requirement(values: dict[str, object], message: str) -> None:
+    assert Properties(values).require("days", at_least(30, "days")).violations == (message,)
+
+
+def test_message_names_what_the_provider_assumes() -> None:
+    verdict = Properties({}).require("enabled", is_(True), default=False)
+    assert verdict.violations == ("`enabled` is not set (which means false); it must be true",)
+
+
+def test_secret_around_a_value_hides_the_value() -> None:
+    properties = Properties({"block": Secret({"word": "hunter2"})})
+    nested = properties.objects("block")[0]
+    assert properties.at("block.word") == "hunter2"
+    assert "hunter2" not in properties.require("block.word", is_("x")).violations[0]
+    assert "hunter2" not in nested.require("word", is_("x")).violations[0]
+    assert "hunter2" not in repr(Secret("hunter2"))
+
+
+def test_reads_of_secrets_are_noted() -> None:
+    properties = Properties({"open": 1, "closed": Secret([1, 2])})
+    with secrets_read() as paths:
+        assert properties["open"] == 1
+    assert paths == []
+    with secrets_read() as paths:
+        assert properties["closed"] == [1, 2]
+    assert set(paths) == {"closed", "closed.0", "closed.1"}
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, "not set"), ([], "empty"), ([1], "a list of 1"), (Properties({}), "an object"), (2.5, "2.5"), ("a", "'a'")],
+)
+def test_show(value: object, text: str) -> None:
+    assert show(value) == text
+
+
+@pytest.mark.parametrize(
+    ("met", "requirement", "value"),
+    [
+        (True, is_(True), True),
+        (False, is_(True), "true"),
+        (False, is_(1), True),
+        (True, one_of("a", "b"), "b"),
+        (False, one_of("a", "b"), None),
+        (True, at_most(3), 3),
+        (False, at_most(3), None),
+        (True, is_set(), 0),
+        (False, is_set(), ""),
+        (True, is_empty(), None),
+        (False, is_empty(), ["a"]),
+    ],
+)
+def test_requirement(met: bool, requirement: object, value: object) -> None:
+    assert requirement.met(value) is met  # type: ignore[attr-defined]
+
+
+def test_violations_survive_what_is_unknown() -> None:
+    verdict = all_of(violation("wrong"), undecided("later"), Verdict())
+    assert verdict.outcome is Outcome.FAILED
+    assert verdict.unknown == ("later",)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "outcome"),
+    [
+        ([], Outcome.PASSED),
+        ([not_applicable("a")], Outcome.NOT_APPLICABLE),
+        ([not_applicable("a"), Verdict()], Outcome.PASSED),
+        ([not_applicable("a"), undecided("b")], Outcome.UNDECIDED),
+    ],
+)
+def test_verdicts_add_up(verdicts: list[Verdict], outcome: Outcome) -> None:
+    assert all_of(*verdicts).outcome is outcome
+
+
+def made(check: object) -> Rule:
+    decorate = rule("some-rule-name", on="aws:s3/bucket:Bucket", severity=HIGH, fix="Mend it.", sound=[], unsound=[])
+    return decorate(check)  # type: ignore[arg-type]
+
+
+def test_rule_that_reads_the_unknown_is_undecided() -> None:
+    verdict = made(lambda bucket: Verdict() if bucket["acl"] else violation("no")).judge(
+        Resource("t", {"acl": UNKNOWN})
+    )
+    assert verdict == undecided("acl")
+
+
+def test_rule_that_tells_a_secret_is_silenced() -> None:
+    verdict = made(lambda bucket: violation(f"it is {bucket['acl']}")).judge(Resource("t", {"acl": Secret("hunter2")}))
+    assert verdict.violations == ("what is wrong is withheld, for `acl` is secret",)
+
+
+def test_what_cannot_be_read_is_a_violation() -> None:
+    def check(_bucket: Resource) -> Verdict:
+        raise UnreadableError("`policy` is no policy")
+
+    assert made(check).judge(Resource("t")).violations == ("`policy` is no policy",)

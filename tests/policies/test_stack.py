@@ -1,0 +1,51 @@
+"""Companions are found by value, and by origin where the value is not known yet."""
+
+import pytest
+
+from hipaa.resource import UNKNOWN, Resource, UnknownValueError
+from hipaa.stack import Stack
+
+BUCKET = "aws:s3/bucket:Bucket"
+VERSIONING = "aws:s3/bucketVersioning:BucketVersioning"
+
+
+def names(bucket: Resource, *others: Resource) -> list[str]:
+    return [found.name for found in Stack([bucket, *others]).companions(bucket, VERSIONING, by="bucket")]
+
+
+def test_known_names_match() -> None:
+    bucket = Resource(BUCKET, {"id": "data-1"})
+    assert names(bucket, Resource(VERSIONING, {"bucket": "data-1"}, name="yes")) == ["yes"]
+    assert names(bucket, Resource(VERSIONING, {"bucket": "data-2"}, name="no")) == []
+
+
+def test_unknown_name_matches_by_origin() -> None:
+    bucket = Resource(BUCKET, {"id": UNKNOWN}, name="data")
+    other = Resource(BUCKET, {"id": UNKNOWN}, name="other")
+    of_bucket = Resource(VERSIONING, {"bucket": UNKNOWN}, name="yes", sources={"bucket": [bucket.urn]})
+    of_other = Resource(VERSIONING, {"bucket": UNKNOWN}, name="no", sources={"bucket": [other.urn]})
+    assert names(bucket, other, of_bucket, of_other) == ["yes"]
+
+
+def test_known_name_outweighs_origin() -> None:
+    bucket = Resource(BUCKET, {"id": "data-1"})
+    elsewhere = Resource(VERSIONING, {"bucket": "data-2"}, sources={"bucket": [bucket.urn]})
+    assert names(bucket, elsewhere) == []
+
+
+def test_origin_through_another_property_does_not_count() -> None:
+    bucket = Resource(BUCKET, {"id": UNKNOWN})
+    stranger = Resource(VERSIONING, {"bucket": "elsewhere", "mfa": UNKNOWN}, sources={"mfa": [bucket.urn]})
+    assert names(bucket, stranger) == []
+
+
+def test_companion_of_nobody_knows_whom_is_undecided() -> None:
+    bucket = Resource(BUCKET, {"id": UNKNOWN})
+    with pytest.raises(UnknownValueError, match="bucket of stranger"):
+        names(bucket, Resource(VERSIONING, {"bucket": UNKNOWN}, name="stranger"))
+
+
+def test_companion_of_nobody_knows_whom_does_not_matter_beside_a_known_one() -> None:
+    bucket = Resource(BUCKET, {"id": "data-1"})
+    own = Resource(VERSIONING, {"bucket": "data-1"}, name="own")
+    assert names(bucket, Resource(VERSIONING, {"bucket": UNKNOWN}, name="stranger"), own) == ["own"]

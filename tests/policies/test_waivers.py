@@ -1,0 +1,88 @@
+"""A waiver names a rule, a resource, a reason, an owner and a day; anything less is refused."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from hipaa.waivers import Waiver, WaiversError, load, waiver_of
+
+URN = "urn:pulumi:dev::clinic::aws:s3/bucket:Bucket::scratch"
+SOUND = """
+- rule: s3-bucket-has-lifecycle
+  urn: "urn:pulumi:dev::*::aws:s3/bucket:Bucket::scratch"
+  reason: Emptied every night.
+  owner: data@example.com
+  expires: 2027-03-31
+"""
+
+
+def loaded(folder: Path, text: str) -> tuple[Waiver, ...]:
+    file = folder / "waivers.yaml"
+    file.write_text(text)
+    return load(file)
+
+
+def test_sound_waiver_holds_through_its_last_day(tmp_path: Path) -> None:
+    waivers = loaded(tmp_path, SOUND)
+    assert waiver_of(waivers, "s3-bucket-has-lifecycle", URN, date(2027, 3, 31)) == waivers[0]
+    assert waiver_of(waivers, "s3-bucket-has-lifecycle", URN, date(2027, 4, 1)) is None
+
+
+def test_waiver_is_for_one_rule_and_one_kind_of_name(tmp_path: Path) -> None:
+    waivers = loaded(tmp_path, SOUND)
+    assert waiver_of(waivers, "s3-bucket-keeps-versions", URN, date(2027, 1, 1)) is None
+    assert waiver_of(waivers, "s3-bucket-has-lifecycle", f"{URN}-2", date(2027, 1, 1)) is None
+
+
+def test_waiver_says_who_why_and_until_when(tmp_path: Path) -> None:
+    assert str(loaded(tmp_path, SOUND)[0]) == "waived until 2027-03-31 by data@example.com: Emptied every night."
+
+
+@pytest.mark.parametrize("text", ["", "[]", "# nothing\n"])
+def test_no_waivers(tmp_path: Path, text: str) -> None:
+    assert loaded(tmp_path, text) == ()
+
+
+def test_no_file_is_no_waivers(tmp_path: Path) -> None:
+    assert load(tmp_path / "none.yaml") == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "s3-bucket-has-lifecycle",
+            "s3-bucket-is-blue",
+            r"waiver 1: rule is 's3-bucket-is-blue'.*no rule of this pack",
+        ),
+        ("  reason: Emptied every night.\n", "", "waiver 1: reason"),
+        ("Emptied every night.", '"  "', "waiver 1: reason"),
+        ("  owner: data@example.com\n", "", "waiver 1: owner"),
+        ("2027-03-31", "some day", "waiver 1: expires is 'some day'"),
+        ("  expires: 2027-03-31\n", "", "waiver 1: expires"),
+        ("  owner:", "  color: blue\n  owner:", "waiver 1: color"),
+        ("- rule:", "rule:", "not YAML|must be a list"),
+        ("- rule:", "- - rule:", "not YAML|waiver 1"),
+    ],
+)
+def test_malformed_waiver_is_refused(tmp_path: Path, old: str, new: str, message: str) -> None:
+    with pytest.raises(WaiversError, match=message):
+        loaded(tmp_path, SOUND.replace(old, new))
+
+
+def test_everything_wrong_is_said_at_once(tmp_path: Path) -> None:
+    with pytest.raises(WaiversError) as caught:
+        loaded(tmp_path, "- rule: s3-bucket-has-lifecycle\n- 7\n")
+    assert len(str(caught.value).splitlines()) == 5
+
+
+def test_mapping_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(WaiversError, match="must be a list"):
+        loaded(tmp_path, "rule: s3-bucket-has-lifecycle\n")
+
+
+def test_the_packs_own_example_is_a_sound_waiver(tmp_path: Path) -> None:
+    own = Path(__file__).parents[2] / "policies" / "waivers.yaml"
+    example = "\n".join(line[2:] for line in own.read_text().splitlines() if line.startswith(("# -", "#   ")))
+    assert len(loaded(tmp_path, example)) == 1
