@@ -12,7 +12,7 @@ from hipaa.rule import Rule
 _ADAPTER = "hipaa.pack"
 
 
-class RulesError(Exception):
+class UnusableRules(Exception):
     """The rules cannot be used: which module, and what is wrong with it."""
 
 
@@ -21,7 +21,7 @@ def rules() -> tuple[Rule, ...]:
     """Every rule of every module of this package, ordered by name.
 
     Raises:
-        RulesError: when a module cannot be imported, or two rules have one name.
+        UnusableRules: when a module cannot be imported, or two rules have one name.
     """
     found: dict[str, Rule] = {}
     for info in pkgutil.walk_packages(__path__, f"{__name__}."):
@@ -30,10 +30,10 @@ def rules() -> tuple[Rule, ...]:
         try:
             module = importlib.import_module(info.name)
         except Exception as error:
-            raise RulesError(f"{info.name} cannot be imported: {type(error).__name__}: {error}") from error
+            raise UnusableRules(f"{info.name} cannot be imported: {type(error).__name__}: {error}") from error
         for value in vars(module).values():
             if isinstance(value, Rule) and value.check.__module__ == module.__name__:
                 if value.name in found:
-                    raise RulesError(f"two rules are named {value.name!r}: the second is in {module.__name__}")
+                    raise UnusableRules(f"two rules are named {value.name!r}: the second is in {module.__name__}")
                 found[value.name] = value
     return tuple(found[name] for name in sorted(found))

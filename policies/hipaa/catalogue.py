@@ -20,7 +20,7 @@ _CITATION = re.compile(r"164\.(308|310|312|314|316)(\([a-z]\)(\([0-9]+\)(\([ivx]
 _ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5, "vi": 6, "vii": 7, "viii": 8, "ix": 9, "x": 10}
 
 
-class CatalogueError(Exception):
+class UnusableCatalogue(Exception):
     """The catalogue cannot be used: what is wrong with it."""
 
 
@@ -87,17 +87,17 @@ def load() -> Catalogue:
     """The catalogue of this package.
 
     Raises:
-        CatalogueError: when it names a rule that does not exist, leaves one out or breaks the regulation's order.
+        UnusableCatalogue: when it names a rule that does not exist, leaves one out or breaks the regulation's order.
     """
     try:
         entries = parse(resources.files(hipaa).joinpath("catalogue.yaml").read_text(encoding="utf-8"))
         specifications = {citation: {"citation": citation} | entry for citation, entry in entries.items()}
         return Catalogue.model_validate({"specifications": specifications})
     except yaml.YAMLError as error:
-        raise CatalogueError(f"catalogue.yaml is not YAML: {error}") from None
+        raise UnusableCatalogue(f"catalogue.yaml is not YAML: {error}") from None
     except ValidationError as error:
         said = "; ".join(f"{'.'.join(map(str, detail['loc']))} {detail['msg']}".strip() for detail in error.errors())
-        raise CatalogueError(f"catalogue.yaml: {said}") from None
+        raise UnusableCatalogue(f"catalogue.yaml: {said}") from None
 
 
 def parse(text: str) -> dict[str, dict[str, object]]:

@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any
 
 from hipaa.resource import Properties
-from hipaa.rule import UnreadableError
+from hipaa.rule import Unreadable
 
 # Keys that pin down the caller or the way in, so that `Principal: *` is not the public: "The meaning of public" in the
 # Amazon S3 User Guide, with the principal and organization keys that IAM sets for every signed request.
@@ -91,8 +91,8 @@ def statements(resource: Properties, path: str = "policy") -> tuple[Statement, .
     """The statements of the policy at `path`; none when no policy is set.
 
     Raises:
-        UnknownValueError: when the policy is not known before the update.
-        UnreadableError: when it is no JSON policy document.
+        UnknownValue: when the policy is not known before the update.
+        Unreadable: when it is no JSON policy document.
     """
     document = resource.at(path)
     if document is None or document == "":
@@ -101,7 +101,7 @@ def statements(resource: Properties, path: str = "policy") -> tuple[Statement, .
     try:
         return _parse(text)
     except (ValueError, TypeError, KeyError, AttributeError):
-        raise UnreadableError(f"`{path}` is not a JSON policy document; it must have a list named Statement") from None
+        raise Unreadable(f"`{path}` is not a JSON policy document; it must have a list named Statement") from None
 
 
 def matches(pattern: str, action: str) -> bool:

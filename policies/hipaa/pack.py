@@ -34,7 +34,7 @@ from hipaa.resource import UNKNOWN, Resource, Secret
 from hipaa.rule import Rule
 from hipaa.stack import Stack
 from hipaa.verdict import Outcome, Verdict, violation
-from hipaa.waivers import Waiver, WaiversError, load, waiver_of
+from hipaa.waivers import UnusableWaivers, Waiver, load, waiver_of
 
 NAME = "hipaa"
 
@@ -50,7 +50,7 @@ def serve(waivers: Path) -> None:
     """
     try:
         made = policies(hipaa.rules(), load(waivers), datetime.now(UTC).date())
-    except (hipaa.RulesError, catalogue.CatalogueError, WaiversError) as error:
+    except (hipaa.UnusableRules, catalogue.UnusableCatalogue, UnusableWaivers) as error:
         sys.exit(f"{NAME}: {error}")
     keep_secrets_and_unknowns()
     PolicyPack(
@@ -106,7 +106,7 @@ def _resource_check(
         for message in verdict.violations:
             report(message)
         if verdict.unknown:
-            raise _NotYetDecidedError([(args.urn, verdict.unknown)])
+            raise _NotYetDecided([(args.urn, verdict.unknown)])
         if verdict.outcome is Outcome.NOT_APPLICABLE:
             args.not_applicable(verdict.not_applicable)
 
@@ -132,7 +132,7 @@ def _stack_check(rule: Rule, waivers: tuple[Waiver, ...], today: date) -> Callab
             else:
                 held = True
         if unknown:
-            raise _NotYetDecidedError(unknown)
+            raise _NotYetDecided(unknown)
         if not held:
             args.not_applicable("; ".join(dict.fromkeys(reasons)) or "the stack has no resource of the rule's types")
 
@@ -156,7 +156,7 @@ def _is_broken(verdict: Verdict) -> bool:
     return any(map(signals.is_broken, verdict.violations))
 
 
-class _NotYetDecidedError(proxy.UnknownValueError):
+class _NotYetDecided(proxy.UnknownValueError):
     """What the SDK turns into an advisory that the policy could not run."""
 
     def __init__(self, unknown: list[tuple[str, tuple[str, ...]]]) -> None:

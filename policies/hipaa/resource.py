@@ -1,13 +1,13 @@
 """Resources as a rule sees them: plain properties, read one at a time.
 
 Nothing here knows Pulumi's SDKs. A value that the engine cannot know before the update is `UNKNOWN`; reading it
-raises `UnknownValueError`, so a rule that does not read it is still decided. A secret is wrapped in `Secret`: a rule
+raises `UnknownValue`, so a rule that does not read it is still decided. A secret is wrapped in `Secret`: a rule
 reads through it, a message never shows it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class Secret:
         return "Secret(...)"
 
 
-class UnknownValueError(Exception):
+class UnknownValue(Exception):
     """A property that a rule read is not known before the update.
 
     `path` names the property, from the resource down: `rules.0.cidrBlocks`.
@@ -53,7 +53,7 @@ class Properties(Mapping[str, Any]):
     Reading returns plain scalars, lists, and `Properties` for nested objects.
 
     Raises:
-        UnknownValueError: when the value read is not known yet.
+        UnknownValue: when the value read is not known yet.
     """
 
     def __init__(self, values: Mapping[str, Any], path: str = "", secret: bool = False) -> None:
@@ -106,7 +106,7 @@ class Properties(Mapping[str, Any]):
         try:
             with secrets_read() as secrets:
                 value = self.at(path)
-        except UnknownValueError as unknown:
+        except UnknownValue as unknown:
             return undecided(unknown.path)
         if requirement.met(default if value is None else value):
             return Verdict()
@@ -147,7 +147,7 @@ class Resource(Properties):
         """The value at a path, or None when it is not set or not known yet."""
         try:
             return self.at(path)
-        except UnknownValueError:
+        except UnknownValue:
             return None
 
 
@@ -171,7 +171,7 @@ _SECRETS_READ: ContextVar[list[str] | None] = ContextVar("secrets_read", default
 
 
 @contextmanager
-def secrets_read() -> Iterator[list[str]]:
+def secrets_read() -> Generator[list[str], None, None]:
     """The paths of the secrets that are read inside, so that what is said afterwards can withhold them."""
     paths: list[str] = []
     token = _SECRETS_READ.set(paths)
@@ -187,7 +187,7 @@ def _read(value: Any, path: str, secret: bool) -> Any:
     if secret and (paths := _SECRETS_READ.get()) is not None:
         paths.append(path)
     if value is UNKNOWN:
-        raise UnknownValueError(path)
+        raise UnknownValue(path)
     if isinstance(value, Mapping):
         return Properties(value, path, secret)
     if isinstance(value, Sequence) and not isinstance(value, str):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Literal
 
-from hipaa.resource import Properties, Resource, UnknownValueError, secrets_read
+from hipaa.resource import Properties, Resource, UnknownValue, secrets_read
 from hipaa.stack import Stack
 from hipaa.verdict import Verdict, undecided, violation
 
@@ -33,7 +33,7 @@ StackExample = Sequence[Resource]
 Example = ResourceExample | StackExample
 
 
-class UnreadableError(Exception):
+class Unreadable(Exception):
     """A property is not what its type says (a policy that is no JSON): the rule reports it as a violation."""
 
 
@@ -80,9 +80,9 @@ class Rule:
         with secrets_read() as secrets:
             try:
                 verdict = self.check(resource) if self.scope == "resource" else self.check(resource, stack or Stack(()))
-            except UnknownValueError as unknown:
+            except UnknownValue as unknown:
                 return undecided(unknown.path)
-            except UnreadableError as unreadable:
+            except Unreadable as unreadable:
                 return violation(str(unreadable))
         if secrets and verdict.violations:
             return replace(verdict, violations=(f"what is wrong is withheld, for `{secrets[0]}` is secret",))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from hipaa.resource import Resource, UnknownValueError
+from hipaa.resource import Resource, UnknownValue
 
 _IDENTIFIERS = ("id", "arn", "bucket")
 
@@ -31,14 +31,14 @@ class Stack:
         """The resources of these types whose property `by` names `resource`.
 
         Raises:
-            UnknownValueError: when none is found, and one is there of which nothing tells yet whom it names.
+            UnknownValue: when none is found, and one is there of which nothing tells yet whom it names.
         """
         candidates = self.of(*((types,) if isinstance(types, str) else types))
         found = [candidate for candidate in candidates if _names(candidate, by, resource)]
         if not found:
             for candidate in candidates:
                 if by in candidate and candidate.known(by) is None and not candidate.sources.get(by):
-                    raise UnknownValueError(f"{by} of {candidate.name}")
+                    raise UnknownValue(f"{by} of {candidate.name}")
         return found
 
 

@@ -43,7 +43,7 @@ class Waiver(BaseModel):
         return f"waived until {self.expires} by {self.owner}: {self.reason}"
 
 
-class WaiversError(Exception):
+class UnusableWaivers(Exception):
     """The waivers file cannot be used: one line for each thing that is wrong with it."""
 
 
@@ -51,24 +51,25 @@ def load(path: Path) -> tuple[Waiver, ...]:
     """The waivers in a YAML file, a list of them; none when there is no such file.
 
     Raises:
-        WaiversError: when the file is no such list, or a waiver lacks a reason, an owner, a date or an existing rule.
+        UnusableWaivers: when the file is no such list, or a waiver lacks a reason, an owner, a date or a known rule.
     """
     if not path.exists():
         return ()
     try:
         entries = yaml.safe_load(path.read_text(encoding="utf-8")) or []
     except yaml.YAMLError as error:
-        raise WaiversError(f"{path.name} is not YAML: {error}") from None
+        raise UnusableWaivers(f"{path.name} is not YAML: {error}") from None
     if not isinstance(entries, list):
-        raise WaiversError(f"{path.name} must be a list of waivers")
-    waivers, wrong = [], []
+        raise UnusableWaivers(f"{path.name} must be a list of waivers")
+    waivers: list[Waiver] = []
+    wrong: list[str] = []
     for number, entry in enumerate(entries, start=1):
         try:
             waivers.append(Waiver.model_validate(entry))
         except ValidationError as error:
             wrong += [f"{path.name}, waiver {number}: {_words(detail)}" for detail in error.errors()]
     if wrong:
-        raise WaiversError("\n".join(wrong))
+        raise UnusableWaivers("\n".join(wrong))
     return tuple(waivers)
 
 

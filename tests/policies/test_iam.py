@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from hipaa.iam import Statement, is_account, matches, statements
-from hipaa.resource import UNKNOWN, Properties, UnknownValueError
-from hipaa.rule import UnreadableError
+from hipaa.resource import UNKNOWN, Properties, UnknownValue
+from hipaa.rule import Unreadable
 
 
 def one(**elements: Any) -> Statement:
@@ -94,7 +94,7 @@ def test_account_principals(principal: str, account: bool) -> None:
     ],
 )
 def test_what_is_no_policy_is_unreadable(policy: str) -> None:
-    with pytest.raises(UnreadableError, match="is not a JSON policy document"):
+    with pytest.raises(Unreadable, match="is not a JSON policy document"):
         statements(Properties({"policy": policy}))
 
 
@@ -103,5 +103,5 @@ def test_no_policy_has_no_statements() -> None:
 
 
 def test_unknown_policy_is_unknown() -> None:
-    with pytest.raises(UnknownValueError):
+    with pytest.raises(UnknownValue):
         statements(Properties({"policy": UNKNOWN}))

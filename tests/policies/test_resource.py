@@ -2,8 +2,8 @@
 
 import pytest
 
-from hipaa.resource import UNKNOWN, Properties, Resource, Secret, UnknownValueError, secrets_read, show
-from hipaa.rule import HIGH, Rule, UnreadableError, rule
+from hipaa.resource import UNKNOWN, Properties, Resource, Secret, UnknownValue, secrets_read, show
+from hipaa.rule import HIGH, Rule, Unreadable, rule
 from hipaa.verdict import (
     Outcome,
     Verdict,
@@ -34,9 +34,9 @@ def test_unknown_is_raised_only_when_read() -> None:
     properties = Properties({"known": 1, "block": {"inner": UNKNOWN}, "list": ["a", UNKNOWN]})
     assert properties["known"] == 1
     assert "inner" in properties["block"]
-    with pytest.raises(UnknownValueError, match=r"block\.inner"):
+    with pytest.raises(UnknownValue, match=r"block\.inner"):
         properties.at("block.inner")
-    with pytest.raises(UnknownValueError, match=r"list\.1"):
+    with pytest.raises(UnknownValue, match=r"list\.1"):
         properties.strings("list")
 
 
@@ -151,6 +151,6 @@ def test_rule_that_tells_a_secret_is_silenced() -> None:
 
 def test_what_cannot_be_read_is_a_violation() -> None:
     def check(_bucket: Resource) -> Verdict:
-        raise UnreadableError("`policy` is no policy")
+        raise Unreadable("`policy` is no policy")
 
     assert made(check).judge(Resource("t")).violations == ("`policy` is no policy",)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hipaa.resource import UNKNOWN, Resource, UnknownValueError
+from hipaa.resource import UNKNOWN, Resource, UnknownValue
 from hipaa.stack import Stack
 
 BUCKET = "aws:s3/bucket:Bucket"
@@ -41,7 +41,7 @@ def test_origin_through_another_property_does_not_count() -> None:
 
 def test_companion_of_nobody_knows_whom_is_undecided() -> None:
     bucket = Resource(BUCKET, {"id": UNKNOWN})
-    with pytest.raises(UnknownValueError, match="bucket of stranger"):
+    with pytest.raises(UnknownValue, match="bucket of stranger"):
         names(bucket, Resource(VERSIONING, {"bucket": UNKNOWN}, name="stranger"))
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hipaa.waivers import Waiver, WaiversError, load, waiver_of
+from hipaa.waivers import UnusableWaivers, Waiver, load, waiver_of
 
 URN = "urn:pulumi:dev::clinic::aws:s3/bucket:Bucket::scratch"
 SOUND = """
@@ -67,18 +67,18 @@ def test_no_file_is_no_waivers(tmp_path: Path) -> None:
     ],
 )
 def test_malformed_waiver_is_refused(tmp_path: Path, old: str, new: str, message: str) -> None:
-    with pytest.raises(WaiversError, match=message):
+    with pytest.raises(UnusableWaivers, match=message):
         loaded(tmp_path, SOUND.replace(old, new))
 
 
 def test_everything_wrong_is_said_at_once(tmp_path: Path) -> None:
-    with pytest.raises(WaiversError) as caught:
+    with pytest.raises(UnusableWaivers) as caught:
         loaded(tmp_path, "- rule: s3-bucket-has-lifecycle\n- 7\n")
     assert len(str(caught.value).splitlines()) == 5
 
 
 def test_mapping_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(WaiversError, match="must be a list"):
+    with pytest.raises(UnusableWaivers, match="must be a list"):
         loaded(tmp_path, "rule: s3-bucket-has-lifecycle\n")
 
 
