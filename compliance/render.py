@@ -15,7 +15,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from compliance.model import Enforcement, Review, Status
+from compliance.model import Enforcement, Evaluation, Review, RuleReview, Status
 
 SECTIONS = {
     "164.308": "Administrative safeguards",
@@ -43,7 +43,7 @@ def write(review: Review, folder: Path) -> ReviewFiles:
     """Write the three files into `folder`, made if need be. Each is replaced whole or not at all.
 
     Raises:
-        OSError: the folder cannot be written; what was there before is untouched.
+        OSError: the folder cannot be written; no file is left half written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     files = ReviewFiles(folder / "review.html", folder / "review.json", folder / "review.md")
@@ -100,23 +100,19 @@ def _render(template: str, review: Review, *, escaped: bool) -> str:
     )
     rules = {rule.name: rule for rule in review.rules}
     by_section = groupby(review.specifications, key=lambda specification: specification.section)
-    uncited = [rule for rule in review.rules if not rule.specifications]
     return environment.get_template(template).render(
         review=review,
         totals=review.totals,
         rules=rules,
-        uncited=uncited,
         sections=[(section, SECTIONS.get(section, ""), list(members)) for section, members in by_section],
         tally=[(status, getattr(review.totals.specifications, status.key)) for status in Status],
-        found={
-            status: [
-                (rule, evaluation)
-                for rule in review.rules
-                for evaluation in rule.evaluations
-                if evaluation.status is status
-            ]
-            for status in Status
-        },
+        found={status: _found(review, status) for status in Status},
         Status=Status,
         Enforcement=Enforcement,
     )
+
+
+def _found(review: Review, status: Status) -> list[tuple[RuleReview, list[Evaluation]]]:
+    """The rules that have evaluations of this status, with these."""
+    by_rule = ((rule, [found for found in rule.evaluations if found.status is status]) for rule in review.rules)
+    return [(rule, evaluations) for rule, evaluations in by_rule if evaluations]

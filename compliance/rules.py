@@ -178,6 +178,6 @@ def _rule_status(rule: Rule, run: Run, found: Sequence[Evaluation], met: bool) -
     if not run.complete:
         return Status.UNDECIDED, "The operation stopped before the pack was shown every resource."
     if status is Status.NOT_APPLICABLE:
-        kind = " or ".join(rule.on)
-        return status, "It has nothing to say about the resources of its kind." if met else f"No resource is a {kind}."
+        nothing = f"No resource is of the type {' or '.join(rule.on)}."
+        return status, "It has nothing to say about the resources of its kind." if met else nothing
     return status, ""

@@ -1,4 +1,4 @@
-"""What is recorded with the real pack: a sound key, a weak one, a waived one, and two buckets that lack most of their companions."""
+"""What is recorded with the real pack: a sound key, a weak and a waived one, two buckets that lack companions."""
 
 import pulumi_aws as aws
 
