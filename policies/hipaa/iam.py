@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from ipaddress import ip_network
 from typing import Any
 
 from hipaa.resource import Properties
@@ -33,6 +34,7 @@ _CALLER_KEYS = frozenset(
         "s3:dataaccesspointaccount",
     }
 )
+_RESOURCE_KEYS = frozenset({"aws:resourceaccount", "aws:resourceorgid", "s3:resourceaccount"})
 _PINNING_OPERATORS = frozenset({"stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike"})
 _ROOT = re.compile(r"^(arn:aws[a-z-]*:iam::)?\d{12}(:root)?$")
 
@@ -61,9 +63,23 @@ class Statement:
     @property
     def pins_caller(self) -> bool:
         """A condition names the account, organization, principal, network or source that may call."""
+        return self._pins(_CALLER_KEYS) or any(
+            operator.lower() == "ipaddress"
+            and key.lower() == "aws:sourceip"
+            and values
+            and all(map(_is_narrow, values))
+            for operator, key, values in self.conditions
+        )
+
+    @property
+    def pins_resource(self) -> bool:
+        """A condition names the account or organization whose resources may be used."""
+        return self._pins(_RESOURCE_KEYS)
+
+    def _pins(self, keys: frozenset[str]) -> bool:
         return any(
             operator.lower().rpartition(":")[2] in _PINNING_OPERATORS
-            and key.lower() in _CALLER_KEYS
+            and key.lower() in keys
             and values
             and not any(set(value) <= {"*", "?"} for value in values)
             for operator, key, values in self.conditions
@@ -112,6 +128,15 @@ def matches(pattern: str, action: str) -> bool:
 def is_account(principal: str) -> bool:
     """The principal is an account as a whole (its root): IAM policies in it decide who may act."""
     return bool(_ROOT.match(principal))
+
+
+def _is_narrow(block: str) -> bool:
+    """Not so broad that S3 calls it public: "The meaning of public" draws the line at /8 and, for IPv6, at /32."""
+    try:
+        network = ip_network(block, strict=False)
+    except ValueError:
+        return False
+    return network.is_private or network.prefixlen >= (8 if network.version == 4 else 32)
 
 
 @cache

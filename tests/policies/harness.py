@@ -51,14 +51,13 @@ class Run:
         return any(policy in event[kind].get("passed", []) for event in self.events for kind in kinds if kind in event)
 
 
-def run(engine: Engine, folder: Path, *operation: str, pack: Path = PACK) -> Run:
+def run(engine: Engine, folder: Path, *operation: str, pack: Path = PACK, stack: str = "dev") -> Run:
     """Runs `pulumi OPERATION` with a pack, and reads the engine's own events."""
     install_echo(engine)
     log = folder / "events.jsonl"
     log.unlink(missing_ok=True)
-    done = engine(
-        folder, *operation, "--stack", "dev", "--non-interactive", "--policy-pack", str(pack), "--event-log", str(log)
-    )
+    here = ("--stack", stack, "--non-interactive", "--policy-pack", str(pack), "--event-log", str(log))
+    done = engine(folder, *operation, *here)
     lines = log.read_text().splitlines() if log.exists() else []
     return Run(done.returncode, done.stdout + done.stderr, [json.loads(line) for line in lines])
 

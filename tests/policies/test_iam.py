@@ -48,6 +48,11 @@ def test_wildcards(pattern: str, action: str, expected: bool) -> None:
         ({"Condition": {"StringEqualsIfExists": {"aws:PrincipalOrgID": "o-1"}}}, True),
         ({"Condition": {"StringNotEquals": {"aws:PrincipalOrgID": "o-1"}}}, True),
         ({"Condition": {"Bool": {"aws:SecureTransport": "true"}}}, True),
+        ({"Condition": {"IpAddress": {"aws:SourceIp": ["203.0.113.0/24", "2001:db8::/32"]}}}, False),
+        ({"Condition": {"IpAddress": {"aws:SourceIp": "0.0.0.0/0"}}}, True),
+        ({"Condition": {"IpAddress": {"aws:SourceIp": "64.0.0.0/7"}}}, True),
+        ({"Condition": {"NotIpAddress": {"aws:SourceIp": "203.0.113.0/24"}}}, True),
+        ({"Condition": {"IpAddress": {"aws:SourceIp": "here"}}}, True),
     ],
 )
 def test_public(elements: dict[str, Any], public: bool) -> None:

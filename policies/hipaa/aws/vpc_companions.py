@@ -101,18 +101,20 @@ _OWN_ACCOUNT = {"StringEquals": {"aws:PrincipalAccount": "111122223333"}}
     sound=[
         [_endpoint(_allow(Condition=_OWN_ACCOUNT))],
         [_endpoint(_allow(Action="s3:GetObject", Resource="arn:aws:s3:::data/*"))],
+        [_endpoint(_allow(Condition={"StringEquals": {"aws:ResourceAccount": "111122223333"}}))],
         [_endpoint({}), Resource(ENDPOINT_POLICY, {"vpcEndpointId": "vpce-1a2b3c4d"} | _allow(Condition=_OWN_ACCOUNT))],
         [_endpoint({"vpcEndpointType": "GatewayLoadBalancer"})],
     ],
     unsound=[
         [_endpoint({})],
         [_endpoint(_allow())],
+        [_endpoint(_allow(Condition={"Bool": {"aws:SecureTransport": "true"}}))],
         [_endpoint({}), Resource(ENDPOINT_POLICY, {"vpcEndpointId": "vpce-1a2b3c4d"} | _allow())],
         [_endpoint({}), Resource(ENDPOINT_POLICY, {"vpcEndpointId": "vpce-another"} | _allow(Condition=_OWN_ACCOUNT))],
     ],
 )
 def vpc_endpoint_limits_access(endpoint: Resource, stack: Stack) -> Verdict:
-    """An endpoint's policy lets not everyone do everything: else data can leave through it to any account."""
+    """An endpoint's policy bounds who may use it, or on whose resources: else data can leave by it to any account."""
     if endpoint.get("vpcEndpointType", "Gateway") not in ("Gateway", "Interface"):
         return not_applicable("endpoints of this type take no policy")
     sources: list[Properties] = list(stack.companions(endpoint, ENDPOINT_POLICY, by="vpcEndpointId")) or [endpoint]
@@ -121,7 +123,9 @@ def vpc_endpoint_limits_access(endpoint: Resource, stack: Stack) -> Verdict:
         return violation("no endpoint policy is set: the default one allows everything to everyone")
     return all_of(
         *(
-            violation(f"{statement} of the endpoint policy allows everything to everyone; it must bound who or what")
+            violation(
+                f"{statement} of the endpoint policy lets anyone use anything; it must bound who, or on whose resources"
+            )
             for statement in found
             if _is_boundless(statement)
         )
@@ -129,4 +133,5 @@ def vpc_endpoint_limits_access(endpoint: Resource, stack: Stack) -> Verdict:
 
 
 def _is_boundless(statement: Statement) -> bool:
-    return statement.allows and statement.is_for_everyone and "*" in statement.resources and not statement.conditions
+    bounded = statement.pins_caller or statement.pins_resource
+    return statement.allows and statement.is_for_everyone and "*" in statement.resources and not bounded
