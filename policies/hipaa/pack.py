@@ -117,10 +117,11 @@ def _stack_check(rule: Rule, waivers: tuple[Waiver, ...], today: date) -> Callab
     def validate(args: StackValidationArgs, report: Report) -> None:
         reasons: list[str] = []
         unknown: list[tuple[str, tuple[str, ...]]] = []
-        held = False
+        held = waived = False
         for resource, verdict in _judge_stack(rule, args):
             waiver = waiver_of(waivers, rule.name, resource.urn, today)
             if verdict.violations and waiver and not _is_broken(verdict):
+                waived = True
                 reasons.append(str(waiver))
                 continue
             for message in verdict.violations:
@@ -133,7 +134,8 @@ def _stack_check(rule: Rule, waivers: tuple[Waiver, ...], today: date) -> Callab
                 held = True
         if unknown:
             raise _NotYetDecided(unknown)
-        if not held:
+        # A stack has one answer to a rule: with a waived violation in it, that answer is not "passed".
+        if waived or not held:
             args.not_applicable("; ".join(dict.fromkeys(reasons)) or "the stack has no resource of the rule's types")
 
     return validate

@@ -150,6 +150,13 @@ class Resource(Properties):
         except UnknownValue:
             return None
 
+    def is_set_by_program(self, name: str) -> bool:
+        """Whether the program gave this property a value, as far as the outputs tell.
+
+        A property that is unknown and made from no other resource is one that the provider will report back.
+        """
+        return name in self and (self.known(name) is not None or bool(self.sources.get(name)))
+
 
 def show(value: Any) -> str:
     """A value as a message shows it, cut where it is long."""

@@ -133,6 +133,16 @@ def test_malformed_waivers_fail_the_preview(engine: Engine, tmp_path: Path) -> N
     assert "Traceback" not in done.text
 
 
+def test_stack_with_a_waived_violation_does_not_pass(engine: Engine, tmp_path: Path) -> None:
+    common = {"urn": "*::waived", "reason": "Emptied daily.", "owner": "me@x", "expires": "2999-01-01"}
+    pack = copy_of_pack(tmp_path / "pack", waivers=f"- {common | {'rule': 's3-bucket-denies-insecure-transport'}}\n")
+    folder = program(engine, tmp_path, f'{CLOSED_TRANSPORT}\naws.s3.Bucket("waived")\n')
+    done = run(engine, folder, "up", "--yes", "--skip-preview", *only(tmp_path), pack=pack)
+    assert done.status == 0, done.text
+    assert done.violations("s3-bucket-denies-insecure-transport") == []
+    assert not done.passed("s3-bucket-denies-insecure-transport")
+
+
 def waivers(expires: str) -> str:
     common = {"urn": "*::aws:kms/key:Key::key", "reason": "An old key.", "owner": "me@x", "expires": expires}
     return f"- {common | {'rule': 'kms-key-rotates'}}\n"
@@ -166,6 +176,7 @@ def test_waiver_of_a_rule_over_the_stack(engine: Engine, tmp_path: Path) -> None
     assert done.status != 0
     failed = [event["resourceUrn"] for event in done.violations("s3-bucket-denies-insecure-transport")]
     assert [urn.rpartition("::")[2] for urn in failed] == ["kept"]
+    assert not done.passed("s3-bucket-denies-insecure-transport")
     (told,) = done.violations(signals.ACCEPTED_RISK_IN_STACK)
     assert told["resourceUrn"].endswith("::scratch")
     assert "s3-bucket-denies-insecure-transport: waived until 2999-01-01" in told["message"]

@@ -30,6 +30,11 @@ def test_nested_values_are_read_by_path() -> None:
     assert properties.strings("name") == ["data"]
 
 
+def test_unknown_of_no_origin_is_the_providers() -> None:
+    resource = Resource("t", {"a": 1, "b": UNKNOWN, "c": UNKNOWN}, sources={"c": ["urn:pulumi:x"]})
+    assert [name for name in "abcd" if resource.is_set_by_program(name)] == ["a", "c"]
+
+
 def test_unknown_is_raised_only_when_read() -> None:
     properties = Properties({"known": 1, "block": {"inner": UNKNOWN}, "list": ["a", UNKNOWN]})
     assert properties["known"] == 1

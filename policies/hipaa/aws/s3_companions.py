@@ -41,11 +41,8 @@ def _is_log_target(bucket: Resource, stack: Stack) -> bool:
 
 
 def _inline(bucket: Resource, *settings: str) -> list[Properties]:
-    """Settings on the bucket itself, as the provider's versions before 7 had them.
-
-    A setting that is unknown as a whole is one that the provider will report back, not one that the program made.
-    """
-    return [item for name in settings if bucket.known(name) is not None for item in bucket.objects(name)]
+    """Settings on the bucket itself, as the provider's versions before 7 had them."""
+    return [item for name in settings if bucket.is_set_by_program(name) for item in bucket.objects(name)]
 
 
 _BLOCKED = {
@@ -215,7 +212,7 @@ def _transport(**elements: Any) -> dict[str, str]:
 def bucket_denies_insecure_transport(bucket: Resource, stack: Stack) -> Verdict:
     """A bucket answers no request that comes without TLS."""
     sources: list[Properties] = list(stack.companions(bucket, POLICY, by="bucket"))
-    if not sources and bucket.known("policy"):
+    if not sources and bucket.is_set_by_program("policy"):
         sources = [bucket]
     if not sources:
         return violation("no BucketPolicy is there for this bucket")

@@ -107,6 +107,7 @@ _OWN_ACCOUNT = {"StringEquals": {"aws:PrincipalAccount": "111122223333"}}
     ],
     unsound=[
         [_endpoint({})],
+        [_endpoint({"policy": UNKNOWN})],
         [_endpoint(_allow())],
         [_endpoint(_allow(Condition={"Bool": {"aws:SecureTransport": "true"}}))],
         [_endpoint({}), Resource(ENDPOINT_POLICY, {"vpcEndpointId": "vpce-1a2b3c4d"} | _allow())],
@@ -117,7 +118,9 @@ def vpc_endpoint_limits_access(endpoint: Resource, stack: Stack) -> Verdict:
     """An endpoint's policy bounds who may use it, or on whose resources: else data can leave by it to any account."""
     if endpoint.get("vpcEndpointType", "Gateway") not in ("Gateway", "Interface"):
         return not_applicable("endpoints of this type take no policy")
-    sources: list[Properties] = list(stack.companions(endpoint, ENDPOINT_POLICY, by="vpcEndpointId")) or [endpoint]
+    sources: list[Properties] = list(stack.companions(endpoint, ENDPOINT_POLICY, by="vpcEndpointId"))
+    if not sources and endpoint.is_set_by_program("policy"):
+        sources = [endpoint]
     found = [statement for source in sources for statement in statements(source)]
     if not found:
         return violation("no endpoint policy is set: the default one allows everything to everyone")
