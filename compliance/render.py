@@ -8,6 +8,7 @@ import html
 import os
 import re
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -71,12 +72,12 @@ def as_json(review: Review) -> str:
 
 def as_html(review: Review) -> str:
     """One page without any outside part."""
-    return _render("review.html.j2", review, escaped=True)
+    return _render("review.html.j2", review)
 
 
 def as_markdown(review: Review) -> str:
     """GitHub's Markdown: the outcome first, the law folded."""
-    return _render("review.md.j2", review, escaped=False)
+    return _render("review.md.j2", review, escape_markdown)
 
 
 def escape_markdown(text: object) -> Markup:
@@ -88,7 +89,7 @@ def escape_markdown(text: object) -> Markup:
     return Markup(marked.replace("@", "@<!-- -->"))  # noqa: S704  escaped in the line above
 
 
-def _render(template: str, review: Review, *, escaped: bool) -> str:
+def _render(template: str, review: Review, escape: Callable[[object], Markup] | None = None) -> str:
     environment = Environment(
         loader=PackageLoader("compliance"),
         autoescape=True,
@@ -96,7 +97,7 @@ def _render(template: str, review: Review, *, escaped: bool) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        **({} if escaped else {"finalize": escape_markdown}),
+        finalize=escape,
     )
     rules = {rule.name: rule for rule in review.rules}
     by_section = groupby(review.specifications, key=lambda specification: specification.section)

@@ -206,6 +206,37 @@ def test_a_rule_over_the_stack_fails_on_the_resource_that_it_names(recorded: Rec
     assert review.complete
 
 
+def changed(folder: Path, name: str, change: Callable[[str], str]) -> Review:
+    """The review of a recorded log after a change to its lines; a line that becomes empty is left out."""
+    lines = (FIXTURES / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
+    log = folder / "log.jsonl"
+    log.write_text("\n".join(filter(None, map(change, lines))), encoding="utf-8")
+    return compliance.review(log, rules=RULES, catalogue=CATALOGUE, policy_config={})
+
+
+def test_a_resource_that_the_pack_was_not_shown_is_undecided(tmp_path: Path) -> None:
+    hidden = "policyAnalyzeSummaryEvent", "aws:s3/bucket:Bucket::records"
+    review = changed(tmp_path, "up-clean", lambda line: "" if all(part in line for part in hidden) else line)
+    assert review.complete
+    assert verdicts(review, "s3-bucket-is-named") == {"records": "not yet decided"}
+    assert rule(review, "s3-bucket-is-named").status is Status.UNDECIDED
+
+
+def test_a_rule_over_the_stack_that_passed_over_nothing_of_its_kind_is_not_applicable(tmp_path: Path) -> None:
+    review = changed(tmp_path, "up-clean", lambda line: line.replace("aws:s3/bucket:Bucket", "aws:sns/topic:Topic"))
+    assert rule(review, "s3-bucket-has-a-key").status is Status.NOT_APPLICABLE
+    assert rule(review, "s3-bucket-has-a-key").evaluations == ()
+
+
+def test_only_the_sdks_own_advisory_means_undecided(tmp_path: Path) -> None:
+    review = changed(
+        tmp_path,
+        "preview",
+        lambda line: line.replace('"enforcementLevel":"advisory"', '"enforcementLevel":"mandatory"'),
+    )
+    assert verdicts(review, "s3-logging-has-a-target") == {"records": "failed"}
+
+
 def test_other_packs_are_counted_and_not_heard(recorded: Recorded) -> None:
     alone, both = recorded("preview"), recorded("preview-both")
     assert both.other_packs == 1
