@@ -1,0 +1,46 @@
+"""The plugin's process: serves the engine's protocol on a loopback port that it prints, and nothing else, to stdout."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+
+import grpc.aio
+from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
+from pulumi.runtime.proto import provider_pb2_grpc
+
+from local.aws.calls import detach_from_user
+from local.aws.servicer import Servicer
+
+
+async def _serve(engine: str) -> None:
+    environment = dict(os.environ)
+    detach_from_user()
+    server = grpc.aio.server(options=_GRPC_CHANNEL_OPTIONS)
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(Servicer(engine, environment), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    # The terminal's Ctrl-C reaches plugins too; the engine says itself when it is over.
+    loop.add_signal_handler(signal.SIGINT, lambda: None)
+    sys.stdout.write(f"{port}\n")
+    sys.stdout.flush()
+    await stop.wait()
+    await server.stop(1)
+
+
+def main() -> None:
+    """Start as the engine does: `pulumi-resource-aws ENGINE_ADDRESS`."""
+    parser = argparse.ArgumentParser(prog="pulumi-resource-aws", description="stand-in for the aws provider plugin")
+    parser.add_argument("engine", help="address of the engine")
+    known, _ = parser.parse_known_args()
+    asyncio.run(_serve(known.engine))
+
+
+if __name__ == "__main__":
+    main()

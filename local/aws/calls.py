@@ -1,0 +1,178 @@
+"""Calls to the local AWS API: clients per Region, retries with back-off, errors a reader can use."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+import uuid
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import boto3
+import botocore.exceptions
+import botocore.loaders
+from botocore.config import Config
+from botocore.model import OperationModel, ServiceModel
+
+ATTEMPTS = 14
+"""Enough that one call in a million fails for good when a third of all answers are errors."""
+
+_THROTTLED = {
+    "Throttling",
+    "ThrottlingException",
+    "ThrottledException",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "RequestLimitExceeded",
+    "TooManyRequestsException",
+    "ProvisionedThroughputExceededException",
+    "BandwidthLimitExceeded",
+    "PriorRequestNotComplete",
+    "TransactionInProgressException",
+    "SlowDown",
+    "EC2ThrottledException",
+    "ServiceUnavailable",
+    "InternalError",
+    "InternalFailure",
+    "RequestTimeout",
+}
+_SERVER_ERROR = 500
+
+
+class ApiError(Exception):
+    """The API refused a call: its error code, its message, the operation, and whether earlier tries were lost."""
+
+    def __init__(self, code: str, message: str, operation: str, *, retried: bool = False) -> None:
+        super().__init__(f"{operation}: {code}: {message}")
+        self.code = code
+        self.message = message
+        self.operation = operation
+        self.retried = retried
+
+
+class CallError(Exception):
+    """A call that could not be made or was never answered."""
+
+
+class Cancelled(Exception):  # noqa: N818 (it is no error)
+    """The engine asked to stop."""
+
+
+@cache
+def service_model(service: str) -> ServiceModel:
+    """botocore's model of a service."""
+    description = botocore.loaders.Loader().load_service_model(service, "service-2")
+    return ServiceModel(description, service)
+
+
+@cache
+def operation_model(service: str, call: str) -> OperationModel:
+    """botocore's model of an operation, by boto3's name for it (`describe_key`)."""
+    from botocore import xform_name
+
+    model = service_model(service)
+    for name in model.operation_names:
+        if xform_name(name) == call:
+            return model.operation_model(name)
+    raise LookupError(f"{service} has no operation {call}")
+
+
+def detach_from_user() -> None:
+    """Forget the user's own AWS settings in this process, so that nothing of them can reach a call."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
+    os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+
+
+class Api:
+    """The local AWS API at the given endpoints, with made-up credentials."""
+
+    def __init__(self, endpoint: str, endpoints: Mapping[str, str], access_key: str = "test") -> None:
+        self.endpoint = endpoint
+        self.endpoints = dict(endpoints)
+        self.stopped = threading.Event()
+        self._session = boto3.session.Session(aws_access_key_id=access_key, aws_secret_access_key="test")  # noqa: S106
+        self._clients: dict[tuple[str, str], Any] = {}
+        self._lock = threading.Lock()
+
+    def client(self, service: str, region: str) -> Any:
+        """A boto3 client; made once, since making one takes longer than most calls."""
+        with self._lock:
+            key = (service, region)
+            if key not in self._clients:
+                self._clients[key] = self._session.client(
+                    service,
+                    region_name=region,
+                    endpoint_url=self.endpoints.get(service, self.endpoint),
+                    config=Config(
+                        retries={"total_max_attempts": 1, "mode": "standard"},
+                        s3={"addressing_style": "path"},
+                        inject_host_prefix=False,
+                        proxies={},
+                        connect_timeout=10,
+                        read_timeout=60,
+                        max_pool_connections=32,
+                        request_checksum_calculation="when_required",
+                        response_checksum_validation="when_required",
+                    ),
+                )
+            return self._clients[key]
+
+    def call(
+        self, service: str, region: str, operation: str, arguments: Mapping[str, Any], *, paginate: bool = False
+    ) -> dict[str, Any]:
+        """Make a call, again and again while the API is throttling or failing; the answer without its metadata.
+
+        Raises ApiError where the API refuses, CallError where the request is malformed or nobody answers, and
+        Cancelled when the engine asked to stop.
+        """
+        client = self.client(service, region)
+        arguments = {**_tokens(service, operation), **arguments}
+        for attempt in range(1, ATTEMPTS + 1):
+            if self.stopped.is_set():
+                raise Cancelled
+            try:
+                if paginate and client.can_paginate(operation):
+                    answer = client.get_paginator(operation).paginate(**arguments).build_full_result()
+                else:
+                    answer = getattr(client, operation)(**arguments)
+            except botocore.exceptions.ClientError as error:
+                details = error.response.get("Error", {})
+                code = str(details.get("Code", "Unknown"))
+                status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+                transient = status >= _SERVER_ERROR or code in _THROTTLED
+                if not transient or attempt == ATTEMPTS:
+                    message = str(details.get("Message", ""))
+                    raise ApiError(code, message, f"{service}:{operation}", retried=attempt > 1) from error
+            except botocore.exceptions.HTTPClientError as error:
+                if attempt == ATTEMPTS:
+                    raise CallError(f"{service}:{operation}: {error}") from error
+            except (botocore.exceptions.BotoCoreError, TypeError, ValueError) as error:
+                raise CallError(f"{service}:{operation}: {error}") from error
+            else:
+                answer.pop("ResponseMetadata", None)
+                return dict(answer)
+            self.stopped.wait(random.uniform(0.5, 1) * min(0.05 * 2**attempt, 5))  # noqa: S311 (jitter)
+        raise CallError(f"{service}:{operation}: no answer")
+
+
+def _tokens(service: str, operation: str) -> dict[str, str]:
+    """A client token for every member that makes a repeated call the same call."""
+    return {name: str(uuid.uuid4()) for name in operation_model(service, operation).idempotent_members}
+
+
+def wait_until(done: Any, api: Api, what: str, seconds: float) -> None:
+    """Poll until `done()` is true; CallError after that many seconds."""
+    end = time.monotonic() + seconds
+    pause = 0.1
+    while not done():
+        if api.stopped.is_set():
+            raise Cancelled
+        if time.monotonic() > end:
+            raise CallError(f"{what} did not get ready within {seconds:.0f} s")
+        time.sleep(pause)
+        pause = min(pause * 1.5, 2)

@@ -1,0 +1,163 @@
+"""JMESPath over a call's context, with the few functions that declarations need."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import jmespath
+from jmespath import functions
+
+from local.aws import security_group_rules
+
+_TEMPLATE = re.compile(r"^f'(.*)'$", re.DOTALL)
+_NOT = re.compile(r"!\s*([A-Za-z_]\w*(?:\.\w+|\[\d+\])+)(?![\w(.\[])")
+_ROOTED = re.compile(r"\$\(([^()]+)\)")
+
+
+_ANY: dict[str, list[str]] = {"types": []}
+
+
+class _Functions(functions.Functions):  # type: ignore[misc]
+    @functions.signature({"types": ["string", "null"]})
+    def _func_parse(self, text: str | None) -> Any:
+        return json.loads(text) if text else None
+
+    @functions.signature(_ANY)  # type: ignore[untyped-decorator]
+    def _func_dump(self, value: Any) -> str:
+        return json.dumps(value, separators=(",", ":"))
+
+    @functions.signature({"types": ["string"]}, {"types": ["string", "null"]})
+    def _func_split(self, separator: str, text: str | None) -> list[str]:
+        return text.split(separator) if text else []
+
+    @functions.signature({"types": ["string", "null"]}, {"types": ["string"]})
+    def _func_capture(self, text: str | None, pattern: str) -> str | None:
+        found = re.search(pattern, text) if text else None
+        return (found[1] if found.re.groups else found[0]) if found else None
+
+    @functions.signature({"types": ["string", "null"]}, {"types": ["string"]}, {"types": ["string"]})
+    def _func_replace(self, text: str | None, old: str, new: str) -> str | None:
+        return text.replace(old, new) if text is not None else None
+
+    @functions.signature({"types": ["string", "null"]})
+    def _func_lower(self, text: str | None) -> str | None:
+        return text.lower() if text else text
+
+    @functions.signature({"types": ["string", "null"]})
+    def _func_upper(self, text: str | None) -> str | None:
+        return text.upper() if text else text
+
+    @functions.signature(_ANY, _ANY, _ANY)
+    def _func_if(self, condition: Any, yes: Any, no: Any) -> Any:
+        return yes if condition not in (None, False, "", [], {}) else no
+
+    @functions.signature({"types": ["object", "null"]})
+    def _func_names(self, value: dict[str, Any] | None) -> list[str]:
+        return list(value or {})
+
+    @functions.signature({"types": ["array", "null"]}, {"types": ["number"]})
+    def _func_chunks(self, value: list[Any] | None, size: int) -> list[list[Any]]:
+        return [(value or [])[start : start + int(size)] for start in range(0, len(value or []), int(size))]
+
+    @functions.signature({"types": ["array", "null"]}, {"types": ["array", "null"]})
+    def _func_minus(self, left: list[Any] | None, right: list[Any] | None) -> list[Any]:
+        return [item for item in left or [] if item not in (right or [])]
+
+    @functions.signature({"types": ["array", "object", "null"]})
+    def _func_count(self, value: list[Any] | dict[str, Any] | None) -> int:
+        return len(value or [])
+
+    @functions.signature(_ANY)
+    def _func_known(self, value: Any) -> bool:
+        return value is not None
+
+    @functions.signature(_ANY, {"types": ["number"]})
+    def _func_digest(self, value: Any, length: int) -> str:
+        return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[: int(length)]
+
+    @functions.signature({"types": ["object", "null"]})
+    def _func_pairs(self, value: dict[str, Any] | None) -> list[dict[str, Any]]:
+        return [{"key": key, "value": item} for key, item in (value or {}).items()]
+
+    @functions.signature({"types": ["array", "null"]}, {"types": ["object", "null"]})
+    def _func_filters(self, filters: list[Any] | None, tags: dict[str, str] | None) -> list[dict[str, Any]]:
+        """The `filters` and `tags` arguments that EC2's data sources share, as the API takes them."""
+        own = [{"Name": one["name"], "Values": one["values"]} for one in filters or []]
+        return own + [{"Name": f"tag:{key}", "Values": [value]} for key, value in (tags or {}).items()]
+
+    @functions.signature({"types": ["array", "null"]}, {"types": ["string"]})
+    def _func_permissions(self, rules: list[Any] | None, group: str) -> list[Any]:
+        return security_group_rules.permissions(rules or [], group)
+
+    @functions.signature({"types": ["array", "null"]}, {"types": ["string"]})
+    def _func_rules(self, allowed: list[Any] | None, group: str) -> list[Any]:
+        return security_group_rules.rules(allowed, group)
+
+    @functions.signature({"types": ["array", "null"]}, {"types": ["object"]})
+    def _func_held_rule(self, allowed: list[Any] | None, rule: dict[str, Any]) -> dict[str, Any] | None:
+        return security_group_rules.held(allowed, rule)
+
+    @functions.signature({"types": ["string"]}, {"types": ["number"]}, {"types": ["number"]})
+    def _func_is_network(self, text: str, shortest: int, longest: int) -> bool:
+        return security_group_rules.is_network(text, int(shortest), int(longest))
+
+    @functions.signature({"types": ["string", "null"]})
+    def _func_decoded(self, text: str | None) -> Any:
+        return base64.b64decode(text) if text else None
+
+
+_OPTIONS = jmespath.Options(custom_functions=_Functions())
+
+
+class ExpressionError(Exception):
+    """An expression of a declaration that does not evaluate."""
+
+
+@cache
+def _compile(text: str) -> Any:
+    try:
+        # To JMESPath `!a.b` is the b of what a is not; here it is what anyone would read.
+        return jmespath.compile(_NOT.sub(r"!(\1)", text))
+    except jmespath.exceptions.JMESPathError as error:
+        raise ExpressionError(f"{text!r}: {error}") from error
+
+
+def parsed(text: str) -> dict[str, Any]:
+    """The syntax tree of an expression."""
+    return dict(_compile(_ROOTED.sub("`null`", text)).parsed)
+
+
+def evaluate(expression: Any, context: Mapping[str, Any]) -> Any:
+    """The value of a declaration's expression.
+
+    `$(path)` inside a filter is the value at `path` from the top, which JMESPath itself cannot name there. A text of
+    the form `f'...{expression}...'` is a template, None when one of its holes is; any other text is JMESPath; what is
+    no text stands for itself.
+    """
+    if isinstance(expression, list):
+        return [evaluate(item, context) for item in expression]
+    if not isinstance(expression, str):
+        return expression
+    template = _TEMPLATE.match(expression)
+    if template:
+        holes = {hole: evaluate(hole, context) for hole in re.findall(r"\{([^{}]+)\}", template[1])}
+        if any(value is None for value in holes.values()):
+            return None
+        return re.sub(r"\{([^{}]+)\}", lambda match: str(holes[match[1]]), template[1])
+    expression = _ROOTED.sub(lambda match: f"`{json.dumps(evaluate(match[1], context))}`", expression)
+    try:
+        return _compile(expression).search(context, _OPTIONS)
+    except jmespath.exceptions.JMESPathError as error:
+        raise ExpressionError(f"{expression!r}: {error}") from error
+
+
+def holds(expression: Any, context: Mapping[str, Any]) -> bool:
+    """Whether an expression is true in JMESPath's sense, where 0 is true and emptiness is not."""
+    value = evaluate(expression, context)
+    return value not in (None, False, "") and value != [] and value != {}

@@ -1,0 +1,355 @@
+"""Carries out a declaration: the calls that make, read, change and remove one resource."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from local.aws import calls
+from local.aws.calls import ApiError, CallError, wait_until
+from local.aws.configuration import Site
+from local.aws.convert import from_api, member_for, place, take
+from local.aws.declaration import Call, Part, Read, ResourceType, Step
+from local.aws.diff import Comparer
+from local.aws.expression import evaluate, holds
+from local.aws.facts import Facts, request_shape
+
+READY_SECONDS = 600
+_EXISTS = re.compile(r"Exist|Duplicate|AlreadyOwned|Conflict|InUse", re.IGNORECASE)
+
+
+class HalfMade(Exception):  # noqa: N818 (a result as much as an error)
+    """A create or update that failed once the thing existed: its id, and what of it was not carried out."""
+
+    def __init__(self, identifier: str, reason: Exception, missing: set[str], next_step: int | None) -> None:
+        super().__init__(str(reason))
+        self.identifier = identifier
+        self.reason = reason
+        self.missing = missing
+        self.next_step = next_step
+
+
+@dataclass
+class Resource:
+    """One resource at work: its declaration, where it lives, and the values that its expressions see."""
+
+    token: str
+    declared: ResourceType
+    facts: Facts
+    site: Site
+    region: str
+    comparer: Comparer
+    inputs: dict[str, Any] = field(default_factory=dict)
+    state: dict[str, Any] = field(default_factory=dict)
+    identifier: str | None = None
+    changed: set[str] = field(default_factory=set)
+    saved: dict[str, Any] = field(default_factory=dict)
+
+    def context(self, **more: Any) -> dict[str, Any]:
+        """What an expression can name."""
+        added, removed = self._elements()
+        return {
+            "id": self.identifier,
+            "in": self.inputs,
+            "state": self.state,
+            "tags": self.inputs.get("tagsAll") or {},
+            "region": self.region,
+            "account": self.site.account,
+            "partition": self.site.partition(self.region),
+            "changed": dict.fromkeys(self.changed, True),
+            "added": added,
+            "removed": removed,
+            **self.declared.vars,
+            **self.saved,
+            **more,
+        }
+
+    def _elements(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Elements of changed lists and entries of changed maps that are new, and those that are no more."""
+        added: dict[str, Any] = {}
+        removed: dict[str, Any] = {}
+        for name in self.changed:
+            new, old = self.inputs.get(name), self.state.get(name)
+            if isinstance(new or old, list):
+                same = self.comparer.same_item
+                added[name] = [one for one in new or [] if not any(same(name, one, other) for other in old or [])]
+                removed[name] = [one for one in old or [] if not any(same(name, other, one) for other in new or [])]
+            elif isinstance(new or old, dict):
+                before, after = old or {}, new or {}
+                added[name] = {key: value for key, value in after.items() if before.get(key) != value}
+                removed[name] = {key: value for key, value in before.items() if key not in after}
+        return added, removed
+
+    # Making and changing
+
+    def create(self, first: int = 0) -> None:
+        """Make the thing, from the given create step on; HalfMade once it exists but is not whole."""
+        self.changed = {name for name, value in self.inputs.items() if value is not None}
+        steps = list(enumerate(self.declared.create))[first:]
+        for number, step in steps:
+            try:
+                answer = self._step(step, f"create.{number}")
+            except ApiError as error:
+                # The first try was answered with an error but carried out all the same.
+                if number or not (error.retried and _EXISTS.search(error.code)):
+                    if self.identifier is not None:
+                        raise HalfMade(self.identifier, error, self._apart(), number) from error
+                    raise
+                answer = {}
+            except CallError as error:
+                if self.identifier is not None:
+                    raise HalfMade(self.identifier, error, self._apart(), number) from error
+                raise
+            if self.identifier is None:
+                found = evaluate(self.declared.id, self.context(answer=answer))
+                if found is None:
+                    raise CallError(f"{step.call}: the answer has no identifier at {self.declared.id}")
+                self.identifier = str(found)
+                self.state["id"] = self.identifier
+        self._parts(self.declared.parts, self._is_wanted)
+        self._tags(at_create=True)
+        self._ready()
+
+    def update(self) -> None:
+        """Carry out what changed; HalfMade with the properties that were not reached."""
+        assert self.identifier is not None
+        left = set(self.changed)
+        try:
+            for number, step in enumerate(self.declared.update):
+                about = {*step.properties, *self.facts.fills.get(f"update.{number}", []), *_mentioned(step)}
+                if about & self.changed:
+                    self._step(step, f"update.{number}")
+                    left -= about
+        except (ApiError, CallError) as error:
+            raise HalfMade(self.identifier, error, left, None) from error
+        self._parts(self.declared.parts, lambda part: bool(set(part.properties) & self.changed))
+        self._tags(at_create=False)
+        self._ready()
+
+    def delete(self) -> None:
+        """Remove the thing; one that is gone already is removed."""
+        gone = {code for read in self.declared.read for code in read.gone}
+        for step in self.declared.delete:
+            try:
+                self._step(step, "delete")
+            except ApiError as error:
+                if error.code not in gone:
+                    raise
+
+    def _parts(self, parts: Iterable[Part], wanted: Any) -> None:
+        assert self.identifier is not None
+        waiting = [(number, part) for number, part in enumerate(parts) if wanted(part)]
+        for position, (number, part) in enumerate(waiting):
+            try:
+                for at, step in enumerate(part.write):
+                    self._step(step, f"part{number}", at)
+            except (ApiError, CallError) as error:
+                missing = {name for _, one in waiting[position:] for name in one.properties}
+                raise HalfMade(self.identifier, error, missing | {"tags", "tagsAll"}, None) from error
+
+    def _apart(self) -> set[str]:
+        return {name for part in self.declared.parts if part.write for name in part.properties}
+
+    def _is_wanted(self, part: Part) -> bool:
+        return part.always or any(self.inputs.get(name) is not None for name in part.properties)
+
+    def _tags(self, *, at_create: bool) -> None:
+        tags = self.declared.tags
+        if not tags or isinstance(tags, bool) or self.identifier is None:
+            return
+        if at_create:
+            if tags.create or not self.inputs.get("tagsAll"):
+                return
+        if "tagsAll" in self.changed:
+            try:
+                for step in tags.write:
+                    self._step(step, "tags")
+            except (ApiError, CallError) as error:
+                raise HalfMade(self.identifier, error, {"tags", "tagsAll"}, None) from error
+
+    def _ready(self) -> None:
+        if self.declared.ready is None:
+            return
+        assert self.identifier is not None
+
+        def done() -> bool:
+            answer = self._answer(self.declared.read[0])
+            return answer is not None and holds(self.declared.ready, self.context(answer=answer))
+
+        try:
+            wait_until(done, self.site.api, self.identifier, READY_SECONDS)
+        except (ApiError, CallError) as error:
+            raise HalfMade(self.identifier, error, set(), None) from error
+
+    # One call
+
+    def _step(self, step: Step, kind: str, at: int | None = None) -> dict[str, Any]:
+        if not holds(step.when, self.context()):
+            return {}
+        items = [None] if step.each is None else evaluate(step.each, self.context()) or []
+        answer: dict[str, Any] = {}
+        for item in items:
+            context = self.context(item=item)
+            request = self._request(step, kind if at is None else f"{kind}.{at}", context)
+            answer = self._call(step, request)
+            for name, expression in step.value.items():
+                self.state[name] = evaluate(expression, {**context, "answer": answer})
+        if step.save:
+            self.saved[step.save] = answer
+        return answer
+
+    def _call(self, call: Call, request: Mapping[str, Any]) -> dict[str, Any]:
+        service = call.service or self.declared.service
+        try:
+            return self.site.api.call(service, self.region, call.call, request, paginate=call.paginate)
+        except ApiError as error:
+            if error.code in call.ignore:
+                return {}
+            raise
+
+    def _request(self, step: Step, key: str, context: Mapping[str, Any]) -> dict[str, Any]:
+        service = step.service or self.declared.service
+        request: dict[str, Any] = {}
+        names = self.declared.names
+        partial = (step.send or _sends(step.call)) == "changed" and key.startswith("update")
+        for name in self.facts.fills.get(key, []):
+            value = self.inputs.get(name)
+            if partial and name not in self.changed:
+                continue
+            if value is None and key.startswith(("update", "part")) and name in self.changed:
+                value = self._unset(name)
+            if value is not None:
+                shape = request_shape(service, step)
+                member = member_for(name, names, shape.members)
+                target = request
+                for inner in filter(None, step.into.split(".")):
+                    target = target.setdefault(inner, {})
+                place(target, str(member), value, shape, name, names)
+        arguments = dict(step.arguments)
+        if key == "create.0" and self.declared.tags and not isinstance(self.declared.tags, bool):
+            if self.inputs.get("tagsAll"):
+                arguments |= self.declared.tags.create
+        return self._arguments(service, step.call, arguments, context, request)
+
+    def _unset(self, name: str) -> Any:
+        """What stands for a property that the program no longer gives."""
+        if name in self.declared.reset:
+            return self.declared.reset[name]
+        kind = self.facts.model.inputs[name].type
+        empty = {"list": [], "map": {}}.get(kind[0]) if isinstance(kind, list) else {"str": "", "bool": False}.get(kind)
+        return empty
+
+    def _arguments(
+        self,
+        service: str,
+        call: str,
+        arguments: Mapping[str, Any],
+        context: Mapping[str, Any],
+        request: dict[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        request = request if request is not None else {}
+        shape = calls.operation_model(service, call).input_shape
+        for member, expression in arguments.items():
+            value = evaluate(expression, context)
+            if value is not None and shape is not None:
+                path = expression[3:] if isinstance(expression, str) and expression.startswith("in.") else ""
+                place(request, member, value, shape, path, self.declared.names)
+        return request
+
+    # Reading
+
+    def _answer(self, read: Read) -> dict[str, Any] | None:
+        """The object that a read finds, with the whole answer in the context; None where there is none."""
+        context = self.context()
+        if not holds(read.when, context):
+            return {}
+        request = self._arguments(read.service or self.declared.service, read.call, read.arguments, context)
+        try:
+            whole = self._call(read, request)
+        except ApiError as error:
+            if error.code in read.gone:
+                return None
+            raise
+        answer = evaluate(read.answer, {**context, **whole}) if read.answer != "@" else whole
+        if answer is None or answer == []:
+            return None
+        if isinstance(answer, list):
+            answer = answer[0]
+        if not isinstance(answer, dict):
+            answer = {"value": answer}
+        if read.absent is not None and holds(read.absent, {**context, **answer, "answer": answer}):
+            return None
+        return answer
+
+    def read(self) -> dict[str, Any] | None:
+        """The live properties that the API tells, by their names in the SDK; None where the thing is gone."""
+        found: dict[str, Any] = {}
+        first: dict[str, Any] = {}
+        apart = {name for part in self.declared.parts if part.read for name in part.properties}
+        for number, read in enumerate(self.declared.read):
+            answer = self._answer(read)
+            if answer is None:
+                if number == 0:
+                    return None
+                continue
+            first = first or answer
+            self.saved["first"] = first
+            names = [name for name in self.facts.model.outputs if name not in apart]
+            self._take(found, read, answer, read.only if read.only is not None else names)
+        for part in self.declared.parts:
+            for read in part.read:
+                answer = self._answer(read)
+                if answer is not None:
+                    self._take(found, read, answer, read.only if read.only is not None else part.properties)
+        self._set(found, self.declared.value, {"answer": first, "out": found})
+        self._live_tags(found, first)
+        return found
+
+    def _take(self, found: dict[str, Any], read: Read, answer: dict[str, Any], names: Iterable[str]) -> None:
+        model = self.facts.model
+        for name in names:
+            if name not in model.outputs or name in read.value or name in {"tags", "tagsAll", "region"}:
+                continue
+            value = take(answer, name, self.declared.names)
+            if value is not None and name in self.facts.covered:
+                found[name] = from_api(value, model.outputs[name].type, model.nested, name, self.declared.names)
+        self._set(found, read.value, {**answer, "answer": answer, "out": found})
+
+    def _set(self, found: dict[str, Any], values: Mapping[str, Any], more: Mapping[str, Any]) -> None:
+        model = self.facts.model
+        for name, expression in values.items():
+            value = evaluate(expression, {**more, **self.context(), "answer": more["answer"]})
+            kind = model.outputs[name].type if name in model.outputs else "any"
+            converted = from_api(value, kind, model.nested, name, self.declared.names)
+            if converted is not None:
+                found[name] = converted
+
+    def _live_tags(self, found: dict[str, Any], first: dict[str, Any]) -> None:
+        tags = self.declared.tags
+        if not tags or isinstance(tags, bool) or "tagsAll" not in self.facts.model.outputs:
+            return
+        value: Any = None
+        if tags.read:
+            saved, self.state = self.state, {**self.state, **found}
+            answer = self._answer(tags.read[0])
+            self.state = saved
+            value = evaluate(tags.answer, answer) if answer and tags.answer else answer
+        elif tags.answer is not None:
+            value = evaluate(tags.answer, first)
+        live = from_api(value or {}, ["map", "str"], {}) or {}
+        rules = self.site.tags
+        found["tagsAll"] = rules.live(live)
+        found["tags"] = rules.own(found["tagsAll"], self.inputs.get("tags") or self.state.get("tags") or {})
+
+
+def _mentioned(step: Step) -> set[str]:
+    texts = [text for text in [*step.arguments.values(), step.each, step.when] if isinstance(text, str)]
+    return {name for text in texts for name in re.findall(r"\b(?:in|added|removed|changed)\.(\w+)", text)}
+
+
+def _sends(call: str) -> str:
+    """Calls that put a whole thing in place take all properties; those that modify it, the changed ones."""
+    return "all" if call.startswith(("put_", "set_", "create_", "update_")) else "changed"
+

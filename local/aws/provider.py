@@ -1,0 +1,476 @@
+"""What the engine asks of a provider, over plain values: check, diff, create, read, update, delete, invoke."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local.aws import VERSION, functions, names
+from local.aws.check import Checker, Failure
+from local.aws.configuration import Site
+from local.aws.declaration import ResourceType, resource_type
+from local.aws.diff import Change, Comparer, is_zero
+from local.aws.expression import evaluate
+from local.aws.facts import Facts, facts
+from local.aws.lifecycle import HalfMade, Resource
+from local.aws.sdk_types import tokens
+from local.aws.values import UNKNOWN, Path as SecretPath
+
+RECORDED_FILE = "PARAPET_RECORDED"
+"""Environment variable naming the file that gets a line, token and URN, for each resource that is only recorded."""
+
+
+class UserError(Exception):
+    """Something that the user of the provider can act on, said in a sentence."""
+
+
+class Unfinished(Exception):  # noqa: N818 (the resource exists)
+    """A create or update that stopped half-way: what there is of the resource, for the engine to keep."""
+
+    def __init__(self, identifier: str, outputs: dict[str, Any], reason: str) -> None:
+        super().__init__(reason)
+        self.identifier = identifier
+        self.outputs = outputs
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class DiffResult:
+    """The changes, which properties make a replacement necessary, and its order."""
+
+    changes: list[Change]
+    replaces: list[str]
+    delete_first: bool
+
+
+def _known(token: str) -> tuple[ResourceType, Facts]:
+    declared, known = resource_type(token), facts(token)
+    if declared is None or known is None:
+        if token not in tokens():
+            raise UserError(f"pulumi_aws {VERSION} has no resource type {token}")
+        raise UserError(
+            f"{token} is not declared in the stand-in for the aws provider, so it cannot be provisioned here. "
+            "Declare it (local/aws/README.md says how) or use the official plugin"
+        )
+    return declared, known
+
+
+def _urn_name(urn: str) -> str:
+    return urn.split("::", 3)[3]
+
+
+class Provider:
+    """The stand-in for one configured `aws` provider."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+
+    # Check and diff
+
+    def check(
+        self,
+        token: str,
+        urn: str,
+        news: dict[str, Any],
+        olds: Mapping[str, Any],
+        secrets: set[SecretPath],
+        seed: bytes,
+        proposal: names.Proposal | None,
+    ) -> tuple[dict[str, Any], list[Failure]]:
+        """The inputs with defaults, automatic names and merged tags; and all that is wrong with them."""
+        try:
+            declared, known = _known(token)
+        except UserError as error:
+            return news, [Failure("", str(error))]
+        checker = Checker(declared, known, secrets)
+        given = {key: value for key, value in news.items() if key != "__defaults"}
+        self._defaults(declared, known, urn, given, olds, seed, proposal, checker)
+        inputs = checker.check(given)
+        checker.requirements(inputs)
+        if "tagsAll" in known.model.outputs:
+            inputs["tagsAll"] = self.site.tags.all_tags(inputs.get("tags"))
+        return inputs, checker.failures
+
+    def _defaults(
+        self,
+        declared: ResourceType,
+        known: Facts,
+        urn: str,
+        inputs: dict[str, Any],
+        olds: Mapping[str, Any],
+        seed: bytes,
+        proposal: names.Proposal | None,
+        checker: Checker,
+    ) -> None:
+        defaulted = []
+        for name, value in declared.defaults.items():
+            rivals = [one for group in declared.conflicts if name in group for one in group if one != name]
+            if name not in inputs and value is not None and not any(one in inputs for one in rivals):
+                inputs[name] = value
+                defaulted.append(name)
+        rule = names.rule_for(declared, known)
+        if rule and inputs.get(rule.property) in (None, "") and not inputs.get(f"{rule.property}Prefix"):
+            if rule.property in olds.get("__defaults", []) and olds.get(rule.property):
+                inputs[rule.property] = olds[rule.property]
+            else:
+                try:
+                    inputs[rule.property] = names.automatic_name(rule, _urn_name(urn), seed, inputs, proposal)
+                except names.NamingError as error:
+                    checker.failures.append(Failure(rule.property, str(error)))
+            defaulted.append(rule.property)
+        inputs["__defaults"] = sorted(defaulted)
+
+    def diff(
+        self,
+        token: str,
+        state: Mapping[str, Any],
+        inputs: Mapping[str, Any],
+        old_inputs: Mapping[str, Any],
+        ignored: list[str],
+    ) -> DiffResult:
+        """What an update would change, by the live state that the last read left."""
+        declared, known = _known(token)
+        changes = self._comparer(declared, known).changes(state, inputs, old_inputs, ignored)
+        if "region" in known.model.inputs and "region" not in inputs and "region" not in ignored:
+            if state.get("region") not in (None, self.site.region):
+                changes.append(Change("region", "update"))
+        replaces = sorted({one.property for one in changes} & set(known.replaces))
+        rule = names.rule_for(declared, known)
+        delete_first = declared.delete_before_replace
+        if rule and replaces and rule.property in inputs:
+            # Two things cannot have one name; one that was made up differs.
+            fixed = rule.property not in inputs.get("__defaults", [])
+            delete_first |= fixed and inputs[rule.property] == state.get(rule.property)
+        return DiffResult(changes, replaces, delete_first)
+
+    def _comparer(self, declared: ResourceType, known: Facts) -> Comparer:
+        return Comparer(known, frozenset(declared.ordered))
+
+    # Create, read, update, delete
+
+    def _resource(self, token: str, inputs: dict[str, Any], state: dict[str, Any]) -> Resource:
+        declared, known = _known(token)
+        region = inputs.get("region") or state.get("region") or self.site.region
+        return Resource(
+            token, declared, known, self.site, region, self._comparer(declared, known), dict(inputs), dict(state)
+        )
+
+    def preview_create(self, token: str, inputs: dict[str, Any]) -> dict[str, Any]:
+        """The outputs of a create that was not made: inputs echoed, what is computed unknown."""
+        _, known = _known(token)
+        outputs: dict[str, Any] = {}
+        for name, prop in known.model.outputs.items():
+            if name in inputs:
+                outputs[name] = inputs[name]
+            elif prop.required:
+                outputs[name] = UNKNOWN
+        if "region" in known.model.outputs:
+            outputs["region"] = inputs.get("region") or self.site.region
+        if "tagsAll" in inputs:
+            outputs["tagsAll"] = inputs["tagsAll"]
+        return outputs
+
+    def create(self, token: str, urn: str, inputs: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        """Make the resource; its id and outputs. Unfinished once it exists but is not whole."""
+        resource = self._resource(token, inputs, {})
+        if resource.declared.recorded:
+            return self._record(resource, urn)
+        self._prefix_name(resource, urn)
+        try:
+            resource.create()
+        except HalfMade as error:
+            raise self._unfinished(resource, error) from error
+        assert resource.identifier is not None
+        return resource.identifier, self._settle(resource)
+
+    def _prefix_name(self, resource: Resource, urn: str) -> None:
+        """The provider turns `namePrefix` into a name of its own making."""
+        rule = names.rule_for(resource.declared, resource.facts)
+        prefix = resource.inputs.get(f"{rule.property}Prefix") if rule else None
+        if rule and prefix and rule.property not in resource.inputs:
+            unique = hashlib.sha256(urn.encode() + os.urandom(8)).hexdigest()[:26]
+            resource.inputs[rule.property] = f"{prefix}{unique}"[: rule.max]
+
+    def _record(self, resource: Resource, urn: str) -> tuple[str, dict[str, Any]]:
+        """Keep in the state alone what the local API cannot hold, under an id that follows from the URN."""
+        made_up = hashlib.sha256(urn.encode()).hexdigest()
+        resource.saved = {"digest": made_up[:17], "name": _urn_name(urn)}
+        identifier = str(evaluate(resource.declared.id, resource.context()) or made_up[:17])
+        resource.identifier = identifier
+        target = os.environ.get(RECORDED_FILE)
+        if target:
+            with Path(target).open("a") as lines:
+                lines.write(f"{resource.token} {urn}\n")
+        return identifier, self._recorded_outputs(resource)
+
+    def _recorded_outputs(self, resource: Resource) -> dict[str, Any]:
+        outputs = {name: value for name, value in resource.state.items() if name in resource.facts.model.outputs}
+        outputs = {
+            name: value
+            for name, value in outputs.items()
+            if name not in resource.facts.model.inputs or resource.facts.is_computed(name)
+        }
+        outputs |= {k: v for k, v in resource.inputs.items() if k in resource.facts.model.outputs or k == "tagsAll"}
+        context = resource.context(out=outputs)
+        for name, expression in resource.declared.value.items():
+            outputs.setdefault(name, evaluate(expression, context))
+        return self._common(resource, outputs)
+
+    def _common(self, resource: Resource, outputs: dict[str, Any]) -> dict[str, Any]:
+        model = resource.facts.model
+        outputs["id"] = resource.identifier
+        if "region" in model.outputs:
+            outputs["region"] = resource.region
+        for name, prop in model.outputs.items():
+            if outputs.get(name) is None and prop.required and isinstance(prop.type, list):
+                outputs[name] = {"list": [], "map": {}}.get(prop.type[0])
+        return {key: value for key, value in outputs.items() if value is not None}
+
+    def _unfinished(self, resource: Resource, error: HalfMade) -> Unfinished:
+        """What to keep of a resource that was not finished, so that the next update goes on with it."""
+        done = {name: value for name, value in resource.inputs.items() if name not in error.missing}
+        meta = {"next": error.next_step} if error.next_step is not None else {}
+        try:
+            live = resource.read() or {}
+        except Exception:  # noqa: BLE001 (the API is failing already; what it was asked for is the best guess)
+            live = {name: value for name, value in done.items() if name in resource.facts.covered}
+        kept = {
+            name: value
+            for name, value in done.items()
+            if name in resource.facts.model.outputs and name not in resource.facts.covered
+        }
+        known = {name: value for name, value in resource.state.items() if name in resource.facts.model.outputs}
+        outputs = self._common(resource, {**known, **kept, **live})
+        if meta:
+            outputs["__meta"] = json.dumps(meta)
+        return Unfinished(error.identifier, outputs, str(error.reason))
+
+    def _settle(self, resource: Resource) -> dict[str, Any]:
+        """The outputs after a write: what the API tells, in the program's own words where it says the same.
+
+        What the API answers for an input in another form, or not at all, is remembered by its fingerprint
+        (`__meta.echo`), so that a later read can tell a form from a change.
+        """
+        live = resource.read()
+        if live is None:
+            raise UserError(f"{resource.identifier} is gone right after it was written")
+        model, known = resource.facts.model, resource.facts
+        outputs = {name: value for name, value in live.items() if name in model.outputs}
+        for name, value in resource.state.items():
+            if name in model.outputs and name not in outputs and name not in model.inputs:
+                outputs[name] = value
+        echo: dict[str, str] = {}
+        for name in {*model.inputs, "tagsAll"} & {*model.outputs}:
+            if name in {"region", "timeouts"}:
+                continue
+            desired = resource.inputs.get(name)
+            if name not in known.covered and name not in {"tags", "tagsAll"}:
+                if desired is None and known.is_computed(name):
+                    desired = resource.state.get(name)
+                outputs[name] = desired
+            elif desired is not None:
+                if not resource.comparer.same(name, desired, live.get(name)):
+                    echo[name] = _fingerprint(live.get(name))
+                    _trace(resource, name)
+                outputs[name] = desired if not _is_fuller(desired, live.get(name)) else live[name]
+            elif not known.is_computed(name) and not is_zero(live.get(name)) and name not in {"tags", "tagsAll"}:
+                echo[name] = _fingerprint(live.get(name))
+                outputs.pop(name, None)
+        outputs = self._common(resource, outputs)
+        if echo:
+            outputs["__meta"] = json.dumps({"echo": echo}, sort_keys=True)
+        return outputs
+
+    def read(
+        self, token: str, identifier: str, state: dict[str, Any], inputs: dict[str, Any]
+    ) -> tuple[str, dict[str, Any], dict[str, Any]]:
+        """Id, outputs and inputs of a live resource; an empty id where it is gone.
+
+        Without a state (import, `get`) the id says which resource it is, in the form that the provider imports.
+        """
+        declared, known = _known(token)
+        importing = not inputs
+        if importing and declared.imports:
+            found = re.fullmatch(declared.imports, identifier)
+            if found is None and not state:
+                raise UserError(f"{identifier!r} is not an id of {token}: it has the form {declared.imports}")
+            parts = found.groupdict() if found else {}
+            state = {**{key: value for key, value in parts.items() if value is not None}, **state}
+        resource = self._resource(token, inputs, state)
+        resource.inputs = {**{k: v for k, v in state.items() if k in known.model.inputs}, **inputs}
+        resource.identifier = identifier
+        if declared.recorded:
+            outputs = {**state, "id": identifier} if state else {}
+            return (identifier if state else ""), outputs, inputs
+        live = resource.read()
+        if live is None:
+            return "", {}, {}
+        meta = json.loads(state.get("__meta") or "{}")
+        outputs = self._merge_read(resource, live, state, meta)
+        if importing and declared.imports and declared.id is not None:
+            canonical = evaluate(declared.id, resource.context(answer={}, **{"in": {**outputs}}))
+            identifier = resource.identifier = str(canonical) if canonical else identifier
+            outputs["id"] = identifier
+        new_inputs = (
+            self._inputs_of(declared, known, outputs) if importing else self._refreshed(inputs, outputs, resource)
+        )
+        return identifier, outputs, new_inputs
+
+    def _merge_read(
+        self, resource: Resource, live: dict[str, Any], state: dict[str, Any], meta: dict[str, Any]
+    ) -> dict[str, Any]:
+        known = resource.facts
+        echo: dict[str, str] = dict(meta.get("echo", {}))
+        outputs = {name: value for name, value in state.items() if name in known.model.outputs}
+        for name in {*known.covered, "tags", "tagsAll"} & known.model.outputs.keys():
+            value = live.get(name)
+            if name in echo and echo[name] == _fingerprint(value):
+                continue
+            echo.pop(name, None)
+            old = state.get(name)
+            if old is not None and name in known.model.inputs and resource.comparer.same(name, old, value):
+                if not _is_fuller(old, value):
+                    continue
+            if value is None:
+                outputs.pop(name, None)
+            else:
+                outputs[name] = value
+        for name, value in live.items():
+            if name in known.model.outputs and name not in known.model.inputs:
+                outputs[name] = value
+        outputs = self._common(resource, outputs)
+        meta = {key: value for key, value in meta.items() if key != "echo"}
+        if echo:
+            meta["echo"] = echo
+        if meta:
+            outputs["__meta"] = json.dumps(meta, sort_keys=True)
+        return outputs
+
+    def _refreshed(self, inputs: dict[str, Any], outputs: dict[str, Any], resource: Resource) -> dict[str, Any]:
+        """The old inputs with what became of them; nothing that the program did not give is added."""
+        result: dict[str, Any] = {}
+        for name, value in inputs.items():
+            if name.startswith("__") or name == "region" or name not in resource.facts.model.outputs:
+                result[name] = value
+            elif name in outputs:
+                same = resource.comparer.same(name, value, outputs[name])
+                result[name] = value if same else _narrowed(value, outputs[name])
+        return result
+
+    def _inputs_of(self, declared: ResourceType, known: Facts, outputs: dict[str, Any]) -> dict[str, Any]:
+        """The inputs of a program that would have made this resource: no defaults, nothing that is not set."""
+        inputs: dict[str, Any] = {}
+        for name in known.model.inputs:
+            value = outputs.get(name)
+            default = declared.defaults.get(name)
+            if is_zero(value) and not (name in declared.defaults and default != value and value is not None):
+                continue
+            if name in declared.defaults and value == default:
+                continue
+            if name == "region" and value == self.site.region:
+                continue
+            inputs[name] = _strip(value)
+        for name, value in declared.defaults.items():
+            if name not in inputs and not isinstance(value, str) and name in declared.local:
+                inputs[name] = outputs[name] = value
+        inputs["__defaults"] = []
+        return inputs
+
+    def preview_update(self, token: str, state: dict[str, Any], inputs: dict[str, Any]) -> dict[str, Any]:
+        """The outputs of an update that was not made: what is computed stays as it is."""
+        declared, known = _known(token)
+        outputs = dict(state)
+        outputs |= {key: value for key, value in inputs.items() if key in known.model.outputs or key == "tagsAll"}
+        for name in declared.computed:
+            if name not in inputs and name in known.model.outputs:
+                outputs[name] = UNKNOWN
+        for name in known.model.inputs:
+            if name in outputs and name not in inputs and not known.is_computed(name):
+                del outputs[name]
+        outputs.pop("__meta", None)
+        return outputs
+
+    def update(
+        self,
+        token: str,
+        urn: str,
+        identifier: str,
+        state: dict[str, Any],
+        inputs: dict[str, Any],
+        old_inputs: dict[str, Any],
+        ignored: list[str],
+    ) -> dict[str, Any]:
+        """Bring the live resource to its inputs; Unfinished where that stopped half-way."""
+        resource = self._resource(token, inputs, state)
+        resource.identifier = identifier
+        for name in ignored:
+            # The engine gives the old input for an ignored property; the live value is what must stay.
+            if re.fullmatch(r"\w+", name) and name in state and name in resource.inputs:
+                resource.inputs[name] = state[name]
+        if resource.declared.recorded:
+            return self._recorded_outputs(resource)
+        changes = resource.comparer.changes(state, resource.inputs, old_inputs, ignored)
+        resource.changed = {one.property for one in changes}
+        if "tags" in resource.changed:
+            resource.changed.add("tagsAll")
+        first = json.loads(state.get("__meta") or "{}").get("next")
+        try:
+            if first is not None:
+                resource.create(first)
+            else:
+                resource.update()
+        except HalfMade as error:
+            raise self._unfinished(resource, error) from error
+        return self._settle(resource)
+
+    def delete(self, token: str, identifier: str, state: dict[str, Any], inputs: dict[str, Any]) -> None:
+        """Remove the live resource; nothing to do where it is gone."""
+        resource = self._resource(token, {**state, **inputs}, state)
+        resource.identifier = identifier
+        if not resource.declared.recorded:
+            resource.delete()
+
+    def invoke(self, token: str, arguments: dict[str, Any]) -> tuple[dict[str, Any], list[Failure]]:
+        """The result of a data source, or what is wrong with its arguments."""
+        return functions.invoke(token, arguments, self.site)
+
+
+def _is_fuller(desired: Any, live: Any) -> bool:
+    """Whether the live value holds members that the provider computes and the program left out."""
+    if isinstance(desired, dict) and isinstance(live, dict):
+        return bool(live.keys() - desired.keys()) or any(_is_fuller(desired[k], live.get(k)) for k in desired)
+    if isinstance(desired, list) and isinstance(live, list):
+        return len(desired) == len(live) and any(_is_fuller(a, b) for a, b in zip(desired, live, strict=True))
+    return False
+
+
+def _narrowed(old: Any, live: Any) -> Any:
+    """The live value, without the members that the old input did not give."""
+    if isinstance(old, dict) and isinstance(live, dict):
+        return {key: _narrowed(old[key], live[key]) for key in old if key in live}
+    return live
+
+
+def _strip(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _strip(item) for key, item in value.items() if not is_zero(item)}
+    return [_strip(item) for item in value] if isinstance(value, list) else value
+
+
+def _fingerprint(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, default=str) if not is_zero(value) else ""
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _trace(resource: Resource, name: str) -> None:
+    """For who writes declarations: which inputs the API gives back in another form, or loses."""
+    target = os.environ.get("PARAPET_AWS_TRACE")
+    if target:
+        with Path(target).open("a") as lines:
+            lines.write(f"{resource.token} {name} is not told as it was given\n")

@@ -1,0 +1,316 @@
+"""The plugin's side of the engine's protocol: where the SDK's framework has gaps, they are filled here.
+
+The framework's requests lack the old inputs, its errors reach the user as `Unexpected <class ...>`, and a create that
+stopped half-way cannot be told. Each call runs in a thread, since boto3 blocks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NoReturn, TypeVar
+
+import grpc
+from google.protobuf import any_pb2, empty_pb2
+from pulumi.provider.experimental import provider as framework
+from pulumi.provider.experimental.server import ProviderServicer
+from pulumi.runtime.proto import provider_pb2 as proto
+from pulumi.runtime.proto import status_pb2
+
+from local.aws import VERSION, configuration
+from local.aws.calls import ApiError, CallError, Cancelled
+from local.aws.configuration import ConfigurationError, Site
+from local.aws.convert import ConversionError
+from local.aws.declaration import DeclarationError
+from local.aws.expression import ExpressionError
+from local.aws.facts import facts
+from local.aws.names import Proposal
+from local.aws.provider import Provider, Unfinished, UserError
+from local.aws.values import Path, marshal, scrub, secret_texts, unmarshal
+
+Result = TypeVar("Result")
+_THREADS = 24
+_KINDS = {
+    ("add", False): proto.PropertyDiff.ADD,
+    ("add", True): proto.PropertyDiff.ADD_REPLACE,
+    ("delete", False): proto.PropertyDiff.DELETE,
+    ("delete", True): proto.PropertyDiff.DELETE_REPLACE,
+    ("update", False): proto.PropertyDiff.UPDATE,
+    ("update", True): proto.PropertyDiff.UPDATE_REPLACE,
+}
+
+
+class Servicer(ProviderServicer):
+    """Serves one engine. `environment` is what the process was started with, before it forgot the user's settings."""
+
+    def __init__(self, engine: str, environment: Mapping[str, str]) -> None:
+        super().__init__([], VERSION, framework.Provider(), engine)
+        self.environment = environment
+        self.provider: Provider | None = None
+        self.threads = ThreadPoolExecutor(_THREADS)
+
+    # Configuration
+
+    async def CheckConfig(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Refuse an endpoint that is not on this machine before anything is called."""
+        news, _ = unmarshal(request.news)
+        failures = configuration.check(news, self.environment)
+        return proto.CheckResponse(
+            inputs=request.news,
+            failures=[proto.CheckFailure(property=one.setting, reason=one.reason) for one in failures],
+        )
+
+    async def DiffConfig(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """A change of the provider's settings never replaces it: resources notice a new Region themselves."""
+        olds, _ = unmarshal(request.olds)
+        news, _ = unmarshal(request.news)
+        changed = sorted(name for name in {*olds, *news} - {"version"} if olds.get(name) != news.get(name))
+        return proto.DiffResponse(
+            changes=proto.DiffResponse.DIFF_SOME if changed else proto.DiffResponse.DIFF_NONE, diffs=changed
+        )
+
+    async def Configure(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Take the provider's settings."""
+        settings, _ = unmarshal(request.args)
+        try:
+            self.provider = Provider(configuration.configure(settings, self.environment))
+        except ConfigurationError as error:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+        return proto.ConfigureResponse(
+            acceptSecrets=True, supportsPreview=True, acceptResources=False, supports_autonaming_configuration=True
+        )
+
+    async def Cancel(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Let every call that waits give up."""
+        if self.provider:
+            self.provider.site.api.stopped.set()
+        return empty_pb2.Empty()
+
+    async def GetSchema(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """The stand-in has no schema of its own: it reads the SDK's."""
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "the stand-in for the aws provider has no schema")
+
+    # Resources
+
+    async def Check(self, request: Any, context: Any) -> Any:  # noqa: N802
+        news, secrets = unmarshal(request.news)
+        olds, _ = unmarshal(request.olds)
+        proposal = None
+        if request.HasField("autonaming"):
+            modes = proto.CheckRequest.AutonamingOptions.Mode
+            proposal = Proposal(modes.Name(request.autonaming.mode).lower(), request.autonaming.proposed_name)
+        inputs, failures = await self._run(
+            context,
+            request.urn,
+            "check",
+            lambda provider: provider.check(
+                _token(request.urn), request.urn, news, olds, secrets, request.randomSeed, proposal
+            ),
+            secret_texts(news, secrets),
+        )
+        return proto.CheckResponse(
+            inputs=marshal(inputs, _spread(secrets)),
+            # Without a property of its own a failure is not printed with the value, which may be secret.
+            failures=[proto.CheckFailure(reason=f"{one.property} {one.reason}".strip()) for one in failures],
+        )
+
+    async def Diff(self, request: Any, context: Any) -> Any:  # noqa: N802
+        state, hidden = unmarshal(request.olds)
+        inputs, secrets = unmarshal(request.news)
+        old_inputs, _ = unmarshal(request.old_inputs)
+        token = _token(request.urn)
+        result = await self._run(
+            context,
+            request.urn,
+            "diff",
+            lambda provider: provider.diff(token, state, inputs, old_inputs, list(request.ignoreChanges)),
+            secret_texts(inputs, secrets) | secret_texts(state, hidden),
+        )
+        replaces = set(result.replaces)
+        known = facts(token)
+        stables = {"id", *(known.replaces if known else [])} - replaces if not replaces else set()
+        return proto.DiffResponse(
+            changes=proto.DiffResponse.DIFF_SOME if result.changes else proto.DiffResponse.DIFF_NONE,
+            replaces=sorted(replaces),
+            diffs=sorted({one.property for one in result.changes}),
+            stables=sorted(stables),
+            deleteBeforeReplace=result.delete_first,
+            hasDetailedDiff=True,
+            detailedDiff={
+                one.path: proto.PropertyDiff(kind=_KINDS[one.kind, one.property in replaces], inputDiff=False)
+                for one in result.changes
+            },
+        )
+
+    async def Create(self, request: Any, context: Any) -> Any:  # noqa: N802
+        inputs, secrets = unmarshal(request.properties)
+        token = _token(request.urn)
+        texts = secret_texts(inputs, secrets)
+        if request.preview:
+            outputs = await self._run(
+                context, request.urn, "create", lambda provider: provider.preview_create(token, inputs), texts
+            )
+            return proto.CreateResponse(id="", properties=self._outputs(token, outputs, secrets))
+        identifier, outputs = await self._run(
+            context,
+            request.urn,
+            "create",
+            lambda provider: provider.create(token, request.urn, inputs),
+            texts,
+            secrets=secrets,
+            inputs=request.properties,
+        )
+        return proto.CreateResponse(id=identifier, properties=self._outputs(token, outputs, secrets))
+
+    async def Read(self, request: Any, context: Any) -> Any:  # noqa: N802
+        state, hidden = unmarshal(request.properties)
+        inputs, secrets = unmarshal(request.inputs)
+        token = _token(request.urn)
+        identifier, outputs, new_inputs = await self._run(
+            context,
+            request.urn,
+            "read",
+            lambda provider: provider.read(token, request.id, state, inputs),
+            secret_texts(inputs, secrets) | secret_texts(state, hidden),
+        )
+        return proto.ReadResponse(
+            id=identifier,
+            properties=self._outputs(token, outputs, secrets | hidden),
+            inputs=marshal(new_inputs, _spread(secrets)),
+        )
+
+    async def Update(self, request: Any, context: Any) -> Any:  # noqa: N802
+        state, hidden = unmarshal(request.olds)
+        inputs, secrets = unmarshal(request.news)
+        old_inputs, _ = unmarshal(request.old_inputs)
+        token = _token(request.urn)
+        texts = secret_texts(inputs, secrets) | secret_texts(state, hidden)
+        if request.preview:
+            outputs = await self._run(
+                context, request.urn, "update", lambda provider: provider.preview_update(token, state, inputs), texts
+            )
+        else:
+            outputs = await self._run(
+                context,
+                request.urn,
+                "update",
+                lambda provider: provider.update(
+                    token, request.urn, request.id, state, inputs, old_inputs, list(request.ignoreChanges)
+                ),
+                texts,
+                secrets=secrets,
+                inputs=request.news,
+            )
+        return proto.UpdateResponse(properties=self._outputs(token, outputs, secrets))
+
+    async def Delete(self, request: Any, context: Any) -> Any:  # noqa: N802
+        state, hidden = unmarshal(request.properties)
+        inputs, _ = unmarshal(request.old_inputs)
+        await self._run(
+            context,
+            request.urn,
+            "delete",
+            lambda provider: provider.delete(_token(request.urn), request.id, state, inputs),
+            secret_texts(state, hidden),
+        )
+        return empty_pb2.Empty()
+
+    async def Invoke(self, request: Any, context: Any) -> Any:  # noqa: N802
+        arguments, secrets = unmarshal(request.args)
+        result, failures = await self._run(
+            context,
+            request.tok,
+            "invoke",
+            lambda provider: provider.invoke(request.tok, arguments),
+            secret_texts(arguments, secrets),
+        )
+        answer: dict[str, Any] = {"return": marshal(result)}
+        return proto.InvokeResponse(
+            **answer,
+            failures=[proto.CheckFailure(property=one.property, reason=one.reason) for one in failures],
+        )
+
+    # Plumbing
+
+    def _outputs(self, token: str, outputs: dict[str, Any], secrets: set[Path]) -> Any:
+        known = facts(token)
+        own = {(name,) for name in known.model.secret_outputs} if known else set()
+        spread = _spread(secrets | own)
+        if spread:
+            # Fingerprints of what is secret are nobody's business either.
+            spread = spread | {("__meta",)}
+        return marshal(outputs, {path for path in spread if path[0] in outputs})
+
+    async def _run(
+        self,
+        context: Any,
+        subject: str,
+        operation: str,
+        work: Callable[[Provider], Result],
+        texts: set[str],
+        *,
+        secrets: set[Path] | None = None,
+        inputs: Any = None,
+    ) -> Result:
+        """Do the work in a thread; what goes wrong ends the call with a message that says what to do."""
+        if self.provider is None:
+            await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "the aws provider is not configured")
+            raise AssertionError
+        provider = self.provider
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self.threads, work, provider)
+        except Unfinished as error:
+            outputs = self._outputs(_token(subject), error.outputs, secrets or set())
+            await _abort_unfinished(context, error, outputs, inputs, scrub(error.reason, texts))
+        except Cancelled:
+            await context.abort(grpc.StatusCode.CANCELLED, "cancelled")
+        except (UserError, ApiError, CallError) as error:
+            await context.abort(grpc.StatusCode.UNKNOWN, scrub(_explain(subject, error), texts))
+        except (ConversionError, DeclarationError, ExpressionError, LookupError) as error:
+            await context.abort(
+                grpc.StatusCode.INTERNAL,
+                scrub(f"{operation} of {subject}: the stand-in's declaration does not fit: {error}", texts),
+            )
+        except Exception as error:  # noqa: BLE001 (nothing may reach the user as a stack trace)
+            if os.environ.get("PARAPET_AWS_DEBUG"):
+                traceback.print_exc(file=sys.stderr)
+            await context.abort(
+                grpc.StatusCode.INTERNAL,
+                scrub(f"{operation} of {subject} failed inside the stand-in: {type(error).__name__}: {error}", texts),
+            )
+        raise AssertionError
+
+
+def _token(urn: str) -> str:
+    return urn.split("::")[2].split("$")[-1]
+
+
+def _spread(secrets: set[Path]) -> set[Path]:
+    """A secret tag is secret wherever the tags are."""
+    return secrets | {("tagsAll", *path[1:]) for path in secrets if path[0] == "tags"}
+
+
+def _explain(subject: str, error: Exception) -> str:
+    if isinstance(error, ApiError):
+        from local.aws.declaration import resource_type
+
+        declared = resource_type(_token(subject)) if "::" in subject else None
+        advice = declared.explain.get(error.code) if declared else None
+        return f"{error}. {advice}" if advice else str(error)
+    return str(error)
+
+
+async def _abort_unfinished(context: Any, error: Unfinished, outputs: Any, inputs: Any, reason: str) -> NoReturn:
+    detail = proto.ErrorResourceInitFailed(
+        id=error.identifier, properties=outputs, reasons=[reason], inputs=inputs
+    )
+    packed = any_pb2.Any()
+    packed.Pack(detail)
+    status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=reason, details=[packed])
+    context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+    await context.abort(grpc.StatusCode.UNKNOWN, reason)
+    raise AssertionError
