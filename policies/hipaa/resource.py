@@ -7,13 +7,13 @@ reads through it, a message never shows it.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
-from hipaa.verdict import Requirement, Verdict, undecided, violation
+from hipaa.verdict import Requirement, Verdict, all_of, undecided, violation
 
 
 class _Unknown:
@@ -50,7 +50,7 @@ class UnknownValue(Exception):
 class Properties(Mapping[str, Any]):
     """A read-only view of an object's properties, named as the provider names them (camelCase).
 
-    Reading returns plain scalars, lists, and `Properties` for nested objects.
+    Reading returns plain scalars, `Items` for lists, and `Properties` for nested objects.
 
     Raises:
         UnknownValue: when the value read is not known yet.
@@ -80,7 +80,7 @@ class Properties(Mapping[str, Any]):
         for part in path.split("."):
             if isinstance(value, Properties):
                 value = value.get(part)
-            elif isinstance(value, list):
+            elif isinstance(value, Items):
                 value = value[int(part)] if part.isdigit() and int(part) < len(value) else None
             else:
                 value = None
@@ -88,13 +88,30 @@ class Properties(Mapping[str, Any]):
 
     def objects(self, path: str) -> list[Properties]:
         """The nested objects at a path: a list of them, a single one, or none."""
-        value = self.at(path, [])
-        return [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, Properties)]
+        return [item for item in self._items(path) if isinstance(item, Properties)]
 
-    def strings(self, path: str) -> list[str]:
-        """The strings at a path: a list of them, a single one, or none."""
-        value = self.at(path, [])
-        return [str(item) for item in (value if isinstance(value, list) else [value])]
+    def each(self, path: str, check: Callable[[Any], Verdict]) -> Verdict:
+        """The verdict over all items at a path, each judged by itself: what is unknown in one hides no other.
+
+        Never raises for an unknown value. No items are no violation.
+        """
+        try:
+            items = self._items(path)
+        except UnknownValue as unknown:
+            return undecided(unknown.path)
+        verdicts = []
+        for index in range(len(items)):
+            try:
+                verdicts.append(check(items[index]))
+            except UnknownValue as unknown:
+                verdicts.append(undecided(unknown.path))
+        return all_of(*verdicts)
+
+    def _items(self, path: str) -> Sequence[Any]:
+        value = self.at(path)
+        if value is None:
+            return ()
+        return value if isinstance(value, Items) else (value,)
 
     def require(self, path: str, requirement: Requirement, default: Any = None) -> Verdict:
         """Whether the value at `path` meets the requirement; `default` is what the provider assumes when it is not set.
@@ -116,6 +133,31 @@ class Properties(Mapping[str, Any]):
 
     def _at(self, name: str) -> str:
         return f"{self._path}.{name}" if self._path else name
+
+
+class Items(Sequence[Any]):
+    """A read-only view of a list; each item is read when it is asked for.
+
+    Raises:
+        UnknownValue: when the item read is not known yet.
+    """
+
+    def __init__(self, values: Sequence[Any], path: str, secret: bool) -> None:
+        self._values = values
+        self._path = path
+        self._secret = secret
+
+    @overload
+    def __getitem__(self, index: int) -> Any: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Any]: ...
+    def __getitem__(self, index: int | slice) -> Any:
+        if isinstance(index, slice):
+            return [self[position] for position in range(len(self))[index]]
+        return _read(self._values[index], f"{self._path}.{index}", self._secret)
+
+    def __len__(self) -> int:
+        return len(self._values)
 
 
 class Resource(Properties):
@@ -164,7 +206,7 @@ def show(value: Any) -> str:
         return "not set"
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, list):
+    if isinstance(value, Items):
         return "empty" if not value else f"a list of {len(value)}"
     if isinstance(value, Properties):
         return "an object"
@@ -198,5 +240,5 @@ def _read(value: Any, path: str, secret: bool) -> Any:
     if isinstance(value, Mapping):
         return Properties(value, path, secret)
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_read(item, f"{path}.{index}", secret) for index, item in enumerate(value)]
+        return Items(value, path, secret)
     return value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -95,12 +95,16 @@ def at_most(most: int, unit: str = "") -> Requirement:
 
 def is_set() -> Requirement:
     """Anything but nothing: an empty string, list or object does not count."""
-    return Requirement("set", lambda value: value is not None and value not in ("", []))
+    return Requirement("set", lambda value: not _is_nothing(value))
 
 
 def is_empty() -> Requirement:
-    """Nothing: not set, or an empty list."""
-    return Requirement("empty", lambda value: value is None or value == [])
+    """Nothing: not set, or an empty string, list or object."""
+    return Requirement("empty", _is_nothing)
+
+
+def _is_nothing(value: Any) -> bool:
+    return value is None or (isinstance(value, Sized) and len(value) == 0)
 
 
 def _is_number(value: Any) -> bool:

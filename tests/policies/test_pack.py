@@ -69,6 +69,15 @@ def test_violation_beside_an_unknown_survives(pack: analyzer_pb2_grpc.AnalyzerSt
     assert levels == [analyzer_pb2.MANDATORY, analyzer_pb2.ADVISORY]
 
 
+def test_violation_beside_an_unknown_in_a_list_survives(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
+    ports = {"protocol": "tcp", "fromPort": 22, "toPort": 22}
+    ingress = [UNKNOWN_ON_THE_WIRE, ports | {"cidrBlocks": [UNKNOWN_ON_THE_WIRE, "0.0.0.0/0"]}]
+    response = analyze(pack, "aws:ec2/securityGroup:SecurityGroup", {"ingress": ingress})
+    violation, undecided = said(response, "security-group-opens-only-https-to-internet")
+    assert "0.0.0.0/0 may reach protocol tcp, ports 22 to 22" in violation.message
+    assert "`ingress.0`, `ingress.1.cidrBlocks.0`" in undecided.message
+
+
 def test_secret_is_never_told(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
     policy = '{"Statement": {"Sid": "hunter2", "Effect": "Allow", "Principal": "*", "Action": "kms:Decrypt"}}'
     response = analyze(

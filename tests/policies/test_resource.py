@@ -2,7 +2,7 @@
 
 import pytest
 
-from hipaa.resource import UNKNOWN, Properties, Resource, Secret, UnknownValue, secrets_read, show
+from hipaa.resource import UNKNOWN, Items, Properties, Resource, Secret, UnknownValue, secrets_read, show
 from hipaa.rule import HIGH, Rule, Unreadable, rule
 from hipaa.verdict import (
     Outcome,
@@ -20,6 +20,10 @@ from hipaa.verdict import (
 )
 
 
+def items(*values: object) -> Items:
+    return Items(values, "list", False)
+
+
 def test_nested_values_are_read_by_path() -> None:
     properties = Properties({"rules": [{"id": "a", "days": 7}, {"id": "b"}], "name": "data"})
     assert properties.at("rules.1.id") == "b"
@@ -27,7 +31,6 @@ def test_nested_values_are_read_by_path() -> None:
     assert properties.at("name.first", "none") == "none"
     assert [item["id"] for item in properties.objects("rules")] == ["a", "b"]
     assert properties.objects("absent") == []
-    assert properties.strings("name") == ["data"]
 
 
 def test_unknown_of_no_origin_is_the_providers() -> None:
@@ -42,7 +45,21 @@ def test_unknown_is_raised_only_when_read() -> None:
     with pytest.raises(UnknownValue, match=r"block\.inner"):
         properties.at("block.inner")
     with pytest.raises(UnknownValue, match=r"list\.1"):
-        properties.strings("list")
+        list(properties["list"])
+
+
+def test_items_are_judged_one_by_one() -> None:
+    properties = Properties({"list": [UNKNOWN, {"inner": UNKNOWN}, {"inner": 1}]})
+    verdict = properties.each("list", lambda item: violation("one") if item["inner"] == 1 else Verdict())
+    assert verdict == Verdict(violations=("one",), unknown=("list.0", "list.1.inner"))
+    assert Properties({"list": UNKNOWN}).each("list", lambda item: Verdict()) == undecided("list")
+    assert Properties({"list": {"a": 1}}).each("list", lambda item: violation("one")) == violation("one")
+    assert Properties({}).each("list", lambda item: violation("one")) == Verdict()
+
+
+def test_items_are_a_sequence() -> None:
+    assert items(1, 2, 3)[1:] == [2, 3]
+    assert 2 in items(1, 2)
 
 
 def test_requirement_on_unknown_is_undecided() -> None:
@@ -86,13 +103,13 @@ def test_reads_of_secrets_are_noted() -> None:
         assert properties["open"] == 1
     assert paths == []
     with secrets_read() as paths:
-        assert properties["closed"] == [1, 2]
+        assert list(properties["closed"]) == [1, 2]
     assert set(paths) == {"closed", "closed.0", "closed.1"}
 
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(None, "not set"), ([], "empty"), ([1], "a list of 1"), (Properties({}), "an object"), (2.5, "2.5"), ("a", "'a'")],
+    [(None, "not set"), (items(), "empty"), (items(1), "a list of 1"), (Properties({}), "an object"), (2.5, "2.5")],
 )
 def test_show(value: object, text: str) -> None:
     assert show(value) == text

@@ -100,17 +100,16 @@ def bucket_policy_is_not_public(bucket: Properties) -> Verdict:
 )
 def bucket_has_no_public_acl(bucket: Properties) -> Verdict:
     """No access control list opens a bucket to everyone, nor to every AWS account."""
-    grantees = [
-        *bucket.objects("grants"),
-        *(grantee for grant in bucket.objects("accessControlPolicy.grants") for grantee in grant.objects("grantee")),
-    ]
+
+    def is_own(grantee: Properties) -> Verdict:
+        if grantee.get("uri") not in _EVERYONE:
+            return Verdict()
+        return violation(f"a grant goes to the group {grantee.get('uri')}; it must go to a canonical user of one's own")
+
     return all_of(
         bucket.require("acl", one_of(*_CLOSED_ACLS), default="private"),
-        *(
-            violation(f"a grant goes to the group {grantee.get('uri')}; it must go to a canonical user of one's own")
-            for grantee in grantees
-            if grantee.get("uri") in _EVERYONE
-        ),
+        bucket.each("grants", is_own),
+        bucket.each("accessControlPolicy.grants", lambda grant: grant.each("grantee", is_own)),
     )
 
 

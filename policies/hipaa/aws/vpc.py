@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hipaa.resource import Properties, Resource
+from hipaa.resource import Properties, Resource, show
 from hipaa.rule import CRITICAL, HIGH, MEDIUM, rule
 from hipaa.verdict import Verdict, all_of, is_, is_empty, not_applicable, violation
 
@@ -92,26 +92,24 @@ def _ingress(**rule_: Any) -> dict[str, Any]:
 def security_group_opens_only_https(group: Resource) -> Verdict:
     """A security group lets the whole internet in on TCP port 443, or not at all."""
     if group.type == SECURITY_GROUP:
-        return all_of(*(_ingress_is_narrow(item) for item in group.objects("ingress")))
+        return group.each("ingress", _ingress_is_narrow)
     if group.type == SECURITY_GROUP_RULE and group.get("type") != "ingress":
         return not_applicable("the rule is about what leaves")
     return _ingress_is_narrow(group)
 
 
 def _ingress_is_narrow(ingress: Properties) -> Verdict:
-    blocks = [
-        block
-        for name in ("cidrBlocks", "ipv6CidrBlocks", "cidrIpv4", "cidrIpv6")
-        for block in ingress.strings(name)
-        if _is_half_the_internet(block)
-    ]
-    if not blocks or _is_https(ingress):
-        return Verdict()
-    protocol = ingress.at("protocol") or ingress.at("ipProtocol")
-    ports = f"{ingress.at('fromPort', 'any')} to {ingress.at('toPort', 'any')}"
-    return violation(
-        f"{', '.join(blocks)} may reach protocol {protocol}, ports {ports}; it must be TCP port {_HTTPS}, or narrower"
-    )
+    def narrow(block: str) -> Verdict:
+        if not _is_half_the_internet(block) or _is_https(ingress):
+            return Verdict()
+        protocol = ingress.at("protocol") or ingress.at("ipProtocol")
+        ports = f"{show(ingress.at('fromPort', 0))} to {show(ingress.at('toPort', 65535))}"
+        return violation(
+            f"{block} may reach protocol {protocol}, ports {ports}; it must be TCP port {_HTTPS}, or a narrower block"
+        )
+
+    blocks = ("cidrBlocks", "ipv6CidrBlocks", "cidrIpv4", "cidrIpv6")
+    return all_of(*(ingress.each(name, narrow) for name in blocks))
 
 
 def _is_half_the_internet(block: str) -> bool:
