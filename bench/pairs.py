@@ -39,7 +39,7 @@ def once(command: Sequence[str], environment: dict[str, str]) -> float:
 
 
 def compare(name: str, ours: Sequence[str], floor: Sequence[str], *, most: float, runs: int = 7) -> None:
-    """Prints the median of the ratios of pairs (after one pair that is not counted), and the limit that it is held to."""
+    """Prints the median of the ratios of pairs (after one that is not counted), and the limit it is held to."""
     with running_stack() as environment:
         once(ours, environment), once(floor, environment)
         pairs = [(once(ours, environment), once(floor, environment)) for _ in range(runs)]

@@ -12,10 +12,10 @@ def tell(workspace: Workspace, review: compliance.Review, files: compliance.Revi
     """Prints how many resources and policy evaluations there were, and where the review is."""
     totals = review.totals
     results.print()
-    _line("Resources", f"{totals.resources} ({totals.resources_judged} judged by the policies)")
+    _line("Resources", f"{totals.resources} ({totals.resources_with_rules} of a kind that the policies speak of)")
     _line(
         "Policies",
-        f"{totals.evaluations} evaluations: {totals.passed} passed, {totals.failed} failed, "
+        f"{totals.evaluations} evaluations: {totals.passed} passed, {totals.failed} failed, {totals.waived} waived, "
         f"{totals.not_applicable} not applicable, {totals.undecided} not yet decided",
     )
     for warning in review.warnings:
