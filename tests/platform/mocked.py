@@ -4,13 +4,13 @@ import json
 import runpy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pulumi
 import yaml
 
-PROJECT = Path(__file__).parents[2]
+from tests.platform.project import PROJECT
+
 ACCOUNT_ID = "123456789012"
 ZONES = ["us-east-1a", "us-east-1b", "us-east-1c", "us-east-1d", "us-east-1e", "us-east-1f"]
 

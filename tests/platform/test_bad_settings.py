@@ -5,19 +5,14 @@ from pathlib import Path
 import pytest
 
 from tests.engine import Engine
-from tests.platform.mocked import PROJECT
+from tests.platform.project import copy_project
 
 pytestmark = pytest.mark.engine
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """The program in a folder of its own, so that its stack files are not the committed ones."""
-    folder = tmp_path / "project"
-    folder.mkdir()
-    for name in ("Pulumi.yaml", "__main__.py", "platform", ".venv"):
-        (folder / name).symlink_to(PROJECT / name)
-    return folder
+    return copy_project(tmp_path / "project")
 
 
 def preview(engine: Engine, project: Path, config: str) -> str:

@@ -8,7 +8,8 @@ import yaml
 
 from foundation import retention
 from settings import Settings
-from tests.platform.mocked import PROJECT, declared_settings, stack_settings
+from tests.platform.mocked import declared_settings, stack_settings
+from tests.platform.project import PROJECT
 
 STACKS = sorted(path.name for path in PROJECT.glob("Pulumi.*.yaml"))
 

@@ -10,7 +10,8 @@ import pulumi_aws as aws
 import pytest
 
 from foundation.data_class import NO_DATA, TAG, DataClass
-from tests.platform.mocked import PROJECT, Recorder, run_program
+from tests.platform.mocked import Recorder, run_program
+from tests.platform.project import PROJECT
 
 PROVIDER = "pulumi:providers:aws"
 TAGGED = {TAG, "Owner", "Environment", "CostCenter"}
