@@ -245,10 +245,11 @@ def _incompatible() -> NoReturn:
 
 
 def _resource(given: ResourceValidationArgs | PolicyResource) -> Resource:
+    assert isinstance(given.props, _Wire), "keep_secrets_and_unknowns() comes first"
     origins = getattr(given, "property_dependencies", {})
     return Resource(
         given.resource_type,
-        _plain(given.props.values) if isinstance(given.props, _Wire) else given.props,
+        _plain(given.props.values),
         name=given.name,
         urn=given.urn,
         sources={name: [origin.urn for origin in resources] for name, resources in origins.items()},
