@@ -15,10 +15,20 @@ def run(workspace: Workspace, fast: bool, arguments: list[str]) -> int:
     tool = str(workspace.python.parent)
     chosen = ["-m", NEEDS_THE_ENGINE] if fast else []
     tests = [f"{tool}/python", "-m", "pytest", "-n", "auto", "--dist", "loadgroup", "-q", *chosen, *arguments]
+    types = [f"{tool}/pyrefly", "check", "--output-format=min-text", "--summary=none"]
+    pack_python, pack = workspace.policies / ".venv" / "bin" / "python", workspace.policies / "hipaa" / "pack.py"
     checks = {
         "lint (ruff)": [f"{tool}/ruff", "check", "--quiet", "."],
         "format (ruff)": [f"{tool}/ruff", "format", "--check", "--quiet", "."],
-        "types (pyrefly)": [f"{tool}/pyrefly", "check", "--output-format=min-text", "--summary=none"],
+        "types (pyrefly)": [*types],
+        # The pack alone knows the engine's policy SDK, which is in the pack's own environment.
+        "types of the policy pack (pyrefly)": [
+            *types,
+            "--python-interpreter-path",
+            str(pack_python),
+            str(pack),
+            str(workspace.policies / "__main__.py"),
+        ],
         "imports between rooms (import-linter)": [f"{tool}/lint-imports", "--no-cache"],
         "tests (pytest)": tests,
     }
