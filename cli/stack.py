@@ -166,7 +166,10 @@ def _run_reviewed(workspace: Workspace, engine: Engine, arguments: list[str]) ->
     if not workspace.events.exists():
         raise Refused("The engine ended before it told anything, so there is no review.")
     try:
-        review = compliance.review(workspace.events, generated_at=datetime.now(UTC))
+        # No --policy-pack-config is passed on, so every rule has the level that the pack gives it.
+        review = compliance.review(
+            workspace.events, policy_config={}, engine_version=engine.version(), generated_at=datetime.now(UTC)
+        )
     except (compliance.UnreadableLog, compliance.PackNotRun) as error:
         note(f"No review: {error}")
         return status or 1

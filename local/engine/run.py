@@ -60,6 +60,10 @@ class Engine:
     def _command(self, arguments: Sequence[str]) -> list[str]:
         return [str(self.workspace.bin / "pulumi"), *arguments]
 
+    def version(self) -> str:
+        """The engine's version, as it tells it: `v3.259.0`."""
+        return self.quietly("version").stdout.strip()
+
     def ensure_stack(self) -> None:
         """Makes the stack in the local backend where it is missing."""
         self.workspace.state.mkdir(parents=True, exist_ok=True)
