@@ -65,7 +65,7 @@ def guarded_bucket(name: str, guard: Guard, parent: pulumi.Resource) -> s3.Bucke
     s3.BucketPolicy(
         name,
         bucket=bucket.id,
-        policy=document(*_transport(bucket.arn), *guard.statements(bucket.arn)),
+        policy=document(*guard.statements(bucket.arn), *_transport(bucket.arn)),
         # S3 refuses two changes of a bucket's access at once.
         opts=pulumi.ResourceOptions(parent=parent, depends_on=[private]),
     )
