@@ -144,6 +144,8 @@ class ResourceType(_Strict):
     explain: dict[str, str] = {}
     value: dict[str, Expression] = Field(default_factory=dict, alias="set")
     recorded: bool = False
+    stays: bool = False
+    """The local API has no call that removes it: it goes from the state alone."""
     delete_before_replace: bool = False
 
     _lists = field_validator("create", "read", "update", "delete", mode="before")(
@@ -177,44 +179,48 @@ class DeclarationError(Exception):
 
 
 @cache
-def service_file(module: str) -> ServiceFile | None:
-    """The declarations of one SDK module (`kms`, `s3`, ...), or None where it has none."""
-    path = FOLDER / f"{module}.yaml"
-    if not path.exists():
-        return None
+def service_file(name: str) -> ServiceFile:
+    """One file's declarations, by the file's name without its ending."""
+    path = FOLDER / f"{name}.yaml"
     try:
-        return ServiceFile.model_validate(yaml.load(path.read_text(), yaml.CSafeLoader))  # noqa: S506
+        return ServiceFile.model_validate(yaml.load(path.read_text(), yaml.CSafeLoader))
     except (ValidationError, yaml.YAMLError) as error:
         raise DeclarationError(f"{path.name}: {error}") from error
 
 
-def _module(token: str) -> str:
+def files_of(module: str) -> list[Path]:
+    """The files that declare one SDK module (`ec2`): `ec2.yaml`, and `ec2_*.yaml` where it is a large one."""
+    return [path for path in [FOLDER / f"{module}.yaml", *sorted(FOLDER.glob(f"{module}_*.yaml"))] if path.exists()]
+
+
+def module_of(token: str) -> str:
+    """The SDK module of a token."""
     return token.split(":")[1].split("/")[0]
 
 
 @cache
 def resource_type(token: str) -> ResourceType | None:
     """A type's declaration with the service's shared parts filled in, or None where it is not declared."""
-    file = service_file(_module(token))
-    declared = file.types.get(token) if file else None
-    if file is None or declared is None:
-        return None
-    tags = file.tags if declared.tags in (None, True) else declared.tags
-    return declared.model_copy(update={"service": declared.service or file.service, "tags": tags or None})
+    for file in map(service_file, [path.stem for path in files_of(module_of(token))]):
+        declared = file.types.get(token)
+        if declared is not None:
+            tags = file.tags if declared.tags in (None, True) else declared.tags
+            return declared.model_copy(update={"service": declared.service or file.service, "tags": tags or None})
+    return None
 
 
 @cache
 def function(token: str) -> Function | None:
     """A data source's declaration, or None where it is not declared."""
-    file = service_file(_module(token))
-    declared = file.functions.get(token) if file else None
-    if file is None or declared is None:
-        return None
-    return declared.model_copy(update={"service": declared.service or file.service})
+    for file in map(service_file, [path.stem for path in files_of(module_of(token))]):
+        declared = file.functions.get(token)
+        if declared is not None:
+            return declared.model_copy(update={"service": declared.service or file.service})
+    return None
 
 
 def declared_tokens() -> dict[str, ResourceType]:
     """Every declared resource type."""
     files = [service_file(path.stem) for path in sorted(FOLDER.glob("*.yaml"))]
-    found = {token: resource_type(token) for file in files if file for token in file.types}
+    found = {token: resource_type(token) for file in files for token in file.types}
     return {token: one for token, one in found.items() if one is not None}

@@ -16,11 +16,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from botocore.model import StructureShape
+
 from local.aws import calls, constraints, sdk_types
 from local.aws.convert import answer_shape, member_for
-from local.aws.declaration import FOLDER, Read, ResourceType, Step, resource_type
+from local.aws.declaration import Read, ResourceType, Step, files_of, module_of, resource_type
 from local.aws.sdk_types import Property, ResourceModel
-from botocore.model import StructureShape
 
 
 @dataclass
@@ -49,7 +50,7 @@ def facts(token: str) -> Facts | None:
     declared = resource_type(token)
     if declared is None or token not in sdk_types.tokens():
         return None
-    path = _cache_folder() / f"{token.replace(':', '.').replace('/', '.')}.json"
+    path = _cache_folder(module_of(token)) / f"{token.replace(':', '.').replace('/', '.')}.json"
     try:
         return _load(json.loads(path.read_text()))
     except (OSError, ValueError, KeyError, TypeError):
@@ -63,9 +64,9 @@ def facts(token: str) -> Facts | None:
 
 
 @cache
-def _cache_folder() -> Path:
+def _cache_folder(module: str) -> Path:
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    sources = [*sorted(Path(__file__).parent.glob("*.py")), *sorted(FOLDER.glob("*.yaml"))]
+    sources = [*sorted(Path(__file__).parent.glob("*.py")), *files_of(module)]
     key = hashlib.sha256()
     for package in ("pulumi_aws", "cfn-lint", "botocore"):
         key.update(version(package).encode())
@@ -76,12 +77,8 @@ def _cache_folder() -> Path:
 
 def _load(data: dict[str, Any]) -> Facts:
     model = data["model"]
-    properties = {
-        part: {name: Property(**one) for name, one in model[part].items()} for part in ("inputs", "outputs")
-    }
-    nested = {
-        ref: {name: Property(**one) for name, one in members.items()} for ref, members in model["nested"].items()
-    }
+    properties = {part: {name: Property(**one) for name, one in model[part].items()} for part in ("inputs", "outputs")}
+    nested = {ref: {name: Property(**one) for name, one in members.items()} for ref, members in model["nested"].items()}
     return Facts(
         ResourceModel(model["token"], properties["inputs"], properties["outputs"], nested, model["secret_outputs"]),
         data["constraints"],
