@@ -19,11 +19,7 @@ def install(pulumi_home: Path, python: Path) -> None:
     """
     folder = pulumi_home / "plugins" / f"resource-aws-v{VERSION}"
     folder.mkdir(parents=True, exist_ok=True)
-    launcher = (
-        "#!/bin/sh\n"
-        f"PYTHONPATH={shlex.quote(str(_ROOT))} exec {shlex.quote(str(python))} -P -m local.aws "
-        '"$@"\n'
-    )
+    launcher = f'#!/bin/sh\nPYTHONPATH={shlex.quote(str(_ROOT))} exec {shlex.quote(str(python))} -P -m local.aws "$@"\n'
     target = folder / "pulumi-resource-aws"
     if not target.exists() or target.read_text() != launcher:
         # Renamed into place, so that an engine that starts meanwhile never runs half a file.

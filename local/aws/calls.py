@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import threading
 import time
 import uuid
@@ -19,6 +20,9 @@ from botocore.model import OperationModel, ServiceModel
 
 ATTEMPTS = 14
 """Enough that one call in a million fails for good when a third of all answers are errors."""
+
+_ATTEMPTS_AT_500 = 6
+"""An internal error (500) is as often a fault that stays, such as an operation that the local API lacks."""
 
 _THROTTLED = {
     "Throttling",
@@ -57,7 +61,7 @@ class CallError(Exception):
     """A call that could not be made or was never answered."""
 
 
-class Cancelled(Exception):  # noqa: N818 (it is no error)
+class Cancelled(Exception):
     """The engine asked to stop."""
 
 
@@ -145,8 +149,9 @@ class Api:
                 code = str(details.get("Code", "Unknown"))
                 status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
                 transient = status >= _SERVER_ERROR or code in _THROTTLED
-                if not transient or attempt == ATTEMPTS:
-                    message = str(details.get("Message", ""))
+                limit = _ATTEMPTS_AT_500 if status == _SERVER_ERROR and code not in _THROTTLED else ATTEMPTS
+                if not transient or attempt == limit:
+                    message = " ".join(re.sub(r"<[^>]*>", " ", str(details.get("Message", ""))).split())
                     raise ApiError(code, message, f"{service}:{operation}", retried=attempt > 1) from error
             except botocore.exceptions.HTTPClientError as error:
                 if attempt == ATTEMPTS:

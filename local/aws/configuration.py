@@ -96,7 +96,18 @@ def configure(settings: Mapping[str, Any], environment: Mapping[str, str]) -> Si
         tuple(ignored.get("keys") or ()),
         tuple(ignored.get("keyPrefixes") or ()),
     )
-    return Site(Api(endpoint, endpoints), str(region), rules)
+    site = Site(Api(endpoint, endpoints), str(region), rules)
+    _check_account(configured, site)
+    return site
+
+
+def _check_account(configured: Mapping[str, Any], site: Site) -> None:
+    allowed = configured.get("allowedAccountIds") or []
+    forbidden = configured.get("forbiddenAccountIds") or []
+    if allowed and site.account not in allowed:
+        raise ConfigurationError("allowedAccountIds", f"the API's account is {site.account}, not {', '.join(allowed)}")
+    if forbidden and site.account in forbidden:
+        raise ConfigurationError("forbiddenAccountIds", f"the API's account is {site.account}")
 
 
 def _endpoints(configured: Mapping[str, Any], environment: Mapping[str, str]) -> tuple[str, dict[str, str]]:
@@ -111,30 +122,26 @@ def _endpoints(configured: Mapping[str, Any], environment: Mapping[str, str]) ->
         raise ConfigurationError(
             "endpoints",
             "this is a stand-in for the aws provider that works against a local AWS API only, and no endpoint is "
-            "given. Set AWS_ENDPOINT_URL (`eval \"$(./parapet env)\"`) or the provider's `endpoints`; for a real "
+            'given. Set AWS_ENDPOINT_URL (`eval "$(./parapet env)"`) or the provider\'s `endpoints`; for a real '
             "account use the official plugin",
         )
     return _loopback("AWS_ENDPOINT_URL", common), named
 
 
+# Names of the provider's `endpoints` that are not botocore's.
 _RENAMED = {
     "cloudwatchlogs": "logs",
-    "eventbridge": "events",
     "cloudwatchevents": "events",
+    "eventbridge": "events",
     "configservice": "config",
-    "amp": "amp",
     "prometheus": "amp",
-    "wafv2": "wafv2",
-    "macie2": "macie2",
     "networkfirewall": "network-firewall",
     "acmpca": "acm-pca",
-    "networkmanager": "networkmanager",
-    "elb": "elb",
     "elasticloadbalancingv2": "elbv2",
     "cognitoidentity": "cognito-identity",
     "cognitoidp": "cognito-idp",
-    "resourcegroupstaggingapi": "resourcegroupstaggingapi",
     "sfn": "stepfunctions",
+    "s3api": "s3",
 }
 
 

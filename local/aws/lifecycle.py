@@ -20,7 +20,7 @@ READY_SECONDS = 600
 _EXISTS = re.compile(r"Exist|Duplicate|AlreadyOwned|Conflict|InUse", re.IGNORECASE)
 
 
-class HalfMade(Exception):  # noqa: N818 (a result as much as an error)
+class HalfMade(Exception):
     """A create or update that failed once the thing existed: its id, and what of it was not carried out."""
 
     def __init__(self, identifier: str, reason: Exception, missing: set[str], next_step: int | None) -> None:
@@ -46,13 +46,15 @@ class Resource:
     identifier: str | None = None
     changed: set[str] = field(default_factory=set)
     saved: dict[str, Any] = field(default_factory=dict)
+    told: dict[str, Any] = field(default_factory=dict)
+    """What a read has found so far: an import has no inputs that could say it."""
 
     def context(self, **more: Any) -> dict[str, Any]:
         """What an expression can name."""
         added, removed = self._elements()
         return {
             "id": self.identifier,
-            "in": self.inputs,
+            "in": {**self.told, **self.inputs},
             "state": self.state,
             "tags": self.inputs.get("tagsAll") or {},
             "region": self.region,
@@ -285,7 +287,13 @@ class Resource:
 
     def read(self) -> dict[str, Any] | None:
         """The live properties that the API tells, by their names in the SDK; None where the thing is gone."""
-        found: dict[str, Any] = {}
+        try:
+            return self._read()
+        finally:
+            self.told = {}
+
+    def _read(self) -> dict[str, Any] | None:
+        found = self.told = {}
         first: dict[str, Any] = {}
         apart = {name for part in self.declared.parts if part.read for name in part.properties}
         for number, read in enumerate(self.declared.read):
@@ -352,4 +360,3 @@ def _mentioned(step: Step) -> set[str]:
 def _sends(call: str) -> str:
     """Calls that put a whole thing in place take all properties; those that modify it, the changed ones."""
     return "all" if call.startswith(("put_", "set_", "create_", "update_")) else "changed"
-

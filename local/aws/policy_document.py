@@ -28,7 +28,9 @@ def policy_document(arguments: dict[str, Any]) -> tuple[dict[str, Any], list[Fai
             merged |= {key: value for key, value in document.items() if key in {"Id"}}
             statements += _listed(document.get("Statement"))
     _refuse_twice(statements, failures)
-    statements = _override(statements, [_statement(one, arguments, failures) for one in arguments.get("statements", [])])
+    statements = _override(
+        statements, [_statement(one, arguments, failures) for one in arguments.get("statements", [])]
+    )
     overrides = [("overrideJson", arguments.get("overrideJson"))]
     overrides += [("overridePolicyDocuments", one) for one in arguments.get("overridePolicyDocuments", [])]
     for name, text in overrides:

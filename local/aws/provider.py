@@ -20,7 +20,8 @@ from local.aws.expression import evaluate
 from local.aws.facts import Facts, facts
 from local.aws.lifecycle import HalfMade, Resource
 from local.aws.sdk_types import tokens
-from local.aws.values import UNKNOWN, Path as SecretPath
+from local.aws.values import UNKNOWN
+from local.aws.values import Path as SecretPath
 
 RECORDED_FILE = "PARAPET_RECORDED"
 """Environment variable naming the file that gets a line, token and URN, for each resource that is only recorded."""
@@ -30,7 +31,7 @@ class UserError(Exception):
     """Something that the user of the provider can act on, said in a sentence."""
 
 
-class Unfinished(Exception):  # noqa: N818 (the resource exists)
+class Unfinished(Exception):
     """A create or update that stopped half-way: what there is of the resource, for the engine to keep."""
 
     def __init__(self, identifier: str, outputs: dict[str, Any], reason: str) -> None:
@@ -238,7 +239,7 @@ class Provider:
         meta = {"next": error.next_step} if error.next_step is not None else {}
         try:
             live = resource.read() or {}
-        except Exception:  # noqa: BLE001 (the API is failing already; what it was asked for is the best guess)
+        except Exception:
             live = {name: value for name, value in done.items() if name in resource.facts.covered}
         kept = {
             name: value
@@ -375,7 +376,7 @@ class Provider:
                 continue
             if name == "region" and value == self.site.region:
                 continue
-            inputs[name] = _strip(value)
+            inputs[name] = _strip(value, known.model.inputs[name].type, known)
         for name, value in declared.defaults.items():
             if name not in inputs and not isinstance(value, str) and name in declared.local:
                 inputs[name] = outputs[name] = value
@@ -457,14 +458,23 @@ def _narrowed(old: Any, live: Any) -> Any:
     return live
 
 
-def _strip(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _strip(item) for key, item in value.items() if not is_zero(item)}
-    return [_strip(item) for item in value] if isinstance(value, list) else value
+def _strip(value: Any, kind: Any, known: Facts) -> Any:
+    """A live value as a program would write it: without members that are not set, unless they are required."""
+    if isinstance(value, list):
+        return [_strip(item, kind[1] if isinstance(kind, list) else "any", known) for item in value]
+    members = known.model.nested.get(kind[1]) if isinstance(kind, list) and kind[0] == "ref" else None
+    if isinstance(value, dict) and members is not None:
+        return {
+            key: _strip(item, members[key].type, known)
+            for key, item in value.items()
+            if key in members and (members[key].required or not is_zero(item))
+        }
+    return value
 
 
 def _fingerprint(value: Any) -> str:
-    text = json.dumps(value, sort_keys=True, default=str) if not is_zero(value) else ""
+    # Nothing said and an empty list are one; a flag that is off was said.
+    text = json.dumps(value, sort_keys=True, default=str) if value not in (None, "", [], {}) else ""
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

@@ -53,7 +53,7 @@ def _last_port(workspace: Workspace) -> int | None:
 
 def _answers(port: int) -> bool:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/moto-api/", timeout=1):  # noqa: S310 # a loopback address
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/moto-api/", timeout=1):  # a loopback address
             return True
     except (OSError, urllib.error.URLError):
         return False

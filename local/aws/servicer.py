@@ -23,7 +23,7 @@ from pulumi.runtime.proto import status_pb2
 
 from local.aws import VERSION, configuration
 from local.aws.calls import ApiError, CallError, Cancelled
-from local.aws.configuration import ConfigurationError, Site
+from local.aws.configuration import ConfigurationError
 from local.aws.convert import ConversionError
 from local.aws.declaration import DeclarationError
 from local.aws.expression import ExpressionError
@@ -55,7 +55,7 @@ class Servicer(ProviderServicer):
 
     # Configuration
 
-    async def CheckConfig(self, request: Any, context: Any) -> Any:  # noqa: N802
+    async def CheckConfig(self, request: Any, context: Any) -> Any:
         """Refuse an endpoint that is not on this machine before anything is called."""
         news, _ = unmarshal(request.news)
         failures = configuration.check(news, self.environment)
@@ -64,7 +64,7 @@ class Servicer(ProviderServicer):
             failures=[proto.CheckFailure(property=one.setting, reason=one.reason) for one in failures],
         )
 
-    async def DiffConfig(self, request: Any, context: Any) -> Any:  # noqa: N802
+    async def DiffConfig(self, request: Any, context: Any) -> Any:
         """A change of the provider's settings never replaces it: resources notice a new Region themselves."""
         olds, _ = unmarshal(request.olds)
         news, _ = unmarshal(request.news)
@@ -73,30 +73,32 @@ class Servicer(ProviderServicer):
             changes=proto.DiffResponse.DIFF_SOME if changed else proto.DiffResponse.DIFF_NONE, diffs=changed
         )
 
-    async def Configure(self, request: Any, context: Any) -> Any:  # noqa: N802
+    async def Configure(self, request: Any, context: Any) -> Any:
         """Take the provider's settings."""
         settings, _ = unmarshal(request.args)
         try:
-            self.provider = Provider(configuration.configure(settings, self.environment))
-        except ConfigurationError as error:
+            site = await asyncio.to_thread(configuration.configure, settings, self.environment)
+        except (ConfigurationError, ApiError, CallError) as error:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+            raise
+        self.provider = Provider(site)
         return proto.ConfigureResponse(
             acceptSecrets=True, supportsPreview=True, acceptResources=False, supports_autonaming_configuration=True
         )
 
-    async def Cancel(self, request: Any, context: Any) -> Any:  # noqa: N802
+    async def Cancel(self, request: Any, context: Any) -> Any:
         """Let every call that waits give up."""
         if self.provider:
             self.provider.site.api.stopped.set()
         return empty_pb2.Empty()
 
-    async def GetSchema(self, request: Any, context: Any) -> Any:  # noqa: N802
+    async def GetSchema(self, request: Any, context: Any) -> Any:
         """The stand-in has no schema of its own: it reads the SDK's."""
         await context.abort(grpc.StatusCode.UNIMPLEMENTED, "the stand-in for the aws provider has no schema")
 
     # Resources
 
-    async def Check(self, request: Any, context: Any) -> Any:  # noqa: N802
+    async def Check(self, request: Any, context: Any) -> Any:
         news, secrets = unmarshal(request.news)
         olds, _ = unmarshal(request.olds)
         proposal = None
@@ -118,7 +120,7 @@ class Servicer(ProviderServicer):
             failures=[proto.CheckFailure(reason=f"{one.property} {one.reason}".strip()) for one in failures],
         )
 
-    async def Diff(self, request: Any, context: Any) -> Any:  # noqa: N802
+    async def Diff(self, request: Any, context: Any) -> Any:
         state, hidden = unmarshal(request.olds)
         inputs, secrets = unmarshal(request.news)
         old_inputs, _ = unmarshal(request.old_inputs)
@@ -146,7 +148,7 @@ class Servicer(ProviderServicer):
             },
         )
 
-    async def Create(self, request: Any, context: Any) -> Any:  # noqa: N802
+    async def Create(self, request: Any, context: Any) -> Any:
         inputs, secrets = unmarshal(request.properties)
         token = _token(request.urn)
         texts = secret_texts(inputs, secrets)
@@ -166,7 +168,7 @@ class Servicer(ProviderServicer):
         )
         return proto.CreateResponse(id=identifier, properties=self._outputs(token, outputs, secrets))
 
-    async def Read(self, request: Any, context: Any) -> Any:  # noqa: N802
+    async def Read(self, request: Any, context: Any) -> Any:
         state, hidden = unmarshal(request.properties)
         inputs, secrets = unmarshal(request.inputs)
         token = _token(request.urn)
@@ -183,7 +185,7 @@ class Servicer(ProviderServicer):
             inputs=marshal(new_inputs, _spread(secrets)),
         )
 
-    async def Update(self, request: Any, context: Any) -> Any:  # noqa: N802
+    async def Update(self, request: Any, context: Any) -> Any:
         state, hidden = unmarshal(request.olds)
         inputs, secrets = unmarshal(request.news)
         old_inputs, _ = unmarshal(request.old_inputs)
@@ -207,7 +209,7 @@ class Servicer(ProviderServicer):
             )
         return proto.UpdateResponse(properties=self._outputs(token, outputs, secrets))
 
-    async def Delete(self, request: Any, context: Any) -> Any:  # noqa: N802
+    async def Delete(self, request: Any, context: Any) -> Any:
         state, hidden = unmarshal(request.properties)
         inputs, _ = unmarshal(request.old_inputs)
         await self._run(
@@ -219,7 +221,7 @@ class Servicer(ProviderServicer):
         )
         return empty_pb2.Empty()
 
-    async def Invoke(self, request: Any, context: Any) -> Any:  # noqa: N802
+    async def Invoke(self, request: Any, context: Any) -> Any:
         arguments, secrets = unmarshal(request.args)
         result, failures = await self._run(
             context,
@@ -275,7 +277,7 @@ class Servicer(ProviderServicer):
                 grpc.StatusCode.INTERNAL,
                 scrub(f"{operation} of {subject}: the stand-in's declaration does not fit: {error}", texts),
             )
-        except Exception as error:  # noqa: BLE001 (nothing may reach the user as a stack trace)
+        except Exception as error:
             if os.environ.get("PARAPET_AWS_DEBUG"):
                 traceback.print_exc(file=sys.stderr)
             await context.abort(
@@ -305,9 +307,7 @@ def _explain(subject: str, error: Exception) -> str:
 
 
 async def _abort_unfinished(context: Any, error: Unfinished, outputs: Any, inputs: Any, reason: str) -> NoReturn:
-    detail = proto.ErrorResourceInitFailed(
-        id=error.identifier, properties=outputs, reasons=[reason], inputs=inputs
-    )
+    detail = proto.ErrorResourceInitFailed(id=error.identifier, properties=outputs, reasons=[reason], inputs=inputs)
     packed = any_pb2.Any()
     packed.Pack(detail)
     status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=reason, details=[packed])

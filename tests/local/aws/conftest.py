@@ -1,0 +1,118 @@
+"""A local AWS API, one that fails now and then, and stacks of the real engine that use them."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from local import aws
+from local.workspace import Workspace
+from tests.engine import Engine
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class LocalAws:
+    """A running local AWS API."""
+
+    url: str
+
+    def client(self, service: str, region: str = "us-east-1") -> Any:
+        """Any AWS client: what it sees is what was provisioned."""
+        return boto3.client(
+            service, region_name=region, endpoint_url=self.url, aws_access_key_id="test", aws_secret_access_key="test"
+        )
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[LocalAws]:
+    """A moto server for the whole session."""
+    port = _free_port()
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    for _ in range(200):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        time.sleep(0.05)
+    yield LocalAws(f"http://127.0.0.1:{port}")
+    process.terminate()
+    process.wait(10)
+
+
+@pytest.fixture
+def local_aws(moto: LocalAws) -> LocalAws:
+    """An empty local AWS API."""
+    request = urllib.request.Request(f"{moto.url}/moto-api/reset", method="POST")  # noqa: S310 (our own server)
+    urllib.request.urlopen(request)  # noqa: S310
+    return moto
+
+
+@pytest.fixture
+def faulty_aws(local_aws: LocalAws) -> Iterator[LocalAws]:
+    """The local AWS API behind a proxy that answers a fifth of all requests with 503."""
+    command = [sys.executable, str(HERE / "faulty_proxy.py"), local_aws.url.rsplit(":", 1)[1], "0.2"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    yield LocalAws(f"http://127.0.0.1:{process.stdout.readline().strip()}")
+    process.terminate()
+    process.wait(10)
+
+
+@dataclass
+class Stack:
+    """A stack of the real engine with the stand-in, over one program folder."""
+
+    engine: Engine
+    folder: Path
+    endpoint: str
+
+    def program(self, code: str) -> None:
+        """Give the stack another program."""
+        (self.folder / "__main__.py").write_text(f"import json\nimport pulumi\nimport pulumi_aws as aws\n{code}")
+
+    def run(self, *arguments: str, ok: bool = True, **variables: str) -> str:
+        """What `pulumi ARGUMENTS` says; its exit status is as expected."""
+        result = self.engine(self.folder, *arguments, **{"AWS_ENDPOINT_URL": self.endpoint, **variables})
+        said = result.stdout + result.stderr
+        assert (result.returncode == 0) == ok, said
+        return said
+
+    def up(self, ok: bool = True) -> str:
+        return self.run("up", "--yes", "--skip-preview", ok=ok)
+
+    def unchanged(self) -> None:
+        """A preview finds nothing to do."""
+        self.run("preview", "--expect-no-changes")
+
+    def resources(self) -> dict[str, dict[str, Any]]:
+        """The state's resources by name, secrets shown."""
+        state = json.loads(self.run("stack", "export", "--show-secrets"))
+        resources = state["deployment"].get("resources", [])
+        return {one["urn"].split("::")[-1]: one for one in resources if one["type"].startswith("aws:")}
+
+
+@pytest.fixture
+def stack(engine: Engine, tmp_path: Path, local_aws: LocalAws) -> Stack:
+    """An empty stack against the empty local AWS API."""
+    aws.install(Workspace(home=engine.home).pulumi_home("stand-in"), Path(sys.executable))
+    folder = engine.program(tmp_path / "program", "")
+    return Stack(engine, folder, local_aws.url)

@@ -1,0 +1,55 @@
+"""Passes requests on to a local port and answers a share of them with 503: `faulty_proxy.py PORT SHARE`.
+
+Prints its own port. The same requests in the same order meet the same faults.
+"""
+
+from __future__ import annotations
+
+import http.client
+import random
+import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+HOP_BY_HOP = {"transfer-encoding", "connection", "content-length", "server", "date"}
+port, share = int(sys.argv[1]), float(sys.argv[2])
+faults = random.Random(7)  # noqa: S311 (repeatable faults)
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One connection."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+    def handle_any(self) -> None:
+        """Fail, or pass on."""
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if faults.random() < share:
+            self.answer(503, [], b"<html>503 Service Unavailable</html>", None)
+            return
+        connection = http.client.HTTPConnection("127.0.0.1", port)
+        connection.request(self.command, self.path, body, dict(self.headers))
+        response = connection.getresponse()
+        data = response.read()
+        headers = [(key, value) for key, value in response.getheaders() if key.lower() not in HOP_BY_HOP]
+        self.answer(response.status, headers, data, response.getheader("Content-Length"))
+        connection.close()
+
+    def answer(self, status: int, headers: list[tuple[str, str]], data: bytes, length: str | None) -> None:
+        """Send a response; one to HEAD has the length of what it leaves out."""
+        self.send_response(status)
+        for key, value in headers:
+            self.send_header(key, value)
+        self.send_header("Content-Length", length if self.command == "HEAD" and length else str(len(data)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(data)
+
+    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = do_PATCH = handle_any  # noqa: N815
+
+
+server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+print(server.server_address[1], flush=True)
+server.serve_forever()
