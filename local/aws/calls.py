@@ -108,7 +108,9 @@ class Api:
         with self._lock:
             key = (service, region)
             if key not in self._clients:
-                self._clients[key] = self._session.client(
+                # The stubs know a client for each literal name; this one takes any.
+                make: Any = self._session.client
+                self._clients[key] = make(
                     service,
                     region_name=region,
                     endpoint_url=self.endpoints.get(service, self.endpoint),

@@ -60,9 +60,9 @@ class Checker:
             if self._given(inputs, name) and missing:
                 self._fail(name, f"needs {' and '.join(missing)} too")
         for rule in self.declared.rules:
-            if not has_unknown(dict(inputs)) and holds(rule.when, {"in": inputs}):
-                if not holds(rule.unless, {"in": inputs}):
-                    self._fail(rule.property, str(evaluate(f"f'{rule.message}'", {"in": inputs}) or rule.message))
+            context = {"in": inputs}
+            if not has_unknown(dict(inputs)) and holds(rule.when, context) and not holds(rule.unless, context):
+                self._fail(rule.property, str(evaluate(f"f'{rule.message}'", context) or rule.message))
 
     def _given(self, inputs: Mapping[str, Any], name: str) -> bool:
         return name in inputs and name not in inputs.get("__defaults", []) and inputs[name] not in (None, False, "")

@@ -114,16 +114,16 @@ def _to_scalar(value: Any, shape: Shape, path: str) -> Any:
     kind = shape.type_name
     if kind == "blob":
         return value.encode() if isinstance(value, str) else content(value)
-    if kind in {"integer", "long"} and not isinstance(value, dict | list):
+    if kind in {"integer", "long"} and not isinstance(value, (dict, list)):
         return int(value)
-    if kind in {"float", "double"}:
+    if kind in {"float", "double"} and isinstance(value, (str, int, float)):
         return float(value)
     if kind == "boolean":
         return value if isinstance(value, bool) else str(value).lower() == "true"
     if kind == "string":
         if isinstance(value, bool):
             return str(value).lower()
-        if isinstance(value, dict | list):
+        if isinstance(value, (dict, list)):
             return json.dumps(value)
         if not isinstance(value, str | int | float):
             raise ConversionError(f"{path}: a text is wanted, not a {type(value).__name__}")
@@ -139,7 +139,7 @@ def from_api(value: Any, kind: Type, nested: Nested, path: str = "", names: Name
         head, inner = kind
         if head == "list":
             items = value.get("Items", [value]) if isinstance(value, dict) else value
-            items = items if isinstance(items, list | tuple) else [items]
+            items = items if isinstance(items, (list, tuple)) else [items]
             return [from_api(item, inner, nested, path, names) for item in items]
         if head == "map":
             return {key: from_api(item, inner, nested, path, names) for key, item in _mapping(value).items()}

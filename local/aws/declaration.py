@@ -28,6 +28,8 @@ class Call(_Strict):
     arguments: dict[str, Expression] = Field(default_factory=dict, alias="with")
     ignore: list[str] = []
     paginate: bool = False
+    region: Expression = None
+    """Where to call, if not where the resource lives."""
 
 
 class Step(Call):
@@ -114,6 +116,7 @@ class Rule(_Strict):
 class ResourceType(_Strict):
     """One resource type; README.md describes every key."""
 
+    like: str | None = None
     service: str = ""
     cfn: str | None = Field(None, alias="schema")
     vars: dict[str, Any] = {}
@@ -130,6 +133,8 @@ class ResourceType(_Strict):
     defaults: dict[str, Any] = {}
     reset: dict[str, Any] = {}
     replaces: list[str] = []
+    replaces_when: dict[str, str] = {}
+    filled: list[str] = []
     updates: list[str] = []
     local: list[str] = []
     computed: list[str] = []
@@ -203,6 +208,12 @@ def resource_type(token: str) -> ResourceType | None:
     """A type's declaration with the service's shared parts filled in, or None where it is not declared."""
     for file in map(service_file, [path.stem for path in files_of(module_of(token))]):
         declared = file.types.get(token)
+        if declared is not None and declared.like:
+            own = {name: getattr(declared, name) for name in declared.model_fields_set}
+            model = resource_type(declared.like)
+            if model is None:
+                raise DeclarationError(f"{token} is like {declared.like}, which is not declared")
+            return model.model_copy(update=own)
         if declared is not None:
             tags = file.tags if declared.tags in (None, True) else declared.tags
             return declared.model_copy(update={"service": declared.service or file.service, "tags": tags or None})

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pulumi
 
 from local.aws.archive import content
 from local.aws.facts import Facts
+from local.aws.nested import at, indexless
 from local.aws.policies import same_json
 from local.aws.sdk_types import Type
 from local.aws.values import UNKNOWN
@@ -34,10 +36,18 @@ class Change:
 
 @dataclass(frozen=True)
 class Comparer:
-    """Compares desired values with live ones, by the SDK's types."""
+    """Compares desired values with live ones, by the SDK's types.
+
+    `filled` are the paths of nested properties that may be left out, as the provider computes them.
+    """
 
     facts: Facts
     ordered: frozenset[str] = frozenset()
+    filled: frozenset[str] = frozenset()
+
+    def with_filled(self, paths: Iterable[str]) -> Comparer:
+        """The same, with more nested properties that may be left out."""
+        return replace(self, filled=self.filled | set(paths))
 
     def changes(
         self,
@@ -47,6 +57,10 @@ class Comparer:
         ignored: Iterable[str] = (),
     ) -> list[Change]:
         """Every change that would bring `state` to `inputs`; an input that its provider computes may be left out."""
+        if "filled" in str(state.get("__meta")):
+            return self.with_filled(json.loads(state["__meta"])["filled"]).changes(
+                {**state, "__meta": None}, inputs, old_inputs, ignored
+            )
         found: list[Change] = []
         for name in sorted({*self.facts.model.inputs, "tagsAll"} & {*inputs, *state}):
             if name in _HIDDEN:
@@ -95,7 +109,7 @@ class Comparer:
             here = f"{path}.{key}" if re.fullmatch(r"[A-Za-z_]\w*", key) else f'{path}["{key}"]'
             inner = members[key].type if key in members else (kind[1] if isinstance(kind, list) else "any")
             if key not in desired:
-                computed = key in members and members[key].required
+                computed = (key in members and members[key].required) or indexless(here) in self.filled
                 if not (computed or (members and is_zero(live[key]))):
                     found.append((here, "delete"))
             elif key not in live and not is_zero(desired[key]):
@@ -106,7 +120,7 @@ class Comparer:
 
     def _lists(self, desired: list[Any], live: list[Any], kind: Type, path: str) -> list[tuple[str, str]]:
         inner = kind[1] if isinstance(kind, list) and kind[0] == "list" else "any"
-        if re.sub(r"\[\d+\]", "", path) in self.ordered:
+        if indexless(path) in self.ordered:
             found = [
                 change
                 for index, (one, other) in enumerate(zip(desired, live, strict=False))
@@ -116,6 +130,7 @@ class Comparer:
             found += [(f"{path}[{index}]", "add") for index in range(shared, len(desired))]
             return found + [(f"{path}[{index}]", "delete") for index in range(shared, len(live))]
         left = dict(enumerate(live))
+        found: list[tuple[str, str]] = []
         unmatched: list[int] = []
         for index, one in enumerate(desired):
             partner = next((at for at, other in left.items() if not self._compare(one, other, inner, path)), None)
@@ -123,13 +138,32 @@ class Comparer:
                 unmatched.append(index)
             else:
                 del left[partner]
-        found = []
         for index in unmatched:
             if index in left:
                 found += self._compare(desired[index], left.pop(index), inner, f"{path}[{index}]")
             else:
                 found.append((f"{path}[{index}]", "add"))
         return found + [(f"{path}[{index}]", "delete") for index in left]
+
+
+def replaced_by(change: Change, replaces: Iterable[str], desired: Any, live: Any) -> bool:
+    """Whether a change makes a replacement necessary; `replaces` are properties, or paths of nested ones.
+
+    An object that comes or goes counts by the nested ones that it has, in `desired` or `live`, the property's values.
+    """
+    path = indexless(change.path)
+    for one in replaces:
+        if path == one or path.startswith((f"{one}.", f"{one}[")):
+            return True
+        if one.startswith(f"{path}."):
+            below = one.split(".")[1:]
+            if _has(at(desired, below)) or _has(at(live, below)):
+                return True
+    return False
+
+
+def _has(value: Any) -> bool:
+    return any(_has(item) for item in value) if isinstance(value, list) else not is_zero(value)
 
 
 def is_zero(value: Any) -> bool:

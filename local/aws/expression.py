@@ -20,7 +20,7 @@ _NOT = re.compile(r"!\s*([A-Za-z_]\w*(?:\.\w+|\[\d+\])+)(?![\w(.\[])")
 _ROOTED = re.compile(r"\$\(([^()]+)\)")
 
 
-_ANY: dict[str, list[str]] = {"types": []}
+_ANY: Any = {"types": []}
 
 
 class _Functions(functions.Functions):  # type: ignore[misc]

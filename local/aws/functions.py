@@ -80,7 +80,7 @@ def _look_up(declared: Function, model: ResourceModel, arguments: dict[str, Any]
 
 def _answer(declared: Function, context: Mapping[str, Any], site: Site, region: str) -> Any:
     if not declared.call:
-        return {}
+        return dict[str, Any]()
     request: dict[str, Any] = {}
     service = declared.service or ""
     shape = calls.operation_model(service, declared.call).input_shape

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from local.aws import calls
-from local.aws.calls import ApiError, CallError, wait_until
+from local.aws.calls import ApiError, CallError, Cancelled, wait_until
 from local.aws.configuration import Site
-from local.aws.convert import from_api, member_for, place, take
+from local.aws.convert import ConversionError, from_api, member_for, place, take
 from local.aws.declaration import Call, Part, Read, ResourceType, Step
 from local.aws.diff import Comparer
-from local.aws.expression import evaluate, holds
+from local.aws.expression import ExpressionError, evaluate, holds
 from local.aws.facts import Facts, request_shape
 
 READY_SECONDS = 600
+EMPTY: dict[str, Any] = {"list": [], "map": {}, "str": "", "bool": False}
+"""What stands for nothing, by kind of type."""
+
+FAILURES = (ApiError, CallError, Cancelled, ConversionError, ExpressionError, LookupError)
+"""What can stop a resource half-way; whatever it was, what exists by then must not be lost."""
+
 _EXISTS = re.compile(r"Exist|Duplicate|AlreadyOwned|Conflict|InUse", re.IGNORECASE)
 
 
@@ -99,8 +105,8 @@ class Resource:
                     if self.identifier is not None:
                         raise HalfMade(self.identifier, error, self._apart(), number) from error
                     raise
-                answer = {}
-            except CallError as error:
+                answer = dict[str, Any]()
+            except FAILURES as error:
                 if self.identifier is not None:
                     raise HalfMade(self.identifier, error, self._apart(), number) from error
                 raise
@@ -124,9 +130,9 @@ class Resource:
                 if about & self.changed:
                     self._step(step, f"update.{number}")
                     left -= about
-        except (ApiError, CallError) as error:
+        except FAILURES as error:
             raise HalfMade(self.identifier, error, left, None) from error
-        self._parts(self.declared.parts, lambda part: bool(set(part.properties) & self.changed))
+        self._parts(self.declared.parts, self._is_changed)
         self._tags(at_create=False)
         self._ready()
 
@@ -140,14 +146,17 @@ class Resource:
                 if error.code not in gone:
                     raise
 
-    def _parts(self, parts: Iterable[Part], wanted: Any) -> None:
+    def _is_changed(self, part: Part) -> bool:
+        return bool(set(part.properties) & self.changed)
+
+    def _parts(self, parts: Iterable[Part], wanted: Callable[[Part], bool]) -> None:
         assert self.identifier is not None
         waiting = [(number, part) for number, part in enumerate(parts) if wanted(part)]
         for position, (number, part) in enumerate(waiting):
             try:
                 for at, step in enumerate(part.write):
                     self._step(step, f"part{number}", at)
-            except (ApiError, CallError) as error:
+            except FAILURES as error:
                 missing = {name for _, one in waiting[position:] for name in one.properties}
                 raise HalfMade(self.identifier, error, missing | {"tags", "tagsAll"}, None) from error
 
@@ -161,14 +170,13 @@ class Resource:
         tags = self.declared.tags
         if not tags or isinstance(tags, bool) or self.identifier is None:
             return
-        if at_create:
-            if tags.create or not self.inputs.get("tagsAll"):
-                return
+        if at_create and (tags.create or not self.inputs.get("tagsAll")):
+            return
         if "tagsAll" in self.changed:
             try:
                 for step in tags.write:
                     self._step(step, "tags")
-            except (ApiError, CallError) as error:
+            except FAILURES as error:
                 raise HalfMade(self.identifier, error, {"tags", "tagsAll"}, None) from error
 
     def _ready(self) -> None:
@@ -182,7 +190,7 @@ class Resource:
 
         try:
             wait_until(done, self.site.api, self.identifier, READY_SECONDS)
-        except (ApiError, CallError) as error:
+        except FAILURES as error:
             raise HalfMade(self.identifier, error, set(), None) from error
 
     # One call
@@ -204,8 +212,9 @@ class Resource:
 
     def _call(self, call: Call, request: Mapping[str, Any]) -> dict[str, Any]:
         service = call.service or self.declared.service
+        region = str(evaluate(call.region, self.context()) or self.region)
         try:
-            return self.site.api.call(service, self.region, call.call, request, paginate=call.paginate)
+            return self.site.api.call(service, region, call.call, request, paginate=call.paginate)
         except ApiError as error:
             if error.code in call.ignore:
                 return {}
@@ -230,9 +239,9 @@ class Resource:
                     target = target.setdefault(inner, {})
                 place(target, str(member), value, shape, name, names)
         arguments = dict(step.arguments)
-        if key == "create.0" and self.declared.tags and not isinstance(self.declared.tags, bool):
-            if self.inputs.get("tagsAll"):
-                arguments |= self.declared.tags.create
+        tags = self.declared.tags
+        if key == "create.0" and tags and not isinstance(tags, bool) and self.inputs.get("tagsAll"):
+            arguments |= tags.create
         return self._arguments(service, step.call, arguments, context, request)
 
     def _unset(self, name: str) -> Any:
@@ -240,8 +249,7 @@ class Resource:
         if name in self.declared.reset:
             return self.declared.reset[name]
         kind = self.facts.model.inputs[name].type
-        empty = {"list": [], "map": {}}.get(kind[0]) if isinstance(kind, list) else {"str": "", "bool": False}.get(kind)
-        return empty
+        return EMPTY.get(kind[0] if isinstance(kind, list) else kind)
 
     def _arguments(
         self,
@@ -293,7 +301,8 @@ class Resource:
             self.told = {}
 
     def _read(self) -> dict[str, Any] | None:
-        found = self.told = {}
+        found: dict[str, Any] = {}
+        self.told = found
         first: dict[str, Any] = {}
         apart = {name for part in self.declared.parts if part.read for name in part.properties}
         for number, read in enumerate(self.declared.read):

@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from local.aws import VERSION, functions, names
+from local.aws import outputs as outputs_of
 from local.aws.check import Checker, Failure
 from local.aws.configuration import Site
 from local.aws.declaration import ResourceType, resource_type
-from local.aws.diff import Change, Comparer, is_zero
-from local.aws.expression import evaluate
+from local.aws.diff import Change, Comparer, replaced_by
+from local.aws.expression import evaluate, holds
 from local.aws.facts import Facts, facts
-from local.aws.lifecycle import HalfMade, Resource
+from local.aws.lifecycle import FAILURES, HalfMade, Resource
+from local.aws.nested import fill_in
 from local.aws.sdk_types import tokens
 from local.aws.values import UNKNOWN
 from local.aws.values import Path as SecretPath
@@ -111,6 +113,9 @@ class Provider:
     ) -> None:
         defaulted = []
         for name, value in declared.defaults.items():
+            if "." in name:
+                fill_in(inputs, name.split("."), value)
+                continue
             rivals = [one for group in declared.conflicts if name in group for one in group if one != name]
             if name not in inputs and value is not None and not any(one in inputs for one in rivals):
                 inputs[name] = value
@@ -138,10 +143,17 @@ class Provider:
         """What an update would change, by the live state that the last read left."""
         declared, known = _known(token)
         changes = self._comparer(declared, known).changes(state, inputs, old_inputs, ignored)
-        if "region" in known.model.inputs and "region" not in inputs and "region" not in ignored:
-            if state.get("region") not in (None, self.site.region):
-                changes.append(Change("region", "update"))
-        replaces = sorted({one.property for one in changes} & set(known.replaces))
+        follows = "region" in known.model.inputs and "region" not in {*inputs, *ignored}
+        if follows and state.get("region") not in (None, self.site.region):
+            changes.append(Change("region", "update"))
+        replaces = sorted(
+            {
+                one.property
+                for one in changes
+                if replaced_by(one, known.replaces, inputs.get(one.property), state.get(one.property))
+                or holds(declared.replaces_when.get(one.property), {"in": inputs, "state": state})
+            }
+        )
         rule = names.rule_for(declared, known)
         delete_first = declared.delete_before_replace
         if rule and replaces and rule.property in inputs:
@@ -151,7 +163,7 @@ class Provider:
         return DiffResult(changes, replaces, delete_first)
 
     def _comparer(self, declared: ResourceType, known: Facts) -> Comparer:
-        return Comparer(known, frozenset(declared.ordered))
+        return Comparer(known, frozenset(declared.ordered), frozenset(declared.filled))
 
     # Create, read, update, delete
 
@@ -188,7 +200,14 @@ class Provider:
         except HalfMade as error:
             raise self._unfinished(resource, error) from error
         assert resource.identifier is not None
-        return resource.identifier, self._settle(resource)
+        return resource.identifier, self._written(resource)
+
+    def _written(self, resource: Resource) -> dict[str, Any]:
+        try:
+            return outputs_of.after_write(resource)
+        except FAILURES as error:
+            assert resource.identifier is not None
+            raise self._unfinished(resource, HalfMade(resource.identifier, error, set(), None)) from error
 
     def _prefix_name(self, resource: Resource, urn: str) -> None:
         """The provider turns `namePrefix` into a name of its own making."""
@@ -208,30 +227,7 @@ class Provider:
         if target:
             with Path(target).open("a") as lines:
                 lines.write(f"{resource.token} {urn}\n")
-        return identifier, self._recorded_outputs(resource)
-
-    def _recorded_outputs(self, resource: Resource) -> dict[str, Any]:
-        outputs = {name: value for name, value in resource.state.items() if name in resource.facts.model.outputs}
-        outputs = {
-            name: value
-            for name, value in outputs.items()
-            if name not in resource.facts.model.inputs or resource.facts.is_computed(name)
-        }
-        outputs |= {k: v for k, v in resource.inputs.items() if k in resource.facts.model.outputs or k == "tagsAll"}
-        context = resource.context(out=outputs)
-        for name, expression in resource.declared.value.items():
-            outputs.setdefault(name, evaluate(expression, context))
-        return self._common(resource, outputs)
-
-    def _common(self, resource: Resource, outputs: dict[str, Any]) -> dict[str, Any]:
-        model = resource.facts.model
-        outputs["id"] = resource.identifier
-        if "region" in model.outputs:
-            outputs["region"] = resource.region
-        for name, prop in model.outputs.items():
-            if outputs.get(name) is None and prop.required and isinstance(prop.type, list):
-                outputs[name] = {"list": [], "map": {}}.get(prop.type[0])
-        return {key: value for key, value in outputs.items() if value is not None}
+        return identifier, outputs_of.recorded(resource)
 
     def _unfinished(self, resource: Resource, error: HalfMade) -> Unfinished:
         """What to keep of a resource that was not finished, so that the next update goes on with it."""
@@ -247,46 +243,10 @@ class Provider:
             if name in resource.facts.model.outputs and name not in resource.facts.covered
         }
         known = {name: value for name, value in resource.state.items() if name in resource.facts.model.outputs}
-        outputs = self._common(resource, {**known, **kept, **live})
+        outputs = outputs_of.complete(resource, {**known, **kept, **live})
         if meta:
             outputs["__meta"] = json.dumps(meta)
         return Unfinished(error.identifier, outputs, str(error.reason))
-
-    def _settle(self, resource: Resource) -> dict[str, Any]:
-        """The outputs after a write: what the API tells, in the program's own words where it says the same.
-
-        What the API answers for an input in another form, or not at all, is remembered by its fingerprint
-        (`__meta.echo`), so that a later read can tell a form from a change.
-        """
-        live = resource.read()
-        if live is None:
-            raise UserError(f"{resource.identifier} is gone right after it was written")
-        model, known = resource.facts.model, resource.facts
-        outputs = {name: value for name, value in live.items() if name in model.outputs}
-        for name, value in resource.state.items():
-            if name in model.outputs and name not in outputs and name not in model.inputs:
-                outputs[name] = value
-        echo: dict[str, str] = {}
-        for name in {*model.inputs, "tagsAll"} & {*model.outputs}:
-            if name in {"region", "timeouts"}:
-                continue
-            desired = resource.inputs.get(name)
-            if name not in known.covered and name not in {"tags", "tagsAll"}:
-                if desired is None and known.is_computed(name):
-                    desired = resource.state.get(name)
-                outputs[name] = desired
-            elif desired is not None:
-                if not resource.comparer.same(name, desired, live.get(name)):
-                    echo[name] = _fingerprint(live.get(name))
-                    _trace(resource, name)
-                outputs[name] = desired if not _is_fuller(desired, live.get(name)) else live[name]
-            elif not known.is_computed(name) and not is_zero(live.get(name)) and name not in {"tags", "tagsAll"}:
-                echo[name] = _fingerprint(live.get(name))
-                outputs.pop(name, None)
-        outputs = self._common(resource, outputs)
-        if echo:
-            outputs["__meta"] = json.dumps({"echo": echo}, sort_keys=True)
-        return outputs
 
     def read(
         self, token: str, identifier: str, state: dict[str, Any], inputs: dict[str, Any]
@@ -313,75 +273,17 @@ class Provider:
         if live is None:
             return "", {}, {}
         meta = json.loads(state.get("__meta") or "{}")
-        outputs = self._merge_read(resource, live, state, meta)
+        outputs = outputs_of.after_read(resource, live, state, meta)
         if importing and declared.imports and declared.id is not None:
             canonical = evaluate(declared.id, resource.context(answer={}, **{"in": {**outputs}}))
             identifier = resource.identifier = str(canonical) if canonical else identifier
             outputs["id"] = identifier
         new_inputs = (
-            self._inputs_of(declared, known, outputs) if importing else self._refreshed(inputs, outputs, resource)
+            outputs_of.imported_inputs(resource, outputs)
+            if importing
+            else outputs_of.refreshed_inputs(inputs, outputs, resource)
         )
         return identifier, outputs, new_inputs
-
-    def _merge_read(
-        self, resource: Resource, live: dict[str, Any], state: dict[str, Any], meta: dict[str, Any]
-    ) -> dict[str, Any]:
-        known = resource.facts
-        echo: dict[str, str] = dict(meta.get("echo", {}))
-        outputs = {name: value for name, value in state.items() if name in known.model.outputs}
-        for name in {*known.covered, "tags", "tagsAll"} & known.model.outputs.keys():
-            value = live.get(name)
-            if name in echo and echo[name] == _fingerprint(value):
-                continue
-            echo.pop(name, None)
-            old = state.get(name)
-            if old is not None and name in known.model.inputs and resource.comparer.same(name, old, value):
-                if not _is_fuller(old, value):
-                    continue
-            if value is None:
-                outputs.pop(name, None)
-            else:
-                outputs[name] = value
-        for name, value in live.items():
-            if name in known.model.outputs and name not in known.model.inputs:
-                outputs[name] = value
-        outputs = self._common(resource, outputs)
-        meta = {key: value for key, value in meta.items() if key != "echo"}
-        if echo:
-            meta["echo"] = echo
-        if meta:
-            outputs["__meta"] = json.dumps(meta, sort_keys=True)
-        return outputs
-
-    def _refreshed(self, inputs: dict[str, Any], outputs: dict[str, Any], resource: Resource) -> dict[str, Any]:
-        """The old inputs with what became of them; nothing that the program did not give is added."""
-        result: dict[str, Any] = {}
-        for name, value in inputs.items():
-            if name.startswith("__") or name == "region" or name not in resource.facts.model.outputs:
-                result[name] = value
-            elif name in outputs:
-                same = resource.comparer.same(name, value, outputs[name])
-                result[name] = value if same else _narrowed(value, outputs[name])
-        return result
-
-    def _inputs_of(self, declared: ResourceType, known: Facts, outputs: dict[str, Any]) -> dict[str, Any]:
-        """The inputs of a program that would have made this resource: no defaults, nothing that is not set."""
-        inputs: dict[str, Any] = {}
-        for name in known.model.inputs:
-            value = outputs.get(name)
-            default = declared.defaults.get(name)
-            if is_zero(value) and not (name in declared.defaults and default != value and value is not None):
-                continue
-            if name in declared.defaults and value == default:
-                continue
-            if name == "region" and value == self.site.region:
-                continue
-            inputs[name] = _strip(value, known.model.inputs[name].type, known)
-        for name, value in declared.defaults.items():
-            if name not in inputs and not isinstance(value, str) and name in declared.local:
-                inputs[name] = outputs[name] = value
-        inputs["__defaults"] = []
-        return inputs
 
     def preview_update(self, token: str, state: dict[str, Any], inputs: dict[str, Any]) -> dict[str, Any]:
         """The outputs of an update that was not made: what is computed stays as it is."""
@@ -415,7 +317,7 @@ class Provider:
             if re.fullmatch(r"\w+", name) and name in state and name in resource.inputs:
                 resource.inputs[name] = state[name]
         if resource.declared.recorded:
-            return self._recorded_outputs(resource)
+            return outputs_of.recorded(resource)
         changes = resource.comparer.changes(state, resource.inputs, old_inputs, ignored)
         resource.changed = {one.property for one in changes}
         if "tags" in resource.changed:
@@ -428,7 +330,7 @@ class Provider:
                 resource.update()
         except HalfMade as error:
             raise self._unfinished(resource, error) from error
-        return self._settle(resource)
+        return self._written(resource)
 
     def delete(self, token: str, identifier: str, state: dict[str, Any], inputs: dict[str, Any]) -> None:
         """Remove the live resource; nothing to do where it is gone."""
@@ -440,47 +342,3 @@ class Provider:
     def invoke(self, token: str, arguments: dict[str, Any]) -> tuple[dict[str, Any], list[Failure]]:
         """The result of a data source, or what is wrong with its arguments."""
         return functions.invoke(token, arguments, self.site)
-
-
-def _is_fuller(desired: Any, live: Any) -> bool:
-    """Whether the live value holds members that the provider computes and the program left out."""
-    if isinstance(desired, dict) and isinstance(live, dict):
-        return bool(live.keys() - desired.keys()) or any(_is_fuller(desired[k], live.get(k)) for k in desired)
-    if isinstance(desired, list) and isinstance(live, list):
-        return len(desired) == len(live) and any(_is_fuller(a, b) for a, b in zip(desired, live, strict=True))
-    return False
-
-
-def _narrowed(old: Any, live: Any) -> Any:
-    """The live value, without the members that the old input did not give."""
-    if isinstance(old, dict) and isinstance(live, dict):
-        return {key: _narrowed(old[key], live[key]) for key in old if key in live}
-    return live
-
-
-def _strip(value: Any, kind: Any, known: Facts) -> Any:
-    """A live value as a program would write it: without members that are not set, unless they are required."""
-    if isinstance(value, list):
-        return [_strip(item, kind[1] if isinstance(kind, list) else "any", known) for item in value]
-    members = known.model.nested.get(kind[1]) if isinstance(kind, list) and kind[0] == "ref" else None
-    if isinstance(value, dict) and members is not None:
-        return {
-            key: _strip(item, members[key].type, known)
-            for key, item in value.items()
-            if key in members and (members[key].required or not is_zero(item))
-        }
-    return value
-
-
-def _fingerprint(value: Any) -> str:
-    # Nothing said and an empty list are one; a flag that is off was said.
-    text = json.dumps(value, sort_keys=True, default=str) if value not in (None, "", [], {}) else ""
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def _trace(resource: Resource, name: str) -> None:
-    """For who writes declarations: which inputs the API gives back in another form, or loses."""
-    target = os.environ.get("PARAPET_AWS_TRACE")
-    if target:
-        with Path(target).open("a") as lines:
-            lines.write(f"{resource.token} {name} is not told as it was given\n")

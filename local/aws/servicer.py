@@ -44,11 +44,15 @@ _KINDS = {
 }
 
 
+class _Unused(framework.Provider):
+    """The framework wants a provider of its own kind; every request is answered here, before it."""
+
+
 class Servicer(ProviderServicer):
     """Serves one engine. `environment` is what the process was started with, before it forgot the user's settings."""
 
     def __init__(self, engine: str, environment: Mapping[str, str]) -> None:
-        super().__init__([], VERSION, framework.Provider(), engine)
+        super().__init__([], VERSION, _Unused(), engine)
         self.environment = environment
         self.provider: Provider | None = None
         self.threads = ThreadPoolExecutor(_THREADS)
@@ -134,7 +138,8 @@ class Servicer(ProviderServicer):
         )
         replaces = set(result.replaces)
         known = facts(token)
-        stables = {"id", *(known.replaces if known else [])} - replaces if not replaces else set()
+        fixed = {name for name in known.replaces if "." not in name} if known else set()
+        stables = {"id", *fixed} if not replaces else set()
         return proto.DiffResponse(
             changes=proto.DiffResponse.DIFF_SOME if result.changes else proto.DiffResponse.DIFF_NONE,
             replaces=sorted(replaces),

@@ -63,7 +63,7 @@ def unmarshal(struct: struct_pb2.Struct) -> tuple[dict[str, Any], set[Path]]:
             return {key: item for key, item in found.items() if item is not None}
         if isinstance(inner, Sequence) and not isinstance(inner, str):
             return [walk(item, path) for item in inner]
-        if isinstance(inner, float) and inner.is_integer() and abs(inner) < 2**53:
+        if isinstance(inner, float) and not isinstance(inner, bool) and inner.is_integer() and abs(inner) < 2**53:
             return int(inner)
         return inner
 
@@ -78,7 +78,7 @@ def marshal(values: Mapping[str, Any], secrets: Iterable[Path] = ()) -> struct_p
     def walk(value: Any, path: Path) -> PropertyValue:
         if isinstance(value, dict):
             inner: Any = {key: walk(item, (*path, key)) for key, item in value.items() if item is not None}
-        elif isinstance(value, list | tuple):
+        elif isinstance(value, (list, tuple)):
             inner = [walk(item, path) for item in value]
         elif value is UNKNOWN:
             inner = rpc.UNKNOWN

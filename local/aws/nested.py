@@ -1,0 +1,53 @@
+"""Paths of nested properties as declarations write them: elements of a list share the path of the list."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from local.aws.sdk_types import Property, Type
+
+Nested = Mapping[str, Mapping[str, Property]]
+
+
+def indexless(path: str) -> str:
+    """`rules[0].status` as `rules.status`."""
+    return re.sub(r"\[\d+\]", "", path)
+
+
+def at(value: Any, path: list[str]) -> Any:
+    """What lies at a path, for a list a list of what lies there in each element."""
+    if isinstance(value, list):
+        return [at(item, path) for item in value]
+    if not path:
+        return value
+    return at(value.get(path[0]), path[1:]) if isinstance(value, dict) else None
+
+
+def fill_in(value: Any, path: list[str], default: Any) -> None:
+    """Set a nested property that was left out, in every object that is there to hold it."""
+    if isinstance(value, list):
+        for item in value:
+            fill_in(item, path, default)
+    elif isinstance(value, dict):
+        if len(path) == 1:
+            value.setdefault(path[0], default)
+        else:
+            fill_in(value.get(path[0]), path[1:], default)
+
+
+def left_out(desired: Any, live: Any, kind: Type, nested: Nested, path: str) -> set[str]:
+    """Paths of what the live objects have and no desired one at the same place has."""
+    if isinstance(kind, list) and kind[0] == "list" and isinstance(desired, list) and isinstance(live, list):
+        given: dict[str, Any] = {}
+        for item in desired:
+            given |= item if isinstance(item, dict) else {}
+        return {one for item in live for one in left_out(given, item, kind[1], nested, path)} if desired else set()
+    members = nested.get(kind[1]) if isinstance(kind, list) and kind[0] == "ref" else None
+    if members is None or not isinstance(desired, dict) or not isinstance(live, dict):
+        return set()
+    found = {f"{path}.{key}" for key in live if key not in desired}
+    for key in desired.keys() & live.keys() & members.keys():
+        found |= left_out(desired[key], live[key], members[key].type, nested, f"{path}.{key}")
+    return found
