@@ -18,11 +18,11 @@ def allow(
     sid: str,
     *,
     actions: Texts,
-    resources: Texts,
+    resources: Texts | None = None,
     principals: Principals | None = None,
     when: Conditions | None = None,
 ) -> Statement:
-    """A statement that allows. Leave `principals` out in an identity policy."""
+    """A statement that allows. An identity policy has no `principals`, a role's trust policy no `resources`."""
     return _statement("Allow", sid, actions, resources, principals, when)
 
 
@@ -37,11 +37,13 @@ def document(*statements: Statement) -> pulumi.Output[str]:
 
 
 def _statement(
-    effect: str, sid: str, actions: Texts, resources: Texts, principals: Principals | None, when: Conditions | None
+    effect: str,
+    sid: str,
+    actions: Texts,
+    resources: Texts | None,
+    principals: Principals | None,
+    when: Conditions | None,
 ) -> Statement:
-    statement: Statement = {"Sid": sid, "Effect": effect, "Action": actions, "Resource": resources}
-    if principals is not None:
-        statement["Principal"] = principals
-    if when is not None:
-        statement["Condition"] = when
-    return statement
+    optional = {"Principal": principals, "Resource": resources, "Condition": when}
+    given = {element: value for element, value in optional.items() if value is not None}
+    return {"Sid": sid, "Effect": effect, "Action": actions} | given

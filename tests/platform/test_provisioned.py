@@ -109,6 +109,16 @@ def test_the_audit_bucket_locks_whatever_any_client_puts_there(stack: Stack) -> 
     assert (lock["ObjectLockEnabled"], retention["Mode"], retention["Years"]) == ("Enabled", "COMPLIANCE", 6)
 
 
+def test_with_protection_the_engine_refuses_to_delete_keys_buckets_and_logs(stack: Stack) -> None:
+    stack("config", "set", "parapet:protect", "true", "--stack", "test")
+    try:
+        steps = json.loads(stack("preview", "--json"))["steps"]
+    finally:
+        stack("config", "set", "parapet:protect", "false", "--stack", "test")
+    protected = {step["newState"]["type"] for step in steps if step["newState"].get("protect")}
+    assert protected == {"aws:kms/key:Key", "aws:s3/bucket:Bucket", "aws:cloudwatch/logGroup:LogGroup"}
+
+
 def test_asking_for_egress_and_taking_it_back_replaces_nothing(stack: Stack) -> None:
     def changes() -> set[str]:
         """What a preview would do to AWS's resources; a component's own inputs are no resource."""

@@ -58,16 +58,15 @@ class FlowLogs(pulumi.ComponentResource):
             name,
             description=f"Lets VPC flow logs write to {name}.",
             assume_role_policy=document(
-                {
-                    "Sid": "FlowLogs",
-                    "Effect": "Allow",
-                    "Action": "sts:AssumeRole",
-                    "Principal": {"Service": "vpc-flow-logs.amazonaws.com"},
-                    "Condition": {
+                allow(
+                    "AssumedByFlowLogs",
+                    principals={"Service": "vpc-flow-logs.amazonaws.com"},
+                    actions="sts:AssumeRole",
+                    when={
                         "StringEquals": {"aws:SourceAccount": account.id},
                         "ArnLike": {"aws:SourceArn": account.arn("ec2", "vpc-flow-log/*")},
                     },
-                }
+                )
             ),
             opts=own,
         )
