@@ -29,23 +29,26 @@ class Account:
     def read(cls, zones: int, opts: pulumi.InvokeOptions) -> "Account":
         """Look the account up, and choose its first `zones` Availability Zones by name.
 
-        Raises `pulumi.RunError` when the Region has fewer. Zones that must be opted into, among them Local Zones,
-        are left out: they lack services that the platform needs.
+        Zones that must be opted into, among them Local Zones, are left out: they lack services that the platform
+        needs. Raises `pulumi.RunError` when the account cannot be read or the Region has fewer zones.
         """
-        region = aws.get_region(opts=opts).region
-        available = aws.get_availability_zones(
-            state="available",
-            filters=[{"name": "opt-in-status", "values": ["opt-in-not-required"]}],
-            opts=opts,
-        ).names
+        try:
+            region = aws.get_region(opts=opts).region
+            account_id = aws.get_caller_identity(opts=opts).account_id
+            partition = aws.get_partition(opts=opts).partition
+            available = aws.get_availability_zones(
+                state="available",
+                filters=[{"name": "opt-in-status", "values": ["opt-in-not-required"]}],
+                opts=opts,
+            ).names
+        except Exception as error:  # the SDK raises nothing narrower for a call that failed
+            raise pulumi.RunError(
+                f"The AWS account cannot be read: {error}. "
+                "Check the credentials, parapet:region and parapet:allowedAccountId."
+            ) from None
         if len(available) < zones:
             raise pulumi.RunError(
                 f"parapet:zones is {zones}; the Region {region} offers {len(available)} Availability Zones. "
                 "Ask for fewer, or choose another parapet:region."
             )
-        return cls(
-            id=aws.get_caller_identity(opts=opts).account_id,
-            partition=aws.get_partition(opts=opts).partition,
-            region=region,
-            zones=tuple(sorted(available)[:zones]),
-        )
+        return cls(account_id, partition, region, tuple(sorted(available)[:zones]))

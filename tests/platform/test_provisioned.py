@@ -109,6 +109,18 @@ def test_the_audit_bucket_locks_whatever_any_client_puts_there(stack: Stack) -> 
     assert (lock["ObjectLockEnabled"], retention["Mode"], retention["Years"]) == ("Enabled", "COMPLIANCE", 6)
 
 
+def test_another_account_than_the_allowed_one_is_told_without_a_stack_trace(stack: Stack) -> None:
+    stack("config", "set", "parapet:allowedAccountId", "111122223333", "--stack", "test")
+    try:
+        refused = stack.engine(stack.project, "preview", "--non-interactive")
+    finally:
+        stack("config", "rm", "parapet:allowedAccountId", "--stack", "test")
+    assert refused.returncode != 0
+    assert "The AWS account cannot be read: " in refused.stdout
+    assert "Check the credentials, parapet:region and parapet:allowedAccountId." in refused.stdout
+    assert "Traceback" not in refused.stdout
+
+
 def test_with_protection_the_engine_refuses_to_delete_keys_buckets_and_logs(stack: Stack) -> None:
     stack("config", "set", "parapet:protect", "true", "--stack", "test")
     try:
