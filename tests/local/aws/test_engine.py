@@ -90,8 +90,8 @@ pulumi.export("described", aws.kms.Key.get("same", "{key}").description)
     stack.up()
     stack.unchanged()
     assert json.loads(stack.run("stack", "output", "--json")) == {"described": "ours"}
-    said = stack.run("import", "aws:kms/key:Key", "other", key, "--yes", "--protect=false")
-    assert "enable_key_rotation=True" in said
+    stack.run("import", "aws:kms/key:Key", "other", key, "--yes", "--protect=false", "--generate-code=false")
+    assert stack.resources()["other"]["inputs"]["enableKeyRotation"] is True
 
 
 def test_changes_replace_only_what_they_must(stack: Stack, local_aws: LocalAws) -> None:
@@ -145,8 +145,11 @@ def test_a_bucket_with_objects_is_only_deleted_by_force(stack: Stack, local_aws:
 
 
 def test_a_half_made_resource_stays_in_the_state_and_the_next_update_goes_on(stack: Stack, local_aws: LocalAws) -> None:
-    group = 'aws.ec2.SecurityGroup("web", vpc_id=vpc.id, ingress=[{{"protocol": "tcp", "from_port": 1, "to_port": 1, "cidr_blocks": ["{cidr}"]}}])'
-    code = 'vpc = aws.ec2.Vpc("v", cidr_block="10.0.0.0/16")\n' + group
+    code = """
+vpc = aws.ec2.Vpc("v", cidr_block="10.0.0.0/16")
+aws.ec2.SecurityGroup("web", vpc_id=vpc.id,
+    ingress=[{{"protocol": "tcp", "from_port": 1, "to_port": 1, "cidr_blocks": ["{cidr}"]}}])
+"""
     stack.program(code.format(cidr="no-network"))
     assert "no-network" in stack.up(ok=False)
     made = stack.resources()["web"]["id"]
@@ -158,22 +161,37 @@ def test_a_half_made_resource_stays_in_the_state_and_the_next_update_goes_on(sta
     assert found["IpPermissions"][0]["IpRanges"][0]["CidrIp"] == "10.0.0.0/24"
 
 
-def test_all_that_is_wrong_is_said_at_once_and_no_secret_is(stack: Stack) -> None:
+def test_all_that_is_wrong_with_a_resource_is_said_at_once(stack: Stack) -> None:
     stack.program(
         """
-aws.kms.Key("k", deletion_window_in_days=3, key_usage="NOTHING", policy=pulumi.Output.secret("x"), tags={"a": "b"})
-aws.s3.BucketVersioning("v", bucket="b", versioning_configuration={"status": "on", "mode": "x"})
-aws.cloudwatch.LogGroup("l", name=pulumi.Output.secret("very secret name"))
-aws.cloudwatch.LogGroup("m", retention_in_days=pulumi.Output.secret(8191))
+aws.s3.BucketObjectLockConfiguration("lock", bucket="b", object_lock_enabled="Perhaps",
+    rule={"default_retention": {"mode": "STRICT", "days": 0, "hours": 5}})
 """
     )
     said = stack.run("preview", ok=False)
-    assert "deletionWindowInDays is 3, but must be a number from 7 to 30" in said
-    assert 'keyUsage is "NOTHING", but must be one of ' in said
-    assert 'versioningConfiguration.status is "on", but must be one of Enabled, Suspended, Disabled' in said
-    assert "has no property 'mode'" in said
-    assert "very secret name" not in said
+    for complaint in (
+        'objectLockEnabled is "Perhaps", but must be one of Enabled',
+        'rule.defaultRetention.mode is "STRICT", but must be one of COMPLIANCE, GOVERNANCE',
+        "rule.defaultRetention.days is 0, but must be a number from 1 to any",
+        "rule.defaultRetention has no property 'hours'",
+    ):
+        assert complaint in said
+
+
+def test_a_secret_is_secret_in_state_and_messages(stack: Stack) -> None:
+    code = """
+name, days = pulumi.Output.secret("/hidden-name"), pulumi.Output.secret({days})
+aws.cloudwatch.LogGroup("l", name=name, retention_in_days=days, tags={{"why": pulumi.Output.secret("hidden-why")}})
+"""
+    stack.program(code.format(days=8191))
+    said = stack.run("preview", ok=False)
+    assert "retentionInDays is a secret value, but must be one of 0, 1, 3" in said
     assert "8191" not in said
+    stack.program(code.format(days=30))
+    assert "hidden" not in stack.up()
+    state = stack.run("stack", "export")
+    assert "hidden" not in state.replace(stack.resources()["l"]["id"], "")
+    stack.unchanged()
 
 
 def test_a_type_that_is_not_declared_is_refused(stack: Stack) -> None:
