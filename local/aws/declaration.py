@@ -146,6 +146,7 @@ class ResourceType(_Strict):
     one_of: list[list[str]] = []
     needs: dict[str, list[str]] = {}
     rules: list[Rule] = []
+    delete_rules: list[Rule] = []
     explain: dict[str, str] = {}
     value: dict[str, Expression] = Field(default_factory=dict, alias="set")
     recorded: bool = False

@@ -11,7 +11,7 @@ from local.aws import calls
 from local.aws.calls import ApiError, CallError, Cancelled, wait_until
 from local.aws.configuration import Site
 from local.aws.convert import ConversionError, from_api, member_for, place, take
-from local.aws.declaration import Call, Part, Read, ResourceType, Step
+from local.aws.declaration import Call, Part, Read, ResourceType, Step, Tags
 from local.aws.diff import Comparer
 from local.aws.expression import ExpressionError, evaluate, holds
 from local.aws.facts import Facts, request_shape
@@ -97,11 +97,13 @@ class Resource:
         self.changed = {name for name, value in self.inputs.items() if value is not None}
         steps = list(enumerate(self.declared.create))[first:]
         for number, step in steps:
+            if self.identifier is None and not holds(step.when, self.context()):
+                continue
             try:
                 answer = self._step(step, f"create.{number}")
             except ApiError as error:
                 # The first try was answered with an error but carried out all the same.
-                if number or not (error.retried and _EXISTS.search(error.code)):
+                if self.identifier is not None or not (error.retried and _EXISTS.search(error.code)):
                     if self.identifier is not None:
                         raise HalfMade(self.identifier, error, self._apart(), number) from error
                     raise
@@ -112,10 +114,11 @@ class Resource:
                 raise
             if self.identifier is None:
                 found = evaluate(self.declared.id, self.context(answer=answer))
-                if found is None:
-                    raise CallError(f"{step.call}: the answer has no identifier at {self.declared.id}")
-                self.identifier = str(found)
-                self.state["id"] = self.identifier
+                if found is not None:
+                    self.identifier = str(found)
+                    self.state["id"] = self.identifier
+        if self.identifier is None:
+            raise CallError(f"{self.token}: no create step gave it an identifier at {self.declared.id}")
         self._parts(self.declared.parts, self._is_wanted)
         self._tags(at_create=True)
         self._ready()
@@ -138,6 +141,10 @@ class Resource:
 
     def delete(self) -> None:
         """Remove the thing; one that is gone already is removed."""
+        for rule in self.declared.delete_rules:
+            if holds(rule.when, self.context()) and not holds(rule.unless, self.context()):
+                reason = evaluate(f"f'{rule.message}'", self.context()) or rule.message
+                raise CallError(f"{self.identifier} {reason}")
         gone = {code for read in self.declared.read for code in read.gone}
         for step in self.declared.delete:
             try:
@@ -240,8 +247,10 @@ class Resource:
                 place(target, str(member), value, shape, name, names)
         arguments = dict(step.arguments)
         tags = self.declared.tags
-        if key == "create.0" and tags and not isinstance(tags, bool) and self.inputs.get("tagsAll"):
-            arguments |= tags.create
+        making = key.startswith("create") and self.identifier is None
+        if making and isinstance(tags, Tags) and self.inputs.get("tagsAll"):
+            members = calls.operation_model(service, step.call).input_shape.members
+            arguments |= {path: one for path, one in tags.create.items() if path.split(".")[0] in members}
         return self._arguments(service, step.call, arguments, context, request)
 
     def _unset(self, name: str) -> Any:
