@@ -66,7 +66,8 @@ def test_its_expressions_can_be_read(token: str) -> None:
 def test_it_can_be_read_and_removed(token: str) -> None:
     declared = TYPES[token]
     if declared.recorded:
-        assert not _calls(declared)
+        # Tags that the service's other types share are not called for it.
+        assert not _calls(declared.model_copy(update={"tags": None}))
     else:
         assert declared.read
         assert declared.create
@@ -90,6 +91,7 @@ def test_a_file_holds_its_own_module(name: str) -> None:
     [
         ("f'arn:{region}:{in.name}'", "arn:r:n"),
         ("f'{in.none}'", None),
+        ("in.name && f'{region}/{in.name}' || 'x'", "r/n"),
         ("items[?name==$(in.name)] | [0].at", 1),
         ("!in.none && !contains(in.name, 'x')", True),
         ("[in.name, in.none]", ["n", None]),

@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local.aws import configuration
@@ -36,6 +36,7 @@ def _compare(token: str, state: dict[str, Any], inputs: dict[str, Any], ignored:
     return [f"{one.kind} {one.path}" for one in Comparer(known).changes(state, inputs, inputs, ignored or [])]
 
 
+@settings(deadline=None)  # the first example may have to read the SDK
 @given(
     st.lists(
         st.fixed_dictionaries(
