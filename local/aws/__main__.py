@@ -25,9 +25,10 @@ async def _serve(engine: str) -> None:
     await server.start()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, stop.set)
-    # The terminal's Ctrl-C reaches plugins too; the engine says itself when it is over.
-    loop.add_signal_handler(signal.SIGINT, lambda: None)
+    # The engine starts plugins in a process group of their own, so that no Ctrl-C of the terminal reaches them, and ends
+    # them with SIGINT; what does not go then is killed after five seconds.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
     await stop.wait()
