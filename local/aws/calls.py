@@ -15,8 +15,10 @@ from typing import Any
 import boto3
 import botocore.exceptions
 import botocore.loaders
+import botocore.parsers
 from botocore.config import Config
 from botocore.model import OperationModel, ServiceModel
+from botocore.response import StreamingBody
 
 ATTEMPTS = 14
 """Enough that one call in a million fails for good when a third of all answers are errors."""
@@ -126,6 +128,8 @@ class Api:
                         response_checksum_validation="when_required",
                     ),
                 )
+                # S3 Control puts the account before the host, even before an address.
+                self._clients[key].meta.events.register("before-send.s3-control", _without_account)
             return self._clients[key]
 
     def call(
@@ -155,6 +159,10 @@ class Api:
                 if not transient or attempt == limit:
                     message = " ".join(re.sub(r"<[^>]*>", " ", str(details.get("Message", ""))).split())
                     raise ApiError(code, message, f"{service}:{operation}", retried=attempt > 1) from error
+            except botocore.parsers.ResponseParserError as error:
+                # An error page that is no XML: the service itself has stumbled.
+                if attempt == _ATTEMPTS_AT_500:
+                    raise ApiError("InternalFailure", "an error page", f"{service}:{operation}") from error
             except botocore.exceptions.HTTPClientError as error:
                 if attempt == ATTEMPTS:
                     raise CallError(f"{service}:{operation}: {error}") from error
@@ -162,9 +170,16 @@ class Api:
                 raise CallError(f"{service}:{operation}: {error}") from error
             else:
                 answer.pop("ResponseMetadata", None)
+                for name, value in answer.items():
+                    if isinstance(value, StreamingBody):
+                        answer[name] = value.read()
                 return dict(answer)
             self.stopped.wait(random.uniform(0.5, 1) * min(0.05 * 2**attempt, 5))  # noqa: S311 (jitter)
         raise CallError(f"{service}:{operation}: no answer")
+
+
+def _without_account(request: Any, **_: Any) -> None:
+    request.url = re.sub(r"//\d{12}\.", "//", request.url)
 
 
 def _tokens(service: str, operation: str) -> dict[str, str]:

@@ -28,6 +28,7 @@ class Call(_Strict):
     arguments: dict[str, Expression] = Field(default_factory=dict, alias="with")
     ignore: list[str] = []
     paginate: bool = False
+    retry: list[str] = []
     region: Expression = None
     """Where to call, if not where the resource lives."""
 
@@ -132,6 +133,7 @@ class ResourceType(_Strict):
     names: dict[str, str] = {}
     defaults: dict[str, Any] = {}
     reset: dict[str, Any] = {}
+    imported: dict[str, Any] = {}
     replaces: list[str] = []
     replaces_when: dict[str, str] = {}
     filled: list[str] = []

@@ -9,15 +9,18 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
+from urllib.parse import urlencode
 
 import jmespath
 from jmespath import functions
 
 from local.aws import security_group_rules
 
-_TEMPLATE = re.compile(r"^f'(.*)'$", re.DOTALL)
+_TEMPLATE = re.compile(r"^f'((?:[^'{}]|\{[^{}]*\})*)'$")
 _NOT = re.compile(r"!\s*([A-Za-z_]\w*(?:\.\w+|\[\d+\])+)(?![\w(.\[])")
-_ROOTED = re.compile(r"\$\(([^()]+)\)")
+_EMBEDDED = re.compile(r"(?<!\w)f'([^']*)'")
+_HOLE = re.compile(r"\{([^{}]+)\}")
+_ROOTED = re.compile(r"\$\(((?:[^()]|\([^()]*\))+)\)")
 
 
 _ANY: Any = {"types": []}
@@ -35,6 +38,14 @@ class _Functions(functions.Functions):  # type: ignore[misc]
     @functions.signature({"types": ["string"]}, {"types": ["string", "null"]})
     def _func_split(self, separator: str, text: str | None) -> list[str]:
         return text.split(separator) if text else []
+
+    @functions.signature({"types": ["object", "null"]})
+    def _func_query(self, value: dict[str, Any] | None) -> str | None:
+        return urlencode(value) if value else None
+
+    @functions.signature({"types": ["array"]})
+    def _func_glue(self, parts: list[Any]) -> str | None:
+        return None if any(part is None for part in parts) else "".join(map(str, parts))
 
     @functions.signature({"types": ["string", "null"]}, {"types": ["string"]})
     def _func_capture(self, text: str | None, pattern: str) -> str | None:
@@ -130,7 +141,7 @@ def _compile(text: str) -> Any:
 
 def parsed(text: str) -> dict[str, Any]:
     """The syntax tree of an expression."""
-    return dict(_compile(_ROOTED.sub("`null`", text)).parsed)
+    return dict(_compile(_ROOTED.sub("`null`", _EMBEDDED.sub(_glued, text))).parsed)
 
 
 def evaluate(expression: Any, context: Mapping[str, Any]) -> Any:
@@ -150,11 +161,18 @@ def evaluate(expression: Any, context: Mapping[str, Any]) -> Any:
         if any(value is None for value in holes.values()):
             return None
         return re.sub(r"\{([^{}]+)\}", lambda match: str(holes[match[1]]), template[1])
+    expression = _EMBEDDED.sub(_glued, expression)
     expression = _ROOTED.sub(lambda match: f"`{json.dumps(evaluate(match[1], context))}`", expression)
     try:
         return _compile(expression).search(context, _OPTIONS)
     except jmespath.exceptions.JMESPathError as error:
         raise ExpressionError(f"{expression!r}: {error}") from error
+
+
+def _glued(template: re.Match[str]) -> str:
+    """A template inside of an expression, as a call that JMESPath can read."""
+    parts = [part if at % 2 else f"'{part}'" for at, part in enumerate(_HOLE.split(template[1]))]
+    return f"glue([{', '.join(parts)}])"
 
 
 def holds(expression: Any, context: Mapping[str, Any]) -> bool:

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import re
+import threading
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from importlib.metadata import version
@@ -57,7 +58,8 @@ def facts(token: str) -> Facts | None:
         pass
     found = _derive(token, declared)
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(f".{os.getpid()}")
+    # Several threads may ask for a type at once.
+    draft = path.with_suffix(f".{os.getpid()}.{threading.get_ident()}")
     draft.write_text(json.dumps(asdict(found)))
     draft.replace(path)
     return found
@@ -91,6 +93,9 @@ def _load(data: dict[str, Any]) -> Facts:
 def _derive(token: str, declared: ResourceType) -> Facts:
     model = sdk_types.resource_model(token)
     assert model is not None
+    for name in declared.filled:
+        if "." not in name:
+            model.outputs[name].required = True
     result = Facts(model)
     if declared.recorded and not declared.create:
         result.covered = []

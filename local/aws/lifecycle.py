@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,7 @@ from local.aws.expression import ExpressionError, evaluate, holds
 from local.aws.facts import Facts, request_shape
 
 READY_SECONDS = 600
+RETRY_SECONDS = 60
 EMPTY: dict[str, Any] = {"list": [], "map": {}, "str": "", "bool": False}
 """What stands for nothing, by kind of type."""
 
@@ -220,12 +222,16 @@ class Resource:
     def _call(self, call: Call, request: Mapping[str, Any]) -> dict[str, Any]:
         service = call.service or self.declared.service
         region = str(evaluate(call.region, self.context()) or self.region)
-        try:
-            return self.site.api.call(service, region, call.call, request, paginate=call.paginate)
-        except ApiError as error:
-            if error.code in call.ignore:
-                return {}
-            raise
+        api, end = self.site.api, time.monotonic() + RETRY_SECONDS
+        while True:
+            try:
+                return api.call(service, region, call.call, request, paginate=call.paginate)
+            except ApiError as error:
+                if error.code in call.ignore:
+                    return {}
+                if error.code not in call.retry or time.monotonic() > end:
+                    raise
+            api.stopped.wait(1)
 
     def _request(self, step: Step, key: str, context: Mapping[str, Any]) -> dict[str, Any]:
         service = step.service or self.declared.service

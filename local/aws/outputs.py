@@ -74,7 +74,8 @@ def after_write(resource: Resource) -> dict[str, Any]:
             if not resource.comparer.with_filled(more).same(name, desired, live.get(name)):
                 echo[name] = _fingerprint(live.get(name))
                 _trace(resource, name)
-            outputs[name] = desired if not _is_fuller(desired, live.get(name)) else live[name]
+            fuller = name not in echo and _is_fuller(desired, live.get(name))
+            outputs[name] = live[name] if fuller else desired
         elif not known.is_computed(name) and not is_zero(live.get(name)) and name not in {"tags", "tagsAll"}:
             echo[name] = _fingerprint(live.get(name))
             outputs.pop(name, None)
@@ -144,8 +145,9 @@ def imported_inputs(resource: Resource, outputs: dict[str, Any]) -> dict[str, An
         if any(one in inputs for group in [*declared.conflicts, *declared.one_of] if name in group for one in group):
             continue
         inputs[name] = _strip(value, known.model.inputs[name].type, known)
-    for name, value in declared.defaults.items():
-        if name not in inputs and not isinstance(value, str) and name in declared.local:
+    for name, value in {**declared.defaults, **declared.imported}.items():
+        own = name in declared.imported or (not isinstance(value, str) and name in declared.local)
+        if name not in inputs and (own or (name in known.model.outputs and name not in known.covered)):
             inputs[name] = outputs[name] = value
     inputs["__defaults"] = list[str]()
     return inputs

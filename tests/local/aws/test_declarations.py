@@ -33,7 +33,7 @@ def test_it_is_a_type_of_the_sdk_and_names_its_properties(token: str) -> None:
         *declared.defaults, *declared.replaces, *declared.updates, *declared.local, *declared.reset, *declared.secret,
         *(name for group in [*declared.conflicts, *declared.one_of] for name in group), *declared.needs,
         *(name for part in declared.parts for name in part.properties),
-        *declared.replaces_when, *declared.filled,
+        *declared.replaces_when, *declared.filled, *declared.imported,
     }  # fmt: skip
     assert {path.split(".")[0] for path in named} <= inputs | outputs
     assert {path.split(".")[0] for path in declared.constraints} <= inputs
