@@ -24,12 +24,13 @@ def ensure(workspace: Workspace, named_port: int | None) -> tuple[Record, bool]:
         return record, False
     if record:
         raise processes.PortTaken(
-            f"The AWS API runs on port {record.port} already; `./parapet down` stops it, then port {named_port} can be used."
+            f"The AWS API runs on port {record.port} already; `./parapet down` stops it, "
+            f"then port {named_port} can be used."
         )
     port = processes.choose_port(named_port, preferred=_last_port(workspace))
     record = processes.start(
         NAME,
-        [str(workspace.python), "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+        [str(workspace.python), "-P", "-m", "local.aws.api", "-H", "127.0.0.1", "-p", str(port)],
         port=port,
         folder=workspace.run,
         log=workspace.logs / "aws.log",
