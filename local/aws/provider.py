@@ -192,9 +192,9 @@ class Provider:
     def create(self, token: str, urn: str, inputs: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         """Make the resource; its id and outputs. Unfinished once it exists but is not whole."""
         resource = self._resource(token, inputs, {})
+        self._prefix_name(resource, urn)
         if resource.declared.recorded:
             return self._record(resource, urn)
-        self._prefix_name(resource, urn)
         try:
             resource.create()
         except HalfMade as error:
