@@ -367,6 +367,10 @@ class Resource:
             saved, self.state = self.state, {**self.state, **found}
             answer = self._answer(tags.read[0])
             self.state = saved
+            if answer is None and "tagsAll" in self.state:
+                # The API holds the resource and knows nothing of its tags: those that were written stand.
+                found |= {name: self.state[name] for name in ("tags", "tagsAll") if name in self.state}
+                return
             value = evaluate(tags.answer, answer) if answer and tags.answer else answer
         elif tags.answer is not None:
             value = evaluate(tags.answer, first)
