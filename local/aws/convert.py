@@ -198,6 +198,8 @@ def _from_scalar(value: Any, kind: Type) -> Any:
             return _text(bytes(value))
         if isinstance(value, bool):
             return str(value).lower()
+        if isinstance(value, float) and value.is_integer():
+            return str(int(value))
         return json.dumps(value) if isinstance(value, dict) else str(value)
     if kind == "bool":
         return value if isinstance(value, bool) else str(value).lower() in {"true", "enabled", "enable", "1", "yes"}

@@ -137,12 +137,15 @@ def imported_inputs(resource: Resource, outputs: dict[str, Any]) -> dict[str, An
         value = outputs.get(name)
         default = declared.defaults.get(name)
         if is_zero(value) and not (name in declared.defaults and default != value and value is not None):
-            continue
+            if value is None or not known.model.inputs[name].required:
+                continue
         if name in declared.defaults and value == default:
             continue
         if name == "region" and value == resource.site.region:
             continue
-        if any(one in inputs for group in [*declared.conflicts, *declared.one_of] if name in group for one in group):
+        groups = [group for group in [*declared.conflicts, *declared.one_of] if name in group]
+        if any(not is_zero(outputs.get(one)) for group in groups for one in group[: group.index(name)]):
+            # Of what conflicts the first is what a program should give.
             continue
         inputs[name] = _strip(value, known.model.inputs[name].type, known)
     for name, value in {**declared.defaults, **declared.imported}.items():
