@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+import textwrap
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -14,7 +15,7 @@ from urllib.parse import urlencode
 import jmespath
 from jmespath import functions
 
-from local.aws import security_group_rules
+from local.aws import certificates, security_group_rules
 
 _TEMPLATE = re.compile(r"^f'((?:[^'{}]|\{[^{}]*\})*)'$")
 _NOT = re.compile(r"!\s*([A-Za-z_]\w*(?:\.\w+|\[\d+\])+)(?![\w(.\[])")
@@ -42,6 +43,22 @@ class _Functions(functions.Functions):  # type: ignore[misc]
     @functions.signature({"types": ["object", "null"]})
     def _func_query(self, value: dict[str, Any] | None) -> str | None:
         return urlencode(value) if value else None
+
+    @functions.signature({"types": ["string", "null"]})
+    def _func_serial(self, pem: str | None) -> str | None:
+        return certificates.serial(pem) if pem else None
+
+    @functions.signature(_ANY)
+    def _func_base64(self, data: Any) -> str | None:
+        return base64.b64encode(data).decode() if isinstance(data, bytes) else None
+
+    @functions.signature({"types": ["string", "null"]})
+    def _func_pem(self, text: str | None) -> str | None:
+        return "\n".join(textwrap.wrap(text, 64)) if text else None
+
+    @functions.signature({"types": ["array", "null"]}, {"types": ["array", "null"]})
+    def _func_zip(self, keys: list[str] | None, values: list[Any] | None) -> dict[str, Any]:
+        return dict(zip(keys or [], values or [], strict=False))
 
     @functions.signature({"types": ["array"]})
     def _func_glue(self, parts: list[Any]) -> str | None:
@@ -117,6 +134,14 @@ class _Functions(functions.Functions):  # type: ignore[misc]
     @functions.signature({"types": ["string"]}, {"types": ["number"]}, {"types": ["number"]})
     def _func_is_network(self, text: str, shortest: int, longest: int) -> bool:
         return security_group_rules.is_network(text, int(shortest), int(longest))
+
+    @functions.signature(_ANY)
+    def _func_text(self, value: Any) -> Any:
+        return value.decode() if isinstance(value, bytes | bytearray) else value
+
+    @functions.signature({"types": ["object", "null"]}, {"types": ["array"]})
+    def _func_pick(self, value: dict[str, Any] | None, names: list[str]) -> dict[str, Any]:
+        return {name: (value or {})[name] for name in names if name in (value or {})}
 
     @functions.signature({"types": ["string", "null"]})
     def _func_decoded(self, text: str | None) -> Any:
