@@ -29,8 +29,6 @@ Port = Annotated[
     typer.Option(
         "--aws-port",
         envvar="PARAPET_AWS_PORT",
-        min=1,
-        max=65535,
         help="The local AWS API's port (else a free one).",
     ),
 ]

@@ -89,7 +89,7 @@ def _open(workspace: Workspace, name: str, plugin: AwsPlugin, port: int | None) 
         engine = _engine(workspace, name, plugin, server.endpoint(api))
         engine.ensure_stack()
         engine.release_stale_lock()
-    except (processes.PortTaken, processes.StartFailed, Busy) as error:
+    except (processes.PortUnusable, processes.StartFailed, Busy) as error:
         raise Refused(str(error)) from None
     return Session(engine, api, new)
 

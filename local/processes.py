@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 
 
-class PortTaken(Exception):
-    """A port that was named is in use."""
+class PortUnusable(Exception):
+    """A port that was named is in use or is no port, or none is free."""
 
 
 class StartFailed(Exception):
@@ -111,8 +111,10 @@ def signal_quietly(process: psutil.Process, number: signal.Signals) -> None:
 def choose_port(named: int | None, preferred: int | None = None) -> int:
     """The port that was named (refused when taken), else the preferred one while it is free, else any free one."""
     if named is not None:
+        if not 1 <= named <= 65535:
+            raise PortUnusable(f"{named} is no port. Name one from 1 to 65535, or none for any free port.")
         if not _free(named):
-            raise PortTaken(f"Port {named} is in use on 127.0.0.1. Name another one, or none for any free port.")
+            raise PortUnusable(f"Port {named} is in use on 127.0.0.1. Name another one, or none for any free port.")
         return named
     if preferred is not None and _free(preferred):
         return preferred
@@ -120,7 +122,7 @@ def choose_port(named: int | None, preferred: int | None = None) -> int:
         try:
             probe.bind(("127.0.0.1", 0))
         except OSError as error:
-            raise PortTaken(f"No free port on 127.0.0.1 ({error.strerror}). End something that listens.") from None
+            raise PortUnusable(f"No free port on 127.0.0.1 ({error.strerror}). End something that listens.") from None
         port: int = probe.getsockname()[1]
         return port
 

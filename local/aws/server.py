@@ -17,13 +17,13 @@ def running(workspace: Workspace) -> Record | None:
 def ensure(workspace: Workspace, named_port: int | None) -> tuple[Record, bool]:
     """The running server, or a new and empty one; the second value tells whether it is new.
 
-    Raises PortTaken where `named_port` is in use by something else, StartFailed where the server does not come up.
+    Raises PortUnusable where `named_port` is in use by something else, StartFailed where the server does not come up.
     """
     record = running(workspace)
     if record and (named_port in (None, record.port)):
         return record, False
     if record:
-        raise processes.PortTaken(
+        raise processes.PortUnusable(
             f"The AWS API runs on port {record.port} already; `./parapet down` stops it, "
             f"then port {named_port} can be used."
         )

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from local import processes
-from local.processes import PortTaken, Record, StartFailed
+from local.processes import PortUnusable, Record, StartFailed
 
 SERVER = [sys.executable, "-c", "import time; time.sleep(120)"]
 
@@ -79,8 +79,14 @@ def test_children_end_with_the_server(tmp_path: Path) -> None:
 def test_a_named_port_in_use_is_refused_by_its_number() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(PortTaken, match=str(port)):
+        with pytest.raises(PortUnusable, match=str(port)):
             processes.choose_port(port)
+
+
+@pytest.mark.parametrize("port", [0, -1, 65536])
+def test_a_number_that_is_no_port_is_refused_by_its_value(port: int) -> None:
+    with pytest.raises(PortUnusable, match=f"{port} is no port.*1 to 65535"):
+        processes.choose_port(port)
 
 
 def test_a_preferred_port_in_use_gives_way_to_a_free_one() -> None:
