@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 from urllib.parse import urlencode
@@ -21,7 +21,6 @@ _TEMPLATE = re.compile(r"^f'((?:[^'{}]|\{[^{}]*\})*)'$")
 _NOT = re.compile(r"!\s*([A-Za-z_]\w*(?:\.\w+|\[\d+\])+)(?![\w(.\[])")
 _EMBEDDED = re.compile(r"(?<!\w)f'([^']*)'")
 _HOLE = re.compile(r"\{([^{}]+)\}")
-_ROOTED = re.compile(r"\$\(((?:[^()]|\([^()]*\))+)\)")
 
 
 _ANY: Any = {"types": []}
@@ -166,7 +165,7 @@ def _compile(text: str) -> Any:
 
 def parsed(text: str) -> dict[str, Any]:
     """The syntax tree of an expression."""
-    return dict(_compile(_ROOTED.sub("`null`", _EMBEDDED.sub(_glued, text))).parsed)
+    return dict(_compile(_rooted(_EMBEDDED.sub(_glued, text), lambda _: "`null`")).parsed)
 
 
 def evaluate(expression: Any, context: Mapping[str, Any]) -> Any:
@@ -187,11 +186,25 @@ def evaluate(expression: Any, context: Mapping[str, Any]) -> Any:
             return None
         return re.sub(r"\{([^{}]+)\}", lambda match: str(holes[match[1]]), template[1])
     expression = _EMBEDDED.sub(_glued, expression)
-    expression = _ROOTED.sub(lambda match: f"`{json.dumps(evaluate(match[1], context))}`", expression)
+    expression = _rooted(expression, lambda inner: f"`{json.dumps(evaluate(inner, context))}`")
     try:
         return _compile(expression).search(context, _OPTIONS)
     except jmespath.exceptions.JMESPathError as error:
         raise ExpressionError(f"{expression!r}: {error}") from error
+
+
+def _rooted(text: str, replacement: Callable[[str], str]) -> str:
+    """A text with every `$(...)` replaced."""
+    done, rest = "", text
+    while "$(" in rest:
+        before, rest = rest.split("$(", 1)
+        depth, end = 1, 0
+        while depth and end < len(rest):
+            depth += (rest[end] == "(") - (rest[end] == ")")
+            end += 1
+        done += before + replacement(rest[: end - 1])
+        rest = rest[end:]
+    return done + rest
 
 
 def _glued(template: re.Match[str]) -> str:
