@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,13 +12,13 @@ from typing import Any
 import pulumi
 
 from local.aws.constraints import violation
-from local.aws.declaration import ResourceType
+from local.aws.declaration import ResourceType, Rule
 from local.aws.expression import evaluate, holds
 from local.aws.facts import Facts
 from local.aws.sdk_types import Property, Type
 from local.aws.values import UNKNOWN, Path, has_unknown
 
-_WORDS = {"str": "a text", "int": "a whole number", "float": "a number", "bool": "true or false"}
+_WORDS = {"str": "a text", "int": "a whole number", "float": "a number", "bool": "true or false", "json": "JSON"}
 _SHOWN = 80
 
 
@@ -59,9 +60,13 @@ class Checker:
             missing = [one for one in needed if one not in inputs]
             if self._given(inputs, name) and missing:
                 self._fail(name, f"needs {' and '.join(missing)} too")
+        wrong = {re.split(r"[.\[]", one.property)[0] for one in self.failures}
         for rule in self.declared.rules:
             context = {"in": inputs}
-            if not has_unknown(dict(inputs)) and holds(rule.when, context) and not holds(rule.unless, context):
+            about = _mentioned(rule)
+            if about & wrong or any(has_unknown(inputs.get(name)) for name in about):
+                continue
+            if holds(rule.when, context) and not holds(rule.unless, context):
                 self._fail(rule.property, str(evaluate(f"f'{rule.message}'", context) or rule.message))
 
     def _given(self, inputs: Mapping[str, Any], name: str) -> bool:
@@ -94,11 +99,25 @@ class Checker:
         hint = f"did you mean {close[0]}?" if close else f"it has {', '.join(sorted(properties))}"
         return f"{where} has no property {key!r}: {hint}"
 
+    def _json(self, value: Any, path: str) -> Any:
+        """A JSON text; the SDK takes policy documents as objects too."""
+        text = json.dumps(value) if isinstance(value, dict | list) else value
+        if isinstance(text, str) and text:
+            try:
+                json.loads(text)
+            except ValueError as error:
+                self._fail(path, f"is {self._show(value, path)}, but must be JSON ({error})")
+        return text
+
     def _value(self, value: Any, kind: Type, path: str, shape_path: str) -> Any:
         if value is UNKNOWN or kind == "any":
             return value
         if isinstance(kind, list):
             return self._compound(value, kind, path, shape_path)
+        if kind == "json" or self.facts.constraints.get(shape_path, {}).get("json"):
+            value, kind = UNKNOWN if has_unknown(value) else self._json(value, path), "str"
+            if value is UNKNOWN:
+                return value
         if kind == "asset":
             if not isinstance(value, pulumi.Asset | pulumi.Archive):
                 self._fail(path, f"is {self._show(value, path)}, but must be an asset or an archive")
@@ -144,6 +163,10 @@ class Checker:
         if kind[0] == "map":
             return f"an object whose values are each {self._kind(kind[1])}"
         return "an object with " + ", ".join(sorted(self.facts.model.nested[kind[1]]))
+
+
+def _mentioned(rule: Rule) -> set[str]:
+    return {rule.property, *re.findall(r"\bin\.(\w+)", f"{rule.when} {rule.unless} {rule.message}")}
 
 
 def _coerce(value: Any, kind: str) -> Any:

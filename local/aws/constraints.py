@@ -21,7 +21,7 @@ from local.aws.convert import Names, Nested, match, member_for
 from local.aws.sdk_types import Property, Type
 
 Constraint = dict[str, Any]
-"""Any of enum, patterns, minLength, maxLength, minimum, maximum, minItems, maxItems."""
+"""Any of enum, patterns, minLength, maxLength, minimum, maximum, minItems, maxItems; `json`, a text that is JSON."""
 
 _LIMITS = {"minLength": max, "maxLength": min, "minimum": max, "maximum": min, "minItems": max, "maxItems": min}
 _DEEPEST = 12
@@ -207,5 +207,7 @@ def violation(value: Any, constraint: Constraint) -> str | None:
     if isinstance(value, int | float):
         low, high = constraint.get("minimum"), constraint.get("maximum")
         if (low is not None and value < low) or (high is not None and value > high):
-            return f"a number from {'any' if low is None else low} to {'any' if high is None else high}"
+            if high is None or low is None:
+                return f"{high} or less" if low is None else f"{low} or more"
+            return f"a number from {low} to {high}"
     return None

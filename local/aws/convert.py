@@ -105,7 +105,8 @@ def place(target: dict[str, Any], member: str, value: Any, shape: Shape, path: s
 def _pairs(value: dict[str, Any], element: Shape) -> list[Any]:
     if isinstance(element, StructureShape):
         for key, text in _PAIRS:
-            if {key, text} <= element.members.keys() and not {key, text} & value.keys():
+            # An object of just these two members is the pair itself.
+            if {key, text} <= element.members.keys() and value.keys() != {key, text}:
                 return [{key: name, text: item} for name, item in value.items()]
     return [value]
 

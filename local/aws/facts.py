@@ -24,6 +24,12 @@ from local.aws.convert import answer_shape, member_for
 from local.aws.declaration import Read, ResourceType, Step, files_of, module_of, resource_type
 from local.aws.sdk_types import Property, ResourceModel
 
+_JSON = {
+    "policy", "policyDocument", "assumeRolePolicy", "accessPolicy", "eventPattern", "redrivePolicy",
+    "redriveAllowPolicy", "deliveryPolicy", "filterPolicy", "dashboardBody",
+}  # fmt: skip
+"""Texts that the provider checks to be JSON, by name: neither source says so of them."""
+
 
 @dataclass
 class Facts:
@@ -119,6 +125,9 @@ def _derive(token: str, declared: ResourceType) -> Facts:
     replaces |= {*declared.replaces, *identity}
     replaces -= {*declared.updates, *declared.local, "tags", "tagsAll", "timeouts"} - set(declared.replaces)
     result.replaces = sorted(replaces)
+    for name in _JSON & model.inputs.keys():
+        if model.inputs[name].type == "str":
+            result.constraints[name] = {"json": True, **result.constraints.get(name, {})}
     for path, own in declared.constraints.items():
         if own is None:
             result.constraints.pop(path, None)

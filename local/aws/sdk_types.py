@@ -16,7 +16,10 @@ from pathlib import Path
 from typing import Any
 
 Type = Any
-"""`"str" | "int" | "float" | "bool" | "any" | "asset"`, or `["list", Type]`, `["map", Type]`, `["ref", name]`."""
+"""`"str" | "int" | "float" | "bool" | "any" | "asset" | "json"`, or `["list", Type]`, `["map", Type]`, `["ref", name]`.
+
+`json` is a text that may be given as the object that it stands for.
+"""
 
 _SCALARS = {"str": "str", "int": "int", "float": "float", "bool": "bool", "Any": "any"}
 _ASSETS = {"Asset", "Archive", "AssetOrArchive"}
@@ -189,6 +192,9 @@ class _Reader:
         return ("asset" if name in _ASSETS else "any"), False
 
     def _union(self, items: list[ast.expr]) -> tuple[Type, bool]:
+        if "PolicyDocument" in ast.unparse(items[-1]):
+            # A document as an object stands for its text.
+            return "json", False
         found = [self.type(item) for item in items if ast.unparse(item) != "None"]
         kinds = [kind for kind, _ in found]
         references = [kind for kind in kinds if isinstance(kind, list)]

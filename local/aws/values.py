@@ -86,7 +86,9 @@ def marshal(values: Mapping[str, Any], secrets: Iterable[Path] = ()) -> struct_p
             inner = float(value)
         else:
             inner = value
-        return PropertyValue(inner, is_secret=path in secret_paths)
+        # An object with a secret inside may have become a text.
+        within = isinstance(value, str) and any(one[: len(path)] == path for one in secret_paths)
+        return PropertyValue(inner, is_secret=within or path in secret_paths)
 
     return PropertyValue.marshal_map(
         {key: walk(item, (key,)) for key, item in values.items() if item is not None},

@@ -172,7 +172,7 @@ aws.s3.BucketObjectLockConfiguration("lock", bucket="b", object_lock_enabled="Pe
     for complaint in (
         'objectLockEnabled is "Perhaps", but must be one of Enabled',
         'rule.defaultRetention.mode is "STRICT", but must be one of COMPLIANCE, GOVERNANCE',
-        "rule.defaultRetention.days is 0, but must be a number from 1 to any",
+        "rule.defaultRetention.days is 0, but must be 1 or more",
         "rule.defaultRetention has no property 'hours'",
     ):
         assert complaint in said

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from local.aws import configuration
 from local.aws.calls import operation_model
+from local.aws.check import Checker
 from local.aws.configuration import ConfigurationError
 from local.aws.constraints import violation
 from local.aws.convert import from_api, to_api
-from local.aws.declaration import Autoname
+from local.aws.declaration import Autoname, resource_type
 from local.aws.diff import Comparer
 from local.aws.facts import facts
 from local.aws.names import NamingError, Proposal, automatic_name
@@ -44,7 +45,7 @@ def _compare(token: str, state: dict[str, Any], inputs: dict[str, Any], ignored:
             optional={
                 "expiration": st.fixed_dictionaries({"days": st.integers(1, 999)}),
                 "filter": st.fixed_dictionaries(
-                    {"and": st.fixed_dictionaries({"tags": st.dictionaries(TEXT, TEXT, min_size=1)})}
+                    {"and": st.fixed_dictionaries({"tags": st.dictionaries(TEXT, TEXT, min_size=3)})}
                 ),
                 "transitions": st.lists(
                     st.fixed_dictionaries({"days": st.integers(1, 9), "storageClass": st.just("GLACIER")}), min_size=1
@@ -71,6 +72,30 @@ json_values = st.recursive(
 @given(st.dictionaries(TEXT, json_values))
 def test_what_goes_over_the_wire_comes_back(values: dict[str, Any]) -> None:
     assert unmarshal(marshal(values)) == (values, set())
+
+
+def _failures(token: str, **inputs: Any) -> dict[str, str]:
+    declared, known = resource_type(token), facts(token)
+    assert declared is not None
+    assert known is not None
+    checker = Checker(declared, known, set())
+    checker.requirements(checker.check(inputs))
+    return {one.property: one.reason for one in checker.failures}
+
+
+def test_a_policy_is_json_or_an_object_that_becomes_it() -> None:
+    role = "aws:iam/role:Role"
+    document = {"Version": "2012-10-17", "Statement": []}
+    assert _failures(role, assumeRolePolicy=document) == {}
+    assert "must be JSON" in _failures(role, assumeRolePolicy='{"Version"')["assumeRolePolicy"]
+    assert "must be JSON" in _failures("aws:kms/key:Key", policy="none")["policy"]
+    assert marshal({"p": json.dumps(document)}, [("p", "Statement")])["p"]["value"] == json.dumps(document)
+
+
+def test_what_is_unknown_or_wrong_already_does_not_hide_the_rest() -> None:
+    subnet = "aws:ec2/subnet:Subnet"
+    assert set(_failures(subnet, vpcId=UNKNOWN, cidrBlock="10.0.0.1/24")) == {"cidrBlock"}
+    assert "must be a text" in _failures(subnet, vpcId="v", cidrBlock={})["cidrBlock"]
 
 
 def test_unknown_and_secret_values_keep_their_nature() -> None:
