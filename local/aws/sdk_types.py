@@ -192,7 +192,7 @@ class _Reader:
         return ("asset" if name in _ASSETS else "any"), False
 
     def _union(self, items: list[ast.expr]) -> tuple[Type, bool]:
-        if "PolicyDocument" in ast.unparse(items[-1]):
+        if re.search(r"\bPolicyDocument(Args)?\b", ast.unparse(items[-1])):
             # A document as an object stands for its text.
             return "json", False
         found = [self.type(item) for item in items if ast.unparse(item) != "None"]
