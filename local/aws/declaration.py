@@ -137,6 +137,7 @@ class ResourceType(_Strict):
     replaces: list[str] = []
     replaces_when: dict[str, str] = {}
     filled: list[str] = []
+    alike: dict[str, str] = {}
     updates: list[str] = []
     local: list[str] = []
     computed: list[str] = []
@@ -169,6 +170,8 @@ class Function(Read):
     names: dict[str, str] = {}
     many: bool = False
     missing: str = "no match was found"
+    also: list[Step] = []
+    """Further calls, each known to `set` under its `as`; what is not there is nothing."""
 
 
 class ServiceFile(_Strict):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pulumi
 
 from local.aws.archive import content
+from local.aws.expression import evaluate
 from local.aws.facts import Facts
 from local.aws.nested import at, indexless
 from local.aws.policies import same_json
@@ -38,12 +39,14 @@ class Change:
 class Comparer:
     """Compares desired values with live ones, by the SDK's types.
 
-    `filled` are the paths of nested properties that may be left out, as the provider computes them.
+    `filled` are the paths of nested properties that may be left out, as the provider computes them. `alike` has, by
+    path, an expression over `value`: values for which it yields the same are the same.
     """
 
     facts: Facts
     ordered: frozenset[str] = frozenset()
     filled: frozenset[str] = frozenset()
+    alike: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def with_filled(self, paths: Iterable[str]) -> Comparer:
         """The same, with more nested properties that may be left out."""
@@ -95,6 +98,9 @@ class Comparer:
         if desired is UNKNOWN:
             return [(path, "update")]
         if live is None and is_zero(desired):
+            return []
+        form = self.alike.get(indexless(path)) if self.alike else None
+        if form and evaluate(form, {"value": desired}) == evaluate(form, {"value": live}):
             return []
         if isinstance(desired, list) and isinstance(live, list):
             return self._lists(desired, live, kind, path)

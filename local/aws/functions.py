@@ -11,8 +11,8 @@ from local.aws.calls import ApiError, CallError
 from local.aws.check import Checker, Failure
 from local.aws.configuration import Site
 from local.aws.convert import from_api, place, take
-from local.aws.declaration import Function, ResourceType, function
-from local.aws.expression import evaluate
+from local.aws.declaration import Call, Function, ResourceType, Step, function
+from local.aws.expression import evaluate, holds
 from local.aws.facts import Facts
 from local.aws.policy_document import policy_document
 from local.aws.sdk_types import ResourceModel
@@ -64,6 +64,8 @@ def _look_up(declared: Function, model: ResourceModel, arguments: dict[str, Any]
                 if converted is not None:
                     result[name] = converted
     merged = {**(answer if isinstance(answer, dict) else {}), **context, "answer": answer}
+    for step in declared.also:
+        merged[str(step.save)] = _more(declared, step, merged, site, region)
     for name, expression in declared.value.items():
         value = evaluate(expression, merged)
         kind = model.outputs[name].type if name in model.outputs else "any"
@@ -78,16 +80,39 @@ def _look_up(declared: Function, model: ResourceModel, arguments: dict[str, Any]
     return {key: value for key, value in result.items() if value is not None}
 
 
-def _answer(declared: Function, context: Mapping[str, Any], site: Site, region: str) -> Any:
-    if not declared.call:
-        return dict[str, Any]()
+def _request(declared: Function, call: Call, service: str, context: Mapping[str, Any]) -> dict[str, Any]:
     request: dict[str, Any] = {}
-    service = declared.service or ""
-    shape = calls.operation_model(service, declared.call).input_shape
-    for member, expression in declared.arguments.items():
+    shape = calls.operation_model(service, call.call).input_shape
+    for member, expression in call.arguments.items():
         value = evaluate(expression, context)
         if value not in (None, [], {}) and shape is not None:
             place(request, member, value, shape, "", declared.names)
+    return request
+
+
+def _more(declared: Function, step: Step, context: Mapping[str, Any], site: Site, region: str) -> Any:
+    """What a further call tells: one answer, or, for a step with `each`, a list of them."""
+    if not holds(step.when, context):
+        return None
+    service = step.service or declared.service or ""
+    items = [None] if step.each is None else evaluate(step.each, context) or []
+    answers: list[Any] = []
+    for item in items:
+        request = _request(declared, step, service, {**context, "item": item})
+        try:
+            answers.append(site.api.call(service, region, step.call, request, paginate=step.paginate))
+        except ApiError as error:
+            if error.code not in step.ignore:
+                raise
+            answers.append({})
+    return answers if step.each is not None else answers[0]
+
+
+def _answer(declared: Function, context: Mapping[str, Any], site: Site, region: str) -> Any:
+    if not declared.call:
+        return dict[str, Any]()
+    service = declared.service or ""
+    request = _request(declared, declared, service, context)
     try:
         whole = site.api.call(service, region, declared.call, request, paginate=declared.paginate)
     except ApiError as error:

@@ -32,14 +32,15 @@ def recorded(resource: Resource) -> dict[str, Any]:
 
 
 def complete(resource: Resource, outputs: dict[str, Any]) -> dict[str, Any]:
-    """Outputs with id and Region, and empty lists and maps where the SDK promises one."""
+    """Outputs with id and Region, and an empty list or map, or a flag that is off, where the SDK promises one."""
     model = resource.facts.model
     outputs["id"] = resource.identifier
     if "region" in model.outputs:
         outputs["region"] = resource.region
     for name, prop in model.outputs.items():
-        if outputs.get(name) is None and prop.required and isinstance(prop.type, list):
-            outputs[name] = EMPTY.get(prop.type[0])
+        kind = prop.type[0] if isinstance(prop.type, list) else prop.type
+        if outputs.get(name) is None and prop.required and kind in {"list", "map", "bool"}:
+            outputs[name] = EMPTY[kind]
     return {key: value for key, value in outputs.items() if value is not None}
 
 
@@ -75,7 +76,8 @@ def after_write(resource: Resource) -> dict[str, Any]:
                 echo[name] = _fingerprint(live.get(name))
                 _trace(resource, name)
             fuller = name not in echo and _is_fuller(desired, live.get(name))
-            outputs[name] = live[name] if fuller else desired
+            told = fuller or (name in resource.declared.alike and name in live and name not in echo)
+            outputs[name] = live[name] if told else desired
         elif not known.is_computed(name) and not is_zero(live.get(name)) and name not in {"tags", "tagsAll"}:
             echo[name] = _fingerprint(live.get(name))
             outputs.pop(name, None)

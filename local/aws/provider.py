@@ -163,7 +163,7 @@ class Provider:
         return DiffResult(changes, replaces, delete_first)
 
     def _comparer(self, declared: ResourceType, known: Facts) -> Comparer:
-        return Comparer(known, frozenset(declared.ordered), frozenset(declared.filled))
+        return Comparer(known, frozenset(declared.ordered), frozenset(declared.filled), declared.alike)
 
     # Create, read, update, delete
 
@@ -192,6 +192,7 @@ class Provider:
     def create(self, token: str, urn: str, inputs: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         """Make the resource; its id and outputs. Unfinished once it exists but is not whole."""
         resource = self._resource(token, inputs, {})
+        resource.begun_before = urn in self.site.unfinished
         self._prefix_name(resource, urn)
         if resource.declared.recorded:
             return self._record(resource, urn)
