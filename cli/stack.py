@@ -13,7 +13,7 @@ from cli import summary
 from cli.output import Refused, note
 from local import aws, processes, toolchain
 from local.aws import server
-from local.engine.run import Busy, Engine, end_leftovers
+from local.engine.run import Busy, Engine, EngineFailed, end_leftovers
 from local.processes import Record
 from local.workspace import Workspace, exports
 
@@ -89,7 +89,9 @@ def _open(workspace: Workspace, name: str, plugin: AwsPlugin, port: int | None) 
         engine = _engine(workspace, name, plugin, server.endpoint(api))
         engine.ensure_stack()
         engine.release_stale_lock()
-    except (processes.PortUnusable, processes.StartFailed, Busy) as error:
+        if making := engine.clear_unfinished():
+            note(f"A run was killed while it made {len(making)} resources: they are finished now.")
+    except (EngineFailed, processes.PortUnusable, processes.StartFailed, Busy) as error:
         raise Refused(str(error)) from None
     return Session(engine, api, new)
 

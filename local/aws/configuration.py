@@ -35,6 +35,8 @@ class Site:
     api: Api
     region: str
     tags: TagRules = field(default_factory=TagRules)
+    unfinished: frozenset[str] = frozenset()
+    """URNs of the resources that a killed run was making."""
     _account: str = ""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -96,7 +98,8 @@ def configure(settings: Mapping[str, Any], environment: Mapping[str, str]) -> Si
         tuple(ignored.get("keys") or ()),
         tuple(ignored.get("keyPrefixes") or ()),
     )
-    site = Site(Api(endpoint, endpoints), str(region), rules)
+    unfinished = frozenset(environment.get("PARAPET_UNFINISHED", "").split())
+    site = Site(Api(endpoint, endpoints), str(region), rules, unfinished)
     _check_account(configured, site)
     return site
 

@@ -52,6 +52,8 @@ class Resource:
     inputs: dict[str, Any] = field(default_factory=dict)
     state: dict[str, Any] = field(default_factory=dict)
     identifier: str | None = None
+    begun_before: bool = False
+    """Whether a run that was killed may have made it already."""
     changed: set[str] = field(default_factory=set)
     saved: dict[str, Any] = field(default_factory=dict)
     told: dict[str, Any] = field(default_factory=dict)
@@ -104,8 +106,9 @@ class Resource:
             try:
                 answer = self._step(step, f"create.{number}")
             except ApiError as error:
-                # The first try was answered with an error but carried out all the same.
-                if self.identifier is not None or not (error.retried and _EXISTS.search(error.code)):
+                # The first try was carried out all the same: it was answered with an error, or nobody heard the answer.
+                ours = (error.retried or self.begun_before) and _EXISTS.search(error.code)
+                if self.identifier is not None or not ours:
                     if self.identifier is not None:
                         raise HalfMade(self.identifier, error, self._apart(), number) from error
                     raise

@@ -19,6 +19,10 @@ from local.workspace import FOREIGN, Workspace
 PROJECT = "parapet"
 
 
+class EngineFailed(Exception):
+    """A command of the engine that prepares a run failed. The text has its words."""
+
+
 class Busy(Exception):
     """Another run of the engine holds the stack."""
 
@@ -46,16 +50,19 @@ class Engine:
             signal.signal(signal.SIGINT, before)
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
-    def quietly(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Runs a command and keeps what it says."""
-        return subprocess.run(
+    def quietly(self, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
+        """Runs a command with `given` on its standard input and keeps what it says; raises EngineFailed if it fails."""
+        told = subprocess.run(
             self._command(arguments),
             cwd=self.workspace.root,
             env=self.environment,
             capture_output=True,
             text=True,
-            stdin=subprocess.DEVNULL,
+            input=given,
         )
+        if told.returncode:
+            raise EngineFailed(f"`pulumi {' '.join(arguments)}` failed: {(told.stderr or told.stdout).strip()}")
+        return told
 
     def _command(self, arguments: Sequence[str]) -> list[str]:
         return [str(self.workspace.bin / "pulumi"), *arguments]
@@ -68,9 +75,7 @@ class Engine:
         """Makes the stack in the local backend where it is missing."""
         self.workspace.state.mkdir(parents=True, exist_ok=True)
         if not self._state_file().exists():
-            told = self.quietly("stack", "init", self.stack, "--no-select")
-            if told.returncode and "already exists" not in told.stderr:
-                raise RuntimeError(f"The engine could not make the stack {self.stack}: {told.stderr.strip()}")
+            self.quietly("stack", "init", self.stack, "--no-select")
 
     def release_stale_lock(self, patience: float = 60) -> None:
         """Removes the locks of runs that were killed; waits for one that still ends (`patience` in seconds).
@@ -85,6 +90,22 @@ class Engine:
                     "Wait for its end, or end it."
                 )
             time.sleep(0.5)
+
+    def clear_unfinished(self) -> list[str]:
+        """Takes the operations that a killed run left pending out of the state; returns the URNs that it was making.
+
+        They are handed to the stand-in in PARAPET_UNFINISHED: what such a resource's name is taken by is its own.
+        """
+        pending = self.deployment().get("pending_operations") or []
+        if not pending:
+            return []
+        exported = self.quietly("stack", "export", "--stack", self.stack)
+        state = json.loads(exported.stdout)
+        state["deployment"]["pending_operations"] = []
+        self.quietly("stack", "import", "--stack", self.stack, given=json.dumps(state))
+        making = [operation["resource"]["urn"] for operation in pending if operation["type"] == "creating"]
+        self.environment["PARAPET_UNFINISHED"] = " ".join(making)
+        return making
 
     def _locks(self) -> list[Path]:
         return sorted((self.workspace.state / ".pulumi" / "locks").glob(f"organization/{PROJECT}/{self.stack}/*.json"))
