@@ -89,7 +89,7 @@ def wrong_type(value: Any, type_: Any, model: ResourceModel, path: str) -> list[
             if not isinstance(value, Mapping):
                 return [f"{path} must be an object"]
             return wrong(value, model.nested[name], model, f"{path}.")
-        case "any":
+        case "any" | "json":
             return []
     python = {"str": str, "bool": bool, "int": int, "float": float}[type_]
     return [] if type(value) is python else [f"{path} must be a {type_}"]
