@@ -25,8 +25,8 @@ async def _serve(engine: str) -> None:
     await server.start()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    # The engine starts plugins in a process group of their own, so that no Ctrl-C of the terminal reaches them, and ends
-    # them with SIGINT; what does not go then is killed after five seconds.
+    # The engine starts plugins in a process group of their own, so that no Ctrl-C of the terminal reaches them, and
+    # ends them with SIGINT; what does not go then is killed after five seconds.
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     sys.stdout.write(f"{port}\n")

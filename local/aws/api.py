@@ -1,7 +1,7 @@
 """The process of the local AWS API: a moto server, with one of its answers mended.
 
-moto reads a bucket policy's statements without their conditions, so that a `Deny` of plain-text transport, or of a wrong
-key, denies every access to the objects. Here a statement with a condition decides nothing.
+moto reads a bucket policy's statements without their conditions, so that a `Deny` of plain-text transport, or of a
+wrong key, denies every access to the objects. Here a statement with a condition decides nothing.
 """
 
 import json
@@ -23,5 +23,5 @@ def permission(bucket: FakeBucket, action: str, resource: str) -> PermissionResu
 
 
 if __name__ == "__main__":
-    FakeBucket.get_permission = permission
+    setattr(FakeBucket, "get_permission", permission)  # noqa: B010 # a method of another's class is replaced
     main(sys.argv[1:])

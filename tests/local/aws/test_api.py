@@ -25,5 +25,5 @@ def test_a_bucket_that_denies_everything_takes_none(local_aws: LocalAws) -> None
     s3 = local_aws.client("s3")
     s3.create_bucket(Bucket="a-bucket")
     s3.put_bucket_policy(Bucket="a-bucket", Policy=_deny({}))
-    with pytest.raises(ClientError, match="AccessDenied|Forbidden"):
+    with pytest.raises(ClientError, match=r"AccessDenied|Forbidden"):
         s3.put_object(Bucket="a-bucket", Key="key", Body=b"content")
