@@ -5,6 +5,7 @@ wrong key, denies every access to the objects. Here a statement with a condition
 """
 
 import json
+import os
 import sys
 
 from moto.iam.access_control import IAMPolicy, PermissionResult
@@ -23,5 +24,7 @@ def permission(bucket: FakeBucket, action: str, resource: str) -> PermissionResu
 
 
 if __name__ == "__main__":
+    # Without it there is no `arn:aws:iam::aws:policy/...` to attach.
+    os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
     setattr(FakeBucket, "get_permission", permission)  # noqa: B010 # a method of another's class is replaced
     main(sys.argv[1:])

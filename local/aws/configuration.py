@@ -96,7 +96,8 @@ def configure(settings: Mapping[str, Any], environment: Mapping[str, str]) -> Si
     rules = TagRules(
         UNKNOWN if has_unknown(default) else {key: str(value) for key, value in default.items()},
         tuple(ignored.get("keys") or ()),
-        tuple(ignored.get("keyPrefixes") or ()),
+        # The SDK passes a plain dictionary on with the names that Python gives them.
+        tuple(ignored.get("keyPrefixes") or ignored.get("key_prefixes") or ()),
     )
     unfinished = frozenset(environment.get("PARAPET_UNFINISHED", "").split())
     site = Site(Api(endpoint, endpoints), str(region), rules, unfinished)

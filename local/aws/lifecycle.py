@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from local.aws import calls
+from local.aws import calls, journal
 from local.aws.calls import ApiError, CallError, Cancelled, wait_until
 from local.aws.configuration import Site
 from local.aws.convert import ConversionError, from_api, member_for, place, take
@@ -117,11 +117,12 @@ class Resource:
                 if self.identifier is not None:
                     raise HalfMade(self.identifier, error, self._apart(), number) from error
                 raise
-            if self.identifier is None:
+            if self.identifier is None and not step.save:
                 found = evaluate(self.declared.id, self.context(answer=answer))
                 if found is not None:
                     self.identifier = str(found)
                     self.state["id"] = self.identifier
+                    journal.note(self.urn, journal.import_id(self.declared.imports, self.inputs, self.identifier))
         if self.identifier is None:
             raise CallError(f"{self.token}: no create step gave it an identifier at {self.declared.id}")
         self._parts(self.declared.parts, self._is_wanted)

@@ -192,6 +192,7 @@ class Provider:
     def create(self, token: str, urn: str, inputs: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         """Make the resource; its id and outputs. Unfinished once it exists but is not whole."""
         resource = self._resource(token, inputs, {})
+        resource.urn = urn
         resource.begun_before = urn in self.site.unfinished
         self._prefix_name(resource, urn)
         if resource.declared.recorded:

@@ -41,8 +41,15 @@ def test_a_second_update_changes_nothing_and_destroy_leaves_nothing(stack: Stack
 def test_every_input_is_told_back_as_it_was_given(stack: Stack, tmp_path: object) -> None:
     stack.program(BUCKET + NETWORK)
     trace = stack.folder / "trace"
-    stack.run("up", "--yes", "--skip-preview", PARAPET_AWS_TRACE=str(trace))
+    journal = stack.folder / "journal"
+    stack.run("up", "--yes", "--skip-preview", PARAPET_AWS_TRACE=str(trace), PARAPET_CREATED=str(journal))
     assert not trace.exists(), trace.read_text()
+    made = {one["urn"]: one["id"] for one in map(json.loads, journal.read_text().splitlines())}
+    resources = stack.resources()
+    assert {one["urn"] for one in resources.values()} <= made.keys()
+    assert made[resources["phi"]["urn"]] == resources["phi"]["id"]
+    table, destination = resources["private"]["id"], "0.0.0.0/0"
+    assert made[resources["out"]["urn"]] == f"{table}_{destination}"
 
 
 def test_a_fifth_of_all_answers_being_503_does_no_harm(stack: Stack, faulty_aws: LocalAws, local_aws: LocalAws) -> None:

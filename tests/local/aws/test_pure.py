@@ -19,6 +19,7 @@ from local.aws.convert import from_api, to_api
 from local.aws.declaration import Autoname, resource_type
 from local.aws.diff import Comparer
 from local.aws.facts import facts
+from local.aws.journal import import_id
 from local.aws.names import NamingError, Proposal, automatic_name
 from local.aws.policies import same_json
 from local.aws.policy_document import policy_document
@@ -72,6 +73,22 @@ json_values = st.recursive(
 @given(st.dictionaries(TEXT, json_values))
 def test_what_goes_over_the_wire_comes_back(values: dict[str, Any]) -> None:
     assert unmarshal(marshal(values)) == (values, set())
+
+
+@pytest.mark.parametrize(
+    ("form", "expected"),
+    [
+        (None, "own"),
+        ("(?P<name>.+)", "n"),
+        ("(?P<role>[^:]+):(?P<name>.+)", "r:n"),
+        (r"(?P<role>[^|]+)\|(?P<name>.+)", "r|n"),
+        ("(?P<name>[^,]+)(?:,(?P<owner>[0-9]{12}))?", "n"),
+        ("(?P<role>[^_]+)_(?:(?P<list>pl-.+)|(?P<name>.+))", "r_n"),
+        ("arn:[^:]+:role/(?P<name>.+)", "own"),
+    ],
+)
+def test_the_journal_has_the_id_that_imports(form: str | None, expected: str) -> None:
+    assert import_id(form, {"name": "n", "role": "r"}, "own") == expected
 
 
 def _failures(token: str, **inputs: Any) -> dict[str, str]:
