@@ -62,7 +62,7 @@ def preview(workspace: Workspace, name: str, plugin: AwsPlugin, port: int | None
 
 def down(workspace: Workspace, name: str, plugin: AwsPlugin) -> int:
     """Destroys the stack and stops what was started."""
-    _check_stack(workspace, name)
+    check_stack(workspace, name)
     end_leftovers(workspace)
     status = 0
     if (workspace.bin / "pulumi").exists() and _engine(workspace, name, plugin, None).deployment().get("resources"):
@@ -82,7 +82,7 @@ def down(workspace: Workspace, name: str, plugin: AwsPlugin) -> int:
 
 
 def _open(workspace: Workspace, name: str, plugin: AwsPlugin, port: int | None) -> Session:
-    _check_stack(workspace, name)
+    check_stack(workspace, name)
     prepare_tools(workspace, plugin)
     try:
         api, new = server.ensure(workspace, port)
@@ -110,7 +110,7 @@ def _engine(workspace: Workspace, name: str, plugin: AwsPlugin, endpoint: str | 
     return Engine(workspace, exports(workspace, endpoint, plugin), name)
 
 
-def _check_stack(workspace: Workspace, name: str) -> None:
+def check_stack(workspace: Workspace, name: str) -> None:
     """Refuses a stack that is not there, and one that means a real account."""
     stacks = {file.name.split(".")[1]: file for file in workspace.root.glob("Pulumi.*.yaml")}
     local = sorted(stack for stack, file in stacks.items() if _is_local(file))

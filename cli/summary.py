@@ -21,8 +21,8 @@ def tell(workspace: Workspace, review: compliance.Review, files: compliance.Revi
     for warning in review.warnings:
         _line("", warning)
     _line("Review", f"{_short(workspace, files.html)} (also {files.json.name}, {files.markdown.name})")
-    if recorded := _recorded(workspace):
-        _line("Recorded only", f"{', '.join(recorded)}: in the state only, since the local AWS API cannot hold it")
+    if names := recorded(workspace):
+        _line("Recorded only", f"{', '.join(names)}: in the state only, since the local AWS API cannot hold it")
 
 
 def tell_how_to_go_on(workspace: Workspace, endpoint: str) -> None:
@@ -40,7 +40,7 @@ def _short(workspace: Workspace, path: Path) -> str:
     return str(path.relative_to(workspace.root)) if path.is_relative_to(workspace.root) else str(path)
 
 
-def _recorded(workspace: Workspace) -> list[str]:
+def recorded(workspace: Workspace) -> list[str]:
     """The types that were recorded only, each with how many."""
     try:
         lines = set(workspace.recorded.read_text().splitlines())

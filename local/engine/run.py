@@ -117,7 +117,7 @@ class Engine:
         """The stack's state as the backend has it, or an empty one. A file: asking the engine costs a second."""
         try:
             latest = json.loads(self._state_file().read_text())["checkpoint"]["latest"]
-        except (FileNotFoundError, KeyError):
+        except (FileNotFoundError, ValueError, KeyError):
             return {}
         return latest or {}
 
@@ -133,7 +133,7 @@ class Engine:
 def _holder(lock: Path) -> int | None:
     try:
         return int(json.loads(lock.read_text())["pid"])
-    except (FileNotFoundError, ValueError, KeyError):
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
 
 

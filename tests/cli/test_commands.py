@@ -1,0 +1,122 @@
+"""The command line where nothing runs yet: what it tells, and what it refuses."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cli import stack, status, summary
+from cli.output import Refused
+from cli.stack import AwsPlugin
+from local.workspace import FOREIGN, Workspace
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace(home=tmp_path / ".parapet")
+
+
+def _run(home: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PARAPET_HOME": str(home), "COLUMNS": "200"} | variables
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "cli", *arguments],
+        env=environment,
+        cwd=home.parent,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_status_of_nothing_has_all_its_keys(tmp_path: Path) -> None:
+    told = _run(tmp_path / ".parapet", "status", "--json")
+    assert told.returncode == 0, told.stderr
+    assert json.loads(told.stdout) == {
+        "aws_endpoint_url": None,
+        "toolchain_bin": None,
+        "stack": "local",
+        "resources": 0,
+        "review": None,
+    }
+
+
+def test_status_makes_nothing(tmp_path: Path) -> None:
+    _run(tmp_path / ".parapet", "status")
+    assert not (tmp_path / ".parapet").exists()
+
+
+def test_the_exports_lead_to_this_stack_and_to_nothing_of_the_users(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(status, "prepare_tools", lambda *_: None)
+    status.print_exports(workspace, AwsPlugin.STAND_IN)
+    script = capsys.readouterr().out + "\nenv"
+    mine = {
+        "AWS_PROFILE": "hospital",
+        "AWS_SESSION_TOKEN": "real",
+        "PULUMI_ACCESS_TOKEN": "real",
+        "PATH": "/usr/bin:/bin",
+    }
+    shell = subprocess.run(["sh", "-c", script], env=mine, capture_output=True, text=True, check=True)
+    variables = dict(line.split("=", 1) for line in shell.stdout.splitlines())
+    assert not set(FOREIGN) & set(variables)
+    assert variables["PULUMI_HOME"].startswith(str(workspace.home))
+    assert variables["PULUMI_BACKEND_URL"] == f"file://{workspace.state}"
+    assert variables["AWS_CONFIG_FILE"] == variables["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull
+    assert variables["PATH"] == f"{workspace.bin}:/usr/bin:/bin"
+
+
+def test_a_home_with_spaces_and_quotes_survives_the_shell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(status, "prepare_tools", lambda *_: None)
+    odd = Workspace(home=tmp_path / 'it\'s a "home" $HOME')
+    status.print_exports(odd, AwsPlugin.STAND_IN)
+    script = capsys.readouterr().out + '\nprintf %s "$PULUMI_HOME"'
+    told = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
+    assert told.stdout == str(odd.pulumi_home("stand-in"))
+
+
+def test_a_stack_that_is_not_there_is_refused_with_those_that_are(workspace: Workspace) -> None:
+    with pytest.raises(Refused, match=r"no stack 'lokal'.*: local\."):
+        stack.check_stack(workspace, "lokal")
+
+
+@pytest.mark.parametrize("name", ["dev", "staging", "prod"])
+def test_a_stack_that_means_a_real_account_is_refused_with_the_command_for_it(workspace: Workspace, name: str) -> None:
+    with pytest.raises(Refused, match=f"pulumi up --stack {name} --policy-pack policies"):
+        stack.check_stack(workspace, name)
+
+
+def test_down_where_nothing_runs_says_so(tmp_path: Path) -> None:
+    told = _run(tmp_path / ".parapet", "down")
+    assert told.returncode == 0, told.stderr
+    assert "Nothing that Parapet started is running" in told.stderr
+
+
+def test_a_tool_build_that_fails_is_one_message(tmp_path: Path) -> None:
+    """No Go, no wheel, no engine: what a machine like that is told, and that nothing half-made is left."""
+    empty = tmp_path / "bin"
+    empty.mkdir()
+    told = _run(
+        tmp_path / ".parapet",
+        "up",
+        PATH=str(empty),
+        XDG_CACHE_HOME=str(tmp_path / "cache"),
+        PIP_NO_INDEX="1",
+        PIP_FIND_LINKS="",
+    )
+    assert told.returncode == 1
+    assert "needs Go" in told.stderr
+    assert "Traceback" not in told.stderr
+    assert not (tmp_path / ".parapet" / "bin" / "pulumi").exists()
+
+
+def test_recorded_only_types_are_counted_once_a_resource(workspace: Workspace) -> None:
+    workspace.home.mkdir()
+    workspace.recorded.write_text("aws:b:B urn:1\naws:a:A urn:2\naws:a:A urn:3\naws:a:A urn:3\n")
+    assert summary.recorded(workspace) == ["2 aws:a:A", "1 aws:b:B"]
