@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 import textwrap
+import uuid
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
@@ -15,7 +16,7 @@ from urllib.parse import urlencode
 import jmespath
 from jmespath import functions
 
-from local.aws import certificates, security_group_rules
+from local.aws import certificates, security_group_rules, ses
 
 _TEMPLATE = re.compile(r"^f'((?:[^'{}]|\{[^{}]*\})*)'$")
 _NOT = re.compile(r"!\s*([A-Za-z_]\w*(?:\.\w+|\[\d+\])+)(?![\w(.\[])")
@@ -59,6 +60,10 @@ class _Functions(functions.Functions):  # type: ignore[misc]
     def _func_zip(self, keys: list[str] | None, values: list[Any] | None) -> dict[str, Any]:
         return dict(zip(keys or [], values or [], strict=False))
 
+    @functions.signature()
+    def _func_unique(self) -> str:
+        return uuid.uuid4().hex
+
     @functions.signature({"types": ["array"]})
     def _func_glue(self, parts: list[Any]) -> str | None:
         return None if any(part is None for part in parts) else "".join(map(str, parts))
@@ -71,6 +76,18 @@ class _Functions(functions.Functions):  # type: ignore[misc]
     @functions.signature({"types": ["string", "null"]}, {"types": ["string"]}, {"types": ["string"]})
     def _func_replace(self, text: str | None, old: str, new: str) -> str | None:
         return text.replace(old, new) if text is not None else None
+
+    @functions.signature({"types": ["string"]}, {"types": ["string", "null"]})
+    def _func_matches(self, text: str, pattern: str | None) -> bool:
+        return not pattern or re.search(pattern, text) is not None
+
+    @functions.signature({"types": ["string", "null"]})
+    def _func_trim(self, text: str | None) -> str | None:
+        return text.strip() if text else text
+
+    @functions.signature({"types": ["string"]}, {"types": ["string"]})
+    def _func_smtp_password(self, secret: str, region: str) -> str:
+        return ses.smtp_password(secret, region)
 
     @functions.signature({"types": ["string", "null"]})
     def _func_lower(self, text: str | None) -> str | None:
@@ -137,6 +154,10 @@ class _Functions(functions.Functions):  # type: ignore[misc]
     @functions.signature(_ANY)
     def _func_text(self, value: Any) -> Any:
         return value.decode() if isinstance(value, bytes | bytearray) else value
+
+    @functions.signature({"types": ["array", "null"]}, {"types": ["string"]})
+    def _func_value_of(self, attributes: list[dict[str, Any]] | None, key: str) -> Any:
+        return next((one.get("Value") for one in attributes or [] if one.get("Key") == key), None)
 
     @functions.signature({"types": ["object", "null"]}, {"types": ["array"]})
     def _func_pick(self, value: dict[str, Any] | None, names: list[str]) -> dict[str, Any]:

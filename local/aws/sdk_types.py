@@ -10,6 +10,7 @@ import ast
 import importlib.util
 import json
 import re
+import threading
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -49,6 +50,15 @@ class ResourceModel:
     outputs: dict[str, Property]
     nested: dict[str, dict[str, Property]] = field(default_factory=dict)
     secret_outputs: list[str] = field(default_factory=list)
+
+
+# CPython 3.11 mixes up the depths of two syntax trees that threads build at once.
+_PARSING = threading.Lock()
+
+
+def _parse(source: str, mode: str = "exec") -> Any:
+    with _PARSING:
+        return ast.parse(source, mode=mode)
 
 
 @cache
@@ -126,7 +136,7 @@ def function_model(token: str) -> tuple[dict[str, Property], dict[str, Property]
     function = re.search(rf"^def {snake}\(.*?\) ?-> ?\w+:", path.read_text(), re.MULTILINE | re.DOTALL)
     arguments: dict[str, Property] = {}
     if function:
-        node = ast.parse(f"{function[0]} pass").body[0]
+        node = _parse(f"{function[0]} pass").body[0]
         assert isinstance(node, ast.FunctionDef)
         for argument in node.args.args:
             if argument.arg != "opts" and argument.annotation is not None:
@@ -150,7 +160,7 @@ class _Reader:
 
     def properties(self, source: str) -> dict[str, Property]:
         """Every getter of a class, under the name that goes over the wire."""
-        (node,) = (entry for entry in ast.parse(source).body if isinstance(entry, ast.ClassDef))
+        (node,) = (entry for entry in _parse(source).body if isinstance(entry, ast.ClassDef))
         found: dict[str, Property] = {}
         for entry in node.body:
             if not isinstance(entry, ast.FunctionDef) or entry.returns is None:
@@ -171,7 +181,7 @@ class _Reader:
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             if re.fullmatch(r"[\w.]+", node.value):
                 return self._reference(node.value), False
-            return self.type(ast.parse(node.value, mode="eval").body)
+            return self.type(_parse(node.value, "eval").body)
         if isinstance(node, ast.Subscript):
             head = ast.unparse(node.value).split(".")[-1]
             items = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
