@@ -123,6 +123,7 @@ class ResourceType(_Strict):
     vars: dict[str, Any] = {}
     id: Expression = None
     imports: str | None = Field(None, alias="import")
+    import_set: dict[str, Expression] = {}
     create: list[Step] = []
     read: list[Read] = []
     update: list[Step] = []

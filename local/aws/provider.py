@@ -263,7 +263,9 @@ class Provider:
             found = re.fullmatch(declared.imports, identifier)
             if found is None and not state:
                 raise UserError(f"{identifier!r} is not an id of {token}: it has the form {declared.imports}")
-            parts = found.groupdict() if found else {}
+            parts: dict[str, Any] = dict(found.groupdict()) if found else {}
+            parts |= {name: evaluate(form, parts) for name, form in declared.import_set.items() if found}
+            parts = {k: v for k, v in parts.items() if k in {*known.model.inputs, *known.model.outputs}}
             state = {**{key: value for key, value in parts.items() if value is not None}, **state}
         resource = self._resource(token, inputs, state)
         resource.inputs = {**{k: v for k, v in state.items() if k in known.model.inputs}, **inputs}

@@ -59,18 +59,20 @@ def rules(allowed: list[Rule] | None, group: str) -> list[Rule]:
 
 
 def held(allowed: list[Rule] | None, rule: Rule) -> Rule | None:
-    """The rule, if every source of it is allowed by a group's permissions; None if one is not."""
+    """The description of a rule whose every source is allowed by a group's permissions; None if one is not."""
     (wanted,) = permissions([rule], rule["securityGroupId"])
     for permission in allowed or []:
         if permission["IpProtocol"] != wanted["IpProtocol"]:
             continue
         if any(permission.get(end) != wanted.get(end) for end in ("FromPort", "ToPort")) and "FromPort" in wanted:
             continue
-        if all(
-            {one[key] for one in wanted.get(theirs, [])} <= {one[key] for one in permission.get(theirs) or []}
+        there = [
+            {one[key]: one for one in permission.get(theirs) or []}.get(source[key])
             for _, theirs, key in _SOURCES
-        ):
-            return {"description": rule.get("description")}
+            for source in wanted.get(theirs, [])
+        ]
+        if None not in there:
+            return {"description": next((one["Description"] for one in there if one and one.get("Description")), None)}
     return None
 
 
