@@ -60,7 +60,8 @@ def to_api(value: Any, shape: Shape, path: str = "", names: Names = {}) -> Any: 
     if isinstance(shape, MapShape):
         if not isinstance(value, dict):
             raise ConversionError(f"{path}: {shape.name} takes an object")
-        return {key: to_api(item, shape.value, f"{path}.{key}", names) for key, item in value.items()}
+        given = {key: item for key, item in value.items() if item is not None}
+        return {key: to_api(item, shape.value, f"{path}.{key}", names) for key, item in given.items()}
     return _to_scalar(value, shape, path)
 
 
@@ -160,7 +161,9 @@ def _from_structure(value: Any, name: str, nested: Nested, path: str, names: Nam
     for key, prop in properties.items():
         here = f"{path}.{key}" if path else key
         found = from_api(take(value, here, names), prop.type, nested, here, names)
-        if found is not None and found != [] and found != {}:
+        # An object without members may say something by being there: `allow: {}`.
+        is_object = isinstance(prop.type, list) and prop.type[0] == "ref"
+        if found is not None and found != [] and (found != {} or is_object):
             result[key] = found
     return result
 

@@ -118,7 +118,7 @@ class Comparer:
                 computed = (key in members and members[key].required) or indexless(here) in self.filled
                 if not (computed or (members and is_zero(live[key]))):
                     found.append((here, "delete"))
-            elif key not in live and not is_zero(desired[key]):
+            elif key not in live and (not is_zero(desired[key]) or (desired[key] == {} and _is_object(inner))):
                 found.append((here, "add"))
             else:
                 found += self._compare(desired[key], live.get(key), inner, here)
@@ -150,6 +150,10 @@ class Comparer:
             else:
                 found.append((f"{path}[{index}]", "add"))
         return found + [(f"{path}[{index}]", "delete") for index in left]
+
+
+def _is_object(kind: Type) -> bool:
+    return isinstance(kind, list) and kind[0] == "ref"
 
 
 def replaced_by(change: Change, replaces: Iterable[str], desired: Any, live: Any) -> bool:
