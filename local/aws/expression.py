@@ -50,6 +50,7 @@ class _Functions(functions.Functions):  # type: ignore[misc]
 
     @functions.signature(_ANY)
     def _func_base64(self, data: Any) -> str | None:
+        data = data.encode() if isinstance(data, str) else data
         return base64.b64encode(data).decode() if isinstance(data, bytes) else None
 
     @functions.signature({"types": ["string", "null"]})
@@ -125,6 +126,13 @@ class _Functions(functions.Functions):  # type: ignore[misc]
     def _func_digest(self, value: Any, length: int) -> str:
         return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[: int(length)]
 
+    @functions.signature(_ANY, _ANY, _ANY)
+    def _func_attributes(self, values: Any, names: Any, changed: Any) -> dict[str, str]:
+        """Properties as an API's map of texts; of the changed ones alone, empty where they are gone, if there are any."""
+        wanted = {name: member for name, member in names.items() if changed is None or name in changed}
+        found = {member: values.get(name) for name, member in wanted.items()}
+        return {member: _as_text(value) for member, value in found.items() if changed is not None or value is not None}
+
     @functions.signature({"types": ["object", "null"]})
     def _func_pairs(self, value: dict[str, Any] | None) -> list[dict[str, Any]]:
         return [{"key": key, "value": item} for key, item in (value or {}).items()]
@@ -166,6 +174,12 @@ class _Functions(functions.Functions):  # type: ignore[misc]
     @functions.signature({"types": ["string", "null"]})
     def _func_decoded(self, text: str | None) -> Any:
         return base64.b64decode(text) if text else None
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if value is None else value if isinstance(value, str) else json.dumps(value)
 
 
 _OPTIONS = jmespath.Options(custom_functions=_Functions())

@@ -78,7 +78,7 @@ def after_write(resource: Resource) -> dict[str, Any]:
             fuller = name not in echo and _is_fuller(desired, live.get(name))
             told = fuller or (name in resource.declared.alike and name in live and name not in echo)
             outputs[name] = live[name] if told else desired
-        elif not known.is_computed(name) and not is_zero(live.get(name)) and name not in {"tags", "tagsAll"}:
+        elif not known.is_computed(name) and not is_zero(live.get(name)):
             echo[name] = _fingerprint(live.get(name))
             outputs.pop(name, None)
     outputs = complete(resource, outputs)
@@ -107,7 +107,7 @@ def after_read(resource: Resource, live: dict[str, Any], state: dict[str, Any], 
         else:
             outputs[name] = value
     for name, value in live.items():
-        if name in known.model.outputs and name not in known.model.inputs:
+        if name in known.model.outputs and name not in known.model.inputs and name not in echo:
             outputs[name] = value
     outputs = complete(resource, outputs)
     meta = {key: value for key, value in meta.items() if key != "echo"}
