@@ -171,6 +171,7 @@ class Function(Read):
     names: dict[str, str] = {}
     many: bool = False
     missing: str = "no match was found"
+    secret: list[str] = []
     also: list[Step] = []
     """Further calls, each known to `set` under its `as`; what is not there is nothing."""
 

@@ -17,7 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from botocore.model import StructureShape
+from botocore.model import MapShape, StructureShape
 
 from local.aws import calls, constraints, sdk_types
 from local.aws.convert import answer_shape, member_for
@@ -236,4 +236,7 @@ def _covered(declared: ResourceType, model: ResourceModel) -> list[str]:
                     continue
                 if member_for(name, declared.names, shape.members):
                     found.add(name)
+        elif isinstance(shape, MapShape):
+            # A map of attributes does not say which there are.
+            found |= set(only or [])
     return sorted((found & model.outputs.keys()) - set(declared.local) | (found & set(declared.value)))

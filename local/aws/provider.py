@@ -217,7 +217,8 @@ class Provider:
         prefix = resource.inputs.get(f"{rule.property}Prefix") if rule else None
         if rule and prefix and rule.property not in resource.inputs:
             unique = hashlib.sha256(urn.encode() + os.urandom(8)).hexdigest()[:26]
-            resource.inputs[rule.property] = f"{prefix}{unique}"[: rule.max]
+            end = str(evaluate(rule.end, {"in": resource.inputs}) or "")
+            resource.inputs[rule.property] = f"{prefix}{unique}"[: rule.max - len(end)] + end
 
     def _record(self, resource: Resource, urn: str) -> tuple[str, dict[str, Any]]:
         """Keep in the state alone what the local API cannot hold, under an id that follows from the URN."""

@@ -25,7 +25,7 @@ from local.aws import VERSION, configuration
 from local.aws.calls import ApiError, CallError, Cancelled
 from local.aws.configuration import ConfigurationError
 from local.aws.convert import ConversionError
-from local.aws.declaration import DeclarationError
+from local.aws.declaration import DeclarationError, function
 from local.aws.expression import ExpressionError
 from local.aws.facts import facts
 from local.aws.names import Proposal
@@ -235,7 +235,9 @@ class Servicer(ProviderServicer):
             lambda provider: provider.invoke(request.tok, arguments),
             secret_texts(arguments, secrets),
         )
-        answer: dict[str, Any] = {"return": marshal(result)}
+        declared = function(request.tok)
+        hidden = {(name,) for name in (declared.secret if declared else []) if name in result}
+        answer: dict[str, Any] = {"return": marshal(result, hidden)}
         return proto.InvokeResponse(
             **answer,
             failures=[proto.CheckFailure(property=one.property, reason=one.reason) for one in failures],
