@@ -7,16 +7,18 @@ import asyncio
 import os
 import signal
 import sys
-
-import grpc.aio
-from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
-from pulumi.runtime.proto import provider_pb2_grpc
-
-from local.aws.calls import detach_from_user
-from local.aws.servicer import Servicer
+import traceback
 
 
 async def _serve(engine: str) -> None:
+    # Imported here, so that what stops them from loading is told in a line.
+    import grpc.aio
+    from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
+    from pulumi.runtime.proto import provider_pb2_grpc
+
+    from local.aws.environment import detach_from_user
+    from local.aws.servicer import Servicer, preload
+
     environment = dict(os.environ)
     detach_from_user()
     server = grpc.aio.server(options=_GRPC_CHANNEL_OPTIONS)
@@ -31,8 +33,19 @@ async def _serve(engine: str) -> None:
         loop.add_signal_handler(number, stop.set)
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
+    loop.run_in_executor(None, preload)
+    watching = asyncio.create_task(_watch_engine(stop))
     await stop.wait()
+    watching.cancel()
     await server.stop(1)
+
+
+async def _watch_engine(stop: asyncio.Event) -> None:
+    # An engine that was killed tells nobody: its children are then handed to another parent.
+    engine = os.getppid()
+    while os.getppid() == engine:
+        await asyncio.sleep(1)
+    stop.set()
 
 
 def main() -> None:
@@ -40,7 +53,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="pulumi-resource-aws", description="stand-in for the aws provider plugin")
     parser.add_argument("engine", help="address of the engine")
     known, _ = parser.parse_known_args()
-    asyncio.run(_serve(known.engine))
+    try:
+        asyncio.run(_serve(known.engine))
+    except Exception as error:
+        if os.environ.get("PARAPET_AWS_DEBUG"):
+            traceback.print_exc()
+        sys.exit(f"pulumi-resource-aws, the stand-in for the aws provider, stopped: {type(error).__name__}: {error}")
 
 
 if __name__ == "__main__":

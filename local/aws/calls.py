@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import re
 import threading
@@ -10,13 +9,14 @@ import time
 import uuid
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
-import boto3
 import botocore.exceptions
-import botocore.loaders
 import botocore.parsers
+import botocore.session
 from botocore.config import Config
+from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel
 from botocore.response import StreamingBody
 
@@ -67,11 +67,23 @@ class Cancelled(Exception):
     """The engine asked to stop."""
 
 
+class _Loader(Loader):
+    """Knows every service by its folder: looking into each of the four hundred takes longer than a call."""
+
+    def list_available_services(self, type_name: str) -> list[str]:
+        return sorted(path.name for folder in self.search_paths for path in Path(folder).glob("*/"))
+
+
+@cache
+def loader() -> Loader:
+    """One reader of botocore's data for all clients and models, since each file is kept once it was read."""
+    return _Loader()
+
+
 @cache
 def service_model(service: str) -> ServiceModel:
     """botocore's model of a service."""
-    description = botocore.loaders.Loader().load_service_model(service, "service-2")
-    return ServiceModel(description, service)
+    return ServiceModel(loader().load_service_model(service, "service-2"), service)
 
 
 @cache
@@ -86,14 +98,6 @@ def operation_model(service: str, call: str) -> OperationModel:
     raise LookupError(f"{service} has no operation {call}")
 
 
-def detach_from_user() -> None:
-    """Forget the user's own AWS settings in this process, so that nothing of them can reach a call."""
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        del os.environ[name]
-    os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
-    os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
-
-
 class Api:
     """The local AWS API at the given endpoints, with made-up credentials."""
 
@@ -101,7 +105,9 @@ class Api:
         self.endpoint = endpoint
         self.endpoints = dict(endpoints)
         self.stopped = threading.Event()
-        self._session = boto3.session.Session(aws_access_key_id=access_key, aws_secret_access_key="test")  # noqa: S106
+        self._session = botocore.session.Session()
+        self._session.set_credentials(access_key, "test")
+        self._session.register_component("data_loader", loader())
         self._clients: dict[tuple[str, str], Any] = {}
         self._lock = threading.Lock()
 
@@ -110,9 +116,7 @@ class Api:
         with self._lock:
             key = (service, region)
             if key not in self._clients:
-                # The stubs know a client for each literal name; this one takes any.
-                make: Any = self._session.client
-                self._clients[key] = make(
+                self._clients[key] = self._session.create_client(
                     service,
                     region_name=region,
                     endpoint_url=self.endpoints.get(service, self.endpoint),

@@ -10,9 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-import botocore.loaders
-
-from local.aws.calls import Api
+from local.aws.calls import Api, loader
 from local.aws.tags import TagRules
 from local.aws.values import UNKNOWN, has_unknown
 
@@ -51,7 +49,7 @@ class Site:
     @staticmethod
     def partition(region: str) -> str:
         """The partition of a Region: aws, aws-cn, aws-us-gov."""
-        partitions = botocore.loaders.Loader().load_data("partitions")["partitions"]
+        partitions = loader().load_data("partitions")["partitions"]
         for partition in partitions:
             if region in partition["regions"]:
                 return str(partition["id"])

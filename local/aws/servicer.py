@@ -1,18 +1,18 @@
 """The plugin's side of the engine's protocol: where the SDK's framework has gaps, they are filled here.
 
 The framework's requests lack the old inputs, its errors reach the user as `Unexpected <class ...>`, and a create that
-stopped half-way cannot be told. Each call runs in a thread, since boto3 blocks.
+stopped half-way cannot be told. Each call runs in a thread, since botocore blocks.
+
+The engine waits for the plugin's port: what takes long to import is imported where it is needed, and `preload` begins
+with that once the port is known.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
-import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import grpc
 from google.protobuf import any_pb2, empty_pb2
@@ -21,16 +21,11 @@ from pulumi.provider.experimental.server import ProviderServicer
 from pulumi.runtime.proto import provider_pb2 as proto
 from pulumi.runtime.proto import status_pb2
 
-from local.aws import VERSION, configuration
-from local.aws.calls import ApiError, CallError, Cancelled
-from local.aws.configuration import ConfigurationError
-from local.aws.convert import ConversionError
-from local.aws.declaration import DeclarationError, function
-from local.aws.expression import ExpressionError
-from local.aws.facts import facts
-from local.aws.names import Proposal
-from local.aws.provider import Provider, Unfinished, UserError
+from local.aws import VERSION
 from local.aws.values import Path, marshal, scrub, secret_texts, unmarshal
+
+if TYPE_CHECKING:
+    from local.aws.provider import Provider, Unfinished
 
 Result = TypeVar("Result")
 _THREADS = 24
@@ -61,6 +56,8 @@ class Servicer(ProviderServicer):
 
     async def CheckConfig(self, request: Any, context: Any) -> Any:
         """Refuse an endpoint that is not on this machine before anything is called."""
+        from local.aws import configuration
+
         news, _ = unmarshal(request.news)
         failures = configuration.check(news, self.environment)
         return proto.CheckResponse(
@@ -79,9 +76,13 @@ class Servicer(ProviderServicer):
 
     async def Configure(self, request: Any, context: Any) -> Any:
         """Take the provider's settings."""
+        from local.aws.calls import ApiError, CallError
+        from local.aws.configuration import ConfigurationError, configure
+        from local.aws.provider import Provider
+
         settings, _ = unmarshal(request.args)
         try:
-            site = await asyncio.to_thread(configuration.configure, settings, self.environment)
+            site = await asyncio.to_thread(configure, settings, self.environment)
         except (ConfigurationError, ApiError, CallError) as error:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
             raise
@@ -103,6 +104,8 @@ class Servicer(ProviderServicer):
     # Resources
 
     async def Check(self, request: Any, context: Any) -> Any:
+        from local.aws.names import Proposal
+
         news, secrets = unmarshal(request.news)
         olds, _ = unmarshal(request.olds)
         proposal = None
@@ -125,6 +128,8 @@ class Servicer(ProviderServicer):
         )
 
     async def Diff(self, request: Any, context: Any) -> Any:
+        from local.aws.facts import facts
+
         state, hidden = unmarshal(request.olds)
         inputs, secrets = unmarshal(request.news)
         old_inputs, _ = unmarshal(request.old_inputs)
@@ -235,6 +240,8 @@ class Servicer(ProviderServicer):
             lambda provider: provider.invoke(request.tok, arguments),
             secret_texts(arguments, secrets),
         )
+        from local.aws.declaration import function
+
         declared = function(request.tok)
         hidden = {(name,) for name in (declared.secret if declared else []) if name in result}
         answer: dict[str, Any] = {"return": marshal(result, hidden)}
@@ -246,6 +253,8 @@ class Servicer(ProviderServicer):
     # Plumbing
 
     def _outputs(self, token: str, outputs: dict[str, Any], secrets: set[Path]) -> Any:
+        from local.aws.facts import facts
+
         known = facts(token)
         own = {(name,) for name in known.model.secret_outputs} if known else set()
         spread = _spread(secrets | own)
@@ -269,29 +278,24 @@ class Servicer(ProviderServicer):
         if self.provider is None:
             await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "the aws provider is not configured")
             raise AssertionError
+        from local.aws.failures import explained
+        from local.aws.provider import Unfinished
+
         provider = self.provider
         try:
             return await asyncio.get_running_loop().run_in_executor(self.threads, work, provider)
         except Unfinished as error:
             outputs = self._outputs(_token(subject), error.outputs, secrets or set())
             await _abort_unfinished(context, error, outputs, inputs, scrub(error.reason, texts))
-        except Cancelled:
-            await context.abort(grpc.StatusCode.CANCELLED, "cancelled")
-        except (UserError, ApiError, CallError) as error:
-            await context.abort(grpc.StatusCode.UNKNOWN, scrub(_explain(subject, error), texts))
-        except (ConversionError, DeclarationError, ExpressionError, LookupError) as error:
-            await context.abort(
-                grpc.StatusCode.INTERNAL,
-                scrub(f"{operation} of {subject}: the stand-in's declaration does not fit: {error}", texts),
-            )
         except Exception as error:
-            if os.environ.get("PARAPET_AWS_DEBUG"):
-                traceback.print_exc(file=sys.stderr)
-            await context.abort(
-                grpc.StatusCode.INTERNAL,
-                scrub(f"{operation} of {subject} failed inside the stand-in: {type(error).__name__}: {error}", texts),
-            )
+            status, message = explained(error, operation, subject)
+            await context.abort(status, scrub(message, texts))
         raise AssertionError
+
+
+def preload() -> None:
+    """Import what the first requests will need."""
+    from local.aws import failures, functions  # noqa: F401
 
 
 def _token(urn: str) -> str:
@@ -301,16 +305,6 @@ def _token(urn: str) -> str:
 def _spread(secrets: set[Path]) -> set[Path]:
     """A secret tag is secret wherever the tags are."""
     return secrets | {("tagsAll", *path[1:]) for path in secrets if path[0] == "tags"}
-
-
-def _explain(subject: str, error: Exception) -> str:
-    if isinstance(error, ApiError):
-        from local.aws.declaration import resource_type
-
-        declared = resource_type(_token(subject)) if "::" in subject else None
-        advice = declared.explain.get(error.code) if declared else None
-        return f"{error}. {advice}" if advice else str(error)
-    return str(error)
 
 
 async def _abort_unfinished(context: Any, error: Unfinished, outputs: Any, inputs: Any, reason: str) -> NoReturn:

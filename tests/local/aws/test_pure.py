@@ -254,7 +254,7 @@ def test_any_other_endpoint_is_refused(url: str) -> None:
 
 
 def test_the_users_own_settings_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    from local.aws.calls import detach_from_user
+    from local.aws.environment import detach_from_user
 
     monkeypatch.setattr(os, "environ", {"AWS_PROFILE": "mine", "AWS_SECRET_ACCESS_KEY": "x", "HOME": "/h"})
     detach_from_user()

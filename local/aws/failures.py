@@ -1,0 +1,42 @@
+"""What went wrong, as the engine is told it: a status, and a sentence that says what to do."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+
+import grpc
+
+from local.aws.calls import ApiError, CallError, Cancelled
+from local.aws.convert import ConversionError
+from local.aws.declaration import DeclarationError, resource_type
+from local.aws.expression import ExpressionError
+from local.aws.provider import UserError
+
+
+def explained(error: Exception, operation: str, subject: str) -> tuple[grpc.StatusCode, str]:
+    """The status and the message for an error of an operation on a resource (by URN) or a data source (by token)."""
+    match error:
+        case Cancelled():
+            return grpc.StatusCode.CANCELLED, "cancelled"
+        case UserError() | ApiError() | CallError():
+            advice = _advice(error, subject)
+            return grpc.StatusCode.UNKNOWN, f"{error}. {advice}" if advice else str(error)
+        case ConversionError() | DeclarationError() | ExpressionError() | LookupError():
+            misfit = f"{operation} of {subject}: the stand-in's declaration does not fit: {error}"
+            return grpc.StatusCode.INTERNAL, misfit
+        case _:
+            if os.environ.get("PARAPET_AWS_DEBUG"):
+                traceback.print_exception(error, file=sys.stderr)
+            return (
+                grpc.StatusCode.INTERNAL,
+                f"{operation} of {subject} failed inside the stand-in: {type(error).__name__}: {error}",
+            )
+
+
+def _advice(error: Exception, subject: str) -> str | None:
+    if not isinstance(error, ApiError) or "::" not in subject:
+        return None
+    declared = resource_type(subject.split("::")[2].split("$")[-1])
+    return declared.explain.get(error.code) if declared else None
