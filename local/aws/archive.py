@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import zipfile
 from pathlib import Path
@@ -36,6 +37,11 @@ def content(value: Any) -> bytes:
                 entries[name] = content(inner)
         return _zip(entries)
     raise ValueError(f"a {type(value).__name__} has no content that can be had here: it would have to be downloaded")
+
+
+def digest(value: Any) -> str:
+    """The SHA-256 of what an asset or archive holds, in base64 as Lambda tells it."""
+    return base64.b64encode(hashlib.sha256(content(value)).digest()).decode()
 
 
 def decoded(text: str) -> bytes:

@@ -40,13 +40,15 @@ class Comparer:
     """Compares desired values with live ones, by the SDK's types.
 
     `filled` are the paths of nested properties that may be left out, as the provider computes them. `alike` has, by
-    path, an expression over `value`: values for which it yields the same are the same.
+    path, an expression over `value`: values for which it yields the same are the same. `hashed` are assets for which
+    another property stands, their hash: the file of an old one may hold something else by now.
     """
 
     facts: Facts
     ordered: frozenset[str] = frozenset()
     filled: frozenset[str] = frozenset()
     alike: Mapping[str, str] = field(default_factory=dict[str, str])
+    hashed: frozenset[str] = frozenset()
 
     def with_filled(self, paths: Iterable[str]) -> Comparer:
         """The same, with more nested properties that may be left out."""
@@ -66,7 +68,7 @@ class Comparer:
             )
         found: list[Change] = []
         for name in sorted({*self.facts.model.inputs, "tagsAll"} & {*inputs, *state}):
-            if name in _HIDDEN:
+            if name in _HIDDEN or name in self.hashed:
                 continue
             if name not in inputs:
                 if name == "tagsAll" or self.facts.is_computed(name) or is_zero(state[name]):
@@ -82,7 +84,7 @@ class Comparer:
 
     def same(self, name: str, desired: Any, live: Any) -> bool:
         """Whether a property's value is what is desired of it."""
-        return not self._compare(desired, live, self._type(name), name)
+        return name in self.hashed or not self._compare(desired, live, self._type(name), name)
 
     def same_item(self, name: str, desired: Any, live: Any) -> bool:
         """Whether two elements of a list property are the same."""

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local.aws import VERSION, functions, names
+import pulumi
+
+from local.aws import VERSION, archive, functions, names
 from local.aws import outputs as outputs_of
 from local.aws.check import Checker, Failure
 from local.aws.configuration import Site
@@ -120,6 +122,10 @@ class Provider:
             if name not in inputs and value is not None and not any(one in inputs for one in rivals):
                 inputs[name] = value
                 defaulted.append(name)
+        for name, asset in declared.hashes.items():
+            if name not in inputs and isinstance(inputs.get(asset), pulumi.Asset | pulumi.Archive):
+                inputs[name] = archive.digest(inputs[asset])
+                defaulted.append(name)
         rule = names.rule_for(declared, known)
         if rule and inputs.get(rule.property) in (None, "") and not inputs.get(f"{rule.property}Prefix"):
             if rule.property in olds.get("__defaults", []) and olds.get(rule.property):
@@ -163,7 +169,8 @@ class Provider:
         return DiffResult(changes, replaces, delete_first)
 
     def _comparer(self, declared: ResourceType, known: Facts) -> Comparer:
-        return Comparer(known, frozenset(declared.ordered), frozenset(declared.filled), declared.alike)
+        hashed = frozenset(declared.hashes.values())
+        return Comparer(known, frozenset(declared.ordered), frozenset(declared.filled), declared.alike, hashed)
 
     # Create, read, update, delete
 
@@ -198,7 +205,8 @@ class Provider:
         if resource.declared.recorded:
             return self._record(resource, urn)
         try:
-            resource.create()
+            with resource.alone():
+                resource.create()
         except HalfMade as error:
             raise self._unfinished(resource, error) from error
         assert resource.identifier is not None
@@ -259,7 +267,8 @@ class Provider:
         Without a state (import, `get`) the id says which resource it is, in the form that the provider imports.
         """
         declared, known = _known(token)
-        importing = not inputs
+        # `get` is given the program's own arguments both as inputs and as state.
+        importing = not inputs or state == inputs
         if importing and declared.imports:
             found = re.fullmatch(declared.imports, identifier)
             if found is None and not state:
@@ -329,10 +338,11 @@ class Provider:
             resource.changed.add("tagsAll")
         first = json.loads(state.get("__meta") or "{}").get("next")
         try:
-            if first is not None:
-                resource.create(first)
-            else:
-                resource.update()
+            with resource.alone():
+                if first is not None:
+                    resource.create(first)
+                else:
+                    resource.update()
         except HalfMade as error:
             raise self._unfinished(resource, error) from error
         return self._written(resource)
@@ -342,7 +352,8 @@ class Provider:
         resource = self._resource(token, {**state, **inputs}, state)
         resource.identifier = identifier
         if not resource.declared.recorded:
-            resource.delete()
+            with resource.alone():
+                resource.delete()
 
     def invoke(self, token: str, arguments: dict[str, Any]) -> tuple[dict[str, Any], list[Failure]]:
         """The result of a data source, or what is wrong with its arguments."""
