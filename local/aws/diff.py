@@ -11,6 +11,7 @@ from typing import Any
 import pulumi
 
 from local.aws.archive import content
+from local.aws.elided import hash_of
 from local.aws.expression import evaluate
 from local.aws.facts import Facts
 from local.aws.nested import at, indexless
@@ -186,6 +187,8 @@ def is_zero(value: Any) -> bool:
 
 
 def _same_scalar(desired: Any, live: Any) -> bool:
+    if hash_of(desired) and hash_of(live):
+        return hash_of(desired) == hash_of(live)
     if isinstance(desired, pulumi.Asset | pulumi.Archive) and isinstance(live, pulumi.Asset | pulumi.Archive):
         return content(desired) == content(live)
     if isinstance(desired, str) and isinstance(live, str):

@@ -10,6 +10,8 @@ from google.protobuf import struct_pb2
 from pulumi.provider.experimental.property_value import Computed, PropertyValue
 from pulumi.runtime import rpc
 
+from local.aws.elided import readable, restored
+
 Path = tuple[str, ...]
 """Object keys from the top. Elements of a list share the path of the list: they may change places."""
 
@@ -60,14 +62,17 @@ def unmarshal(struct: struct_pb2.Struct) -> tuple[dict[str, Any], set[Path]]:
             return UNKNOWN
         if isinstance(inner, Mapping):
             found = {key: walk(item, (*path, key)) for key, item in inner.items()}
-            return {key: item for key, item in found.items() if item is not None}
+            return restored({key: item for key, item in found.items() if item is not None})
+        if isinstance(inner, pulumi.Asset | pulumi.Archive):
+            setattr(inner, "hash", hashes.get(path, ""))  # noqa: B010 # the framework's classes have no place for it
         if isinstance(inner, Sequence) and not isinstance(inner, str):
             return [walk(item, path) for item in inner]
         if isinstance(inner, float) and not isinstance(inner, bool) and inner.is_integer() and abs(inner) < 2**53:
             return int(inner)
         return inner
 
-    plain = {key: walk(item, (key,)) for key, item in PropertyValue.unmarshal_map(struct).items()}
+    copy, hashes = readable(struct)
+    plain = {key: walk(item, (key,)) for key, item in PropertyValue.unmarshal_map(copy).items()}
     return {key: item for key, item in plain.items() if item is not None}, secrets
 
 
