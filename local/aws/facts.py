@@ -6,20 +6,18 @@ never change between two runs, so what follows from them is written to a cache n
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
-import os
 import re
-import threading
 from dataclasses import asdict, dataclass, field
-from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from botocore.model import MapShape, StructureShape
 
-from local.aws import calls, constraints, sdk_types
+from local.aws import cache, calls, constraints, sdk_types
 from local.aws.convert import answer_shape, member_for
 from local.aws.declaration import Read, ResourceType, Step, files_of, module_of, resource_type
 from local.aws.sdk_types import Property, ResourceModel
@@ -51,7 +49,7 @@ class Facts:
         return output is not None and output.required
 
 
-@cache
+@functools.cache
 def facts(token: str) -> Facts | None:
     """What is known of a declared type; None for one that the SDK or the declarations lack."""
     declared = resource_type(token)
@@ -63,24 +61,20 @@ def facts(token: str) -> Facts | None:
     except (OSError, ValueError, KeyError, TypeError):
         pass
     found = _derive(token, declared)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Several threads may ask for a type at once.
-    draft = path.with_suffix(f".{os.getpid()}.{threading.get_ident()}")
-    draft.write_text(json.dumps(asdict(found)))
-    draft.replace(path)
+    cache.write(path, json.dumps(asdict(found)))
     return found
 
 
-@cache
+@functools.cache
 def _cache_folder(module: str) -> Path:
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    sources = [*sorted(Path(__file__).parent.glob("*.py")), *files_of(module)]
-    key = hashlib.sha256()
-    for package in ("pulumi_aws", "cfn-lint", "botocore"):
-        key.update(version(package).encode())
-    for source in sources:
-        key.update(source.read_bytes())
-    return base / "parapet" / "aws-stand-in" / key.hexdigest()[:16]
+    key = hashlib.sha256("".join([*_sources(), *map(cache.digest, files_of(module))]).encode())
+    return cache.folder() / key.hexdigest()[:16]
+
+
+@functools.cache
+def _sources() -> list[str]:
+    versions = [version(package) for package in ("pulumi_aws", "cfn-lint", "botocore")]
+    return versions + [cache.digest(path) for path in sorted(Path(__file__).parent.glob("*.py"))]
 
 
 def _load(data: dict[str, Any]) -> Facts:
