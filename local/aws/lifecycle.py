@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +28,7 @@ EMPTY: dict[str, Any] = {"list": [], "map": {}, "str": "", "bool": False}
 FAILURES = (ApiError, CallError, Cancelled, ConversionError, ExpressionError, LookupError)
 """What can stop a resource half-way; whatever it was, what exists by then must not be lost."""
 
+_LOCKS: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 _EXISTS = re.compile(r"Exist|Duplicate|AlreadyOwned|Conflict|InUse", re.IGNORECASE)
 
 
@@ -94,11 +98,22 @@ class Resource:
                 removed[name] = {key: value for key, value in before.items() if key not in after}
         return added, removed
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """While no other resource that shares its `alone` is at work: their calls read, then write one thing."""
+        shared = evaluate(self.declared.alone, self.context()) if self.declared.alone is not None else None
+        with _LOCKS[f"{self.declared.service} {self.region} {shared}"] if shared is not None else nullcontext():
+            yield
+
     # Making and changing
 
     def create(self, first: int = 0) -> None:
         """Make the thing, from the given create step on; HalfMade once it exists but is not whole."""
         self.changed = {name for name, value in self.inputs.items() if value is not None}
+        taken = self.declared.taken
+        if taken and first == 0 and not self.begun_before and holds(taken.when, self.context()):
+            if self._answer(taken) is not None:
+                raise CallError(f"{taken.call}: it exists already; `pulumi import` takes it into the stack")
         steps = list(enumerate(self.declared.create))[first:]
         for number, step in steps:
             if self.identifier is None and not holds(step.when, self.context()):

@@ -189,6 +189,9 @@ class Servicer(ProviderServicer):
             lambda provider: provider.read(token, request.id, state, inputs),
             secret_texts(inputs, secrets) | secret_texts(state, hidden),
         )
+        if not identifier:
+            # With properties, be there none, the engine would take it for something that is there.
+            return proto.ReadResponse()
         return proto.ReadResponse(
             id=identifier,
             properties=self._outputs(token, outputs, secrets | hidden),
