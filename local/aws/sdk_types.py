@@ -126,6 +126,8 @@ def function_model(token: str) -> tuple[dict[str, Property], dict[str, Property]
     _, module_and_file, name = token.split(":")
     module_name = module_and_file.split("/")[0]
     folder = sdk_folder() if module_name == "index" else sdk_folder() / module_name
+    # A keyword of the language has an underscore: `lambda_`.
+    folder = folder if folder.exists() else folder.with_name(f"{module_name}_")
     snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
     for path in [folder / f"{snake}.py", *sorted(folder.glob("get_*.py"))]:
         if path.exists() and f"'{token}'" in path.read_text():
