@@ -18,7 +18,7 @@ from local.toolchain.go import GoMissing, find_go
 NEEDED_GIB = 6  # module sources and build objects of one cold build: 3.2 GiB, measured, with room for the linker
 MEASURED = "3 to 4 minutes on 2 cores"
 
-console = Console(stderr=True)
+console = Console(stderr=True, soft_wrap=True)
 
 
 class BuildFailed(Exception):
