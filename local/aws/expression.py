@@ -9,6 +9,7 @@ import re
 import textwrap
 import uuid
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import cache
 from typing import Any
 from urllib.parse import urlencode
@@ -125,6 +126,12 @@ class _Functions(functions.Functions):  # type: ignore[misc]
     @functions.signature(_ANY, {"types": ["number"]})
     def _func_digest(self, value: Any, length: int) -> str:
         return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[: int(length)]
+
+    @functions.signature({"types": ["string", "null"]})
+    def _func_milliseconds(self, text: str | None) -> int | None:
+        if not text or re.fullmatch(r"-?\d+", text):
+            return int(text) if text else None
+        return int(datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp() * 1000)
 
     @functions.signature(_ANY, _ANY, _ANY)
     def _func_attributes(self, values: Any, names: Any, changed: Any) -> dict[str, str]:
