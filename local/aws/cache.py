@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache
 from hashlib import sha256
@@ -29,3 +30,8 @@ def write(path: Path, text: str) -> None:
 def digest(path: Path) -> str:
     """A file's content in sixteen letters."""
     return sha256(path.read_bytes()).hexdigest()[:16]
+
+
+def digest_of(words: Iterable[str]) -> str:
+    """The same of a few words."""
+    return sha256("\n".join(words).encode()).hexdigest()[:16]

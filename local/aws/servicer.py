@@ -98,8 +98,10 @@ class Servicer(ProviderServicer):
         return empty_pb2.Empty()
 
     async def GetSchema(self, request: Any, context: Any) -> Any:
-        """The stand-in has no schema of its own: it reads the SDK's."""
-        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "the stand-in for the aws provider has no schema")
+        """The schema of what is declared, for the program that an import writes."""
+        from local.aws.schema import package_schema
+
+        return proto.GetSchemaResponse(schema=await asyncio.to_thread(package_schema))
 
     # Resources
 

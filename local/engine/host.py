@@ -19,7 +19,9 @@ from google.protobuf.empty_pb2 import Empty
 from google.protobuf.json_format import MessageToDict
 from pulumi.runtime.proto import LanguageRuntimeServicer, language_pb2, plugin_pb2
 
+from local.engine import generate
 from local.engine.environment import Environment, NoEnvironment
+from local.engine.pcl import NotRead
 from local.engine.program import TOLD
 
 PROGRAM = Path(__file__).with_name("program.py")
@@ -128,6 +130,14 @@ class LanguageHost(LanguageRuntimeServicer):
             else:
                 yield language_pb2.RunPluginResponse(stderr=data)
         yield language_pb2.RunPluginResponse(exitcode=self._wait(child))
+
+    def GenerateProgram(self, request: Any, context: grpc.ServicerContext) -> Any:
+        """Python for what `pulumi import` imported. What cannot be told in Python is told in a comment."""
+        try:
+            text = generate.program(dict(request.source))
+        except NotRead as error:
+            text = f"# The import is in the state. No code is generated for it: {error}\n"
+        return language_pb2.GenerateProgramResponse(source={"__main__.py": text.encode()})
 
     def Cancel(self, request: Any, context: grpc.ServicerContext) -> Any:
         self.stop()
