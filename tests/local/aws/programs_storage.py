@@ -6,8 +6,8 @@ bucket = aws.s3.Bucket("data", force_destroy=True, versioning={"enabled": True},
     logging={"target_bucket": logs.id, "target_prefix": "data/"},
     server_side_encryption_configuration={"rule": {
         "apply_server_side_encryption_by_default": {"sse_algorithm": "aws:kms"}, "bucket_key_enabled": True}},
-    lifecycle_rules=[{"id": "old", "enabled": True, "prefix": "log/", "tags": {"keep": "no"}, "expiration": {"days": 90},
-        "transitions": [{"days": 30, "storage_class": "STANDARD_IA"}]}],
+    lifecycle_rules=[{"id": "old", "enabled": True, "prefix": "log/", "tags": {"keep": "no"},
+        "expiration": {"days": 90}, "transitions": [{"days": 30, "storage_class": "STANDARD_IA"}]}],
     cors_rules=[{"allowed_methods": ["GET"], "allowed_origins": ["https://example.com"], "max_age_seconds": 60}])
 site = aws.s3.Bucket("site", force_destroy=True)
 aws.s3.BucketWebsiteConfiguration("site", bucket=site.id, index_document={"suffix": "index.html"})
