@@ -128,6 +128,7 @@ class ResourceType(_Strict):
     imports: str | None = Field(None, alias="import")
     import_set: dict[str, Expression] = {}
     taken: Read | None = None
+    found: Read | None = None
     create: list[Step] = []
     read: list[Read] = []
     update: list[Step] = []

@@ -14,7 +14,7 @@ from local.aws.archive import content
 from local.aws.elided import hash_of
 from local.aws.expression import evaluate
 from local.aws.facts import Facts
-from local.aws.nested import at, indexless
+from local.aws.nested import at, indexless, segments
 from local.aws.policies import same_json
 from local.aws.sdk_types import Type
 from local.aws.values import UNKNOWN
@@ -208,8 +208,8 @@ def _number(value: Any) -> float | None:
 
 
 def _ignored(path: str, ignored: Iterable[str]) -> bool:
-    for one in ignored:
-        pattern = re.escape(one).replace(r"\*", r"[^.\[\]]+")
-        if one == "*" or re.match(rf"{pattern}(?:$|[.\[])", path):
+    steps = segments(path)
+    for one in map(segments, ignored):
+        if len(one) <= len(steps) and all(a in ("*", b) for a, b in zip(one, steps, strict=False)):
             return True
     return False

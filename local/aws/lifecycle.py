@@ -58,6 +58,8 @@ class Resource:
     identifier: str | None = None
     begun_before: bool = False
     """Whether a run that was killed may have made it already."""
+    patience: float = READY_SECONDS
+    """How many seconds it may take to get ready."""
     changed: set[str] = field(default_factory=set)
     saved: dict[str, Any] = field(default_factory=dict)
     told: dict[str, Any] = field(default_factory=dict)
@@ -111,9 +113,9 @@ class Resource:
         """Make the thing, from the given create step on; HalfMade once it exists but is not whole."""
         self.changed = {name for name, value in self.inputs.items() if value is not None}
         taken = self.declared.taken
-        if taken and first == 0 and not self.begun_before and holds(taken.when, self.context()):
-            if self._answer(taken) is not None:
-                raise CallError(f"{taken.call}: it exists already; `pulumi import` takes it into the stack")
+        fresh = first == 0 and not self.begun_before
+        if taken and fresh and holds(taken.when, self.context()) and self._answer(taken) is not None:
+            raise CallError(f"{taken.call}: it exists already; `pulumi import` takes it into the stack")
         steps = list(enumerate(self.declared.create))[first:]
         for number, step in steps:
             if self.identifier is None and not holds(step.when, self.context()):
@@ -127,7 +129,9 @@ class Resource:
                     if self.identifier is not None:
                         raise HalfMade(self.identifier, error, self._apart(), number) from error
                     raise
-                answer = dict[str, Any]()
+                answer = (self._answer(self.declared.found) if self.declared.found else None) or {}
+                if not self.begun_before and not self._would_make(number, answer):
+                    raise
             except FAILURES as error:
                 if self.identifier is not None:
                     raise HalfMade(self.identifier, error, self._apart(), number) from error
@@ -137,12 +141,24 @@ class Resource:
                 if found is not None:
                     self.identifier = str(found)
                     self.state["id"] = self.identifier
-                    journal.note(self.urn, journal.import_id(self.declared.imports, self.inputs, self.identifier))
+                    journal.note(self.urn, self.identifier)
         if self.identifier is None:
             raise CallError(f"{self.token}: no create step gave it an identifier at {self.declared.id}")
         self._parts(self.declared.parts, self._is_wanted)
         self._tags(at_create=True)
         self._ready()
+
+    def _would_make(self, number: int, answer: dict[str, Any]) -> bool:
+        """Whether what exists is as a create step would have made it: somebody else's may have the name, too."""
+        saved, self.identifier = self.identifier, evaluate(self.declared.id, self.context(answer=answer))
+        try:
+            live = self.read() if self.identifier is not None else {}
+        finally:
+            self.identifier = saved
+        tags = {"tagsAll"} if isinstance(self.declared.tags, Tags) and self.declared.tags.create else set[str]()
+        told = {*self.facts.fills.get(f"create.{number}", []), *tags} & (live or {}).keys()
+        plain = {name for name in told if name in tags or isinstance(self.inputs.get(name), str | int | float)}
+        return live is not None and all(self.comparer.same(n, self.inputs.get(n, {}), live[n]) for n in plain)
 
     def update(self) -> None:
         """Carry out what changed; HalfMade with the properties that were not reached."""
@@ -217,7 +233,7 @@ class Resource:
             return answer is not None and holds(self.declared.ready, self.context(answer=answer))
 
         try:
-            wait_until(done, self.site.api, self.identifier, READY_SECONDS)
+            wait_until(done, self.site.api, self.identifier, self.patience)
         except FAILURES as error:
             raise HalfMade(self.identifier, error, set(), None) from error
 

@@ -25,6 +25,31 @@ def at(value: Any, path: list[str]) -> Any:
     return at(value.get(path[0]), path[1:]) if isinstance(value, dict) else None
 
 
+def segments(path: str) -> list[str]:
+    """The steps of a path as a program writes it: `a.b[0].c`, `a["b"]`, `a[*]`; indices as texts."""
+    return [next(filter(None, one), "") for one in re.findall(r'\["([^"]*)"\]|\[(\d+|\*)\]|([^.\[\]]+)', path)]
+
+
+def keep(target: Any, source: Any, path: list[str]) -> None:
+    """Give `target` what `source` has at a path, be it nothing; where either lacks the way there, nothing happens."""
+    first, *rest = path
+    if isinstance(target, list) and isinstance(source, list):
+        for index in range(len(target)) if first == "*" else [int(first)] if first.isdigit() else []:
+            if index < min(len(target), len(source)):
+                if rest:
+                    keep(target[index], source[index], rest)
+                else:
+                    target[index] = source[index]
+    elif isinstance(target, dict) and isinstance(source, dict):
+        for key in {*target, *source} if first == "*" else {first}:
+            if rest:
+                keep(target.get(key), source.get(key), rest)
+            elif key in source:
+                target[key] = source[key]
+            else:
+                target.pop(key, None)
+
+
 def fill_in(value: Any, path: list[str], default: Any) -> None:
     """Set a nested property that was left out, in every object that is there to hold it."""
     if isinstance(value, list):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import os
@@ -22,7 +23,7 @@ from local.aws.diff import Change, Comparer, replaced_by
 from local.aws.expression import evaluate, holds
 from local.aws.facts import Facts, facts
 from local.aws.lifecycle import FAILURES, HalfMade, Resource
-from local.aws.nested import fill_in
+from local.aws.nested import fill_in, keep, segments
 from local.aws.sdk_types import tokens
 from local.aws.values import UNKNOWN
 from local.aws.values import Path as SecretPath
@@ -64,6 +65,11 @@ def _known(token: str) -> tuple[ResourceType, Facts]:
             "Declare it (local/aws/README.md says how) or use the official plugin"
         )
     return declared, known
+
+
+def _with_all_tags(ignored: list[str]) -> list[str]:
+    """Who ignores a tag ignores it wherever the tags are."""
+    return ignored + [f"tagsAll{one[len('tags') :]}" for one in ignored if re.match(r"tags(?!\w)", one)]
 
 
 def _urn_name(urn: str) -> str:
@@ -148,6 +154,7 @@ class Provider:
     ) -> DiffResult:
         """What an update would change, by the live state that the last read left."""
         declared, known = _known(token)
+        ignored = _with_all_tags(ignored)
         changes = self._comparer(declared, known).changes(state, inputs, old_inputs, ignored)
         follows = "region" in known.model.inputs and "region" not in {*inputs, *ignored}
         if follows and state.get("region") not in (None, self.site.region):
@@ -196,9 +203,13 @@ class Provider:
             outputs["tagsAll"] = inputs["tagsAll"]
         return outputs
 
-    def create(self, token: str, urn: str, inputs: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-        """Make the resource; its id and outputs. Unfinished once it exists but is not whole."""
+    def create(self, token: str, urn: str, inputs: dict[str, Any], patience: float = 0) -> tuple[str, dict[str, Any]]:
+        """Make the resource; its id and outputs. Unfinished once it exists but is not whole.
+
+        `patience` is how many seconds it may take to get ready; 0 leaves that to the provider.
+        """
         resource = self._resource(token, inputs, {})
+        resource.patience = patience or resource.patience
         resource.urn = urn
         resource.begun_before = urn in self.site.unfinished
         self._prefix_name(resource, urn)
@@ -322,14 +333,18 @@ class Provider:
         inputs: dict[str, Any],
         old_inputs: dict[str, Any],
         ignored: list[str],
+        patience: float = 0,
     ) -> dict[str, Any]:
-        """Bring the live resource to its inputs; Unfinished where that stopped half-way."""
+        """Bring the live resource to its inputs; Unfinished where that stopped half-way. `patience`: as in `create`."""
         resource = self._resource(token, inputs, state)
+        resource.patience = patience or resource.patience
         resource.identifier = identifier
-        for name in ignored:
-            # The engine gives the old input for an ignored property; the live value is what must stay.
-            if re.fullmatch(r"\w+", name) and name in state and name in resource.inputs:
-                resource.inputs[name] = state[name]
+        ignored = _with_all_tags(ignored)
+        # The engine gives the old input for an ignored property; the live value is what must stay.
+        resource.inputs = copy.deepcopy(resource.inputs)
+        for path in map(segments, ignored):
+            if path[0] in resource.inputs or len(path) > 1:
+                keep(resource.inputs, state, path)
         if resource.declared.recorded:
             return outputs_of.recorded(resource)
         changes = resource.comparer.changes(state, resource.inputs, old_inputs, ignored)

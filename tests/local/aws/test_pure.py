@@ -19,8 +19,8 @@ from local.aws.convert import from_api, to_api
 from local.aws.declaration import Autoname, resource_type
 from local.aws.diff import Comparer
 from local.aws.facts import facts
-from local.aws.journal import import_id
 from local.aws.names import NamingError, Proposal, automatic_name
+from local.aws.nested import keep, segments
 from local.aws.policies import same_json
 from local.aws.policy_document import policy_document
 from local.aws.security_group_rules import held, is_network, permissions, rules
@@ -76,19 +76,26 @@ def test_what_goes_over_the_wire_comes_back(values: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("form", "expected"),
+    ("path", "expected"),
     [
-        (None, "own"),
-        ("(?P<name>.+)", "n"),
-        ("(?P<role>[^:]+):(?P<name>.+)", "r:n"),
-        (r"(?P<role>[^|]+)\|(?P<name>.+)", "r|n"),
-        ("(?P<name>[^,]+)(?:,(?P<owner>[0-9]{12}))?", "n"),
-        ("(?P<role>[^_]+)_(?:(?P<list>pl-.+)|(?P<name>.+))", "r_n"),
-        ("arn:[^:]+:role/(?P<name>.+)", "own"),
+        ("a", {"a": 2, "b": {"c": [{"d": 1, "e": 1}]}}),
+        ("b.c[0].d", {"a": 1, "b": {"c": [{"d": 2, "e": 1}]}}),
+        ('b["c"][*].e', {"a": 1, "b": {"c": [{"d": 1}]}}),
+        ("b.x.y", {"a": 1, "b": {"c": [{"d": 1, "e": 1}]}}),
+        ("b.c[7]", {"a": 1, "b": {"c": [{"d": 1, "e": 1}]}}),
     ],
 )
-def test_the_journal_has_the_id_that_imports(form: str | None, expected: str) -> None:
-    assert import_id(form, {"name": "n", "role": "r"}, "own") == expected
+def test_what_is_ignored_stays_as_it_is(path: str, expected: object) -> None:
+    target = {"a": 1, "b": {"c": [{"d": 1, "e": 1}]}}
+    keep(target, {"a": 2, "b": {"c": [{"d": 2}]}}, segments(path))
+    assert target == expected
+
+
+def test_an_ignored_path_is_written_in_several_ways() -> None:
+    state = {"tags": {"a b": "1", "c": "1"}, "name": "n"}
+    inputs = {"tags": {"a b": "2", "c": "2"}, "name": "n"}
+    assert _compare("aws:cloudwatch/logGroup:LogGroup", state, inputs, ['tags["a b"]']) == ["update tags.c"]
+    assert _compare("aws:cloudwatch/logGroup:LogGroup", state, inputs, ["tags[*]"]) == []
 
 
 def _failures(token: str, **inputs: Any) -> dict[str, str]:
