@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from local.aws import calls, journal
-from local.aws.calls import ApiError, CallError, Cancelled, wait_until
+from local.aws.calls import ApiError, CallError, Cancelled, Recovered, wait_until
 from local.aws.configuration import Site
 from local.aws.convert import ConversionError, from_api, member_for, place, take
 from local.aws.declaration import Call, Part, Read, ResourceType, Step, Tags
@@ -29,7 +29,7 @@ FAILURES = (ApiError, CallError, Cancelled, ConversionError, ExpressionError, Lo
 """What can stop a resource half-way; whatever it was, what exists by then must not be lost."""
 
 _LOCKS: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-_EXISTS = re.compile(r"Exist|Duplicate|AlreadyOwned|Conflict|InUse", re.IGNORECASE)
+_EXISTS = re.compile(r"Exist|Duplicate|AlreadyOwned|AlreadyAssociated|Conflict|InUse", re.IGNORECASE)
 
 
 class HalfMade(Exception):
@@ -60,6 +60,8 @@ class Resource:
     """Whether a run that was killed may have made it already."""
     patience: float = READY_SECONDS
     """How many seconds it may take to get ready."""
+    lost: Callable[[], str | None] | None = None
+    """Tells, while a create is under way, what a try that was answered with an error has made."""
     changed: set[str] = field(default_factory=set)
     saved: dict[str, Any] = field(default_factory=dict)
     told: dict[str, Any] = field(default_factory=dict)
@@ -121,7 +123,7 @@ class Resource:
             if self.identifier is None and not holds(step.when, self.context()):
                 continue
             try:
-                answer = self._step(step, f"create.{number}")
+                answer = self._make(step, number)
             except ApiError as error:
                 # The first try was carried out all the same: it was answered with an error, or nobody heard the answer.
                 ours = (error.retried or self.begun_before) and _EXISTS.search(error.code)
@@ -148,9 +150,35 @@ class Resource:
         self._tags(at_create=True)
         self._ready()
 
-    def _would_make(self, number: int, answer: dict[str, Any]) -> bool:
+    def _make(self, step: Step, number: int) -> dict[str, Any]:
+        """A create step; one that no token and no name keeps from making two things looks for what it may have made."""
+        siblings = self.declared.siblings
+        if siblings is None or self.identifier is not None:
+            return self._step(step, f"create.{number}")
+
+        def there() -> set[str]:
+            return set((self._answer(siblings) or {}).get("ids") or [])
+
+        def lost() -> str | None:
+            return next((one for one in sorted(there() - before) if self._would_make(number, {}, one)), None)
+
+        # One at a time, so that what is new can be nobody else's.
+        with _LOCKS[f"{self.token} {self.region}"]:
+            before = there()
+            self.lost = lost
+            try:
+                return self._step(step, f"create.{number}")
+            except Recovered as made:
+                self.identifier = self.state["id"] = made.identifier
+                journal.note(self.urn, made.identifier)
+                return {}
+            finally:
+                self.lost = None
+
+    def _would_make(self, number: int, answer: dict[str, Any], identifier: str | None = None) -> bool:
         """Whether what exists is as a create step would have made it: somebody else's may have the name, too."""
-        saved, self.identifier = self.identifier, evaluate(self.declared.id, self.context(answer=answer))
+        own = identifier or evaluate(self.declared.id, self.context(answer=answer))
+        saved, self.identifier = self.identifier, own
         try:
             live = self.read() if self.identifier is not None else {}
         finally:
@@ -167,7 +195,7 @@ class Resource:
         try:
             for number, step in enumerate(self.declared.update):
                 about = {*step.properties, *self.facts.fills.get(f"update.{number}", []), *_mentioned(step)}
-                if about & self.changed:
+                if about & self.changed or ("*" in about and self.changed - {"tags", "tagsAll"}):
                     self._step(step, f"update.{number}")
                     left -= about
         except FAILURES as error:
@@ -260,7 +288,8 @@ class Resource:
         api, end = self.site.api, time.monotonic() + RETRY_SECONDS
         while True:
             try:
-                return api.call(service, region, call.call, request, paginate=call.paginate)
+                lost = self.lost if isinstance(call, Step) else None
+                return api.call(service, region, call.call, request, paginate=call.paginate, lost=lost)
             except ApiError as error:
                 if error.code in call.ignore:
                     return {}
