@@ -32,6 +32,8 @@ class Session:
     engine: Engine
     api: Record
     api_is_new: bool
+    unfinished: list[str]
+    """URNs of the resources that a killed run was making."""
 
     @property
     def endpoint(self) -> str:
@@ -89,11 +91,10 @@ def _open(workspace: Workspace, name: str, plugin: AwsPlugin, port: int | None) 
         engine = _engine(workspace, name, plugin, server.endpoint(api))
         engine.ensure_stack()
         engine.release_stale_lock()
-        if making := engine.clear_unfinished():
-            note(f"A run was killed while it made {len(making)} resources: they are finished now.")
+        unfinished = engine.settle_unfinished()
     except (EngineFailed, processes.PortUnusable, processes.StartFailed, Busy) as error:
         raise Refused(str(error)) from None
-    return Session(engine, api, new)
+    return Session(engine, api, new, unfinished)
 
 
 def prepare_tools(workspace: Workspace, plugin: AwsPlugin) -> None:
@@ -131,8 +132,11 @@ def _is_local(file: Path) -> bool:
 
 
 def _refresh_if_lost(session: Session) -> list[str]:
-    """A state that was made against an API that is gone must be read anew: what is missing is made again."""
+    """A state must be read anew where a run was killed, or where the API that it was made against is gone."""
     workspace = session.engine.workspace
+    if session.unfinished:
+        note(f"A run was killed while it made {len(session.unfinished)} resources: they are finished now.")
+        return ["--refresh"]
     if not session.engine.resources() or _remembered_api(workspace) == asdict(session.api):
         return []
     note(

@@ -53,6 +53,11 @@ class Workspace:
         return self.home / "events.jsonl"
 
     @property
+    def created(self) -> Path:
+        """What the stand-in made in the last run, with its ids, in case the run is killed before the engine knows."""
+        return self.home / "created.jsonl"
+
+    @property
     def recorded(self) -> Path:
         """The resources that the stand-in only records, since the local API cannot hold them."""
         return self.home / "recorded"
@@ -78,6 +83,7 @@ def exports(workspace: Workspace, endpoint: str | None, aws_plugin: str = "stand
         "PULUMI_CONFIG_PASSPHRASE": "local",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PARAPET_RECORDED": str(workspace.recorded),
+        "PARAPET_CREATED": str(workspace.created),
         "AWS_REGION": LOCAL_REGION,
         "AWS_DEFAULT_REGION": LOCAL_REGION,
         "AWS_ACCESS_KEY_ID": "local",

@@ -129,6 +129,7 @@ class ResourceType(_Strict):
     import_set: dict[str, Expression] = {}
     taken: Read | None = None
     found: Read | None = None
+    siblings: Read | None = None
     create: list[Step] = []
     read: list[Read] = []
     update: list[Step] = []

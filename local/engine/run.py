@@ -91,21 +91,32 @@ class Engine:
                 )
             time.sleep(0.5)
 
-    def clear_unfinished(self) -> list[str]:
+    def settle_unfinished(self) -> list[str]:
         """Takes the operations that a killed run left pending out of the state; returns the URNs that it was making.
 
-        They are handed to the stand-in in PARAPET_UNFINISHED: what such a resource's name is taken by is its own.
+        What was made and is in the stand-in's journal goes into the state by its id, for the next run to read. The
+        others are named in PARAPET_UNFINISHED: if the stand-in finds the name of one taken, it is by itself.
         """
         pending = self.deployment().get("pending_operations") or []
         if not pending:
+            self.workspace.created.unlink(missing_ok=True)
             return []
-        exported = self.quietly("stack", "export", "--stack", self.stack)
-        state = json.loads(exported.stdout)
+        held = {resource["urn"] for resource in self.deployment()["resources"]}
+        ids = {urn: identifier for urn, identifier in self._journal().items() if urn not in held}
+        making = {one["resource"]["urn"]: one["resource"] for one in pending if one["type"] == "creating"}
+        state = json.loads(self.quietly("stack", "export", "--stack", self.stack).stdout)
         state["deployment"]["pending_operations"] = []
+        state["deployment"]["resources"] += [made | {"id": ids[urn]} for urn, made in making.items() if urn in ids]
         self.quietly("stack", "import", "--stack", self.stack, given=json.dumps(state))
-        making = [operation["resource"]["urn"] for operation in pending if operation["type"] == "creating"]
-        self.environment["PARAPET_UNFINISHED"] = " ".join(making)
-        return making
+        self.environment["PARAPET_UNFINISHED"] = " ".join(urn for urn in making if urn not in ids)
+        return list(making)
+
+    def _journal(self) -> dict[str, str]:
+        try:
+            lines = self.workspace.created.read_text().splitlines()
+        except FileNotFoundError:
+            return {}
+        return {entry["urn"]: entry["id"] for entry in map(json.loads, lines)}
 
     def _locks(self) -> list[Path]:
         return sorted((self.workspace.state / ".pulumi" / "locks").glob(f"organization/{PROJECT}/{self.stack}/*.json"))

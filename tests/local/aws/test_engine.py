@@ -46,10 +46,7 @@ def test_every_input_is_told_back_as_it_was_given(stack: Stack, tmp_path: object
     assert not trace.exists(), trace.read_text()
     made = {one["urn"]: one["id"] for one in map(json.loads, journal.read_text().splitlines())}
     resources = stack.resources()
-    assert {one["urn"] for one in resources.values()} <= made.keys()
-    assert made[resources["phi"]["urn"]] == resources["phi"]["id"]
-    table, destination = resources["private"]["id"], "0.0.0.0/0"
-    assert made[resources["out"]["urn"]] == f"{table}_{destination}"
+    assert {one["urn"]: one["id"] for one in resources.values()}.items() <= made.items()
 
 
 def test_a_fifth_of_all_answers_being_503_does_no_harm(stack: Stack, faulty_aws: LocalAws, local_aws: LocalAws) -> None:
