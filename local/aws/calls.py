@@ -7,7 +7,7 @@ import re
 import threading
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,14 @@ class ApiError(Exception):
 
 class CallError(Exception):
     """A call that could not be made or was never answered."""
+
+
+class Recovered(Exception):
+    """A create was carried out though its answer was an error: the id of what it made."""
+
+    def __init__(self, identifier: str) -> None:
+        super().__init__(identifier)
+        self.identifier = identifier
 
 
 class Cancelled(Exception):
@@ -137,10 +145,18 @@ class Api:
             return self._clients[key]
 
     def call(
-        self, service: str, region: str, operation: str, arguments: Mapping[str, Any], *, paginate: bool = False
+        self,
+        service: str,
+        region: str,
+        operation: str,
+        arguments: Mapping[str, Any],
+        *,
+        paginate: bool = False,
+        lost: Callable[[], str | None] | None = None,
     ) -> dict[str, Any]:
         """Make a call, again and again while the API is throttling or failing; the answer without its metadata.
 
+        Before each repetition `lost` is asked what the try before has made all the same: Recovered with that.
         Raises ApiError where the API refuses, CallError where the request is malformed or nobody answers, and
         Cancelled when the engine asked to stop.
         """
@@ -178,6 +194,9 @@ class Api:
                     if isinstance(value, StreamingBody):
                         answer[name] = value.read()
                 return dict(answer)
+            made = lost() if lost else None
+            if made is not None:
+                raise Recovered(made)
             self.stopped.wait(random.uniform(0.5, 1) * min(0.05 * 2**attempt, 5))  # noqa: S311 (jitter)
         raise CallError(f"{service}:{operation}: no answer")
 

@@ -17,6 +17,7 @@ TYPES = declared_tokens()
 
 def _calls(declared: ResourceType) -> list[Call]:
     calls: list[Call] = [*declared.create, *declared.read, *declared.update, *declared.delete]
+    calls += [one for one in (declared.taken, declared.found, declared.siblings) if one]
     for part in declared.parts:
         calls += [*part.read, *part.write]
     if declared.tags and not isinstance(declared.tags, bool):
