@@ -9,7 +9,7 @@ import re
 import textwrap
 import uuid
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 from urllib.parse import urlencode
@@ -126,6 +126,10 @@ class _Functions(functions.Functions):  # type: ignore[misc]
     @functions.signature(_ANY, {"types": ["number"]})
     def _func_digest(self, value: Any, length: int) -> str:
         return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[: int(length)]
+
+    @functions.signature(_ANY, {"types": ["string"]})
+    def _func_date(self, value: Any, form: str) -> str | None:
+        return value.astimezone(UTC).strftime(form) if isinstance(value, datetime) else value
 
     @functions.signature({"types": ["string", "null"]})
     def _func_milliseconds(self, text: str | None) -> int | None:

@@ -25,7 +25,7 @@ from local.aws.facts import Facts, facts
 from local.aws.lifecycle import FAILURES, HalfMade, Resource
 from local.aws.nested import fill_in, keep, segments
 from local.aws.sdk_types import tokens
-from local.aws.values import UNKNOWN
+from local.aws.values import UNKNOWN, has_unknown
 from local.aws.values import Path as SecretPath
 
 RECORDED_FILE = "PARAPET_RECORDED"
@@ -168,12 +168,23 @@ class Provider:
             }
         )
         rule = names.rule_for(declared, known)
-        delete_first = declared.delete_before_replace
+        delete_first = declared.delete_before_replace or (bool(replaces) and self._keeps_id(declared, inputs, state))
         if rule and replaces and rule.property in inputs:
             # Two things cannot have one name; one that was made up differs.
             fixed = rule.property not in inputs.get("__defaults", [])
             delete_first |= fixed and inputs[rule.property] == state.get(rule.property)
         return DiffResult(changes, replaces, delete_first)
+
+    def _keeps_id(self, declared: ResourceType, inputs: Mapping[str, Any], state: Mapping[str, Any]) -> bool:
+        """Whether what replaces a resource would have its id, so that removing the old one removes the new."""
+        here, there = (one.get("region") or self.site.region for one in (inputs, state))
+        if not isinstance(declared.id, str) or "answer" in declared.id or here != there:
+            return False
+        parts = {name: inputs.get(name) for name in re.findall(r"\bin\.(\w+)", declared.id)}
+        if not parts or has_unknown(parts):
+            return False
+        context = {"in": parts, "region": self.site.region, "account": self.site.account}
+        return bool(evaluate(declared.id, {**context, **declared.vars}) == state.get("id"))
 
     def _comparer(self, declared: ResourceType, known: Facts) -> Comparer:
         hashed = frozenset(declared.hashes.values())
