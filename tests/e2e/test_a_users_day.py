@@ -5,7 +5,7 @@ import os
 import re
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -160,16 +160,38 @@ def test_an_api_that_was_lost_is_noticed_and_filled_again(user: User, said_by_up
     assert user.review()["totals"]["failed"] == 0
 
 
-def test_an_up_that_is_killed_at_any_moment_is_finished_by_the_next(user: User, said_by_up: str) -> None:
-    for seconds in (2, 5, 8):
-        assert user.parapet("down")[0] == 0
-        process = user.start("up")
-        time.sleep(seconds)
-        process.kill()
-        process.communicate()
-        status, said = user.parapet("up")
-        assert status == 0, said
-        assert user.review()["totals"]["failed"] == 0
+def test_an_up_whose_command_is_killed_is_finished_by_the_next(user: User, said_by_up: str) -> None:
+    """Only `./parapet` itself is killed: the engine ends what it has begun."""
+    assert user.parapet("down")[0] == 0
+    process = user.start("up")
+    _wait_for(lambda: user.resources_in_state() > 20)
+    process.kill()
+    process.communicate()
+    status, said = user.parapet("up")
+    assert status == 0, said
+    assert user.review()["totals"]["failed"] == 0
+
+
+@pytest.mark.parametrize("resources", [0, 12, 45])
+def test_an_up_that_is_killed_as_a_whole_is_finished_by_the_next(user: User, said_by_up: str, resources: int) -> None:
+    """The command, the engine and every plugin are killed at once, while the engine makes something."""
+    assert user.parapet("down")[0] == 0
+    process = user.start("up")
+    _wait_for(lambda: user.resources_in_state() > resources and user.operations_in_state() > 0)
+    user.kill_all_but_the_api()
+    process.communicate()
+    status, said = user.parapet("up")
+    assert status == 0, said
+    assert user.review()["totals"]["failed"] == 0
+    status, said = user.shell("pulumi preview --stack local --expect-no-changes")
+    assert status == 0, said
+
+
+def _wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
+    limit = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < limit, "it did not come to pass"
+        time.sleep(0.002)
 
 
 def test_down_leaves_nothing_running(user: User, said_by_up: str) -> None:

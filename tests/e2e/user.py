@@ -80,6 +80,28 @@ class User:
                 continue
         return found
 
+    def kill_all_but_the_api(self) -> None:
+        """kill -9 on everything that a run has started, the server of the AWS API left alone."""
+        api = json.loads((self.home / "run" / "aws.json").read_text())["pid"]
+        for process in self.processes():
+            if process.pid != api:
+                process.kill()
+
+    def _state(self) -> dict[str, Any]:
+        try:
+            file = self.home / "state" / ".pulumi" / "stacks" / "parapet" / "local.json"
+            found: dict[str, Any] = json.loads(file.read_text())["checkpoint"]["latest"] or {}
+        except (FileNotFoundError, ValueError, KeyError):
+            return {}
+        return found
+
+    def resources_in_state(self) -> int:
+        return len(self._state().get("resources") or [])
+
+    def operations_in_state(self) -> int:
+        """What the engine has begun and not finished."""
+        return len(self._state().get("pending_operations") or [])
+
     def review(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads((self.home / "review" / "review.json").read_text())
         return found
