@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pulumi
 from google.protobuf import struct_pb2
 from pulumi.runtime import rpc
 
@@ -60,3 +61,11 @@ def restored(value: dict[str, Any]) -> dict[str, Any]:
 def hash_of(value: Any) -> str:
     """The engine's hash of an asset or archive, or nothing where it is not known."""
     return str(value.get("hash", "") if isinstance(value, Elided) else getattr(value, "hash", ""))
+
+
+def fields(asset: Any) -> dict[str, Any]:
+    """The members of an asset or archive as a message has them, its hash among them."""
+    is_asset = isinstance(asset, pulumi.Asset)
+    signature = rpc._special_asset_sig if is_asset else rpc._special_archive_sig  # pyright: ignore[reportPrivateUsage]
+    held = {name: getattr(asset, name) for name in _CONTENTS if getattr(asset, name, None) is not None}
+    return {_SIGNATURE: signature, "hash": hash_of(asset), **held}

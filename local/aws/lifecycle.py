@@ -30,6 +30,8 @@ FAILURES = (ApiError, CallError, Cancelled, ConversionError, ExpressionError, Lo
 
 _LOCKS: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 _EXISTS = re.compile(r"Exist|Duplicate|AlreadyOwned|AlreadyAssociated|Conflict|InUse", re.IGNORECASE)
+_DONE = re.compile(r"AlreadyExist|Duplicate|AlreadyAssociated", re.IGNORECASE)
+_GONE = re.compile(r"NotFound|NoSuch|NotAttached|DoesNotExist", re.IGNORECASE)
 
 
 class HalfMade(Exception):
@@ -215,7 +217,7 @@ class Resource:
             try:
                 self._step(step, "delete")
             except ApiError as error:
-                if error.code not in gone:
+                if error.code not in gone and not (error.retried and _GONE.search(error.code)):
                     raise
 
     def _is_changed(self, part: Part) -> bool:
@@ -291,7 +293,9 @@ class Resource:
                 lost = self.lost if isinstance(call, Step) else None
                 return api.call(service, region, call.call, request, paginate=call.paginate, lost=lost)
             except ApiError as error:
-                if error.code in call.ignore:
+                # The try before was carried out though its answer was an error.
+                done = isinstance(call, Step) and self.identifier is not None and error.retried
+                if error.code in call.ignore or (done and _DONE.search(error.code)):
                     return {}
                 if error.code not in call.retry or time.monotonic() > end:
                     raise

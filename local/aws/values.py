@@ -10,7 +10,7 @@ from google.protobuf import struct_pb2
 from pulumi.provider.experimental.property_value import Computed, PropertyValue
 from pulumi.runtime import rpc
 
-from local.aws.elided import readable, restored
+from local.aws.elided import fields, hash_of, readable, restored
 
 Path = tuple[str, ...]
 """Object keys from the top. Elements of a list share the path of the list: they may change places."""
@@ -81,6 +81,8 @@ def marshal(values: Mapping[str, Any], secrets: Iterable[Path] = ()) -> struct_p
     secret_paths = set(secrets)
 
     def walk(value: Any, path: Path) -> PropertyValue:
+        if isinstance(value, pulumi.Asset | pulumi.Archive) and hash_of(value):
+            value = fields(value)
         if isinstance(value, dict):
             inner: Any = {key: walk(item, (*path, key)) for key, item in value.items() if item is not None}
         elif isinstance(value, (list, tuple)):
