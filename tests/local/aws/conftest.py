@@ -69,7 +69,17 @@ def local_aws(moto: LocalAws) -> LocalAws:
 @pytest.fixture
 def faulty_aws(local_aws: LocalAws) -> Iterator[LocalAws]:
     """The local AWS API behind a proxy that answers a fifth of all requests with 503."""
-    command = [sys.executable, str(HERE / "faulty_proxy.py"), local_aws.url.rsplit(":", 1)[1], "0.2"]
+    yield from _faulty(local_aws, "0.2")
+
+
+@pytest.fixture
+def unheard_aws(local_aws: LocalAws) -> Iterator[LocalAws]:
+    """The same, but a third of all requests is carried out and then answered with 503."""
+    yield from _faulty(local_aws, "0.33", "after")
+
+
+def _faulty(local_aws: LocalAws, *arguments: str) -> Iterator[LocalAws]:
+    command = [sys.executable, str(HERE / "faulty_proxy.py"), local_aws.url.rsplit(":", 1)[1], *arguments]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     yield LocalAws(f"http://127.0.0.1:{process.stdout.readline().strip()}")

@@ -1,6 +1,7 @@
-"""Passes requests on to a local port and answers a share of them with 503: `faulty_proxy.py PORT SHARE`.
+"""Passes requests on to a local port and answers a share of them with 503: `faulty_proxy.py PORT SHARE [after]`.
 
-Prints its own port. The same requests in the same order meet the same faults.
+With `after` such a request is carried out before it is answered so. Prints its own port. The same requests in the
+same order meet the same faults.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 HOP_BY_HOP = {"transfer-encoding", "connection", "content-length", "server", "date"}
-port, share = int(sys.argv[1]), float(sys.argv[2])
+port, share, after = int(sys.argv[1]), float(sys.argv[2]), "after" in sys.argv[3:]
 faults = random.Random(7)  # noqa: S311 (repeatable faults)
 
 
@@ -26,13 +27,18 @@ class Handler(BaseHTTPRequestHandler):
     def handle_any(self) -> None:
         """Fail, or pass on."""
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        if faults.random() < share:
+        failing = faults.random() < share
+        if failing and not after:
             self.answer(503, [], b"<html>503 Service Unavailable</html>", None)
             return
         connection = http.client.HTTPConnection("127.0.0.1", port)
         connection.request(self.command, self.path, body, dict(self.headers))
         response = connection.getresponse()
         data = response.read()
+        if failing:
+            self.answer(503, [], b"<html>503 Service Unavailable</html>", None)
+            connection.close()
+            return
         headers = [(key, value) for key, value in response.getheaders() if key.lower() not in HOP_BY_HOP]
         self.answer(response.status, headers, data, response.getheader("Content-Length"))
         connection.close()
