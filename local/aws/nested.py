@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from local.aws.sdk_types import Property, Type
@@ -60,6 +60,16 @@ def fill_in(value: Any, path: list[str], default: Any) -> None:
             value.setdefault(path[0], default)
         else:
             fill_in(value.get(path[0]), path[1:], default)
+
+
+def filled_up(desired: Any, live: Any, filled: Collection[str], path: str) -> Any:
+    """A desired value with what `filled` paths hold in the live one, where it leaves them out."""
+    if isinstance(desired, list) and isinstance(live, list) and len(desired) == len(live):
+        return [filled_up(one, other, filled, path) for one, other in zip(desired, live, strict=True)]
+    if not isinstance(desired, dict) or not isinstance(live, dict):
+        return desired
+    kept = {key: value for key, value in live.items() if key not in desired and f"{path}.{key}" in filled}
+    return kept | {key: filled_up(item, live.get(key), filled, f"{path}.{key}") for key, item in desired.items()}
 
 
 def left_out(desired: Any, live: Any, kind: Type, nested: Nested, path: str) -> set[str]:

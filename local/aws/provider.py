@@ -23,7 +23,7 @@ from local.aws.diff import Change, Comparer, replaced_by
 from local.aws.expression import evaluate, holds
 from local.aws.facts import Facts, facts
 from local.aws.lifecycle import FAILURES, HalfMade, Resource
-from local.aws.nested import fill_in, keep, segments
+from local.aws.nested import fill_in, filled_up, keep, segments
 from local.aws.sdk_types import tokens
 from local.aws.values import UNKNOWN, has_unknown
 from local.aws.values import Path as SecretPath
@@ -201,13 +201,16 @@ class Provider:
 
     def preview_create(self, token: str, inputs: dict[str, Any]) -> dict[str, Any]:
         """The outputs of a create that was not made: inputs echoed, what is computed unknown."""
-        _, known = _known(token)
+        declared, known = _known(token)
         outputs: dict[str, Any] = {}
         for name, prop in known.model.outputs.items():
             if name in inputs:
-                outputs[name] = inputs[name]
+                outputs[name] = copy.deepcopy(inputs[name])
             elif prop.required:
                 outputs[name] = UNKNOWN
+        for path in declared.filled:
+            if "." in path:
+                fill_in(outputs, path.split("."), UNKNOWN)
         if "region" in known.model.outputs:
             outputs["region"] = inputs.get("region") or self.site.region
         if "tagsAll" in inputs:
@@ -325,7 +328,10 @@ class Provider:
         """The outputs of an update that was not made: what is computed stays as it is."""
         declared, known = _known(token)
         outputs = dict(state)
-        outputs |= {key: value for key, value in inputs.items() if key in known.model.outputs or key == "tagsAll"}
+        filled = {*declared.filled, *json.loads(state.get("__meta") or "{}").get("filled", [])}
+        for name, value in inputs.items():
+            if name in known.model.outputs or name == "tagsAll":
+                outputs[name] = filled_up(value, state.get(name), filled, name)
         for name in declared.computed:
             if name not in inputs and name in known.model.outputs:
                 outputs[name] = UNKNOWN
