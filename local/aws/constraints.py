@@ -181,8 +181,15 @@ def merge(one: Constraint, other: Constraint) -> Constraint:
             result[key] = choose(one[key], other[key])
     for key in ("enum", "patterns"):
         if key in one and key in other:
-            result[key] = list(dict.fromkeys([*one[key], *other[key]]))
+            # Both sources have most patterns, one of them in a group of its own.
+            known = {_bare(item) for item in one[key]}
+            result[key] = [*one[key], *(item for item in other[key] if _bare(item) not in known)]
     return result
+
+
+def _bare(item: Any) -> Any:
+    group = re.fullmatch(r"\^\(\?:(.*)\)\$", str(item))
+    return group[1] if group else re.sub(r"^\^|\$$", "", str(item))
 
 
 def violation(value: Any, constraint: Constraint) -> str | None:

@@ -122,6 +122,11 @@ def _derive(token: str, declared: ResourceType) -> Facts:
     for name in _JSON & model.inputs.keys():
         if model.inputs[name].type == "str":
             result.constraints[name] = {"json": True, **result.constraints.get(name, {})}
+    for name, one in model.inputs.items():
+        known = result.constraints.get(name, {})
+        # The provider checks that an ARN is one, where AWS's own schema may say no more than that it is a text.
+        if name.endswith("Arn") and one.type == "str" and not {"patterns", "enum"} & known.keys():
+            result.constraints[name] = {**known, "patterns": ["^arn:"]}
     for path, own in declared.constraints.items():
         if own is None:
             result.constraints.pop(path, None)
