@@ -10,7 +10,7 @@ import sys
 import traceback
 
 
-async def _serve(engine: str) -> None:
+async def _serve(engine: str, parent: int) -> None:
     # Imported here, so that what stops them from loading is told in a line.
     import grpc.aio
     from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
@@ -34,27 +34,27 @@ async def _serve(engine: str) -> None:
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
     loop.run_in_executor(None, preload)
-    watching = asyncio.create_task(_watch_engine(stop))
+    watching = asyncio.create_task(_watch_engine(stop, parent))
     await stop.wait()
     watching.cancel()
     await server.stop(1)
 
 
-async def _watch_engine(stop: asyncio.Event) -> None:
+async def _watch_engine(stop: asyncio.Event, parent: int) -> None:
     # An engine that was killed tells nobody: its children are then handed to another parent.
-    engine = os.getppid()
-    while os.getppid() == engine:
+    while os.getppid() == parent:
         await asyncio.sleep(1)
     stop.set()
 
 
 def main() -> None:
     """Start as the engine does: `pulumi-resource-aws ENGINE_ADDRESS`."""
+    parent = os.getppid()
     parser = argparse.ArgumentParser(prog="pulumi-resource-aws", description="stand-in for the aws provider plugin")
     parser.add_argument("engine", help="address of the engine")
     known, _ = parser.parse_known_args()
     try:
-        asyncio.run(_serve(known.engine))
+        asyncio.run(_serve(known.engine, parent))
     except Exception as error:
         if os.environ.get("PARAPET_AWS_DEBUG"):
             traceback.print_exc()
