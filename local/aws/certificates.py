@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def serial(pem: str) -> str:
-    """The serial number of a PEM certificate as a revocation names it: in hexadecimal, a colon after each two digits."""
+    """The serial number of a PEM certificate as a revocation names it: hexadecimal, a colon after each two digits."""
     # Only a revocation needs it, and importing it takes a while.
     from cryptography import x509
 

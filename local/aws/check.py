@@ -101,7 +101,7 @@ class Checker:
 
     def _json(self, value: Any, path: str) -> Any:
         """A JSON text; the SDK takes policy documents as objects too."""
-        text = json.dumps(value) if isinstance(value, dict | list) else value
+        text = json.dumps(value) if isinstance(value, (dict, list)) else value
         if isinstance(text, str) and text:
             try:
                 json.loads(text)

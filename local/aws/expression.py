@@ -139,7 +139,7 @@ class _Functions(functions.Functions):  # type: ignore[misc]
 
     @functions.signature(_ANY, _ANY, _ANY)
     def _func_attributes(self, values: Any, names: Any, changed: Any) -> dict[str, str]:
-        """Properties as an API's map of texts; of the changed ones alone, empty where they are gone, if there are any."""
+        """Properties as an API's map of texts; if `changed` is given, of those alone, empty where they are gone."""
         wanted = {name: member for name, member in names.items() if changed is None or name in changed}
         found = {member: values.get(name) for name, member in wanted.items()}
         return {member: _as_text(value) for member, value in found.items() if changed is not None or value is not None}

@@ -57,6 +57,7 @@ class Resource:
     comparer: Comparer
     inputs: dict[str, Any] = field(default_factory=dict)
     state: dict[str, Any] = field(default_factory=dict)
+    urn: str = ""
     identifier: str | None = None
     begun_before: bool = False
     """Whether a run that was killed may have made it already."""
@@ -323,7 +324,8 @@ class Resource:
         tags = self.declared.tags
         making = key.startswith("create") and self.identifier is None
         if making and isinstance(tags, Tags) and self.inputs.get("tagsAll"):
-            members = calls.operation_model(service, step.call).input_shape.members
+            shape = calls.operation_model(service, step.call).input_shape
+            members = shape.members if shape else {}
             arguments |= {path: one for path, one in tags.create.items() if path.split(".")[0] in members}
         return self._arguments(service, step.call, arguments, context, request)
 

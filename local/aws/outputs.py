@@ -138,9 +138,11 @@ def imported_inputs(resource: Resource, outputs: dict[str, Any]) -> dict[str, An
     for name in known.model.inputs:
         value = outputs.get(name)
         default = declared.defaults.get(name)
-        if is_zero(value) and not (name in declared.defaults and default != value and value is not None):
-            if value is None or not known.model.inputs[name].required:
-                continue
+        chosen = name in declared.defaults and default != value and value is not None
+        # A required input that is empty is told all the same.
+        told = value is not None and known.model.inputs[name].required
+        if is_zero(value) and not chosen and not told:
+            continue
         if name in declared.defaults and value == default:
             continue
         if name == "region" and value == resource.site.region:
