@@ -154,8 +154,9 @@ def _shape_constraint(node: Shape) -> Constraint:
         found[high] = node.metadata["max"]
     if node.metadata.get("enum"):
         found["enum"] = list(node.metadata["enum"])
-    if "pattern" in node.metadata and _usable(node.metadata["pattern"]):
-        found["patterns"] = [f"^(?:{node.metadata['pattern']})$"]
+    # Flags inside of a pattern stand at its start or not at all.
+    if "pattern" in node.metadata and _usable(whole := f"^(?:{node.metadata['pattern']})$"):
+        found["patterns"] = [whole]
     return found
 
 
