@@ -55,7 +55,8 @@ def facts(token: str) -> Facts | None:
     declared = resource_type(token)
     if declared is None or token not in sdk_types.tokens():
         return None
-    path = _cache_folder(module_of(token)) / f"{token.replace(':', '.').replace('/', '.')}.json"
+    modules = tuple(sorted({module_of(token), module_of(declared.like or token)}))
+    path = _cache_folder(modules) / f"{token.replace(':', '.').replace('/', '.')}.json"
     try:
         return _load(json.loads(path.read_text()))
     except (OSError, ValueError, KeyError, TypeError):
@@ -66,8 +67,9 @@ def facts(token: str) -> Facts | None:
 
 
 @functools.cache
-def _cache_folder(module: str) -> Path:
-    key = hashlib.sha256("".join([*_sources(), *map(cache.digest, files_of(module))]).encode())
+def _cache_folder(modules: tuple[str, ...]) -> Path:
+    files = [path for module in modules for path in files_of(module)]
+    key = hashlib.sha256("".join([*_sources(), *map(cache.digest, files)]).encode())
     return cache.folder() / key.hexdigest()[:16]
 
 
