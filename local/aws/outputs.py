@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from local.aws.expression import evaluate
 from local.aws.facts import Facts
 from local.aws.lifecycle import EMPTY, Resource
 from local.aws.nested import left_out
+from local.aws.sdk_types import Type
 
 
 def recorded(resource: Resource) -> dict[str, Any]:
@@ -151,7 +153,7 @@ def imported_inputs(resource: Resource, outputs: dict[str, Any]) -> dict[str, An
         if any(not is_zero(outputs.get(one)) for group in groups for one in group[: group.index(name)]):
             # Of what conflicts the first is what a program should give.
             continue
-        inputs[name] = _strip(value, known.model.inputs[name].type, known)
+        inputs[name] = _strip(value, known.model.inputs[name].type, name, known, declared.defaults)
     for name, value in {**declared.defaults, **declared.imported}.items():
         own = name in declared.imported or (not isinstance(value, str) and name in declared.local)
         if name not in inputs and (own or (name in known.model.outputs and name not in known.covered)):
@@ -176,18 +178,23 @@ def _narrowed(old: Any, live: Any) -> Any:
     return live
 
 
-def _strip(value: Any, kind: Any, known: Facts) -> Any:
-    """A live value as a program would write it: without members that are not set, unless they are required."""
+def _strip(value: Any, kind: Type, path: str, known: Facts, defaults: Mapping[str, Any]) -> Any:
+    """A live value as a program would write it: without members that are not set, unless they are required.
+
+    A member that is off where its default is on was set.
+    """
     if isinstance(value, list):
-        return [_strip(item, kind[1] if isinstance(kind, list) else "any", known) for item in value]
+        inner = kind[1] if isinstance(kind, list) else "any"
+        return [_strip(item, inner, path, known, defaults) for item in value]
     members = known.model.nested.get(kind[1]) if isinstance(kind, list) and kind[0] == "ref" else None
-    if isinstance(value, dict) and members is not None:
-        return {
-            key: _strip(item, members[key].type, known)
-            for key, item in value.items()
-            if key in members and (members[key].required or not is_zero(item))
-        }
-    return value
+    if not isinstance(value, dict) or members is None:
+        return value
+    result: dict[str, Any] = {}
+    for key, item in value.items():
+        here = f"{path}.{key}"
+        if key in members and (members[key].required or not is_zero(item) or defaults.get(here, item) != item):
+            result[key] = _strip(item, members[key].type, here, known, defaults)
+    return result
 
 
 def _fingerprint(value: Any) -> str:
