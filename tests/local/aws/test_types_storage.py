@@ -122,3 +122,19 @@ def test_firewalls_metrics_and_keys(stack: Stack, local_aws: LocalAws) -> None:
     stack.run("destroy", "--yes", "--skip-preview")
     assert waf.list_web_acls(Scope="REGIONAL")["WebACLs"] == []
     assert local_aws.client("amp").list_workspaces()["workspaces"] == []
+
+
+def test_faults_do_no_harm(stack: Stack, faulty_aws: LocalAws, local_aws: LocalAws) -> None:
+    code = STORAGE.replace("CONTENT", '"<p>one"') + NAMES.replace("TTL", "300").replace("COMMENT", '"one"')
+    stack.program(code + "ADDRESSES, DEFAULT, ALIAS = ['10.0.0.0/8'], {'allow': {}}, 'one'" + FIREWALLS)
+    stack.endpoint = faulty_aws.url
+    stack.up()
+    stack.endpoint = local_aws.url
+    _settle(stack)
+    assert len(local_aws.client("s3").list_buckets()["Buckets"]) == 4
+    assert len(local_aws.client("route53").list_hosted_zones()["HostedZones"]) == 2
+    assert len(local_aws.client("acm").list_certificates()["CertificateSummaryList"]) == 1
+    stack.endpoint = faulty_aws.url
+    stack.run("destroy", "--yes", "--skip-preview")
+    assert local_aws.client("s3").list_buckets()["Buckets"] == []
+    assert local_aws.client("route53").list_hosted_zones()["HostedZones"] == []
