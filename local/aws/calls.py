@@ -162,14 +162,33 @@ class Api:
         """
         client = self.client(service, region)
         arguments = {**_tokens(service, operation), **arguments}
+
+        def request(**members: Any) -> dict[str, Any]:
+            return self._patiently(client, service, operation, members, lost)
+
+        if not (paginate and client.can_paginate(operation)):
+            return request(**arguments)
+        pages = client.get_paginator(operation)
+        # Page by page, since a list of many pages would hardly ever come without an error.
+        pages._method = request  # noqa: SLF001
+        try:
+            return dict(pages.paginate(**arguments).build_full_result())
+        except botocore.exceptions.PaginationError as error:
+            raise CallError(f"{service}:{operation}: {error}") from error
+
+    def _patiently(
+        self,
+        client: Any,
+        service: str,
+        operation: str,
+        arguments: Mapping[str, Any],
+        lost: Callable[[], str | None] | None,
+    ) -> dict[str, Any]:
         for attempt in range(1, ATTEMPTS + 1):
             if self.stopped.is_set():
                 raise Cancelled
             try:
-                if paginate and client.can_paginate(operation):
-                    answer = client.get_paginator(operation).paginate(**arguments).build_full_result()
-                else:
-                    answer = getattr(client, operation)(**arguments)
+                answer = getattr(client, operation)(**arguments)
             except botocore.exceptions.ClientError as error:
                 details = error.response.get("Error", {})
                 code = str(details.get("Code", "Unknown"))

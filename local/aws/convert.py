@@ -208,6 +208,8 @@ def _from_scalar(value: Any, kind: Type) -> Any:
     if kind == "bool":
         return value if isinstance(value, bool) else str(value).lower() in {"true", "enabled", "enable", "1", "yes"}
     if kind in {"int", "float"} and isinstance(value, str | int | float):
+        if value == "":
+            return None
         number = float(value)
         return int(number) if number.is_integer() else number
     return value

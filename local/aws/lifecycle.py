@@ -29,7 +29,7 @@ FAILURES = (ApiError, CallError, Cancelled, ConversionError, ExpressionError, Lo
 """What can stop a resource half-way; whatever it was, what exists by then must not be lost."""
 
 _LOCKS: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-_EXISTS = re.compile(r"Exist|Duplicate|AlreadyOwned|AlreadyAssociated|Conflict|InUse", re.IGNORECASE)
+_EXISTS = re.compile(r"Exist|Duplicate|Already|Conflict|InUse", re.IGNORECASE)
 _DONE = re.compile(r"AlreadyExist|Duplicate|AlreadyAssociated", re.IGNORECASE)
 _GONE = re.compile(r"NotFound|NoSuch|NotAttached|DoesNotExist", re.IGNORECASE)
 
