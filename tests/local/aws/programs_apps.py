@@ -58,8 +58,8 @@ client = aws.cognito.UserPoolClient("web", user_pool_id=pool.id, generate_secret
 api = aws.apigateway.RestApi("api", description="two" if LATER else "one", endpoint_configuration={"types": "REGIONAL"})
 thing = aws.apigateway.Resource("thing", rest_api=api.id, parent_id=api.root_resource_id, path_part="thing")
 get = aws.apigateway.Method("get", rest_api=api.id, resource_id=thing.id, http_method="GET", authorization="AWS_IAM")
-mock = aws.apigateway.Integration("get", rest_api=api.id, resource_id=thing.id, http_method=get.http_method, type="MOCK",
-    request_templates={"application/json": '{"statusCode": 200}'})
+mock = aws.apigateway.Integration("get", rest_api=api.id, resource_id=thing.id, http_method="GET", type="MOCK",
+    request_templates={"application/json": "{}"}, opts=pulumi.ResourceOptions(depends_on=[get]))
 deployment = aws.apigateway.Deployment("api", rest_api=api.id, triggers={"at": "2" if LATER else "1"},
     opts=pulumi.ResourceOptions(depends_on=[mock]))
 aws.apigateway.Stage("prod", rest_api=api.id, deployment=deployment.id, stage_name="prod", variables={"a": "b"})
