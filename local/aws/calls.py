@@ -170,7 +170,7 @@ class Api:
             return request(**arguments)
         pages = client.get_paginator(operation)
         # Page by page, since a list of many pages would hardly ever come without an error.
-        pages._method = request  # noqa: SLF001
+        pages._method = request
         try:
             return dict(pages.paginate(**arguments).build_full_result())
         except botocore.exceptions.PaginationError as error:
