@@ -140,7 +140,7 @@ def from_api(value: Any, kind: Type, nested: Nested, path: str = "", names: Name
     if isinstance(kind, list):
         head, inner = kind
         if head == "list":
-            items = value.get("Items", [value]) if isinstance(value, dict) else value
+            items = value.get("Items", [] if "Quantity" in value else [value]) if isinstance(value, dict) else value
             items = items if isinstance(items, (list, tuple)) else [items]
             return [from_api(item, inner, nested, path, names) for item in items]
         if head == "map":
