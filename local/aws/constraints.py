@@ -193,6 +193,17 @@ def _bare(item: Any) -> Any:
     return group[1] if group else re.sub(r"^\^|\$$", "", str(item))
 
 
+# A repeated group that repeats inside itself: refusing a text can take as many steps as two to its length.
+_NESTED = re.compile(r"\((?:[^()]|\([^()]*\))*[+*](?:[^()]|\([^()]*\))*\)[+*]")
+_TRIED_UP_TO = 24
+
+
+def _matches(pattern: str, value: str) -> bool:
+    if len(value) > _TRIED_UP_TO and _NESTED.search(pattern):
+        return True
+    return re.search(pattern, value) is not None
+
+
 def violation(value: Any, constraint: Constraint) -> str | None:
     """What is allowed, if the value is not; None if it is."""
     if isinstance(value, list):
@@ -210,7 +221,7 @@ def violation(value: Any, constraint: Constraint) -> str | None:
         if len(value) < low or (high is not None and len(value) > high):
             return f"{low} to {high} characters" if high is not None else f"{low} or more characters"
         patterns = constraint.get("patterns", [])
-        if not enum and patterns and not any(re.search(pattern, value) for pattern in patterns):
+        if not enum and patterns and not any(_matches(pattern, value) for pattern in patterns):
             return "a text that matches " + " or ".join(patterns)
     if isinstance(value, int | float):
         low, high = constraint.get("minimum"), constraint.get("maximum")

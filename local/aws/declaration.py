@@ -106,6 +106,7 @@ class Autoname(_Strict):
     lower: bool = False
     start: str = ""
     end: Expression = None
+    base: str = ""
 
 
 class Rule(_Strict):

@@ -54,5 +54,5 @@ def automatic_name(
     room = rule.max - len(rule.start) - len(suffix) - len(end)
     if room < 1:
         raise NamingError(f"{rule.property} has room for {rule.max} characters only: give it a value")
-    base = urn_name.lower() if rule.lower else urn_name
+    base = rule.base or (urn_name.lower() if rule.lower else urn_name)
     return f"{rule.start}{base[:room]}{suffix}{end}"
