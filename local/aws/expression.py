@@ -144,6 +144,13 @@ class _Functions(functions.Functions):  # type: ignore[misc]
         found = {member: values.get(name) for name, member in wanted.items()}
         return {member: _as_text(value) for member, value in found.items() if changed is not None or value is not None}
 
+    @functions.signature(_ANY)
+    def _func_given(self, value: Any) -> Any:
+        """The same without members that are null, at any depth."""
+        if isinstance(value, dict):
+            return {key: self._func_given(item) for key, item in value.items() if item not in (None, False)}
+        return [self._func_given(item) for item in value] if isinstance(value, list) else value
+
     @functions.signature({"types": ["object", "null"]})
     def _func_pairs(self, value: dict[str, Any] | None) -> list[dict[str, Any]]:
         return [{"key": key, "value": item} for key, item in (value or {}).items()]

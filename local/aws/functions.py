@@ -15,7 +15,7 @@ from local.aws.declaration import Call, Function, ResourceType, Step, function
 from local.aws.expression import evaluate, holds
 from local.aws.facts import Facts
 from local.aws.policy_document import policy_document
-from local.aws.sdk_types import ResourceModel
+from local.aws.sdk_types import Property, ResourceModel
 
 _POLICY_DOCUMENT = "aws:iam/getPolicyDocument:getPolicyDocument"
 
@@ -36,13 +36,37 @@ def invoke(token: str, arguments: dict[str, Any], site: Site) -> tuple[dict[str,
         return {}, [Failure("", f"the data source {token} is not declared in the stand-in for the aws provider")]
     model = _model(token)
     checker = Checker(ResourceType(), Facts(model), set())
-    arguments = checker.check(arguments)
+    arguments = checker.check({key: _named(value, key, model.inputs, model) for key, value in arguments.items()})
     if checker.failures:
         return {}, [Failure(one.property, f"{token}: {one.property} {one.reason}") for one in checker.failures]
     if token == _POLICY_DOCUMENT:
         return policy_document(arguments)
     assert declared is not None
     return _look_up(declared, model, arguments, site), []
+
+
+def _named(value: Any, name: str, properties: Mapping[str, Property], model: ResourceModel) -> Any:
+    """The value with its members under the SDK's names.
+
+    Arguments that a Python program gives as dictionaries keep Python's names on their way, and the official provider
+    takes them.
+    """
+    kind = properties[name].type if name in properties else "any"
+    while isinstance(kind, list) and kind[0] == "list":
+        kind = kind[1]
+    if not isinstance(kind, list) or kind[0] != "ref":
+        return value
+    members = model.nested[kind[1]]
+    own = {member.python: key for key, member in members.items()}
+
+    def renamed(item: Any) -> Any:
+        if isinstance(item, list):
+            return [renamed(one) for one in item]
+        if not isinstance(item, dict):
+            return item
+        return {own.get(key, key): _named(inner, own.get(key, key), members, model) for key, inner in item.items()}
+
+    return renamed(value)
 
 
 def _look_up(declared: Function, model: ResourceModel, arguments: dict[str, Any], site: Site) -> dict[str, Any]:

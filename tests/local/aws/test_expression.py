@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import datetime
+import json
 import time
+from typing import Any, cast
 
 import pytest
 
@@ -13,6 +15,7 @@ from local.aws.declaration import Autoname
 from local.aws.diff import Comparer
 from local.aws.expression import evaluate
 from local.aws.facts import facts
+from local.aws.functions import invoke
 from local.aws.names import automatic_name
 from local.aws.ses import smtp_password
 
@@ -79,3 +82,15 @@ def test_forms_that_a_declaration_calls_alike_are_no_change() -> None:
 def test_a_name_may_have_a_base_that_is_not_the_resources() -> None:
     name = automatic_name(Autoname(property="targetId", base="terraform"), "any/name here", b"seed", {}, None)
     assert name.startswith("terraform-")
+
+
+def test_arguments_of_data_sources_may_have_pythons_names() -> None:
+    statement = {"not_actions": ["s3:*"], "resources": ["*"], "not_principals": [{"type": "AWS", "identifiers": ["*"]}]}
+    arguments: dict[str, Any] = {"statements": [statement]}
+    found, failures = invoke("aws:iam/getPolicyDocument:getPolicyDocument", arguments, cast(Any, None))
+    assert not failures
+    assert json.loads(found["json"])["Statement"][0]["NotAction"] == "s3:*"
+    _, failures = invoke(
+        "aws:iam/getPolicyDocument:getPolicyDocument", {"statements": [{"no_actions": []}]}, cast(Any, None)
+    )
+    assert "no_actions" in failures[0].reason
