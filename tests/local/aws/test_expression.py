@@ -87,10 +87,10 @@ def test_a_name_may_have_a_base_that_is_not_the_resources() -> None:
 def test_arguments_of_data_sources_may_have_pythons_names() -> None:
     statement = {"not_actions": ["s3:*"], "resources": ["*"], "not_principals": [{"type": "AWS", "identifiers": ["*"]}]}
     arguments: dict[str, Any] = {"statements": [statement]}
-    found, failures = invoke("aws:iam/getPolicyDocument:getPolicyDocument", arguments, cast(Any, None))
+    found, failures = invoke("aws:iam/getPolicyDocument:getPolicyDocument", arguments, cast("Any", None))
     assert not failures
     assert json.loads(found["json"])["Statement"][0]["NotAction"] == "s3:*"
     _, failures = invoke(
-        "aws:iam/getPolicyDocument:getPolicyDocument", {"statements": [{"no_actions": []}]}, cast(Any, None)
+        "aws:iam/getPolicyDocument:getPolicyDocument", {"statements": [{"no_actions": []}]}, cast("Any", None)
     )
     assert "no_actions" in failures[0].reason
