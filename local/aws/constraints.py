@@ -201,7 +201,7 @@ _TRIED_UP_TO = 24
 def _matches(pattern: str, value: str) -> bool:
     if len(value) > _TRIED_UP_TO and _NESTED.search(pattern):
         return True
-    return re.search(pattern, value) is not None
+    return re.search(pattern, value, re.DOTALL) is not None
 
 
 def violation(value: Any, constraint: Constraint) -> str | None:
