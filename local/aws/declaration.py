@@ -107,6 +107,7 @@ class Autoname(_Strict):
     start: str = ""
     end: Expression = None
     base: str = ""
+    random: bool = True
 
 
 class Rule(_Strict):

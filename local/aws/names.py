@@ -50,7 +50,8 @@ def automatic_name(
         if len(name) > rule.max:
             raise NamingError(f"the name {name!r} that pulumi:autonaming gives has more than {rule.max} characters")
         return name
-    suffix = rule.separator + hashlib.sha256(seed or urn_name.encode()).hexdigest()[:DIGITS]
+    digits = hashlib.sha256(seed or urn_name.encode()).hexdigest()[:DIGITS]
+    suffix = rule.separator + digits if rule.random else ""
     room = rule.max - len(rule.start) - len(suffix) - len(end)
     if room < 1:
         raise NamingError(f"{rule.property} has room for {rule.max} characters only: give it a value")

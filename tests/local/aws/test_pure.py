@@ -197,6 +197,7 @@ def test_automatic_names() -> None:
     assert name.startswith("my-very-long")
     assert len(name) == 20
     assert name == automatic_name(rule, "My-Very-Long-Resource-Name", b"seed", {}, None)
+    assert automatic_name(Autoname(random=False), "index.html", b"seed", {}, None) == "index.html"
     assert automatic_name(Autoname(), "x", b"seed", {}, Proposal("enforce", "own")) == "own"
     with pytest.raises(NamingError):
         automatic_name(rule, "x", b"seed", {}, Proposal("disable", ""))
