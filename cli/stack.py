@@ -32,8 +32,6 @@ class Session:
     engine: Engine
     api: Record
     api_is_new: bool
-    unfinished: list[str]
-    """URNs of the resources that a killed run was making."""
 
     @property
     def endpoint(self) -> str:
@@ -44,10 +42,15 @@ def up(workspace: Workspace, name: str, plugin: AwsPlugin, port: int | None) -> 
     """Provisions the stack and returns the engine's exit status."""
     session = _open(workspace, name, plugin, port)
     engine = session.engine
-    arguments = ["up", "--yes", "--skip-preview", *_refresh_if_lost(session)]
+    _settle(engine)
+    refresh = _refresh_if_lost(session)
+    if not refresh:
+        _remember_api(workspace, session.api)  # before the run, which may be killed
     workspace.recorded.unlink(missing_ok=True)
-    status = _run_reviewed(workspace, engine, arguments)
-    _remember_api(workspace, session.api)
+    status = _run_reviewed(workspace, engine, ["up", "--yes", "--skip-preview", *refresh])
+    if status == 0:
+        _remember_api(workspace, session.api)
+        engine.forget_unfinished()
     summary.tell_how_to_go_on(workspace, session.endpoint)
     return status
 
@@ -69,6 +72,7 @@ def down(workspace: Workspace, name: str, plugin: AwsPlugin) -> int:
     status = 0
     if (workspace.bin / "pulumi").exists() and _engine(workspace, name, plugin, None).deployment().get("resources"):
         session = _open(workspace, name, plugin, None)
+        _settle(session.engine)
         arguments = ["destroy", "--yes", "--skip-preview", "--stack", name]
         status = session.engine.run(*arguments, *_refresh_if_lost(session))
     if status:
@@ -91,10 +95,18 @@ def _open(workspace: Workspace, name: str, plugin: AwsPlugin, port: int | None) 
         engine = _engine(workspace, name, plugin, server.endpoint(api))
         engine.ensure_stack()
         engine.release_stale_lock()
-        unfinished = engine.settle_unfinished()
     except (EngineFailed, processes.PortUnusable, processes.StartFailed, Busy) as error:
         raise Refused(str(error)) from None
-    return Session(engine, api, new, unfinished)
+    return Session(engine, api, new)
+
+
+def _settle(engine: Engine) -> None:
+    try:
+        making = engine.settle_unfinished()
+    except EngineFailed as error:
+        raise Refused(str(error)) from None
+    if making:
+        note(f"A run was killed while it made {making} resources: they are settled now.")
 
 
 def prepare_tools(workspace: Workspace, plugin: AwsPlugin) -> None:
@@ -132,10 +144,9 @@ def _is_local(file: Path) -> bool:
 
 
 def _refresh_if_lost(session: Session) -> list[str]:
-    """A state must be read anew where a run was killed, or where the API that it was made against is gone."""
+    """A state is read anew where something in it never was, or where the API that it was made against is gone."""
     workspace = session.engine.workspace
-    if session.unfinished:
-        note(f"A run was killed while it made {len(session.unfinished)} resources: they are finished now.")
+    if session.engine.has_unread():
         return ["--refresh"]
     if not session.engine.resources() or _remembered_api(workspace) == asdict(session.api):
         return []

@@ -58,6 +58,11 @@ class Workspace:
         return self.home / "created.jsonl"
 
     @property
+    def unfinished(self) -> Path:
+        """URNs of what killed runs were making and nobody knows the ids of, until a run succeeds."""
+        return self.home / "unfinished"
+
+    @property
     def recorded(self) -> Path:
         """The resources that the stand-in only records, since the local API cannot hold them."""
         return self.home / "recorded"
@@ -78,7 +83,9 @@ def exports(workspace: Workspace, endpoint: str | None, aws_plugin: str = "stand
     """The variables with which plain `pulumi` and any AWS client reach the local stack, and nothing else does."""
     variables = {
         "PULUMI_HOME": str(workspace.pulumi_home(aws_plugin)),
-        "PULUMI_BACKEND_URL": f"file://{workspace.state}",
+        # Without metadata: the engine writes that file beside the state in place, and a run that is killed between its
+        # opening and its writing leaves an empty one, after which the state cannot be read ("EOF").
+        "PULUMI_BACKEND_URL": f"file://{workspace.state}?metadata=skip",
         # The local stack's secrets are made up and its cloud is thrown away: its passphrase is no secret.
         "PULUMI_CONFIG_PASSPHRASE": "local",
         "PULUMI_SKIP_UPDATE_CHECK": "true",

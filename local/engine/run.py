@@ -91,25 +91,36 @@ class Engine:
                 )
             time.sleep(0.5)
 
-    def settle_unfinished(self) -> list[str]:
-        """Takes the operations that a killed run left pending out of the state; returns the URNs that it was making.
+    def settle_unfinished(self) -> int:
+        """Takes the operations that a killed run left pending out of the state; returns how many things it was making.
 
-        What was made and is in the stand-in's journal goes into the state by its id, for the next run to read. The
-        others are named in PARAPET_UNFINISHED: if the stand-in finds the name of one taken, it is by itself.
+        What was made and is in the stand-in's journal goes into the state by its id, to be read (`has_unread`). The
+        others are named in PARAPET_UNFINISHED until a run succeeds (`forget_unfinished`): if the stand-in finds the
+        name of one taken, it is by itself.
         """
+        lost = self.workspace.unfinished
         pending = self.deployment().get("pending_operations") or []
-        if not pending:
-            self.workspace.created.unlink(missing_ok=True)
-            return []
-        held = {resource["urn"] for resource in self.deployment()["resources"]}
-        ids = {urn: identifier for urn, identifier in self._journal().items() if urn not in held}
         making = {one["resource"]["urn"]: one["resource"] for one in pending if one["type"] == "creating"}
-        state = json.loads(self.quietly("stack", "export", "--stack", self.stack).stdout)
-        state["deployment"]["pending_operations"] = []
-        state["deployment"]["resources"] += [made | {"id": ids[urn]} for urn, made in making.items() if urn in ids]
-        self.quietly("stack", "import", "--stack", self.stack, given=json.dumps(state))
-        self.environment["PARAPET_UNFINISHED"] = " ".join(urn for urn in making if urn not in ids)
-        return list(making)
+        if pending:
+            held = {resource["urn"] for resource in self.deployment()["resources"]}
+            ids = {urn: identifier for urn, identifier in self._journal().items() if urn not in held}
+            with lost.open("a") as file:
+                file.writelines(f"{urn}\n" for urn in making if urn not in ids)
+            state = json.loads(self.quietly("stack", "export", "--stack", self.stack).stdout)
+            state["deployment"]["pending_operations"] = []
+            state["deployment"]["resources"] += [made | {"id": ids[urn]} for urn, made in making.items() if urn in ids]
+            self.quietly("stack", "import", "--stack", self.stack, given=json.dumps(state))
+        self.workspace.created.unlink(missing_ok=True)
+        self.environment["PARAPET_UNFINISHED"] = " ".join(lost.read_text().split()) if lost.exists() else ""
+        return len(making)
+
+    def forget_unfinished(self) -> None:
+        """After a run that made all that there is to make."""
+        self.workspace.unfinished.unlink(missing_ok=True)
+
+    def has_unread(self) -> bool:
+        """Whether the state holds something by its id alone, which must be read before it can be compared."""
+        return any("outputs" not in resource for resource in self.resources() if resource.get("custom"))
 
     def _journal(self) -> dict[str, str]:
         try:
@@ -156,8 +167,7 @@ def _remove_if_stale(lock: Path) -> bool:
             return True
     except psutil.NoSuchProcess:
         pass
-    for file in (lock, lock.with_name(f"{lock.name}.attrs")):
-        file.unlink(missing_ok=True)
+    lock.unlink(missing_ok=True)
     return False
 
 

@@ -160,6 +160,12 @@ def test_an_api_that_was_lost_is_noticed_and_filled_again(user: User, said_by_up
     assert user.review()["totals"]["failed"] == 0
 
 
+def test_every_file_of_the_state_is_replaced_as_a_whole(user: User, said_by_up: str) -> None:
+    """What the engine's backend writes in place (`.attrs`) is cut by a kill, and the state cannot be read any more."""
+    assert list((user.home / "state").rglob("*.json"))
+    assert not list((user.home / "state").rglob("*.attrs"))
+
+
 def test_an_up_whose_command_is_killed_is_finished_by_the_next(user: User, said_by_up: str) -> None:
     """Only `./parapet` itself is killed: the engine ends what it has begun."""
     assert user.parapet("down")[0] == 0
@@ -185,6 +191,25 @@ def test_an_up_that_is_killed_as_a_whole_is_finished_by_the_next(user: User, sai
     assert user.review()["totals"]["failed"] == 0
     status, said = user.shell("pulumi preview --stack local --expect-no-changes")
     assert status == 0, said
+
+
+def test_a_preview_between_a_killed_up_and_the_next_changes_nothing(user: User, said_by_up: str) -> None:
+    assert user.parapet("down")[0] == 0
+    process = user.start("up")
+    _wait_for(lambda: user.resources_in_state() > 12 and user.operations_in_state() > 0)
+    user.kill_all_but_the_api()
+    process.communicate()
+    before = user.shell("pulumi stack export --stack local")
+    user.parapet("preview")
+    assert user.shell("pulumi stack export --stack local") == before
+    # And killed once more, before the engine has read what the first run made.
+    process = user.start("up")
+    _wait_for(lambda: user.operations_in_state() == 0)
+    user.kill_all_but_the_api()
+    process.communicate()
+    status, said = user.parapet("up")
+    assert status == 0, said
+    assert not re.search(r"\d+ replaced", said)
 
 
 def _wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:

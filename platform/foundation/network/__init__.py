@@ -10,9 +10,10 @@ import pulumi_aws as aws
 from foundation.account import Account
 from foundation.network.egress import Egress, EgressArgs
 from foundation.network.endpoints import Endpoints, EndpointsArgs
-from foundation.network.flow_logs import FlowLogs, FlowLogsArgs
-from foundation.network.query_logs import QueryLogs, QueryLogsArgs
+from foundation.network.flow_logs import FlowLogs
+from foundation.network.query_logs import QueryLogs
 from foundation.network.subnets import divide
+from foundation.network.vpc_logs import VpcLogsArgs
 
 __all__ = ["Network", "NetworkArgs"]
 
@@ -85,28 +86,15 @@ class Network(pulumi.ComponentResource):
             ),
             own,
         )
-        FlowLogs(
-            name,
-            FlowLogsArgs(
-                account=args.account,
-                vpc_id=vpc.id,
-                key_arn=args.logs_key_arn,
-                retention_days=args.log_retention_days,
-                protect=args.protect,
-            ),
-            own,
+        logs = VpcLogsArgs(
+            account=args.account,
+            vpc_id=vpc.id,
+            key_arn=args.logs_key_arn,
+            retention_days=args.log_retention_days,
+            protect=args.protect,
         )
-        QueryLogs(
-            name,
-            QueryLogsArgs(
-                account=args.account,
-                vpc_id=vpc.id,
-                key_arn=args.logs_key_arn,
-                retention_days=args.log_retention_days,
-                protect=args.protect,
-            ),
-            own,
-        )
+        FlowLogs(name, logs, own)
+        QueryLogs(name, logs, own)
         self.register_outputs(
             {
                 "vpcId": self.vpc_id,

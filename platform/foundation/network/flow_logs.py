@@ -1,29 +1,18 @@
 """Who talked to whom."""
 
-from dataclasses import dataclass
-
 import pulumi
 import pulumi_aws as aws
 
 from foundation.account import Account
 from foundation.log_group import log_group
+from foundation.network.vpc_logs import VpcLogsArgs
 from foundation.policy_document import allow, document
-
-
-@dataclass(frozen=True, kw_only=True)
-class FlowLogsArgs:
-    account: Account
-    vpc_id: pulumi.Input[str]
-    key_arn: pulumi.Input[str]
-    """The key of the logs class."""
-    retention_days: int
-    protect: bool
 
 
 class FlowLogs(pulumi.ComponentResource):
     """Every connection in the VPC, accepted or rejected, in an encrypted log group within about a minute."""
 
-    def __init__(self, name: str, args: FlowLogsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: VpcLogsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:foundation:FlowLogs", name, {"retentionDays": args.retention_days}, opts)
         group = log_group(
             name,

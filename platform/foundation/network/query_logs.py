@@ -1,29 +1,17 @@
 """Which names were looked up."""
 
-from dataclasses import dataclass
-
 import pulumi
 import pulumi_aws as aws
 
-from foundation.account import Account
 from foundation.log_group import DELIVERY_SERVICE, log_group
+from foundation.network.vpc_logs import VpcLogsArgs
 from foundation.policy_document import allow, document
-
-
-@dataclass(frozen=True, kw_only=True)
-class QueryLogsArgs:
-    account: Account
-    vpc_id: pulumi.Input[str]
-    key_arn: pulumi.Input[str]
-    """The key of the logs class."""
-    retention_days: int
-    protect: bool
 
 
 class QueryLogs(pulumi.ComponentResource):
     """Every DNS query from the VPC in an encrypted log group: data can leave in names, where flow logs see nothing."""
 
-    def __init__(self, name: str, args: QueryLogsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: VpcLogsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:foundation:QueryLogs", name, {"retentionDays": args.retention_days}, opts)
         own = pulumi.ResourceOptions(parent=self)
         group = log_group(

@@ -25,7 +25,6 @@ def _lock(engine: Engine, content: str) -> Path:
     folder.mkdir(parents=True)
     lock = folder / "0-1-2.json"
     lock.write_text(content)
-    lock.with_name("0-1-2.json.attrs").write_text("{}")
     return lock
 
 
