@@ -113,6 +113,12 @@ class Stack:
         """A preview finds nothing to do."""
         self.run("preview", "--expect-no-changes")
 
+    def settle(self) -> None:
+        """Up, and neither a preview nor a refresh finds anything more."""
+        self.up()
+        self.unchanged()
+        self.run("refresh", "--yes", "--skip-preview", "--expect-no-changes")
+
     def resources(self) -> dict[str, dict[str, Any]]:
         """The state's resources by name, secrets shown."""
         state = json.loads(self.run("stack", "export", "--show-secrets"))

@@ -10,20 +10,13 @@ from .programs_apps import APPS, DATA
 pytestmark = pytest.mark.engine
 
 
-def _settle(stack: Stack) -> None:
-    """Up, and neither a preview nor a refresh finds anything more."""
-    stack.up()
-    stack.unchanged()
-    stack.run("refresh", "--yes", "--skip-preview", "--expect-no-changes")
-
-
 def test_data(stack: Stack, local_aws: LocalAws) -> None:
     glue, kinesis, sagemaker = (local_aws.client(one) for one in ("glue", "kinesis", "sagemaker"))
     stack.program("LATER = False" + DATA)
-    _settle(stack)
+    stack.settle()
     before = stack.resources()
     stack.program("LATER = True" + DATA)
-    _settle(stack)
+    stack.settle()
     after = stack.resources()
     table = glue.get_table(DatabaseName="lake", Name="events")["Table"]
     assert table["StorageDescriptor"]["Columns"][1]["Type"] == "double"
@@ -39,7 +32,7 @@ def test_data(stack: Stack, local_aws: LocalAws) -> None:
     said = stack.run("refresh", "--yes", "--diff")
     assert "tampered" in said
     assert "retentionPeriod" in said
-    _settle(stack)
+    stack.settle()
     stack.run("destroy", "--yes", "--skip-preview")
     assert kinesis.list_streams()["StreamNames"] == []
     assert glue.get_databases()["DatabaseList"] == []
@@ -49,9 +42,9 @@ def test_data(stack: Stack, local_aws: LocalAws) -> None:
 def test_applications(stack: Stack, local_aws: LocalAws) -> None:
     ec2, ecs, gateway = (local_aws.client(one) for one in ("ec2", "ecs", "apigateway"))
     stack.program("LATER = False" + APPS)
-    _settle(stack)
+    stack.settle()
     stack.program("LATER = True" + APPS)
-    _settle(stack)
+    stack.settle()
     transit = ec2.describe_transit_gateways()["TransitGateways"][0]
     assert transit["Description"] == "two"
     assert len(ec2.describe_transit_gateway_vpc_attachments()["TransitGatewayVpcAttachments"][0]["SubnetIds"]) == 2
@@ -66,7 +59,7 @@ def test_applications(stack: Stack, local_aws: LocalAws) -> None:
     assert stage["deploymentId"] == gateway.get_deployments(restApiId=api["id"])["items"][0]["id"]
     ecs.update_service(cluster=cluster, service=services[0], desiredCount=1)
     assert "desiredCount" in stack.run("refresh", "--yes", "--diff")
-    _settle(stack)
+    stack.settle()
     stack.run("destroy", "--yes", "--skip-preview")
     # A deleted cluster can be seen for a while.
     assert ecs.describe_clusters(clusters=[cluster])["clusters"][0]["status"] == "INACTIVE"

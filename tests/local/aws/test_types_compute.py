@@ -18,18 +18,11 @@ def _filled(program: str, **words: object) -> str:
     return program
 
 
-def _settle(stack: Stack) -> None:
-    """Up, and neither a preview nor a refresh finds anything more."""
-    stack.up()
-    stack.unchanged()
-    stack.run("refresh", "--yes", "--skip-preview", "--expect-no-changes")
-
-
 def test_clusters_their_nodes_and_their_images(stack: Stack, local_aws: LocalAws) -> None:
     first = {"LOG": "authenticator", "MOST": 3, "POOL": "a", "INSTANCE": "m5.large", "SCAN": True}
     eks, ecr, ec2 = (local_aws.client(one) for one in ("eks", "ecr", "ec2"))
     stack.program(_filled(KUBERNETES, **first))
-    _settle(stack)
+    stack.settle()
     before = stack.resources()
     cluster = eks.describe_cluster(name="main")["cluster"]
     assert cluster["resourcesVpcConfig"]["endpointPublicAccess"] is False
@@ -41,7 +34,7 @@ def test_clusters_their_nodes_and_their_images(stack: Stack, local_aws: LocalAws
 
     stack.program(_filled(KUBERNETES, **first | {"MOST": 5, "POOL": "b", "LOG": "scheduler", "SCAN": False}))
     assert "replace" not in stack.run("preview", "--diff")
-    _settle(stack)
+    stack.settle()
     nodes = eks.describe_nodegroup(clusterName="main", nodegroupName=before["n"]["outputs"]["nodeGroupName"])[
         "nodegroup"
     ]
@@ -58,7 +51,7 @@ def test_clusters_their_nodes_and_their_images(stack: Stack, local_aws: LocalAws
     ecr.delete_lifecycle_policy(repositoryName="team/app")
     said = stack.run("refresh", "--yes", "--diff")
     assert all(sign in said for sign in ("endpointPublicAccess", "LifecyclePolicy"))
-    _settle(stack)
+    stack.settle()
     assert eks.describe_cluster(name="main")["cluster"]["resourcesVpcConfig"]["endpointPublicAccess"] is False
 
     stack.run("destroy", "--yes", "--skip-preview")
@@ -70,7 +63,7 @@ def test_databases_keep_their_passwords_to_themselves(stack: Stack, local_aws: L
     first = {"LOGGED": 1, "KEPT": 7, "PASSWORD": "not-to-be-seen", "INDEXED": "by", "TEXT": "one"}
     rds, dynamodb = local_aws.client("rds"), local_aws.client("dynamodb")
     stack.program(_filled(DATABASES, **first))
-    _settle(stack)
+    stack.settle()
     before = stack.resources()
     db = rds.describe_db_instances(DBInstanceIdentifier="app")["DBInstances"][0]
     assert (db["MultiAZ"], db["StorageEncrypted"], db["BackupRetentionPeriod"]) == (True, True, 7)
@@ -83,7 +76,7 @@ def test_databases_keep_their_passwords_to_themselves(stack: Stack, local_aws: L
     said = stack.run("preview", "--diff")
     assert "replace" not in said
     assert "not-seen" not in said
-    _settle(stack)
+    stack.settle()
     assert rds.describe_db_instances(DBInstanceIdentifier="app")["DBInstances"][0]["BackupRetentionPeriod"] == 14
     table = before["t"]["id"]
     item = dynamodb.get_item(TableName=table, Key={"id": {"S": "x"}, "at": {"N": "1"}})["Item"]
@@ -119,7 +112,7 @@ def test_servers_and_what_is_before_them(stack: Stack, local_aws: LocalAws) -> N
     first = {"INSTANCE": "t3.micro", "SAID": "hi", "SIZE": 10, "IDLE": 60, "PORT": 80, "VARIABLE": "unseen-value"}
     ec2, elb, functions = (local_aws.client(one) for one in ("ec2", "elbv2", "lambda"))
     stack.program(_filled(SERVERS, **first))
-    _settle(stack)
+    stack.settle()
     before = stack.resources()
     name = before["f"]["id"]
     assert "unseen-value" not in stack.run("stack", "export")
@@ -129,7 +122,7 @@ def test_servers_and_what_is_before_them(stack: Stack, local_aws: LocalAws) -> N
 
     stack.program(_filled(SERVERS, **first | {"INSTANCE": "t3.large", "SAID": "ho", "SIZE": 20, "IDLE": 120}))
     assert "replace" not in stack.run("preview", "--diff")
-    _settle(stack)
+    stack.settle()
     found = ec2.describe_instances(InstanceIds=[before["server"]["id"]])["Reservations"][0]["Instances"][0]
     assert (found["InstanceType"], found["State"]["Name"]) == ("t3.large", "running")
     code = functions.get_function(FunctionName=name)["Configuration"]["CodeSha256"]

@@ -20,13 +20,6 @@ def _program(text: str, values: Mapping[str, str]) -> str:
     return text
 
 
-def _settle(stack: Stack) -> None:
-    """Up, and neither a preview nor a refresh finds anything more."""
-    stack.up()
-    stack.unchanged()
-    stack.run("refresh", "--yes", "--skip-preview", "--expect-no-changes")
-
-
 def test_identities(stack: Stack, local_aws: LocalAws) -> None:
     iam = local_aws.client("iam")
     first = {
@@ -34,7 +27,7 @@ def test_identities(stack: Stack, local_aws: LocalAws) -> None:
         "STATUS": '"Active"', "MEMBERS": "[user.name, other.name]",
     }  # fmt: skip
     stack.program(_program(IDENTITY, first))
-    _settle(stack)
+    stack.settle()
     before = stack.resources()
     told = json.loads(stack.run("stack", "output", "--json", "--show-secrets"))
     assert told["issuer"] == "token.actions.githubusercontent.com"
@@ -53,7 +46,7 @@ def test_identities(stack: Stack, local_aws: LocalAws) -> None:
     }  # fmt: skip
     stack.program(_program(IDENTITY, later))
     assert "replace" not in stack.run("preview", "--diff")
-    _settle(stack)
+    stack.settle()
     group = iam.list_groups()["Groups"][0]["GroupName"]
     assert [one["UserName"][:3] for one in iam.get_group(GroupName=group)["Users"]] == ["bob"]
     provider = iam.list_open_id_connect_providers()["OpenIDConnectProviderList"][0]["Arn"]
@@ -67,7 +60,7 @@ def test_identities(stack: Stack, local_aws: LocalAws) -> None:
     iam.update_account_password_policy(MinimumPasswordLength=6)
     said = stack.run("refresh", "--yes", "--diff")
     assert all(sign in said for sign in ("inlinePolicies", "AdministratorAccess", "minimumPasswordLength"))
-    _settle(stack)
+    stack.settle()
     stack.run("destroy", "--yes", "--skip-preview")
     assert iam.list_roles()["Roles"] == iam.list_users()["Users"] == iam.list_groups()["Groups"] == []
 
@@ -97,7 +90,7 @@ def test_secrets_parameters_topics_and_queues(stack: Stack, local_aws: LocalAws)
     said = stack.run("preview", "--diff")
     assert "+-1 to replace" in said
     assert "close" not in said
-    _settle(stack)
+    stack.settle()
     arn = before["db"]["outputs"].get("secretArn") or secrets.list_secrets()["SecretList"][0]["ARN"]
     assert json.loads(secrets.get_secret_value(SecretId=arn)["SecretString"]) == {"password": "close"}
     assert secrets.describe_secret(SecretId=arn)["Description"] == "two"
@@ -109,7 +102,7 @@ def test_secrets_parameters_topics_and_queues(stack: Stack, local_aws: LocalAws)
     said = stack.run("refresh", "--yes", "--diff")
     assert all(sign in said for sign in ("visibilityTimeoutSeconds", "class", "value"))
     assert "stolen" not in said
-    _settle(stack)
+    stack.settle()
     stack.run("destroy", "--yes", "--skip-preview")
     assert sqs.list_queues().get("QueueUrls", []) == ssm.describe_parameters()["Parameters"] == []
     assert secrets.list_secrets()["SecretList"] == []
@@ -118,7 +111,7 @@ def test_secrets_parameters_topics_and_queues(stack: Stack, local_aws: LocalAws)
 def test_logs_alarms_events_and_schedules(stack: Stack, local_aws: LocalAws) -> None:
     logs, alarms, events = (local_aws.client(one) for one in ("logs", "cloudwatch", "events"))
     stack.program(_program(SIGNALS, {"PATTERN": '"ERROR"', "LIMIT": "10", "STATE": '"ENABLED"'}))
-    _settle(stack)
+    stack.settle()
     assert len(alarms.describe_alarms()["MetricAlarms"]) == 2
     bus = next(one["Name"] for one in events.list_event_buses()["EventBuses"] if one["Name"] != "default")
     name = events.list_rules(EventBusName=bus, NamePrefix="orders")["Rules"][0]["Name"]
@@ -128,7 +121,7 @@ def test_logs_alarms_events_and_schedules(stack: Stack, local_aws: LocalAws) -> 
 
     stack.program(_program(SIGNALS, {"PATTERN": '"WARN"', "LIMIT": "20", "STATE": '"DISABLED"'}))
     assert "replace" not in stack.run("preview", "--diff")
-    _settle(stack)
+    stack.settle()
     filters = logs.describe_metric_filters()["metricFilters"]
     assert [one["filterPattern"] for one in filters] == ["WARN"]
     assert {one["Threshold"] for one in alarms.describe_alarms()["MetricAlarms"]} == {20.0}
@@ -144,7 +137,7 @@ def test_logs_alarms_events_and_schedules(stack: Stack, local_aws: LocalAws) -> 
     said = stack.run("refresh", "--yes", "--diff")
     assert "ENABLED" in said
     assert "MetricAlarm" in said
-    _settle(stack)
+    stack.settle()
     stack.run("destroy", "--yes", "--skip-preview")
     assert alarms.describe_alarms()["MetricAlarms"] == events.list_rules()["Rules"] == []
     assert logs.describe_log_groups()["logGroups"] == []
@@ -159,7 +152,7 @@ _AUDIT_FIRST = {
 def test_audit_and_recovery(stack: Stack, local_aws: LocalAws) -> None:
     trails, config, guard = (local_aws.client(one) for one in ("cloudtrail", "config", "guardduty"))
     stack.program(_program(AUDIT, _AUDIT_FIRST))
-    _settle(stack)
+    stack.settle()
     trail = trails.describe_trails()["trailList"][0]["TrailARN"]
     assert trails.get_trail_status(Name=trail)["IsLogging"]
     assert config.describe_configuration_recorder_status()["ConfigurationRecordersStatus"][0]["recording"]
@@ -172,7 +165,7 @@ def test_audit_and_recovery(stack: Stack, local_aws: LocalAws) -> None:
     }  # fmt: skip
     stack.program(_program(AUDIT, later))
     assert "+-1 to replace" in stack.run("preview", "--diff")
-    _settle(stack)
+    stack.settle()
     selector = trails.get_event_selectors(TrailName=trail)["EventSelectors"][0]
     assert selector["ReadWriteType"] == "WriteOnly"
     vault = local_aws.client("backup").list_backup_vaults()["BackupVaultList"][0]
@@ -187,7 +180,7 @@ def test_audit_and_recovery(stack: Stack, local_aws: LocalAws) -> None:
     guard.update_detector(DetectorId=detector, Enable=False)
     said = stack.run("refresh", "--yes", "--diff")
     assert all(sign in said for sign in ("enableLogging", "isEnabled", " enable"))
-    _settle(stack)
+    stack.settle()
     assert trails.get_trail_status(Name=trail)["IsLogging"]
     stack.run("destroy", "--yes", "--skip-preview")
     assert trails.describe_trails()["trailList"] == []

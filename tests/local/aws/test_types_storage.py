@@ -12,18 +12,11 @@ from .programs_storage import FIREWALLS, NAMES, STORAGE
 pytestmark = pytest.mark.engine
 
 
-def _settle(stack: Stack) -> None:
-    """Up, and neither a preview nor a refresh finds anything more."""
-    stack.up()
-    stack.unchanged()
-    stack.run("refresh", "--yes", "--skip-preview", "--expect-no-changes")
-
-
 def test_buckets_and_what_is_in_them(stack: Stack, local_aws: LocalAws) -> None:
     first, later = STORAGE.replace("CONTENT", '"<p>one"'), STORAGE.replace("CONTENT", '"<p>two"').replace("90", "365")
     s3 = local_aws.client("s3")
     stack.program(first)
-    _settle(stack)
+    stack.settle()
     before = stack.resources()
     bucket, site = before["data"]["outputs"]["bucket"], before["site"]["outputs"]["bucket"]
     assert json.loads(stack.run("stack", "output", "--json")) == {"same": "<p>one"}
@@ -36,7 +29,7 @@ def test_buckets_and_what_is_in_them(stack: Stack, local_aws: LocalAws) -> None:
     stack.program(later)
     said = stack.run("preview", "--diff")
     assert "replace" not in said
-    _settle(stack)
+    stack.settle()
     assert s3.get_object(Bucket=site, Key="index.html")["Body"].read() == b"<p>two"
     assert s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"][0]["Expiration"]["Days"] == 365
 
@@ -45,7 +38,7 @@ def test_buckets_and_what_is_in_them(stack: Stack, local_aws: LocalAws) -> None:
     s3.put_object(Bucket=site, Key="index.html", Body=b"tampered", ContentType="text/plain")
     said = stack.run("refresh", "--yes", "--diff")
     assert all(sign in said for sign in ("versioning", "corsRules", "contentType"))
-    _settle(stack)
+    stack.settle()
     assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
 
     stack.run("destroy", "--yes", "--skip-preview")
@@ -56,7 +49,7 @@ def test_names_and_certificates(stack: Stack, local_aws: LocalAws) -> None:
     first = NAMES.replace("TTL", "300").replace("COMMENT", '"one"')
     route53 = local_aws.client("route53")
     stack.program(first)
-    _settle(stack)
+    stack.settle()
     before = stack.resources()
     zone = before["public"]["outputs"]["zoneId"]
     records = {
@@ -72,7 +65,7 @@ def test_names_and_certificates(stack: Stack, local_aws: LocalAws) -> None:
     stack.program(NAMES.replace("TTL", "60").replace("COMMENT", '"two"').replace("corp.internal", "other.internal"))
     said = stack.run("preview", "--diff")
     assert said.count("replace") >= 1
-    _settle(stack)
+    stack.settle()
     after = stack.resources()
     assert after["public"]["id"] == before["public"]["id"]
     assert route53.get_hosted_zone(Id=after["private"]["id"])["HostedZone"]["Config"]["Comment"] == "two"
@@ -81,7 +74,7 @@ def test_names_and_certificates(stack: Stack, local_aws: LocalAws) -> None:
     change = {"Changes": [{"Action": "UPSERT", "ResourceRecordSet": www}]}
     route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch=change)
     assert "10.6.6.6" in stack.run("refresh", "--yes", "--diff")
-    _settle(stack)
+    stack.settle()
 
     stack.run("destroy", "--yes", "--skip-preview")
     assert route53.list_hosted_zones()["HostedZones"] == []
@@ -97,12 +90,12 @@ def test_firewalls_metrics_and_keys(stack: Stack, local_aws: LocalAws) -> None:
     )
     waf = local_aws.client("wafv2")
     stack.program(first)
-    _settle(stack)
+    stack.settle()
     before = stack.resources()
     assert "open sesame" not in stack.run("stack", "export")
     stack.program(later)
     assert "replace" not in stack.run("preview", "--diff")
-    _settle(stack)
+    stack.settle()
     acls = waf.list_web_acls(Scope="REGIONAL")["WebACLs"]
     acl = waf.get_web_acl(Name=acls[0]["Name"], Scope="REGIONAL", Id=acls[0]["Id"])
     assert acl["WebACL"]["DefaultAction"] == {"Block": {}}
@@ -118,7 +111,7 @@ def test_firewalls_metrics_and_keys(stack: Stack, local_aws: LocalAws) -> None:
         VisibilityConfig=acl["WebACL"]["VisibilityConfig"],
     )
     assert "defaultAction" in stack.run("refresh", "--yes", "--diff")
-    _settle(stack)
+    stack.settle()
     stack.run("destroy", "--yes", "--skip-preview")
     assert waf.list_web_acls(Scope="REGIONAL")["WebACLs"] == []
     assert local_aws.client("amp").list_workspaces()["workspaces"] == []
@@ -130,7 +123,7 @@ def test_faults_do_no_harm(stack: Stack, faulty_aws: LocalAws, local_aws: LocalA
     stack.endpoint = faulty_aws.url
     stack.up()
     stack.endpoint = local_aws.url
-    _settle(stack)
+    stack.settle()
     assert len(local_aws.client("s3").list_buckets()["Buckets"]) == 4
     assert len(local_aws.client("route53").list_hosted_zones()["HostedZones"]) == 2
     assert len(local_aws.client("acm").list_certificates()["CertificateSummaryList"]) == 1
