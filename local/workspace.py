@@ -26,6 +26,11 @@ class Workspace:
         return self.home / "bin"
 
     @property
+    def sources(self) -> Path:
+        """Charts, resource definitions and KWOK's stages, as the toolchain lays them out."""
+        return self.home / "sources"
+
+    @property
     def state(self) -> Path:
         """The engine's state backend."""
         return self.home / "state"

@@ -6,68 +6,87 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
 from local import engine
-from local.toolchain.builder import BuildFailed, build
+from local.toolchain import sources
+from local.toolchain.builder import SOURCES, BuildFailed, build
 from local.workspace import Workspace, cache
 
 __all__ = ["BuildFailed", "engine_version", "ensure"]
 
 MODULES = Path(__file__).parent
 ENGINE = "pulumi"
-VERSION_VARIABLE = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version"
+NAMES = {
+    # What a built program is called, and the names by which it is put beside the engine.
+    "server": ("etcd",),
+    "kube": ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl"),
+    "kwok": ("kwok",),
+    "helm": ("helm",),
+}
+VERSIONS = {
+    # Variables that tell a program its own version, and the module whose version it is.
+    "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": "github.com/pulumi/pulumi/pkg/v3",
+    "k8s.io/component-base/version.gitVersion": "k8s.io/kubernetes",
+    "k8s.io/client-go/pkg/version.gitVersion": "k8s.io/kubernetes",
+}
 
 
 def engine_version() -> str:
-    """The engine's version, from the one place that pins it: go.mod."""
-    found = re.search(r"^require github\.com/pulumi/pulumi/pkg/v3 v(\S+)", (MODULES / "go.mod").read_text(), re.M)
+    """The engine's version, without its `v`."""
+    return version_of("github.com/pulumi/pulumi/pkg/v3")[1:]
+
+
+def version_of(module: str) -> str:
+    """A module's version (`v1.2.3`), from the one place that pins it: go.mod."""
+    found = re.search(rf"^(?:require|\t)\s*{re.escape(module)} (v\S+)", (MODULES / "go.mod").read_text(), re.M)
     if not found:
-        raise BuildFailed("go.mod does not pin github.com/pulumi/pulumi/pkg/v3")
+        raise BuildFailed(f"go.mod does not pin {module}")
     return found[1]
 
 
 def ensure(workspace: Workspace) -> Path:
-    """Makes `.parapet/bin` hold the engine and a Python language host for it, and returns that folder.
+    """Makes `.parapet/bin` hold the tools and `.parapet/sources` the charts and definitions; returns the former.
 
-    An engine on the PATH is taken when its minor version is the pinned one or newer (same major) and its own Python
-    language host lies beside it. Otherwise the engine is built, once for all clones, into the cache.
+    They are built once for all clones, into the cache. An engine on the PATH is taken instead when its minor version
+    is the pinned one or newer (same major) and its own Python language host lies beside it.
     """
     workspace.bin.mkdir(parents=True, exist_ok=True)
     official = _official(workspace)
+    built = _built(without=(ENGINE,) if official else ())
     host = workspace.bin / engine.HOST
     if official:
         # The official engine finds its own host beside itself: a link would hide it, a launcher can not.
         host.unlink(missing_ok=True)
         _write_launcher(workspace.bin / ENGINE, official)
     else:
-        _place(_built() / ENGINE, workspace.bin / ENGINE)
+        _place(built / ENGINE, workspace.bin / ENGINE)
         engine.install(workspace.bin, workspace.python)
+    for program, names in NAMES.items():
+        for name in names:
+            _place(built / program, workspace.bin / name)
+    _point(workspace.sources, built / SOURCES)
     return workspace.bin
 
 
-def key() -> str:
-    """Names a build: changes with the pinned modules and with the kind of machine."""
+def key(without: Collection[str] = ()) -> str:
+    """Names a build: changes with the pinned modules, with what is left out and with the kind of machine."""
     total = sha256()
-    for name in ("go.mod", "go.sum"):
+    for name in ("go.mod", "go.sum", sources.FILE, "kube/main.go"):
         total.update((MODULES / name).read_bytes())
-    total.update(" ".join((os.uname().sysname, os.uname().machine)).encode())
+    total.update(" ".join((os.uname().sysname, os.uname().machine, *without)).encode())
     return total.hexdigest()[:16]
 
 
-def _built() -> Path:
-    folder = cache() / "toolchain" / key()
-    if not (folder / ENGINE).exists():
+def _built(without: Collection[str]) -> Path:
+    folder = cache() / "toolchain" / key(without)
+    if not folder.exists():
         with _lock(cache() / "toolchain.lock"):  # another clone may be building the same thing
-            if not (folder / ENGINE).exists():
-                build(
-                    MODULES,
-                    folder,
-                    {VERSION_VARIABLE: f"v{engine_version()}"},
-                )
+            if not folder.exists():
+                build(MODULES, folder, {name: version_of(module) for name, module in VERSIONS.items()}, without)
     return folder
 
 
@@ -97,13 +116,20 @@ def _write_launcher(path: Path, target: Path) -> None:
 def _place(source: Path, target: Path) -> None:
     # A hard link: the engine takes the language host that lies beside its own binary, and a symbolic link
     # would lead it to the cache.
-    if target.exists() and filecmp.cmp(source, target):
+    if target.exists() and (target.samefile(source) or filecmp.cmp(source, target)):
         return
     target.unlink(missing_ok=True)
     try:
         target.hardlink_to(source)
     except OSError:
         shutil.copy2(source, target)
+
+
+def _point(link: Path, target: Path) -> None:
+    if link.is_symlink() and link.readlink() == target:
+        return
+    link.unlink(missing_ok=True)
+    link.symlink_to(target)
 
 
 @contextmanager

@@ -7,16 +7,27 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from local.toolchain import sources
 from local.toolchain.go import GoMissing, find_go
 
-NEEDED_GIB = 6  # module sources and build objects of one cold build: 3.2 GiB, measured, with room for the linker
-MEASURED = "3 to 4 minutes on 2 cores"
+NEEDED_GIB = 12  # module sources and build objects of one cold build: MEASURED_GIB GiB, with room for the linker
+MEASURED = "7 minutes on 2 cores"
+
+HINT = (
+    "If a module could not be fetched, see that the Go module proxy is reachable (`go env GOPROXY`) and run the "
+    "same command again: it goes on where it stopped."
+)
+LEFT = ((0.0, 360), (1.0, 0))
+"""Seconds that were left at each share of compiled packages, as measured on 2 cores; linking comes after the last."""
+SOURCES = "sources"
+"""The folder of charts, resource definitions and stages beside the built tools."""
 
 console = Console(stderr=True, soft_wrap=True)
 
@@ -25,11 +36,12 @@ class BuildFailed(Exception):
     """The tools could not be built. The text says what failed and what to do."""
 
 
-def build(modules: Path, target: Path, variables: Mapping[str, str]) -> None:
-    """Builds every tool that `modules/go.mod` names into `target`, whole or not at all.
+def build(modules: Path, target: Path, variables: Mapping[str, str], without: Collection[str] = ()) -> None:
+    """Builds every tool that `modules/go.mod` names into `target`, and lays out its sources, whole or not at all.
 
     Module sources and build objects lie in a folder of their own beside the target, removed when the build succeeds
-    and kept when it fails, so that the next attempt goes on from there.
+    and kept when it fails, so that the next attempt goes on from there. `variables` are set in the programs; tools
+    whose package's last name is in `without` are left out.
     """
     work = target.parent / f"{target.name}.build"
     work.mkdir(parents=True, exist_ok=True)
@@ -52,23 +64,32 @@ def build(modules: Path, target: Path, variables: Mapping[str, str]) -> None:
     output.mkdir(exist_ok=True)
     console.print(f"Building the tools, once for this machine ({MEASURED}, measured) ...", highlight=False)
     with _progress() as progress:
-        packages = _run(
-            [str(go), "list", "-deps", "tool"],
-            modules,
-            environment,
-            _Stage(progress, "fetching modules", None, "go: downloading "),
-        )
+        fetching = _Stage(progress, "fetching modules", None, "go: downloading ")
+        tools = _run([str(go), "list", "tool"], modules, environment, fetching)
+        tools = [tool for tool in tools if tool.rpartition("/")[2] not in without]
+        packages = _run([str(go), "list", "-deps", *tools], modules, environment, fetching)
         _run(
-            [str(go), "build", "-v", "-trimpath", "-ldflags", flags, "-o", f"{output}/", "tool"],
+            [str(go), "build", "-v", "-trimpath", "-ldflags", flags, "-o", f"{output}/", *tools],
             modules,
             environment,
             _Stage(progress, "compiling packages", len(packages), ""),
         )
+        _lay_out(go, modules, output / SOURCES, environment, _Stage(progress, "laying out charts", None, ""))
     staged = target.with_name(f"{target.name}.new")
     shutil.rmtree(staged, ignore_errors=True)
     output.rename(staged)
     staged.rename(target)
     shutil.rmtree(work, ignore_errors=True)
+
+
+def _lay_out(go: Path, modules: Path, target: Path, environment: Mapping[str, str], stage: "_Stage") -> None:
+    shutil.rmtree(target, ignore_errors=True)  # of an attempt that failed here
+    try:
+        for name in sources.fetch(go, modules, target, environment):
+            stage.line(name)
+    except sources.SourceFailed as error:
+        raise BuildFailed(f"The charts and resource definitions could not be fetched: {error}\n{HINT}") from None
+    stage.done()
 
 
 def _check_disk(work: Path) -> None:
@@ -80,26 +101,38 @@ def _check_disk(work: Path) -> None:
         )
 
 
+def left_at(share: float) -> float:
+    """Seconds left when this share of the packages is compiled, between the measured points."""
+    for (begin, before), (end, after) in pairwise(LEFT):
+        if share <= end:
+            return before + (after - before) * (share - begin) / (end - begin)
+    return LEFT[-1][1]
+
+
 class _Stage:
     """One bar: counts the lines of Go's output that begin with `mark`."""
 
     def __init__(self, progress: Progress, name: str, total: int | None, mark: str) -> None:
         self.progress, self.name, self.total, self.mark = progress, name, total, mark
-        self.task = progress.add_task(name, total=total)
+        self.task = progress.add_task(name, total=total, left="")
         self.seen, self.told, self.start = 0, time.monotonic(), time.monotonic()
 
     def line(self, line: str) -> None:
         if not line.startswith(self.mark):
             return
         self.seen += 1
-        self.progress.update(self.task, completed=self.seen)
+        self.progress.update(self.task, completed=self.seen, left=self.left())
         self.tell()
+
+    def left(self) -> str:
+        """What was left on the machine where the build was measured, once the total is known."""
+        return f"about {left_at(self.seen / self.total) / 60:.0f} min left" if self.total else ""
 
     def tell(self) -> None:
         # A log has no moving bar: a line every ten seconds says that the build lives.
         if not console.is_terminal and time.monotonic() - self.told >= 10:
             self.told = time.monotonic()
-            of = f" of {self.total}" if self.total else ""
+            of = f" of {self.total}, {self.left()}" if self.total else ""
             console.print(f"  {self.name}: {self.seen}{of}, {self.told - self.start:.0f} s", highlight=False)
 
     def done(self) -> None:
@@ -108,6 +141,7 @@ class _Stage:
 
 def _progress() -> Progress:
     columns = [TextColumn("  {task.description}"), BarColumn(), TextColumn("{task.completed}"), TimeElapsedColumn()]
+    columns.append(TextColumn("{task.fields[left]}"))
     return Progress(*columns, console=console, disable=not console.is_terminal)
 
 
@@ -153,11 +187,7 @@ def explain(output: list[str]) -> str:
     named = re.search(r"[\w.-]+\.[a-z]+/[\w./~-]+(?:@v[\w.+-]+)?", "\n".join(telling))
     what = f" at {named[0]}" if named else ""
     words = "\n".join(f"    {line}" for line in telling[-12:])
-    return (
-        f"The build of the tools failed{what}:\n{words}\n"
-        "If a module could not be fetched, see that the Go module proxy is reachable (`go env GOPROXY`) and run the "
-        "same command again: it goes on where it stopped. An official Pulumi on the PATH makes the build unnecessary."
-    )
+    return f"The build of the tools failed{what}:\n{words}\n{HINT}"
 
 
 def _is_package(line: str) -> bool:

