@@ -85,7 +85,14 @@ def start(
             return record
         time.sleep(0.05)
     stop(folder, record)
-    raise StartFailed(f"{name} did not come up on port {port}; what it said is in {log}")
+    where = f" on port {port}" if port else ""
+    raise StartFailed(f"{name} did not come up{where}; what it said is in {log}, at last:\n{last_words(log)}")
+
+
+def last_words(log: Path, lines: int = 10) -> str:
+    """The last lines of a log, indented, each cut to a readable length."""
+    told = log.read_bytes()[-65536:].decode(errors="replace").splitlines()[-lines:]
+    return "\n".join(f"    {line[:300]}" for line in told) or "    (nothing)"
 
 
 def stop(folder: Path, record: Record, patience: float = 10) -> None:

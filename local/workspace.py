@@ -31,6 +31,16 @@ class Workspace:
         return self.home / "sources"
 
     @property
+    def kubernetes(self) -> Path:
+        """The control plane: its keys, its configuration and what its etcd holds."""
+        return self.home / "kubernetes"
+
+    @property
+    def kubeconfig(self) -> Path:
+        """What leads to the cluster: the user's own, or that of the control plane here (there once it was started)."""
+        return named_kubeconfig() or self.kubernetes / "kubeconfig"
+
+    @property
     def state(self) -> Path:
         """The engine's state backend."""
         return self.home / "state"
@@ -84,6 +94,12 @@ class Workspace:
 LOCAL_REGION = "us-east-1"
 
 
+def named_kubeconfig() -> Path | None:
+    """The kubeconfig of a cluster of the user's own, where PARAPET_KUBECONFIG names one."""
+    named = os.environ.get("PARAPET_KUBECONFIG")
+    return Path(named).absolute() if named else None
+
+
 def exports(workspace: Workspace, endpoint: str | None, aws_plugin: str = "stand-in") -> dict[str, str]:
     """The variables with which plain `pulumi` and any AWS client reach the local stack, and nothing else does."""
     variables = {
@@ -96,6 +112,9 @@ def exports(workspace: Workspace, endpoint: str | None, aws_plugin: str = "stand
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PARAPET_RECORDED": str(workspace.recorded),
         "PARAPET_CREATED": str(workspace.created),
+        "PARAPET_CHARTS": str(workspace.sources / "charts"),
+        # Also where no control plane was started yet: without it, kubectl would take the user's own cluster.
+        "KUBECONFIG": str(workspace.kubeconfig),
         "AWS_REGION": LOCAL_REGION,
         "AWS_DEFAULT_REGION": LOCAL_REGION,
         "AWS_ACCESS_KEY_ID": "local",
@@ -111,4 +130,19 @@ def exports(workspace: Workspace, endpoint: str | None, aws_plugin: str = "stand
 
 
 # What would lead away from the local stack, if it were set.
-FOREIGN = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "PULUMI_ACCESS_TOKEN", "PULUMI_STACK")
+FOREIGN = (
+    "AWS_PROFILE",
+    "AWS_SESSION_TOKEN",
+    "AWS_SECURITY_TOKEN",
+    "PULUMI_ACCESS_TOKEN",
+    "PULUMI_STACK",
+    "HELM_KUBEAPISERVER",
+    "HELM_KUBEASGROUPS",
+    "HELM_KUBEASUSER",
+    "HELM_KUBECAFILE",
+    "HELM_KUBECONTEXT",
+    "HELM_KUBETOKEN",
+    "HELM_NAMESPACE",
+    "KUBERNETES_MASTER",
+    "KUBERNETES_SERVICE_HOST",  # a client inside another cluster's pod would take that cluster
+)

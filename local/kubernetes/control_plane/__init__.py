@@ -1,0 +1,231 @@
+"""A real Kubernetes control plane on this machine: etcd, the API server, controllers, scheduler, and KWOK for the nodes.
+
+`PARAPET_KUBECONFIG` names a cluster of the user's own to be used in its place; that one is never started, stopped or
+emptied from here.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from local import processes
+from local.kubernetes.control_plane import configuration, definitions, pki
+from local.kubernetes.control_plane.api import Api, ApiError
+from local.kubernetes.control_plane.servers import API, CONTROLLERS, ETCD, KWOK, NODES, PARTS, SCHEDULER, command
+from local.processes import Record, StartFailed
+from local.workspace import FOREIGN, Workspace, exports, named_kubeconfig
+
+__all__ = ["ControlPlane", "Unreachable", "ensure", "forget", "identity", "running", "stop"]
+
+LISTENING = (ETCD, "etcd-peer", API, CONTROLLERS, SCHEDULER)
+FOLLOWING = (CONTROLLERS, SCHEDULER, KWOK, NODES)
+DEFINED = "definitions.applied"
+SAYS_WHEN_READY = {KWOK: "Watch nodes", NODES: "Keeping the nodes"}
+
+
+class Unreachable(Exception):
+    """A cluster does not answer. The text says which, and what it said."""
+
+
+@dataclass(frozen=True)
+class ControlPlane:
+    """A cluster that can be reached by its kubeconfig."""
+
+    kubeconfig: Path
+    server: str
+    ours: bool
+
+
+def running(workspace: Workspace) -> ControlPlane | None:
+    """The control plane, if its API server lives; the user's own cluster, whether or not it answers."""
+    if named := named_kubeconfig():
+        return ControlPlane(named, _server_of(named), ours=False)
+    record = processes.read(workspace.run, API)
+    return _own(workspace, record.port) if record else None
+
+
+def ensure(workspace: Workspace) -> tuple[ControlPlane, bool]:
+    """The running control plane, mended where a part of it is gone; the second value tells whether none of it ran.
+
+    What etcd holds stays from one start to the next, until `forget`. Raises StartFailed where a part does not come up,
+    Unreachable where the user's own cluster does not answer.
+    """
+    if named := named_kubeconfig():
+        plane = ControlPlane(named, _server_of(named), ours=False)
+        identity(workspace, plane)
+        return plane, False
+    alive = {part: record for part in PARTS if (record := processes.read(workspace.run, part))}
+    new = not alive
+    folder = workspace.kubernetes
+    if API in alive and not (ETCD in alive and Api(folder / "pki", "admin", alive[API].port).ready()):
+        # It may only wait for its etcd; that one is started below, under the same port, but a hung server is no server.
+        processes.stop(workspace.run, alive.pop(API), patience=2)
+    missing = [part for part in PARTS if part not in alive]
+    if missing or not (folder / DEFINED).exists():
+        _start(workspace, alive, missing)
+    return _own(workspace, _ports(workspace)[API]), new
+
+
+def identity(workspace: Workspace, plane: ControlPlane) -> str:
+    """What tells this cluster, with all that it holds, from any other: the UID of its namespace `kube-system`."""
+    told = subprocess.run(
+        [
+            str(workspace.bin / "kubectl"),
+            f"--kubeconfig={plane.kubeconfig}",
+            "--request-timeout=10s",
+            "get",
+            "namespace",
+            "kube-system",
+            "--output=jsonpath={.metadata.uid}",
+        ],
+        capture_output=True,
+        text=True,
+    )
+    if told.returncode:
+        raise Unreachable(
+            f"The cluster at {plane.server} (kubeconfig {plane.kubeconfig}) does not answer: {told.stderr.strip()}\n"
+            + ("Run `./parapet up` again." if plane.ours else "See that `kubectl` reaches it with that kubeconfig, or ")
+            + ("" if plane.ours else "unset PARAPET_KUBECONFIG for a control plane on this machine.")
+        )
+    return told.stdout
+
+
+def stop(workspace: Workspace) -> list[Record]:
+    """Ends what was started, the API server before the etcd that it needs for its shutdown; returns what was ended."""
+    ended = []
+    for group in (FOLLOWING, (API,), (ETCD,)):
+        records = [record for part in group if (record := processes.read(workspace.run, part))]
+        _at_once((lambda record=record: processes.stop(workspace.run, record)) for record in records)
+        ended += records
+    return ended
+
+
+def forget(workspace: Workspace) -> None:
+    """Throws away all that the cluster held, its keys included; stops it first."""
+    stop(workspace)
+    shutil.rmtree(workspace.kubernetes, ignore_errors=True)
+
+
+def _own(workspace: Workspace, port: int) -> ControlPlane:
+    return ControlPlane(workspace.kubernetes / "kubeconfig", f"https://127.0.0.1:{port}", ours=True)
+
+
+def _start(workspace: Workspace, alive: dict[str, Record], missing: list[str]) -> None:
+    folder = workspace.kubernetes
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.chmod(0o700)
+    ports, moved = _choose_ports(workspace, alive)
+    # Who was told a port that is another's now is started anew, with all that follow it.
+    outdated = {API, *FOLLOWING} if {ETCD, API} & moved else set()
+    for part in [part for part in reversed(PARTS) if part in outdated and part in alive]:
+        processes.stop(workspace.run, alive.pop(part))
+        missing.append(part)
+    pki.make(folder / "pki")
+    configuration.write(folder, ports[API])
+    api = Api(folder / "pki", "admin", ports[API])
+
+    def begin(part: str) -> None:
+        processes.start(
+            part,
+            command(workspace, part, ports),
+            port=ports.get(part, 0),
+            folder=workspace.run,
+            log=_log(workspace, part),
+            ready=_ready(workspace, part, ports),
+            environment=_environment(workspace),
+        )
+
+    _at_once((lambda part=part: begin(part)) for part in (ETCD, API) if part in missing)
+    if KWOK in missing or NODES in missing:
+        definitions.permit(api)
+    _at_once(
+        [
+            *((lambda part=part: begin(part)) for part in FOLLOWING if part in missing),
+            lambda: _define(workspace, ports[API]),
+        ]
+    )
+
+
+def _define(workspace: Workspace, port: int) -> None:
+    folder = workspace.kubernetes
+    try:
+        definitions.define(
+            Api(folder / "pki", "admin", port), workspace.sources / "crds", folder / DEFINED
+        )
+    except (ApiError, definitions.NotEstablished) as error:
+        raise StartFailed(f"The resource definitions were not taken: {error}") from None
+
+
+def _choose_ports(workspace: Workspace, alive: dict[str, Record]) -> tuple[dict[str, int], set[str]]:
+    """A port for each part, the last time's while it is free; and who got another one."""
+    last = _ports(workspace)
+    ports: dict[str, int] = {}
+    for name in LISTENING:
+        running_part = alive.get(ETCD if name == "etcd-peer" else name)
+        if running_part and name in last:
+            ports[name] = last[name]
+            continue
+        port = processes.choose_port(None, preferred=last.get(name))
+        while port in ports.values():
+            port = processes.choose_port(None)
+        ports[name] = port
+    (workspace.home / "kubernetes.ports").write_text(json.dumps(ports))
+    return ports, {name for name, port in ports.items() if last.get(name) != port}
+
+
+def _ports(workspace: Workspace) -> dict[str, int]:
+    # Outlives the cluster, so that a kubeconfig which somebody copied still leads to the right port.
+    try:
+        found: dict[str, int] = json.loads((workspace.home / "kubernetes.ports").read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return found
+
+
+def _ready(workspace: Workspace, part: str, ports: dict[str, int]) -> Callable[[], bool]:
+    keys = workspace.kubernetes / "pki"
+    if part == ETCD:
+        etcd = Api(keys, "etcd-client", ports[ETCD], authority=pki.ETCD_CA, timeout=2)
+        return lambda: etcd.ready("/health")
+    if part in SAYS_WHEN_READY:  # these two listen on no port
+        said, log = SAYS_WHEN_READY[part], _log(workspace, part)
+        return lambda: said in log.read_text(errors="replace")
+    server = Api(keys, "admin", ports[part], timeout=2)
+    return lambda: server.ready("/readyz" if part == API else "/healthz")
+
+
+def _log(workspace: Workspace, part: str) -> Path:
+    return workspace.logs / f"{part}.log"
+
+
+def _environment(workspace: Workspace) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+    return kept | exports(workspace, None) | {"PARAPET_HOME": str(workspace.home)}
+
+
+def _at_once(tasks: Iterable[Callable[[], object]]) -> None:
+    """Does all of them at the same time; raises the first one's error when all have ended."""
+    with ThreadPoolExecutor() as pool:
+        for future in [pool.submit(task) for task in tasks]:
+            future.result()
+
+
+def _server_of(kubeconfig: Path) -> str:
+    """The address that a kubeconfig's current context leads to."""
+    try:
+        content = yaml.safe_load(kubeconfig.read_text())
+        context = next(one["context"] for one in content["contexts"] if one["name"] == content["current-context"])
+        server: str = next(one["cluster"]["server"] for one in content["clusters"] if one["name"] == context["cluster"])
+    except (OSError, yaml.YAMLError, KeyError, TypeError, StopIteration) as error:
+        raise Unreachable(
+            f"PARAPET_KUBECONFIG={kubeconfig} is no kubeconfig with a current context "
+            f"({type(error).__name__}: {error}). Name one, or unset it for a control plane on this machine."
+        ) from None
+    return server

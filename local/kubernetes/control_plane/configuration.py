@@ -1,0 +1,79 @@
+"""The files that the servers read: kubeconfigs, who may go unnamed, encryption at rest, and what is audited."""
+
+import base64
+import secrets
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from local.kubernetes.control_plane import pki
+from local.kubernetes.control_plane.files import write_private
+
+NAME = "parapet-local"
+
+AUTHENTICATION = {
+    "apiVersion": "apiserver.config.k8s.io/v1",
+    "kind": "AuthenticationConfiguration",
+    # Whoever shows no certificate and no token may ask whether the server lives, and nothing else.
+    "anonymous": {"enabled": True, "conditions": [{"path": path} for path in ("/livez", "/readyz", "/healthz")]},
+}
+
+_OWN_PARTS = ["system:apiserver", "system:kube-controller-manager", "system:kube-scheduler", "parapet:kwok"]
+AUDIT = {
+    "apiVersion": "audit.k8s.io/v1",
+    "kind": "Policy",
+    "omitStages": ["RequestReceived"],
+    # The first rule that fits counts. Bodies are never kept: they may hold secrets.
+    "rules": [
+        {"level": "None", "nonResourceURLs": ["/livez*", "/readyz*", "/healthz*", "/version", "/openapi/*", "/api*"]},
+        {"level": "None", "resources": [{"group": "", "resources": ["events"]}]},
+        {"level": "None", "resources": [{"group": "coordination.k8s.io", "resources": ["leases"]}]},
+        {"level": "None", "users": [*_OWN_PARTS, "parapet:nodes"], "verbs": ["get", "list", "watch"]},
+        {"level": "None", "userGroups": ["system:serviceaccounts:kube-system"], "verbs": ["get", "list", "watch"]},
+        {"level": "Metadata"},
+    ],
+}
+
+
+def write(folder: Path, port: int) -> None:
+    """Writes every file anew except the encryption key, without which what etcd holds could not be read any more."""
+    for name in ("kube-controller-manager", "kube-scheduler", "kwok"):
+        _write(folder / f"{name}.kubeconfig", kubeconfig(folder / "pki", name, port))
+    _write(folder / "kubeconfig", kubeconfig(folder / "pki", "admin", port))
+    _write(folder / "authentication.yaml", AUTHENTICATION)
+    _write(folder / "audit.yaml", AUDIT)
+    if not (folder / "encryption.yaml").exists():
+        _write(folder / "encryption.yaml", _encryption())
+
+
+def kubeconfig(folder: Path, identity: str, port: int) -> dict[str, Any]:
+    """A kubeconfig with everything in it, so that it works from any folder."""
+
+    def data(file: str) -> str:
+        return base64.b64encode((folder / file).read_bytes()).decode()
+
+    cluster = {"server": f"https://127.0.0.1:{port}", "certificate-authority-data": data(f"{pki.CA}.crt")}
+    user = {"client-certificate-data": data(f"{identity}.crt"), "client-key-data": data(f"{identity}.key")}
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": NAME, "cluster": cluster}],
+        "users": [{"name": identity, "user": user}],
+        "contexts": [{"name": NAME, "context": {"cluster": NAME, "user": identity}}],
+        "current-context": NAME,
+    }
+
+
+def _encryption() -> dict[str, Any]:
+    key = {"name": "local", "secret": base64.b64encode(secrets.token_bytes(32)).decode()}
+    return {
+        "apiVersion": "apiserver.config.k8s.io/v1",
+        "kind": "EncryptionConfiguration",
+        # No `identity` provider: a secret in clear text is not even read.
+        "resources": [{"resources": ["secrets"], "providers": [{"secretbox": {"keys": [key]}}]}],
+    }
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    write_private(path, yaml.safe_dump(content, sort_keys=False).encode())

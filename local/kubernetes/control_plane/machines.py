@@ -1,0 +1,74 @@
+"""What a node of an instance type offers to pods."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+GPU, EFA = "nvidia.com/gpu", "vpc.amazonaws.com/efa"
+
+
+@dataclass(frozen=True)
+class Machine:
+    """One instance type, as EC2 describes it."""
+
+    name: str
+    architecture: str
+    vcpus: int
+    memory_mib: int
+    gpus: int
+    efa_interfaces: int
+
+    @classmethod
+    def of(cls, described: dict[str, Any]) -> "Machine":
+        """From one entry of DescribeInstanceTypes."""
+        architectures = described.get("ProcessorInfo", {}).get("SupportedArchitectures", ["x86_64"])
+        network = described.get("NetworkInfo", {})
+        return cls(
+            name=described["InstanceType"],
+            architecture="arm64" if "arm64" in architectures else "amd64",
+            vcpus=described["VCpuInfo"]["DefaultVCpus"],
+            memory_mib=described["MemoryInfo"]["SizeInMiB"],
+            gpus=sum(gpu.get("Count", 0) for gpu in described.get("GpuInfo", {}).get("Gpus", [])),
+            efa_interfaces=network.get("EfaInfo", {}).get("MaximumEfaInterfaces", 1)
+            if network.get("EfaSupported")
+            else 0,
+        )
+
+    @property
+    def pods(self) -> int:
+        """The most pods, with prefix delegation (Amazon EKS User Guide, "Choose the number of pods")."""
+        return 110 if self.vcpus < 30 else 250
+
+    def capacity(self, disk_gib: int, gpu_replicas: int, efa: int) -> dict[str, str]:
+        """What the machine has: `gpu_replicas` pods share a GPU, `efa` interfaces are attached."""
+        found = {
+            "cpu": str(self.vcpus),
+            "memory": f"{self.memory_mib}Mi",
+            "ephemeral-storage": f"{disk_gib}Gi",
+            "pods": str(self.pods),
+        }
+        if self.gpus:
+            found[GPU] = str(self.gpus * gpu_replicas)
+        if count := min(efa, self.efa_interfaces):
+            found[EFA] = str(count)
+        return found
+
+    def allocatable(self, capacity: dict[str, str]) -> dict[str, str]:
+        """What of it pods may ask for: without what the EKS AMI keeps for the kubelet and before it evicts.
+
+        The amounts are those of nodeadm in awslabs/amazon-eks-ami: memory by the number of pods, CPU by the number of
+        cores, 100 MiB and a tenth of the disk as eviction thresholds.
+        """
+        memory = self.memory_mib - (255 + 11 * self.pods) - 100
+        disk = int(capacity["ephemeral-storage"].removesuffix("Gi"))
+        return capacity | {
+            "cpu": f"{self.vcpus * 1000 - _reserved_cpu(self.vcpus)}m",
+            "memory": f"{max(memory, 0)}Mi",
+            "ephemeral-storage": f"{math.floor((disk * 0.9 - 1) * 1024)}Mi",
+        }
+
+
+def _reserved_cpu(cores: int) -> int:
+    """Thousandths of a core: 6% of the first, 1% of the second, 0.5% of the next two, 0.25% of all others."""
+    shares = [60, 10, 5, 5] + [2.5] * max(cores - 4, 0)
+    return int(sum(shares[:cores]))

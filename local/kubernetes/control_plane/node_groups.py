@@ -1,0 +1,142 @@
+"""The nodes that the AWS API's EKS node groups want, as Kubernetes nodes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from hashlib import sha256
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from local.kubernetes.control_plane.machines import Machine
+from local.workspace import LOCAL_REGION
+
+OWNED = "parapet.dev/node-group"
+"""Label of every node that is kept here; its value names no group, since a group's name may be no label value."""
+GIVEN = "parapet.dev/given"
+"""Annotation: the labels and taints that the group gave the node, so that they can be taken back."""
+
+EFFECTS = {
+    "NO_SCHEDULE": "NoSchedule",
+    "NO_EXECUTE": "NoExecute",
+    "PREFER_NO_SCHEDULE": "PreferNoSchedule",
+}
+REPLICAS = "nvidia.com/gpu.replicas"
+DEFAULT_DISK_GIB = 20  # what EKS gives a group that names no size and no launch template
+
+
+class NodeGroups:
+    """Reads the node groups of every cluster of the AWS API at an endpoint."""
+
+    def __init__(self, endpoint: str) -> None:
+        session = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name=LOCAL_REGION)
+        config = Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 1})
+        self._eks = session.client("eks", endpoint_url=endpoint, config=config)
+        self._ec2 = session.client("ec2", endpoint_url=endpoint, config=config)
+        # What does not change under its name: an instance type, a subnet, a version of a launch template.
+        self._machines: dict[str, Machine] = {}
+        self._subnets: dict[str, dict[str, Any]] = {}
+        self._templates: dict[tuple[str, str], dict[str, Any]] = {}
+
+    def nodes(self) -> dict[str, dict[str, Any]]:
+        """Every wanted node by its name."""
+        return {node["metadata"]["name"]: node for group in self._groups() for node in self._nodes_of(group)}
+
+    def _groups(self) -> Iterator[dict[str, Any]]:
+        for cluster in self._eks.list_clusters()["clusters"]:
+            for name in self._eks.list_nodegroups(clusterName=cluster)["nodegroups"]:
+                yield self._eks.describe_nodegroup(clusterName=cluster, nodegroupName=name)["nodegroup"]
+
+    def _nodes_of(self, group: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        desired = group.get("scalingConfig", {}).get("desiredSize", 0)
+        if not desired or group.get("status") in ("DELETING", "CREATE_FAILED"):
+            return
+        template = self._template(group.get("launchTemplate"))
+        # EKS takes a type in the template or in the group, never both; moto names a type where none was given.
+        machine = self._machine(template.get("InstanceType") or group["instanceTypes"][0])
+        for number in range(desired):
+            subnet = self._subnet(group["subnets"][number % len(group["subnets"])])
+            yield _node(group, number, machine, subnet, template)
+
+    def _machine(self, name: str) -> Machine:
+        if name not in self._machines:
+            described = self._ec2.describe_instance_types(InstanceTypes=[name])["InstanceTypes"][0]
+            self._machines[name] = Machine.of(described)
+        return self._machines[name]
+
+    def _subnet(self, identifier: str) -> dict[str, Any]:
+        if identifier not in self._subnets:
+            self._subnets[identifier] = self._ec2.describe_subnets(SubnetIds=[identifier])["Subnets"][0]
+        return self._subnets[identifier]
+
+    def _template(self, named: dict[str, str] | None) -> dict[str, Any]:
+        if not named or "id" not in named:
+            return {}
+        version = str(named.get("version", "$Default"))
+        key = (named["id"], version)
+        if key not in self._templates or version.startswith("$"):
+            answer = self._ec2.describe_launch_template_versions(LaunchTemplateId=named["id"], Versions=[version])
+            self._templates[key] = answer["LaunchTemplateVersions"][0]["LaunchTemplateData"]
+        return self._templates[key]
+
+
+def _node(
+    group: dict[str, Any], number: int, machine: Machine, subnet: dict[str, Any], template: dict[str, Any]
+) -> dict[str, Any]:
+    # An instance of its own for each place in the group; a group that is made again has other instances.
+    instance = "i-" + sha256(f"{group['nodegroupArn']} {number}".encode()).hexdigest()[:17]
+    name = f"{instance}.ec2.internal"
+    zone = subnet["AvailabilityZone"]
+    group_labels = group.get("labels", {})
+    labels = {
+        **group_labels,
+        OWNED: "true",
+        "kubernetes.io/arch": machine.architecture,
+        "kubernetes.io/hostname": name,
+        "kubernetes.io/os": "linux",
+        "node.kubernetes.io/instance-type": machine.name,
+        "topology.kubernetes.io/region": zone[:-1],
+        "topology.kubernetes.io/zone": zone,
+        "eks.amazonaws.com/nodegroup": group["nodegroupName"],
+        "eks.amazonaws.com/capacityType": group.get("capacityType", "ON_DEMAND"),
+    }
+    taints = [
+        {"key": taint["key"], "value": taint.get("value", ""), "effect": EFFECTS[taint["effect"]]}
+        for taint in group.get("taints", [])
+    ]
+    replicas = group_labels.get(REPLICAS, "1")
+    capacity = machine.capacity(
+        _disk(group, template), int(replicas) if replicas.isdigit() else 1, efa=_efa_interfaces(template)
+    )
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {
+            "name": name,
+            "labels": labels,
+            "annotations": {
+                "kwok.x-k8s.io/node": "fake",
+                GIVEN: json.dumps({"labels": labels, "taints": taints}, sort_keys=True),
+            },
+        },
+        "spec": {"providerID": f"aws:///{zone}/{instance}", "taints": taints},
+        "status": {
+            "capacity": capacity,
+            "allocatable": machine.allocatable(capacity),
+            "nodeInfo": {"architecture": machine.architecture, "operatingSystem": "linux"},
+        },
+    }
+
+
+def _disk(group: dict[str, Any], template: dict[str, Any]) -> int:
+    """GiB of the root volume."""
+    for mapping in template.get("BlockDeviceMappings", []):
+        if size := mapping.get("Ebs", {}).get("VolumeSize"):
+            return int(size)
+    return int(group.get("diskSize") or DEFAULT_DISK_GIB)
+
+
+def _efa_interfaces(template: dict[str, Any]) -> int:
+    return sum("efa" in interface.get("InterfaceType", "") for interface in template.get("NetworkInterfaces", []))

@@ -1,0 +1,118 @@
+"""The process that keeps one KWOK node for each node that an EKS node group of the local AWS API wants."""
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local.aws import server
+from local.kubernetes.control_plane.api import MERGE, Api, ApiError
+from local.kubernetes.control_plane.node_groups import GIVEN, OWNED, NodeGroups
+from local.workspace import Workspace
+
+PATH = "/api/v1/nodes"
+EVERY = 1.0  # seconds between two looks
+QUIET_EVERY = 2.0  # and where nothing has changed for a while: each look costs the AWS API some milliseconds
+QUIET_AFTER = 30.0  # seconds
+
+
+class Keeper:
+    """Makes the nodes of the API server be the wanted ones, look by look."""
+
+    def __init__(self, workspace: Workspace, api: Api) -> None:
+        self._workspace = workspace
+        self._api = api
+        self._endpoint: str | None = None
+        self._groups: NodeGroups | None = None
+        self._told = ""
+
+    def look(self) -> bool:
+        """Whether anything had to be changed. Where one side does not answer, the nodes stay as they are."""
+        try:
+            groups = self._reach()
+            return _make_equal(self._api, groups.nodes()) if groups else False
+        except (BotoCoreError, ClientError, LookupError) as error:
+            self._tell(f"The AWS API does not tell its node groups, so the nodes stay: {error}")
+        except (ApiError, OSError) as error:
+            self._tell(f"The API server does not take the nodes: {error}")
+        else:
+            self._tell("")
+        return False
+
+    def _reach(self) -> NodeGroups | None:
+        # Looked up each time: the AWS API may start later than this, and again on another port.
+        record = server.running(self._workspace)
+        endpoint = server.endpoint(record) if record else None
+        if endpoint != self._endpoint:
+            self._endpoint = endpoint
+            self._groups = NodeGroups(endpoint) if endpoint else None
+        if not endpoint:
+            self._tell("The AWS API does not run: waiting for it.")
+        return self._groups
+
+    def _tell(self, text: str) -> None:
+        if text and text != self._told:
+            print(text, flush=True)
+        self._told = text
+
+
+def _make_equal(api: Api, wanted: dict[str, dict[str, Any]]) -> bool:
+    listed = api.call("GET", f"{PATH}?labelSelector={OWNED}&resourceVersion=0")["items"] or []
+    found = {node["metadata"]["name"]: node for node in listed}
+    missing = [node for name, node in wanted.items() if name not in found]
+    surplus = [name for name in found if name not in wanted]
+    outdated = [name for name in found if name in wanted and _given(found[name]) != _given(wanted[name])]
+    for node in missing:
+        api.call("POST", PATH, node)
+        print(f"added {node['metadata']['name']}", flush=True)
+    for name in surplus:
+        api.call("DELETE", f"{PATH}/{name}")
+        print(f"removed {name}", flush=True)
+    for name in outdated:
+        api.call("PATCH", f"{PATH}/{name}", _change(found[name], wanted[name]), MERGE)
+        print(f"changed {name}", flush=True)
+    return bool(missing or surplus or outdated)
+
+
+def _given(node: dict[str, Any]) -> str | None:
+    found: str | None = node["metadata"].get("annotations", {}).get(GIVEN)
+    return found
+
+
+def _change(found: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
+    """What takes back the labels and taints that the group gave before, and gives the new ones; others' stay."""
+    before = json.loads(_given(found) or "{}")
+    labels: dict[str, str | None] = dict.fromkeys(before.get("labels", {}))
+    taints = [taint for taint in found["spec"].get("taints", []) if _bare(taint) not in before.get("taints", [])]
+    return {
+        "metadata": {
+            # A node that somebody else has changed meanwhile is left to the next look.
+            "resourceVersion": found["metadata"]["resourceVersion"],
+            "labels": labels | wanted["metadata"]["labels"],
+            "annotations": wanted["metadata"]["annotations"],
+        },
+        "spec": {"taints": [*taints, *wanted["spec"]["taints"]]},
+    }
+
+
+def _bare(taint: dict[str, str]) -> dict[str, str]:
+    return {"key": taint["key"], "value": taint.get("value", ""), "effect": taint["effect"]}
+
+
+def main() -> None:
+    home, port = sys.argv[1:]
+    workspace = Workspace(home=Path(home))
+    keeper = Keeper(workspace, Api(workspace.kubernetes / "pki", "nodes", int(port)))
+    print("Keeping the nodes that the node groups want.", flush=True)
+    changed = time.monotonic()
+    while True:
+        if keeper.look():
+            changed = time.monotonic()
+        time.sleep(EVERY if time.monotonic() - changed < QUIET_AFTER else QUIET_EVERY)
+
+
+if __name__ == "__main__":
+    main()
