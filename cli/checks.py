@@ -7,7 +7,7 @@ import time
 from cli.output import note
 from local.workspace import Workspace
 
-NEEDS_THE_ENGINE = "not engine and not pack and not e2e"
+NEEDS_THE_ENGINE = "not engine and not cluster and not pack and not e2e"
 
 
 def run(workspace: Workspace, fast: bool, arguments: list[str]) -> int:

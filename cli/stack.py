@@ -1,7 +1,6 @@
 """`up`, `preview` and `down`: the real engine on the stack, with what it needs started before."""
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -9,12 +8,11 @@ from pathlib import Path
 import yaml
 
 import compliance
-from cli import summary
+from cli import services, summary
 from cli.output import Refused, note
-from local import aws, processes, toolchain
-from local.aws import server
+from cli.services import Services
+from local import aws, toolchain
 from local.engine.run import Busy, Engine, EngineFailed, end_leftovers
-from local.processes import Record
 from local.workspace import Workspace, exports
 
 
@@ -27,15 +25,10 @@ class AwsPlugin(StrEnum):
 
 @dataclass(frozen=True)
 class Session:
-    """An engine that is ready to run, and the API that it runs against."""
+    """An engine that is ready to run, and what it runs against."""
 
     engine: Engine
-    api: Record
-    api_is_new: bool
-
-    @property
-    def endpoint(self) -> str:
-        return server.endpoint(self.api)
+    services: Services
 
 
 def up(workspace: Workspace, name: str, plugin: AwsPlugin, port: int | None) -> int:
@@ -45,13 +38,13 @@ def up(workspace: Workspace, name: str, plugin: AwsPlugin, port: int | None) -> 
     _settle(engine)
     refresh = _refresh_if_lost(session)
     if not refresh:
-        _remember_api(workspace, session.api)  # before the run, which may be killed
+        services.remember(workspace, session.services)  # before the run, which may be killed
     workspace.recorded.unlink(missing_ok=True)
     status = _run_reviewed(workspace, engine, ["up", "--yes", "--skip-preview", *refresh])
     if status == 0:
-        _remember_api(workspace, session.api)
+        services.remember(workspace, session.services)
         engine.forget_unfinished()
-    summary.tell_how_to_go_on(workspace, session.endpoint)
+    summary.tell_how_to_go_on(session.services)
     return status
 
 
@@ -61,8 +54,7 @@ def preview(workspace: Workspace, name: str, plugin: AwsPlugin, port: int | None
     try:
         return _run_reviewed(workspace, session.engine, ["preview", *_refresh_if_lost(session)])
     finally:
-        if session.api_is_new:  # a preview leaves nothing behind that was not there before
-            processes.stop(workspace.run, session.api)
+        services.stop_new(workspace, session.services)  # a preview leaves nothing running that did not run before
 
 
 def down(workspace: Workspace, name: str, plugin: AwsPlugin) -> int:
@@ -77,12 +69,10 @@ def down(workspace: Workspace, name: str, plugin: AwsPlugin) -> int:
         status = session.engine.run(*arguments, *_refresh_if_lost(session))
     if status:
         raise Refused(
-            "The stack could not be destroyed, so the AWS API goes on running. "
+            "The stack could not be destroyed, so the AWS API and the cluster go on running. "
             "Mend what the engine names, then run `./parapet down` again."
         )
-    if record := server.running(workspace):
-        processes.stop(workspace.run, record)
-        note(f"Stopped the AWS API (process {record.pid}).")
+    services.stop(workspace)
     note("Nothing that Parapet started is running.")
     return 0
 
@@ -90,14 +80,14 @@ def down(workspace: Workspace, name: str, plugin: AwsPlugin) -> int:
 def _open(workspace: Workspace, name: str, plugin: AwsPlugin, port: int | None) -> Session:
     check_stack(workspace, name)
     prepare_tools(workspace, plugin)
+    running = services.start(workspace, port)
     try:
-        api, new = server.ensure(workspace, port)
-        engine = _engine(workspace, name, plugin, server.endpoint(api))
+        engine = _engine(workspace, name, plugin, running.endpoint)
         engine.ensure_stack()
         engine.release_stale_lock()
-    except (EngineFailed, processes.PortUnusable, processes.StartFailed, Busy) as error:
+    except (EngineFailed, Busy) as error:
         raise Refused(str(error)) from None
-    return Session(engine, api, new)
+    return Session(engine, running)
 
 
 def _settle(engine: Engine) -> None:
@@ -144,28 +134,12 @@ def _is_local(file: Path) -> bool:
 
 
 def _refresh_if_lost(session: Session) -> list[str]:
-    """A state is read anew where something in it never was, or where the API that it was made against is gone."""
-    workspace = session.engine.workspace
+    """A state is read anew where something in it never was, or where what it was made in is gone."""
     if session.engine.has_unread():
         return ["--refresh"]
-    if not session.engine.resources() or _remembered_api(workspace) == asdict(session.api):
-        return []
-    note(
-        "The local AWS API was started anew and is empty (a restart of the machine, or of the API): "
-        "what is missing is found and made again."
-    )
-    return ["--refresh"]
-
-
-def _remembered_api(workspace: Workspace) -> object:
-    try:
-        return json.loads((workspace.run / "deployed-to").read_text())
-    except (FileNotFoundError, ValueError):
-        return None
-
-
-def _remember_api(workspace: Workspace, api: Record) -> None:
-    (workspace.run / "deployed-to").write_text(json.dumps(asdict(api)))
+    if session.engine.resources() and services.tell_lost(session.engine.workspace, session.services):
+        return ["--refresh"]
+    return []
 
 
 def _run_reviewed(workspace: Workspace, engine: Engine, arguments: list[str]) -> int:

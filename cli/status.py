@@ -5,6 +5,7 @@ import os
 import shlex
 
 from cli.output import note, results
+from cli.services import cluster_of
 from cli.stack import AwsPlugin, prepare_tools
 from local.aws import server
 from local.engine.run import Engine
@@ -15,9 +16,12 @@ def tell(workspace: Workspace, name: str, as_json: bool) -> None:
     """Prints what runs: for people, or as one JSON object whose keys do not change."""
     record = server.running(workspace)
     endpoint = server.endpoint(record) if record else None
+    cluster = cluster_of(workspace)
     review = workspace.review / "review.html"
     found = {
         "aws_endpoint_url": endpoint,
+        "kubernetes_url": cluster.server if cluster else None,
+        "kubeconfig": str(cluster.kubeconfig) if cluster else None,
         "toolchain_bin": str(workspace.bin) if (workspace.bin / "pulumi").exists() else None,
         "stack": name,
         "resources": len(Engine(workspace, {}, name).resources()),
@@ -27,6 +31,7 @@ def tell(workspace: Workspace, name: str, as_json: bool) -> None:
         results.print_json(json.dumps(found))
         return
     results.print(f"AWS API    {endpoint or 'not running; ./parapet up starts it'}")
+    results.print(f"Cluster    {found['kubernetes_url'] or 'not running; ./parapet up starts it'}")
     results.print(f"Stack      {name}, {found['resources']} resources")
     results.print(f"Review     {found['review'] or 'none yet'}")
     results.print(f"Tools      {found['toolchain_bin'] or 'none yet'}")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import compliance
 from cli.output import results
+from cli.services import Services
 from local.workspace import Workspace
 
 
@@ -25,9 +26,12 @@ def tell(workspace: Workspace, review: compliance.Review, files: compliance.Revi
         _line("Recorded only", f"{', '.join(names)}: in the state only, since the local AWS API cannot hold it")
 
 
-def tell_how_to_go_on(workspace: Workspace, endpoint: str) -> None:
-    """Prints how to look at the account and how to stop."""
-    _line("Look", f'AWS_ENDPOINT_URL={endpoint} with any AWS client; eval "$(./parapet env)" sets it for a shell')
+def tell_how_to_go_on(services: Services) -> None:
+    """Prints how to look at the account and the cluster, and how to stop."""
+    _line(
+        "Look", f'AWS_ENDPOINT_URL={services.endpoint} with any AWS client; eval "$(./parapet env)" sets it for a shell'
+    )
+    _line("Cluster", f'{services.plane.server}; eval "$(./parapet env)"; kubectl get nodes')
     _line("Stop", "./parapet down")
 
 

@@ -11,7 +11,7 @@ import pytest
 from cli import stack, status, summary
 from cli.output import Refused
 from cli.stack import AwsPlugin
-from local.workspace import FOREIGN, Workspace
+from local.workspace import FOREIGN, Workspace, exports
 
 ROOT = Path(__file__).parents[2]
 
@@ -37,6 +37,8 @@ def test_status_of_nothing_has_all_its_keys(tmp_path: Path) -> None:
     assert told.returncode == 0, told.stderr
     assert json.loads(told.stdout) == {
         "aws_endpoint_url": None,
+        "kubernetes_url": None,
+        "kubeconfig": None,
         "toolchain_bin": None,
         "stack": "local",
         "resources": 0,
@@ -57,6 +59,8 @@ def test_the_exports_lead_to_this_stack_and_to_nothing_of_the_users(
     script = capsys.readouterr().out + "\nenv"
     mine = {
         "AWS_PROFILE": "hospital",
+        "KUBECONFIG": "/home/me/.kube/production",
+        "HELM_KUBECONTEXT": "production",
         "AWS_SESSION_TOKEN": "real",
         "PULUMI_ACCESS_TOKEN": "real",
         "PATH": "/usr/bin:/bin",
@@ -66,8 +70,23 @@ def test_the_exports_lead_to_this_stack_and_to_nothing_of_the_users(
     assert not set(FOREIGN) & set(variables)
     assert variables["PULUMI_HOME"].startswith(str(workspace.home))
     assert variables["PULUMI_BACKEND_URL"] == f"file://{workspace.state}?metadata=skip"
+    assert variables["KUBECONFIG"] == str(workspace.home / "kubernetes" / "kubeconfig")
     assert variables["AWS_CONFIG_FILE"] == variables["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull
     assert variables["PATH"] == f"{workspace.bin}:/usr/bin:/bin"
+
+
+def test_a_cluster_of_the_users_own_is_what_the_exports_lead_to(
+    tmp_path: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PARAPET_KUBECONFIG", str(tmp_path / "mine"))
+    assert exports(workspace, None)["KUBECONFIG"] == str(tmp_path / "mine")
+
+
+def test_a_kubeconfig_that_cannot_be_read_is_one_message(tmp_path: Path) -> None:
+    told = _run(tmp_path / ".parapet", "status", PARAPET_KUBECONFIG=str(tmp_path / "missing"))
+    assert told.returncode == 1
+    assert f"PARAPET_KUBECONFIG={tmp_path / 'missing'}" in told.stderr
+    assert "Traceback" not in told.stderr
 
 
 def test_a_home_with_spaces_and_quotes_survives_the_shell(

@@ -1,4 +1,4 @@
-"""A real Kubernetes control plane on this machine: etcd, the API server, controllers, scheduler, and KWOK for the nodes.
+"""A real Kubernetes control plane on this machine: etcd, API server, controllers, scheduler, and KWOK for the nodes.
 
 `PARAPET_KUBECONFIG` names a cluster of the user's own to be used in its place; that one is never started, stopped or
 emptied from here.
@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import subprocess
+import urllib.request
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -24,10 +25,10 @@ from local.workspace import FOREIGN, Workspace, exports, named_kubeconfig
 
 __all__ = ["ControlPlane", "Unreachable", "ensure", "forget", "identity", "running", "stop"]
 
-LISTENING = (ETCD, "etcd-peer", API, CONTROLLERS, SCHEDULER)
+LISTENING = (ETCD, "etcd-peer", API, CONTROLLERS, SCHEDULER, KWOK)
 FOLLOWING = (CONTROLLERS, SCHEDULER, KWOK, NODES)
 DEFINED = "definitions.applied"
-SAYS_WHEN_READY = {KWOK: "Watch nodes", NODES: "Keeping the nodes"}
+SAYS_WHEN_READY = "Keeping the nodes"
 
 
 class Unreachable(Exception):
@@ -64,17 +65,29 @@ def ensure(workspace: Workspace) -> tuple[ControlPlane, bool]:
     alive = {part: record for part in PARTS if (record := processes.read(workspace.run, part))}
     new = not alive
     folder = workspace.kubernetes
-    if API in alive and not (ETCD in alive and Api(folder / "pki", "admin", alive[API].port).ready()):
-        # It may only wait for its etcd; that one is started below, under the same port, but a hung server is no server.
+    if API in alive and not (ETCD in alive and Api(folder / "pki", "admin", alive[API].port, timeout=5).ready()):
+        # One that hangs is no server; one whose etcd is gone would look for it again at ever longer intervals.
         processes.stop(workspace.run, alive.pop(API), patience=2)
     missing = [part for part in PARTS if part not in alive]
     if missing or not (folder / DEFINED).exists():
-        _start(workspace, alive, missing)
+        try:
+            _start(workspace, alive, missing)
+        except BaseException:
+            if new:  # half a control plane serves nobody
+                stop(workspace)
+            raise
     return _own(workspace, _ports(workspace)[API]), new
 
 
 def identity(workspace: Workspace, plane: ControlPlane) -> str:
     """What tells this cluster, with all that it holds, from any other: the UID of its namespace `kube-system`."""
+    if plane.ours:
+        api = Api(workspace.kubernetes / "pki", "admin", int(plane.server.rpartition(":")[2]))
+        try:
+            found: str = api.call("GET", "/api/v1/namespaces/kube-system")["metadata"]["uid"]
+        except (ApiError, OSError) as error:
+            raise Unreachable(f"The control plane does not answer: {error}. See {_log(workspace, API)}.") from None
+        return found
     told = subprocess.run(
         [
             str(workspace.bin / "kubectl"),
@@ -90,16 +103,16 @@ def identity(workspace: Workspace, plane: ControlPlane) -> str:
     )
     if told.returncode:
         raise Unreachable(
-            f"The cluster at {plane.server} (kubeconfig {plane.kubeconfig}) does not answer: {told.stderr.strip()}\n"
-            + ("Run `./parapet up` again." if plane.ours else "See that `kubectl` reaches it with that kubeconfig, or ")
-            + ("" if plane.ours else "unset PARAPET_KUBECONFIG for a control plane on this machine.")
+            f"The cluster at {plane.server} does not answer: {told.stderr.strip()}\n"
+            f"See that `kubectl --kubeconfig={plane.kubeconfig} get namespaces` works, "
+            "or unset PARAPET_KUBECONFIG for a control plane on this machine."
         )
     return told.stdout
 
 
 def stop(workspace: Workspace) -> list[Record]:
     """Ends what was started, the API server before the etcd that it needs for its shutdown; returns what was ended."""
-    ended = []
+    ended: list[Record] = []
     for group in (FOLLOWING, (API,), (ETCD,)):
         records = [record for part in group if (record := processes.read(workspace.run, part))]
         _at_once((lambda record=record: processes.stop(workspace.run, record)) for record in records)
@@ -156,9 +169,7 @@ def _start(workspace: Workspace, alive: dict[str, Record], missing: list[str]) -
 def _define(workspace: Workspace, port: int) -> None:
     folder = workspace.kubernetes
     try:
-        definitions.define(
-            Api(folder / "pki", "admin", port), workspace.sources / "crds", folder / DEFINED
-        )
+        definitions.define(Api(folder / "pki", "admin", port), workspace.sources / "crds", folder / DEFINED)
     except (ApiError, definitions.NotEstablished) as error:
         raise StartFailed(f"The resource definitions were not taken: {error}") from None
 
@@ -194,11 +205,20 @@ def _ready(workspace: Workspace, part: str, ports: dict[str, int]) -> Callable[[
     if part == ETCD:
         etcd = Api(keys, "etcd-client", ports[ETCD], authority=pki.ETCD_CA, timeout=2)
         return lambda: etcd.ready("/health")
-    if part in SAYS_WHEN_READY:  # these two listen on no port
-        said, log = SAYS_WHEN_READY[part], _log(workspace, part)
-        return lambda: said in log.read_text(errors="replace")
+    if part == NODES:  # it listens on no port
+        return lambda: SAYS_WHEN_READY in _log(workspace, part).read_text(errors="replace")
+    if part == KWOK:
+        return lambda: _answers(f"http://127.0.0.1:{ports[KWOK]}/healthz")
     server = Api(keys, "admin", ports[part], timeout=2)
     return lambda: server.ready("/readyz" if part == API else "/healthz")
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=1):  # noqa: S310 (a loopback address)
+            return True
+    except OSError:
+        return False
 
 
 def _log(workspace: Workspace, part: str) -> Path:

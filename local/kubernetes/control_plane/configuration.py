@@ -35,6 +35,25 @@ AUDIT = {
     ],
 }
 
+KWOK = {
+    "apiVersion": "config.kwok.x-k8s.io/v1alpha1",
+    "kind": "KwokConfiguration",
+    "options": {
+        "manageNodesWithAnnotationSelector": "kwok.x-k8s.io/node=fake",
+        "nodeLeaseDurationSeconds": 40,  # the kubelet's own
+        "cidr": "100.64.0.0/10",  # the pods' addresses: of no network that a VPC here has
+        # Its port tells whether it lives. A kubelet's exec and logs would ask nobody for a certificate there.
+        "enableDebuggingHandlers": False,
+        "enableProfilingHandler": False,
+        # These have no default once there is a configuration.
+        "nodeLeaseParallelism": 4,
+        "nodePlayStageParallelism": 4,
+        "podPlayStageParallelism": 4,
+        "podsOnNodeSyncParallelism": 4,
+        "enablePodsOnNodeSyncStreamWatch": True,
+    },
+}
+
 
 def write(folder: Path, port: int) -> None:
     """Writes every file anew except the encryption key, without which what etcd holds could not be read any more."""
@@ -43,6 +62,7 @@ def write(folder: Path, port: int) -> None:
     _write(folder / "kubeconfig", kubeconfig(folder / "pki", "admin", port))
     _write(folder / "authentication.yaml", AUTHENTICATION)
     _write(folder / "audit.yaml", AUDIT)
+    _write(folder / "kwok.yaml", KWOK)
     if not (folder / "encryption.yaml").exists():
         _write(folder / "encryption.yaml", _encryption())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from hashlib import sha256
+from ipaddress import ip_network
 from typing import Any
 
 import boto3
@@ -31,7 +32,8 @@ class NodeGroups:
     """Reads the node groups of every cluster of the AWS API at an endpoint."""
 
     def __init__(self, endpoint: str) -> None:
-        session = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name=LOCAL_REGION)
+        # The credentials are in the environment that the local stack gives (`local.workspace.exports`).
+        session = boto3.Session(region_name=LOCAL_REGION)
         config = Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 1})
         self._eks = session.client("eks", endpoint_url=endpoint, config=config)
         self._ec2 = session.client("ec2", endpoint_url=endpoint, config=config)
@@ -123,11 +125,21 @@ def _node(
         },
         "spec": {"providerID": f"aws:///{zone}/{instance}", "taints": taints},
         "status": {
+            "addresses": [
+                {"type": "InternalIP", "address": _address(instance, subnet)},
+                {"type": "Hostname", "address": name},  # where one of the two is missing, KWOK writes both anew
+            ],
             "capacity": capacity,
             "allocatable": machine.allocatable(capacity),
             "nodeInfo": {"architecture": machine.architecture, "operatingSystem": "linux"},
         },
     }
+
+
+def _address(instance: str, subnet: dict[str, Any]) -> str:
+    """An address of the subnet's, without the five that AWS keeps. Nothing answers there, so two may be the same."""
+    network = ip_network(subnet["CidrBlock"])
+    return str(network[4 + int(instance.removeprefix("i-"), 16) % (network.num_addresses - 5)])
 
 
 def _disk(group: dict[str, Any], template: dict[str, Any]) -> int:

@@ -125,9 +125,9 @@ def _common(folder: Path, part: str, ports: dict[str, int]) -> list[str]:
 def _kwok(workspace: Workspace, ports: dict[str, int]) -> list[str]:
     return [
         f"--kubeconfig={workspace.kubernetes / 'kwok.kubeconfig'}",
-        "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake",
-        "--node-lease-duration-seconds=40",  # the kubelet's own
-        "--cidr=100.64.0.0/10",  # the pods' addresses: of no network that a VPC here has
+        f"--server-address=127.0.0.1:{ports[KWOK]}",
+        "--v=WARN",  # it would tell of every lease it renews
+        f"--config={workspace.kubernetes / 'kwok.yaml'}",
         *(f"--config={file}" for file in stage_files(workspace.sources)),
     ]
 

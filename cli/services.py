@@ -1,0 +1,108 @@
+"""What a run goes against: the AWS API and the cluster, started together, known again, and ended together."""
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from typing import TypeVar
+
+from cli.output import Refused, note
+from local import processes
+from local.aws import server
+from local.kubernetes import control_plane
+from local.kubernetes.control_plane import ControlPlane
+from local.processes import Record
+from local.workspace import Workspace
+
+MEMORY = "deployed-to"
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True)
+class Services:
+    """A running AWS API and a running cluster, each with whether this run started it."""
+
+    api: Record
+    api_is_new: bool
+    plane: ControlPlane
+    plane_is_new: bool
+    cluster: str
+
+    @property
+    def endpoint(self) -> str:
+        return server.endpoint(self.api)
+
+    def identity(self) -> dict[str, object]:
+        """What tells these two, with all that they hold, from any others."""
+        return {"aws": asdict(self.api), "kubernetes": self.cluster}
+
+
+def start(workspace: Workspace, port: int | None) -> Services:
+    """Makes both run, at the same time; raises Refused where one of them does not."""
+    with ThreadPoolExecutor() as pool:
+        api = pool.submit(server.ensure, workspace, port)
+        plane = pool.submit(control_plane.ensure, workspace)
+    if plane.exception() and not api.exception() and api.result()[1]:  # one without the other serves nobody
+        processes.stop(workspace.run, api.result()[0])
+    if api.exception() and not plane.exception() and plane.result()[1]:
+        control_plane.stop(workspace)
+    return _or_refuse(
+        lambda: Services(*api.result(), *plane.result(), control_plane.identity(workspace, plane.result()[0]))
+    )
+
+
+def cluster_of(workspace: Workspace) -> ControlPlane | None:
+    """The cluster, if one runs or is named; raises Refused where the named one cannot be read."""
+    return _or_refuse(lambda: control_plane.running(workspace))
+
+
+def stop_new(workspace: Workspace, services: Services) -> None:
+    """Ends what this run started; what the cluster held stays on the disk."""
+    if services.plane_is_new:
+        control_plane.stop(workspace)
+    if services.api_is_new:
+        processes.stop(workspace.run, services.api)
+
+
+def stop(workspace: Workspace) -> None:
+    """Ends both and throws away what the cluster held; a cluster of the user's own is left alone."""
+    ended = control_plane.stop(workspace)
+    control_plane.forget(workspace)
+    if ended:
+        note(f"Stopped the control plane ({len(ended)} processes) and removed what it held.")
+    if record := server.running(workspace):
+        processes.stop(workspace.run, record)
+        note(f"Stopped the AWS API (process {record.pid}).")
+
+
+def remember(workspace: Workspace, services: Services) -> None:
+    """Keeps what the stack was made in."""
+    (workspace.run / MEMORY).write_text(json.dumps(services.identity()))
+
+
+def tell_lost(workspace: Workspace, services: Services) -> bool:
+    """Whether the stack was made in another AWS API or another cluster, which is told."""
+    try:
+        before = json.loads((workspace.run / MEMORY).read_text())
+    except (FileNotFoundError, ValueError):
+        before = None
+    now = services.identity()
+    lost = {name for name in now if not isinstance(before, dict) or before.get(name) != now[name]}
+    if "aws" in lost:
+        note(
+            "The local AWS API was started anew and is empty (a restart of the machine, or of the API): "
+            "what is missing is found and made again."
+        )
+    if "kubernetes" in lost:
+        note(
+            f"The cluster at {services.plane.server} is not the one that the stack was made in (it was emptied, or "
+            "PARAPET_KUBECONFIG changed): what is missing is found and made again."
+        )
+    return bool(lost)
+
+
+def _or_refuse(ask: Callable[[], Found]) -> Found:
+    try:
+        return ask()
+    except (processes.PortUnusable, processes.StartFailed, control_plane.Unreachable) as error:
+        raise Refused(str(error)) from None
