@@ -16,7 +16,7 @@ from local.aws.declaration import ResourceType, Rule
 from local.aws.expression import evaluate, holds
 from local.aws.facts import Facts
 from local.aws.sdk_types import Property, Type
-from local.aws.values import UNKNOWN, Path, has_unknown
+from local.plugin.values import UNKNOWN, Path, has_unknown
 
 _WORDS = {"str": "a text", "int": "a whole number", "float": "a number", "bool": "true or false", "json": "JSON"}
 _SHOWN = 80

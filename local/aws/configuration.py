@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from local.aws.calls import Api, loader
 from local.aws.tags import TagRules
-from local.aws.values import UNKNOWN, has_unknown
+from local.plugin.values import UNKNOWN, has_unknown
 
 DEFAULT_REGION = "us-east-1"
 

@@ -11,13 +11,13 @@ from typing import Any
 import pulumi
 
 from local.aws.archive import content
-from local.aws.elided import hash_of
 from local.aws.expression import evaluate
 from local.aws.facts import Facts
 from local.aws.nested import at, indexless, segments
 from local.aws.policies import same_json
 from local.aws.sdk_types import Type
-from local.aws.values import UNKNOWN
+from local.plugin.elided import hash_of
+from local.plugin.values import UNKNOWN
 
 _HIDDEN = {"__defaults", "__meta", "timeouts"}
 

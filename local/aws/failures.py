@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import sys
-import traceback
-
 import grpc
 
 from local.aws.calls import ApiError, CallError, Cancelled
 from local.aws.convert import ConversionError
 from local.aws.declaration import DeclarationError, resource_type
 from local.aws.expression import ExpressionError
-from local.aws.provider import UserError
+from local.plugin.failures import UserError, unexpected
 
 
 def explained(error: Exception, operation: str, subject: str) -> tuple[grpc.StatusCode, str]:
@@ -27,12 +23,7 @@ def explained(error: Exception, operation: str, subject: str) -> tuple[grpc.Stat
             misfit = f"{operation} of {subject}: the stand-in's declaration does not fit: {error}"
             return grpc.StatusCode.INTERNAL, misfit
         case _:
-            if os.environ.get("PARAPET_AWS_DEBUG"):
-                traceback.print_exception(error, file=sys.stderr)
-            return (
-                grpc.StatusCode.INTERNAL,
-                f"{operation} of {subject} failed inside the stand-in: {type(error).__name__}: {error}",
-            )
+            return unexpected(error, operation, subject, "PARAPET_AWS_DEBUG")
 
 
 def _advice(error: Exception, subject: str) -> str | None:

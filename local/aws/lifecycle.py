@@ -11,7 +11,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
-from local.aws import calls, journal
+from local.aws import calls
 from local.aws.calls import ApiError, CallError, Cancelled, Recovered, wait_until
 from local.aws.configuration import Site
 from local.aws.convert import ConversionError, from_api, member_for, place, take
@@ -19,6 +19,7 @@ from local.aws.declaration import Call, Part, Read, ResourceType, Step, Tags
 from local.aws.diff import Comparer
 from local.aws.expression import ExpressionError, evaluate, holds
 from local.aws.facts import Facts, request_shape
+from local.plugin import journal
 
 READY_SECONDS = 600
 RETRY_SECONDS = 60

@@ -9,7 +9,6 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -25,25 +24,11 @@ from local.aws.facts import Facts, facts
 from local.aws.lifecycle import FAILURES, HalfMade, Resource
 from local.aws.nested import fill_in, filled_up, keep, segments
 from local.aws.sdk_types import tokens
-from local.aws.values import UNKNOWN, has_unknown
-from local.aws.values import Path as SecretPath
-
-RECORDED_FILE = "PARAPET_RECORDED"
-"""Environment variable naming the file that gets a line, token and URN, for each resource that is only recorded."""
-
-
-class UserError(Exception):
-    """Something that the user of the provider can act on, said in a sentence."""
-
-
-class Unfinished(Exception):
-    """A create or update that stopped half-way: what there is of the resource, for the engine to keep."""
-
-    def __init__(self, identifier: str, outputs: dict[str, Any], reason: str) -> None:
-        super().__init__(reason)
-        self.identifier = identifier
-        self.outputs = outputs
-        self.reason = reason
+from local.plugin import recorded
+from local.plugin.failures import Unfinished, UserError
+from local.plugin.servicer import name_of
+from local.plugin.values import UNKNOWN, has_unknown
+from local.plugin.values import Path as SecretPath
 
 
 @dataclass(frozen=True)
@@ -70,10 +55,6 @@ def _known(token: str) -> tuple[ResourceType, Facts]:
 def _with_all_tags(ignored: list[str]) -> list[str]:
     """Who ignores a tag ignores it wherever the tags are."""
     return ignored + [f"tagsAll{one[len('tags') :]}" for one in ignored if re.match(r"tags(?!\w)", one)]
-
-
-def _urn_name(urn: str) -> str:
-    return urn.split("::", 3)[3]
 
 
 class Provider:
@@ -138,7 +119,7 @@ class Provider:
                 inputs[rule.property] = olds[rule.property]
             else:
                 try:
-                    inputs[rule.property] = names.automatic_name(rule, _urn_name(urn), seed, inputs, proposal)
+                    inputs[rule.property] = names.automatic_name(rule, name_of(urn), seed, inputs, proposal)
                 except names.NamingError as error:
                     checker.failures.append(Failure(rule.property, str(error)))
             defaulted.append(rule.property)
@@ -256,13 +237,10 @@ class Provider:
     def _record(self, resource: Resource, urn: str) -> tuple[str, dict[str, Any]]:
         """Keep in the state alone what the local API cannot hold, under an id that follows from the URN."""
         made_up = hashlib.sha256(urn.encode()).hexdigest()
-        resource.saved = {"digest": made_up[:17], "name": _urn_name(urn)}
+        resource.saved = {"digest": made_up[:17], "name": name_of(urn)}
         identifier = str(evaluate(resource.declared.id, resource.context()) or made_up[:17])
         resource.identifier = identifier
-        target = os.environ.get(RECORDED_FILE)
-        if target:
-            with Path(target).open("a") as lines:
-                lines.write(f"{resource.token} {urn}\n")
+        recorded.note(resource.token, urn)
         return identifier, outputs_of.recorded(resource)
 
     def _unfinished(self, resource: Resource, error: HalfMade) -> Unfinished:

@@ -1,7 +1,4 @@
-"""The plugin's side of the engine's protocol: where the SDK's framework has gaps, they are filled here.
-
-The framework's requests lack the old inputs, its errors reach the user as `Unexpected <class ...>`, and a create that
-stopped half-way cannot be told. Each call runs in a thread, since botocore blocks.
+"""The plugin's side of the engine's protocol: messages in, plain values to the provider, messages out.
 
 The engine waits for the plugin's port: what takes long to import is imported where it is needed, and `preload` begins
 with that once the port is known.
@@ -11,46 +8,29 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc
-from google.protobuf import any_pb2, empty_pb2
-from pulumi.provider.experimental import provider as framework
-from pulumi.provider.experimental.server import ProviderServicer
+from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2 as proto
-from pulumi.runtime.proto import status_pb2
 
 from local.aws import VERSION
-from local.aws.values import Path, marshal, scrub, secret_texts, unmarshal
+from local.plugin.servicer import DIFF_KINDS, PluginServicer, token_of
+from local.plugin.values import Path, marshal, secret_texts, unmarshal
 
 if TYPE_CHECKING:
-    from local.aws.provider import Provider, Unfinished
+    from local.aws.provider import Provider
 
 Result = TypeVar("Result")
 _THREADS = 24
-_KINDS = {
-    ("add", False): proto.PropertyDiff.ADD,
-    ("add", True): proto.PropertyDiff.ADD_REPLACE,
-    ("delete", False): proto.PropertyDiff.DELETE,
-    ("delete", True): proto.PropertyDiff.DELETE_REPLACE,
-    ("update", False): proto.PropertyDiff.UPDATE,
-    ("update", True): proto.PropertyDiff.UPDATE_REPLACE,
-}
 
 
-class _Unused(framework.Provider):
-    """The framework wants a provider of its own kind; every request is answered here, before it."""
-
-
-class Servicer(ProviderServicer):
+class Servicer(PluginServicer):
     """Serves one engine. `environment` is what the process was started with, before it forgot the user's settings."""
 
     def __init__(self, engine: str, environment: Mapping[str, str]) -> None:
-        super().__init__([], VERSION, _Unused(), engine)
-        self.environment = environment
+        super().__init__(VERSION, engine, environment, _THREADS)
         self.provider: Provider | None = None
-        self.threads = ThreadPoolExecutor(_THREADS)
 
     # Configuration
 
@@ -119,7 +99,7 @@ class Servicer(ProviderServicer):
             request.urn,
             "check",
             lambda provider: provider.check(
-                _token(request.urn), request.urn, news, olds, secrets, request.randomSeed, proposal
+                token_of(request.urn), request.urn, news, olds, secrets, request.randomSeed, proposal
             ),
             secret_texts(news, secrets),
         )
@@ -135,7 +115,7 @@ class Servicer(ProviderServicer):
         state, hidden = unmarshal(request.olds)
         inputs, secrets = unmarshal(request.news)
         old_inputs, _ = unmarshal(request.old_inputs)
-        token = _token(request.urn)
+        token = token_of(request.urn)
         result = await self._run(
             context,
             request.urn,
@@ -155,14 +135,14 @@ class Servicer(ProviderServicer):
             deleteBeforeReplace=result.delete_first,
             hasDetailedDiff=True,
             detailedDiff={
-                one.path: proto.PropertyDiff(kind=_KINDS[one.kind, one.property in replaces], inputDiff=False)
+                one.path: proto.PropertyDiff(kind=DIFF_KINDS[one.kind, one.property in replaces], inputDiff=False)
                 for one in result.changes
             },
         )
 
     async def Create(self, request: Any, context: Any) -> Any:
         inputs, secrets = unmarshal(request.properties)
-        token = _token(request.urn)
+        token = token_of(request.urn)
         texts = secret_texts(inputs, secrets)
         if request.preview:
             outputs = await self._run(
@@ -183,7 +163,7 @@ class Servicer(ProviderServicer):
     async def Read(self, request: Any, context: Any) -> Any:
         state, hidden = unmarshal(request.properties)
         inputs, secrets = unmarshal(request.inputs)
-        token = _token(request.urn)
+        token = token_of(request.urn)
         identifier, outputs, new_inputs = await self._run(
             context,
             request.urn,
@@ -204,7 +184,7 @@ class Servicer(ProviderServicer):
         state, hidden = unmarshal(request.olds)
         inputs, secrets = unmarshal(request.news)
         old_inputs, _ = unmarshal(request.old_inputs)
-        token = _token(request.urn)
+        token = token_of(request.urn)
         texts = secret_texts(inputs, secrets) | secret_texts(state, hidden)
         if request.preview:
             outputs = await self._run(
@@ -238,7 +218,7 @@ class Servicer(ProviderServicer):
             context,
             request.urn,
             "delete",
-            lambda provider: provider.delete(_token(request.urn), request.id, state, inputs),
+            lambda provider: provider.delete(token_of(request.urn), request.id, state, inputs),
             secret_texts(state, hidden),
         )
         return empty_pb2.Empty()
@@ -290,19 +270,21 @@ class Servicer(ProviderServicer):
         if self.provider is None:
             await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "the aws provider is not configured")
             raise AssertionError
-        from local.aws.failures import explained
-        from local.aws.provider import Unfinished
-
         provider = self.provider
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self.threads, work, provider)
-        except Unfinished as error:
-            outputs = self._outputs(_token(subject), error.outputs, secrets or set())
-            await _abort_unfinished(context, error, outputs, inputs, scrub(error.reason, texts))
-        except Exception as error:
-            status, message = explained(error, operation, subject)
-            await context.abort(status, scrub(message, texts))
-        raise AssertionError
+        return await self.in_thread(
+            context,
+            subject,
+            operation,
+            lambda: work(provider),
+            texts,
+            outputs=lambda kept: self._outputs(token_of(subject), kept, secrets or set()),
+            inputs=inputs,
+        )
+
+    def explained(self, error: Exception, operation: str, subject: str) -> tuple[grpc.StatusCode, str]:
+        from local.aws.failures import explained
+
+        return explained(error, operation, subject)
 
 
 def preload() -> None:
@@ -310,20 +292,6 @@ def preload() -> None:
     from local.aws import failures, functions  # noqa: F401
 
 
-def _token(urn: str) -> str:
-    return urn.split("::")[2].split("$")[-1]
-
-
 def _spread(secrets: set[Path]) -> set[Path]:
     """A secret tag is secret wherever the tags are."""
     return secrets | {("tagsAll", *path[1:]) for path in secrets if path[0] == "tags"}
-
-
-async def _abort_unfinished(context: Any, error: Unfinished, outputs: Any, inputs: Any, reason: str) -> NoReturn:
-    detail = proto.ErrorResourceInitFailed(id=error.identifier, properties=outputs, reasons=[reason], inputs=inputs)
-    packed = any_pb2.Any()
-    packed.Pack(detail)
-    status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=reason, details=[packed])
-    context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
-    await context.abort(grpc.StatusCode.UNKNOWN, reason)
-    raise AssertionError

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from local.aws.values import UNKNOWN, has_unknown
+from local.plugin.values import UNKNOWN, has_unknown
 
 
 @dataclass(frozen=True)

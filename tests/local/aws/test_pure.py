@@ -25,7 +25,7 @@ from local.aws.policies import same_json
 from local.aws.policy_document import policy_document
 from local.aws.security_group_rules import held, is_network, permissions, rules
 from local.aws.tags import TagRules
-from local.aws.values import UNKNOWN, marshal, scrub, secret_texts, unmarshal
+from local.plugin.values import UNKNOWN, marshal, scrub, secret_texts, unmarshal
 
 LIFECYCLE = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
 GROUP = "aws:ec2/securityGroup:SecurityGroup"

@@ -10,7 +10,7 @@ from google.protobuf import struct_pb2
 from pulumi.provider.experimental.property_value import Computed, PropertyValue
 from pulumi.runtime import rpc
 
-from local.aws.elided import fields, hash_of, readable, restored
+from local.plugin.elided import fields, hash_of, readable, restored
 
 Path = tuple[str, ...]
 """Object keys from the top. Elements of a list share the path of the list: they may change places."""

@@ -1,0 +1,1 @@
+"""What the stand-ins for provider plugins share: the process, the protocol's gaps, values, and the two journals."""
