@@ -19,6 +19,7 @@ from pulumi.runtime.proto import provider_pb2 as proto
 from pulumi.runtime.proto import status_pb2
 
 from local.plugin.failures import Unfinished
+from local.plugin.log import Log
 from local.plugin.values import scrub
 
 Result = TypeVar("Result")
@@ -44,6 +45,7 @@ class PluginServicer(ProviderServicer):
         super().__init__([], version, _Unused(), engine)
         self.environment = environment
         self.threads = ThreadPoolExecutor(threads)
+        self.warn = Log(engine).warn
 
     def explained(self, error: Exception, operation: str, subject: str) -> tuple[grpc.StatusCode, str]:
         """The status and the message for an error of an operation on a resource (by URN) or a function (by token)."""
