@@ -1,4 +1,4 @@
-"""The composition root of Parapet: settings -> foundation."""
+"""The composition root of Parapet: settings -> foundation -> cluster."""
 
 import sys
 from pathlib import Path
@@ -8,11 +8,13 @@ import pulumi
 # `pulumi install` installs the requirements alone and not this project, so the source root is put on the path here.
 sys.path.insert(0, str(Path(__file__).parent / "platform"))
 
+from cluster import Cluster, ClusterArgs
 from foundation import Foundation, FoundationArgs
-from provider import aws_provider
+from provider import aws_provider, kubernetes_provider
 from settings import Settings
 
 settings = Settings.load()
+in_aws = pulumi.ResourceOptions(providers=[aws_provider(settings)])
 foundation = Foundation(
     settings.name,
     FoundationArgs(
@@ -21,11 +23,31 @@ foundation = Foundation(
         egress=settings.egress,
         interface_endpoints=settings.interface_endpoints,
         key_administrators=settings.key_administrators,
+        spot=settings.spot,
         audit_retention_years=settings.audit_retention_years,
         log_retention_days=settings.log_retention_days,
         protect=settings.protect,
     ),
-    pulumi.ResourceOptions(providers=[aws_provider(settings)]),
+    in_aws,
+)
+cluster = Cluster(
+    settings.name,
+    ClusterArgs(
+        foundation=foundation,
+        kubernetes=lambda control_plane: kubernetes_provider(settings, control_plane),
+        version=settings.cluster_version,
+        administrators=settings.cluster_administrators,
+        public_cidrs=settings.cluster_public_cidrs,
+        vpc_cidr=settings.vpc_cidr,
+        egress=settings.egress,
+        system_nodes=settings.system_nodes,
+        gpu_groups=settings.gpu_groups,
+        audit_retention_years=settings.audit_retention_years,
+        log_retention_days=settings.log_retention_days,
+        tags=settings.tags,
+        protect=settings.protect,
+    ),
+    in_aws,
 )
 
 pulumi.export("vpcId", foundation.network.vpc_id)
@@ -33,3 +55,5 @@ pulumi.export("privateSubnetIds", foundation.network.private_subnet_ids)
 pulumi.export("isolatedSubnetIds", foundation.network.isolated_subnet_ids)
 pulumi.export("buckets", foundation.storage.buckets)
 pulumi.export("keyArns", foundation.keys.arns)
+pulumi.export("clusterName", cluster.control_plane.cluster_name)
+pulumi.export("clusterEndpoint", cluster.control_plane.endpoint)

@@ -1,18 +1,26 @@
-"""The one AWS provider, through which everything is provisioned."""
+"""The providers, through which everything is provisioned: one for AWS, one for the cluster's Kubernetes."""
 
 import ipaddress
 import os
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 import pulumi
 import pulumi_aws as aws
+import pulumi_kubernetes as k8s
+import yaml
 
+from cluster.control_plane import ControlPlane
 from foundation import data_class
 from settings import Settings
 
 ENDPOINT: Final = "AWS_ENDPOINT_URL"
 """Where a local AWS API is. The AWS provider reads it itself, so that a changed port changes nothing in the stack."""
+KUBECONFIG: Final = "KUBECONFIG"
+"""Where a local cluster is. The Kubernetes provider reads it itself, for the same reason."""
+OWN_KUBECONFIG: Final = "PARAPET_KUBECONFIG"
+"""A cluster of the user's own, wherever it is, in place of a local one."""
 
 
 def aws_provider(settings: Settings) -> aws.Provider:
@@ -29,9 +37,7 @@ def aws_provider(settings: Settings) -> aws.Provider:
         allowed_account_ids=[settings.allowed_account_id] if settings.allowed_account_id else None,
         default_tags={
             "tags": {
-                "Owner": settings.owner,
-                "Environment": settings.environment,
-                "CostCenter": settings.cost_center,
+                **settings.tags,
                 data_class.TAG: data_class.NO_DATA,
             }
         },
@@ -41,6 +47,72 @@ def aws_provider(settings: Settings) -> aws.Provider:
         skip_metadata_api_check=local,
         skip_region_validation=local,
     )
+
+
+def kubernetes_provider(settings: Settings, control_plane: ControlPlane) -> k8s.Provider:
+    """The provider for the cluster's own API, as whoever runs the program: a token of a few minutes, from IAM.
+
+    A local stack takes the cluster that KUBECONFIG names, and its state says nothing of where that is. Raises
+    `pulumi.RunError` when that is not on this machine, unless PARAPET_KUBECONFIG names it.
+    """
+    if settings.local_aws:
+        _require_loopback_cluster()
+        return k8s.Provider(settings.name)
+    return k8s.Provider(
+        settings.name,
+        kubeconfig=kubeconfig(settings, control_plane),
+        opts=pulumi.ResourceOptions(depends_on=control_plane.administered),
+    )
+
+
+def kubeconfig(settings: Settings, control_plane: ControlPlane) -> pulumi.Output[str]:
+    """How to reach the cluster, without any secret: kubectl and the provider ask the AWS CLI for a token each time."""
+    token = {
+        "apiVersion": "client.authentication.k8s.io/v1beta1",
+        "command": "aws",
+        "args": ["eks", "get-token", "--cluster-name", control_plane.cluster_name, "--region", settings.region],
+        "interactiveMode": "Never",
+    }
+    cluster = {
+        "server": control_plane.endpoint,
+        "certificate-authority-data": control_plane.certificate_authority,
+    }
+    return pulumi.Output.json_dumps(
+        {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "eks", "cluster": cluster}],
+            "users": [{"name": "aws", "user": {"exec": token}}],
+            "contexts": [{"name": "eks", "context": {"cluster": "eks", "user": "aws"}}],
+            "current-context": "eks",
+        }
+    )
+
+
+def _require_loopback_cluster() -> None:
+    named, own = os.environ.get(KUBECONFIG, ""), os.environ.get(OWN_KUBECONFIG, "")
+    if own and named == own:
+        return
+    server = _server(Path(named)) if named else None
+    if server and _is_loopback(server):
+        return
+    found = f"leads to {server or 'no cluster'}" if named else "is not set"
+    raise pulumi.RunError(
+        f"parapet:localAws is true and {KUBECONFIG} {found}; it must lead to a Kubernetes API on a loopback address. "
+        f'Start one and enter its shell: ./parapet up, then eval "$(./parapet env)"; or name a cluster of your own in '
+        f"{OWN_KUBECONFIG}."
+    )
+
+
+def _server(kubeconfig: Path) -> str | None:
+    """The address that the current context of a kubeconfig file leads to, or None."""
+    try:
+        config = yaml.safe_load(kubeconfig.read_text())
+        contexts = {each["name"]: each["context"]["cluster"] for each in config["contexts"]}
+        clusters = {each["name"]: str(each["cluster"]["server"]) for each in config["clusters"]}
+        return clusters[contexts[config["current-context"]]]
+    except (OSError, yaml.YAMLError, KeyError, TypeError):
+        return None
 
 
 def _require_loopback_endpoint() -> None:

@@ -22,6 +22,8 @@ class FoundationArgs:
     egress: bool
     interface_endpoints: Sequence[str]
     key_administrators: Sequence[str]
+    spot: bool
+    """Whether Spot Instances are launched, with volumes under the cluster's key."""
     audit_retention_years: int
     log_retention_days: int
     protect: bool
@@ -33,6 +35,7 @@ class Foundation(pulumi.ComponentResource):
     `name` begins the name of every resource.
     """
 
+    account: Account
     keys: Keys
     storage: Storage
     network: Network
@@ -40,10 +43,10 @@ class Foundation(pulumi.ComponentResource):
     def __init__(self, name: str, args: FoundationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:foundation:Foundation", name, None, opts)
         own = pulumi.ResourceOptions(parent=self)
-        account = Account.read(args.zones, pulumi.InvokeOptions(parent=self))
+        self.account = account = Account.read(args.zones, pulumi.InvokeOptions(parent=self))
         self.keys = Keys(
             name,
-            KeysArgs(account=account, administrators=args.key_administrators, protect=args.protect),
+            KeysArgs(account=account, administrators=args.key_administrators, spot=args.spot, protect=args.protect),
             own,
         )
         self.storage = Storage(

@@ -25,6 +25,10 @@ class Account:
         """The ARN of a resource, or a pattern of ARNs, of a regional service in this account and Region."""
         return f"arn:{self.partition}:{service}:{self.region}:{self.id}:{resource}"
 
+    def managed_policy(self, name: str) -> str:
+        """The ARN of a policy that AWS maintains."""
+        return f"arn:{self.partition}:iam::aws:policy/{name}"
+
     @classmethod
     def read(cls, zones: int, opts: pulumi.InvokeOptions) -> "Account":
         """Look the account up, and choose its first `zones` Availability Zones by name.

@@ -67,7 +67,16 @@ USES: Final = {
 }
 
 
-def key_policy(name: str, data_class: DataClass, account: Account, administrators: Sequence[str]) -> pulumi.Output[str]:
+LAUNCHERS: Final = ("autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling",)
+SPOT_LAUNCHER: Final = "spot.amazonaws.com/AWSServiceRoleForEC2Spot"
+"""The service-linked roles that launch instances for a node group. No IAM policy of theirs allows the use of a key, so
+the key's own must name them (Amazon EC2 Auto Scaling User Guide, "Required AWS KMS key policy for use with encrypted
+volumes"). KMS refuses a policy that names a role which the account does not have yet."""
+
+
+def key_policy(
+    name: str, data_class: DataClass, account: Account, administrators: Sequence[str], *, spot: bool
+) -> pulumi.Output[str]:
     """The policy of the class's key in the stack called `name`.
 
     A principal uses the key only through the class's services, only from this account, and only where its own IAM
@@ -78,6 +87,8 @@ def key_policy(name: str, data_class: DataClass, account: Account, administrator
     statements = [_administer(account, administrators), *_use(account, USES[data_class])]
     if data_class is DataClass.LOGS:
         statements.append(_use_by_cloudwatch_logs(name, account))
+    if data_class is DataClass.CLUSTER:
+        statements += [*_use_by_launchers(account, spot), _grant_to_eks(account)]
     return document(*statements)
 
 
@@ -126,4 +137,39 @@ def _use_by_cloudwatch_logs(name: str, account: Account) -> Statement:
         actions=USE,
         resources="*",
         when={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": log_group.arns(name, account)}},
+    )
+
+
+def _use_by_launchers(account: Account, spot: bool) -> list[Statement]:
+    # The service-linked roles launch instances whose volumes this key encrypts: EC2 then holds the key with a grant.
+    named = (*LAUNCHERS, SPOT_LAUNCHER) if spot else LAUNCHERS
+    roles = [f"arn:{account.partition}:iam::{account.id}:role/aws-service-role/{role}" for role in named]
+    through: Conditions = {
+        "StringEquals": {"kms:CallerAccount": account.id, "kms:ViaService": f"ec2.{account.region}.amazonaws.com"}
+    }
+    for_resources = {**through, "Bool": {"kms:GrantIsForAWSResource": "true"}}
+    return [
+        allow("UseByLaunchers", principals={"AWS": roles}, actions=USE, resources="*", when=through),
+        allow(
+            "GrantByLaunchers", principals={"AWS": roles}, actions="kms:CreateGrant", resources="*", when=for_resources
+        ),
+    ]
+
+
+def _grant_to_eks(account: Account) -> Statement:
+    # CreateCluster makes the grant with which the control plane encrypts Secrets, and does not say that it is for an
+    # AWS resource (Amazon EKS User Guide, "Encrypt Kubernetes secrets with KMS on existing clusters", note). Instead
+    # only EKS can ask for it, and whoever holds it can hand on no other grant.
+    return allow(
+        "GrantToControlPlane",
+        principals={"AWS": account.root},
+        actions="kms:CreateGrant",
+        resources="*",
+        when={
+            "StringEquals": {
+                "kms:CallerAccount": account.id,
+                "kms:ViaService": f"eks.{account.region}.amazonaws.com",
+            },
+            "ForAllValues:StringNotEquals": {"kms:GrantOperations": "CreateGrant"},
+        },
     )

@@ -20,6 +20,8 @@ class KeysArgs:
     account: Account
     administrators: Sequence[str]
     """ARNs of IAM roles and users; empty for whomever the account's IAM policies allow."""
+    spot: bool
+    """Whether Spot Instances are launched, with volumes under the cluster's key."""
     protect: bool
 
 
@@ -43,7 +45,7 @@ class Keys(pulumi.ComponentResource):
             description=f"Encrypts the {holds} data of {name}.",
             enable_key_rotation=True,
             deletion_window_in_days=DELETION_WINDOW_DAYS,
-            policy=key_policy(name, holds, args.account, args.administrators),
+            policy=key_policy(name, holds, args.account, args.administrators, spot=args.spot),
             tags=data_class.tags(holds),
             opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
         )

@@ -13,18 +13,30 @@ DELIVERY_SERVICE: Final = "delivery.logs.amazonaws.com"
 """The service that writes other services' logs into log groups and buckets."""
 
 
-def arns(name: str, account: Account) -> str:
-    """The pattern of the ARNs of all log groups of the stack called `name`: the logs key encrypts these only."""
-    return account.arn("logs", f"log-group:/{name}/*")
+def arns(name: str, account: Account) -> list[str]:
+    """The patterns of the ARNs of all log groups of the stack called `name`: the logs key encrypts these only."""
+    # The last two are where EKS and Container Insights write, whatever one would rather call them.
+    paths = (f"/{name}/*", f"/aws/eks/{name}/*", f"/aws/containerinsights/{name}/*")
+    return [account.arn("logs", f"log-group:{path}") for path in paths]
 
 
 def log_group(
-    name: str, topic: str, *, key_arn: pulumi.Input[str], retention_days: int, protect: bool, parent: pulumi.Resource
+    name: str,
+    topic: str,
+    *,
+    key_arn: pulumi.Input[str],
+    retention_days: int,
+    protect: bool,
+    parent: pulumi.Resource,
+    path: str | None = None,
 ) -> aws.cloudwatch.LogGroup:
-    """The log group `/<name>/<topic>`."""
+    """The log group `/<name>/<topic>`, or `path` where the service that writes into it dictates its name.
+
+    A `path` must be one of `arns`, or the logs key refuses to encrypt it.
+    """
     return aws.cloudwatch.LogGroup(
         f"{name}-{topic}",
-        name=f"/{name}/{topic}",
+        name=path or f"/{name}/{topic}",
         kms_key_id=key_arn,
         retention_in_days=retention_days,
         tags=data_class.tags(DataClass.LOGS),

@@ -7,3 +7,12 @@ AUDIT_YEARS: Final = 6
 
 LOG_DAYS: Final = (365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
 """The retention periods of a year or more that CloudWatch Logs knows (API reference, PutRetentionPolicy), in days."""
+
+FOR_EVER: Final = 0
+"""The retention period of a log group whose events never expire."""
+
+
+def audit_log_days(years: int) -> int:
+    """The shortest retention period of a log group that keeps an audit record for these years, leap days included."""
+    days = years * 365 + (years + 3) // 4
+    return next((offered for offered in LOG_DAYS if offered >= days), FOR_EVER)

@@ -12,6 +12,7 @@ import yaml
 from tests.platform.project import PROJECT
 
 ACCOUNT_ID = "123456789012"
+DEPLOYER = f"arn:aws:iam::{ACCOUNT_ID}:role/deployer"
 ZONES = ["us-east-1a", "us-east-1b", "us-east-1c", "us-east-1d", "us-east-1e", "us-east-1f"]
 
 
@@ -33,6 +34,33 @@ class Made:
         return list(json.loads(self.inputs[key])["Statement"])
 
 
+def computed(args: pulumi.runtime.MockResourceArgs) -> dict[str, Any]:
+    """What AWS would tell of a resource, where the program asks for it."""
+    match args.typ:
+        case "aws:s3/bucket:Bucket":
+            return {"bucket": f"{args.name}-id", "arn": f"arn:aws:s3:::{args.name}-id"}
+        case "aws:kms/key:Key":
+            return {"keyId": f"{args.name}-id"}
+        case "aws:ec2/vpcEndpoint:VpcEndpoint":
+            return {"prefixListId": f"pl-{args.name}"}
+        case "aws:ec2/launchTemplate:LaunchTemplate":
+            return {"latestVersion": 1}
+        case "aws:eks/cluster:Cluster":
+            return {"endpoint": "https://eks.test", "certificateAuthority": {"data": "Q0E="}}
+        case "aws:eks/nodeGroup:NodeGroup":
+            return {"resources": [{"autoscalingGroups": [{"name": f"{args.name}-scaling"}]}]}
+        case "aws:sqs/queue:Queue":
+            return {"url": f"https://sqs.test/{args.name}", "name": args.name}
+        case (
+            "aws:iam/role:Role"
+            | "aws:iam/instanceProfile:InstanceProfile"
+            | "aws:cloudwatch/eventRule:EventRule"
+            | "aws:ec2/placementGroup:PlacementGroup"
+        ):
+            return {"name": args.name}
+    return {}
+
+
 @dataclass
 class Recorder(pulumi.runtime.Mocks):
     """Answers as a provider that grants every wish, and remembers them."""
@@ -44,11 +72,7 @@ class Recorder(pulumi.runtime.Mocks):
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         self.made.append(Made(args.typ, args.name, args.inputs, args.provider))
         outputs = {**args.inputs, "arn": f"arn:aws:mock:us-east-1:{ACCOUNT_ID}:{args.typ.split(':')[-1]}/{args.name}"}
-        if args.typ == "aws:s3/bucket:Bucket":
-            outputs |= {"bucket": f"{args.name}-id", "arn": f"arn:aws:s3:::{args.name}-id"}
-        if args.typ == "aws:kms/key:Key":
-            outputs["keyId"] = f"{args.name}-id"
-        return f"{args.name}-id", outputs
+        return f"{args.name}-id", outputs | computed(args)
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> dict[str, Any]:
         self.calls.append((args.token, args.provider or ""))
@@ -64,8 +88,8 @@ class Recorder(pulumi.runtime.Mocks):
         raise AssertionError(f"the program made a call that no test expects: {args.token}")
 
     def of(self, kind: str) -> list[Made]:
-        """The resources of a type, named as in `s3/bucket:Bucket` or `parapet:foundation:Keys`."""
-        wanted = kind if kind.startswith("parapet:") else f"aws:{kind}"
+        """The resources of a type, named as in `s3/bucket:Bucket`, `parapet:foundation:Keys` or `kubernetes:...`."""
+        wanted = kind if kind.startswith(("parapet:", "kubernetes:")) else f"aws:{kind}"
         return [each for each in self.made if each.type == wanted]
 
     def one(self, kind: str, name: str) -> Made:
@@ -86,7 +110,8 @@ def declared_settings() -> dict[str, dict[str, Any]]:
 def stack_settings(**changed: Any) -> dict[str, str]:
     """A stack's settings as the engine hands them to the program: the defaults, what has none, and the changes."""
     settings = {name: each["default"] for name, each in declared_settings().items() if "default" in each}
-    settings |= {"environment": "test", "owner": "team@example.com", "costCenter": "42"} | changed
+    settings |= {"environment": "test", "owner": "team@example.com", "costCenter": "42"}
+    settings |= {"clusterAdministrators": [DEPLOYER]} | changed
     return {name: value if isinstance(value, str) else json.dumps(value) for name, value in settings.items()}
 
 

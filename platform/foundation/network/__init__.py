@@ -40,6 +40,7 @@ class Network(pulumi.ComponentResource):
     vpc_id: pulumi.Output[str]
     private_subnet_ids: list[pulumi.Output[str]]
     isolated_subnet_ids: list[pulumi.Output[str]]
+    gateway_prefix_list_ids: list[pulumi.Output[str]]
 
     def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:foundation:Network", name, {"cidr": str(args.cidr), "egress": args.egress}, opts)
@@ -74,7 +75,7 @@ class Network(pulumi.ComponentResource):
                 private_route_table_ids=private_table_ids,
             )
             Egress(f"{name}-egress", egress, own)
-        Endpoints(
+        endpoints = Endpoints(
             f"{name}-endpoints",
             EndpointsArgs(
                 account=args.account,
@@ -86,6 +87,7 @@ class Network(pulumi.ComponentResource):
             ),
             own,
         )
+        self.gateway_prefix_list_ids = endpoints.gateway_prefix_list_ids
         logs = VpcLogsArgs(
             account=args.account,
             vpc_id=vpc.id,

@@ -13,15 +13,21 @@ from foundation.policy_document import ANYONE, Conditions, Statement, allow, doc
 IAM_PREFIXES: Final = {
     "autoscaling": "autoscaling",
     "ec2": "ec2",
+    "ec2messages": "ec2messages",
     "ecr.api": "ecr",
     "ecr.dkr": "ecr",
+    "eks": "eks",
+    "eks-auth": "eks-auth",
     "elasticloadbalancing": "elasticloadbalancing",
+    "guardduty-data": "guardduty",
     "kms": "kms",
     "logs": "logs",
     "monitoring": "cloudwatch",
     "rds": "rds",
     "secretsmanager": "secretsmanager",
+    "sqs": "sqs",
     "ssm": "ssm",
+    "ssmmessages": "ssmmessages",
     "sts": "sts",
 }
 """The interface endpoints on offer, with the prefix of the service's actions in IAM.

@@ -30,10 +30,13 @@ class Endpoints(pulumi.ComponentResource):
     HTTPS from within the VPC alone.
     """
 
+    gateway_prefix_list_ids: list[pulumi.Output[str]]
+    """What a security group names to let traffic out to S3 and DynamoDB, and to nothing else."""
+
     def __init__(self, name: str, args: EndpointsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:foundation:Endpoints", name, {"services": args.services}, opts)
         own = pulumi.ResourceOptions(parent=self)
-        for service in GATEWAYS:
+        gateways = [
             aws.ec2.VpcEndpoint(
                 f"{name}-{service}",
                 vpc_id=args.vpc_id,
@@ -44,9 +47,12 @@ class Endpoints(pulumi.ComponentResource):
                 tags={"Name": f"{name}-{service}"},
                 opts=own,
             )
+            for service in GATEWAYS
+        ]
+        self.gateway_prefix_list_ids = [gateway.prefix_list_id for gateway in gateways]
         if args.services:
             self._interface_endpoints(name, args)
-        self.register_outputs({})
+        self.register_outputs({"gatewayPrefixListIds": self.gateway_prefix_list_ids})
 
     def _interface_endpoints(self, name: str, args: EndpointsArgs) -> None:
         own = pulumi.ResourceOptions(parent=self)

@@ -1,0 +1,166 @@
+"""The Kubernetes cluster of the platform, with its nodes and the software that keeps it going."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_kubernetes as k8s
+
+from cluster.add_ons import NETWORKING, SERVICES, AddOn, AddOns, AddOnsArgs
+from cluster.autoscaling import Autoscaling, AutoscalingArgs
+from cluster.container_logs import container_logs
+from cluster.control_plane import ControlPlane, ControlPlaneArgs
+from cluster.gpu_group import GpuGroup
+from cluster.node_groups import NodeGroups, NodeGroupsArgs
+from cluster.node_role import NodeRole
+from cluster.security_groups import SecurityGroups, SecurityGroupsArgs
+from cluster.storage_class import default_storage_class
+from cluster.system_nodes import SystemNodes
+from cluster.versions import VERSIONS
+from cluster.zones import within
+from foundation import Foundation
+from foundation.data_class import DataClass
+
+__all__ = ["Cluster", "ClusterArgs"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterArgs:
+    foundation: Foundation
+    kubernetes: Callable[[ControlPlane], k8s.Provider]
+    """What reaches the API of the control plane, once there is one."""
+    version: str
+    """Of Kubernetes, one of `versions.VERSIONS`."""
+    administrators: Sequence[str]
+    """ARNs of the IAM roles and users that may do everything in the cluster."""
+    public_cidrs: Sequence[IPv4Network]
+    vpc_cidr: IPv4Network
+    egress: bool
+    system_nodes: SystemNodes
+    gpu_groups: Sequence[GpuGroup]
+    audit_retention_years: int
+    log_retention_days: int
+    tags: Mapping[str, str]
+    """Of instances and volumes, which the provider's default tags do not reach."""
+    protect: bool
+
+
+class Cluster(pulumi.ComponentResource):
+    """A cluster that nothing reaches from outside, whose nodes nobody logs into, and whose GPUs come and go with work.
+
+    `name` is the cluster's own, and begins the name of every resource.
+    """
+
+    control_plane: ControlPlane
+    node_role: NodeRole
+
+    def __init__(self, name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("parapet:cluster:Cluster", name, {"version": args.version}, opts)
+        own = pulumi.ResourceOptions(parent=self)
+        foundation, versions = args.foundation, VERSIONS[args.version]
+        account, network, key_arn = foundation.account, foundation.network, foundation.keys.arns[DataClass.CLUSTER]
+        subnet_ids = dict(zip(account.zones, network.private_subnet_ids, strict=True))
+        groups = within(args.gpu_groups, account.zones)
+        security_groups = SecurityGroups(
+            name,
+            SecurityGroupsArgs(
+                vpc_id=network.vpc_id,
+                vpc_cidr=str(args.vpc_cidr),
+                gateway_prefix_list_ids=network.gateway_prefix_list_ids,
+                egress=args.egress,
+            ),
+            own,
+        )
+        self.control_plane = control_plane = ControlPlane(
+            name,
+            ControlPlaneArgs(
+                account=account,
+                version=args.version,
+                subnet_ids=network.private_subnet_ids,
+                security_group_id=security_groups.control_plane_id,
+                public_cidrs=args.public_cidrs,
+                administrators=args.administrators,
+                key_arn=key_arn,
+                logs_key_arn=foundation.keys.arns[DataClass.LOGS],
+                audit_retention_years=args.audit_retention_years,
+                protect=args.protect,
+            ),
+            own,
+        )
+        in_cluster = pulumi.ResourceOptions(parent=self, providers=[args.kubernetes(control_plane)])
+        networking = self._add_ons(f"{name}-networking", NETWORKING, args, [])
+        self.node_role = NodeRole(name, account, own)
+        placement_groups = {
+            group.name: aws.ec2.PlacementGroup(f"{name}-{group.name}", strategy="cluster", opts=own).name
+            for group in groups
+            if group.efa
+        }
+        nodes = NodeGroups(
+            name,
+            NodeGroupsArgs(
+                cluster_name=control_plane.cluster_name,
+                versions=versions,
+                role=self.node_role,
+                subnet_ids=subnet_ids,
+                security_group_id=security_groups.nodes_id,
+                key_arn=key_arn,
+                system=args.system_nodes,
+                gpu_groups=groups,
+                placement_groups=placement_groups,
+                tags=args.tags,
+                after=networking.made,
+            ),
+            own,
+        )
+        logs = container_logs(
+            name,
+            key_arn=foundation.keys.arns[DataClass.LOGS],
+            retention_days=args.log_retention_days,
+            protect=args.protect,
+            parent=self,
+        )
+        self._add_ons(f"{name}-services", SERVICES, args, [*logs, nodes])
+        default_storage_class(name, key_arn, in_cluster)
+        growing = [group for group in groups if group.growth]
+        if growing:
+            Autoscaling(
+                name,
+                AutoscalingArgs(
+                    account=account,
+                    cluster_name=control_plane.cluster_name,
+                    cluster_arn=control_plane.arn,
+                    cluster_endpoint=control_plane.endpoint,
+                    name_of_cluster=name,
+                    versions=versions,
+                    node_role=self.node_role,
+                    subnet_ids=subnet_ids,
+                    security_group_id=security_groups.nodes_id,
+                    key_arn=key_arn,
+                    groups=growing,
+                    placement_groups=placement_groups,
+                    tags=args.tags,
+                    egress=args.egress,
+                    after=[*control_plane.administered, nodes],
+                ),
+                in_cluster,
+            )
+        self.register_outputs({"name": control_plane.cluster_name, "endpoint": control_plane.endpoint})
+
+    def _add_ons(
+        self, name: str, which: Sequence[AddOn], args: ClusterArgs, after: Sequence[pulumi.Resource]
+    ) -> AddOns:
+        return AddOns(
+            name,
+            AddOnsArgs(
+                account=args.foundation.account,
+                cluster_name=self.control_plane.cluster_name,
+                cluster_arn=self.control_plane.arn,
+                versions=VERSIONS[args.version],
+                add_ons=which,
+                key_arn=args.foundation.keys.arns[DataClass.CLUSTER],
+                after=after,
+            ),
+            pulumi.ResourceOptions(parent=self),
+        )

@@ -1,0 +1,155 @@
+"""The software that EKS itself keeps in a cluster."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import pulumi
+import pulumi_aws as aws
+
+from cluster.node_labels import GPU
+from cluster.pod_identity import PodRole, PodRoleArgs
+from cluster.versions import Versions
+from foundation.account import Account
+from foundation.policy_document import allow
+
+EVERYWHERE: Final = [{"operator": "Exists"}]
+"""The toleration of an agent that watches or serves every node."""
+ON_GPU_NODES: Final = [{"key": GPU, "operator": "Exists", "effect": "NoSchedule"}]
+USE_VOLUME_KEY: Final = (
+    "kms:Decrypt",
+    "kms:DescribeKey",
+    "kms:Encrypt",
+    "kms:GenerateDataKeyWithoutPlaintext",
+    "kms:ReEncryptFrom",
+    "kms:ReEncryptTo",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddOn:
+    """An EKS add-on: its configuration, and the role that it needs, if any."""
+
+    name: str
+    configuration: Mapping[str, Any] = field(default_factory=dict)
+    """As `aws eks describe-addon-configuration` describes it for the pinned version."""
+    service_account: str | None = None
+    """The service account that has a role."""
+    managed_policies: Sequence[str] = ()
+    uses_volume_key: bool = False
+
+
+# Without these a node never becomes ready, so they come before any node.
+NETWORKING: Final = (
+    AddOn(
+        name="vpc-cni",
+        # A prefix a node gives it room for as many pods as its size allows (Amazon EKS Best Practices Guide, "Prefix
+        # Mode for Linux"); refused connections are written down on the node.
+        configuration={
+            "enableNetworkPolicy": "true",
+            "env": {"ENABLE_PREFIX_DELEGATION": "true", "WARM_PREFIX_TARGET": "1"},
+            "nodeAgent": {"enablePolicyEventLogs": "true"},
+        },
+        service_account="aws-node",
+        managed_policies=("AmazonEKS_CNI_Policy",),
+    ),
+    AddOn(name="kube-proxy"),
+    AddOn(name="eks-pod-identity-agent"),
+)
+
+SERVICES: Final = (
+    AddOn(name="coredns", configuration={"replicaCount": 2}),
+    AddOn(
+        name="aws-ebs-csi-driver",
+        configuration={"node": {"tolerateAllTaints": True}, "defaultStorageClass": {"enabled": False}},
+        service_account="ebs-csi-controller-sa",
+        managed_policies=("service-role/AmazonEBSCSIDriverPolicy",),
+        uses_volume_key=True,
+    ),
+    AddOn(name="aws-guardduty-agent"),
+    AddOn(name="metrics-server"),
+    AddOn(
+        name="aws-secrets-store-csi-driver-provider",
+        # The driver serves pods on GPU nodes too; a secret that has changed reaches a pod within two minutes.
+        configuration={
+            "tolerations": ON_GPU_NODES,
+            "secrets-store-csi-driver": {
+                "enableSecretRotation": True,
+                "rotationPollInterval": "2m",
+                "linux": {"tolerations": ON_GPU_NODES},
+            },
+        },
+    ),
+    AddOn(
+        name="amazon-cloudwatch-observability",
+        configuration={"tolerations": EVERYWHERE},
+        service_account="cloudwatch-agent",
+        managed_policies=("CloudWatchAgentServerPolicy",),
+    ),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddOnsArgs:
+    account: Account
+    cluster_name: pulumi.Input[str]
+    cluster_arn: pulumi.Input[str]
+    versions: Versions
+    add_ons: Sequence[AddOn]
+    key_arn: pulumi.Input[str]
+    """The key of the cluster class, for volumes."""
+    after: Sequence[pulumi.Resource] = ()
+
+
+class AddOns(pulumi.ComponentResource):
+    """Add-ons of pinned versions, configured by this stack alone, each with no more rights than it needs.
+
+    Whatever somebody changed by hand is put back with the next update.
+    """
+
+    made: list[pulumi.Resource]
+
+    def __init__(self, name: str, args: AddOnsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("parapet:cluster:AddOns", name, {"addOns": [each.name for each in args.add_ons]}, opts)
+        self.made = [self._add_on(f"{name}-{each.name}", each, args) for each in args.add_ons]
+        self.register_outputs({})
+
+    def _add_on(self, name: str, add_on: AddOn, args: AddOnsArgs) -> aws.eks.Addon:
+        role = self._role(name, add_on, args) if add_on.service_account else None
+        return aws.eks.Addon(
+            name,
+            cluster_name=args.cluster_name,
+            addon_name=add_on.name,
+            addon_version=args.versions.add_ons[add_on.name],
+            configuration_values=json.dumps(add_on.configuration) if add_on.configuration else None,
+            resolve_conflicts_on_create="OVERWRITE",
+            resolve_conflicts_on_update="OVERWRITE",
+            pod_identity_associations=[{"role_arn": role.arn, "service_account": add_on.service_account or ""}]
+            if role
+            else None,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[*args.after, *(role.allowed if role else ())]),
+        )
+
+    def _role(self, name: str, add_on: AddOn, args: AddOnsArgs) -> PodRole:
+        return PodRole(
+            name,
+            PodRoleArgs(
+                account=args.account,
+                cluster_arn=args.cluster_arn,
+                description=f"Lets the add-on {add_on.name} do its work in AWS.",
+                managed_policies=add_on.managed_policies,
+                statements=_volume_key(args.account, args.key_arn) if add_on.uses_volume_key else (),
+            ),
+            pulumi.ResourceOptions(parent=self),
+        )
+
+
+def _volume_key(account: Account, key_arn: pulumi.Input[str]) -> list[dict[str, Any]]:
+    # Amazon EKS User Guide, "Use Kubernetes volume storage with Amazon EBS", encryption with a key of one's own.
+    through = {"StringEquals": {"kms:ViaService": f"ec2.{account.region}.amazonaws.com"}}
+    for_volumes = {**through, "Bool": {"kms:GrantIsForAWSResource": "true"}}
+    return [
+        allow("UseVolumeKey", actions=USE_VOLUME_KEY, resources=key_arn, when=through),
+        allow("GrantVolumeKey", actions="kms:CreateGrant", resources=key_arn, when=for_volumes),
+    ]

@@ -1,0 +1,155 @@
+"""Nodes that come and go with the work: Karpenter."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_kubernetes as k8s
+
+from cluster.autoscaling.controller_policy import controller_policy
+from cluster.autoscaling.interruptions import Interruptions
+from cluster.autoscaling.node_class import NodeClassArgs, node_class
+from cluster.autoscaling.node_pool import node_pool
+from cluster.gpu_group import GpuGroup
+from cluster.node_role import NodeRole
+from cluster.pod_identity import PodRole, PodRoleArgs
+from cluster.versions import Versions
+from foundation.account import Account
+
+__all__ = ["Autoscaling", "AutoscalingArgs"]
+
+NAMESPACE: Final = "karpenter"
+SERVICE_ACCOUNT: Final = "karpenter"
+VERSION: Final = "1.14.0"
+REPOSITORY: Final = "oci://public.ecr.aws/karpenter"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AutoscalingArgs:
+    account: Account
+    cluster_name: pulumi.Input[str]
+    cluster_arn: pulumi.Input[str]
+    cluster_endpoint: pulumi.Input[str]
+    name_of_cluster: str
+    """The cluster's name, where it must be known in a preview: in the keys of conditions."""
+    versions: Versions
+    node_role: NodeRole
+    subnet_ids: Mapping[str, pulumi.Input[str]]
+    """The private subnets, by zone."""
+    security_group_id: pulumi.Input[str]
+    key_arn: pulumi.Input[str]
+    """The key of the cluster class."""
+    groups: Sequence[GpuGroup]
+    """Those that grow, one at least."""
+    placement_groups: Mapping[str, pulumi.Input[str]]
+    """By the name of the GPU group that has one."""
+    tags: Mapping[str, str]
+    egress: bool
+    after: Sequence[pulumi.Resource]
+    """The namespace of the controller, and nodes for it to run on."""
+
+
+class Autoscaling(pulumi.ComponentResource):
+    """Karpenter, which may launch and end the nodes of its own pools in this cluster, and no other instance.
+
+    Each GPU group grows from its least number of nodes to its largest, and no further. Nodes are replaced for patches
+    in a weekly window, and never under a training job that says it must not be disrupted.
+    """
+
+    def __init__(self, name: str, args: AutoscalingArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        inputs = {"version": VERSION, "groups": [each.name for each in args.groups]}
+        super().__init__("parapet:cluster:Autoscaling", name, inputs, opts)
+        own = pulumi.ResourceOptions(parent=self)
+        interruptions = Interruptions(f"{name}-interruptions", args.account, own)
+        role = self._role(f"{name}-karpenter", args, interruptions)
+        association = aws.eks.PodIdentityAssociation(
+            f"{name}-karpenter",
+            cluster_name=args.cluster_name,
+            namespace=NAMESPACE,
+            service_account=SERVICE_ACCOUNT,
+            role_arn=role.arn,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=role.allowed),
+        )
+        controller = self._controller(name, args, interruptions, [association, *args.after])
+        for group in args.groups:
+            self._pool(f"{name}-{group.name}", group, args, controller)
+        self.register_outputs({})
+
+    def _role(self, name: str, args: AutoscalingArgs, interruptions: Interruptions) -> PodRole:
+        policy = controller_policy(
+            args.account,
+            args.name_of_cluster,
+            [group.name for group in args.groups],
+            node_role_arn=args.node_role.arn,
+            queue_arn=interruptions.queue_arn,
+            key_arn=args.key_arn,
+        )
+        return PodRole(
+            name,
+            PodRoleArgs(
+                account=args.account,
+                cluster_arn=args.cluster_arn,
+                description="Lets Karpenter launch and end the nodes of its own pools.",
+                statements=policy,
+            ),
+            pulumi.ResourceOptions(parent=self),
+        )
+
+    def _controller(
+        self, name: str, args: AutoscalingArgs, interruptions: Interruptions, after: Sequence[pulumi.Resource]
+    ) -> k8s.helm.v3.Release:
+        # Helm takes a chart's own definitions once and never again, so they come from the chart that is made for it
+        # (Karpenter, "Upgrade Guide", CRD Upgrades).
+        definitions = k8s.helm.v3.Release(
+            f"{name}-karpenter-crd",
+            name="karpenter-crd",
+            namespace=NAMESPACE,
+            chart=f"{REPOSITORY}/karpenter-crd",
+            version=VERSION,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=after),
+        )
+        return k8s.helm.v3.Release(
+            f"{name}-karpenter",
+            name="karpenter",
+            namespace=NAMESPACE,
+            chart=f"{REPOSITORY}/karpenter",
+            version=VERSION,
+            skip_crds=True,
+            values={
+                "replicas": 2,
+                "serviceAccount": {"name": SERVICE_ACCOUNT},
+                "settings": {
+                    "clusterName": args.cluster_name,
+                    "clusterEndpoint": args.cluster_endpoint,
+                    "interruptionQueue": interruptions.queue_name,
+                    # Prices have no endpoint in a VPC.
+                    "isolatedVPC": not args.egress,
+                    "eksControlPlane": True,
+                },
+                "controller": {
+                    # Equal requests and limits of memory, or it would be among the first that a node throws out.
+                    "resources": {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"cpu": "1", "memory": "1Gi"}},
+                },
+            },
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[definitions, *after]),
+        )
+
+    def _pool(self, name: str, group: GpuGroup, args: AutoscalingArgs, controller: pulumi.Resource) -> None:
+        after = pulumi.ResourceOptions(parent=self, depends_on=[controller])
+        spec = NodeClassArgs(
+            versions=args.versions,
+            instance_profile=args.node_role.instance_profile,
+            subnet_ids=[args.subnet_ids[zone] for zone in group.zones or args.subnet_ids],
+            security_group_id=args.security_group_id,
+            key_arn=args.key_arn,
+            placement_group=args.placement_groups.get(group.name),
+            tags=args.tags,
+        )
+        made = k8s.apiextensions.CustomResource(f"{name}-class", **node_class(group, spec), opts=after)
+        k8s.apiextensions.CustomResource(
+            f"{name}-pool",
+            **node_pool(group, list(group.zones or args.subnet_ids)),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[made]),
+        )

@@ -1,0 +1,154 @@
+"""What Karpenter may do in AWS."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import pulumi
+
+from foundation.account import Account
+from foundation.policy_document import Conditions, Statement, allow
+
+POOL: Final = "karpenter.sh/nodepool"
+LAUNCHED: Final = ("fleet", "instance", "launch-template", "network-interface", "spot-instances-request", "volume")
+"""What a launch makes; all of it is tagged as it is made."""
+LAUNCH: Final = ("ec2:CreateFleet", "ec2:RunInstances")
+DESCRIBE: Final = (
+    "ec2:DescribeCapacityReservations",
+    "ec2:DescribeImages",
+    "ec2:DescribeInstanceStatus",
+    "ec2:DescribeInstanceTypeOfferings",
+    "ec2:DescribeInstanceTypes",
+    "ec2:DescribeInstances",
+    "ec2:DescribeLaunchTemplates",
+    "ec2:DescribePlacementGroups",
+    "ec2:DescribeSecurityGroups",
+    "ec2:DescribeSpotPriceHistory",
+    "ec2:DescribeSubnets",
+)
+USE_VOLUME_KEY: Final = (
+    "kms:Decrypt",
+    "kms:DescribeKey",
+    "kms:GenerateDataKeyWithoutPlaintext",
+    "kms:ReEncryptFrom",
+    "kms:ReEncryptTo",
+)
+
+
+def controller_policy(
+    account: Account,
+    cluster: str,
+    pools: Sequence[str],
+    *,
+    node_role_arn: pulumi.Input[str],
+    queue_arn: pulumi.Input[str],
+    key_arn: pulumi.Input[str],
+) -> list[Statement]:
+    """The rights of the controller in the cluster of this name, over the pools of these names and nothing else.
+
+    They follow Karpenter's own reference ("CloudFormation", KarpenterControllerPolicy), but for these: pools are named
+    where it takes any; nodes have an instance profile that exists, so that it makes and changes none; subnets, groups
+    and images are this account's or AWS's.
+    """
+    requested: Conditions = {
+        "StringEquals": {
+            f"aws:RequestTag/kubernetes.io/cluster/{cluster}": "owned",
+            "aws:RequestTag/eks:eks-cluster-name": cluster,
+            f"aws:RequestTag/{POOL}": pools,
+        }
+    }
+    owned: Conditions = {
+        "StringEquals": {
+            f"aws:ResourceTag/kubernetes.io/cluster/{cluster}": "owned",
+            f"aws:ResourceTag/{POOL}": pools,
+        }
+    }
+    launched = [account.arn("ec2", f"{kind}/*") for kind in LAUNCHED]
+    return [
+        allow("LaunchFrom", actions=LAUNCH, resources=_launched_from(account)),
+        allow(
+            "LaunchFromOwnTemplates",
+            actions=LAUNCH,
+            resources=account.arn("ec2", "launch-template/*"),
+            when=owned,
+        ),
+        allow("LaunchTagged", actions=[*LAUNCH, "ec2:CreateLaunchTemplate"], resources=launched, when=requested),
+        allow(
+            "TagWhatIsLaunched",
+            actions="ec2:CreateTags",
+            resources=launched,
+            when={
+                "StringEquals": {
+                    **requested["StringEquals"],
+                    "ec2:CreateAction": ["RunInstances", "CreateFleet", "CreateLaunchTemplate"],
+                }
+            },
+        ),
+        allow(
+            "NameOwnInstances",
+            actions="ec2:CreateTags",
+            resources=account.arn("ec2", "instance/*"),
+            when={
+                **owned,
+                "StringEqualsIfExists": {"aws:RequestTag/eks:eks-cluster-name": cluster},
+                "ForAllValues:StringEquals": {
+                    "aws:TagKeys": ["eks:eks-cluster-name", "karpenter.sh/nodeclaim", "Name"]
+                },
+            },
+        ),
+        allow(
+            "EndOwnNodes",
+            actions=["ec2:DeleteLaunchTemplate", "ec2:TerminateInstances"],
+            resources=[account.arn("ec2", "instance/*"), account.arn("ec2", "launch-template/*")],
+            when=owned,
+        ),
+        # No action of Describe knows a resource.
+        allow(
+            "Describe",
+            actions=DESCRIBE,
+            resources="*",
+            when={"StringEquals": {"aws:RequestedRegion": account.region}},
+        ),
+        allow("Prices", actions="pricing:GetProducts", resources="*"),
+        allow(
+            "NodeImages",
+            actions="ssm:GetParameter",
+            resources=f"arn:{account.partition}:ssm:{account.region}::parameter/aws/service/eks/optimized-ami/*",
+        ),
+        allow(
+            "PassTheNodeRole",
+            actions="iam:PassRole",
+            resources=node_role_arn,
+            when={"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}},
+        ),
+        allow(
+            "ReadInstanceProfiles",
+            actions="iam:GetInstanceProfile",
+            resources=f"arn:{account.partition}:iam::{account.id}:instance-profile/*",
+        ),
+        allow("FindTheCluster", actions="eks:DescribeCluster", resources=account.arn("eks", f"cluster/{cluster}")),
+        allow(
+            "TakeWarnings",
+            actions=["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ReceiveMessage"],
+            resources=queue_arn,
+        ),
+        *_volume_key(account, key_arn),
+    ]
+
+
+def _launched_from(account: Account) -> list[str]:
+    shared = [f"arn:{account.partition}:ec2:{account.region}::{kind}/*" for kind in ("image", "snapshot")]
+    own = ("capacity-reservation", "placement-group", "security-group", "subnet")
+    return [*shared, *(account.arn("ec2", f"{kind}/*") for kind in own)]
+
+
+def _volume_key(account: Account, key_arn: pulumi.Input[str]) -> list[Statement]:
+    through: Conditions = {"StringEquals": {"kms:ViaService": f"ec2.{account.region}.amazonaws.com"}}
+    return [
+        allow("UseVolumeKey", actions=USE_VOLUME_KEY, resources=key_arn, when=through),
+        allow(
+            "GrantVolumeKey",
+            actions="kms:CreateGrant",
+            resources=key_arn,
+            when={**through, "Bool": {"kms:GrantIsForAWSResource": "true"}},
+        ),
+    ]

@@ -1,0 +1,66 @@
+"""When Karpenter launches a node, and when it takes one away."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from cluster.gpu_group import GpuGroup
+from cluster.node_labels import GPU, gpu_labels
+
+EXPIRE_AFTER: Final = "336h"
+"""Two weeks: the longest that a node runs on an image without the patches that came since."""
+EMPTY_FOR: Final = "10m"
+"""How long a node waits for the next job before it goes."""
+WINDOW_ENDS: Final = "0 10 * * 0"
+OUTSIDE_THE_WINDOW: Final = "164h"
+"""Nodes are replaced on Sundays from 06:00 to 10:00 UTC; the rest of the week, 164 hours, begins as the window ends."""
+
+
+def node_pool(group: GpuGroup, zones: Sequence[str]) -> dict[str, Any]:
+    """The NodePool by which a group grows above its least number of nodes.
+
+    A pod with the annotation `karpenter.sh/do-not-disrupt: "true"`, as training jobs have it, is never evicted: a node
+    that has expired or drifted takes no new work and waits for it. There is deliberately no `terminationGracePeriod`,
+    which would end that wait (Karpenter, "Disruption", Pod-Level Controls).
+    """
+    return {
+        "api_version": "karpenter.sh/v1",
+        "kind": "NodePool",
+        "metadata": {"name": group.name},
+        "spec": {
+            "limits": {GPU: str(group.growth * group.gpus)},
+            "template": {
+                "metadata": {"labels": gpu_labels(group)},
+                "spec": {
+                    "nodeClassRef": {"group": "karpenter.k8s.aws", "kind": "EC2NodeClass", "name": group.name},
+                    "expireAfter": EXPIRE_AFTER,
+                    "taints": [{"key": GPU, "value": "true", "effect": "NoSchedule"}],
+                    "requirements": [
+                        _one_of("kubernetes.io/os", "linux"),
+                        _one_of("kubernetes.io/arch", group.instances[0].arch),
+                        _one_of("node.kubernetes.io/instance-type", *group.instance_types),
+                        _one_of("karpenter.sh/capacity-type", "reserved" if group.reservation else group.capacity),
+                        _one_of("topology.kubernetes.io/zone", *zones),
+                    ],
+                },
+            },
+            "disruption": {
+                # Nodes that run something are not emptied to save money: moving a job costs more.
+                "consolidationPolicy": "WhenEmpty",
+                "consolidateAfter": EMPTY_FOR,
+                "budgets": [
+                    {"nodes": "100%", "reasons": ["Empty"]},
+                    {"nodes": "1", "reasons": ["Drifted", "Underutilized"]},
+                    {
+                        "nodes": "0",
+                        "reasons": ["Drifted", "Underutilized"],
+                        "schedule": WINDOW_ENDS,
+                        "duration": OUTSIDE_THE_WINDOW,
+                    },
+                ],
+            },
+        },
+    }
+
+
+def _one_of(key: str, *values: str) -> dict[str, Any]:
+    return {"key": key, "operator": "In", "values": list(values)}

@@ -1,0 +1,131 @@
+"""The nodes that are always there, as managed node groups."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import pulumi
+import pulumi_aws as aws
+
+from cluster.gpu_group import GpuGroup
+from cluster.launch_template import LaunchTemplateArgs, launch_template
+from cluster.node_labels import GPU, ROLE, gpu_labels, node_template
+from cluster.node_role import NodeRole
+from cluster.system_nodes import SystemNodes
+from cluster.versions import Versions
+from foundation import data_class
+from foundation.data_class import DataClass
+
+AMI_TYPES: Final = {"amd64": "AL2023_x86_64", "arm64": "AL2023_ARM_64"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeGroupsArgs:
+    cluster_name: pulumi.Input[str]
+    versions: Versions
+    role: NodeRole
+    subnet_ids: Mapping[str, pulumi.Input[str]]
+    """The private subnets, by zone."""
+    security_group_id: pulumi.Input[str]
+    key_arn: pulumi.Input[str]
+    """The key of the cluster class."""
+    system: SystemNodes
+    gpu_groups: Sequence[GpuGroup]
+    placement_groups: Mapping[str, pulumi.Input[str]]
+    """By the name of the GPU group that has one."""
+    tags: Mapping[str, str]
+    after: Sequence[pulumi.Resource]
+    """What must be there before a node can be ready: its network."""
+
+
+class NodeGroups(pulumi.ComponentResource):
+    """Nodes in private subnets, launched as `launch_template` says: a system group, and each GPU group's least number.
+
+    Only what tolerates the taint nvidia.com/gpu=true:NoSchedule runs where the GPUs are.
+    """
+
+    def __init__(self, name: str, args: NodeGroupsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("parapet:cluster:NodeGroups", name, None, opts)
+        self._system(f"{name}-system", args)
+        for group in args.gpu_groups:
+            self._gpu(f"{name}-{group.name}", group, args)
+        self.register_outputs({})
+
+    def _system(self, name: str, args: NodeGroupsArgs) -> None:
+        self._group(
+            name,
+            args,
+            self._template(name, args, None),
+            ami_type=f"{AMI_TYPES[args.system.arch]}_STANDARD",
+            instance_types=args.system.instance_types,
+            subnet_ids=list(args.subnet_ids.values()),
+            scaling_config={"min_size": args.system.min, "desired_size": args.system.min, "max_size": args.system.max},
+            labels={ROLE: "system"},
+        )
+
+    def _gpu(self, name: str, group: GpuGroup, args: NodeGroupsArgs) -> None:
+        nodes = self._group(
+            name,
+            args,
+            self._template(name, args, group),
+            ami_type=f"{AMI_TYPES[group.instances[0].arch]}_NVIDIA",
+            instance_types=group.instance_types,
+            capacity_type="SPOT" if group.spot else "ON_DEMAND",
+            subnet_ids=[args.subnet_ids[zone] for zone in group.zones or args.subnet_ids],
+            # Karpenter adds what is above the least number; EKS wants room for one node at least.
+            scaling_config={"min_size": group.min, "desired_size": group.min, "max_size": max(group.min, 1)},
+            labels=gpu_labels(group),
+            taints=[{"key": GPU, "value": "true", "effect": "NO_SCHEDULE"}],
+        )
+        scaling_group = nodes.resources[0].autoscaling_groups[0].name
+        for key, value in node_template(group).items():
+            aws.autoscaling.Tag(
+                f"{name}-{key.partition('node-template/')[2].replace('/', '-')}",
+                autoscaling_group_name=scaling_group,
+                tag={"key": key, "value": value, "propagate_at_launch": False},
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+
+    def _template(self, name: str, args: NodeGroupsArgs, group: GpuGroup | None) -> aws.ec2.LaunchTemplate:
+        template = LaunchTemplateArgs(
+            security_group_id=args.security_group_id,
+            key_arn=args.key_arn,
+            tags=args.tags,
+            gpu_group=group,
+            placement_group=args.placement_groups.get(group.name) if group else None,
+        )
+        return launch_template(name, template, self)
+
+    def _group(
+        self,
+        name: str,
+        args: NodeGroupsArgs,
+        template: aws.ec2.LaunchTemplate,
+        *,
+        ami_type: str,
+        instance_types: Sequence[str],
+        subnet_ids: Sequence[pulumi.Input[str]],
+        scaling_config: aws.eks.NodeGroupScalingConfigArgsDict,
+        labels: Mapping[str, str],
+        taints: Sequence[aws.eks.NodeGroupTaintArgsDict] = (),
+        capacity_type: str = "ON_DEMAND",
+    ) -> aws.eks.NodeGroup:
+        return aws.eks.NodeGroup(
+            name,
+            cluster_name=args.cluster_name,
+            version=args.versions.kubernetes,
+            release_version=args.versions.nodes,
+            node_role_arn=args.role.arn,
+            launch_template={"id": template.id, "version": template.latest_version.apply(str)},
+            ami_type=ami_type,
+            instance_types=instance_types,
+            capacity_type=capacity_type,
+            subnet_ids=subnet_ids,
+            scaling_config=scaling_config,
+            # A drain that a PodDisruptionBudget stops fails the update; it is never forced.
+            update_config={"max_unavailable": 1},
+            labels=labels,
+            taints=taints or None,
+            tags=data_class.tags(DataClass.CLUSTER),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[*args.role.allowed, *args.after]),
+        )

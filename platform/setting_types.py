@@ -1,0 +1,204 @@
+"""What a setting may be. A type's description is what is allowed, as an error message says it."""
+
+import json
+from ipaddress import IPv4Network
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
+
+from cluster.gpu_group import GpuGroup
+from cluster.gpu_instances import GPU_INSTANCES
+from cluster.system_nodes import arch
+from cluster.versions import VERSIONS
+from foundation import retention
+from foundation.network.endpoint_policies import IAM_PREFIXES
+from foundation.network.subnets import MAX_ZONES
+from setting_errors import refusal
+
+MIN_ZONES: Final = 3
+MIN_SYSTEM_NODES: Final = 2
+PRIVATE_RANGES: Final = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
+VPC_PREFIXES: Final = range(16, 21)
+"""AWS's largest VPC is a /16; below a /20 an isolated subnet would be smaller than a /25."""
+WIDEST_PUBLIC_PREFIX: Final = 16
+MAX_SYSTEM_NODES: Final = 50
+
+
+def _parsed(value: Any) -> Any:
+    """Lists reach the program as JSON."""
+    try:
+        return json.loads(value)
+    except (TypeError, ValueError):
+        return value
+
+
+def _private_range(vpc: IPv4Network) -> IPv4Network:
+    if vpc.prefixlen not in VPC_PREFIXES or not any(vpc.subnet_of(private) for private in PRIVATE_RANGES):
+        raise ValueError
+    return vpc
+
+
+def _public_range(network: IPv4Network) -> IPv4Network:
+    if network.prefixlen < WIDEST_PUBLIC_PREFIX or any(network.overlaps(private) for private in PRIVATE_RANGES):
+        raise ValueError
+    return network
+
+
+def _somebody(administrators: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+    # The local control plane has an administrator of its own, and IAM does not know it.
+    if not administrators and not info.data.get("local_aws", True):
+        raise ValueError
+    return administrators
+
+
+def _without_gpu(types: tuple[str, ...]) -> tuple[str, ...]:
+    if any(each in GPU_INSTANCES for each in types) or len(set(map(arch, types))) > 1:
+        raise ValueError
+    return types
+
+
+def _as_many_at_most(most: int, info: ValidationInfo) -> int:
+    least = info.data.get("system_nodes_min", 0)
+    if most < least:
+        raise refusal("", most, f"at least systemNodesMin, which is {least}")
+    return most
+
+
+def _named_apart(groups: tuple[GpuGroup, ...]) -> tuple[GpuGroup, ...]:
+    names = [group.name for group in groups]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            raise refusal(f"[{index}].name", name, f"another name than that of [{names.index(name)}]")
+    return groups
+
+
+def _offered_version(version: str) -> str:
+    if version not in VERSIONS:
+        raise ValueError
+    return version
+
+
+def _distinct(items: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(items)) < len(items):
+        raise ValueError
+    return items
+
+
+def _offered_endpoint(service: str) -> str:
+    if service not in IAM_PREFIXES:
+        raise ValueError
+    return service
+
+
+def _offered_retention(days: int) -> int:
+    if days not in retention.LOG_DAYS:
+        raise ValueError
+    return days
+
+
+TagValue = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9_.:/=+@-]([A-Za-z0-9 _.:/=+@-]{0,254}[A-Za-z0-9_.:/=+@-])?$",
+        description="1 to 256 letters, digits, spaces and _ . : / = + - @, with no space at either end",
+    ),
+]
+AdministratorArn = Annotated[
+    str,
+    Field(
+        pattern=r"^arn:aws(-[a-z]+)*:iam::\d{12}:(role|user)/[\w+=,.@/-]+$",
+        description="the ARN of an IAM role or user, such as arn:aws:iam::111122223333:role/key-administrator",
+    ),
+]
+RoleArn = Annotated[
+    str,
+    Field(
+        pattern=r"^arn:aws(-[a-z]+)*:iam::\d{12}:role/[\w+=,.@/-]+$",
+        description="the ARN of an IAM role, such as arn:aws:iam::111122223333:role/ml-engineer",
+    ),
+]
+PublicRange = Annotated[
+    IPv4Network,
+    AfterValidator(_public_range),
+    Field(description=f"a public IPv4 range of a /{WIDEST_PUBLIC_PREFIX} or narrower that starts on its own boundary"),
+]
+InstanceType = Annotated[
+    str,
+    Field(pattern=r"^[a-z][a-z0-9-]*\.[a-z0-9-]+$", description="the name of an EC2 instance type, such as m7i.xlarge"),
+]
+EndpointService = Annotated[
+    str, AfterValidator(_offered_endpoint), Field(description=f"one of {', '.join(IAM_PREFIXES)}")
+]
+
+Administrators = Annotated[
+    tuple[AdministratorArn, ...],
+    BeforeValidator(_parsed),
+    AfterValidator(_distinct),
+    Field(description="a list of ARNs of IAM roles and users, each once"),
+]
+ClusterAdministrators = Annotated[
+    tuple[AdministratorArn, ...],
+    BeforeValidator(_parsed),
+    AfterValidator(_distinct),
+    AfterValidator(_somebody),
+    Field(
+        description="a list of ARNs of IAM roles and users, each once, the deploying role among them: "
+        "without one nobody, not even this program, could reach the cluster"
+    ),
+]
+Roles = Annotated[
+    tuple[RoleArn, ...],
+    BeforeValidator(_parsed),
+    AfterValidator(_distinct),
+    Field(description="a list of ARNs of IAM roles, each once"),
+]
+PublicRanges = Annotated[
+    tuple[PublicRange, ...],
+    BeforeValidator(_parsed),
+    Field(description=f"a list of public IPv4 ranges, none wider than a /{WIDEST_PUBLIC_PREFIX}"),
+]
+SystemInstanceTypes = Annotated[
+    tuple[InstanceType, ...],
+    BeforeValidator(_parsed),
+    AfterValidator(_distinct),
+    AfterValidator(_without_gpu),
+    Field(min_length=1, description="a list of EC2 instance types without GPU, each once, all of one processor"),
+]
+OneGpuGroup = Annotated[GpuGroup, Field(description="an object with name, instanceTypes and max, at least")]
+GpuGroups = Annotated[
+    tuple[OneGpuGroup, ...],
+    BeforeValidator(_parsed),
+    AfterValidator(_named_apart),
+    Field(description="a list of GPU groups, each under a name of its own"),
+]
+EndpointServices = Annotated[
+    tuple[EndpointService, ...],
+    BeforeValidator(_parsed),
+    AfterValidator(_distinct),
+    Field(description="a list of AWS services, each once"),
+]
+
+LogRetention = Annotated[
+    int,
+    AfterValidator(_offered_retention),
+    Field(description=f"one of {', '.join(map(str, retention.LOG_DAYS))}"),
+]
+VpcRange = Annotated[
+    IPv4Network,
+    AfterValidator(_private_range),
+    Field(
+        description=f"a range within {', '.join(map(str, PRIVATE_RANGES))} that starts on its own boundary, "
+        f"from /{VPC_PREFIXES[0]} to /{VPC_PREFIXES[-1]}"
+    ),
+]
+Zones = Annotated[int, Field(ge=MIN_ZONES, le=MAX_ZONES, description=f"a whole number from {MIN_ZONES} to {MAX_ZONES}")]
+ClusterVersion = Annotated[str, AfterValidator(_offered_version), Field(description=f"one of {', '.join(VERSIONS)}")]
+SystemNodes = Annotated[
+    int,
+    Field(
+        ge=MIN_SYSTEM_NODES,
+        le=MAX_SYSTEM_NODES,
+        description=f"a whole number from {MIN_SYSTEM_NODES} to {MAX_SYSTEM_NODES}",
+    ),
+]
+MostSystemNodes = Annotated[SystemNodes, AfterValidator(_as_many_at_most)]
