@@ -18,7 +18,7 @@ from settings import Settings
 ENDPOINT: Final = "AWS_ENDPOINT_URL"
 """Where a local AWS API is. The AWS provider reads it itself, so that a changed port changes nothing in the stack."""
 KUBECONFIG: Final = "KUBECONFIG"
-"""Where a local cluster is. The Kubernetes provider reads it itself, for the same reason."""
+"""The file that says where a local cluster is, which the Kubernetes provider reads itself."""
 OWN_KUBECONFIG: Final = "PARAPET_KUBECONFIG"
 """A cluster of the user's own, wherever it is, in place of a local one."""
 
@@ -52,8 +52,8 @@ def aws_provider(settings: Settings) -> aws.Provider:
 def kubernetes_provider(settings: Settings, control_plane: ControlPlane) -> k8s.Provider:
     """The provider for the cluster's own API, as whoever runs the program: a token of a few minutes, from IAM.
 
-    A local stack takes the cluster that KUBECONFIG names, and its state says nothing of where that is. Raises
-    `pulumi.RunError` when that is not on this machine, unless PARAPET_KUBECONFIG names it.
+    A local stack takes the cluster that KUBECONFIG names: its state knows the file, not the address in it. Raises
+    `pulumi.RunError` when that cluster is not on this machine, unless PARAPET_KUBECONFIG names it.
     """
     if settings.local_aws:
         _require_loopback_cluster()

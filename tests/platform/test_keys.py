@@ -95,7 +95,7 @@ def test_a_key_is_used_through_the_services_of_its_class_only(stack: Recorder, h
     through = [
         statement["Condition"]["StringEquals"]["kms:ViaService"]
         for statement in key.policy()
-        if "StringEquals" in statement.get("Condition", {})
+        if statement["Sid"] in ("UseThroughServices", "GrantToServices")
     ]
     assert through
     assert all(each == [f"{service}.us-east-1.amazonaws.com" for service in services] for each in through)
@@ -107,7 +107,32 @@ def test_a_grant_is_made_for_an_aws_resource_only(stack: Recorder) -> None:
     ]
     assert granting
     for statement in granting:
-        assert statement["Condition"]["Bool"] == {"kms:GrantIsForAWSResource": "true"}
+        conditions = statement["Condition"]
+        if conditions["StringEquals"]["kms:ViaService"] == "eks.us-east-1.amazonaws.com":
+            # CreateCluster does not say that its grant is for an AWS resource; what it grants hands on no other grant.
+            assert conditions["ForAllValues:StringNotEquals"] == {"kms:GrantOperations": "CreateGrant"}
+        else:
+            assert conditions["Bool"] == {"kms:GrantIsForAWSResource": "true"}
+
+
+@pytest.mark.parametrize("spot", [False, True])
+def test_the_roles_that_launch_nodes_use_the_cluster_key_through_ec2_and_spot_has_it_only_where_asked_for(
+    spot: bool,
+) -> None:
+    group = {"name": "g", "instanceTypes": ["g6.xlarge"], "max": 1, "capacity": "spot" if spot else "on-demand"}
+    stack = run_program(gpuGroups=[group])
+    prefix = f"arn:aws:iam::{ACCOUNT_ID}:role/aws-service-role"
+    expected = [f"{prefix}/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"]
+    expected += [f"{prefix}/spot.amazonaws.com/AWSServiceRoleForEC2Spot"] if spot else []
+    for key in keys(stack):
+        named = [each for each in key.policy() if each["Principal"].get("AWS") not in (None, ROOT)]
+        assert len(named) == (2 if key.name.endswith("-cluster") else 0)
+        for statement in named:
+            assert statement["Principal"] == {"AWS": expected}
+            assert statement["Condition"]["StringEquals"] == {
+                "kms:CallerAccount": ACCOUNT_ID,
+                "kms:ViaService": "ec2.us-east-1.amazonaws.com",
+            }
 
 
 def test_cloudwatch_logs_uses_the_logs_key_for_this_stacks_log_groups_only(stack: Recorder) -> None:
@@ -120,7 +145,10 @@ def test_cloudwatch_logs_uses_the_logs_key_for_this_stacks_log_groups_only(stack
     assert users == {
         "parapet-test-logs": {
             "ArnLike": {
-                "kms:EncryptionContext:aws:logs:arn": (f"arn:aws:logs:us-east-1:{ACCOUNT_ID}:log-group:/parapet-test/*")
+                "kms:EncryptionContext:aws:logs:arn": [
+                    f"arn:aws:logs:us-east-1:{ACCOUNT_ID}:log-group:{path}/parapet-test/*"
+                    for path in ("", "/aws/eks", "/aws/containerinsights")
+                ]
             }
         }
     }
@@ -128,13 +156,14 @@ def test_cloudwatch_logs_uses_the_logs_key_for_this_stacks_log_groups_only(stack
 
 def test_every_log_group_is_one_that_the_logs_key_encrypts(stack: Recorder) -> None:
     key = stack.one("kms/key:Key", "parapet-test-logs")
-    (pattern,) = [
+    (patterns,) = [
         statement["Condition"]["ArnLike"]["kms:EncryptionContext:aws:logs:arn"]
         for statement in key.policy()
         if "Service" in statement["Principal"]
     ]
     for group in stack.of("cloudwatch/logGroup:LogGroup"):
-        assert fnmatchcase(f"arn:aws:logs:us-east-1:{ACCOUNT_ID}:log-group:{group.inputs['name']}", pattern)
+        arn = f"arn:aws:logs:us-east-1:{ACCOUNT_ID}:log-group:{group.inputs['name']}"
+        assert any(fnmatchcase(arn, pattern) for pattern in patterns), arn
 
 
 def test_named_administrators_and_the_root_user_alone_administer() -> None:

@@ -96,10 +96,10 @@ def test_the_default_security_group_lets_nothing_through(closed: Recorder) -> No
 
 
 def test_the_endpoints_answer_https_from_within_the_vpc_only(closed: Recorder) -> None:
-    (rule,) = closed.of("vpc/securityGroupIngressRule:SecurityGroupIngressRule")
+    rule = closed.one("vpc/securityGroupIngressRule:SecurityGroupIngressRule", "parapet-test-endpoints")
     assert (rule.inputs["ipProtocol"], rule.inputs["fromPort"], rule.inputs["toPort"]) == ("tcp", 443, 443)
     assert rule.inputs["cidrIpv4"] == "10.0.0.0/16"
-    (group,) = closed.of("ec2/securityGroup:SecurityGroup")
+    group = closed.one("ec2/securityGroup:SecurityGroup", "parapet-test-endpoints")
     assert rule.inputs["securityGroupId"] == group.id
     assert not {"ingress", "egress"} & set(group.inputs)
 
@@ -159,7 +159,8 @@ def test_every_dns_query_of_the_vpc_is_logged(closed: Recorder) -> None:
 
 
 def test_log_groups_are_encrypted_with_the_logs_key_and_kept_as_long_as_asked() -> None:
-    groups = run_program(logRetentionDays=731).of("cloudwatch/logGroup:LogGroup")
+    every = run_program(logRetentionDays=731).of("cloudwatch/logGroup:LogGroup")
+    groups = [each for each in every if each.inputs["name"].startswith("/parapet-test/")]
     assert {each.inputs["name"] for each in groups} == {"/parapet-test/flow-logs", "/parapet-test/query-logs"}
     for group in groups:
         assert group.inputs["kmsKeyId"].endswith("Key/parapet-test-logs")
@@ -167,14 +168,14 @@ def test_log_groups_are_encrypted_with_the_logs_key_and_kept_as_long_as_asked() 
 
 
 def test_the_flow_log_role_is_for_this_accounts_flow_logs_and_its_own_log_group(closed: Recorder) -> None:
-    (role,) = closed.of("iam/role:Role")
+    role = closed.one("iam/role:Role", "parapet-test-flow-logs")
     (trust,) = role.policy("assumeRolePolicy")
     assert trust["Principal"] == {"Service": "vpc-flow-logs.amazonaws.com"}
     assert trust["Condition"] == {
         "StringEquals": {"aws:SourceAccount": ACCOUNT_ID},
         "ArnLike": {"aws:SourceArn": f"arn:aws:ec2:us-east-1:{ACCOUNT_ID}:vpc-flow-log/*"},
     }
-    (policy,) = closed.of("iam/policy:Policy")
+    policy = closed.one("iam/policy:Policy", "parapet-test-flow-logs")
     (statement,) = policy.policy()
     assert statement["Resource"].endswith("LogGroup/parapet-test-flow-logs:*")
     assert all(action.startswith("logs:") and "*" not in action for action in statement["Action"])

@@ -13,10 +13,16 @@ from local import aws, processes
 from local.aws import server
 from local.workspace import Workspace
 from tests.engine import Engine
+from tests.platform import kubernetes_echo
 from tests.platform.project import copy_project
 
 pytestmark = [pytest.mark.engine, pytest.mark.xdist_group("provisioned")]
 
+KUBECONFIG = """
+clusters: [{name: local, cluster: {server: "https://127.0.0.1:6443"}}]
+contexts: [{name: local, context: {cluster: local, user: local}}]
+current-context: local
+"""
 CONFIG = """
 config:
   parapet:environment: test
@@ -24,6 +30,10 @@ config:
   parapet:costCenter: "42"
   parapet:localAws: "true"
   parapet:protect: "false"
+  parapet:gpuGroups:
+    - {name: inference, instanceTypes: [g6.xlarge, g6.2xlarge], min: 1, max: 4, sharing: "time-slicing:4"}
+    - {name: training, instanceTypes: [p5.48xlarge], max: 2, capacity: spot, efa: true, zones: [us-east-1b]}
+    - {name: steady, instanceTypes: [p4d.24xlarge], min: 2, max: 2, capacity: cr-0123456789abcde, sharing: "mig:1g.5gb"}
 """
 
 
@@ -34,7 +44,11 @@ class Stack:
         self.workspace = Workspace(home=folder / "home")
         self.api, _ = server.ensure(self.workspace, None)
         aws.install(self.workspace.pulumi_home("stand-in"), self.workspace.python)
-        self.engine = Engine(tools, self.workspace.home, {"AWS_ENDPOINT_URL": server.endpoint(self.api)})
+        kubernetes_echo.install(self.workspace.pulumi_home("stand-in"), self.workspace.python)
+        kubeconfig = folder / "kubeconfig"
+        kubeconfig.write_text(KUBECONFIG)
+        variables = {"AWS_ENDPOINT_URL": server.endpoint(self.api), "KUBECONFIG": str(kubeconfig)}
+        self.engine = Engine(tools, self.workspace.home, variables)
         self.workspace.state.mkdir(parents=True, exist_ok=True)
         self.project = copy_project(folder / "project")
         self("stack", "init", "test")
@@ -109,6 +123,59 @@ def test_the_audit_bucket_locks_whatever_any_client_puts_there(stack: Stack) -> 
     assert (lock["ObjectLockEnabled"], retention["Mode"], retention["Years"]) == ("Enabled", "COMPLIANCE", 6)
 
 
+def test_the_cluster_is_there_for_any_client_private_encrypted_and_logged(stack: Stack) -> None:
+    cluster = stack.client("eks").describe_cluster(name="parapet-test")["cluster"]
+    assert (cluster["version"], cluster["status"]) == ("1.36", "ACTIVE")
+    network = cluster["resourcesVpcConfig"]
+    assert (network["endpointPrivateAccess"], network["endpointPublicAccess"]) == (True, False)
+    keys = {each["AliasName"]: each.get("TargetKeyId") for each in stack.client("kms").list_aliases()["Aliases"]}
+    assert cluster["encryptionConfig"][0]["provider"]["keyArn"].endswith(keys["alias/parapet-test-cluster"])
+    logged = [set(each["types"]) for each in cluster["logging"]["clusterLogging"] if each["enabled"]]
+    assert logged == [{"api", "audit", "authenticator", "controllerManager", "scheduler"}]
+
+
+def test_each_group_has_its_least_number_of_nodes_and_a_gpu_group_the_taint(stack: Stack) -> None:
+    eks = stack.client("eks")
+    groups = {}
+    for name in eks.list_nodegroups(clusterName="parapet-test")["nodegroups"]:
+        group = eks.describe_nodegroup(clusterName="parapet-test", nodegroupName=name)["nodegroup"]
+        groups[name.removeprefix("parapet-test-").rpartition("-")[0]] = group
+    assert {name: each["scalingConfig"]["desiredSize"] for name, each in groups.items()} == {
+        "system": 3,
+        "inference": 1,
+        "training": 0,
+        "steady": 2,
+    }
+    for name, group in groups.items():
+        taints = [(each["key"], each["value"], each["effect"]) for each in group.get("taints", [])]
+        assert taints == ([] if name == "system" else [("nvidia.com/gpu", "true", "NO_SCHEDULE")])
+        assert group["releaseVersion"] == "1.36.3-20260903"
+
+
+def test_every_launch_template_asks_for_imdsv2_encrypted_volumes_and_no_key_pair(stack: Stack) -> None:
+    ec2 = stack.client("ec2")
+    templates = ec2.describe_launch_templates()["LaunchTemplates"]
+    assert len(templates) == 4
+    for template in templates:
+        (version,) = ec2.describe_launch_template_versions(
+            LaunchTemplateId=template["LaunchTemplateId"], Versions=["$Latest"]
+        )["LaunchTemplateVersions"]
+        data = version["LaunchTemplateData"]
+        assert data["MetadataOptions"]["HttpTokens"] == "required"
+        assert data["MetadataOptions"]["HttpPutResponseHopLimit"] == 1
+        assert all(each["Ebs"]["Encrypted"] and each["Ebs"]["KmsKeyId"] for each in data["BlockDeviceMappings"])
+        assert "KeyName" not in data
+        assert data["Monitoring"] == {"Enabled": True}
+
+
+def test_an_autoscaler_finds_on_the_scaling_group_what_a_node_would_have(stack: Stack) -> None:
+    tags = stack.client("autoscaling").describe_tags()["Tags"]
+    prefix = "k8s.io/cluster-autoscaler/node-template"
+    shown = {each["Value"] for each in tags if each["Key"] == f"{prefix}/resources/nvidia.com/gpu"}
+    # A GPU shared by four, eight GPUs whole, eight GPUs in seven partitions each.
+    assert shown == {"4", "8", "56"}
+
+
 def test_another_account_than_the_allowed_one_is_told_without_a_stack_trace(stack: Stack) -> None:
     stack("config", "set", "parapet:allowedAccountId", "111122223333", "--stack", "test")
     try:
@@ -121,14 +188,19 @@ def test_another_account_than_the_allowed_one_is_told_without_a_stack_trace(stac
     assert "Traceback" not in refused.stdout
 
 
-def test_with_protection_the_engine_refuses_to_delete_keys_buckets_and_logs(stack: Stack) -> None:
+def test_with_protection_the_engine_refuses_to_delete_keys_buckets_logs_and_the_cluster(stack: Stack) -> None:
     stack("config", "set", "parapet:protect", "true", "--stack", "test")
     try:
         steps = json.loads(stack("preview", "--json"))["steps"]
     finally:
         stack("config", "set", "parapet:protect", "false", "--stack", "test")
     protected = {step["newState"]["type"] for step in steps if step["newState"].get("protect")}
-    assert protected == {"aws:kms/key:Key", "aws:s3/bucket:Bucket", "aws:cloudwatch/logGroup:LogGroup"}
+    assert protected == {
+        "aws:kms/key:Key",
+        "aws:s3/bucket:Bucket",
+        "aws:cloudwatch/logGroup:LogGroup",
+        "aws:eks/cluster:Cluster",
+    }
 
 
 def test_asking_for_egress_and_taking_it_back_replaces_nothing(stack: Stack) -> None:
@@ -156,3 +228,7 @@ def test_a_destroy_leaves_nothing(stack: Stack) -> None:
     assert all(vpc["IsDefault"] for vpc in stack.client("ec2").describe_vpcs()["Vpcs"])
     assert stack.client("logs").describe_log_groups()["logGroups"] == []
     assert stack.client("iam").list_roles()["Roles"] == []
+    assert stack.client("eks").list_clusters()["clusters"] == []
+    assert stack.client("ec2").describe_launch_templates()["LaunchTemplates"] == []
+    assert stack.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"] == []
+    assert "QueueUrls" not in stack.client("sqs").list_queues()

@@ -49,6 +49,7 @@ def test_only_the_settings_that_each_stack_must_set_have_an_unusable_default() -
         "parapet:environment",
         "parapet:owner",
         "parapet:costCenter",
+        "parapet:clusterAdministrators",
     ]
 
 

@@ -1,8 +1,11 @@
 """The whole stack under mocks: what holds for every resource, whichever component makes it."""
 
 import json
+import os
 import re
 from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -14,6 +17,7 @@ from tests.platform.mocked import Recorder, run_program
 from tests.platform.project import PROJECT
 
 PROVIDER = "pulumi:providers:aws"
+KUBERNETES = "pulumi:providers:kubernetes"
 TAGGED = {TAG, "Owner", "Environment", "CostCenter"}
 
 
@@ -24,13 +28,38 @@ def stack() -> Recorder:
 
 @pytest.fixture(scope="module")
 def with_egress() -> Recorder:
-    return run_program(egress=True, zones=4)
+    return run_program(egress=True, zones=4, gpuGroups=[{"name": "g", "instanceTypes": ["g6.xlarge"], "max": 2}])
 
 
 def provider_tags(stack: Recorder) -> dict[str, str]:
     (provider,) = [each for each in stack.made if each.type == PROVIDER]
     tags: dict[str, str] = json.loads(provider.inputs["defaultTags"])["tags"]
     return tags
+
+
+@pytest.fixture
+def local_cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], None]:
+    """Names a cluster whose API has this address."""
+
+    def name(server: str) -> None:
+        kubeconfig = tmp_path / "kubeconfig"
+        kubeconfig.write_text(
+            json.dumps(
+                {
+                    "clusters": [
+                        {"name": "other", "cluster": {"server": "https://127.0.0.1:1"}},
+                        {"name": "c", "cluster": {"server": server}},
+                    ],
+                    "contexts": [{"name": "here", "context": {"cluster": "c", "user": "u"}}],
+                    "current-context": "here",
+                }
+            )
+        )
+        monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
+
+    monkeypatch.delenv("PARAPET_KUBECONFIG", raising=False)
+    name("https://127.0.0.1:6443")
+    return name
 
 
 def test_one_provider_makes_everything_and_answers_every_call(stack: Recorder) -> None:
@@ -68,19 +97,28 @@ def test_whatever_holds_data_says_its_class(stack: Recorder, kind: str) -> None:
 def test_components_have_the_tokens_that_state_files_know(with_egress: Recorder) -> None:
     components = Counter(each.type for each in with_egress.made if each.type.startswith("parapet:"))
     assert components == {
-        f"parapet:foundation:{name}": times
+        f"parapet:{name}": times
         for name, times in {
-            "Foundation": 1,
-            "Keys": 1,
-            "Storage": 1,
-            "AccessLogBucket": 1,
-            "AuditBucket": 1,
-            "DataBucket": 2,
-            "Network": 1,
-            "Egress": 1,
-            "Endpoints": 1,
-            "FlowLogs": 1,
-            "QueryLogs": 1,
+            "foundation:Foundation": 1,
+            "foundation:Keys": 1,
+            "foundation:Storage": 1,
+            "foundation:AccessLogBucket": 1,
+            "foundation:AuditBucket": 1,
+            "foundation:DataBucket": 2,
+            "foundation:Network": 1,
+            "foundation:Egress": 1,
+            "foundation:Endpoints": 1,
+            "foundation:FlowLogs": 1,
+            "foundation:QueryLogs": 1,
+            "cluster:Cluster": 1,
+            "cluster:SecurityGroups": 1,
+            "cluster:ControlPlane": 1,
+            "cluster:AddOns": 2,
+            "cluster:PodRole": 4,
+            "cluster:NodeRole": 1,
+            "cluster:NodeGroups": 1,
+            "cluster:Autoscaling": 1,
+            "cluster:Interruptions": 1,
         }.items()
     }
 
@@ -120,13 +158,19 @@ def test_a_real_stack_skips_no_check_of_the_provider(stack: Recorder) -> None:
     assert provider.inputs["skipCredentialsValidation"] == "false"
 
 
-def test_a_local_stack_reads_its_endpoint_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_local_stack_reads_its_endpoints_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch, local_cluster: Callable[[str], None]
+) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:5000")
     stack = run_program(localAws=True)
     (provider,) = [each for each in stack.made if each.type == PROVIDER]
     assert "127.0.0.1" not in json.dumps(provider.inputs)
     assert provider.inputs["skipCredentialsValidation"] == "true"
     assert "skipRequestingAccountId" not in provider.inputs
+    (kubernetes,) = [each for each in stack.made if each.type == KUBERNETES]
+    # The SDK takes the file's name from the environment; the address in it changes from run to run.
+    assert set(kubernetes.inputs) == {"kubeconfig"}
+    assert kubernetes.inputs["kubeconfig"] == os.environ["KUBECONFIG"]
 
 
 @pytest.mark.parametrize("endpoint", ["", "https://sts.amazonaws.com", "http://10.0.0.1:5000", "nonsense"])
@@ -137,9 +181,47 @@ def test_a_local_stack_touches_nothing_but_a_loopback_address(monkeypatch: pytes
 
 
 @pytest.mark.parametrize("endpoint", ["http://localhost:5000", "http://127.0.0.1:5000", "http://[::1]:5000"])
-def test_every_loopback_address_will_do(monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
+def test_every_loopback_address_will_do(
+    monkeypatch: pytest.MonkeyPatch, local_cluster: Callable[[str], None], endpoint: str
+) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
     assert run_program(localAws=True).made
+
+
+@pytest.mark.parametrize("server", ["https://eks.example.com", "https://10.0.0.1:6443", ""])
+def test_a_local_stack_touches_no_cluster_but_one_on_this_machine_or_one_that_the_user_named(
+    monkeypatch: pytest.MonkeyPatch, local_cluster: Callable[[str], None], server: str
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:5000")
+    local_cluster(server)
+    with pytest.raises(pulumi.RunError, match=r"parapet:localAws is true and KUBECONFIG leads to .*loopback address"):
+        run_program(localAws=True)
+    monkeypatch.setenv("PARAPET_KUBECONFIG", os.environ["KUBECONFIG"])
+    assert run_program(localAws=True).made
+
+
+def test_a_local_stack_without_a_cluster_is_told_how_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:5000")
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    with pytest.raises(pulumi.RunError, match=r"KUBECONFIG is not set; .* \./parapet up"):
+        run_program(localAws=True)
+
+
+def test_a_real_stack_reaches_its_cluster_with_a_token_from_iam_and_keeps_no_secret(stack: Recorder) -> None:
+    (provider,) = [each for each in stack.made if each.type == KUBERNETES]
+    config = json.loads(provider.inputs["kubeconfig"])
+    (cluster,), (user,) = config["clusters"], config["users"]
+    assert cluster["cluster"] == {"server": "https://eks.test", "certificate-authority-data": "Q0E="}
+    assert set(user["user"]) == {"exec"}
+    command = [user["user"]["exec"]["command"], *user["user"]["exec"]["args"]]
+    assert " ".join(command) == "aws eks get-token --cluster-name parapet-test --region us-east-1"
+
+
+def test_one_provider_makes_everything_in_the_cluster(stack: Recorder) -> None:
+    in_cluster = [each for each in stack.made if each.type.startswith("kubernetes:")]
+    assert in_cluster
+    for resource in in_cluster:
+        assert f"{KUBERNETES}::parapet-test::" in resource.provider, resource
 
 
 def test_a_region_with_too_few_zones_is_refused_by_name() -> None:

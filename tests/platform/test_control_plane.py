@@ -1,0 +1,137 @@
+"""The control plane under mocks: who reaches it, who may do what there, and what is written down about it."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.platform.mocked import ACCOUNT_ID, DEPLOYER, Made, Recorder, run_program
+
+OFFICE = "198.18.0.0/24"
+
+
+@pytest.fixture(scope="module")
+def stack() -> Recorder:
+    return run_program()
+
+
+def cluster(stack: Recorder) -> Made:
+    (only,) = stack.of("eks/cluster:Cluster")
+    return only
+
+
+def test_the_api_answers_within_the_vpc_only(stack: Recorder) -> None:
+    network = cluster(stack).inputs["vpcConfig"]
+    assert (network["endpointPrivateAccess"], network["endpointPublicAccess"]) == (True, False)
+    assert "publicAccessCidrs" not in network
+    private = [each.id for each in stack.of("ec2/subnet:Subnet") if "-private-" in each.name]
+    assert network["subnetIds"] == private
+
+
+def test_listed_ranges_and_no_others_reach_the_api_from_outside() -> None:
+    network = cluster(run_program(clusterPublicCidrs=[OFFICE])).inputs["vpcConfig"]
+    assert (network["endpointPrivateAccess"], network["endpointPublicAccess"]) == (True, True)
+    assert network["publicAccessCidrs"] == [OFFICE]
+
+
+def test_secrets_are_encrypted_with_the_clusters_key(stack: Recorder) -> None:
+    encryption = cluster(stack).inputs["encryptionConfig"]
+    assert encryption["resources"] == ["secrets"]
+    assert encryption["provider"]["keyArn"].endswith("Key/parapet-test-cluster")
+
+
+@pytest.mark.parametrize(("years", "days"), [(6, 2192), (7, 2557), (10, 3653), (20, 0)])
+def test_all_that_the_control_plane_logs_is_kept_encrypted_for_the_years_of_an_audit_record(
+    years: int, days: int
+) -> None:
+    stack = run_program(auditRetentionYears=years)
+    logged = cluster(stack).inputs["enabledClusterLogTypes"]
+    assert set(logged) == {"api", "audit", "authenticator", "controllerManager", "scheduler"}
+    (group,) = [each for each in stack.of("cloudwatch/logGroup:LogGroup") if "control-plane" in each.name]
+    assert group.inputs["name"] == "/aws/eks/parapet-test/cluster"
+    assert group.inputs["kmsKeyId"].endswith("Key/parapet-test-logs")
+    assert group.inputs["retentionInDays"] == days
+    assert stack.made.index(group) < stack.made.index(cluster(stack)), "EKS would make it first, without a key"
+
+
+def test_access_entries_alone_let_anybody_in_and_whoever_made_the_cluster_is_nobody(stack: Recorder) -> None:
+    assert cluster(stack).inputs["accessConfig"] == {
+        "authenticationMode": "API",
+        "bootstrapClusterCreatorAdminPermissions": False,
+    }
+
+
+def test_the_listed_administrators_may_do_everything_and_nobody_else() -> None:
+    other = f"arn:aws:iam::{ACCOUNT_ID}:role/break-glass"
+    stack = run_program(clusterAdministrators=[DEPLOYER, other])
+    entries = stack.of("eks/accessEntry:AccessEntry")
+    policies = stack.of("eks/accessPolicyAssociation:AccessPolicyAssociation")
+    assert {each.inputs["principalArn"] for each in entries} == {DEPLOYER, other}
+    assert {each.inputs["principalArn"] for each in policies} == {DEPLOYER, other}
+    for policy in policies:
+        assert policy.inputs["policyArn"] == "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
+        assert policy.inputs["accessScope"] == {"type": "cluster"}
+
+
+def test_the_version_is_pinned_and_never_one_that_its_makers_no_longer_mend(stack: Recorder) -> None:
+    assert cluster(stack).inputs["version"] == "1.36"
+    assert cluster(stack).inputs["upgradePolicy"] == {"supportType": "STANDARD"}
+    assert cluster(stack).inputs["bootstrapSelfManagedAddons"] is False
+
+
+@pytest.mark.parametrize("protect", [True, False])
+def test_a_protected_cluster_is_protected_by_eks_too(protect: bool) -> None:
+    assert cluster(run_program(protect=protect)).inputs["deletionProtection"] is protect
+
+
+def test_the_control_planes_role_is_for_this_cluster_alone(stack: Recorder) -> None:
+    role = stack.one("iam/role:Role", "parapet-test-control-plane")
+    (trust,) = role.policy("assumeRolePolicy")
+    assert trust["Principal"] == {"Service": "eks.amazonaws.com"}
+    assert trust["Condition"] == {
+        "StringEquals": {"aws:SourceAccount": ACCOUNT_ID},
+        "ArnLike": {"aws:SourceArn": f"arn:aws:eks:us-east-1:{ACCOUNT_ID}:cluster/parapet-test"},
+    }
+    attached = stack.of("iam/rolePolicyAttachment:RolePolicyAttachment")
+    policies = [each.inputs["policyArn"] for each in attached if each.inputs["role"] == role.name]
+    assert policies == ["arn:aws:iam::aws:policy/AmazonEKSClusterPolicy"]
+
+
+def rules(stack: Recorder, direction: str, group: str) -> list[dict[str, Any]]:
+    kind = f"vpc/securityGroup{direction}Rule:SecurityGroup{direction}Rule"
+    wanted = stack.one("ec2/securityGroup:SecurityGroup", f"parapet-test-{group}").id
+    return [dict(each.inputs) for each in stack.of(kind) if each.inputs["securityGroupId"] == wanted]
+
+
+def test_nothing_but_the_cluster_itself_reaches_the_control_plane_or_a_node(stack: Recorder) -> None:
+    own = {
+        stack.one("ec2/securityGroup:SecurityGroup", f"parapet-test-{each}").id for each in ("control-plane", "nodes")
+    }
+    for group in ("control-plane", "nodes"):
+        assert rules(stack, "Ingress", group)
+        for rule in rules(stack, "Ingress", group):
+            assert rule["referencedSecurityGroupId"] in own
+            assert "cidrIpv4" not in rule
+
+
+def test_the_control_plane_calls_nodes_on_named_ports_only(stack: Recorder) -> None:
+    nodes = stack.one("ec2/securityGroup:SecurityGroup", "parapet-test-nodes").id
+    outwards = rules(stack, "Egress", "control-plane")
+    assert {each["referencedSecurityGroupId"] for each in outwards} == {nodes}
+    assert {each["fromPort"] for each in outwards} == {443, 8443, 9443, 10250, 10251, 15017}
+    assert all(each["fromPort"] == each["toPort"] for each in outwards)
+
+
+def test_without_egress_a_node_reaches_its_like_the_vpc_and_the_gateway_endpoints(stack: Recorder) -> None:
+    outwards = rules(stack, "Egress", "nodes")
+    assert {each["cidrIpv4"] for each in outwards if "cidrIpv4" in each} == {"10.0.0.0/16"}
+    assert {each["prefixListId"] for each in outwards if "prefixListId" in each} == {
+        f"pl-parapet-test-endpoints-{service}" for service in ("s3", "dynamodb")
+    }
+    assert "0.0.0.0/0" not in json.dumps(outwards)
+
+
+def test_with_egress_a_node_reaches_the_internet_over_https_only() -> None:
+    outwards = rules(run_program(egress=True), "Egress", "nodes")
+    (anywhere,) = [each for each in outwards if each.get("cidrIpv4") == "0.0.0.0/0"]
+    assert (anywhere["ipProtocol"], anywhere["fromPort"], anywhere["toPort"]) == ("tcp", 443, 443)
