@@ -22,6 +22,8 @@ VPC_PREFIXES: Final = range(16, 21)
 """AWS's largest VPC is a /16; below a /20 an isolated subnet would be smaller than a /25."""
 WIDEST_PUBLIC_PREFIX: Final = 16
 MAX_SYSTEM_NODES: Final = 50
+MAX_GPU_GROUPS: Final = 20
+"""The policy of what lets them grow names each of them, and IAM has room for these."""
 
 
 def _parsed(value: Any) -> Any:
@@ -169,7 +171,7 @@ GpuGroups = Annotated[
     tuple[OneGpuGroup, ...],
     BeforeValidator(_parsed),
     AfterValidator(_named_apart),
-    Field(description="a list of GPU groups, each under a name of its own"),
+    Field(max_length=MAX_GPU_GROUPS, description=f"a list of at most {MAX_GPU_GROUPS} GPU groups"),
 ]
 EndpointServices = Annotated[
     tuple[EndpointService, ...],

@@ -139,7 +139,7 @@ class AddOns(pulumi.ComponentResource):
                 cluster_arn=args.cluster_arn,
                 description=f"Lets the add-on {add_on.name} do its work in AWS.",
                 managed_policies=add_on.managed_policies,
-                statements=_volume_key(args.account, args.key_arn) if add_on.uses_volume_key else (),
+                policies={"volumes": _volume_key(args.account, args.key_arn)} if add_on.uses_volume_key else {},
             ),
             pulumi.ResourceOptions(parent=self),
         )

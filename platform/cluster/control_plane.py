@@ -131,7 +131,8 @@ class ControlPlane(pulumi.ComponentResource):
 
     def _administrator(self, name: str, principal: str, account: Account) -> aws.eks.AccessPolicyAssociation:
         own = pulumi.ResourceOptions(parent=self)
-        who = principal.rpartition("/")[2]
+        # Account, kind and path: two roles may share a name.
+        who = principal.partition("::")[2].replace(":", "-").replace("/", "-")
         entry = aws.eks.AccessEntry(
             f"{name}-{who}", cluster_name=self.cluster_name, principal_arn=principal, type="STANDARD", opts=own
         )

@@ -1,7 +1,7 @@
 """A role for a service account."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import pulumi
 import pulumi_aws as aws
@@ -17,8 +17,8 @@ class PodRoleArgs:
     description: str
     managed_policies: Sequence[str] = ()
     """Names of policies that AWS maintains."""
-    statements: Sequence[Statement] = ()
-    """What the role may do besides."""
+    policies: Mapping[str, Sequence[Statement]] = field(default_factory=dict)
+    """What the role may do besides, by what that is for. IAM takes 6,144 characters in each policy."""
 
 
 class PodRole(pulumi.ComponentResource):
@@ -60,7 +60,11 @@ class PodRole(pulumi.ComponentResource):
             )
             for policy in args.managed_policies
         ]
-        if args.statements:
-            policy = aws.iam.Policy(name, description=args.description, policy=document(*args.statements), opts=own)
-            self.allowed.append(aws.iam.RolePolicyAttachment(name, role=role.name, policy_arn=policy.arn, opts=own))
+        for purpose, statements in args.policies.items():
+            policy = aws.iam.Policy(
+                f"{name}-{purpose}", description=args.description, policy=document(*statements), opts=own
+            )
+            self.allowed.append(
+                aws.iam.RolePolicyAttachment(f"{name}-{purpose}", role=role.name, policy_arn=policy.arn, opts=own)
+            )
         self.register_outputs({"arn": self.arn})

@@ -1,6 +1,8 @@
 """Karpenter under mocks: what grows, how far, what is never disrupted, and what its controller may do."""
 
 import json
+import re
+import string
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -26,6 +28,7 @@ GROUPS: list[dict[str, Any]] = [
 ]
 GROWING = {"shared", "cheap", "big", "parts"}
 CONTROLLER = "parapet-test-karpenter"
+GROUP_NAMES = string.ascii_lowercase[:20]
 
 
 @pytest.fixture(scope="module")
@@ -196,7 +199,16 @@ def test_every_warning_reaches_the_queue(stack: Recorder) -> None:
 
 
 def rights(stack: Recorder) -> list[dict[str, Any]]:
-    return stack.one("iam/policy:Policy", CONTROLLER).policy()
+    policies = [each for each in stack.of("iam/policy:Policy") if each.name.startswith(CONTROLLER)]
+    return [statement for each in policies for statement in each.policy()]
+
+
+def test_iam_has_room_for_the_names_of_as_many_groups_as_there_may_be() -> None:
+    most = [
+        {"name": f"group-with-long-na-{letter}", "instanceTypes": ["g6.xlarge"], "max": 1} for letter in GROUP_NAMES
+    ]
+    for policy in run_program(gpuGroups=most, environment="sixteen-lettersx").of("iam/policy:Policy"):
+        assert len(re.sub(r"\s", "", policy.inputs["policy"])) <= 6144, policy.name
 
 
 def test_the_controller_has_its_role_through_pod_identity(stack: Recorder) -> None:

@@ -135,11 +135,12 @@ def test_an_endpoint_serves_this_accounts_principals_or_nothing_that_carries_dat
             assert statement["Resource"] == carries_nothing_out[statement["Action"]], endpoint.name
 
 
-def test_an_endpoint_leads_to_this_accounts_resources_but_for_pulling_images() -> None:
+def test_an_endpoint_leads_to_this_accounts_resources_but_for_what_carries_nothing_out() -> None:
     for endpoint in run_program(interfaceEndpoints=list(IAM_PREFIXES)).of("ec2/vpcEndpoint:VpcEndpoint"):
         for statement in endpoint.policy():
             if "aws:ResourceAccount" not in json.dumps(statement):
-                assert statement["Sid"] in ("ImageLayers", "PullAnywhere"), endpoint.name
+                taken = ("ImageLayers", "LaunchFromImages", "PullAnywhere", "ReadPublicParameters")
+                assert statement["Sid"] in taken, endpoint.name
                 assert "Put" not in json.dumps(statement["Action"])
 
 

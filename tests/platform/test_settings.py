@@ -86,6 +86,29 @@ def test_only_the_local_stack_is_local_and_unprotected() -> None:
         ("zones", [3, 4], [2, 5, 0, "many"]),
         ("egress", [True, False], ["perhaps"]),
         ("interfaceEndpoints", [[], ["kms"], ["kms", "sts"]], [["kms", "kms"], ["s3"], [""], "kms", {"kms": 1}]),
+        ("clusterVersion", ["1.36"], ["1.35", "1.36.1", "latest", ""]),
+        (
+            "clusterAdministrators",
+            [["arn:aws:iam::111122223333:role/deployer"], ["arn:aws:iam::111122223333:user/break-glass"]],
+            [[], ["*"], ["arn:aws:iam::111122223333:root"], ["arn:aws:sts::111122223333:assumed-role/a/b"]],
+        ),
+        (
+            "clusterPublicCidrs",
+            [[], ["198.18.0.0/16"], ["203.0.113.7/32", "198.51.100.0/24"]],
+            [["0.0.0.0/0"], ["198.0.0.0/15"], ["10.0.0.0/16"], ["192.168.1.0/24"], ["203.0.113.7/24"], ["::/0"]],
+        ),
+        (
+            "systemInstanceTypes",
+            [["m7i.xlarge"], ["m7g.xlarge", "c7gn.large"], ["m7i-flex.large", "m6a.large"]],
+            [[], ["g6.xlarge"], ["m7i.xlarge", "m7g.xlarge"], ["m7i.xlarge", "m7i.xlarge"], ["large"]],
+        ),
+        ("systemNodesMin", [2, 6], [1, 0, 51]),
+        ("systemNodesMax", [3, 50], [2, 51, "many"]),
+        ("gpuGroups", [[]], [{"name": "a"}, "g6.xlarge"]),
+        *(
+            (roles, [[], ["arn:aws:iam::111122223333:role/team/a"]], [["*"], ["arn:aws:iam::111122223333:user/a"]])
+            for roles in ("dataScientistRoles", "mlEngineerRoles", "platformOperatorRoles", "auditorRoles")
+        ),
         (
             "keyAdministrators",
             [[], ["arn:aws:iam::111122223333:role/a"], ["arn:aws-us-gov:iam::111122223333:user/path/b"]],
@@ -112,6 +135,18 @@ def test_a_bad_value_is_named_with_what_is_allowed() -> None:
     assert refusal(auditRetentionYears=5) == [
         'parapet:auditRetentionYears is "5"; '
         "it must be a whole number of years from 6 (45 CFR 164.316(b)(2)(i)) to 100."
+    ]
+
+
+def test_a_local_stack_needs_no_administrator_of_the_cluster_and_a_real_one_does() -> None:
+    assert parse(localAws=True, clusterAdministrators=[]).cluster_administrators == ()
+    (line,) = refusal(clusterAdministrators=[])
+    assert line.endswith("without one nobody, not even this program, could reach the cluster.")
+
+
+def test_the_largest_number_of_nodes_is_not_below_the_least() -> None:
+    assert refusal(systemNodesMin=9, systemNodesMax=6) == [
+        "parapet:systemNodesMax is 6; it must be at least systemNodesMin, which is 9."
     ]
 
 

@@ -8,7 +8,7 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 
-from cluster.autoscaling.controller_policy import controller_policy
+from cluster.autoscaling.controller_policy import over_nodes, over_surroundings
 from cluster.autoscaling.interruptions import Interruptions
 from cluster.autoscaling.node_class import NodeClassArgs, node_class
 from cluster.autoscaling.node_pool import node_pool
@@ -78,21 +78,23 @@ class Autoscaling(pulumi.ComponentResource):
         self.register_outputs({})
 
     def _role(self, name: str, args: AutoscalingArgs, interruptions: Interruptions) -> PodRole:
-        policy = controller_policy(
-            args.account,
-            args.name_of_cluster,
-            [group.name for group in args.groups],
-            node_role_arn=args.node_role.arn,
-            queue_arn=interruptions.queue_arn,
-            key_arn=args.key_arn,
-        )
+        account, pools = args.account, [group.name for group in args.groups]
         return PodRole(
             name,
             PodRoleArgs(
-                account=args.account,
+                account=account,
                 cluster_arn=args.cluster_arn,
                 description="Lets Karpenter launch and end the nodes of its own pools.",
-                statements=policy,
+                policies={
+                    "nodes": over_nodes(account, args.name_of_cluster, pools),
+                    "surroundings": over_surroundings(
+                        account,
+                        args.name_of_cluster,
+                        node_role_arn=args.node_role.arn,
+                        queue_arn=interruptions.queue_arn,
+                        key_arn=args.key_arn,
+                    ),
+                },
             ),
             pulumi.ResourceOptions(parent=self),
         )

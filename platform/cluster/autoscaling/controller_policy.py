@@ -1,4 +1,9 @@
-"""What Karpenter may do in AWS."""
+"""What Karpenter may do in AWS.
+
+Its rights follow its own reference ("CloudFormation", KarpenterControllerPolicy), but for these: pools are named where
+that takes any; nodes have an instance profile that exists, so that it makes and changes none; subnets, groups and
+images are this account's or AWS's.
+"""
 
 from collections.abc import Sequence
 from typing import Final
@@ -34,21 +39,8 @@ USE_VOLUME_KEY: Final = (
 )
 
 
-def controller_policy(
-    account: Account,
-    cluster: str,
-    pools: Sequence[str],
-    *,
-    node_role_arn: pulumi.Input[str],
-    queue_arn: pulumi.Input[str],
-    key_arn: pulumi.Input[str],
-) -> list[Statement]:
-    """The rights of the controller in the cluster of this name, over the pools of these names and nothing else.
-
-    They follow Karpenter's own reference ("CloudFormation", KarpenterControllerPolicy), but for these: pools are named
-    where it takes any; nodes have an instance profile that exists, so that it makes and changes none; subnets, groups
-    and images are this account's or AWS's.
-    """
+def over_nodes(account: Account, cluster: str, pools: Sequence[str]) -> list[Statement]:
+    """The rights over the nodes of these pools in the cluster of this name, and over no other instance."""
     requested: Conditions = {
         "StringEquals": {
             f"aws:RequestTag/kubernetes.io/cluster/{cluster}": "owned",
@@ -101,6 +93,19 @@ def controller_policy(
             resources=[account.arn("ec2", "instance/*"), account.arn("ec2", "launch-template/*")],
             when=owned,
         ),
+    ]
+
+
+def over_surroundings(
+    account: Account,
+    cluster: str,
+    *,
+    node_role_arn: pulumi.Input[str],
+    queue_arn: pulumi.Input[str],
+    key_arn: pulumi.Input[str],
+) -> list[Statement]:
+    """The rights over what a node is launched with, and over warnings."""
+    return [
         # No action of Describe knows a resource.
         allow(
             "Describe",

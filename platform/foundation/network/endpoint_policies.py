@@ -8,7 +8,7 @@ from typing import Final
 import pulumi
 
 from foundation.account import Account
-from foundation.policy_document import ANYONE, Conditions, Statement, allow, document
+from foundation.policy_document import ANYONE, Conditions, Statement, Texts, allow, document
 
 IAM_PREFIXES: Final = {
     "autoscaling": "autoscaling",
@@ -59,17 +59,18 @@ def _exceptions(service: str, account: Account) -> list[Statement]:
         # VPC endpoints", minimum Amazon S3 bucket permissions).
         layers = f"arn:{account.partition}:s3:::prod-{account.region}-starport-layer-bucket/*"
         return [allow("ImageLayers", principals=ANYONE, actions="s3:GetObject", resources=layers)]
+    if service == "ec2":
+        # Node images and their snapshots belong to AWS. A launch from them carries nothing out.
+        images = [f"arn:{account.partition}:ec2:{account.region}::{kind}/*" for kind in ("image", "snapshot")]
+        return [_of_others("LaunchFromImages", ["ec2:CreateFleet", "ec2:RunInstances"], images, account)]
+    if service == "ssm":
+        # The names of node images are AWS's own parameters.
+        public = f"arn:{account.partition}:ssm:{account.region}::parameter/aws/service/*"
+        return [_of_others("ReadPublicParameters", ["ssm:GetParameter", "ssm:GetParameters"], public, account)]
     if service in ("ecr.api", "ecr.dkr"):
         # EKS's own images lie in registries of AWS, a different account in each Region. A pull carries nothing out.
-        return [
-            allow(
-                "PullAnywhere",
-                principals=ANYONE,
-                actions=["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
-                resources="*",
-                when={"StringEquals": {"aws:PrincipalAccount": account.id}},
-            )
-        ]
+        pull = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+        return [_of_others("PullAnywhere", pull, "*", account)]
     if service == "sts":
         # A pod that trades its token for a role is not yet anyone's principal.
         return [
@@ -82,3 +83,9 @@ def _exceptions(service: str, account: Account) -> list[Statement]:
             )
         ]
     return []
+
+
+def _of_others(sid: str, actions: Texts, resources: Texts, account: Account) -> Statement:
+    """What this account's principals take from others' resources, and can put nothing into."""
+    own = {"StringEquals": {"aws:PrincipalAccount": account.id}}
+    return allow(sid, principals=ANYONE, actions=actions, resources=resources, when=own)
