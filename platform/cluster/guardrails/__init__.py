@@ -1,0 +1,49 @@
+"""What holds for everybody in the cluster: who may talk to whom, how much one may have, what the API server refuses."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pulumi
+
+from cluster.guardrails.admission import Admission, AdmissionArgs
+from cluster.guardrails.network_policies import NetworkPolicies, NetworkPoliciesArgs
+from cluster.guardrails.priorities import Priorities, PrioritiesArgs
+from cluster.guardrails.quotas import Quotas, QuotasArgs
+
+__all__ = ["Guardrails", "GuardrailsArgs"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuardrailsArgs:
+    owner: str
+    registry: str
+    vpc_cidr: str
+    service_cidr: pulumi.Input[str]
+    gateway_endpoint_cidrs: Sequence[pulumi.Input[str]]
+    gpus: int
+    gpu_quotas: Mapping[str, int] = field(default_factory=dict)
+
+
+class Guardrails(pulumi.ComponentResource):
+    """Closed by default: no connection, no GPU, no image, no privilege but those that are written down here.
+
+    The namespaces must be there first.
+    """
+
+    def __init__(self, name: str, args: GuardrailsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("parapet:cluster:Guardrails", name, {"registry": args.registry, "gpus": args.gpus}, opts)
+        own = pulumi.ResourceOptions(parent=self)
+        NetworkPolicies(
+            name,
+            NetworkPoliciesArgs(
+                owner=args.owner,
+                vpc_cidr=args.vpc_cidr,
+                service_cidr=args.service_cidr,
+                gateway_endpoint_cidrs=args.gateway_endpoint_cidrs,
+            ),
+            own,
+        )
+        Quotas(name, QuotasArgs(owner=args.owner, gpus=args.gpus, gpu_quotas=args.gpu_quotas), own)
+        Priorities(name, PrioritiesArgs(owner=args.owner), own)
+        Admission(name, AdmissionArgs(owner=args.owner, registry=args.registry), own)
+        self.register_outputs({})

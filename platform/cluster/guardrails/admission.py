@@ -1,0 +1,131 @@
+"""What the API server refuses, whoever asks: policies in CEL that it evaluates itself, no webhook that could be down."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+
+from cluster import namespaces as ns
+from cluster.guardrails.pod_rules import VARIABLES, Check, PodRule, cel, pod_rules
+from cluster.labels import DATA_CLASS, DATA_CLASSES, OWNER, Manifest, metadata
+
+PREFIX: Final = "parapet-"
+
+POD_KINDS: Final = (
+    # A controller's template is judged too, so that the user hears it at `kubectl apply` and not in an event.
+    ("", "v1", ("pods", "pods/ephemeralcontainers", "replicationcontrollers", "podtemplates")),
+    ("apps", "v1", ("deployments", "daemonsets", "statefulsets", "replicasets")),
+    ("batch", "v1", ("jobs", "cronjobs")),
+    ("argoproj.io", "v1alpha1", ("rollouts",)),
+)
+MATCH_CONDITIONS: Final = (
+    # What is on its way out is let go: a controller must be able to take its finalizer away.
+    {"name": "is-kept", "expression": "!has(object.metadata.deletionTimestamp)"},
+    # A Rollout may take its template from a Deployment, which is judged itself.
+    {"name": "has-a-template", "expression": "object.kind != 'Rollout' || has(object.spec.template)"},
+)
+NAMESPACE_CHECKS: Final = (
+    Check(
+        holds="'pod-security.kubernetes.io/enforce' in variables.labels"
+        " && variables.labels['pod-security.kubernetes.io/enforce'] == 'restricted'",
+        found='"Pod Security is not enforced at restricted"',
+        fix="Set the label pod-security.kubernetes.io/enforce: restricted.",
+    ),
+    Check(
+        holds=f"{cel(OWNER)} in variables.labels && {cel(DATA_CLASS)} in variables.labels"
+        f" && variables.labels[{cel(DATA_CLASS)}] in {cel(DATA_CLASSES)}",
+        found=f'"{OWNER} or {DATA_CLASS} is missing or unknown"',
+        fix=f"Name the owner, and one of {', '.join(DATA_CLASSES)}.",
+    ),
+)
+PRIVILEGED: Final = tuple(each.name for each in ns.MADE if each.level != ns.RESTRICTED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdmissionArgs:
+    owner: str
+    registry: str
+    """Where images come from, such as 111122223333.dkr.ecr.us-east-1.amazonaws.com/parapet-prod."""
+
+
+class Admission(pulumi.ComponentResource):
+    """The API server refuses what breaks a rule, and writes it into the audit log; were a rule broken itself, it would
+    refuse too.
+
+    A namespace is exempt by its name only. No label that a user can set exempts anything.
+    """
+
+    def __init__(self, name: str, args: AdmissionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("parapet:cluster:Admission", name, {"registry": args.registry}, opts)
+        self._name, self._owner = name, args.owner
+        for rule in pod_rules(args.registry):
+            rules = [_resources(*kind) for kind in POD_KINDS]
+            spec = _policy(rules, VARIABLES, rule.checks, MATCH_CONDITIONS)
+            self._enforce(rule.name, spec, (*ns.EKS_OWNED, *rule.exempt), _why(rule))
+        labels = {"labels": "has(object.metadata.labels) ? object.metadata.labels : {}"}
+        spec = _policy([_resources("", "v1", ("namespaces",))], labels, NAMESPACE_CHECKS, MATCH_CONDITIONS[:1])
+        self._enforce("namespaces-are-restricted", spec, (ns.KUBE_SYSTEM, *ns.UNUSED, *PRIVILEGED), "")
+        self.register_outputs({})
+
+    def _enforce(self, rule_name: str, spec: Manifest, exempt: tuple[str, ...], why: str) -> None:
+        """A policy does nothing before a binding says where, so the two come together."""
+        policy_name = PREFIX + rule_name
+        policy = kubernetes.admissionregistration.v1.ValidatingAdmissionPolicy(
+            f"{self._name}-{rule_name}",
+            metadata={
+                **metadata(policy_name, self._owner),
+                "annotations": {"parapet.dev/why-exempt": why} if why else {},
+            },
+            spec=spec,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        elsewhere = {"key": ns.NAME_LABEL, "operator": "NotIn", "values": sorted(set(exempt))}
+        binding: Manifest = {
+            "policyName": policy_name,
+            "validationActions": ["Deny", "Audit"],
+            "matchResources": {"namespaceSelector": {"matchExpressions": [elsewhere]}},
+        }
+        kubernetes.admissionregistration.v1.ValidatingAdmissionPolicyBinding(
+            f"{self._name}-{rule_name}",
+            metadata=metadata(policy_name, self._owner),
+            spec=binding,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
+        )
+
+
+def _why(rule: PodRule) -> str:
+    return f"{', '.join(rule.exempt)}: {rule.why_exempt}" if rule.exempt else ""
+
+
+def _resources(group: str, version: str, resources: tuple[str, ...]) -> Manifest:
+    return {
+        "apiGroups": [group],
+        "apiVersions": [version],
+        "resources": list(resources),
+        "operations": ["CREATE", "UPDATE"],
+    }
+
+
+def _policy(
+    rules: list[Manifest],
+    variables: Mapping[str, str],
+    checks: tuple[Check, ...],
+    conditions: tuple[Mapping[str, str], ...],
+) -> Manifest:
+    return {
+        "failurePolicy": "Fail",
+        "matchConstraints": {"resourceRules": rules},
+        "matchConditions": list(conditions),
+        "variables": [{"name": name, "expression": expression} for name, expression in variables.items()],
+        "validations": [
+            {
+                "expression": check.holds,
+                "messageExpression": f"{check.found} + {cel('. ' + check.fix)}",
+                "message": check.fix,
+                "reason": "Forbidden",
+            }
+            for check in checks
+        ],
+    }

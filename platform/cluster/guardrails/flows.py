@@ -1,0 +1,104 @@
+"""Who may talk to whom. All that is not here is refused, by the default-deny policy of each namespace.
+
+A connection needs two policies, one that lets it out and one that lets it in; both follow from one line here. The
+mesh's AuthorizationPolicies then ask who the caller is (`mesh.py`).
+"""
+
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Final
+
+from cluster import namespaces as ns
+
+
+class Range(Enum):
+    """Addresses outside of the pods' reach by name."""
+
+    VPC = auto()
+    """The API server, the nodes, interface endpoints, databases: all of the VPC."""
+    SERVICES = auto()
+    """The cluster's service addresses. The VPC CNI judges a packet before it is translated to a pod's or the API
+    server's address (Amazon EKS User Guide, "Limit pod traffic with Kubernetes network policies")."""
+    GATEWAY_ENDPOINTS = auto()
+    """S3 and DynamoDB: through their gateway endpoints, but at their public addresses."""
+    NODE_DNS = auto()
+    POD_IDENTITY = auto()
+
+
+LINK_LOCAL: Final = {
+    # The Amazon-provided resolver (Amazon VPC User Guide, "Understanding Amazon DNS").
+    Range.NODE_DNS: "169.254.169.253/32",
+    # Credentials of a pod's own role (Amazon EKS User Guide, "Understand how EKS Pod Identity works").
+    # 169.254.169.254, the node's role, is in no range.
+    Range.POD_IDENTITY: "169.254.170.23/32",
+}
+
+
+@dataclass(frozen=True)
+class Pods:
+    """The pods of a namespace that have these labels; without labels, all of them."""
+
+    namespace: str
+    labels: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Connections that may be opened. `ports` are the pods' own, TCP unless `udp`."""
+
+    name: str
+    source: tuple[Pods | Range, ...]
+    target: tuple[Pods | Range, ...]
+    ports: tuple[int, ...]
+    udp: bool = False
+
+
+def _all(*namespaces: str) -> tuple[Pods, ...]:
+    return tuple(Pods(each) for each in namespaces)
+
+
+_RUNNING: Final = tuple(each for each in ns.EVERY if each not in ns.UNUSED)
+_DNS: Final = Pods(ns.KUBE_SYSTEM, {"k8s-app": "kube-dns"})
+_ISTIOD: Final = Pods(ns.ISTIO_SYSTEM.name, {"app": "istiod"})
+GATEWAY: Final = {"istio": "ingress"}
+_GATEWAY: Final = Pods(ns.INGRESS.name, GATEWAY)
+_MLFLOW: Final = Pods(ns.MLFLOW.name, {"app.kubernetes.io/name": "mlflow"})
+_MODELS: Final = Pods(ns.SERVING.name, {"app.kubernetes.io/component": "predictor"})
+_CLIENTS: Final = (ns.PIPELINES.name, ns.TRAINING.name, ns.SERVING.name, ns.NOTEBOOKS.name)
+
+# fmt: off
+FLOWS: Final = (
+    # name                  from                             to                               ports
+    Flow("dns",             _all(*_RUNNING),                 (_DNS, Range.SERVICES),          (53,)),
+    Flow("dns-udp",         _all(*_RUNNING),                 (_DNS, Range.SERVICES),          (53,), udp=True),
+    Flow("resolver",        (_DNS,),                         (Range.NODE_DNS, Range.VPC),     (53,)),
+    Flow("resolver-udp",    (_DNS,),                         (Range.NODE_DNS, Range.VPC),     (53,), udp=True),
+    # The API server and AWS's services, at their endpoints in the VPC.
+    Flow("apis",            _all(*_RUNNING),                 (Range.VPC, Range.SERVICES),     (443,)),
+    Flow("objects",         _all(ns.MLFLOW.name, ns.MONITORING.name, *_CLIENTS),
+                                                             (Range.GATEWAY_ENDPOINTS,),      (443,)),
+    Flow("pod-identity",    _all(*_RUNNING),                 (Range.POD_IDENTITY,),           (80,)),
+    # The API server calls these; it is in the VPC and no pod.
+    Flow("metrics-api",     (Range.VPC,),                    _all(ns.KUBE_SYSTEM),            (10250, 10251, 4443)),
+    Flow("kubelets",        _all(ns.KUBE_SYSTEM, ns.CLOUDWATCH.name),
+                                                             (Range.VPC,),                    (10250,)),
+    Flow("agent-webhook",   (Range.VPC,),                    _all(ns.CLOUDWATCH.name),        (9443,)),
+    Flow("agents",          _all(*_RUNNING),                 _all(ns.CLOUDWATCH.name),        (4315, 4316)),
+    # The mesh: certificates and configuration over TLS (15012), the injector's webhook (15017).
+    Flow("mesh-control",    _all(*ns.MESH),                  (_ISTIOD, Range.SERVICES),       (15012,)),
+    Flow("mesh-webhook",    (Range.VPC,),                    (_ISTIOD,),                      (15017,)),
+    # Users come through the load balancer, which is in the VPC, and from there through the gateway only.
+    Flow("users",           (Range.VPC,),                    (_GATEWAY,),                     (443, 15021)),
+    Flow("to-mlflow",       (_GATEWAY, *_all(*_CLIENTS)),    (_MLFLOW, Range.SERVICES),       (5000,)),
+    Flow("to-models",       (_GATEWAY, *_all(ns.PIPELINES.name)),
+                                                             (_MODELS, Range.SERVICES),       (8080,)),
+    Flow("mlflow-database", (_MLFLOW,),                      (Range.VPC,),                    (5432,)),
+    # The workers of one training job; its launcher starts them by the API server.
+    Flow("workers",         _all(ns.TRAINING.name),          _all(ns.TRAINING.name),          ()),
+    # Envoy's and the application's metrics (15020), istiod and the CNI agent (15014), GPUs (9400), Karpenter (8080).
+    Flow("scrapes",         _all(ns.MONITORING.name),        _all(*ns.MESH),                  (15020, 15090)),
+    Flow("scrapes-istio",   _all(ns.MONITORING.name),        (_ISTIOD, *_all(ns.ISTIO_CNI.name)), (15014,)),
+    Flow("scrapes-gpus",    _all(ns.MONITORING.name),        _all(ns.GPU_SOFTWARE.name),      (9400,)),
+    Flow("scrapes-nodes",   _all(ns.MONITORING.name),        _all(ns.KARPENTER.name),         (8080,)),
+)
+# fmt: on

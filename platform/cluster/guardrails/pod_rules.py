@@ -1,0 +1,285 @@
+"""What the API server refuses of a pod, whether it is named in person or in a controller's template.
+
+Each rule is data: expressions in CEL over the variables of `admission.py`, where `pod` is the pod's specification.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from cluster import images
+from cluster import namespaces as ns
+from cluster.guardrails.priorities import PRIORITIES
+from cluster.guardrails.quotas import GPU
+from cluster.labels import DATA_CLASS, DATA_CLASSES, OWNER
+
+TOKEN_USERS: Final = (
+    # Namespace and service account of pods that talk to the API server.
+    f"{ns.ISTIO_SYSTEM.name}/istiod",
+    f"{ns.ISTIO_CNI.name}/istio-cni",
+    f"{ns.KARPENTER.name}/karpenter",
+    f"{ns.GPU_SOFTWARE.name}/nvidia-device-plugin-service-account",
+)
+"""Nobody but a platform operator may start pods in these namespaces (`roles.py`)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """What must hold, and, for whoever reads the refusal, what does not (CEL) and what to do about it."""
+
+    holds: str
+    found: str
+    fix: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PodRule:
+    """A ValidatingAdmissionPolicy over pods."""
+
+    name: str
+    checks: tuple[Check, ...]
+    exempt: tuple[str, ...] = ()
+    """Namespaces that it leaves alone, besides those that EKS owns."""
+    why_exempt: str = ""
+
+
+def cel(value: str | Iterable[str]) -> str:
+    """A string or a list of strings, as CEL writes them."""
+    return json.dumps(value if isinstance(value, str) else list(value))
+
+
+def _names(containers: str) -> str:
+    return f'{containers}.map(c, c.name).join(", ")'
+
+
+_NAMES_A_SECRET: Final = (
+    "(?i)(passw(or)?d|passphrase|secret|(^|_|-)(pwd|token|credentials?|api_?key|[a-z0-9_]*_key|key)($|_|-))"
+)
+_POINTS_ELSEWHERE: Final = "(?i)_(file|path|dir|arn|name|uri|url)$"
+"""Names of variables that say where a secret is and do not hold one, as AWS's own AWS_WEB_IDENTITY_TOKEN_FILE."""
+_IS_A_SECRET: Final = "(AKIA|ASIA)[0-9A-Z]{16}|-----BEGIN [A-Z ]*PRIVATE KEY-----|://[^/@:]*:[^/@$]+@"
+_IS_LITERAL: Final = (
+    # $(NAME) stands for another variable, which may come from a Secret.
+    "has(e.value) && e.value != '' && !e.value.matches('^[$][(][A-Za-z0-9_.-]+[)]$')"
+)
+_BY_NAME: Final = (
+    f"{_IS_LITERAL} && e.name.matches({json.dumps(_NAMES_A_SECRET)})"
+    f" && !e.name.matches({json.dumps(_POINTS_ELSEWHERE)})"
+)
+_BY_VALUE: Final = f"{_IS_LITERAL} && e.value.matches({json.dumps(_IS_A_SECRET)})"
+_FROM_SECRETS_MANAGER: Final = (
+    "Mount it from Secrets Manager with the Secrets Store CSI driver, or use valueFrom.secretKeyRef."
+)
+
+
+def _no_variable(where: str) -> str:
+    return f"!variables.containers.exists(c, has(c.env) && c.env.exists(e, {where}))"
+
+
+def _variables(where: str) -> str:
+    """The names of the variables, never their values."""
+    return (
+        f"variables.containers.filter(c, has(c.env) && c.env.exists(e, {where}))"
+        f'.map(c, c.env.filter(e, {where}).map(e, e.name).join(", ")).join(", ")'
+    )
+
+
+def pod_rules(registry: str) -> tuple[PodRule, ...]:
+    """The rules, for a stack whose images come from this registry."""
+    source = images.prefix(registry)
+    chart_namespaces = (ns.ISTIO_SYSTEM.name, ns.ISTIO_CNI.name, ns.GPU_SOFTWARE.name)
+    from_registry = f"i.startsWith({cel(source)}) || {_INJECTED_LATER}"
+    pinned = f"i.matches('@sha256:[0-9a-f]{{64}}$') || i == {cel(source + images.PROXY)} || {_INJECTED_LATER}"
+    return (
+        PodRule(
+            name="images-from-the-registry",
+            checks=(
+                Check(
+                    holds=f"variables.images.all(i, {from_registry})",
+                    found=f'variables.images.filter(i, !({from_registry})).join(", ") + " is not from {source}"',
+                    fix="Push the image there and name it by that address.",
+                ),
+            ),
+        ),
+        PodRule(
+            name="images-pinned-by-digest",
+            checks=(
+                Check(
+                    holds=f"variables.images.all(i, {pinned})",
+                    found=f'variables.images.filter(i, !({pinned})).join(", ") + " has no digest"',
+                    fix="A tag can be moved to another image; name the image by IMAGE@sha256:DIGEST.",
+                ),
+            ),
+            exempt=chart_namespaces,
+            why_exempt="the charts name their images by tag; the registry's tags are immutable",
+        ),
+        PodRule(
+            name="no-literal-secrets",
+            checks=(
+                Check(
+                    holds=_no_variable(_BY_NAME),
+                    found=_variables(_BY_NAME) + ' + " seems to hold a secret in plain text"',
+                    fix=_FROM_SECRETS_MANAGER,
+                ),
+                Check(
+                    holds=_no_variable(_BY_VALUE),
+                    found=_variables(_BY_VALUE) + ' + " holds a key or a password in plain text"',
+                    fix=_FROM_SECRETS_MANAGER,
+                ),
+            ),
+        ),
+        PodRule(
+            name="no-host-access",
+            checks=(
+                Check(
+                    holds="!['hostNetwork', 'hostPID', 'hostIPC'].exists(f, f in variables.pod && variables.pod[f])",
+                    found="['hostNetwork', 'hostPID', 'hostIPC'].filter(f, f in variables.pod && variables.pod[f])"
+                    '.join(", ") + " is true"',
+                    fix="A pod keeps to namespaces of its own; leave the field out.",
+                ),
+                Check(
+                    holds="!variables.volumes.exists(v, has(v.hostPath))",
+                    found='variables.volumes.filter(v, has(v.hostPath)).map(v, v.name).join(", ") + " is a hostPath"',
+                    fix="Use an emptyDir or a PersistentVolumeClaim.",
+                ),
+                Check(
+                    holds="!variables.containers.exists(c, has(c.ports)"
+                    " && c.ports.exists(p, has(p.hostPort) && p.hostPort != 0))",
+                    found=_names(
+                        "variables.containers.filter(c, has(c.ports)"
+                        " && c.ports.exists(p, has(p.hostPort) && p.hostPort != 0))"
+                    )
+                    + ' + " asks for a port of the node"',
+                    fix="Use a Service.",
+                ),
+            ),
+            exempt=(ns.ISTIO_CNI.name, ns.GPU_SOFTWARE.name),
+            why_exempt="agents of the node, whose namespaces say why they are privileged",
+        ),
+        PodRule(
+            name="no-service-account-token",
+            checks=(
+                Check(
+                    holds="variables.needsToken"
+                    " || (has(variables.pod.automountServiceAccountToken)"
+                    " && !variables.pod.automountServiceAccountToken)",
+                    found='"the token of service account " + variables.account + " would be mounted"',
+                    fix="Set automountServiceAccountToken: false. AWS is reached through EKS Pod Identity, without it.",
+                ),
+                Check(
+                    holds="variables.needsToken || !variables.volumes.exists(v, has(v.projected)"
+                    " && has(v.projected.sources) && v.projected.sources.exists(s, has(s.serviceAccountToken)"
+                    " && !has(s.serviceAccountToken.audience)))",
+                    found='"a projected token of service account " + variables.account + " is for the API server"',
+                    fix="Name the audience that it is meant for, or leave the volume out.",
+                ),
+            ),
+        ),
+        PodRule(
+            name="owner-and-data-class",
+            checks=(
+                Check(
+                    holds=f"{cel(OWNER)} in variables.labels && variables.labels[{cel(OWNER)}] != ''",
+                    found=f'"the label {OWNER} is missing"',
+                    fix="Name who answers for the pod.",
+                ),
+                Check(
+                    holds=f"{cel(DATA_CLASS)} in variables.labels"
+                    f" && variables.labels[{cel(DATA_CLASS)}] in {cel(DATA_CLASSES)}",
+                    found=f'"the label {DATA_CLASS} is " + ({cel(DATA_CLASS)} in variables.labels'
+                    f' ? variables.labels[{cel(DATA_CLASS)}] : "missing")',
+                    fix=f"It must be one of {', '.join(DATA_CLASSES)}.",
+                ),
+            ),
+            exempt=(ns.GPU_SOFTWARE.name,),
+            why_exempt="the device plugin's chart can label its pods by their selector only, which cannot change",
+        ),
+        PodRule(
+            name="gpus-in-gpu-namespaces",
+            checks=(
+                Check(
+                    holds="size(variables.gpuContainers) == 0",
+                    found=_names("variables.gpuContainers") + ' + " asks for a GPU"',
+                    fix=f"GPUs are to be had in {', '.join(ns.GPU)}.",
+                ),
+                Check(
+                    holds="!has(variables.pod.resourceClaims) || size(variables.pod.resourceClaims) == 0",
+                    found='"the pod claims devices"',
+                    fix=f"GPUs are to be had in {', '.join(ns.GPU)}.",
+                ),
+            ),
+            exempt=ns.GPU,
+            why_exempt="they are the GPU namespaces",
+        ),
+        PodRule(
+            name="gpu-pods-tolerate-the-taint",
+            checks=(
+                Check(
+                    holds=f"size(variables.gpuContainers) == 0 || variables.tolerations.exists(t, {_TOLERATES_GPU})",
+                    found=_names("variables.gpuContainers") + f' + " asks for a GPU and does not tolerate {GPU}"',
+                    fix=f"Add the toleration with key {GPU}, operator Exists and effect NoSchedule.",
+                ),
+                Check(
+                    holds=f"size(variables.gpuContainers) != 0"
+                    f" || !variables.tolerations.exists(t, !has(t.key) || t.key == '' || t.key == {cel(GPU)})",
+                    found=f'"the pod tolerates {GPU} and asks for no GPU"',
+                    fix="GPU nodes are for GPU work; take the toleration away or ask for a GPU.",
+                ),
+            ),
+            exempt=(ns.GPU_SOFTWARE.name, ns.ISTIO_CNI.name),
+            why_exempt="agents that run on each GPU node and take no GPU",
+        ),
+        PodRule(
+            name="priority-by-purpose",
+            checks=(
+                Check(
+                    holds="!has(variables.pod.priorityClassName) || variables.pod.priorityClassName == ''"
+                    " || variables.pod.priorityClassName in variables.priorities",
+                    found='"the priority class " + variables.pod.priorityClassName + " is not for this namespace"',
+                    fix="Leave it out, or use one that is for this namespace: kubectl get priorityclasses.",
+                ),
+            ),
+            exempt=tuple(each.name for each in ns.SYSTEM),
+            why_exempt="the system's agents use Kubernetes' own classes",
+        ),
+    )
+
+
+# The mesh's injector puts the proxy's image in place of `auto` when the pod is made, before this is asked; a template
+# still has the word, a pod that was not injected never runs.
+_INJECTED_LATER: Final = "(i == 'auto' && object.kind != 'Pod')"
+_TOLERATES_GPU: Final = (
+    f"has(t.key) && t.key == {cel(GPU)} && (!has(t.effect) || t.effect in ['', 'NoSchedule'])"
+    " && (has(t.operator) && t.operator == 'Exists' || has(t.value) && t.value == 'true')"
+)
+_PRIORITIES_BY_NAMESPACE: Final = {
+    namespace: [each.name for each in PRIORITIES if namespace in each.namespaces] for namespace in ns.EVERY
+}
+_GPU_ASKED: Final = "exists(r, r.startsWith('nvidia.com/'))"
+
+VARIABLES: Final = {
+    # dyn: one policy speaks of many kinds, so their fields are looked up and not checked against one type.
+    "template": "dyn(object).kind == 'Pod' ? dyn(object)"
+    " : dyn(object).kind == 'PodTemplate' ? dyn(object).template"
+    " : dyn(object).kind == 'CronJob' ? dyn(object).spec.jobTemplate.spec.template"
+    " : dyn(object).spec.template",
+    "pod": "variables.template.spec",
+    "labels": "has(variables.template.metadata) && has(variables.template.metadata.labels)"
+    " ? variables.template.metadata.labels : {}",
+    "containers": "variables.pod.containers"
+    " + (has(variables.pod.initContainers) ? variables.pod.initContainers : [])"
+    " + (has(variables.pod.ephemeralContainers) ? variables.pod.ephemeralContainers : [])",
+    "volumes": "has(variables.pod.volumes) ? variables.pod.volumes : []",
+    # A volume may be an image too.
+    "images": "variables.containers.map(c, has(c.image) ? c.image : '')"
+    " + variables.volumes.filter(v, has(v.image)).map(v, has(v.image.reference) ? v.image.reference : '')",
+    "account": "has(variables.pod.serviceAccountName) ? variables.pod.serviceAccountName : 'default'",
+    "needsToken": f"(request.namespace + '/' + variables.account) in {cel(TOKEN_USERS)}",
+    "tolerations": "has(variables.pod.tolerations) ? variables.pod.tolerations : []",
+    "gpuContainers": "variables.containers.filter(c, has(c.resources)"
+    f" && (has(c.resources.requests) && c.resources.requests.{_GPU_ASKED}"
+    f" || has(c.resources.limits) && c.resources.limits.{_GPU_ASKED}))",
+    "priorities": f"request.namespace in {json.dumps(_PRIORITIES_BY_NAMESPACE)}"
+    f" ? {json.dumps(_PRIORITIES_BY_NAMESPACE)}[request.namespace] : []",
+}

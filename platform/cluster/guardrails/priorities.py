@@ -1,0 +1,86 @@
+"""Whose pod waits when there is no room."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+
+from cluster import namespaces as ns
+from cluster.labels import metadata
+
+
+@dataclass(frozen=True, kw_only=True)
+class Priority:
+    """A class of pods. Kubernetes' own classes for the system start at 2,000,000,000; these stay far below."""
+
+    name: str
+    value: int
+    preempts: bool
+    """Whether it may push out pods of less priority, or waits for room."""
+    namespaces: tuple[str, ...]
+    """Where pods may name it."""
+    description: str
+
+
+INFERENCE: Final = Priority(
+    name="inference",
+    value=100_000,
+    preempts=True,
+    namespaces=(ns.SERVING.name, ns.INGRESS.name),
+    description="Answers that a clinician waits for.",
+)
+PLATFORM: Final = Priority(
+    name="platform",
+    value=50_000,
+    preempts=True,
+    namespaces=(ns.MLFLOW.name, ns.MONITORING.name, ns.PIPELINES.name, ns.INGRESS.name),
+    description="What the platform's users work with.",
+)
+TRAINING: Final = Priority(
+    name="training",
+    value=10_000,
+    preempts=False,
+    namespaces=(ns.TRAINING.name, ns.PIPELINES.name),
+    description="Training waits for GPUs; it takes none from a job that runs.",
+)
+NOTEBOOKS: Final = Priority(
+    name="notebooks",
+    value=1_000,
+    preempts=False,
+    namespaces=(ns.NOTEBOOKS.name,),
+    description="A person is there, who can start again.",
+)
+BATCH: Final = Priority(
+    name="batch",
+    value=100,
+    preempts=False,
+    namespaces=tuple(each.name for each in ns.WORKLOADS),
+    description="Work that any other may push out.",
+)
+
+PRIORITIES: Final = (INFERENCE, PLATFORM, TRAINING, NOTEBOOKS, BATCH)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrioritiesArgs:
+    owner: str
+
+
+class Priorities(pulumi.ComponentResource):
+    """Inference comes before training, training before notebooks and batch; a running training job loses its GPUs to
+    inference only."""
+
+    def __init__(self, name: str, args: PrioritiesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("parapet:cluster:Priorities", name, {}, opts)
+        for each in PRIORITIES:
+            kubernetes.scheduling.v1.PriorityClass(
+                f"{name}-{each.name}",
+                metadata=metadata(each.name, args.owner),
+                value=each.value,
+                preemption_policy="PreemptLowerPriority" if each.preempts else "Never",
+                global_default=False,
+                description=each.description,
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+        self.register_outputs({})

@@ -1,0 +1,132 @@
+"""How much of the cluster a namespace may have, and how much one container."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+
+from cluster import namespaces as ns
+from cluster.labels import Manifest, metadata
+
+GPU: Final = "nvidia.com/gpu"
+
+
+@dataclass(frozen=True)
+class Room:
+    """What a namespace may hold; more CPU and memory for each GPU that it may have."""
+
+    cpu: int
+    memory_gib: int
+    pods: int
+    storage_gib: int
+    cpu_per_gpu: int = 0
+    memory_gib_per_gpu: int = 0
+
+
+ROOMS: Final = {
+    # A p5.48xlarge has 24 vCPUs and 256 GiB for each GPU, a g6.xlarge 4 and 16.
+    ns.MLFLOW.name: Room(16, 64, 30, 200),
+    ns.PIPELINES.name: Room(64, 256, 200, 1_000),
+    ns.TRAINING.name: Room(32, 128, 200, 20_000, cpu_per_gpu=24, memory_gib_per_gpu=256),
+    ns.SERVING.name: Room(64, 256, 200, 1_000, cpu_per_gpu=24, memory_gib_per_gpu=256),
+    ns.NOTEBOOKS.name: Room(64, 256, 100, 5_000, cpu_per_gpu=24, memory_gib_per_gpu=256),
+    ns.MONITORING.name: Room(16, 64, 50, 1_000),
+    ns.INGRESS.name: Room(16, 32, 20, 0),
+}
+CONTAINER_DEFAULT: Final = {"cpu": "500m", "memory": "512Mi", "ephemeral-storage": "2Gi"}
+CONTAINER_DEFAULT_REQUEST: Final = {"cpu": "100m", "memory": "128Mi", "ephemeral-storage": "256Mi"}
+CONTAINER_MAXIMUM: Final = {"cpu": "16", "memory": "64Gi", "ephemeral-storage": "100Gi"}
+GPU_CONTAINER_MAXIMUM: Final = {"cpu": "192", "memory": "2Ti", "ephemeral-storage": "2Ti"}
+"""A container that trains on a whole node of eight GPUs."""
+
+
+def gpu_shares(gpus: int) -> dict[str, int]:
+    """The GPUs that each namespace may ask for, of those that all groups can grow to.
+
+    Training and serving may each use the whole cluster and are kept apart by priority; notebooks get a quarter.
+    """
+    return {ns.TRAINING.name: gpus, ns.SERVING.name: gpus, ns.NOTEBOOKS.name: (gpus + 3) // 4}
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuotasArgs:
+    owner: str
+    gpus: int
+    """What the GPU groups can grow to, in the units that the device plugin offers: a shared GPU counts as often as it
+    is shared."""
+    gpu_quotas: Mapping[str, int] = field(default_factory=dict)
+    """Other numbers than `gpu_shares` for some of the GPU namespaces.
+
+    Raises `pulumi.RunError` for a namespace that is none.
+    """
+
+
+class Quotas(pulumi.ComponentResource):
+    """No namespace takes the cluster from the others, no container has no limit, and a GPU is to be had in the GPU
+    namespaces only."""
+
+    def __init__(self, name: str, args: QuotasArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("parapet:cluster:Quotas", name, {"gpus": args.gpus}, opts)
+        own = pulumi.ResourceOptions(parent=self)
+        for namespace, hard in quotas(args.gpus, args.gpu_quotas):
+            kubernetes.core.v1.ResourceQuota(
+                f"{name}-{namespace}",
+                metadata=metadata("quota", args.owner, namespace=namespace),
+                spec={"hard": hard},
+                opts=own,
+            )
+        for each in ns.WORKLOADS:
+            kubernetes.core.v1.LimitRange(
+                f"{name}-{each.name}",
+                metadata=metadata("limits", args.owner, namespace=each.name),
+                spec=limits(each),
+                opts=own,
+            )
+        self.register_outputs({})
+
+
+def quotas(gpus: int, other: Mapping[str, int]) -> Iterator[tuple[str, dict[str, str]]]:
+    """The hard limits of every namespace."""
+    for namespace in other:
+        if namespace not in ns.GPU:
+            raise pulumi.RunError(
+                f"the GPU quota of {namespace} is {other[namespace]}; the namespaces that may have GPUs are "
+                f"{', '.join(ns.GPU)}. Name one of these."
+            )
+    shares = {**gpu_shares(gpus), **other}
+    for namespace in ns.EVERY:
+        gpu = shares.get(namespace, 0)
+        hard = {f"requests.{GPU}": str(gpu)}
+        if namespace in ns.UNUSED:
+            hard["pods"] = "0"
+        if room := ROOMS.get(namespace):
+            cpu, memory = room.cpu + gpu * room.cpu_per_gpu, room.memory_gib + gpu * room.memory_gib_per_gpu
+            hard |= {
+                "requests.cpu": str(cpu),
+                "limits.cpu": str(cpu * 2),
+                "requests.memory": f"{memory}Gi",
+                "limits.memory": f"{memory * 2}Gi",
+                "requests.storage": f"{room.storage_gib}Gi",
+                "pods": str(room.pods),
+                # The one way in from outside of the cluster is the ingress gateway.
+                "services.loadbalancers": "1" if namespace == ns.INGRESS.name else "0",
+                "services.nodeports": "0",
+            }
+        yield namespace, hard
+
+
+def limits(namespace: ns.Namespace) -> Manifest:
+    """What a container gets that asks for nothing, and the most that one may ask for."""
+    return {
+        "limits": [
+            {
+                "type": "Container",
+                "default": CONTAINER_DEFAULT,
+                "defaultRequest": CONTAINER_DEFAULT_REQUEST,
+                "max": GPU_CONTAINER_MAXIMUM if namespace.gpu else CONTAINER_MAXIMUM,
+            },
+            {"type": "PersistentVolumeClaim", "max": {"storage": "16Ti"}},
+        ]
+    }

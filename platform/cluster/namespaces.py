@@ -1,0 +1,134 @@
+"""The namespaces of the cluster, by purpose."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+
+from cluster.labels import Manifest, labels, metadata
+from foundation.data_class import NO_DATA, DataClass
+
+NAME_LABEL: Final = "kubernetes.io/metadata.name"
+"""The API server sets this label on each namespace to the namespace's name and nobody can set it to another value, so
+selectors by it cannot be fooled."""
+POD_SECURITY_VERSION: Final = "v1.36"
+"""The Pod Security Standards of the cluster's minor version: an upgrade changes them when this line changes."""
+
+RESTRICTED: Final = "restricted"
+PRIVILEGED: Final = "privileged"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Namespace:
+    """What a namespace is for."""
+
+    name: str
+    data_class: str = NO_DATA
+    level: str = RESTRICTED
+    """The Pod Security Standard that the API server enforces."""
+    why: str = ""
+    """Why a level below `restricted` is needed."""
+    mesh: bool = False
+    """Whether its pods get a proxy, and so speak mutual TLS."""
+    gpu: bool = False
+    service_account: str = ""
+    """What its workloads run as, and what the mesh knows them by. Its token is not mounted."""
+
+
+MLFLOW: Final = Namespace(name="mlflow", data_class=DataClass.ARTIFACTS, mesh=True, service_account="mlflow")
+PIPELINES: Final = Namespace(name="pipelines", data_class=DataClass.PHI, mesh=True, service_account="pipeline")
+TRAINING: Final = Namespace(name="training", data_class=DataClass.PHI, mesh=True, gpu=True, service_account="trainer")
+SERVING: Final = Namespace(name="serving", data_class=DataClass.PHI, mesh=True, gpu=True, service_account="predictor")
+NOTEBOOKS: Final = Namespace(
+    name="notebooks", data_class=DataClass.PHI, mesh=True, gpu=True, service_account="notebook"
+)
+MONITORING: Final = Namespace(name="monitoring", data_class=DataClass.LOGS, mesh=True, service_account="monitor")
+INGRESS: Final = Namespace(name="ingress", data_class=DataClass.PHI, mesh=True)
+
+KARPENTER: Final = Namespace(name="karpenter")
+ISTIO_SYSTEM: Final = Namespace(name="istio-system")
+ISTIO_CNI: Final = Namespace(
+    name="istio-cni",
+    level=PRIVILEGED,
+    why="the node agent enters pods' network namespaces (NET_ADMIN, SYS_ADMIN) and writes the node's CNI configuration,"
+    " so that no pod of a workload needs NET_ADMIN",
+)
+GPU_SOFTWARE: Final = Namespace(
+    name="gpu-software",
+    level=PRIVILEGED,
+    why="the device plugin and DCGM exporter mount the kubelet's sockets from the node; `baseline` forbids hostPath",
+)
+CLOUDWATCH: Final = Namespace(
+    name="amazon-cloudwatch",
+    data_class=DataClass.LOGS,
+    level=PRIVILEGED,
+    why="the add-on's agents read the node's logs and metrics through hostPath volumes",
+)
+GUARDDUTY: Final = Namespace(
+    name="amazon-guardduty",
+    level=PRIVILEGED,
+    why="the add-on's agent watches the node's kernel with eBPF, in the host's process and network namespaces",
+)
+
+WORKLOADS: Final = (MLFLOW, PIPELINES, TRAINING, SERVING, NOTEBOOKS, MONITORING, INGRESS)
+SYSTEM: Final = (KARPENTER, ISTIO_SYSTEM, ISTIO_CNI, GPU_SOFTWARE, CLOUDWATCH, GUARDDUTY)
+MADE: Final = (*WORKLOADS, *SYSTEM)
+
+KUBE_SYSTEM: Final = "kube-system"
+UNUSED: Final = ("default", "kube-public", "kube-node-lease")
+"""Namespaces that Kubernetes makes and that run nothing here."""
+EKS_OWNED: Final = (KUBE_SYSTEM, CLOUDWATCH.name, GUARDDUTY.name)
+"""Where EKS and its add-ons run pods that AWS wrote."""
+EVERY: Final = (*(each.name for each in MADE), KUBE_SYSTEM, *UNUSED)
+GPU: Final = tuple(each.name for each in MADE if each.gpu)
+MESH: Final = tuple(each.name for each in MADE if each.mesh)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamespacesArgs:
+    owner: str
+    protect: bool
+
+
+class Namespaces(pulumi.ComponentResource):
+    """A namespace for each purpose, where the API server refuses any pod below the Pod Security Standard `restricted`.
+
+    The four that cannot hold that level say why, in the annotation `parapet.dev/why-not-restricted`.
+    """
+
+    def __init__(self, name: str, args: NamespacesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("parapet:cluster:Namespaces", name, {"owner": args.owner}, opts)
+        for each in MADE:
+            namespace = kubernetes.core.v1.Namespace(
+                f"{name}-{each.name}",
+                metadata=namespace_metadata(each, args.owner),
+                # Deleting a namespace deletes all that is in it, volumes too.
+                opts=pulumi.ResourceOptions(parent=self, protect=args.protect and each in WORKLOADS),
+            )
+            if each.service_account:
+                kubernetes.core.v1.ServiceAccount(
+                    f"{name}-{each.name}",
+                    metadata=metadata(
+                        each.service_account, args.owner, namespace=each.name, data_class=each.data_class
+                    ),
+                    automount_service_account_token=False,
+                    opts=pulumi.ResourceOptions(parent=self, depends_on=[namespace]),
+                )
+        self.register_outputs({})
+
+
+def namespace_metadata(namespace: Namespace, owner: str) -> Manifest:
+    """What the API server enforces there, and whether the mesh's proxies go in."""
+    pod_security = {
+        f"pod-security.kubernetes.io/{mode}{suffix}": value
+        for mode in ("enforce", "audit", "warn")
+        for suffix, value in (("", namespace.level), ("-version", POD_SECURITY_VERSION))
+    }
+    mesh = {"istio-injection": "enabled"} if namespace.mesh else {}
+    why = {"annotations": {"parapet.dev/why-not-restricted": namespace.why}} if namespace.why else {}
+    return {
+        "name": namespace.name,
+        "labels": {**labels(owner, namespace.data_class), **pod_security, **mesh},
+        **why,
+    }

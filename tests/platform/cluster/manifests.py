@@ -1,0 +1,71 @@
+"""What a component asks of the cluster, as manifests that `kubectl` takes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+
+from cluster.guardrails import Guardrails, GuardrailsArgs
+from cluster.namespaces import Namespaces, NamespacesArgs
+from tests.platform.mocked import Made, Recorder
+
+OWNER = "ml-platform@example.com"
+REGISTRY = "111122223333.dkr.ecr.us-east-1.amazonaws.com/parapet-test"
+VPC_CIDR = "10.0.0.0/16"
+SERVICE_CIDR = "172.20.0.0/16"
+S3_CIDRS = ["52.216.0.0/15", "3.5.0.0/19"]
+
+
+def record(make: Callable[[], Any]) -> list[Made]:
+    """The resources that a component makes, in order."""
+    recorder = Recorder()
+    pulumi.runtime.set_mocks(recorder, project="parapet", stack="test")
+
+    @pulumi.runtime.test
+    def program() -> None:
+        make()
+
+    program()
+    return recorder.made
+
+
+@dataclass(frozen=True)
+class Object:
+    """A Kubernetes object that a component asks for."""
+
+    name: str
+    manifest: dict[str, Any]
+
+
+def objects(made: list[Made]) -> list[dict[str, Any]]:
+    """The manifests of the Kubernetes objects among these; charts are none."""
+    return [plain(each.inputs) for each in made if each.type.startswith("kubernetes:") and ":helm." not in each.type]
+
+
+def plain(value: Any) -> Any:
+    """As JSON would have it: mocks hand numbers over as floats."""
+    if isinstance(value, dict):
+        return {key: plain(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [plain(each) for each in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def namespaces() -> None:
+    Namespaces("test", NamespacesArgs(owner=OWNER, protect=False))
+
+
+def guardrails(gpus: int = 8, **gpu_quotas: int) -> None:
+    Guardrails(
+        "test",
+        GuardrailsArgs(
+            owner=OWNER,
+            registry=REGISTRY,
+            vpc_cidr=VPC_CIDR,
+            service_cidr=SERVICE_CIDR,
+            gateway_endpoint_cidrs=S3_CIDRS,
+            gpus=gpus,
+            gpu_quotas=gpu_quotas,
+        ),
+    )
