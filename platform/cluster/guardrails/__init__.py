@@ -20,6 +20,7 @@ class GuardrailsArgs:
     vpc_cidr: str
     service_cidr: pulumi.Input[str]
     gateway_endpoint_cidrs: Sequence[pulumi.Input[str]]
+    client_cidrs: Sequence[str]
     gpus: int
     gpu_quotas: Mapping[str, int] = field(default_factory=dict)
 
@@ -40,6 +41,7 @@ class Guardrails(pulumi.ComponentResource):
                 vpc_cidr=args.vpc_cidr,
                 service_cidr=args.service_cidr,
                 gateway_endpoint_cidrs=args.gateway_endpoint_cidrs,
+                client_cidrs=args.client_cidrs,
             ),
             own,
         )

@@ -1,4 +1,4 @@
-"""What the API server refuses, whoever asks: policies in CEL that it evaluates itself, no webhook that could be down."""
+"""What the API server refuses, whoever asks: CEL that it evaluates itself, without a webhook that could be down."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -21,6 +21,8 @@ class Range(Enum):
     server's address (Amazon EKS User Guide, "Limit pod traffic with Kubernetes network policies")."""
     GATEWAY_ENDPOINTS = auto()
     """S3 and DynamoDB: through their gateway endpoints, but at their public addresses."""
+    CLIENTS = auto()
+    """Where users come from besides the VPC: their address reaches the gateway as it is."""
     NODE_DNS = auto()
     POD_IDENTITY = auto()
 
@@ -87,8 +89,8 @@ FLOWS: Final = (
     # The mesh: certificates and configuration over TLS (15012), the injector's webhook (15017).
     Flow("mesh-control",    _all(*ns.MESH),                  (_ISTIOD, Range.SERVICES),       (15012,)),
     Flow("mesh-webhook",    (Range.VPC,),                    (_ISTIOD,),                      (15017,)),
-    # Users come through the load balancer, which is in the VPC, and from there through the gateway only.
-    Flow("users",           (Range.VPC,),                    (_GATEWAY,),                     (443, 15021)),
+    # Users come through the load balancer to the gateway, and to the rest from there only.
+    Flow("users",           (Range.VPC, Range.CLIENTS),      (_GATEWAY,),                     (443, 15021)),
     Flow("to-mlflow",       (_GATEWAY, *_all(*_CLIENTS)),    (_MLFLOW, Range.SERVICES),       (5000,)),
     Flow("to-models",       (_GATEWAY, *_all(ns.PIPELINES.name)),
                                                              (_MODELS, Range.SERVICES),       (8080,)),

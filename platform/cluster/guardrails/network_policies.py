@@ -21,6 +21,8 @@ class NetworkPoliciesArgs:
     """The cluster's service range: `kubernetes_network_config.service_ipv4_cidr` of the EKS cluster."""
     gateway_endpoint_cidrs: Sequence[pulumi.Input[str]]
     """The addresses of S3's and DynamoDB's managed prefix lists."""
+    client_cidrs: Sequence[str]
+    """Networks outside of the VPC whose users may reach the gateway."""
 
 
 class NetworkPolicies(pulumi.ComponentResource):
@@ -32,6 +34,7 @@ class NetworkPolicies(pulumi.ComponentResource):
         ranges: Mapping[Range, Sequence[pulumi.Input[str]]] = {
             Range.VPC: [args.vpc_cidr],
             Range.SERVICES: [args.service_cidr],
+            Range.CLIENTS: args.client_cidrs,
             Range.GATEWAY_ENDPOINTS: args.gateway_endpoint_cidrs,
             **{each: [cidr] for each, cidr in LINK_LOCAL.items()},
         }

@@ -53,21 +53,21 @@ def _names(containers: str) -> str:
     return f'{containers}.map(c, c.name).join(", ")'
 
 
-_NAMES_A_SECRET: Final = (
+_SENSITIVE_NAME: Final = (
     "(?i)(passw(or)?d|passphrase|secret|(^|_|-)(pwd|token|credentials?|api_?key|[a-z0-9_]*_key|key)($|_|-))"
 )
 _POINTS_ELSEWHERE: Final = "(?i)_(file|path|dir|arn|name|uri|url)$"
 """Names of variables that say where a secret is and do not hold one, as AWS's own AWS_WEB_IDENTITY_TOKEN_FILE."""
-_IS_A_SECRET: Final = "(AKIA|ASIA)[0-9A-Z]{16}|-----BEGIN [A-Z ]*PRIVATE KEY-----|://[^/@:]*:[^/@$]+@"
+_SENSITIVE_VALUE: Final = "(AKIA|ASIA)[0-9A-Z]{16}|-----BEGIN [A-Z ]*PRIVATE KEY-----|://[^/@:]*:[^/@$]+@"
 _IS_LITERAL: Final = (
     # $(NAME) stands for another variable, which may come from a Secret.
     "has(e.value) && e.value != '' && !e.value.matches('^[$][(][A-Za-z0-9_.-]+[)]$')"
 )
 _BY_NAME: Final = (
-    f"{_IS_LITERAL} && e.name.matches({json.dumps(_NAMES_A_SECRET)})"
+    f"{_IS_LITERAL} && e.name.matches({json.dumps(_SENSITIVE_NAME)})"
     f" && !e.name.matches({json.dumps(_POINTS_ELSEWHERE)})"
 )
-_BY_VALUE: Final = f"{_IS_LITERAL} && e.value.matches({json.dumps(_IS_A_SECRET)})"
+_BY_VALUE: Final = f"{_IS_LITERAL} && e.value.matches({json.dumps(_SENSITIVE_VALUE)})"
 _FROM_SECRETS_MANAGER: Final = (
     "Mount it from Secrets Manager with the Secrets Store CSI driver, or use valueFrom.secretKeyRef."
 )

@@ -112,7 +112,8 @@ def quotas(gpus: int, other: Mapping[str, int]) -> Iterator[tuple[str, dict[str,
                 "pods": str(room.pods),
                 # The one way in from outside of the cluster is the ingress gateway.
                 "services.loadbalancers": "1" if namespace == ns.INGRESS.name else "0",
-                "services.nodeports": "0",
+                # Each port of a load balancer's Service takes one of the nodes' ports.
+                "services.nodeports": "2" if namespace == ns.INGRESS.name else "0",
             }
         yield namespace, hard
 

@@ -14,6 +14,7 @@ OWNER = "ml-platform@example.com"
 REGISTRY = "111122223333.dkr.ecr.us-east-1.amazonaws.com/parapet-test"
 VPC_CIDR = "10.0.0.0/16"
 SERVICE_CIDR = "172.20.0.0/16"
+CLIENT_CIDRS = ["192.168.40.0/24"]
 S3_CIDRS = ["52.216.0.0/15", "3.5.0.0/19"]
 
 
@@ -65,6 +66,7 @@ def guardrails(gpus: int = 8, **gpu_quotas: int) -> None:
             vpc_cidr=VPC_CIDR,
             service_cidr=SERVICE_CIDR,
             gateway_endpoint_cidrs=S3_CIDRS,
+            client_cidrs=CLIENT_CIDRS,
             gpus=gpus,
             gpu_quotas=gpu_quotas,
         ),

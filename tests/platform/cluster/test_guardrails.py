@@ -1,0 +1,199 @@
+"""Every guardrail against a live API server: what it refuses, what it admits, and that nobody is left out."""
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from cluster import namespaces as ns
+from cluster.guardrails.admission import PREFIX
+from cluster.guardrails.pod_rules import pod_rules
+from tests.platform.cluster import cases
+from tests.platform.cluster.api import Answer, Api
+
+pytestmark = pytest.mark.engine
+
+CASES = cases.read()
+PUBLIC = f"docker.io/library/busybox@sha256:{'0' * 64}"
+SAFE = {"allowPrivilegeEscalation": False, "runAsNonRoot": True, "capabilities": {"drop": ["ALL"]}}
+FIRST = [next(each for each in CASES if each.guardrail == rule.name) for rule in pod_rules("x")]
+
+
+def test_each_guardrail_has_a_manifest_that_it_refuses_and_one_that_it_admits() -> None:
+    for rule in pod_rules("x"):
+        assert {each.admitted for each in CASES if each.guardrail == rule.name} == {True, False}, rule.name
+    assert {each.guardrail for each in CASES} == {rule.name for rule in pod_rules("x")}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.guardrail}: {case.name}")
+def test_a_guardrail_refuses_what_breaks_it_and_admits_the_rest(guarded: Api, case: cases.Case) -> None:
+    answer = guarded.apply(case.manifest(), dry_run=True)
+    if case.admitted:
+        assert answer.done, answer.text
+    else:
+        assert f"ValidatingAdmissionPolicy '{PREFIX}{case.guardrail}'" in answer.text, answer.text
+        assert case.says in answer.text
+
+
+@pytest.mark.parametrize("kind", cases.KINDS)
+@pytest.mark.parametrize("case", FIRST, ids=lambda case: case.guardrail)
+def test_a_controllers_template_is_refused_as_the_pod_is(guarded: Api, case: cases.Case, kind: str) -> None:
+    answer = guarded.apply(case.manifest(kind), dry_run=True)
+    assert f"ValidatingAdmissionPolicy '{PREFIX}{case.guardrail}'" in answer.text, answer.text
+
+
+@pytest.mark.parametrize("kind", cases.KINDS)
+def test_a_controller_of_compliant_pods_is_admitted(guarded: Api, kind: str) -> None:
+    answer = guarded.apply(cases.controller(kind, cases.compliant_pod("training")), dry_run=True)
+    assert answer.done, answer.text
+
+
+@pytest.mark.parametrize("namespace", [each.name for each in ns.WORKLOADS])
+def test_a_compliant_pod_is_admitted_in_every_namespace_of_workloads(guarded: Api, namespace: str) -> None:
+    answer = guarded.apply(cases.compliant_pod(namespace), dry_run=True)
+    assert answer.done, answer.text
+
+
+def test_a_default_deny_policy_exists_in_every_namespace(guarded: Api) -> None:
+    denying = {
+        each["metadata"]["namespace"]
+        for each in guarded.items("networkpolicies", "--all-namespaces")
+        if each["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    }
+    assert denying == {each["metadata"]["name"] for each in guarded.items("namespaces")}
+
+
+def test_a_container_that_is_put_into_a_running_pod_is_judged_too(guarded: Api) -> None:
+    pod = cases.compliant_pod("mlflow")
+    pod["metadata"]["name"] = "running"
+    assert guarded.apply(pod).done
+    debugger = {"name": "debugger", "image": PUBLIC, "securityContext": SAFE}
+    answer = guarded.run(
+        *("patch", "pod/running", "--namespace=mlflow", "--subresource=ephemeralcontainers", "--dry-run=server"),
+        f"--patch={json.dumps({'spec': {'ephemeralContainers': [debugger]}})}",
+    )
+    assert f"{PUBLIC} is not from" in answer.text
+    image = {"spec": {"containers": [{"name": "main", "image": PUBLIC}]}}
+    answer = guarded.run(
+        *("patch", "pod/running", "--namespace=mlflow", "--dry-run=server", f"--patch={json.dumps(image)}")
+    )
+    assert f"{PUBLIC} is not from" in answer.text
+
+
+def test_a_secrets_value_is_not_repeated_in_the_refusal(guarded: Api) -> None:
+    for case in CASES:
+        if case.guardrail == "no-literal-secrets" and not case.admitted:
+            text = guarded.apply(case.manifest(), dry_run=True).text
+            assert not [each["value"] for each in case.set.values() if len(each["value"]) > 1 and each["value"] in text]
+
+
+def test_pod_security_refuses_a_pod_that_may_become_root(guarded: Api) -> None:
+    for namespace in ns.WORKLOADS:
+        pod = cases.compliant_pod(namespace.name)
+        del pod["spec"]["containers"][0]["securityContext"]
+        assert 'violates PodSecurity "restricted:v1.36"' in guarded.apply(pod, dry_run=True).text
+
+
+def test_a_namespace_below_restricted_is_refused_and_a_restricted_one_admitted(guarded: Api) -> None:
+    labels = {"parapet.dev/owner": "me", "parapet.dev/data-class": "none"}
+    mine = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "mine", "labels": labels}}
+    assert "Pod Security is not enforced" in guarded.apply(mine, dry_run=True).text
+    labels["pod-security.kubernetes.io/enforce"] = "baseline"
+    assert "Pod Security is not enforced" in guarded.apply(mine, dry_run=True).text
+    labels["pod-security.kubernetes.io/enforce"] = "restricted"
+    assert guarded.apply(mine, dry_run=True).done
+    labels["parapet.dev/data-class"] = "public"
+    assert "parapet.dev/data-class is missing or unknown" in guarded.apply(mine, dry_run=True).text
+
+
+def test_nobody_lowers_the_pod_security_of_a_workloads_namespace(guarded: Api) -> None:
+    answer = guarded.run(
+        "label", "namespace", "training", "pod-security.kubernetes.io/enforce=privileged", "--overwrite"
+    )
+    assert "Pod Security is not enforced" in answer.text
+
+
+def test_the_label_that_exempts_a_namespace_cannot_be_forged(guarded: Api) -> None:
+    guarded.run("label", "namespace", "training", f"{ns.NAME_LABEL}=kube-system", "--overwrite")
+    (labels,) = [
+        each["metadata"]["labels"] for each in guarded.items("namespaces") if each["metadata"]["name"] == "training"
+    ]
+    assert labels[ns.NAME_LABEL] == "training"
+
+
+def test_every_policy_fails_closed_and_is_enforced_and_audited(guarded: Api) -> None:
+    policies = [
+        each for each in guarded.items("validatingadmissionpolicies") if each["metadata"]["name"].startswith(PREFIX)
+    ]
+    assert {each["spec"]["failurePolicy"] for each in policies} == {"Fail"}
+    bindings = {
+        each["spec"]["policyName"]: each["spec"]["validationActions"]
+        for each in guarded.items("validatingadmissionpolicybindings")
+    }
+    assert all(bindings[each["metadata"]["name"]] == ["Deny", "Audit"] for each in policies)
+
+
+def test_quota_stops_the_pod_past_the_last_gpu(guarded: Api) -> None:
+    """Eight GPUs in all give the notebooks two."""
+    pod = cases.compliant_pod("notebooks")
+    pod["spec"]["tolerations"] = [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]
+    pod["spec"]["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] = 1
+    for which in ("first", "second"):
+        pod["metadata"]["name"] = which
+        answer = applied_once_quota_is_known(guarded, pod)
+        assert answer.done, answer.text
+    pod["metadata"]["name"] = "third"
+    answer = guarded.apply(pod)
+    assert "exceeded quota: quota, requested: requests.nvidia.com/gpu=1, used: requests.nvidia.com/gpu=2" in answer.text
+
+
+@pytest.mark.parametrize("namespace", ns.UNUSED)
+def test_nothing_runs_in_the_namespaces_that_are_not_used(guarded: Api, namespace: str) -> None:
+    pod = cases.compliant_pod(namespace)
+    guarded.apply(
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": namespace}}
+    )
+    assert "exceeded quota" in applied_once_quota_is_known(guarded, pod).text
+
+
+def test_a_load_balancer_is_to_be_had_in_the_ingress_namespace_only(guarded: Api) -> None:
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "open", "namespace": "serving"},
+        "spec": {"type": "LoadBalancer", "ports": [{"port": 443}], "selector": {"app": "x"}},
+    }
+    assert "exceeded quota" in applied_once_quota_is_known(guarded, service).text
+    service["metadata"] = {"name": "open", "namespace": "ingress"}
+    answer = guarded.apply(service, dry_run=True)
+    assert answer.done, answer.text
+
+
+def test_a_container_that_asks_for_nothing_gets_limits_and_none_gets_a_whole_node(guarded: Api) -> None:
+    pod = cases.compliant_pod("pipelines")
+    pod["metadata"]["name"] = "modest"
+    del pod["spec"]["containers"][0]["resources"]
+    assert applied_once_quota_is_known(guarded, pod).done
+    (made,) = [each for each in guarded.items("pods", "--namespace=pipelines") if each["metadata"]["name"] == "modest"]
+    assert made["spec"]["containers"][0]["resources"]["limits"]["memory"] == "512Mi"
+    pod["spec"]["containers"][0]["resources"] = {"limits": {"cpu": "17", "memory": "1Gi"}}
+    pod["metadata"]["name"] = "greedy"
+    assert "maximum cpu usage per Container is 16" in guarded.apply(pod, dry_run=True).text
+
+
+def test_inference_comes_before_training_and_training_before_notebooks_and_batch(guarded: Api) -> None:
+    classes = {each["metadata"]["name"]: each for each in guarded.items("priorityclasses")}
+    order = ["system-node-critical", "inference", "training", "notebooks", "batch"]
+    values = [classes[name]["value"] for name in order]
+    assert values == sorted(values, reverse=True)
+    assert classes["training"]["preemptionPolicy"] == "Never"
+    assert not [name for name in order if classes[name].get("globalDefault")]
+
+
+def applied_once_quota_is_known(api: Api, manifest: dict[str, Any]) -> Answer:
+    """The API server refuses for as long as the quota's own numbers are not yet counted."""
+    deadline = time.monotonic() + 30
+    while "status unknown for quota" in (answer := api.apply(manifest)).text and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return answer

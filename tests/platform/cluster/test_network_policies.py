@@ -1,0 +1,103 @@
+"""The table of flows, as the policies that follow from it."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from cluster import namespaces as ns
+from cluster.guardrails.flows import FLOWS, Range
+from cluster.guardrails.network_policies import policies
+from tests.platform.cluster import manifests
+
+RANGES = {each: ["10.0.0.0/16"] for each in Range}
+METADATA_SERVICE = "169.254.169.254"
+
+
+@pytest.fixture(scope="module")
+def made() -> list[dict[str, Any]]:
+    every = manifests.objects(manifests.record(manifests.guardrails))
+    return [each for each in every if each["kind"] == "NetworkPolicy"]
+
+
+def rules(policy: dict[str, Any]) -> list[dict[str, Any]]:
+    return [*policy["spec"].get("ingress", []), *policy["spec"].get("egress", [])]
+
+
+def peers(policy: dict[str, Any]) -> list[dict[str, Any]]:
+    return [peer for rule in rules(policy) for peer in (*rule.get("from", []), *rule.get("to", []))]
+
+
+def allowed(made: list[dict[str, Any]], way: str, namespace: str) -> set[str]:
+    """The names of the policies that let something in or out."""
+    return {
+        each["metadata"]["name"]
+        for each in made
+        if each["metadata"]["namespace"] == namespace and each["spec"].get(way)
+    }
+
+
+def test_no_two_policies_have_the_same_name(made: list[dict[str, Any]]) -> None:
+    names = Counter((each["metadata"]["namespace"], each["metadata"]["name"]) for each in made)
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_no_rule_lets_through_everything(made: list[dict[str, Any]]) -> None:
+    for policy in made:
+        assert all(rule.get("from") or rule.get("to") for rule in rules(policy)), policy["metadata"]
+        for peer in peers(policy):
+            assert peer.get("ipBlock", {}).get("cidr") != "0.0.0.0/0"
+            assert peer != {"namespaceSelector": {}}
+            assert peer.get("namespaceSelector", {}).get("matchLabels", {ns.NAME_LABEL: ""}).keys() == {ns.NAME_LABEL}
+
+
+def test_no_pod_reaches_the_nodes_metadata_service(made: list[dict[str, Any]]) -> None:
+    blocks = [peer["ipBlock"]["cidr"] for policy in made for peer in peers(policy) if "ipBlock" in peer]
+    assert blocks
+    assert not [cidr for cidr in blocks if cidr.startswith(METADATA_SERVICE)]
+
+
+def test_a_range_without_addresses_opens_nothing() -> None:
+    flow = next(each for each in FLOWS if each.name == "objects")
+    assert list(policies(flow, RANGES))
+    assert list(policies(flow, {**RANGES, Range.GATEWAY_ENDPOINTS: []})) == []
+
+
+def test_a_model_is_reached_by_the_gateway_and_pipelines_only(made: list[dict[str, Any]]) -> None:
+    (policy,) = [each for each in made if each["metadata"]["name"] == "to-models-in"]
+    assert policy["metadata"]["namespace"] == "serving"
+    assert [peer["namespaceSelector"]["matchLabels"][ns.NAME_LABEL] for peer in peers(policy)] == [
+        "ingress",
+        "pipelines",
+    ]
+    assert [port["port"] for rule in rules(policy) for port in rule["ports"]] == [8080]
+
+
+def test_what_comes_into_a_notebook_is_nothing_but_a_scrape(made: list[dict[str, Any]]) -> None:
+    assert allowed(made, "ingress", "notebooks") == {"scrapes-in"}
+
+
+def test_users_come_in_at_the_gateway_only(made: list[dict[str, Any]]) -> None:
+    """The API server and the kubelets call their own few from within the VPC."""
+    from_outside = {
+        (each["metadata"]["namespace"], each["metadata"]["name"])
+        for each in made
+        for rule in each["spec"].get("ingress", [])
+        for peer in rule["from"]
+        if "ipBlock" in peer
+    }
+    assert from_outside == {
+        ("ingress", "users-in"),
+        ("istio-system", "mesh-webhook-in"),
+        ("kube-system", "metrics-api-in"),
+        ("amazon-cloudwatch", "agent-webhook-in"),
+    }
+
+
+@pytest.mark.parametrize("namespace", ns.UNUSED)
+def test_nothing_is_open_where_nothing_runs(made: list[dict[str, Any]], namespace: str) -> None:
+    assert [each["metadata"]["name"] for each in made if each["metadata"]["namespace"] == namespace] == ["default-deny"]
+
+
+def test_every_flow_has_a_port_but_the_one_between_the_workers_of_a_job() -> None:
+    assert [flow.name for flow in FLOWS if not flow.ports] == ["workers"]
