@@ -1,12 +1,21 @@
 """The one place that knows where the API server comes from."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 from tests.platform.cluster import manifests, throwaway
 from tests.platform.cluster.api import Api
+
+BARE = {
+    "apiVersion": "batch/v1",
+    "kind": "Job",
+    "metadata": {"name": "bare", "namespace": "default"},
+    "spec": {"template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "a", "image": "b"}]}}},
+}
+"""It breaks most of the guardrails."""
 
 
 @pytest.fixture(scope="session")
@@ -24,19 +33,18 @@ def guarded(empty: Api) -> Api:
     for component in (manifests.namespaces, manifests.guardrails):
         answer = empty.apply(*manifests.objects(manifests.record(component)))
         assert answer.done, answer.text
-    _wait_until_refused(empty)
+    _wait(lambda: not empty.apply(BARE, dry_run=True).done, "the policies to be taken up")
+    _wait(lambda: all(_counted(each) for each in empty.items("resourcequotas", "--all-namespaces")), "the quotas")
     return empty
 
 
-def _wait_until_refused(api: Api) -> None:
-    """The API server takes up a new policy within a second or two; a pod without anything breaks most of them."""
-    bare = {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": {"name": "bare", "namespace": "default"},
-        "spec": {"template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "a", "image": "b"}]}}},
-    }
-    deadline = time.monotonic() + 30
-    while api.apply(bare, dry_run=True).done:
-        assert time.monotonic() < deadline, "the policies were not taken up within 30 s"
+def _counted(quota: dict[str, Any]) -> bool:
+    """Before the controller manager has counted what is there, a quota holds nothing back."""
+    return bool(quota.get("status", {}).get("hard") == quota["spec"]["hard"])
+
+
+def _wait(done: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + 60
+    while not done():
+        assert time.monotonic() < deadline, f"waited 60 s for {what}"
         time.sleep(0.2)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pulumi
 
+from cluster.access import Access, AccessArgs
 from cluster.guardrails import Guardrails, GuardrailsArgs
 from cluster.namespaces import Namespaces, NamespacesArgs
 from tests.platform.mocked import Made, Recorder
@@ -69,5 +70,20 @@ def guardrails(gpus: int = 8, **gpu_quotas: int) -> None:
             client_cidrs=CLIENT_CIDRS,
             gpus=gpus,
             gpu_quotas=gpu_quotas,
+        ),
+    )
+
+
+def access(**principals: list[str]) -> None:
+    roles = {"data_scientist": [], "ml_engineer": [], "platform_operator": [], "auditor": []} | principals
+    Access(
+        "test",
+        AccessArgs(
+            owner=OWNER,
+            cluster_name="parapet-test",
+            data_scientist_roles=roles["data_scientist"],
+            ml_engineer_roles=roles["ml_engineer"],
+            platform_operator_roles=roles["platform_operator"],
+            auditor_roles=roles["auditor"],
         ),
     )

@@ -1,8 +1,6 @@
 """Every guardrail against a live API server: what it refuses, what it admits, and that nobody is left out."""
 
 import json
-import time
-from typing import Any
 
 import pytest
 
@@ -10,7 +8,7 @@ from cluster import namespaces as ns
 from cluster.guardrails.admission import PREFIX
 from cluster.guardrails.pod_rules import pod_rules
 from tests.platform.cluster import cases
-from tests.platform.cluster.api import Answer, Api
+from tests.platform.cluster.api import Api
 
 pytestmark = pytest.mark.engine
 
@@ -141,7 +139,7 @@ def test_quota_stops_the_pod_past_the_last_gpu(guarded: Api) -> None:
     pod["spec"]["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] = 1
     for which in ("first", "second"):
         pod["metadata"]["name"] = which
-        answer = applied_once_quota_is_known(guarded, pod)
+        answer = guarded.apply(pod)
         assert answer.done, answer.text
     pod["metadata"]["name"] = "third"
     answer = guarded.apply(pod)
@@ -154,7 +152,7 @@ def test_nothing_runs_in_the_namespaces_that_are_not_used(guarded: Api, namespac
     guarded.apply(
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": namespace}}
     )
-    assert "exceeded quota" in applied_once_quota_is_known(guarded, pod).text
+    assert "exceeded quota" in guarded.apply(pod).text
 
 
 def test_a_load_balancer_is_to_be_had_in_the_ingress_namespace_only(guarded: Api) -> None:
@@ -164,7 +162,7 @@ def test_a_load_balancer_is_to_be_had_in_the_ingress_namespace_only(guarded: Api
         "metadata": {"name": "open", "namespace": "serving"},
         "spec": {"type": "LoadBalancer", "ports": [{"port": 443}], "selector": {"app": "x"}},
     }
-    assert "exceeded quota" in applied_once_quota_is_known(guarded, service).text
+    assert "exceeded quota" in guarded.apply(service).text
     service["metadata"] = {"name": "open", "namespace": "ingress"}
     answer = guarded.apply(service, dry_run=True)
     assert answer.done, answer.text
@@ -174,7 +172,7 @@ def test_a_container_that_asks_for_nothing_gets_limits_and_none_gets_a_whole_nod
     pod = cases.compliant_pod("pipelines")
     pod["metadata"]["name"] = "modest"
     del pod["spec"]["containers"][0]["resources"]
-    assert applied_once_quota_is_known(guarded, pod).done
+    assert guarded.apply(pod).done
     (made,) = [each for each in guarded.items("pods", "--namespace=pipelines") if each["metadata"]["name"] == "modest"]
     assert made["spec"]["containers"][0]["resources"]["limits"]["memory"] == "512Mi"
     pod["spec"]["containers"][0]["resources"] = {"limits": {"cpu": "17", "memory": "1Gi"}}
@@ -189,11 +187,3 @@ def test_inference_comes_before_training_and_training_before_notebooks_and_batch
     assert values == sorted(values, reverse=True)
     assert classes["training"]["preemptionPolicy"] == "Never"
     assert not [name for name in order if classes[name].get("globalDefault")]
-
-
-def applied_once_quota_is_known(api: Api, manifest: dict[str, Any]) -> Answer:
-    """The API server refuses for as long as the quota's own numbers are not yet counted."""
-    deadline = time.monotonic() + 30
-    while "status unknown for quota" in (answer := api.apply(manifest)).text and time.monotonic() < deadline:
-        time.sleep(0.2)
-    return answer

@@ -1,0 +1,215 @@
+"""What each role may do in the cluster: the rules alone. `docs/access.yaml` says it as a table, which a test asks the
+API server about."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from cluster import namespaces as ns
+from cluster.labels import Manifest
+
+READ: Final = ("get", "list", "watch")
+WRITE: Final = ("create", "update", "patch", "delete")
+ALL: Final = (*READ, *WRITE)
+
+CORE: Final = ""
+APPS: Final = "apps"
+BATCH: Final = "batch"
+ROLLOUTS: Final = "argoproj.io"
+MESH: Final = "networking.istio.io"
+RBAC: Final = "rbac.authorization.k8s.io"
+
+
+def rule(group: str, resources: Sequence[str], verbs: Sequence[str]) -> Manifest:
+    """One rule of RBAC: these verbs on these resources of one API group."""
+    return {"apiGroups": [group], "resources": list(resources), "verbs": list(verbs)}
+
+
+@dataclass(frozen=True)
+class Grant:
+    """Rules that hold in some namespaces; without namespaces, in all of them and for what is in none."""
+
+    name: str
+    rules: tuple[Manifest, ...]
+    namespaces: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Role:
+    """What a group of people may do."""
+
+    name: str
+    group: str
+    grants: tuple[Grant, ...]
+
+
+_SEE_WORKLOADS: Final = (
+    rule(CORE, ["pods", "pods/log", "events", "services", "configmaps", "persistentvolumeclaims"], READ),
+    rule(CORE, ["resourcequotas", "limitranges", "serviceaccounts"], READ),
+    rule(APPS, ["deployments", "statefulsets", "replicasets", "daemonsets"], READ),
+    rule(BATCH, ["jobs", "cronjobs"], READ),
+    rule("events.k8s.io", ["events"], READ),
+)
+_SEE_CLUSTER: Final = (
+    rule(CORE, ["nodes", "namespaces", "persistentvolumes"], READ),
+    rule("metrics.k8s.io", ["nodes", "pods"], READ),
+    rule("scheduling.k8s.io", ["priorityclasses"], READ),
+    rule("storage.k8s.io", ["storageclasses"], READ),
+)
+_SEE_NAMES: Final = (
+    rule(CORE, ["nodes", "namespaces"], READ),
+    rule("scheduling.k8s.io", ["priorityclasses"], READ),
+    rule("storage.k8s.io", ["storageclasses"], READ),
+)
+
+# Whoever may create pods may mount the Secrets of the namespace. So nothing is a Secret in the namespaces where data
+# scientists work: the Secrets Store CSI driver mounts what the pod's own AWS role may read.
+DATA_SCIENTIST: Final = Role(
+    name="data-scientist",
+    group="parapet:data-scientists",
+    grants=(
+        Grant("cluster", _SEE_NAMES),
+        Grant("see", _SEE_WORKLOADS, (ns.NOTEBOOKS.name, ns.TRAINING.name)),
+        Grant(
+            "train",
+            (
+                rule(BATCH, ["jobs"], WRITE),
+                rule(CORE, ["configmaps", "persistentvolumeclaims"], WRITE),
+                rule(CORE, ["pods"], ["delete"]),
+            ),
+            (ns.TRAINING.name,),
+        ),
+        Grant(
+            "work",
+            (
+                rule(APPS, ["statefulsets"], WRITE),
+                rule(CORE, ["pods", "configmaps", "persistentvolumeclaims"], WRITE),
+                # A shell in one's own notebook, and the browser's way to it. The API server's audit log has each.
+                rule(CORE, ["pods/exec", "pods/portforward"], ["create", "get"]),
+            ),
+            (ns.NOTEBOOKS.name,),
+        ),
+    ),
+)
+ML_ENGINEER: Final = Role(
+    name="ml-engineer",
+    group="parapet:ml-engineers",
+    grants=(
+        Grant("cluster", _SEE_NAMES),
+        Grant(
+            "see",
+            (
+                *_SEE_WORKLOADS,
+                rule(ROLLOUTS, ["rollouts", "analysisruns", "analysistemplates"], READ),
+                rule("autoscaling", ["horizontalpodautoscalers"], READ),
+                rule("policy", ["poddisruptionbudgets"], READ),
+                rule(MESH, ["virtualservices", "destinationrules"], READ),
+            ),
+            (ns.SERVING.name, ns.PIPELINES.name, ns.TRAINING.name, ns.MLFLOW.name),
+        ),
+        Grant(
+            "serve",
+            (
+                rule(APPS, ["deployments", "deployments/scale"], ALL),
+                rule(ROLLOUTS, ["rollouts", "rollouts/status", "analysisruns", "analysistemplates"], ALL),
+                rule(CORE, ["services", "configmaps"], WRITE),
+                rule("autoscaling", ["horizontalpodautoscalers"], WRITE),
+                rule("policy", ["poddisruptionbudgets"], WRITE),
+                rule(MESH, ["virtualservices", "destinationrules"], WRITE),
+                rule(CORE, ["pods"], ["delete"]),
+            ),
+            (ns.SERVING.name,),
+        ),
+        Grant(
+            "run",
+            (
+                rule(BATCH, ["jobs", "cronjobs"], WRITE),
+                rule(CORE, ["configmaps", "persistentvolumeclaims"], WRITE),
+                rule(CORE, ["pods"], ["delete"]),
+            ),
+            (ns.PIPELINES.name,),
+        ),
+        Grant("train", (rule(BATCH, ["jobs"], WRITE), rule(CORE, ["pods"], ["delete"])), (ns.TRAINING.name,)),
+    ),
+)
+# Neither roles nor bindings, neither Secrets nor tokens, no shell in a pod, no guardrail: those change by the stack
+# alone, which is reviewed. Whoever writes a workload can be its service account, or, where a namespace is privileged,
+# the node; whoever writes an EC2NodeClass writes what new nodes run as root. So a system's workloads are restarted and
+# scaled here, not written.
+PLATFORM_OPERATOR: Final = Role(
+    name="platform-operator",
+    group="parapet:platform-operators",
+    grants=(
+        Grant(
+            "cluster",
+            (
+                *_SEE_CLUSTER,
+                *_SEE_WORKLOADS,
+                rule(CORE, ["nodes"], ["patch", "update"]),
+                rule(CORE, ["pods/eviction"], ["create"]),
+                rule("karpenter.sh", ["nodepools", "nodeclaims"], READ),
+                rule("karpenter.sh", ["nodepools"], ["patch", "update"]),
+                rule("karpenter.sh", ["nodeclaims"], ["delete"]),
+                rule("karpenter.k8s.aws", ["ec2nodeclasses"], READ),
+                rule("apiextensions.k8s.io", ["customresourcedefinitions"], READ),
+                rule("admissionregistration.k8s.io", ["*"], READ),
+                rule("networking.k8s.io", ["networkpolicies"], READ),
+                rule("policy", ["poddisruptionbudgets"], READ),
+                rule("autoscaling", ["horizontalpodautoscalers"], READ),
+                rule(MESH, ["*"], READ),
+                rule("security.istio.io", ["*"], READ),
+                rule(RBAC, ["*"], READ),
+            ),
+        ),
+        Grant(
+            "operate",
+            (
+                rule(APPS, ["deployments", "daemonsets", "statefulsets"], WRITE),
+                rule(CORE, ["services", "configmaps"], WRITE),
+                rule("policy", ["poddisruptionbudgets"], WRITE),
+                rule("autoscaling", ["horizontalpodautoscalers"], WRITE),
+            ),
+            (ns.MONITORING.name,),
+        ),
+        Grant(
+            "restart",
+            (rule(CORE, ["pods"], ["delete"]), rule(APPS, ["deployments/scale"], ["get", "patch", "update"])),
+            (ns.KUBE_SYSTEM, ns.MONITORING.name, ns.INGRESS.name, *(each.name for each in ns.SYSTEM)),
+        ),
+    ),
+)
+# RBAC cannot say "all but Secrets", so the core group's resources are named.
+AUDITOR: Final = Role(
+    name="auditor",
+    group="parapet:auditors",
+    grants=(
+        Grant(
+            "read",
+            (
+                rule(
+                    CORE,
+                    [
+                        *("configmaps", "endpoints", "events", "limitranges", "namespaces", "nodes"),
+                        *("persistentvolumeclaims", "persistentvolumes", "pods", "pods/log", "podtemplates"),
+                        *("replicationcontrollers", "resourcequotas", "serviceaccounts", "services"),
+                    ],
+                    READ,
+                ),
+                *(
+                    rule(group, ["*"], READ)
+                    for group in (
+                        *("admissionregistration.k8s.io", "apiextensions.k8s.io", "apiregistration.k8s.io", APPS),
+                        *(ROLLOUTS, "autoscaling", BATCH, "certificates.k8s.io", "coordination.k8s.io"),
+                        *("discovery.k8s.io", "events.k8s.io", "flowcontrol.apiserver.k8s.io", "metrics.k8s.io"),
+                        *("gateway.networking.k8s.io", MESH, "security.istio.io", "telemetry.istio.io"),
+                        *("karpenter.sh", "karpenter.k8s.aws", "networking.k8s.io", "node.k8s.io", "policy"),
+                        *(RBAC, "scheduling.k8s.io", "secrets-store.csi.x-k8s.io"),
+                        *("storage.k8s.io",),
+                    )
+                ),
+            ),
+        ),
+    ),
+)
+
+ROLES: Final = (DATA_SCIENTIST, ML_ENGINEER, PLATFORM_OPERATOR, AUDITOR)

@@ -1,0 +1,116 @@
+"""Who may do what: the table in docs/access.yaml, asked of a live API server line by line."""
+
+import itertools
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pulumi
+import pytest
+import yaml
+
+from cluster import namespaces as ns
+from cluster.roles import ROLES
+from tests.platform.cluster import manifests
+from tests.platform.cluster.api import Api
+from tests.platform.project import PROJECT
+
+TABLE: list[dict[str, Any]] = yaml.safe_load((PROJECT / "docs" / "access.yaml").read_text())
+GROUPS = {role.name: role.group for role in ROLES}
+ARN = "arn:aws:iam::111122223333:role/"
+
+
+@pytest.fixture(scope="module")
+def governed(guarded: Api) -> Api:
+    roles = [each for each in manifests.objects(manifests.record(manifests.access)) if "rbac" in each["apiVersion"]]
+    answer = guarded.apply(*roles)
+    assert answer.done, answer.text
+    return guarded
+
+
+def questions(line: dict[str, Any]) -> Iterator[tuple[str, str, str | None]]:
+    places = [place for each in line["in"] for place in (ns.EVERY if each == "every" else [each])]
+    for verb, resource, place in itertools.product(line["do"], line["to"], places):
+        yield verb, resource, None if place == "cluster" else place
+
+
+def review(role: str, verb: str, resource: str, namespace: str | None) -> dict[str, Any]:
+    """`deployments.apps/scale` is the subresource `scale` of `deployments` in the group `apps`."""
+    kind, _, subresource = resource.partition("/")
+    if "/" in resource and "." in subresource:
+        raise ValueError(resource)
+    plural, _, group = kind.partition(".")
+    attributes = {"verb": verb, "group": group, "resource": plural, "subresource": subresource}
+    return {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SubjectAccessReview",
+        "spec": {
+            "user": "someone",
+            "groups": [GROUPS[role], "system:authenticated"],
+            "resourceAttributes": {**attributes, **({"namespace": namespace} if namespace else {})},
+        },
+    }
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("line", TABLE, ids=lambda line: f"{'+'.join(line['do'])} {line['to'][0]} in {line['in'][0]}")
+def test_a_role_may_what_the_table_says_and_no_more(governed: Api, line: dict[str, Any]) -> None:
+    asked = [(role, *question) for role in GROUPS for question in questions(line)]
+    listed = {"apiVersion": "v1", "kind": "List", "items": [review(*each) for each in asked]}
+    answer = governed.run("create", "-f", "-", "-o", 'jsonpath={.status.allowed}{"\\n"}', stdin=json.dumps(listed))
+    assert answer.done, answer.text
+    said = [word == "true" for word in answer.text.split()]
+    wrong = [each for each, allowed in zip(asked, said, strict=True) if allowed != (each[0] in line["may"])]
+    assert wrong == []
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    ("role", "question", "answer"),
+    [
+        ("data-scientist", ["create", "jobs.batch", "--namespace=training"], "yes"),
+        ("data-scientist", ["create", "deployments.apps", "--namespace=serving"], "no"),
+        ("ml-engineer", ["patch", "deployments.apps", "--namespace=serving"], "yes"),
+        ("platform-operator", ["get", "secrets", "--namespace=kube-system"], "no"),
+        ("auditor", ["list", "pods", "--all-namespaces"], "yes"),
+        ("auditor", ["create", "pods", "--subresource=exec", "--namespace=notebooks"], "no"),
+    ],
+)
+def test_kubectl_auth_can_i_says_the_same(governed: Api, role: str, question: list[str], answer: str) -> None:
+    said = governed.run("auth", "can-i", *question, "--as=someone", f"--as-group={GROUPS[role]}")
+    assert said.text.split()[-1] == answer
+
+
+@pytest.mark.engine
+def test_a_secret_is_refused_to_every_role_and_a_pod_shown_to_the_auditor(governed: Api) -> None:
+    for group in GROUPS.values():
+        said = governed.run("get", "secrets", "--namespace=training", "--as=someone", f"--as-group={group}")
+        assert 'cannot list resource "secrets"' in said.text
+    said = governed.run("get", "pods", "--all-namespaces", "--as=someone", f"--as-group={GROUPS['auditor']}")
+    assert said.done, said.text
+
+
+def test_no_rule_has_a_wildcard_verb_or_group() -> None:
+    for role in ROLES:
+        for rule in (rule for grant in role.grants for rule in grant.rules):
+            assert "*" not in rule["verbs"]
+            assert "*" not in rule["apiGroups"]
+            if "*" in rule["resources"]:
+                assert set(rule["verbs"]) == {"get", "list", "watch"}
+                assert rule["apiGroups"] != [""]
+
+
+def test_an_iam_role_enters_as_a_member_of_its_group_and_nothing_else() -> None:
+    made = manifests.record(lambda: manifests.access(auditor=[ARN + "audit/reader"], ml_engineer=[ARN + "ml"]))
+    entries = [each for each in made if each.type == "aws:eks/accessEntry:AccessEntry"]
+    assert [(each.inputs["principalArn"], each.inputs["kubernetesGroups"]) for each in entries] == [
+        (ARN + "ml", ["parapet:ml-engineers"]),
+        (ARN + "audit/reader", ["parapet:auditors"]),
+    ]
+    assert {each.inputs["type"] for each in entries} == {"STANDARD"}
+    assert not [each for each in made if "accessPolicyAssociation" in each.type]
+
+
+def test_an_iam_role_in_two_lists_is_refused() -> None:
+    with pytest.raises(pulumi.RunError, match=f"{ARN}x is listed for data-scientist and auditor"):
+        manifests.record(lambda: manifests.access(auditor=[ARN + "x"], data_scientist=[ARN + "x"]))
