@@ -20,6 +20,8 @@ TOKEN_USERS: Final = (
     f"{ns.ISTIO_CNI.name}/istio-cni",
     f"{ns.KARPENTER.name}/karpenter",
     f"{ns.GPU_SOFTWARE.name}/nvidia-device-plugin-service-account",
+    # The gateway needs no token, but its chart cannot say so; the account may read the Secrets of `ingress`.
+    f"{ns.INGRESS.name}/istio-ingress",
 )
 """Nobody but a platform operator may start pods in these namespaces (`roles.py`)."""
 
@@ -85,12 +87,18 @@ def _variables(where: str) -> str:
     )
 
 
+INJECTED_LATER: Final = "auto"
+"""What stands for the proxy's image in the gateway's template. The mesh's injector puts the image there when the pod is
+made, before the rules are asked; a pod that was not injected never runs."""
+
+
 def pod_rules(registry: str) -> tuple[PodRule, ...]:
     """The rules, for a stack whose images come from this registry."""
     source = images.prefix(registry)
     chart_namespaces = (ns.ISTIO_SYSTEM.name, ns.ISTIO_CNI.name, ns.GPU_SOFTWARE.name)
-    from_registry = f"i.startsWith({cel(source)}) || {_INJECTED_LATER}"
-    pinned = f"i.matches('@sha256:[0-9a-f]{{64}}$') || i == {cel(source + images.PROXY)} || {_INJECTED_LATER}"
+    from_registry = f"i.startsWith({cel(source)}) || (i == {cel(INJECTED_LATER)} && object.kind != 'Pod')"
+    # A pod that still has the word is refused by the rule above.
+    pinned = f"i.matches('@sha256:[0-9a-f]{{64}}$') || i == {cel(source + images.PROXY)} || i == {cel(INJECTED_LATER)}"
     return (
         PodRule(
             name="images-from-the-registry",
@@ -246,9 +254,6 @@ def pod_rules(registry: str) -> tuple[PodRule, ...]:
     )
 
 
-# The mesh's injector puts the proxy's image in place of `auto` when the pod is made, before this is asked; a template
-# still has the word, a pod that was not injected never runs.
-_INJECTED_LATER: Final = "(i == 'auto' && object.kind != 'Pod')"
 _TOLERATES_GPU: Final = (
     f"has(t.key) && t.key == {cel(GPU)} && (!has(t.effect) || t.effect in ['', 'NoSchedule'])"
     " && (has(t.operator) && t.operator == 'Exists' || has(t.value) && t.value == 'true')"

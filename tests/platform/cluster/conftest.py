@@ -2,20 +2,14 @@
 
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.platform.cluster import manifests, throwaway
+from cluster.guardrails.pod_rules import pod_rules
+from tests.platform.cluster import cases, manifests, throwaway
 from tests.platform.cluster.api import Api
-
-BARE = {
-    "apiVersion": "batch/v1",
-    "kind": "Job",
-    "metadata": {"name": "bare", "namespace": "default"},
-    "spec": {"template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "a", "image": "b"}]}}},
-}
-"""It breaks most of the guardrails."""
 
 
 @pytest.fixture(scope="session")
@@ -28,12 +22,19 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
 
 
 @pytest.fixture(scope="session")
+def helm() -> Path:
+    return throwaway.BIN / "helm"
+
+
+@pytest.fixture(scope="session")
 def guarded(empty: Api) -> Api:
     """The control plane with the namespaces and the guardrails of the platform."""
     for component in (manifests.namespaces, manifests.guardrails):
         answer = empty.apply(*manifests.objects(manifests.record(component)))
         assert answer.done, answer.text
-    _wait(lambda: not empty.apply(BARE, dry_run=True).done, "the policies to be taken up")
+    for rule in pod_rules(manifests.REGISTRY):
+        broken = next(each for each in cases.read() if each.guardrail == rule.name and not each.admitted)
+        _wait(lambda pod=broken.manifest(): not empty.apply(pod, dry_run=True).done, f"{rule.name} to be taken up")
     _wait(lambda: all(_counted(each) for each in empty.items("resourcequotas", "--all-namespaces")), "the quotas")
     return empty
 
@@ -43,7 +44,7 @@ def _counted(quota: dict[str, Any]) -> bool:
     return bool(quota.get("status", {}).get("hard") == quota["spec"]["hard"])
 
 
-def _wait(done: Callable[[], bool], what: str) -> None:
+def _wait(done: Callable[..., bool], what: str) -> None:
     deadline = time.monotonic() + 60
     while not done():
         assert time.monotonic() < deadline, f"waited 60 s for {what}"

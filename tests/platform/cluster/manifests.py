@@ -7,7 +7,9 @@ from typing import Any
 import pulumi
 
 from cluster.access import Access, AccessArgs
+from cluster.gpu_software import GpuGroup, GpuSoftware, GpuSoftwareArgs, Sharing
 from cluster.guardrails import Guardrails, GuardrailsArgs
+from cluster.mesh import Mesh, MeshArgs
 from cluster.namespaces import Namespaces, NamespacesArgs
 from tests.platform.mocked import Made, Recorder
 
@@ -85,5 +87,36 @@ def access(**principals: list[str]) -> None:
             ml_engineer_roles=roles["ml_engineer"],
             platform_operator_roles=roles["platform_operator"],
             auditor_roles=roles["auditor"],
+        ),
+    )
+
+
+def gpu_software(*, cut: bool = True) -> None:
+    GpuSoftware(
+        "test",
+        GpuSoftwareArgs(
+            owner=OWNER,
+            registry=REGISTRY,
+            groups=[
+                GpuGroup(name="whole"),
+                GpuGroup(name="shared", sharing=Sharing.TIME_SLICING, replicas=4),
+                *([GpuGroup(name="cut", sharing=Sharing.MIG)] if cut else []),
+            ],
+        ),
+    )
+
+
+def mesh(*, reachable: bool = True) -> None:
+    Mesh(
+        "test",
+        MeshArgs(
+            owner=OWNER,
+            registry=REGISTRY,
+            region="us-east-1",
+            hosts=["mlflow.example.com", "models.example.com"],
+            certificate="gateway-tls",
+            vpc_cidr=VPC_CIDR,
+            client_cidrs=CLIENT_CIDRS,
+            reachable=reachable,
         ),
     )

@@ -70,6 +70,7 @@ def control_plane(folder: Path) -> Iterator[Path]:
         f"--cert-dir={folder / 'certs'}",
         f"--token-auth-file={folder / 'tokens.csv'}",
         "--authorization-mode=Node,RBAC",
+        "--allow-privileged=true",
         "--service-cluster-ip-range=172.20.0.0/16",
         "--service-account-issuer=https://kubernetes.default.svc",
         f"--service-account-key-file={key}",

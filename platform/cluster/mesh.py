@@ -1,0 +1,178 @@
+"""Strict mutual TLS between all services, and who may call whom by service account (docs/decisions/0006)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+
+from cluster import images, mesh_values
+from cluster import namespaces as ns
+from cluster.chart import chart
+from cluster.guardrails.flows import GATEWAY
+from cluster.labels import metadata
+
+REPOSITORY: Final = "https://istio-release.storage.googleapis.com/charts"
+GATEWAY_ACCOUNT: Final = mesh_values.GATEWAY_NAME
+CIPHERS: Final = (
+    # Forward secrecy and authenticated encryption, as NIST SP 800-52 Rev. 2, 3.3.1.1 recommends for TLS 1.2.
+    "ECDHE-ECDSA-AES256-GCM-SHA384",
+    "ECDHE-RSA-AES256-GCM-SHA384",
+    "ECDHE-ECDSA-AES128-GCM-SHA256",
+    "ECDHE-RSA-AES128-GCM-SHA256",
+)
+
+
+def principal(namespace: str, account: str) -> str:
+    """A service account as its certificate names it."""
+    return f"cluster.local/ns/{namespace}/sa/{account}"
+
+
+_PIPELINE, _TRAINER, _PREDICTOR, _NOTEBOOK = (
+    principal(each.name, each.service_account) for each in (ns.PIPELINES, ns.TRAINING, ns.SERVING, ns.NOTEBOOKS)
+)
+_GATEWAY: Final = principal(ns.INGRESS.name, GATEWAY_ACCOUNT)
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The service accounts that may call a namespace's workloads at these ports; without ports, at all."""
+
+    namespace: str
+    principals: tuple[str, ...]
+    ports: tuple[str, ...]
+
+
+CALLERS: Final = (
+    Caller(ns.MLFLOW.name, (_GATEWAY, _PIPELINE, _TRAINER, _PREDICTOR, _NOTEBOOK), ("5000",)),
+    Caller(ns.SERVING.name, (_GATEWAY, _PIPELINE), ("8080",)),
+    Caller(ns.TRAINING.name, (_TRAINER,), ()),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeshArgs:
+    owner: str
+    registry: str
+    region: str
+    hosts: Sequence[str]
+    """The host names that the gateway answers to."""
+    certificate: str
+    """The Secret in the namespace `ingress` that holds the gateway's certificate and key (type kubernetes.io/tls)."""
+    vpc_cidr: str
+    client_cidrs: Sequence[str]
+    reachable: bool
+    """Whether the API server can call istiod. It can on EKS; the local control plane has no way to pods. There no proxy
+    is put in, so no gateway could start and none is asked for."""
+
+
+class Mesh(pulumi.ComponentResource):
+    """Every service speaks mutual TLS only and answers nobody but the service accounts that are written down here.
+
+    Users come in by one gateway, by TLS 1.2 or newer. What leaves the mesh goes to AWS's services of the Region.
+    """
+
+    def __init__(self, name: str, args: MeshArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("parapet:cluster:Mesh", name, {"hosts": list(args.hosts)}, opts)
+        self._name, self._owner = name, args.owner
+        prefix = images.prefix(args.registry)
+        base = self._chart("base", ns.ISTIO_SYSTEM, mesh_values.base(reachable=args.reachable))
+        cni = self._chart("cni", ns.ISTIO_CNI, mesh_values.cni(prefix, args.owner), after=[base])
+        istiod = self._chart(
+            "istiod", ns.ISTIO_SYSTEM, mesh_values.istiod(prefix, args.owner, reachable=args.reachable), after=[base]
+        )
+        # The CRDs are the base chart's; istiod checks what is made once it is there.
+        self._after = [base, istiod]
+        self._policies()
+        self._custom("networking.istio.io/v1", "Gateway", ns.INGRESS.name, "ingress", gateway(args))
+        self._custom("networking.istio.io/v1", "ServiceEntry", ns.ISTIO_SYSTEM.name, "aws", aws_services(args.region))
+        chart(
+            f"{name}-gateway",
+            mesh_values.GATEWAY_NAME,
+            chart="gateway",
+            repository=REPOSITORY,
+            version=images.ISTIO_VERSION,
+            namespace=ns.INGRESS.name,
+            values=mesh_values.gateway(args.owner, [args.vpc_cidr, *args.client_cidrs], reachable=args.reachable),
+            parent=self,
+            depends_on=[istiod, cni],
+        )
+        self.register_outputs({})
+
+    def _chart(
+        self, which: str, namespace: ns.Namespace, values: dict[str, Any], after: Sequence[pulumi.Resource] = ()
+    ) -> kubernetes.helm.v4.Chart:
+        return chart(
+            f"{self._name}-{which}",
+            which if which == "istiod" else f"istio-{which}",
+            chart=which,
+            repository=REPOSITORY,
+            version=images.ISTIO_VERSION,
+            namespace=namespace.name,
+            values=values,
+            parent=self,
+            depends_on=after,
+        )
+
+    def _policies(self) -> None:
+        root, version = ns.ISTIO_SYSTEM.name, "security.istio.io/v1"
+        # In the mesh's root namespace and without a selector, these hold for the whole mesh.
+        self._custom(version, "PeerAuthentication", root, "default", {"mtls": {"mode": "STRICT"}})
+        # An ALLOW policy without a rule allows nothing.
+        self._custom(version, "AuthorizationPolicy", root, "deny-all", {"action": "ALLOW"})
+        for caller in CALLERS:
+            self._custom(version, "AuthorizationPolicy", caller.namespace, "callers", allow(caller))
+        self._custom(version, "AuthorizationPolicy", ns.INGRESS.name, "users", USERS)
+        # Spans would carry the paths of requests, which may name a patient.
+        silent = {"tracing": [{"disableSpanReporting": True}]}
+        self._custom("telemetry.istio.io/v1", "Telemetry", root, "default", silent)
+
+    def _custom(self, api_version: str, kind: str, namespace: str, name: str, spec: dict[str, Any]) -> None:
+        kubernetes.apiextensions.CustomResource(
+            f"{self._name}-{namespace}-{name}-{kind.lower()}",
+            api_version=api_version,
+            kind=kind,
+            metadata=metadata(name, self._owner, namespace=namespace),
+            spec=spec,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=self._after),
+        )
+
+
+USERS: Final = {
+    "action": "ALLOW",
+    "selector": {"matchLabels": GATEWAY},
+    "rules": [{"to": [{"operation": {"ports": ["443"]}}]}],
+}
+"""The gateway answers anybody who gets to it: the network policies say who, the services behind it ask for a log-in."""
+
+
+def allow(caller: Caller) -> dict[str, Any]:
+    """An AuthorizationPolicy for a whole namespace."""
+    to = {"to": [{"operation": {"ports": list(caller.ports)}}]} if caller.ports else {}
+    return {"action": "ALLOW", "rules": [{"from": [{"source": {"principals": list(caller.principals)}}], **to}]}
+
+
+def gateway(args: MeshArgs) -> dict[str, Any]:
+    """One server, and it speaks TLS: there is no port for plain HTTP that could redirect."""
+    server = {
+        "port": {"number": 443, "name": "https", "protocol": "HTTPS"},
+        "hosts": list(args.hosts),
+        "tls": {
+            "mode": "SIMPLE",
+            "credentialName": args.certificate,
+            "minProtocolVersion": "TLSV1_2",
+            "cipherSuites": list(CIPHERS),
+        },
+    }
+    return {"selector": GATEWAY, "servers": [server]}
+
+
+def aws_services(region: str) -> dict[str, Any]:
+    """AWS's services of the Region, which the proxies would otherwise refuse to reach."""
+    return {
+        "hosts": [f"*.{region}.amazonaws.com"],
+        "location": "MESH_EXTERNAL",
+        "resolution": "NONE",
+        "ports": [{"number": 443, "name": "tls", "protocol": "TLS"}],
+    }

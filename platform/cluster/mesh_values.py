@@ -1,0 +1,123 @@
+"""The values of Istio's charts: what is tighter than the charts' own defaults, and why."""
+
+import json
+from collections.abc import Sequence
+from typing import Any, Final
+
+from cluster import images
+from cluster import namespaces as ns
+from cluster.guardrails.flows import LINK_LOCAL, Range
+from cluster.guardrails.priorities import INFERENCE
+from cluster.labels import labels
+
+GATEWAY_NAME: Final = "istio-ingress"
+SECCOMP: Final = {"type": "RuntimeDefault"}
+ACCESS_LOG: Final = {
+    # Who called what and what came of it (45 CFR 164.312(b)); neither path nor query, which may name a patient.
+    "time": "%START_TIME%",
+    "caller": "%DOWNSTREAM_PEER_URI_SAN%",
+    "from": "%DOWNSTREAM_REMOTE_ADDRESS%",
+    "to": "%REQ(:AUTHORITY)%",
+    "method": "%REQ(:METHOD)%",
+    "status": "%RESPONSE_CODE%",
+    "flags": "%RESPONSE_FLAGS%",
+    "milliseconds": "%DURATION%",
+    "request": "%REQ(X-REQUEST-ID)%",
+    "tls": "%DOWNSTREAM_TLS_VERSION%",
+}
+
+
+def base(*, reachable: bool) -> dict[str, Any]:
+    """The CRDs, and the API server's own check that nothing but Istio's stable features is used: no EnvoyFilter and no
+    WasmPlugin, with which a proxy could be made to do anything."""
+    return {
+        "defaultRevision": "default" if reachable else "",
+        "experimental": {"stableValidationPolicy": True},
+        "global": {"istioNamespace": ns.ISTIO_SYSTEM.name, "enableReaderRBAC": False},
+    }
+
+
+def cni(prefix: str, owner: str) -> dict[str, Any]:
+    """The node agent that redirects pods' traffic, so that no pod needs NET_ADMIN to do so itself."""
+    return {
+        "image": prefix + images.CNI,
+        "podLabels": labels(owner, ns.ISTIO_CNI.data_class),
+        "seccompProfile": SECCOMP,
+        "excludeNamespaces": [*ns.EKS_OWNED, ns.ISTIO_CNI.name],
+        "resources": {"requests": {"cpu": "50m", "memory": "100Mi"}, "limits": {"cpu": "500m", "memory": "512Mi"}},
+    }
+
+
+def istiod(prefix: str, owner: str, *, reachable: bool) -> dict[str, Any]:
+    """Two replicas of the control plane, and what every proxy does."""
+    return {
+        "image": prefix + images.PILOT,
+        "podLabels": labels(owner, ns.ISTIO_SYSTEM.data_class),
+        "seccompProfile": SECCOMP,
+        "cni": {"enabled": True},
+        # Each is 0.5 CPUs; a mesh without its control plane keeps its last configuration, but takes in no new pod.
+        "autoscaleMin": 2,
+        "resources": {"requests": {"cpu": "500m", "memory": "2Gi"}, "limits": {"cpu": "2", "memory": "4Gi"}},
+        # A job ends when its own containers end, since the proxy is an init container that goes on.
+        "env": {"ENABLE_NATIVE_SIDECARS": "true"},
+        "experimental": {"stableValidationPolicy": True},
+        "global": {
+            "istioNamespace": ns.ISTIO_SYSTEM.name,
+            "logAsJson": True,
+            "operatorManageWebhooks": not reachable,
+            "configValidation": reachable,
+            "proxy_init": {"image": prefix + images.PROXY},
+            "proxy": {
+                "image": prefix + images.PROXY,
+                "seccompProfile": SECCOMP,
+                # Credentials of the pod's own AWS role come from the node by plain HTTP, and are none of the mesh's.
+                "excludeIPRanges": LINK_LOCAL[Range.POD_IDENTITY],
+            },
+        },
+        "meshConfig": {
+            # What is in no registry is not reached: a proxy lets out to the mesh and to the ServiceEntries.
+            "outboundTrafficPolicy": {"mode": "REGISTRY_ONLY"},
+            "meshMTLS": {"minProtocolVersion": "TLSV1_3"},
+            "tlsDefaults": {"minProtocolVersion": "TLSV1_2"},
+            # A policy and the service behind it must read one path alike (Istio, "Security Best Practices").
+            "pathNormalization": {"normalization": "DECODE_AND_MERGE_SLASHES"},
+            "defaultConfig": {"holdApplicationUntilProxyStarts": True},
+            "accessLogFile": "/dev/stdout",
+            "accessLogEncoding": "JSON",
+            "accessLogFormat": json.dumps(ACCESS_LOG),
+            "enableTracing": False,
+        },
+    }
+
+
+def gateway(owner: str, clients: Sequence[str], *, reachable: bool) -> dict[str, Any]:
+    """The one way in: an internal network load balancer, TLS on port 443 and no other port for users."""
+    scale: dict[str, Any] = {"autoscaling": {"enabled": True, "minReplicas": 2, "maxReplicas": 10}}
+    if not reachable:
+        scale = {"autoscaling": {"enabled": False}, "replicaCount": 0}
+    return {
+        **scale,
+        "labels": labels(owner, ns.INGRESS.data_class),
+        "securityContext": {
+            "runAsNonRoot": True,
+            "seccompProfile": SECCOMP,
+            # A setting of the pod's own network, so that a process without privilege binds 443.
+            "sysctls": [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}],
+        },
+        "resources": {"requests": {"cpu": "200m", "memory": "256Mi"}, "limits": {"cpu": "2", "memory": "1Gi"}},
+        "podDisruptionBudget": {"minAvailable": 1} if reachable else {},
+        "priorityClassName": INFERENCE.name,
+        "service": {
+            "type": "LoadBalancer",
+            "externalTrafficPolicy": "Local",
+            "loadBalancerSourceRanges": list(clients),
+            "annotations": {
+                "service.beta.kubernetes.io/aws-load-balancer-type": "nlb",
+                "service.beta.kubernetes.io/aws-load-balancer-internal": "true",
+            },
+            "ports": [
+                {"name": "status-port", "port": 15021, "protocol": "TCP", "targetPort": 15021},
+                {"name": "https", "port": 443, "protocol": "TCP", "targetPort": 443},
+            ],
+        },
+    }

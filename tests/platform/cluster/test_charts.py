@@ -1,0 +1,164 @@
+"""The charts, rendered by Helm with our values and put before a live API server with the guardrails on."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cluster import images
+from cluster import namespaces as ns
+from cluster.gpu_software import CONFIG_LABEL, NODES
+from tests.platform.cluster import charts, manifests
+from tests.platform.cluster.api import Api
+
+WORKLOADS = ("Deployment", "DaemonSet")
+WEBHOOKS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
+PROXY = f"{manifests.REGISTRY}/{images.PROXY}"
+
+
+@pytest.fixture(scope="module")
+def asked() -> dict[str, charts.Chart]:
+    made = [*manifests.record(manifests.gpu_software), *manifests.record(manifests.mesh)]
+    return charts.charts(made)
+
+
+@pytest.fixture(scope="module")
+def rendered(asked: dict[str, charts.Chart], helm: Path) -> dict[str, list[dict[str, Any]]]:
+    return {name: placed(asked[name], helm) for name in charts.AT_HAND}
+
+
+@pytest.fixture(scope="module")
+def released(guarded: Api, rendered: dict[str, list[dict[str, Any]]]) -> Api:
+    """All objects of the charts, but for the webhooks: no istiod answers here, and pods would be refused."""
+    answer = guarded.apply(*(each for name in rendered for each in rendered[name] if each["kind"] not in WEBHOOKS))
+    assert answer.done, answer.text
+    return guarded
+
+
+def placed(chart: charts.Chart, helm: Path) -> list[dict[str, Any]]:
+    """The chart's objects, each with the namespace that Helm would put it into."""
+    objects = chart.render(helm)
+    for each in objects:
+        cluster_wide = each["kind"].startswith(("Cluster", "CustomResource", *WEBHOOKS, "ValidatingAdmission"))
+        if not cluster_wide:
+            each["metadata"].setdefault("namespace", chart.namespace)
+    return objects
+
+
+def pods(objects: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A pod of each workload, as its controller would make it after the mesh's injector was there."""
+    made = []
+    for each in (each for each in objects if each["kind"] in WORKLOADS):
+        pod = json.loads(json.dumps(each["spec"]["template"]).replace('"auto"', f'"{PROXY}"'))
+        metadata = {**pod["metadata"], "name": each["metadata"]["name"], "namespace": each["metadata"]["namespace"]}
+        made.append({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": pod["spec"]})
+    return made
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("name", charts.AT_HAND)
+def test_the_api_server_and_the_guardrails_admit_the_chart(
+    released: Api, rendered: dict[str, list[dict[str, Any]]], name: str
+) -> None:
+    answer = released.apply(*rendered[name], dry_run=True)
+    assert answer.done, answer.text
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("name", charts.AT_HAND)
+def test_the_chart_s_pods_are_admitted_at_their_namespaces_level(
+    released: Api, rendered: dict[str, list[dict[str, Any]]], name: str
+) -> None:
+    for pod in pods(rendered[name]):
+        answer = released.apply(pod, dry_run=True)
+        assert answer.done, answer.text
+
+
+@pytest.mark.engine
+def test_a_gateway_that_was_not_injected_never_runs(released: Api, rendered: dict[str, list[dict[str, Any]]]) -> None:
+    (pod,) = pods(rendered["gateway"])
+    pod["spec"]["containers"][0]["image"] = "auto"
+    assert "auto is not from" in released.apply(pod, dry_run=True).text
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("name", charts.AT_HAND)
+def test_every_image_is_of_the_stacks_registry(rendered: dict[str, list[dict[str, Any]]], name: str) -> None:
+    found = [
+        container["image"]
+        for pod in pods(rendered[name])
+        for container in (*pod["spec"]["containers"], *pod["spec"].get("initContainers", []))
+    ]
+    assert not [image for image in found if not image.startswith(manifests.REGISTRY)]
+    for injector in (each for each in rendered[name] if each["metadata"]["name"] == "istio-sidecar-injector"):
+        if injector["kind"] in WEBHOOKS:
+            continue
+        values = json.loads(injector["data"]["values"])
+        assert values["global"]["proxy"]["image"] == values["global"]["proxy_init"]["image"] == PROXY
+
+
+@pytest.mark.engine
+def test_an_agent_of_the_gpu_nodes_runs_on_gpu_nodes_only(rendered: dict[str, list[dict[str, Any]]]) -> None:
+    (plugin,) = [
+        each for each in pods(rendered["nvidia-device-plugin"]) if each["metadata"]["name"] == "nvidia-device-plugin"
+    ]
+    assert NODES.items() <= plugin["spec"]["nodeSelector"].items()
+    tolerated = {each.get("key") for each in plugin["spec"]["tolerations"]}
+    assert tolerated == {"nvidia.com/gpu"}
+
+
+@pytest.mark.engine
+def test_the_device_plugin_shares_each_groups_gpus_as_its_settings_say(
+    rendered: dict[str, list[dict[str, Any]]],
+) -> None:
+    (config,) = [each for each in rendered["nvidia-device-plugin"] if each["kind"] == "ConfigMap"]
+    configurations = {name: json.loads(text) for name, text in config["data"].items()}
+    assert configurations.keys() == {"not-shared", "whole", "shared", "cut"}
+    assert "sharing" not in configurations["whole"]
+    assert configurations["shared"]["sharing"]["timeSlicing"]["resources"] == [
+        {"name": "nvidia.com/gpu", "replicas": 4}
+    ]
+    assert [configurations[name]["flags"]["migStrategy"] for name in ("whole", "shared", "cut")] == [
+        "none",
+        "none",
+        "single",
+    ]
+    assert CONFIG_LABEL in json.dumps(pods(rendered["nvidia-device-plugin"]))
+
+
+@pytest.mark.engine
+def test_the_plugin_has_no_capability_where_no_group_is_cut(helm: Path) -> None:
+    made = manifests.record(lambda: manifests.gpu_software(cut=False))
+    chart = charts.charts(made)["nvidia-device-plugin"]
+    assert chart.values["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    (plugin,) = [each for each in pods(placed(chart, helm)) if each["metadata"]["name"] == "nvidia-device-plugin"]
+    assert "SYS_ADMIN" not in json.dumps(plugin)
+
+
+def test_the_exporter_has_no_capability_and_no_token(asked: dict[str, charts.Chart]) -> None:
+    """Its chart is not at hand in a module, so its values are what can be looked at."""
+    values = asked["dcgm-exporter"].values
+    assert values["securityContext"]["capabilities"] == {"drop": ["ALL"], "add": []}
+    assert values["kubernetes"] == {"enablePodLabels": False, "enablePodUID": False, "rbac": {"create": False}}
+    assert values["nodeSelector"] == NODES
+    assert values["image"]["repository"].startswith(manifests.REGISTRY)
+
+
+def test_charts_are_pinned_and_come_from_their_makers(asked: dict[str, charts.Chart]) -> None:
+    assert {(each.name, each.version, each.repository.split("/")[2]) for each in asked.values()} == {
+        ("nvidia-device-plugin", "0.17.4", "nvidia.github.io"),
+        ("dcgm-exporter", "4.8.2", "nvidia.github.io"),
+        *((name, "1.31.4", "istio-release.storage.googleapis.com") for name in ("base", "cni", "istiod", "gateway")),
+    }
+
+
+def test_each_chart_goes_into_its_own_namespace(asked: dict[str, charts.Chart]) -> None:
+    assert {each.name: each.namespace for each in asked.values()} == {
+        "nvidia-device-plugin": ns.GPU_SOFTWARE.name,
+        "dcgm-exporter": ns.GPU_SOFTWARE.name,
+        "base": ns.ISTIO_SYSTEM.name,
+        "istiod": ns.ISTIO_SYSTEM.name,
+        "cni": ns.ISTIO_CNI.name,
+        "gateway": ns.INGRESS.name,
+    }

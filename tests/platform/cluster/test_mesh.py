@@ -1,0 +1,164 @@
+"""The mesh's own resources: against Istio's real CRDs, with the CEL rules in them, on a live API server."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cluster import namespaces as ns
+from cluster.guardrails.flows import FLOWS, Pods
+from cluster.mesh import CALLERS
+from tests.platform.cluster import charts, manifests
+from tests.platform.cluster.api import Api
+
+CRDS = charts.MODULES / "istio.io/api@v1.31.4/kubernetes/customresourcedefinitions.gen.yaml"
+
+
+@pytest.fixture(scope="module")
+def resources() -> list[dict[str, Any]]:
+    return manifests.objects(manifests.record(manifests.mesh))
+
+
+@pytest.fixture(scope="module")
+def meshed(guarded: Api) -> Api:
+    """The API server with the CRDs of the pinned release."""
+    crds = [each for each in yaml.load_all(CRDS.read_text(), Loader=yaml.CSafeLoader) if each]
+    answer = guarded.apply(*crds)
+    assert answer.done, answer.text
+    waited = guarded.run("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+    assert waited.done, waited.text
+    return guarded
+
+
+def one(resources: list[dict[str, Any]], kind: str, namespace: str, name: str) -> dict[str, Any]:
+    (found,) = [
+        each
+        for each in resources
+        if (each["kind"], each["metadata"]["namespace"], each["metadata"]["name"]) == (kind, namespace, name)
+    ]
+    return found
+
+
+@pytest.mark.engine
+def test_the_api_server_takes_every_resource_of_the_mesh(meshed: Api, resources: list[dict[str, Any]]) -> None:
+    answer = meshed.apply(*resources)
+    assert answer.done, answer.text
+    assert "Warning" not in answer.text
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    ("kind", "namespace", "name", "spoil", "says"),
+    [
+        ("PeerAuthentication", "istio-system", "default", {"mtls": {"mode": "SOMETIMES"}}, "Unsupported value"),
+        ("PeerAuthentication", "istio-system", "default", {"portLevelMtls": {"80": {}}}, "portLevelMtls requires"),
+        ("Gateway", "ingress", "ingress", {"servers": [{"hosts": ["*"]}]}, "missing required field"),
+        ("ServiceEntry", "istio-system", "aws", {"hosts": []}, "hosts"),
+        ("Telemetry", "istio-system", "default", {"selector": {}, "targetRef": {"kind": "x", "name": "y"}}, "only one"),
+    ],
+)
+def test_the_crds_rules_speak(
+    meshed: Api,
+    resources: list[dict[str, Any]],
+    kind: str,
+    namespace: str,
+    name: str,
+    spoil: dict[str, Any],
+    says: str,
+) -> None:
+    """So that the test above proves something."""
+    resource = json.loads(json.dumps(one(resources, kind, namespace, name)))
+    resource["spec"] |= spoil
+    assert says.lower() in meshed.apply(resource, dry_run=True).text.lower()
+
+
+def test_mutual_tls_is_strict_in_the_whole_mesh(resources: list[dict[str, Any]]) -> None:
+    (peers,) = [each for each in resources if each["kind"] == "PeerAuthentication"]
+    assert peers["metadata"]["namespace"] == "istio-system"
+    assert peers["spec"] == {"mtls": {"mode": "STRICT"}}
+
+
+def test_the_mesh_answers_nobody_unless_a_policy_names_the_caller(resources: list[dict[str, Any]]) -> None:
+    deny = one(resources, "AuthorizationPolicy", "istio-system", "deny-all")
+    assert deny["spec"] == {"action": "ALLOW"}
+    for policy in resources:
+        if policy["kind"] != "AuthorizationPolicy" or policy is deny:
+            continue
+        for rule in policy["spec"]["rules"]:
+            if policy["metadata"]["namespace"] == "ingress":
+                continue
+            principals = [name for source in rule["from"] for name in source["source"]["principals"]]
+            assert principals
+            assert not [name for name in principals if "*" in name]
+
+
+def test_whoever_may_call_by_name_may_also_connect() -> None:
+    """A principal that the network policies hold back is a mistake in one of the two tables, and the reverse too."""
+    for caller in CALLERS:
+        named = {name.split("/")[2] for name in caller.principals}
+        ports = {int(port) for port in caller.ports}
+        connecting = {
+            source.namespace
+            for flow in FLOWS
+            for source in flow.source
+            if isinstance(source, Pods)
+            and any(isinstance(end, Pods) and end.namespace == caller.namespace for end in flow.target)
+            and set(flow.ports) == ports
+        }
+        assert named == connecting, caller.namespace
+
+
+def test_every_principal_is_a_service_account_that_is_made() -> None:
+    made = {
+        (each["metadata"]["namespace"], each["metadata"]["name"])
+        for each in manifests.objects(manifests.record(manifests.namespaces))
+        if each["kind"] == "ServiceAccount"
+    } | {("ingress", "istio-ingress")}
+    for caller in CALLERS:
+        for name in caller.principals:
+            _, _, namespace, _, account = name.split("/")
+            assert (namespace, account) in made
+
+
+def test_the_gateway_speaks_tls_1_2_or_newer_and_nothing_in_plain(resources: list[dict[str, Any]]) -> None:
+    gateway = one(resources, "Gateway", "ingress", "ingress")
+    (server,) = gateway["spec"]["servers"]
+    assert server["port"] == {"number": 443, "name": "https", "protocol": "HTTPS"}
+    assert server["tls"]["minProtocolVersion"] == "TLSV1_2"
+    assert server["tls"]["credentialName"] == "gateway-tls"
+    assert all("GCM" in cipher and cipher.startswith("ECDHE") for cipher in server["tls"]["cipherSuites"])
+    assert server["hosts"] == ["mlflow.example.com", "models.example.com"]
+
+
+def test_nothing_leaves_the_mesh_but_for_aws_services_of_the_region(resources: list[dict[str, Any]]) -> None:
+    values = charts.charts(manifests.record(manifests.mesh))["istiod"].values
+    assert values["meshConfig"]["outboundTrafficPolicy"] == {"mode": "REGISTRY_ONLY"}
+    (entry,) = [each for each in resources if each["kind"] == "ServiceEntry"]
+    assert entry["spec"]["hosts"] == ["*.us-east-1.amazonaws.com"]
+    assert [port["number"] for port in entry["spec"]["ports"]] == [443]
+
+
+@pytest.mark.engine
+def test_the_gateways_load_balancer_is_internal_and_for_the_listed_networks(helm: Path) -> None:
+    chart = charts.charts(manifests.record(manifests.mesh))["gateway"]
+    (service,) = [each for each in chart.render(helm) if each["kind"] == "Service"]
+    assert service["metadata"]["annotations"]["service.beta.kubernetes.io/aws-load-balancer-internal"] == "true"
+    assert service["spec"]["loadBalancerSourceRanges"] == [manifests.VPC_CIDR, *manifests.CLIENT_CIDRS]
+    assert sorted(port["port"] for port in service["spec"]["ports"]) == [443, 15021]
+
+
+@pytest.mark.engine
+def test_where_the_api_server_cannot_call_istiod_there_is_no_webhook_to_wait_for(helm: Path) -> None:
+    made = charts.charts(manifests.record(lambda: manifests.mesh(reachable=False)))
+    objects = [each for name in ("base", "istiod", "gateway") for each in made[name].render(helm)]
+    assert not [each for each in objects if "WebhookConfiguration" in each["kind"]]
+    (gateway,) = [
+        each for each in objects if each["metadata"]["name"] == "istio-ingress" and each["kind"] == "Deployment"
+    ]
+    assert gateway["spec"]["replicas"] == 0
+
+
+def test_the_mesh_is_where_workloads_are() -> None:
+    assert set(ns.MESH) == {each.name for each in ns.WORKLOADS}
