@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Final
 
 import pulumi
@@ -16,7 +15,7 @@ from cluster.labels import labels
 
 CONFIG_LABEL: Final = "nvidia.com/device-plugin.config"
 """The label of a node that names how its GPUs are shared: the name of its GPU group."""
-NODES: Final = {"nvidia.com/gpu.present": "true"}
+NODES: Final = {"parapet.dev/node-role": "gpu"}
 """The labels of GPU nodes; both agents run there and nowhere else."""
 TOLERATIONS: Final = [{"key": GPU, "operator": "Exists", "effect": "NoSchedule"}]
 
@@ -25,44 +24,36 @@ _PLUGIN_REPOSITORY: Final = "https://nvidia.github.io/k8s-device-plugin"
 _EXPORTER_REPOSITORY: Final = "https://nvidia.github.io/dcgm-exporter/helm-charts"
 
 
-class Sharing(StrEnum):
-    """How the pods of a node share its GPUs."""
-
-    NONE = "none"
-    """A GPU belongs to one pod."""
-    TIME_SLICING = "time-slicing"
-    """Pods take turns. Their memory is not kept apart, so only pods that may see each other's data belong there."""
-    MIG = "mig"
-    """A GPU is cut into instances with memory of their own, by the profile that the node sets when it starts."""
-
-
 @dataclass(frozen=True, kw_only=True)
-class GpuGroup:
-    """A group of GPU nodes, as far as the device plugin cares."""
+class GpuSharing:
+    """How the pods of a GPU group's nodes share a GPU; unless told, it belongs to one pod."""
 
-    name: str
-    sharing: Sharing = Sharing.NONE
-    replicas: int = 1
-    """How many pods take turns on one GPU (`TIME_SLICING`)."""
+    group: str
+    time_slices: int | None = None
+    """How many pods take turns. Their memory is not kept apart, so only pods that may see each other's data belong
+    there."""
+    mig: bool = False
+    """Whether it is cut into instances with memory of their own, by the profile that the node sets when it starts."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class GpuSoftwareArgs:
     owner: str
     registry: str
-    groups: Sequence[GpuGroup]
+    sharing: Sequence[GpuSharing]
+    """One for each GPU group."""
 
 
 class GpuSoftware(pulumi.ComponentResource):
     """On every GPU node and nowhere else: the NVIDIA device plugin, which shares the GPUs as the node's group says, and
     the DCGM exporter.
 
-    Nodes have the labels `nvidia.com/gpu.present=true` and `nvidia.com/device-plugin.config=<group>`.
+    GPU nodes have the labels `parapet.dev/node-role=gpu` and `nvidia.com/device-plugin.config=<group>`.
     """
 
     def __init__(self, name: str, args: GpuSoftwareArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        groups = {each.name: str(each.sharing) for each in args.groups}
-        super().__init__("parapet:cluster:GpuSoftware", name, {"groups": groups}, opts)
+        inputs = {"groups": [each.group for each in args.sharing]}
+        super().__init__("parapet:cluster:GpuSoftware", name, inputs, opts)
         prefix = images.prefix(args.registry)
         chart(
             f"{name}-device-plugin",
@@ -70,7 +61,7 @@ class GpuSoftware(pulumi.ComponentResource):
             repository=_PLUGIN_REPOSITORY,
             version=images.DEVICE_PLUGIN_VERSION,
             namespace=ns.GPU_SOFTWARE.name,
-            values=device_plugin_values(prefix, args.groups),
+            values=device_plugin_values(prefix, args.sharing),
             parent=self,
         )
         chart(
@@ -85,11 +76,11 @@ class GpuSoftware(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def device_plugin_values(prefix: str, groups: Sequence[GpuGroup]) -> dict[str, Any]:
+def device_plugin_values(prefix: str, sharing: Sequence[GpuSharing]) -> dict[str, Any]:
     """The chart's values; a configuration a group, and one for a node that names none."""
-    configurations = {_NOT_SHARED: _configuration(GpuGroup(name=_NOT_SHARED))}
-    configurations |= {each.name: _configuration(each) for each in groups}
-    mig = any(each.sharing is Sharing.MIG for each in groups)
+    configurations = {_NOT_SHARED: _configuration(GpuSharing(group=_NOT_SHARED))}
+    configurations |= {each.group: _configuration(each) for each in sharing}
+    mig = any(each.mig for each in sharing)
     repository, tag = images.DEVICE_PLUGIN.split(":")
     return {
         "image": {"repository": prefix + repository, "tag": tag},
@@ -111,21 +102,33 @@ def device_plugin_values(prefix: str, groups: Sequence[GpuGroup]) -> dict[str, A
             "limits": {"cpu": "200m", "memory": "256Mi"},
         },
         "nodeSelector": NODES,
+        # In place of the chart's own, which asks for labels of node-feature-discovery; that does not run here.
+        "affinity": {
+            "nodeAffinity": {
+                "requiredDuringSchedulingIgnoredDuringExecution": {
+                    "nodeSelectorTerms": [
+                        {"matchExpressions": [{"key": key, "operator": "In", "values": [value]}]}
+                        for key, value in NODES.items()
+                    ]
+                }
+            }
+        },
         "tolerations": TOLERATIONS,
         "gfd": {"enabled": False},
     }
 
 
-def _configuration(group: GpuGroup) -> Mapping[str, Any]:
+def _configuration(sharing: GpuSharing) -> Mapping[str, Any]:
     """The device plugin's own configuration file, version v1."""
-    strategy = "single" if group.sharing is Sharing.MIG else "none"
+    # `single`: an instance is asked for as nvidia.com/gpu, since all of a group's nodes are cut alike.
+    strategy = "single" if sharing.mig else "none"
     configuration: dict[str, Any] = {"version": "v1", "flags": {"migStrategy": strategy}}
-    if group.sharing is Sharing.TIME_SLICING:
+    if sharing.time_slices:
         configuration["sharing"] = {
             "timeSlicing": {
                 # A second share of a GPU gives a pod no more of it, so asking for two is a mistake.
                 "failRequestsGreaterThanOne": True,
-                "resources": [{"name": GPU, "replicas": group.replicas}],
+                "resources": [{"name": GPU, "replicas": sharing.time_slices}],
             }
         }
     return configuration

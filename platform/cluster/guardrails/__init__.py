@@ -19,7 +19,7 @@ class GuardrailsArgs:
     registry: str
     vpc_cidr: str
     service_cidr: pulumi.Input[str]
-    gateway_endpoint_cidrs: Sequence[pulumi.Input[str]]
+    gateway_endpoint_cidrs: Sequence[pulumi.Input[Sequence[str]]]
     client_cidrs: Sequence[str]
     gpus: int
     gpu_quotas: Mapping[str, int] = field(default_factory=dict)

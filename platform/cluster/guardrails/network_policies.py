@@ -1,7 +1,9 @@
 """Nothing talks to anything, but for the flows in `flows.py`."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeAlias
 
 import pulumi
 import pulumi_kubernetes as kubernetes
@@ -10,7 +12,8 @@ from cluster.guardrails.flows import FLOWS, LINK_LOCAL, Flow, Pods, Range
 from cluster.labels import Manifest, metadata
 from cluster.namespaces import EVERY, NAME_LABEL
 
-BOTH_WAYS = ["Ingress", "Egress"]
+Ranges: TypeAlias = Mapping[str, Sequence[str]]
+"""The CIDRs of each `Range`, by its name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,8 +22,8 @@ class NetworkPoliciesArgs:
     vpc_cidr: str
     service_cidr: pulumi.Input[str]
     """The cluster's service range: `kubernetes_network_config.service_ipv4_cidr` of the EKS cluster."""
-    gateway_endpoint_cidrs: Sequence[pulumi.Input[str]]
-    """The addresses of S3's and DynamoDB's managed prefix lists."""
+    gateway_endpoint_cidrs: Sequence[pulumi.Input[Sequence[str]]]
+    """The `cidr_blocks` of S3's and DynamoDB's gateway endpoints."""
     client_cidrs: Sequence[str]
     """Networks outside of the VPC whose users may reach the gateway."""
 
@@ -31,18 +34,22 @@ class NetworkPolicies(pulumi.ComponentResource):
     def __init__(self, name: str, args: NetworkPoliciesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:cluster:NetworkPolicies", name, {"vpcCidr": args.vpc_cidr}, opts)
         self._name, self._owner = name, args.owner
-        ranges: Mapping[Range, Sequence[pulumi.Input[str]]] = {
-            Range.VPC: [args.vpc_cidr],
-            Range.SERVICES: [args.service_cidr],
-            Range.CLIENTS: args.client_cidrs,
-            Range.GATEWAY_ENDPOINTS: args.gateway_endpoint_cidrs,
-            **{each: [cidr] for each, cidr in LINK_LOCAL.items()},
-        }
+        endpoints = pulumi.Output.all(*args.gateway_endpoint_cidrs)
+        ranges: pulumi.Output[Ranges] = pulumi.Output.all(args.service_cidr, endpoints).apply(
+            lambda known: {
+                Range.VPC.name: [args.vpc_cidr],
+                Range.SERVICES.name: [known[0]],
+                Range.CLIENTS.name: args.client_cidrs,
+                Range.GATEWAY_ENDPOINTS.name: [cidr for cidrs in filter(None, known[1]) for cidr in cidrs],
+                **{each.name: [cidr] for each, cidr in LINK_LOCAL.items()},
+            }
+        )
         for namespace in EVERY:
-            self._policy(namespace, "default-deny", {"podSelector": {}, "policyTypes": BOTH_WAYS})
+            closed = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+            self._policy(namespace, "default-deny", closed)
         for flow in FLOWS:
-            for namespace, policy_name, spec in policies(flow, ranges):
-                self._policy(namespace, policy_name, spec)
+            for namespace, policy_name, specify in policies(flow):
+                self._policy(namespace, policy_name, ranges.apply(specify))
         self.register_outputs({})
 
     def _policy(self, namespace: str, policy_name: str, spec: Manifest) -> None:
@@ -54,30 +61,30 @@ class NetworkPolicies(pulumi.ComponentResource):
         )
 
 
-def policies(flow: Flow, ranges: Mapping[Range, Sequence[pulumi.Input[str]]]) -> Iterator[tuple[str, str, Manifest]]:
-    """The namespace, name and spec of each policy that a flow needs: out where it starts, in where it ends."""
-    ports = [{"port": port, "protocol": "UDP" if flow.udp else "TCP"} for port in flow.ports]
-    sources, targets = _peers(flow.source, ranges), _peers(flow.target, ranges)
-    # A rule without peers would let through everything; a range without addresses lets through nothing.
-    for end in (each for each in flow.source if isinstance(each, Pods) and targets):
-        rule = {"to": targets, **({"ports": ports} if ports else {})}
-        spec = {"podSelector": _selector(end), "policyTypes": ["Egress"], "egress": [rule]}
-        yield end.namespace, f"{flow.name}-out", spec
-    for end in (each for each in flow.target if isinstance(each, Pods) and sources):
-        rule = {"from": sources, **({"ports": ports} if ports else {})}
-        spec = {"podSelector": _selector(end), "policyTypes": ["Ingress"], "ingress": [rule]}
-        yield end.namespace, f"{flow.name}-in", spec
-
-
-def _peers(ends: Sequence[Pods | Range], ranges: Mapping[Range, Sequence[pulumi.Input[str]]]) -> list[Manifest]:
-    peers: list[Manifest] = []
-    for end in ends:
+def policies(flow: Flow) -> Iterator[tuple[str, str, Callable[[Ranges], Manifest]]]:
+    """The namespace, the name and, once the ranges are known, the spec of each policy that a flow needs: out where it
+    starts, in where it ends."""
+    for end in flow.source:
         if isinstance(end, Pods):
-            where = {"matchLabels": {NAME_LABEL: end.namespace}}
-            peers.append({"namespaceSelector": where, "podSelector": _selector(end)})
-        else:
-            peers += [{"ipBlock": {"cidr": cidr}} for cidr in ranges[end]]
-    return peers
+            yield end.namespace, f"{flow.name}-out", partial(_spec, flow, end, "Egress", "to", flow.target)
+    for end in flow.target:
+        if isinstance(end, Pods):
+            yield end.namespace, f"{flow.name}-in", partial(_spec, flow, end, "Ingress", "from", flow.source)
+
+
+def _spec(flow: Flow, pods: Pods, way: str, key: str, others: Sequence[Pods | Range], ranges: Ranges) -> Manifest:
+    peers = [peer for other in others for peer in _peers(other, ranges)]
+    ports = [{"port": port, "protocol": "UDP" if flow.udp else "TCP"} for port in flow.ports]
+    rule = {key: peers, **({"ports": ports} if ports else {})}
+    # A rule without peers would let everything through, so without peers there is no rule.
+    return {"podSelector": _selector(pods), "policyTypes": [way], way.lower(): [rule] if peers else []}
+
+
+def _peers(end: Pods | Range, ranges: Ranges) -> list[Manifest]:
+    if isinstance(end, Pods):
+        where = {"matchLabels": {NAME_LABEL: end.namespace}}
+        return [{"namespaceSelector": where, "podSelector": _selector(end)}]
+    return [{"ipBlock": {"cidr": cidr}} for cidr in ranges[end.name]]
 
 
 def _selector(pods: Pods) -> Manifest:

@@ -1,7 +1,6 @@
 """Charts rendered by the real Helm with the values that the components give them."""
 
 import json
-import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,16 +11,14 @@ import yaml
 from tests.platform.cluster import manifests
 from tests.platform.mocked import Made
 
-MODULES = Path(os.environ.get("GOMODCACHE", Path.home() / "go" / "pkg" / "mod"))
-_ISTIO = "istio.io/istio@v0.0.0-20260827124520-eed52ebb66ad/manifests/charts"
 AT_HAND = {
-    "nvidia-device-plugin": "github.com/!n!v!i!d!i!a/k8s-device-plugin@v0.17.4/deployments/helm/nvidia-device-plugin",
-    "base": f"{_ISTIO}/base",
-    "cni": f"{_ISTIO}/istio-cni",
-    "istiod": f"{_ISTIO}/istio-control/istio-discovery",
-    "gateway": f"{_ISTIO}/gateway",
+    "nvidia-device-plugin": "nvidia-device-plugin",
+    "base": "istio-base",
+    "cni": "istio-cni",
+    "istiod": "istiod",
+    "gateway": "istio-gateway",
 }
-"""The charts that lie in Go modules."""
+"""The charts that lie in Go modules, by their names in their repositories, and the folders that they lie in."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +30,20 @@ class Chart:
     repository: str
     values: dict[str, Any]
 
-    def render(self, helm: Path) -> list[dict[str, Any]]:
+
+@dataclass(frozen=True)
+class Helm:
+    program: Path
+    folder: Path
+    """With a folder a chart."""
+
+    def render(self, chart: Chart) -> list[dict[str, Any]]:
         done = subprocess.run(
             [
-                *(helm, "template", self.release, MODULES / AT_HAND[self.name], f"--namespace={self.namespace}"),
-                *("--include-crds", "--values=-", "--kube-version=1.36.3"),
+                *(self.program, "template", chart.release, self.folder / AT_HAND[chart.name]),
+                *(f"--namespace={chart.namespace}", "--include-crds", "--values=-", "--kube-version=1.36.3"),
             ],
-            input=json.dumps(self.values),
+            input=json.dumps(chart.values),
             capture_output=True,
             text=True,
             check=False,

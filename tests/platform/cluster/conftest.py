@@ -2,28 +2,39 @@
 
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import pytest
 
 from cluster.guardrails.pod_rules import pod_rules
-from tests.platform.cluster import cases, manifests, throwaway
+from local import toolchain
+from local.kubernetes import control_plane
+from local.workspace import Workspace
+from tests.platform.cluster import cases, manifests
 from tests.platform.cluster.api import Api
+from tests.platform.cluster.charts import Helm
 
 
 @pytest.fixture(scope="session")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A home of its own, with the tools and the charts in it."""
+    workspace = Workspace(home=tmp_path_factory.mktemp("cluster"))
+    toolchain.ensure(workspace)
+    return workspace
+
+
+@pytest.fixture(scope="session")
+def empty(workspace: Workspace) -> Iterator[Api]:
     """A control plane with nothing in it."""
-    folder = tmp_path_factory.mktemp("control-plane")
-    (folder / "kubectl").symlink_to(throwaway.BIN / "kube")
-    with throwaway.control_plane(folder) as kubeconfig:
-        yield Api(folder / "kubectl", kubeconfig)
+    plane, _ = control_plane.ensure(workspace)
+    yield Api(workspace.bin / "kubectl", plane.kubeconfig)
+    control_plane.forget(workspace)
 
 
 @pytest.fixture(scope="session")
-def helm() -> Path:
-    return throwaway.BIN / "helm"
+def helm(workspace: Workspace) -> Helm:
+    return Helm(workspace.bin / "helm", workspace.sources / "charts")
 
 
 @pytest.fixture(scope="session")
@@ -34,9 +45,13 @@ def guarded(empty: Api) -> Api:
         assert answer.done, answer.text
     for rule in pod_rules(manifests.REGISTRY):
         broken = next(each for each in cases.read() if each.guardrail == rule.name and not each.admitted)
-        _wait(lambda pod=broken.manifest(): not empty.apply(pod, dry_run=True).done, f"{rule.name} to be taken up")
+        _wait(partial(_refused, empty, broken.manifest()), f"{rule.name} to be taken up")
     _wait(lambda: all(_counted(each) for each in empty.items("resourcequotas", "--all-namespaces")), "the quotas")
     return empty
+
+
+def _refused(api: Api, manifest: dict[str, Any]) -> bool:
+    return not api.apply(manifest, dry_run=True).done
 
 
 def _counted(quota: dict[str, Any]) -> bool:
@@ -44,7 +59,7 @@ def _counted(quota: dict[str, Any]) -> bool:
     return bool(quota.get("status", {}).get("hard") == quota["spec"]["hard"])
 
 
-def _wait(done: Callable[..., bool], what: str) -> None:
+def _wait(done: Callable[[], bool], what: str) -> None:
     deadline = time.monotonic() + 60
     while not done():
         assert time.monotonic() < deadline, f"waited 60 s for {what}"

@@ -7,7 +7,7 @@ from typing import Any
 import pulumi
 
 from cluster.access import Access, AccessArgs
-from cluster.gpu_software import GpuGroup, GpuSoftware, GpuSoftwareArgs, Sharing
+from cluster.gpu_software import GpuSharing, GpuSoftware, GpuSoftwareArgs
 from cluster.guardrails import Guardrails, GuardrailsArgs
 from cluster.mesh import Mesh, MeshArgs
 from cluster.namespaces import Namespaces, NamespacesArgs
@@ -19,6 +19,7 @@ VPC_CIDR = "10.0.0.0/16"
 SERVICE_CIDR = "172.20.0.0/16"
 CLIENT_CIDRS = ["192.168.40.0/24"]
 S3_CIDRS = ["52.216.0.0/15", "3.5.0.0/19"]
+DYNAMODB_CIDRS = ["52.94.0.0/22"]
 
 
 def record(make: Callable[[], Any]) -> list[Made]:
@@ -68,7 +69,7 @@ def guardrails(gpus: int = 8, **gpu_quotas: int) -> None:
             registry=REGISTRY,
             vpc_cidr=VPC_CIDR,
             service_cidr=SERVICE_CIDR,
-            gateway_endpoint_cidrs=S3_CIDRS,
+            gateway_endpoint_cidrs=[pulumi.Output.from_input(S3_CIDRS), DYNAMODB_CIDRS],
             client_cidrs=CLIENT_CIDRS,
             gpus=gpus,
             gpu_quotas=gpu_quotas,
@@ -97,10 +98,10 @@ def gpu_software(*, cut: bool = True) -> None:
         GpuSoftwareArgs(
             owner=OWNER,
             registry=REGISTRY,
-            groups=[
-                GpuGroup(name="whole"),
-                GpuGroup(name="shared", sharing=Sharing.TIME_SLICING, replicas=4),
-                *([GpuGroup(name="cut", sharing=Sharing.MIG)] if cut else []),
+            sharing=[
+                GpuSharing(group="whole"),
+                GpuSharing(group="shared", time_slices=4),
+                *([GpuSharing(group="cut", mig=True)] if cut else []),
             ],
         ),
     )

@@ -1,7 +1,6 @@
 """The charts, rendered by Helm with our values and put before a live API server with the guardrails on."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,7 +23,7 @@ def asked() -> dict[str, charts.Chart]:
 
 
 @pytest.fixture(scope="module")
-def rendered(asked: dict[str, charts.Chart], helm: Path) -> dict[str, list[dict[str, Any]]]:
+def rendered(asked: dict[str, charts.Chart], helm: charts.Helm) -> dict[str, list[dict[str, Any]]]:
     return {name: placed(asked[name], helm) for name in charts.AT_HAND}
 
 
@@ -36,9 +35,9 @@ def released(guarded: Api, rendered: dict[str, list[dict[str, Any]]]) -> Api:
     return guarded
 
 
-def placed(chart: charts.Chart, helm: Path) -> list[dict[str, Any]]:
+def placed(chart: charts.Chart, helm: charts.Helm) -> list[dict[str, Any]]:
     """The chart's objects, each with the namespace that Helm would put it into."""
-    objects = chart.render(helm)
+    objects = helm.render(chart)
     for each in objects:
         cluster_wide = each["kind"].startswith(("Cluster", "CustomResource", *WEBHOOKS, "ValidatingAdmission"))
         if not cluster_wide:
@@ -128,7 +127,7 @@ def test_the_device_plugin_shares_each_groups_gpus_as_its_settings_say(
 
 
 @pytest.mark.engine
-def test_the_plugin_has_no_capability_where_no_group_is_cut(helm: Path) -> None:
+def test_the_plugin_has_no_capability_where_no_group_is_cut(helm: charts.Helm) -> None:
     made = manifests.record(lambda: manifests.gpu_software(cut=False))
     chart = charts.charts(made)["nvidia-device-plugin"]
     assert chart.values["securityContext"]["capabilities"] == {"drop": ["ALL"]}

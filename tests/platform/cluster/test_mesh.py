@@ -1,7 +1,6 @@
 """The mesh's own resources: against Istio's real CRDs, with the CEL rules in them, on a live API server."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,10 +9,9 @@ import yaml
 from cluster import namespaces as ns
 from cluster.guardrails.flows import FLOWS, Pods
 from cluster.mesh import CALLERS
+from local.workspace import Workspace
 from tests.platform.cluster import charts, manifests
 from tests.platform.cluster.api import Api
-
-CRDS = charts.MODULES / "istio.io/api@v1.31.4/kubernetes/customresourcedefinitions.gen.yaml"
 
 
 @pytest.fixture(scope="module")
@@ -22,9 +20,15 @@ def resources() -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def meshed(guarded: Api) -> Api:
+def meshed(guarded: Api, workspace: Workspace) -> Api:
     """The API server with the CRDs of the pinned release."""
-    crds = [each for each in yaml.load_all(CRDS.read_text(), Loader=yaml.CSafeLoader) if each]
+    crds = [
+        each
+        for file in (workspace.sources / "crds" / "istio").rglob("*.yaml")
+        for each in yaml.load_all(file.read_text(), Loader=yaml.CSafeLoader)
+        if each and each["kind"] == "CustomResourceDefinition"
+    ]
+    assert crds
     answer = guarded.apply(*crds)
     assert answer.done, answer.text
     waited = guarded.run("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
@@ -141,18 +145,18 @@ def test_nothing_leaves_the_mesh_but_for_aws_services_of_the_region(resources: l
 
 
 @pytest.mark.engine
-def test_the_gateways_load_balancer_is_internal_and_for_the_listed_networks(helm: Path) -> None:
+def test_the_gateways_load_balancer_is_internal_and_for_the_listed_networks(helm: charts.Helm) -> None:
     chart = charts.charts(manifests.record(manifests.mesh))["gateway"]
-    (service,) = [each for each in chart.render(helm) if each["kind"] == "Service"]
+    (service,) = [each for each in helm.render(chart) if each["kind"] == "Service"]
     assert service["metadata"]["annotations"]["service.beta.kubernetes.io/aws-load-balancer-internal"] == "true"
     assert service["spec"]["loadBalancerSourceRanges"] == [manifests.VPC_CIDR, *manifests.CLIENT_CIDRS]
     assert sorted(port["port"] for port in service["spec"]["ports"]) == [443, 15021]
 
 
 @pytest.mark.engine
-def test_where_the_api_server_cannot_call_istiod_there_is_no_webhook_to_wait_for(helm: Path) -> None:
+def test_where_the_api_server_cannot_call_istiod_there_is_no_webhook_to_wait_for(helm: charts.Helm) -> None:
     made = charts.charts(manifests.record(lambda: manifests.mesh(reachable=False)))
-    objects = [each for name in ("base", "istiod", "gateway") for each in made[name].render(helm)]
+    objects = [each for name in ("base", "istiod", "gateway") for each in helm.render(made[name])]
     assert not [each for each in objects if "WebhookConfiguration" in each["kind"]]
     (gateway,) = [
         each for each in objects if each["metadata"]["name"] == "istio-ingress" and each["kind"] == "Deployment"

@@ -10,7 +10,7 @@ from cluster.guardrails.flows import FLOWS, Range
 from cluster.guardrails.network_policies import policies
 from tests.platform.cluster import manifests
 
-RANGES = {each: ["10.0.0.0/16"] for each in Range}
+RANGES = {each.name: ["10.0.0.0/16"] for each in Range}
 METADATA_SERVICE = "169.254.169.254"
 
 
@@ -59,8 +59,19 @@ def test_no_pod_reaches_the_nodes_metadata_service(made: list[dict[str, Any]]) -
 
 def test_a_range_without_addresses_opens_nothing() -> None:
     flow = next(each for each in FLOWS if each.name == "objects")
-    assert list(policies(flow, RANGES))
-    assert list(policies(flow, {**RANGES, Range.GATEWAY_ENDPOINTS: []})) == []
+    (first, *_) = policies(flow)
+    _, _, specify = first
+    assert specify(RANGES)["egress"]
+    assert specify({**RANGES, "GATEWAY_ENDPOINTS": []})["egress"] == []
+
+
+def test_a_training_job_reaches_s3_and_dynamodb_at_their_public_addresses(made: list[dict[str, Any]]) -> None:
+    (policy,) = [
+        each
+        for each in made
+        if (each["metadata"]["namespace"], each["metadata"]["name"]) == ("training", "objects-out")
+    ]
+    assert [peer["ipBlock"]["cidr"] for peer in peers(policy)] == [*manifests.S3_CIDRS, *manifests.DYNAMODB_CIDRS]
 
 
 def test_a_model_is_reached_by_the_gateway_and_pipelines_only(made: list[dict[str, Any]]) -> None:
