@@ -20,6 +20,8 @@ class AccessArgs:
     ml_engineer_roles: Sequence[str]
     platform_operator_roles: Sequence[str]
     auditor_roles: Sequence[str]
+    after: Sequence[pulumi.Resource]
+    """The namespaces."""
 
 
 class Access(pulumi.ComponentResource):
@@ -41,14 +43,14 @@ class Access(pulumi.ComponentResource):
         _require_distinct(principals)
         for role in ROLES:
             for grant in role.grants:
-                self._role(role, grant)
+                self._role(role, grant, args.after)
             for arn in principals[role.name]:
                 self._entry(args.cluster_name, role, arn)
         self.register_outputs({})
 
-    def _role(self, role: Role, grant: Grant) -> None:
+    def _role(self, role: Role, grant: Grant, after: Sequence[pulumi.Resource]) -> None:
         """A ClusterRole, bound where it holds: in the namespaces alone, or in the whole cluster."""
-        own = pulumi.ResourceOptions(parent=self)
+        own = pulumi.ResourceOptions(parent=self, depends_on=list(after))
         name, role_name = f"{self._name}-{role.name}-{grant.name}", f"parapet:{role.name}:{grant.name}"
         rules: Manifest = list(grant.rules)
         reference: Manifest = {"apiGroup": RBAC, "kind": "ClusterRole", "name": role_name}

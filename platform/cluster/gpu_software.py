@@ -42,6 +42,8 @@ class GpuSoftwareArgs:
     registry: str
     sharing: Sequence[GpuSharing]
     """One for each GPU group."""
+    after: Sequence[pulumi.Resource]
+    """The namespaces, and a network for pods."""
 
 
 class GpuSoftware(pulumi.ComponentResource):
@@ -63,6 +65,7 @@ class GpuSoftware(pulumi.ComponentResource):
             namespace=ns.GPU_SOFTWARE.name,
             values=device_plugin_values(prefix, args.sharing),
             parent=self,
+            depends_on=args.after,
         )
         chart(
             f"{name}-dcgm-exporter",
@@ -72,6 +75,7 @@ class GpuSoftware(pulumi.ComponentResource):
             namespace=ns.GPU_SOFTWARE.name,
             values=dcgm_exporter_values(prefix, args.owner),
             parent=self,
+            depends_on=args.after,
         )
         self.register_outputs({})
 

@@ -65,6 +65,8 @@ class MeshArgs:
     reachable: bool
     """Whether the API server can call istiod. It can on EKS; the local control plane has no way to pods. There no proxy
     is put in, so no gateway could start and none is asked for."""
+    after: Sequence[pulumi.Resource]
+    """The namespaces, and a network for pods."""
 
 
 class Mesh(pulumi.ComponentResource):
@@ -77,7 +79,7 @@ class Mesh(pulumi.ComponentResource):
         super().__init__("parapet:cluster:Mesh", name, {"hosts": list(args.hosts)}, opts)
         self._name, self._owner = name, args.owner
         prefix = images.prefix(args.registry)
-        base = self._chart("base", ns.ISTIO_SYSTEM, mesh_values.base(reachable=args.reachable))
+        base = self._chart("base", ns.ISTIO_SYSTEM, mesh_values.base(reachable=args.reachable), after=args.after)
         cni = self._chart("cni", ns.ISTIO_CNI, mesh_values.cni(prefix, args.owner), after=[base])
         istiod = self._chart(
             "istiod", ns.ISTIO_SYSTEM, mesh_values.istiod(prefix, args.owner, reachable=args.reachable), after=[base]
@@ -101,7 +103,7 @@ class Mesh(pulumi.ComponentResource):
         self.register_outputs({})
 
     def _chart(
-        self, which: str, namespace: ns.Namespace, values: dict[str, Any], after: Sequence[pulumi.Resource] = ()
+        self, which: str, namespace: ns.Namespace, values: dict[str, Any], after: Sequence[pulumi.Resource]
     ) -> kubernetes.helm.v4.Chart:
         return chart(
             f"{self._name}-{which}",

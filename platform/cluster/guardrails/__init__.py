@@ -1,7 +1,7 @@
 """What holds for everybody in the cluster: who may talk to whom, how much one may have, what the API server refuses."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pulumi
 
@@ -22,14 +22,13 @@ class GuardrailsArgs:
     gateway_endpoint_cidrs: Sequence[pulumi.Input[Sequence[str]]]
     client_cidrs: Sequence[str]
     gpus: int
-    gpu_quotas: Mapping[str, int] = field(default_factory=dict)
+    gpu_quotas: Mapping[str, int]
+    after: Sequence[pulumi.Resource]
+    """The namespaces."""
 
 
 class Guardrails(pulumi.ComponentResource):
-    """Closed by default: no connection, no GPU, no image, no privilege but those that are written down here.
-
-    The namespaces must be there first.
-    """
+    """Closed by default: no connection, no GPU, no image, no privilege but those that are written down here."""
 
     def __init__(self, name: str, args: GuardrailsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:cluster:Guardrails", name, {"registry": args.registry, "gpus": args.gpus}, opts)
@@ -42,10 +41,11 @@ class Guardrails(pulumi.ComponentResource):
                 service_cidr=args.service_cidr,
                 gateway_endpoint_cidrs=args.gateway_endpoint_cidrs,
                 client_cidrs=args.client_cidrs,
+                after=args.after,
             ),
             own,
         )
-        Quotas(name, QuotasArgs(owner=args.owner, gpus=args.gpus, gpu_quotas=args.gpu_quotas), own)
+        Quotas(name, QuotasArgs(owner=args.owner, gpus=args.gpus, gpu_quotas=args.gpu_quotas, after=args.after), own)
         Priorities(name, PrioritiesArgs(owner=args.owner), own)
         Admission(name, AdmissionArgs(owner=args.owner, registry=args.registry), own)
         self.register_outputs({})

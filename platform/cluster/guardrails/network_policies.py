@@ -26,6 +26,8 @@ class NetworkPoliciesArgs:
     """The `cidr_blocks` of S3's and DynamoDB's gateway endpoints."""
     client_cidrs: Sequence[str]
     """Networks outside of the VPC whose users may reach the gateway."""
+    after: Sequence[pulumi.Resource]
+    """The namespaces."""
 
 
 class NetworkPolicies(pulumi.ComponentResource):
@@ -34,6 +36,7 @@ class NetworkPolicies(pulumi.ComponentResource):
     def __init__(self, name: str, args: NetworkPoliciesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:cluster:NetworkPolicies", name, {"vpcCidr": args.vpc_cidr}, opts)
         self._name, self._owner = name, args.owner
+        self._own = pulumi.ResourceOptions(parent=self, depends_on=list(args.after))
         endpoints = pulumi.Output.all(*args.gateway_endpoint_cidrs)
         ranges: pulumi.Output[Ranges] = pulumi.Output.all(args.service_cidr, endpoints).apply(
             lambda known: {
@@ -45,7 +48,7 @@ class NetworkPolicies(pulumi.ComponentResource):
             }
         )
         for namespace in EVERY:
-            closed = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+            closed: Manifest = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
             self._policy(namespace, "default-deny", closed)
         for flow in FLOWS:
             for namespace, policy_name, specify in policies(flow):
@@ -57,7 +60,7 @@ class NetworkPolicies(pulumi.ComponentResource):
             f"{self._name}-{namespace}-{policy_name}",
             metadata=metadata(policy_name, self._owner, namespace=namespace),
             spec=spec,
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=self._own,
         )
 
 

@@ -1,7 +1,7 @@
 """How much of the cluster a namespace may have, and how much one container."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import pulumi
@@ -56,11 +56,13 @@ class QuotasArgs:
     gpus: int
     """What the GPU groups can grow to, in the units that the device plugin offers: a shared GPU counts as often as it
     is shared."""
-    gpu_quotas: Mapping[str, int] = field(default_factory=dict)
+    gpu_quotas: Mapping[str, int]
     """Other numbers than `gpu_shares` for some of the GPU namespaces.
 
     Raises `pulumi.RunError` for a namespace that is none.
     """
+    after: Sequence[pulumi.Resource]
+    """The namespaces."""
 
 
 class Quotas(pulumi.ComponentResource):
@@ -69,7 +71,7 @@ class Quotas(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: QuotasArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:cluster:Quotas", name, {"gpus": args.gpus}, opts)
-        own = pulumi.ResourceOptions(parent=self)
+        own = pulumi.ResourceOptions(parent=self, depends_on=list(args.after))
         for namespace, hard in quotas(args.gpus, args.gpu_quotas):
             kubernetes.core.v1.ResourceQuota(
                 f"{name}-{namespace}",

@@ -73,6 +73,7 @@ def guardrails(gpus: int = 8, **gpu_quotas: int) -> None:
             client_cidrs=CLIENT_CIDRS,
             gpus=gpus,
             gpu_quotas=gpu_quotas,
+            after=(),
         ),
     )
 
@@ -88,6 +89,7 @@ def access(**principals: list[str]) -> None:
             ml_engineer_roles=roles["ml_engineer"],
             platform_operator_roles=roles["platform_operator"],
             auditor_roles=roles["auditor"],
+            after=(),
         ),
     )
 
@@ -103,6 +105,7 @@ def gpu_software(*, cut: bool = True) -> None:
                 GpuSharing(group="shared", time_slices=4),
                 *([GpuSharing(group="cut", mig=True)] if cut else []),
             ],
+            after=(),
         ),
     )
 
@@ -119,5 +122,6 @@ def mesh(*, reachable: bool = True) -> None:
             vpc_cidr=VPC_CIDR,
             client_cidrs=CLIENT_CIDRS,
             reachable=reachable,
+            after=(),
         ),
     )
