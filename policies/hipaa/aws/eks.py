@@ -1,0 +1,222 @@
+"""Amazon EKS, one resource at a time: clusters, their administrators, node groups. `eks_companions` has their logs."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_network
+from typing import Any
+
+from hipaa.resource import Properties, Resource
+from hipaa.rule import CRITICAL, HIGH, MEDIUM, rule
+from hipaa.verdict import Requirement, Verdict, all_of, is_, is_empty, is_set, not_applicable, violation
+
+CLUSTER = "aws:eks/cluster:Cluster"
+NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
+ACCESS_POLICY_ASSOCIATION = "aws:eks/accessPolicyAssociation:AccessPolicyAssociation"
+
+_KEY = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+
+# An organization's own range and not a provider's: what the largest of them hold, a former class B network, and what a
+# local registry gives out as the least for IPv6 (a /32).
+_WIDEST = {4: 16, 6: 32}
+
+
+def _reached_from(*cidrs: str, **config: Any) -> dict[str, Any]:
+    """The properties of an example whose endpoint is public for these ranges."""
+    public = {"endpointPublicAccess": True, "publicAccessCidrs": list(cidrs), "endpointPrivateAccess": True}
+    return {"vpcConfig": public | config}
+
+
+@rule(
+    "eks-cluster-endpoint-is-private",
+    on=CLUSTER,
+    severity=CRITICAL,
+    fix="Set endpoint_private_access=True and endpoint_public_access=False, or list your own ranges (/16 or narrower).",
+    sound=[
+        {"vpcConfig": {"endpointPrivateAccess": True, "endpointPublicAccess": False}},
+        _reached_from("203.0.113.0/24", "198.51.100.7/32", "2001:db8:1::/48"),
+    ],
+    unsound=[
+        {},
+        {"vpcConfig": {"subnetIds": ["subnet-1a2b3c4d"]}},
+        {"vpcConfig": {"endpointPrivateAccess": False, "endpointPublicAccess": False}},
+        {"vpcConfig": {"endpointPrivateAccess": True, "endpointPublicAccess": True}},
+        _reached_from(),
+        _reached_from("203.0.113.0/24", "0.0.0.0/0"),
+        _reached_from("0.0.0.0/1", "128.0.0.0/1"),
+        _reached_from("2001:d00::/24"),
+        _reached_from("the office"),
+        _reached_from("203.0.113.0/24", endpointPrivateAccess=False),
+    ],
+)
+def cluster_endpoint_is_private(cluster: Properties) -> Verdict:
+    """A cluster's API answers within the VPC, and outside of it only to narrow ranges that are listed.
+
+    Whoever reaches the API is one stolen token or one flaw of the API server away from every secret in the cluster.
+    """
+    return all_of(
+        cluster.require("vpcConfig.endpointPrivateAccess", is_(True), default=False), _public_access_is_narrow(cluster)
+    )
+
+
+def _public_access_is_narrow(cluster: Properties) -> Verdict:
+    if cluster.at("vpcConfig.endpointPublicAccess", True) is False:
+        return Verdict()
+    if not cluster.at("vpcConfig.publicAccessCidrs"):
+        return violation(
+            "`vpcConfig.endpointPublicAccess` is not false and `vpcConfig.publicAccessCidrs` lists nothing, which lets "
+            "in 0.0.0.0/0; the endpoint must be private, or public for listed ranges"
+        )
+    return cluster.each("vpcConfig.publicAccessCidrs", _is_narrow)
+
+
+def _is_narrow(block: str) -> Verdict:
+    try:
+        network = ip_network(str(block), strict=False)
+    except ValueError:
+        return violation(f"`vpcConfig.publicAccessCidrs` has {str(block)[:60]!r}, which is no CIDR block")
+    least = _WIDEST[network.version]
+    if network.prefixlen >= least:
+        return Verdict()
+    return violation(f"`vpcConfig.publicAccessCidrs` lets in {network}; a range must be /{least} or narrower")
+
+
+@rule(
+    "eks-cluster-encrypts-secrets-with-cmk",
+    on=CLUSTER,
+    severity=HIGH,
+    fix="Set encryption_config with resources [secrets] and a customer managed key's ARN as provider.key_arn.",
+    sound=[{"encryptionConfig": {"resources": ["secrets"], "provider": {"keyArn": _KEY}}}],
+    unsound=[
+        {},
+        {"encryptionConfig": {"resources": [], "provider": {"keyArn": _KEY}}},
+        {"encryptionConfig": {"resources": ["secrets"], "provider": {"keyArn": ""}}},
+    ],
+)
+def cluster_encrypts_secrets_with_cmk(cluster: Properties) -> Verdict:
+    """A cluster encrypts its secrets with a customer managed key.
+
+    EKS encrypts them with a key of AWS's own in any case; only a key of one's own bounds and records who reads them.
+    """
+    encrypts_secrets = Requirement("a list with 'secrets'", lambda resources: "secrets" in (resources or ()))
+    return all_of(
+        cluster.require("encryptionConfig.resources", encrypts_secrets),
+        cluster.require("encryptionConfig.provider.keyArn", is_set()),
+    )
+
+
+@rule(
+    "eks-cluster-version-is-pinned-and-supported",
+    on=CLUSTER,
+    severity=MEDIUM,
+    fix="Set version, and upgrade_policy with support_type STANDARD.",
+    sound=[{"version": "1.36", "upgradePolicy": {"supportType": "STANDARD"}}],
+    unsound=[
+        {"version": "1.36"},
+        {"version": "1.36", "upgradePolicy": {"supportType": "EXTENDED"}},
+        {"upgradePolicy": {"supportType": "STANDARD"}},
+    ],
+)
+def cluster_version_is_pinned_and_supported(cluster: Properties) -> Verdict:
+    """A cluster names its Kubernetes version, and never stays on one that the Kubernetes project no longer mends.
+
+    Without a version, EKS takes whichever is its default that day. Under extended support a version is kept for a year
+    after the community's last fix.
+    """
+    return all_of(
+        cluster.require("version", is_set()),
+        cluster.require("upgradePolicy.supportType", is_("STANDARD"), default="EXTENDED"),
+    )
+
+
+def _cluster(mode: str, creator: bool | None = False) -> dict[str, Any]:
+    bootstrap: dict[str, bool] = {} if creator is None else {"bootstrapClusterCreatorAdminPermissions": creator}
+    return {"accessConfig": {"authenticationMode": mode} | bootstrap}
+
+
+def _association(principal: str, policy: str = "AmazonEKSClusterAdminPolicy", scope: str = "cluster") -> Resource:
+    return Resource(
+        ACCESS_POLICY_ASSOCIATION,
+        {
+            "clusterName": "main",
+            "principalArn": principal,
+            "policyArn": f"arn:aws:eks::aws:cluster-access-policy/{policy}",
+            "accessScope": {"type": scope},
+        },
+    )
+
+
+_ADMINISTRATION = re.compile(r"(?i).*:cluster-access-policy/AmazonEKS(Cluster)?AdminPolicy")
+_ROLE = Requirement(
+    "the ARN of an IAM role",
+    lambda arn: bool(re.fullmatch(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+", str(arn))),
+)
+
+
+@rule(
+    "eks-cluster-access-is-by-named-roles",
+    on=(CLUSTER, ACCESS_POLICY_ASSOCIATION),
+    severity=HIGH,
+    fix="Set authentication_mode API and bootstrap_cluster_creator_admin_permissions=False; let roles administer.",
+    sound=[
+        _cluster("API"),
+        _association("arn:aws:iam::111122223333:role/platform/administrator"),
+        _association("arn:aws:iam::111122223333:user/reader", "AmazonEKSViewPolicy"),
+        _association("arn:aws:iam::111122223333:user/team", "AmazonEKSAdminPolicy", "namespace"),
+    ],
+    unsound=[
+        {},
+        _cluster("CONFIG_MAP"),
+        _cluster("API_AND_CONFIG_MAP"),
+        _cluster("API", creator=True),
+        _cluster("API", creator=None),
+        _association("arn:aws:iam::111122223333:user/reader"),
+        _association("arn:aws:iam::111122223333:root"),
+        _association("arn:aws:iam::111122223333:user/reader", "AmazonEKSAdminPolicy"),
+        _association("arn:aws:iam::111122223333:user/reader", "AmazonEKSClusterAdminPolicy", "namespace"),
+    ],
+)
+def cluster_access_is_by_named_roles(resource: Resource) -> Verdict:
+    """Who may use a cluster is said by access entries alone, and IAM roles alone may administer all of it.
+
+    The aws-auth ConfigMap can be changed by whoever edits objects in the cluster, and its creator's own administration
+    shows nowhere. A role's credentials end by themselves; a user's last, and a whole account is nobody in particular.
+    """
+    if resource.type == CLUSTER:
+        return all_of(
+            resource.require("accessConfig.authenticationMode", is_("API"), default="CONFIG_MAP"),
+            resource.require("accessConfig.bootstrapClusterCreatorAdminPermissions", is_(False), default=True),
+        )
+    policy = str(resource.at("policyArn", ""))
+    if not _ADMINISTRATION.fullmatch(policy):
+        return not_applicable("the access policy does not administer")
+    if resource.at("accessScope.type") == "namespace" and "ClusterAdmin" not in policy:
+        return not_applicable("the administration is of listed namespaces only")
+    return resource.require("principalArn", _ROLE)
+
+
+@rule(
+    "eks-node-group-launches-from-own-template",
+    on=NODE_GROUP,
+    severity=MEDIUM,
+    fix="Set launch_template, leave remote_access out, and reach nodes with Systems Manager.",
+    sound=[{"launchTemplate": {"id": "lt-1a2b3c4d", "version": "1"}}],
+    unsound=[
+        {},
+        {"remoteAccess": {"ec2SshKey": "operators"}},
+        {"launchTemplate": {"id": "lt-1a2b3c4d", "version": "1"}, "remoteAccess": {"ec2SshKey": "operators"}},
+        {"launchTemplate": {"id": "lt-1a2b3c4d", "version": "$Latest"}},
+    ],
+)
+def node_group_launches_from_own_template(group: Properties) -> Verdict:
+    """A node group's instances are launched as a template of one's own says, in a version that is named, without SSH.
+
+    Only a template sets what protects a node: IMDSv2 with one hop, volumes under a customer managed key.
+    """
+    numbered = Requirement("a version's number", lambda version: str(version).split(".")[0].isdigit())
+    template = (
+        violation("`launchTemplate` is not set; it must be set")
+        if "launchTemplate" not in group
+        else group.require("launchTemplate.version", numbered)
+    )
+    return all_of(template, group.require("remoteAccess", is_empty()))

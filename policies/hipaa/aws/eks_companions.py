@@ -1,0 +1,70 @@
+"""Amazon EKS clusters with what completes them: the log group that the control plane writes to."""
+
+from __future__ import annotations
+
+from hipaa.aws.eks import CLUSTER
+from hipaa.aws.logs import LOG_GROUP
+from hipaa.resource import UNKNOWN, Resource, UnknownValue
+from hipaa.rule import HIGH, stack_rule
+from hipaa.stack import Stack
+from hipaa.verdict import Verdict, all_of, undecided, violation
+
+_LOG_TYPES = ("api", "audit", "authenticator", "controllerManager", "scheduler")
+
+_GROUP = Resource(LOG_GROUP, {"name": "/aws/eks/main/cluster"})
+
+
+def _cluster(*log_types: str, name: object = "main") -> Resource:
+    return Resource(CLUSTER, {"name": name, "enabledClusterLogTypes": list(log_types)}, name="main")
+
+
+@stack_rule(
+    "eks-cluster-keeps-every-log",
+    on=CLUSTER,
+    severity=HIGH,
+    fix="Enable all five log types, and make the LogGroup /aws/eks/<name>/cluster before the cluster.",
+    sound=[
+        [_cluster(*_LOG_TYPES), _GROUP],
+        [Resource(CLUSTER, {"id": "main", "enabledClusterLogTypes": list(_LOG_TYPES)}), _GROUP],
+    ],
+    unsound=[
+        [_cluster(), _GROUP],
+        [_cluster("api", "audit"), _GROUP],
+        [_cluster("audit", name=UNKNOWN), _GROUP],
+        [_cluster(*_LOG_TYPES)],
+        [_cluster(*_LOG_TYPES, name="another"), _GROUP],
+    ],
+)
+def cluster_keeps_every_log(cluster: Resource, stack: Stack) -> Verdict:
+    """A cluster logs all that its control plane does, to a log group that the program made.
+
+    The audit log is the only record of who read which object. A group that EKS makes by itself is not encrypted with a
+    key of one's own, and the rules over log groups never see it.
+    """
+    return all_of(_logs_every_type(cluster), _has_its_group(cluster, stack))
+
+
+def _logs_every_type(cluster: Resource) -> Verdict:
+    try:
+        enabled = set(cluster.at("enabledClusterLogTypes", ()))
+    except UnknownValue as unknown:
+        return undecided(unknown.path)
+    missing = [kind for kind in _LOG_TYPES if kind not in enabled]
+    if not missing:
+        return Verdict()
+    return violation(f"`enabledClusterLogTypes` lacks {', '.join(missing)}; it must have all five")
+
+
+def _has_its_group(cluster: Resource, stack: Stack) -> Verdict:
+    # EKS identifies a cluster by its name; the provider chooses one where the program does not.
+    name = cluster.known("name") or cluster.known("id")
+    if not name:
+        return undecided("name")
+    wanted = f"/aws/eks/{name}/cluster"
+    groups = stack.of(LOG_GROUP)
+    if any(group.known("name") == wanted for group in groups):
+        return Verdict()
+    unknown = [group for group in groups if group.known("name") is None]
+    if unknown:
+        return undecided(f"name of {unknown[0].name}")
+    return violation(f"no LogGroup named {wanted} is in the program; EKS would make one without your key")

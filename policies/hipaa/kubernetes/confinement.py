@@ -1,0 +1,206 @@
+"""What a container may do to the node that it shares: nothing.
+
+The first four are the restricted profile of the Kubernetes documentation's "Pod Security Standards".
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hipaa.kubernetes.pods import NO_POD, WORKLOADS, each_container, example, holder, pod_of, runs_windows
+from hipaa.resource import UNKNOWN, Properties, Resource, UnknownValue
+from hipaa.rule import CRITICAL, HIGH, MEDIUM, rule
+from hipaa.verdict import Requirement, Verdict, all_of, is_, not_applicable, one_of, undecided, violation
+
+_SECCOMP = {"securityContext": {"seccompProfile": {"type": "RuntimeDefault"}}}
+_ADDABLE = "NET_BIND_SERVICE"
+_OF_LINUX = not_applicable("a Windows container has no such setting")
+
+
+def _confined(pod: dict[str, Any] | None = None, **context: Any) -> dict[str, Any]:
+    """The properties of an example whose container is confined, but for what its context says."""
+    own = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+    return example(pod=_SECCOMP if pod is None else pod, securityContext=own | context)
+
+
+@rule(
+    "workload-runs-confined",
+    on=WORKLOADS,
+    severity=CRITICAL,
+    fix="Drop ALL capabilities; set allow_privilege_escalation=False and seccomp RuntimeDefault; leave privileged out.",
+    sound=[
+        _confined(),
+        _confined(pod={}, seccompProfile={"type": "RuntimeDefault"}),
+        _confined(capabilities={"drop": ["ALL"], "add": [_ADDABLE]}),
+        example(pod={"os": {"name": "windows"}}),
+    ],
+    unsound=[
+        example(),
+        _confined(privileged=True),
+        _confined(allowPrivilegeEscalation=True),
+        _confined(capabilities={"drop": ["NET_RAW"]}),
+        _confined(capabilities={"drop": ["ALL"], "add": ["SYS_ADMIN"]}),
+        _confined(capabilities={"drop": [UNKNOWN], "add": ["SYS_ADMIN"]}),
+        _confined(procMount="Unmasked"),
+        _confined(pod={}),
+        _confined(seccompProfile={"type": "Unconfined"}),
+        _confined(pod=_SECCOMP | {"initContainers": [{"name": "init"}]}),
+        _confined(pod=_SECCOMP | {"ephemeralContainers": [{"name": "debugger"}]}),
+    ],
+)
+def workload_runs_confined(workload: Resource) -> Verdict:
+    """A container has no privileges and no capabilities, can gain none, and calls the kernel through a seccomp filter.
+
+    A privileged container is root on its node: it reads the memory, the volumes and the credentials of every other.
+    """
+    return each_container(workload, _is_confined)
+
+
+def _is_confined(container: Properties, pod: Properties) -> Verdict:
+    if runs_windows(pod):
+        return _OF_LINUX
+    seccomp = "securityContext.seccompProfile.type"
+    return all_of(
+        container.require("securityContext.privileged", is_(False), default=False),
+        container.require("securityContext.allowPrivilegeEscalation", is_(False), default=True),
+        container.require("securityContext.procMount", is_("Default"), default="Default"),
+        _drops_all(container),
+        container.each("securityContext.capabilities.add", _is_harmless),
+        holder(container, pod, seccomp).require(seccomp, one_of("RuntimeDefault", "Localhost")),
+    )
+
+
+def _drops_all(container: Properties) -> Verdict:
+    drops_all = Requirement("a list with 'ALL'", lambda dropped: "ALL" in (dropped or ()))
+    try:
+        return container.require("securityContext.capabilities.drop", drops_all)
+    except UnknownValue as unknown:
+        return undecided(unknown.path)
+
+
+def _is_harmless(capability: str) -> Verdict:
+    if capability == _ADDABLE:
+        return Verdict()
+    return violation(f"`securityContext.capabilities.add` has {capability}; it must be {_ADDABLE} at most")
+
+
+@rule(
+    "workload-runs-as-non-root",
+    on=WORKLOADS,
+    severity=HIGH,
+    fix="Set run_as_non_root=True in the pod's security context, and run_as_user to a number above 0, or leave it out.",
+    sound=[
+        example(pod={"securityContext": {"runAsNonRoot": True}}),
+        example(securityContext={"runAsNonRoot": True, "runAsUser": 65532}),
+        example(pod={"securityContext": {"runAsUser": 0, "runAsNonRoot": True}}, securityContext={"runAsUser": 1000}),
+    ],
+    unsound=[
+        example(),
+        example(securityContext={"runAsUser": 1000}),
+        example(pod={"securityContext": {"runAsNonRoot": True}}, securityContext={"runAsNonRoot": False}),
+        example(securityContext={"runAsNonRoot": True, "runAsUser": 0}),
+        example(pod={"securityContext": {"runAsNonRoot": True, "runAsUser": 0}}),
+        example(pod={"initContainers": [{"name": "init"}]}, securityContext={"runAsNonRoot": True}),
+    ],
+)
+def workload_runs_as_non_root(workload: Resource) -> Verdict:
+    """A container runs as a user that is not root, whatever its image says.
+
+    Root in a container is root on the node, with a wall between; most ways through that wall need root on this side.
+    """
+    return each_container(workload, _is_not_root)
+
+
+def _is_not_root(container: Properties, pod: Properties) -> Verdict:
+    nonroot, user = "securityContext.runAsNonRoot", "securityContext.runAsUser"
+    return all_of(
+        holder(container, pod, nonroot).require(nonroot, is_(True), default=False),
+        holder(container, pod, user).require(user, Requirement("not 0, which is root", lambda uid: uid != 0)),
+    )
+
+
+@rule(
+    "workload-has-read-only-root",
+    on=WORKLOADS,
+    severity=MEDIUM,
+    fix="Set read_only_root_filesystem=True, and mount an emptyDir where the program must write.",
+    sound=[
+        example(securityContext={"readOnlyRootFilesystem": True}),
+        example(pod={"os": {"name": "windows"}}),
+    ],
+    unsound=[
+        example(),
+        example(securityContext={"readOnlyRootFilesystem": False}),
+        example(pod={"initContainers": [{"name": "init"}]}, securityContext={"readOnlyRootFilesystem": True}),
+    ],
+)
+def workload_has_read_only_root(workload: Resource) -> Verdict:
+    """A container cannot write to its root file system.
+
+    What an intruder cannot write, he cannot run; and what the digest names is what runs, until the end.
+    """
+
+    def is_read_only(container: Properties, pod: Properties) -> Verdict:
+        if runs_windows(pod):
+            return _OF_LINUX
+        return container.require("securityContext.readOnlyRootFilesystem", is_(True), default=False)
+
+    return each_container(workload, is_read_only)
+
+
+_HOST_PROCESS = "securityContext.windowsOptions.hostProcess"
+
+
+@rule(
+    "workload-stays-off-the-host",
+    on=WORKLOADS,
+    severity=CRITICAL,
+    fix="Leave host_network, host_pid, host_ipc, hostPath volumes and host_port out; use a Service and an emptyDir.",
+    sound=[
+        example(),
+        example(
+            pod={"hostNetwork": False, "volumes": [{"name": "scratch", "emptyDir": {}}]},
+            ports=[{"containerPort": 8080}],
+        ),
+    ],
+    unsound=[
+        example(pod={"hostNetwork": True}),
+        example(pod={"hostPID": True}),
+        example(pod={"hostIPC": True}),
+        example(pod={"volumes": [{"name": "a", "emptyDir": {}}, {"name": "b", "hostPath": {"path": "/var/run"}}]}),
+        example(pod={"volumes": [UNKNOWN, {"name": "b", "hostPath": UNKNOWN}]}),
+        example(ports=[{"containerPort": 8080, "hostPort": 8080}]),
+        example(pod={"initContainers": [{"name": "init", "ports": [{"containerPort": 1, "hostPort": 1}]}]}),
+        example(pod={"securityContext": {"windowsOptions": {"hostProcess": True}}}),
+        example(securityContext={"windowsOptions": {"hostProcess": True}}),
+    ],
+)
+def workload_stays_off_the_host(workload: Resource) -> Verdict:
+    """A pod shares no namespace, directory or port with its node.
+
+    On the node's network it is past every NetworkPolicy; with a directory of the node it holds what others wrote there.
+    """
+    pod = pod_of(workload)
+    if pod is None:
+        return NO_POD
+    return all_of(
+        *(
+            pod.require(name, is_(False), default=False)
+            for name in ("hostNetwork", "hostPID", "hostIPC", _HOST_PROCESS)
+        ),
+        pod.each("volumes", _is_of_its_own),
+        each_container(workload, _is_off_the_host),
+    )
+
+
+def _is_of_its_own(volume: Properties) -> Verdict:
+    if "hostPath" not in volume:
+        return Verdict()
+    return violation(f"the volume {volume.at('name', 'without a name')} is a hostPath; it must not be the node's own")
+
+
+def _is_off_the_host(container: Properties, _pod: Properties) -> Verdict:
+    return all_of(
+        container.require(_HOST_PROCESS, is_(False), default=False),
+        container.each("ports", lambda port: port.require("hostPort", Requirement("left out", lambda own: not own))),
+    )

@@ -1,0 +1,116 @@
+"""Kubernetes namespaces: what the API server lets run there, and what the network lets through."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hipaa.kubernetes.names import inside
+from hipaa.kubernetes.network_policies import NETWORK_POLICY, opens_to_everyone
+from hipaa.resource import UNKNOWN, Resource, UnknownValue
+from hipaa.rule import HIGH, rule, stack_rule
+from hipaa.stack import Stack
+from hipaa.verdict import Verdict, all_of, undecided, violation
+
+NAMESPACE = "kubernetes:core/v1:Namespace"
+
+# "Pod Security Admission" of the Kubernetes documentation.
+_ENFORCE = "pod-security.kubernetes.io/enforce"
+
+
+def _labelled(**labels: str) -> dict[str, Any]:
+    return {
+        "metadata": {"name": "serving", "labels": {f"pod-security.kubernetes.io/{k}": v for k, v in labels.items()}}
+    }
+
+
+@rule(
+    "namespace-enforces-restricted-pods",
+    on=NAMESPACE,
+    severity=HIGH,
+    fix=f"Label the namespace {_ENFORCE}: restricted.",
+    sound=[_labelled(enforce="restricted"), _labelled(enforce="restricted", audit="baseline")],
+    unsound=[
+        {},
+        {"metadata": {"name": "serving"}},
+        _labelled(enforce="baseline"),
+        _labelled(enforce="privileged"),
+        _labelled(audit="restricted", warn="restricted"),
+    ],
+)
+def namespace_enforces_restricted_pods(namespace: Resource) -> Verdict:
+    """A namespace has the API server refuse pods below the Pod Security Standard `restricted`.
+
+    Whatever is put there later, by whomever, is held to it; a policy over this program is not asked then.
+    """
+    labels = namespace.at("metadata.labels")
+    level = labels.get(_ENFORCE) if labels else None
+    if level == "restricted":
+        return Verdict()
+    found = "not set" if level is None else repr(level)
+    return violation(f"the label {_ENFORCE} is {found}; it must be 'restricted'")
+
+
+_SERVING = Resource(NAMESPACE, {"metadata": {"name": "serving"}}, name="serving")
+_NEW = Resource(NAMESPACE, {"metadata": {"name": UNKNOWN}}, name="serving")
+_BOTH = ["Ingress", "Egress"]
+
+
+def _policy(*types: str, namespace: Any = "serving", sources: tuple[str, ...] = (), **spec: Any) -> Resource:
+    all_pods: dict[str, Any] = {"podSelector": {}, "policyTypes": list(types)}
+    properties = {"metadata": {"namespace": namespace}, "spec": all_pods | spec}
+    return Resource(NETWORK_POLICY[0], properties, name="deny", sources={"metadata": sources})
+
+
+@stack_rule(
+    "namespace-denies-traffic-by-default",
+    on=NAMESPACE,
+    severity=HIGH,
+    fix="Add a NetworkPolicy to the namespace with an empty pod_selector and policy_types [Ingress, Egress].",
+    sound=[
+        [_SERVING, _policy(*_BOTH)],
+        [_SERVING, _policy("Ingress"), _policy("Egress")],
+        [_SERVING, _policy(*_BOTH, egress=[{"to": [{"ipBlock": {"cidr": "10.0.0.2/32"}}], "ports": [{"port": 53}]}])],
+        [_SERVING, _policy("Ingress", podSelector={"matchLabels": {"app": "a"}}), _policy(*_BOTH)],
+        [_NEW, _policy(*_BOTH, namespace=UNKNOWN, sources=(_NEW.urn,))],
+    ],
+    unsound=[
+        [_SERVING],
+        [_SERVING, _policy("Ingress")],
+        [_SERVING, _policy("Egress")],
+        [_SERVING, _policy(*_BOTH, namespace="training")],
+        [_SERVING, _policy(*_BOTH, podSelector={"matchLabels": {"app": "predictor"}})],
+        [_SERVING, _policy("Ingress", egress=[]), _policy("Ingress")],
+        [_SERVING, _policy(*_BOTH, ingress=[{}])],
+        [_SERVING, _policy(*_BOTH, egress=[{"to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}]}])],
+    ],
+)
+def namespace_denies_traffic_by_default(namespace: Resource, stack: Stack) -> Verdict:
+    """In a namespace no pod is reached and none reaches out, unless a NetworkPolicy says so.
+
+    Without one Kubernetes lets every pod of the cluster talk to every other, and to the internet.
+    """
+    policies, unknown = inside(namespace, stack.of(*NETWORK_POLICY))
+    return all_of(*(_is_denied(direction, policies, list(unknown)) for direction in ("Ingress", "Egress")))
+
+
+def _is_denied(direction: str, policies: list[Resource], unknown: list[str]) -> Verdict:
+    for policy in policies:
+        try:
+            if _denies(policy, direction):
+                return Verdict()
+        except UnknownValue as error:
+            unknown.append(f"{error.path} of {policy.name}")
+    if unknown:
+        return undecided(unknown[0])
+    return violation(f"no NetworkPolicy of this namespace denies {direction} to all its pods by default")
+
+
+def _denies(policy: Resource, direction: str) -> bool:
+    """Whether a policy takes all pods of its namespace, and lets nobody in or out at large."""
+    selector = policy.at("spec.podSelector") or {}
+    if any(selector.get(part) for part in ("matchLabels", "matchExpressions")):
+        return False
+    # Left out, it means Ingress, and Egress only where there are rules for it.
+    types = policy.at("spec.policyTypes") or (["Ingress", "Egress"] if policy.at("spec.egress") else ["Ingress"])
+    rules = policy.objects(f"spec.{direction.lower()}")
+    return direction in types and not any(opens_to_everyone(rule_, direction) for rule_ in rules)
