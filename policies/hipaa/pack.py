@@ -56,7 +56,7 @@ def serve(waivers: Path) -> None:
     PolicyPack(
         name=NAME,
         display_name="HIPAA Security Rule",
-        description="The HIPAA Security Rule, as policies over AWS resources.",
+        description="The HIPAA Security Rule, as policies over AWS and Kubernetes resources.",
         enforcement_level=EnforcementLevel.MANDATORY,
         policies=made,
     )

@@ -1,8 +1,9 @@
-"""A stand-in for the AWS plugin that calls nothing: a resource is what the program says it is.
+"""A stand-in for the plugins of AWS and Kubernetes that calls nothing: a resource is what the program says it is.
 
 It shows a policy pack what the engine shows it anywhere: inputs, and outputs that are unknown before the update.
 """
 
+import os
 import sys
 
 from pulumi.provider.experimental import provider, server
@@ -60,4 +61,4 @@ class Echo(provider.Provider):
 
 
 if __name__ == "__main__":
-    server.main(sys.argv[1:], "7.51.1", Echo())
+    server.main(sys.argv[1:], os.environ["ECHO_VERSION"], Echo())

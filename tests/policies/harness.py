@@ -63,13 +63,15 @@ def run(engine: Engine, folder: Path, *operation: str, pack: Path = PACK, stack:
 
 
 def install_echo(engine: Engine) -> None:
-    """Puts the echo provider where the engine looks for the AWS plugin."""
-    home = Path(engine.environment["PULUMI_HOME"])
-    folder = home / "plugins" / f"resource-aws-v{version('pulumi-aws')}"
-    folder.mkdir(parents=True, exist_ok=True)
-    plugin = folder / "pulumi-resource-aws"
-    plugin.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{Path(__file__).with_name("echo_provider.py")}" "$@"\n')
-    plugin.chmod(0o755)
+    """Puts the echo provider where the engine looks for the plugins of AWS and of Kubernetes."""
+    echo = Path(__file__).with_name("echo_provider.py")
+    for name in ("aws", "kubernetes"):
+        pinned = version(f"pulumi-{name}")
+        folder = Path(engine.environment["PULUMI_HOME"]) / "plugins" / f"resource-{name}-v{pinned}"
+        folder.mkdir(parents=True, exist_ok=True)
+        plugin = folder / f"pulumi-resource-{name}"
+        plugin.write_text(f'#!/bin/sh\nECHO_VERSION={pinned} exec "{sys.executable}" "{echo}" "$@"\n')
+        plugin.chmod(0o755)
 
 
 def copy_of_pack(folder: Path, waivers: str = "[]\n", module: str | None = None) -> Path:

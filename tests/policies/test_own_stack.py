@@ -13,6 +13,9 @@ from tests.policies.harness import run
 
 pytestmark = [pytest.mark.engine, pytest.mark.pack]
 
+# Rules over what the stack does not hold yet: `platform/cluster/` brings it, and this goes.
+OVER_CLUSTERS = ("aws:eks/", "aws:ec2/launch", "kubernetes:")
+
 
 def test_own_stack_meets_every_rule(tools: Path, tmp_path: Path) -> None:
     # The echo provider calls nothing: the endpoint only has to look like a local one.
@@ -30,7 +33,8 @@ def test_own_stack_meets_every_rule(tools: Path, tmp_path: Path) -> None:
     update = run(engine, folder, "up", "--yes", "--skip-preview", stack="local")
     assert update.status == 0, update.text
     assert {rule.name for rule in hipaa.rules() if update.violations(rule.name)} == set()
-    assert {rule.name for rule in hipaa.rules() if not update.passed(rule.name)} == set(), "rules that met nothing"
+    met_nothing = {rule.name for rule in hipaa.rules() if not update.passed(rule.name)}
+    assert met_nothing == {rule.name for rule in hipaa.rules() if rule.on[0].startswith(OVER_CLUSTERS)}
 
 
 def own_program(folder: Path) -> Path:

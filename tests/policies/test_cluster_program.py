@@ -1,0 +1,179 @@
+"""The rules over clusters on a program with both halves, AWS and Kubernetes, under the real engine."""
+
+from pathlib import Path
+
+import pytest
+
+import hipaa
+from hipaa import signals
+from tests.engine import Engine
+from tests.policies.harness import run
+
+pytestmark = [pytest.mark.engine, pytest.mark.pack]
+
+OVER_CLUSTERS = {
+    rule.name
+    for rule in hipaa.rules()
+    if any(token.startswith(("kubernetes:", "aws:eks/", "aws:ec2/launch")) for token in rule.on)
+}
+
+SOUND = """
+import pulumi_aws as aws
+import pulumi_kubernetes as k8s
+
+key = aws.kms.Key("key", enable_key_rotation=True)
+log = aws.cloudwatch.LogGroup("log", name="/aws/eks/main/cluster", kms_key_id=key.arn, retention_in_days=2192)
+cluster = aws.eks.Cluster(
+    "main",
+    name="main",
+    version="1.36",
+    role_arn="arn:aws:iam::111122223333:role/cluster",
+    vpc_config={
+        "subnet_ids": ["subnet-1a2b3c4d"],
+        "endpoint_private_access": True,
+        "endpoint_public_access": True,
+        "public_access_cidrs": ["203.0.113.0/24"],
+    },
+    encryption_config={"resources": ["secrets"], "provider": {"key_arn": key.arn}},
+    enabled_cluster_log_types=["api", "audit", "authenticator", "controllerManager", "scheduler"],
+    access_config={"authentication_mode": "API", "bootstrap_cluster_creator_admin_permissions": False},
+    upgrade_policy={"support_type": "STANDARD"},
+)
+aws.eks.AccessPolicyAssociation(
+    "administrator",
+    cluster_name=cluster.name,
+    principal_arn="arn:aws:iam::111122223333:role/administrator",
+    policy_arn="arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy",
+    access_scope={"type": "cluster"},
+)
+template = aws.ec2.LaunchTemplate(
+    "nodes",
+    block_device_mappings=[{"device_name": "/dev/xvda", "ebs": {"encrypted": "true", "kms_key_id": key.arn}}],
+    metadata_options={"http_tokens": "required", "http_put_response_hop_limit": 1},
+    monitoring={"enabled": True},
+)
+aws.eks.NodeGroup(
+    "nodes",
+    cluster_name=cluster.name,
+    node_role_arn="arn:aws:iam::111122223333:role/nodes",
+    subnet_ids=["subnet-1a2b3c4d"],
+    scaling_config={"min_size": 1, "max_size": 1, "desired_size": 1},
+    launch_template={"id": template.id, "version": "1"},
+)
+
+labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+namespace = k8s.core.v1.Namespace("serving", metadata={"name": "serving", "labels": labels})
+place = {"namespace": namespace.metadata.name}
+k8s.networking.v1.NetworkPolicy(
+    "deny", metadata={"name": "deny"} | place, spec={"pod_selector": {}, "policy_types": ["Ingress", "Egress"]}
+)
+account = k8s.core.v1.ServiceAccount(
+    "predictor", metadata={"name": "predictor"} | place, automount_service_account_token=False
+)
+pod = {
+    "service_account_name": account.metadata.name,
+    "security_context": {"run_as_non_root": True, "seccomp_profile": {"type": "RuntimeDefault"}},
+    "containers": [{
+        "name": "app",
+        "image": "registry.example.com/app@sha256:" + "0" * 64,
+        "env": [{"name": "LOG_LEVEL", "value": "info"}],
+        "resources": {"limits": {"memory": "1Gi"}, "requests": {"cpu": "1"}},
+        "security_context": {
+            "allow_privilege_escalation": False,
+            "read_only_root_filesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+    }],
+}
+app = {"app": "predictor"}
+k8s.apps.v1.Deployment(
+    "predictor",
+    metadata={"name": "predictor"} | place,
+    spec={"selector": {"match_labels": app}, "template": {"metadata": {"labels": app}, "spec": pod}},
+)
+k8s.rbac.v1.ClusterRole(
+    "reader", metadata={"name": "reader"}, rules=[{"api_groups": [""], "resources": ["pods"], "verbs": ["get"]}]
+)
+k8s.rbac.v1.ClusterRoleBinding(
+    "reader",
+    metadata={"name": "reader"},
+    role_ref={"api_group": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "reader"},
+    subjects=[{"api_group": "rbac.authorization.k8s.io", "kind": "Group", "name": "auditors"}],
+)
+k8s.storage.v1.StorageClass(
+    "encrypted",
+    metadata={"name": "encrypted"},
+    provisioner="ebs.csi.aws.com",
+    parameters={"encrypted": "true", "kmsKeyId": key.arn},
+)
+"""
+
+VIOLATING = """
+import pulumi
+import pulumi_aws as aws
+import pulumi_kubernetes as k8s
+
+cluster = aws.eks.Cluster(
+    "main", name="main", role_arn="arn:aws:iam::111122223333:role/c", vpc_config={"subnet_ids": ["subnet-1a2b3c4d"]}
+)
+aws.ec2.LaunchTemplate("nodes", key_name="operators")
+aws.eks.NodeGroup(
+    "nodes",
+    cluster_name=cluster.name,
+    node_role_arn="arn:aws:iam::111122223333:role/nodes",
+    subnet_ids=["subnet-1a2b3c4d"],
+    scaling_config={"min_size": 1, "max_size": 1, "desired_size": 1},
+    remote_access={"ec2_ssh_key": "operators"},
+)
+k8s.core.v1.Namespace("serving", metadata={"name": "serving"})
+k8s.networking.v1.NetworkPolicy(
+    "open", metadata={"name": "open", "namespace": "serving"}, spec={"pod_selector": {}, "ingress": [{}]}
+)
+pod = {
+    "host_network": True,
+    "containers": [{
+        "name": "app", "image": "app:1", "env": [{"name": "GREETING", "value": pulumi.Output.secret("hunter2")}]
+    }],
+}
+k8s.batch.v1.CronJob(
+    "nightly",
+    metadata={"name": "nightly", "namespace": "serving"},
+    spec={"schedule": "0 3 * * *", "job_template": {"spec": {"template": {"spec": pod}}}},
+)
+k8s.rbac.v1.ClusterRole(
+    "all", metadata={"name": "all"}, rules=[{"api_groups": ["*"], "resources": ["*"], "verbs": ["*"]}]
+)
+k8s.rbac.v1.ClusterRoleBinding(
+    "all",
+    metadata={"name": "all"},
+    role_ref={"api_group": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
+    subjects=[{"api_group": "rbac.authorization.k8s.io", "kind": "Group", "name": "system:authenticated"}],
+)
+k8s.storage.v1.StorageClass("gp3", metadata={"name": "gp3"}, provisioner="ebs.csi.aws.com")
+"""
+
+
+def test_sound_cluster_meets_every_rule(engine: Engine, tmp_path: Path) -> None:
+    folder = engine.program(tmp_path / "sound", SOUND)
+    preview = run(engine, folder, "preview")
+    assert preview.status == 0, preview.text
+    for rule in OVER_CLUSTERS:
+        assert all(signals.undecided_urns(event["message"]) for event in preview.violations(rule))
+
+    update = run(engine, folder, "up", "--yes", "--skip-preview")
+    assert update.status == 0, update.text
+    assert {rule for rule in OVER_CLUSTERS if update.violations(rule)} == set()
+    assert {rule for rule in OVER_CLUSTERS if not update.passed(rule)} == set()
+
+
+def test_violating_cluster_breaks_every_rule_at_preview(engine: Engine, tmp_path: Path) -> None:
+    preview = run(engine, engine.program(tmp_path / "violating", VIOLATING), "preview")
+    assert preview.status != 0
+    spoken = {
+        rule
+        for rule in OVER_CLUSTERS
+        for event in preview.violations(rule)
+        if event["enforcementLevel"] == "mandatory" and not signals.is_broken(event["message"])
+    }
+    assert spoken == OVER_CLUSTERS
+    assert "hunter2" not in preview.text
