@@ -13,6 +13,7 @@ from cli.output import Refused, note
 from cli.services import Services
 from local import aws, toolchain
 from local.engine.run import Busy, Engine, EngineFailed, end_leftovers
+from local.kubernetes import provider as kubernetes
 from local.workspace import Workspace, exports
 
 
@@ -105,8 +106,10 @@ def prepare_tools(workspace: Workspace, plugin: AwsPlugin) -> None:
         toolchain.ensure(workspace)
     except toolchain.BuildFailed as error:
         raise Refused(str(error)) from None
+    home = workspace.pulumi_home(plugin)
     if plugin is AwsPlugin.STAND_IN:
-        aws.install(workspace.pulumi_home(plugin), workspace.python)
+        aws.install(home, workspace.python)
+    kubernetes.install(home, workspace.python)
 
 
 def _engine(workspace: Workspace, name: str, plugin: AwsPlugin, endpoint: str | None) -> Engine:

@@ -46,6 +46,12 @@ def _public_range(network: IPv4Network) -> IPv4Network:
     return network
 
 
+def _client_range(network: IPv4Network) -> IPv4Network:
+    if not any(network.subnet_of(private) for private in PRIVATE_RANGES):
+        raise ValueError
+    return network
+
+
 def _somebody(administrators: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
     # The local control plane has an administrator of its own, and IAM does not know it.
     if not administrators and not info.data.get("local_aws", True):
@@ -158,6 +164,24 @@ PublicRanges = Annotated[
     tuple[PublicRange, ...],
     BeforeValidator(_parsed),
     Field(description=f"a list of public IPv4 ranges, none wider than a /{WIDEST_PUBLIC_PREFIX}"),
+]
+ClientRange = Annotated[
+    IPv4Network,
+    AfterValidator(_client_range),
+    Field(description=f"a range within {', '.join(map(str, PRIVATE_RANGES))} that starts on its own boundary"),
+]
+ClientRanges = Annotated[
+    tuple[ClientRange, ...],
+    BeforeValidator(_parsed),
+    Field(description=f"a list of ranges within {', '.join(map(str, PRIVATE_RANGES))}"),
+]
+Domain = Annotated[
+    str,
+    Field(
+        pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$",
+        max_length=200,
+        description="a domain name of two or more labels, in lower case, such as ml.hospital.internal",
+    ),
 ]
 SystemInstanceTypes = Annotated[
     tuple[InstanceType, ...],

@@ -14,6 +14,7 @@ from pydantic.alias_generators import to_camel
 
 import setting_errors
 import setting_types as types
+from cluster.roles import AUDITOR, DATA_SCIENTIST, ML_ENGINEER, PLATFORM_OPERATOR
 from cluster.system_nodes import SystemNodes
 from foundation import retention
 
@@ -59,6 +60,8 @@ class Settings(BaseModel):
     ml_engineer_roles: types.Roles
     platform_operator_roles: types.Roles
     auditor_roles: types.Roles
+    domain: types.Domain
+    client_cidrs: types.ClientRanges
 
     @property
     def name(self) -> str:
@@ -75,6 +78,16 @@ class Settings(BaseModel):
         return SystemNodes(
             instance_types=self.system_instance_types, min=self.system_nodes_min, max=self.system_nodes_max
         )
+
+    @property
+    def principals(self) -> dict[str, tuple[str, ...]]:
+        """The IAM roles that come into the cluster, by the name of their role there."""
+        return {
+            DATA_SCIENTIST.name: self.data_scientist_roles,
+            ML_ENGINEER.name: self.ml_engineer_roles,
+            PLATFORM_OPERATOR.name: self.platform_operator_roles,
+            AUDITOR.name: self.auditor_roles,
+        }
 
     @property
     def spot(self) -> bool:

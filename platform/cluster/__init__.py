@@ -3,16 +3,22 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network
+from typing import Final
 
 import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 
+from cluster.access import Access, AccessArgs
 from cluster.add_ons import NETWORKING, SERVICES, AddOn, AddOns, AddOnsArgs
 from cluster.autoscaling import Autoscaling, AutoscalingArgs
 from cluster.container_logs import container_logs
 from cluster.control_plane import ControlPlane, ControlPlaneArgs
 from cluster.gpu_group import GpuGroup
+from cluster.gpu_software import GpuSharing, GpuSoftware, GpuSoftwareArgs
+from cluster.guardrails import Guardrails, GuardrailsArgs
+from cluster.mesh import Mesh, MeshArgs
+from cluster.namespaces import Namespaces, NamespacesArgs
 from cluster.node_groups import NodeGroups, NodeGroupsArgs
 from cluster.node_role import NodeRole
 from cluster.security_groups import SecurityGroups, SecurityGroupsArgs
@@ -24,6 +30,9 @@ from foundation import Foundation
 from foundation.data_class import DataClass
 
 __all__ = ["Cluster", "ClusterArgs"]
+
+GATEWAY_CERTIFICATE: Final = "gateway-certificate"
+"""The Secret in the gateway's namespace with its certificate and key."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +49,16 @@ class ClusterArgs:
     egress: bool
     system_nodes: SystemNodes
     gpu_groups: Sequence[GpuGroup]
+    owner: str
+    """The team or mailbox that answers for what is in the cluster."""
+    principals: Mapping[str, Sequence[str]]
+    """ARNs of the IAM roles that come into the cluster, by the name of their role there (`roles.ROLES`)."""
+    domain: str
+    """The domain whose host names the mesh's gateway answers to."""
+    client_cidrs: Sequence[IPv4Network]
+    """Ranges outside the VPC, such as the hospital's own, from which users come to the gateway."""
+    webhooks: bool
+    """Whether the API server can call what runs in the cluster, as it can on EKS."""
     audit_retention_years: int
     log_retention_days: int
     tags: Mapping[str, str]
@@ -90,6 +109,8 @@ class Cluster(pulumi.ComponentResource):
             own,
         )
         in_cluster = pulumi.ResourceOptions(parent=self, providers=[args.kubernetes(control_plane)])
+        namespaces = Namespaces(name, NamespacesArgs(owner=args.owner, protect=args.protect), in_cluster)
+        self._guard(name, args, groups, namespaces, in_cluster)
         networking = self._add_ons(f"{name}-networking", NETWORKING, args, [])
         self.node_role = NodeRole(name, account, own)
         placement_groups = {
@@ -123,6 +144,7 @@ class Cluster(pulumi.ComponentResource):
         )
         self._add_ons(f"{name}-services", SERVICES, args, [*logs, nodes])
         default_storage_class(name, key_arn, in_cluster)
+        self._software(name, args, groups, [namespaces, nodes], in_cluster)
         growing = [group for group in groups if group.growth]
         if growing:
             Autoscaling(
@@ -142,11 +164,86 @@ class Cluster(pulumi.ComponentResource):
                     placement_groups=placement_groups,
                     tags=args.tags,
                     egress=args.egress,
-                    after=[*control_plane.administered, nodes],
+                    after=[namespaces, nodes],
                 ),
                 in_cluster,
             )
         self.register_outputs({"name": control_plane.cluster_name, "endpoint": control_plane.endpoint})
+
+    def _guard(
+        self,
+        name: str,
+        args: ClusterArgs,
+        groups: Sequence[GpuGroup],
+        namespaces: Namespaces,
+        opts: pulumi.ResourceOptions,
+    ) -> None:
+        """Who may come in, and what holds for everybody who did."""
+        Access(
+            name,
+            AccessArgs(
+                owner=args.owner,
+                cluster_name=self.control_plane.cluster_name,
+                principals=args.principals,
+                after=[namespaces],
+            ),
+            opts,
+        )
+        Guardrails(
+            name,
+            GuardrailsArgs(
+                owner=args.owner,
+                registry=args.foundation.account.registry,
+                vpc_cidr=str(args.vpc_cidr),
+                service_cidr=self.control_plane.service_cidr,
+                gateway_endpoint_cidrs=args.foundation.network.gateway_cidrs,
+                client_cidrs=list(map(str, args.client_cidrs)),
+                gpus=sum(group.max * group.schedulable_gpus for group in groups),
+                gpu_quotas={},
+                after=[namespaces],
+            ),
+            opts,
+        )
+
+    def _software(
+        self,
+        name: str,
+        args: ClusterArgs,
+        groups: Sequence[GpuGroup],
+        after: Sequence[pulumi.Resource],
+        opts: pulumi.ResourceOptions,
+    ) -> None:
+        """What every workload finds there: GPUs that can be asked for, and a mesh."""
+        account = args.foundation.account
+        if groups:
+            GpuSoftware(
+                name,
+                GpuSoftwareArgs(
+                    owner=args.owner,
+                    registry=account.registry,
+                    sharing=[
+                        GpuSharing(group=each.name, time_slices=each.time_slices, mig=bool(each.mig_profile))
+                        for each in groups
+                    ],
+                    after=after,
+                ),
+                opts,
+            )
+        Mesh(
+            name,
+            MeshArgs(
+                owner=args.owner,
+                registry=account.registry,
+                region=account.region,
+                hosts=[f"*.{args.domain}"],
+                certificate=GATEWAY_CERTIFICATE,
+                vpc_cidr=str(args.vpc_cidr),
+                client_cidrs=list(map(str, args.client_cidrs)),
+                reachable=args.webhooks,
+                after=after,
+            ),
+            opts,
+        )
 
     def _add_ons(
         self, name: str, which: Sequence[AddOn], args: ClusterArgs, after: Sequence[pulumi.Resource]

@@ -8,18 +8,15 @@ import pulumi_aws as aws
 import pulumi_kubernetes as kubernetes
 
 from cluster.labels import Manifest, metadata
-from cluster.roles import AUDITOR, DATA_SCIENTIST, ML_ENGINEER, PLATFORM_OPERATOR, RBAC, ROLES, Grant, Role
+from cluster.roles import RBAC, ROLES, Grant, Role
 
 
 @dataclass(frozen=True, kw_only=True)
 class AccessArgs:
     owner: str
     cluster_name: pulumi.Input[str]
-    data_scientist_roles: Sequence[str]
-    """ARNs of IAM roles, as all of these."""
-    ml_engineer_roles: Sequence[str]
-    platform_operator_roles: Sequence[str]
-    auditor_roles: Sequence[str]
+    principals: Mapping[str, Sequence[str]]
+    """ARNs of IAM roles, by the name of the role that they have here (`roles.ROLES`)."""
     after: Sequence[pulumi.Resource]
     """The namespaces."""
 
@@ -34,17 +31,11 @@ class Access(pulumi.ComponentResource):
     def __init__(self, name: str, args: AccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:cluster:Access", name, {}, opts)
         self._name, self._owner = name, args.owner
-        principals: Mapping[str, Sequence[str]] = {
-            DATA_SCIENTIST.name: args.data_scientist_roles,
-            ML_ENGINEER.name: args.ml_engineer_roles,
-            PLATFORM_OPERATOR.name: args.platform_operator_roles,
-            AUDITOR.name: args.auditor_roles,
-        }
-        _require_distinct(principals)
+        _require_distinct(args.principals)
         for role in ROLES:
             for grant in role.grants:
                 self._role(role, grant, args.after)
-            for arn in principals[role.name]:
+            for arn in args.principals.get(role.name, ()):
                 self._entry(args.cluster_name, role, arn)
         self.register_outputs({})
 

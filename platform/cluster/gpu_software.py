@@ -10,12 +10,10 @@ import pulumi
 from cluster import images
 from cluster import namespaces as ns
 from cluster.chart import chart
-from cluster.guardrails.quotas import GPU
 from cluster.labels import labels
+from cluster.node_labels import GPU, ROLE
 
-CONFIG_LABEL: Final = "nvidia.com/device-plugin.config"
-"""The label of a node that names how its GPUs are shared: the name of its GPU group."""
-NODES: Final = {"parapet.dev/node-role": "gpu"}
+NODES: Final = {ROLE: "gpu"}
 """The labels of GPU nodes; both agents run there and nowhere else."""
 TOLERATIONS: Final = [{"key": GPU, "operator": "Exists", "effect": "NoSchedule"}]
 
@@ -50,7 +48,7 @@ class GpuSoftware(pulumi.ComponentResource):
     """On every GPU node and nowhere else: the NVIDIA device plugin, which shares the GPUs as the node's group says, and
     the DCGM exporter.
 
-    GPU nodes have the labels `parapet.dev/node-role=gpu` and `nvidia.com/device-plugin.config=<group>`.
+    GPU nodes have the labels of `node_labels`.
     """
 
     def __init__(self, name: str, args: GpuSoftwareArgs, opts: pulumi.ResourceOptions | None = None) -> None:

@@ -9,6 +9,8 @@ GPU: Final = "nvidia.com/gpu"
 ROLE: Final = "parapet.dev/node-role"
 """system or gpu."""
 GROUP: Final = "parapet.dev/gpu-group"
+SHARING: Final = "nvidia.com/device-plugin.config"
+"""Which of the device plugin's configurations is a node's, by the name of its group (NVIDIA k8s-device-plugin)."""
 
 
 def gpu_labels(group: GpuGroup) -> dict[str, str]:
@@ -17,6 +19,7 @@ def gpu_labels(group: GpuGroup) -> dict[str, str]:
     return {
         ROLE: "gpu",
         GROUP: group.name,
+        SHARING: group.name,
         "parapet.dev/gpu-model": gpu.model.replace(" ", "-"),
         "parapet.dev/gpu-memory-mib": str(gpu.memory),
         "parapet.dev/gpu-sharing": group.sharing.replace(":", "-"),

@@ -41,6 +41,7 @@ class Network(pulumi.ComponentResource):
     private_subnet_ids: list[pulumi.Output[str]]
     isolated_subnet_ids: list[pulumi.Output[str]]
     gateway_prefix_list_ids: list[pulumi.Output[str]]
+    gateway_cidrs: list[pulumi.Output[Sequence[str]]]
 
     def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:foundation:Network", name, {"cidr": str(args.cidr), "egress": args.egress}, opts)
@@ -88,6 +89,7 @@ class Network(pulumi.ComponentResource):
             own,
         )
         self.gateway_prefix_list_ids = endpoints.gateway_prefix_list_ids
+        self.gateway_cidrs = endpoints.gateway_cidrs
         logs = VpcLogsArgs(
             account=args.account,
             vpc_id=vpc.id,

@@ -32,6 +32,8 @@ class Endpoints(pulumi.ComponentResource):
 
     gateway_prefix_list_ids: list[pulumi.Output[str]]
     """What a security group names to let traffic out to S3 and DynamoDB, and to nothing else."""
+    gateway_cidrs: list[pulumi.Output[Sequence[str]]]
+    """The ranges behind those lists, for what knows no lists."""
 
     def __init__(self, name: str, args: EndpointsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:foundation:Endpoints", name, {"services": args.services}, opts)
@@ -50,6 +52,7 @@ class Endpoints(pulumi.ComponentResource):
             for service in GATEWAYS
         ]
         self.gateway_prefix_list_ids = [gateway.prefix_list_id for gateway in gateways]
+        self.gateway_cidrs = [gateway.cidr_blocks for gateway in gateways]
         if args.services:
             self._interface_endpoints(name, args)
         self.register_outputs({"gatewayPrefixListIds": self.gateway_prefix_list_ids})

@@ -79,19 +79,8 @@ def guardrails(gpus: int = 8, **gpu_quotas: int) -> None:
 
 
 def access(**principals: list[str]) -> None:
-    roles = {"data_scientist": [], "ml_engineer": [], "platform_operator": [], "auditor": []} | principals
-    Access(
-        "test",
-        AccessArgs(
-            owner=OWNER,
-            cluster_name="parapet-test",
-            data_scientist_roles=roles["data_scientist"],
-            ml_engineer_roles=roles["ml_engineer"],
-            platform_operator_roles=roles["platform_operator"],
-            auditor_roles=roles["auditor"],
-            after=(),
-        ),
-    )
+    named = {name.replace("_", "-"): arns for name, arns in principals.items()}
+    Access("test", AccessArgs(owner=OWNER, cluster_name="parapet-test", principals=named, after=()))
 
 
 def gpu_software(*, cut: bool = True) -> None:

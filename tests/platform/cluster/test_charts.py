@@ -7,7 +7,8 @@ import pytest
 
 from cluster import images
 from cluster import namespaces as ns
-from cluster.gpu_software import CONFIG_LABEL, NODES
+from cluster.gpu_software import NODES
+from cluster.node_labels import SHARING
 from tests.platform.cluster import charts, manifests
 from tests.platform.cluster.api import Api
 
@@ -123,7 +124,7 @@ def test_the_device_plugin_shares_each_groups_gpus_as_its_settings_say(
         "none",
         "single",
     ]
-    assert CONFIG_LABEL in json.dumps(pods(rendered["nvidia-device-plugin"]))
+    assert SHARING in json.dumps(pods(rendered["nvidia-device-plugin"]))
 
 
 @pytest.mark.engine
