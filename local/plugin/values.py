@@ -50,8 +50,11 @@ def has_unknown(value: Any) -> bool:
     return value is UNKNOWN
 
 
-def unmarshal(struct: struct_pb2.Struct) -> tuple[dict[str, Any], set[Path]]:
-    """A message's properties as plain values without nulls, and the paths of those that are secret."""
+def unmarshal(struct: struct_pb2.Struct, *, nulls: bool = False) -> tuple[dict[str, Any], set[Path]]:
+    """A message's properties as plain values, and the paths of those that are secret.
+
+    Members that are null are left out, unless `nulls` below the top mean something (a chart's default taken away).
+    """
     secrets: set[Path] = set()
 
     def walk(value: PropertyValue, path: Path) -> Any:
@@ -62,7 +65,7 @@ def unmarshal(struct: struct_pb2.Struct) -> tuple[dict[str, Any], set[Path]]:
             return UNKNOWN
         if isinstance(inner, Mapping):
             found = {key: walk(item, (*path, key)) for key, item in inner.items()}
-            return restored({key: item for key, item in found.items() if item is not None})
+            return restored({key: item for key, item in found.items() if nulls or item is not None})
         if isinstance(inner, pulumi.Asset | pulumi.Archive):
             setattr(inner, "hash", hashes.get(path, ""))  # noqa: B010 # the framework's classes have no place for it
         if isinstance(inner, Sequence) and not isinstance(inner, str):

@@ -41,6 +41,10 @@ class Cluster:
             )
         return served
 
+    def version(self) -> str:
+        """The API server's version."""
+        return str(self.connection.get("/version").get("gitVersion", ""))
+
     def path(self, identity: Identity) -> str:
         """Where an object lies."""
         return path(identity, self.served(identity.kind))

@@ -20,6 +20,7 @@ from local.kubernetes.provider.kubeconfig import Access
 PATIENCE = 30.0
 """Seconds for which a request is tried again: an API server that restarts is back by then."""
 APPLY = "application/apply-patch+yaml"
+_JSON = "application/json"
 _BUSY = {429, 502, 503, 504}
 _CONNECTIONS = 32
 
@@ -73,10 +74,11 @@ class Connection:
         path: str,
         query: Mapping[str, str] | None = None,
         body: Any = None,
-        content_type: str = "application/json",
+        content_type: str = _JSON,
+        accept: str = _JSON,
     ) -> dict[str, Any]:
         """The server's answer. ApiError where it refuses, Unreachable where it stays away."""
-        answer, _ = self.request_with_warnings(method, path, query, body, content_type)
+        answer, _ = self.request_with_warnings(method, path, query, body, content_type, accept)
         return answer
 
     def request_with_warnings(
@@ -85,13 +87,14 @@ class Connection:
         path: str,
         query: Mapping[str, str] | None = None,
         body: Any = None,
-        content_type: str = "application/json",
+        content_type: str = _JSON,
+        accept: str = _JSON,
     ) -> tuple[dict[str, Any], list[str]]:
         """The same, and what the server warns of (RFC 7234, section 5.5: deprecated versions, for one)."""
         if time.monotonic() < self._away_until:
             raise Unreachable(self._away("it did not a moment ago"))
         url = f"{self.server}{path}" + (f"?{urlencode(query)}" if query else "")
-        headers = {**self._headers, "Accept": "application/json"}
+        headers = {**self._headers, "Accept": accept}
         data = None
         if body is not None:
             headers["Content-Type"] = content_type

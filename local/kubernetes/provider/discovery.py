@@ -10,6 +10,8 @@ from urllib.parse import quote
 from local.kubernetes.provider.connection import Connection
 from local.kubernetes.provider.objects import Identity, Kind
 
+# Kubernetes documentation, "The Kubernetes API", section "Aggregated discovery".
+_AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 _AGAIN = 0.5  # seconds before a kind that was not served is asked for again
 
 
@@ -48,6 +50,19 @@ class Discovery:
             }
             self._asked[kind.api_version] = time.monotonic()
             return self._kinds[kind.api_version].get(kind.kind)
+
+    def every(self) -> tuple[str, ...]:
+        """All kinds, as `group/version` and `group/version/Kind`."""
+        found: dict[str, None] = {}
+        for root_path in ("/api", "/apis"):
+            answer = self._connection.request("GET", root_path, accept=_AGGREGATED)
+            for group in answer.get("items", []):
+                for version in group.get("versions", []):
+                    name = f"{group['metadata'].get('name', '')}/{version['version']}".lstrip("/")
+                    found[name] = None
+                    kinds = [one.get("responseKind") or {} for one in version.get("resources", [])]
+                    found |= {f"{name}/{one['kind']}": None for one in kinds if one.get("kind")}
+        return tuple(found)
 
     def forget(self) -> None:
         """Ask again: definitions have changed."""

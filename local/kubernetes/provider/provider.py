@@ -5,11 +5,12 @@ from __future__ import annotations
 import copy
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from local.kubernetes.provider import diff as differ
-from local.kubernetes.provider import naming, waiting
+from local.kubernetes.provider import manifests, naming, waiting
+from local.kubernetes.provider.charts import Capabilities
 from local.kubernetes.provider.cluster import Cluster, NoSuchKind
 from local.kubernetes.provider.configuration import Failure, Settings
 from local.kubernetes.provider.connection import ApiError, Unreachable
@@ -33,6 +34,7 @@ from local.kubernetes.provider.objects import (
     split_id,
     switched_on,
 )
+from local.kubernetes.provider.releases import TOKEN, Releases
 from local.kubernetes.provider.schema import NOTHING
 from local.plugin import journal
 from local.plugin.failures import Unfinished, UserError
@@ -48,10 +50,33 @@ _SERVERS_OWN = ("creationTimestamp", "deletionTimestamp", "generation", "managed
 class Provider:
     """The stand-in for one configured `kubernetes` provider. Without a cluster, nothing is known yet."""
 
-    def __init__(self, settings: Settings, cluster: Cluster | None) -> None:
+    def __init__(self, settings: Settings, cluster: Cluster | None, warn: Callable[[str], None]) -> None:
         self.settings = settings
         self.cluster = cluster
+        self.warn = warn
+        self._releases = Releases(self)
         self._scopes: dict[tuple[str, str], bool] = {}
+
+    def of(self, urn: str) -> Provider | Releases:
+        """Who answers for a resource; a function's token is no release."""
+        return self._releases if "::" in urn and token_of(urn) == TOKEN else self
+
+    def capabilities(self) -> Capabilities:
+        """What charts may ask of the cluster."""
+        if self.cluster is None:
+            return Capabilities()
+        try:
+            return Capabilities(self.cluster.version(), self.cluster.discovery.every())
+        except Unreachable:
+            return Capabilities()
+
+    def located(self, objects: list[Object], namespace: str) -> list[Object]:
+        """Objects of one manifest, in the namespace where they name none and their kind has one."""
+        for one in objects:
+            if kind_of(one) == DEFINITION:
+                self._learn(one)
+        scopes = {identity_of(one): self.namespaced(kind_of(one)) for one in objects}
+        return manifests.located(objects, namespace, scopes)
 
     # Check and diff
 
@@ -141,7 +166,8 @@ class Provider:
     def _forced(self, inputs: Mapping[str, Any]) -> bool:
         return self.settings.patch_force or switched_on(inputs, FORCE)
 
-    def _there(self) -> Cluster:
+    def there(self) -> Cluster:
+        """The cluster, or an error while it is not known."""
         if self.cluster is None:
             raise UserError("the provider's kubeconfig is not known yet")
         return self.cluster
@@ -164,7 +190,7 @@ class Provider:
 
     def create(self, urn: str, inputs: Object, seconds: float) -> tuple[str, Object]:
         """Make the object; its id and outputs. Unfinished once it is there but not ready in time."""
-        cluster = self._there()
+        cluster = self.there()
         inputs = self._placed_late(inputs)
         identity, manager = identity_of(inputs), self._manager(urn, inputs, {})
         patience = waiting.deadline(inputs, seconds)
@@ -176,7 +202,7 @@ class Provider:
         return identity.id, self._ready(cluster, identity, made, manager, patience, inputs)
 
     def _found_for_create(self, identity: Identity, patience: float) -> Object | None:
-        cluster = self._there()
+        cluster = self.there()
         live = cluster.find(identity)
         if live and part(live, "deletionTimestamp"):
             waiting.until_gone(cluster, identity, part(live, "uid"), patience)
@@ -196,7 +222,7 @@ class Provider:
 
     def _applied_in_order(self, inputs: Object, manager: str, patience: float) -> Object:
         """Applied, given time for the namespace or the kind that the program makes at the same time."""
-        cluster = self._there()
+        cluster = self.there()
         limit, pause = time.monotonic() + patience, 0.1
         while True:
             try:
@@ -229,7 +255,7 @@ class Provider:
             namespace = part(known, "namespace") or self.settings.namespace
         identity = Identity(kind, namespace, name)
         try:
-            live = self._there().find(identity)
+            live = self.there().find(identity)
         except Unreachable:
             if self.settings.delete_unreachable:
                 return "", {}, {}
@@ -242,13 +268,13 @@ class Provider:
         outputs = _outputs(live, manager, inputs)
         if not inputs:
             return identity.id, outputs, _as_inputs(live)
-        schema = self._there().schemas.of(kind)
+        schema = self.there().schemas.of(kind)
         return identifier, outputs, differ.drift(inputs, state, outputs, schema)
 
     def _kind_to_read(self, token: str) -> Kind:
         kind = kind_of_token(token)
         patched = Kind(kind.api_version, kind.kind.removesuffix("Patch"))
-        if patched == kind or self._there().discovery.served(kind):
+        if patched == kind or self.there().discovery.served(kind):
             return kind
         return patched
 
@@ -268,7 +294,7 @@ class Provider:
 
     def update(self, urn: str, state: Object, inputs: Object, ignored: list[str], seconds: float) -> Object:
         """Bring the live object to its inputs; Unfinished where it is not ready in time."""
-        cluster = self._there()
+        cluster = self.there()
         inputs = self._placed_late(inputs)
         manager = self._manager(urn, inputs, state)
         wanted = self._without_ignored(inputs, manager, ignored)
@@ -281,7 +307,7 @@ class Provider:
         paths = [path.split(".") for path in ignored if re.fullmatch(r"[\w$-]+(\.[\w$-]+)*", path)]
         if not paths:
             return inputs
-        live = self._there().find(identity_of(inputs))
+        live = self.there().find(identity_of(inputs))
         wanted = copy.deepcopy(inputs)
         for path in paths if live else []:
             assert live is not None
@@ -302,7 +328,7 @@ class Provider:
                 self._let_go(identity, self._manager(urn, inputs, state))
                 return
             propagation = annotation(inputs, PROPAGATION).capitalize() or "Foreground"
-            cluster = self._there()
+            cluster = self.there()
             if cluster.delete(identity, propagation):
                 uid = part(state, "uid")
                 waiting.until_gone(cluster, identity, uid, waiting.deadline(inputs, seconds))
@@ -311,12 +337,12 @@ class Provider:
                 raise
 
     def _let_go(self, identity: Identity, manager: str) -> None:
-        if self._there().find(identity) is None:
+        if self.there().find(identity) is None:
             return
         metadata = {"name": identity.name} | ({"namespace": identity.namespace} if identity.namespace else {})
         empty = {"apiVersion": identity.kind.api_version, "kind": identity.kind.kind, "metadata": metadata}
         try:
-            self._there().apply(empty, manager)
+            self.there().apply(empty, manager)
         except ApiError as error:
             if error.status != 422:
                 raise

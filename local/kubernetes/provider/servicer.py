@@ -14,11 +14,13 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2 as proto
 
 from local.kubernetes.provider import VERSION, secrecy
-from local.plugin.servicer import DIFF_KINDS, PluginServicer
-from local.plugin.values import Path, marshal, unmarshal
+from local.plugin.failures import UserError
+from local.plugin.servicer import DIFF_KINDS, PluginServicer, token_of
+from local.plugin.values import Path, marshal, scrub, unmarshal
 
 if TYPE_CHECKING:
     from local.kubernetes.provider.provider import Provider
+    from local.kubernetes.provider.releases import Releases
 
 Result = TypeVar("Result")
 _THREADS = 32
@@ -72,7 +74,8 @@ class Servicer(PluginServicer):
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
             raise
         warn = _say_nothing if settings.quiet else self.warn
-        self.provider = Provider(settings, Cluster(Connection(settings.access), warn) if settings.access else None)
+        cluster = Cluster(Connection(settings.access), warn) if settings.access else None
+        self.provider = Provider(settings, cluster, warn)
         return proto.ConfigureResponse(
             acceptSecrets=True, supportsPreview=True, acceptResources=False, supports_autonaming_configuration=True
         )
@@ -92,8 +95,8 @@ class Servicer(PluginServicer):
     async def Check(self, request: Any, context: Any) -> Any:
         from local.kubernetes.provider.naming import Proposal
 
-        news, secrets = unmarshal(request.news)
-        olds, _ = unmarshal(request.olds)
+        news, secrets = unmarshal(request.news, nulls=_is_release(request))
+        olds, _ = unmarshal(request.olds, nulls=_is_release(request))
         proposal = None
         if request.HasField("autonaming"):
             modes = proto.CheckRequest.AutonamingOptions.Mode
@@ -112,9 +115,9 @@ class Servicer(PluginServicer):
         )
 
     async def Diff(self, request: Any, context: Any) -> Any:
-        state, hidden = unmarshal(request.olds)
-        inputs, secrets = unmarshal(request.news)
-        old_inputs, _ = unmarshal(request.old_inputs)
+        state, hidden = unmarshal(request.olds, nulls=_is_release(request))
+        inputs, secrets = unmarshal(request.news, nulls=_is_release(request))
+        old_inputs, _ = unmarshal(request.old_inputs, nulls=_is_release(request))
         result = await self._run(
             context,
             request.urn,
@@ -136,11 +139,15 @@ class Servicer(PluginServicer):
         )
 
     async def Create(self, request: Any, context: Any) -> Any:
-        inputs, secrets = unmarshal(request.properties)
+        inputs, secrets = unmarshal(request.properties, nulls=_is_release(request))
         texts = secrecy.texts(inputs, secrets)
         if request.preview:
             outputs = await self._run(
-                context, request.urn, "preview", lambda provider: provider.preview_create(request.urn, inputs), texts
+                context,
+                request.urn,
+                "preview",
+                lambda provider: provider.preview_create(request.urn, inputs),
+                texts,
             )
             return proto.CreateResponse(id="", properties=_outputs(outputs, secrets))
         identifier, outputs = await self._run(
@@ -155,8 +162,8 @@ class Servicer(PluginServicer):
         return proto.CreateResponse(id=identifier, properties=_outputs(outputs, secrets))
 
     async def Read(self, request: Any, context: Any) -> Any:
-        state, hidden = unmarshal(request.properties)
-        inputs, secrets = unmarshal(request.inputs)
+        state, hidden = unmarshal(request.properties, nulls=_is_release(request))
+        inputs, secrets = unmarshal(request.inputs, nulls=_is_release(request))
         identifier, outputs, new_inputs = await self._run(
             context,
             request.urn,
@@ -174,8 +181,8 @@ class Servicer(PluginServicer):
         )
 
     async def Update(self, request: Any, context: Any) -> Any:
-        state, hidden = unmarshal(request.olds)
-        inputs, secrets = unmarshal(request.news)
+        state, hidden = unmarshal(request.olds, nulls=_is_release(request))
+        inputs, secrets = unmarshal(request.news, nulls=_is_release(request))
         texts = secrecy.texts(inputs, secrets) | secrecy.texts(state, hidden)
         ignored = list(request.ignoreChanges)
         if request.preview:
@@ -199,8 +206,8 @@ class Servicer(PluginServicer):
         return proto.UpdateResponse(properties=_outputs(outputs, secrets))
 
     async def Delete(self, request: Any, context: Any) -> Any:
-        state, hidden = unmarshal(request.properties)
-        inputs, _ = unmarshal(request.old_inputs)
+        state, hidden = unmarshal(request.properties, nulls=_is_release(request))
+        inputs, _ = unmarshal(request.old_inputs, nulls=_is_release(request))
         await self._run(
             context,
             request.urn,
@@ -210,6 +217,40 @@ class Servicer(PluginServicer):
         )
         return empty_pb2.Empty()
 
+    # Functions and components
+
+    async def Invoke(self, request: Any, context: Any) -> Any:
+        from local.kubernetes.provider import functions
+
+        arguments, secrets = unmarshal(request.args)
+        result = await self._run(
+            context,
+            request.tok,
+            "invoke",
+            lambda _: functions.invoke(self._configured(), request.tok, arguments),
+            secrecy.texts(arguments, secrets),
+        )
+        answer: dict[str, Any] = {"return": marshal(result)}
+        return proto.InvokeResponse(**answer)
+
+    async def Construct(self, request: Any, context: Any) -> Any:
+        """Make a component, whose children this engine gets as resources of their own."""
+        from local.kubernetes.provider.components import Components
+
+        arguments, secrets = unmarshal(request.inputs)
+        self._provider = Components(self._configured)
+        try:
+            return await self._construct(request, context)
+        except Exception as error:
+            status, message = self.explained(error, "construct", f"{request.type} {request.name}")
+            await context.abort(status, scrub(message, secrecy.texts(arguments, secrets)))
+            raise
+
+    def _configured(self) -> Provider:
+        if self.provider is None:
+            raise UserError("the kubernetes provider is not configured")
+        return self.provider
+
     # Plumbing
 
     async def _run(
@@ -217,7 +258,7 @@ class Servicer(PluginServicer):
         context: Any,
         subject: str,
         operation: str,
-        work: Callable[[Provider], Result],
+        work: Callable[[Provider | Releases], Result],
         texts: set[str],
         *,
         secrets: set[Path] | None = None,
@@ -232,7 +273,7 @@ class Servicer(PluginServicer):
             context,
             subject,
             operation,
-            lambda: work(provider),
+            lambda: work(provider.of(subject)),
             texts,
             outputs=lambda kept: _outputs(kept, secrets or set()),
             inputs=inputs,
@@ -246,7 +287,12 @@ class Servicer(PluginServicer):
 
 def preload() -> None:
     """Import what the first requests will need."""
-    from local.kubernetes.provider import failures, provider  # noqa: F401
+    from local.kubernetes.provider import components, failures, provider  # noqa: F401
+
+
+def _is_release(request: Any) -> bool:
+    # In a chart's values a null takes a default away.
+    return bool(token_of(request.urn) == "kubernetes:helm.sh/v3:Release")
 
 
 def _say_nothing(text: str) -> None:
