@@ -122,6 +122,7 @@ def _is_encrypted(mapping: Properties) -> Verdict:
         {"keyName": "operators"},
         {"networkInterfaces": [{"deviceIndex": 0}, {"deviceIndex": 1, "associatePublicIpAddress": "true"}]},
         {"networkInterfaces": [{"ipv6AddressCount": 1}]},
+        {"networkInterfaces": [{"ipv6Addresses": ["2001:db8::1"]}]},
         {"networkInterfaces": [{"associateCarrierIpAddress": "true"}]},
         Resource(LAUNCH_CONFIGURATION, {"associatePublicIpAddress": True}),
         Resource(LAUNCH_CONFIGURATION, {"keyName": "operators"}),

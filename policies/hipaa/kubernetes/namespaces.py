@@ -71,6 +71,7 @@ def _policy(*types: str, namespace: Any = "serving", sources: tuple[str, ...] = 
         [_SERVING, _policy("Ingress"), _policy("Egress")],
         [_SERVING, _policy(*_BOTH, egress=[{"to": [{"ipBlock": {"cidr": "10.0.0.2/32"}}], "ports": [{"port": 53}]}])],
         [_SERVING, _policy("Ingress", podSelector={"matchLabels": {"app": "a"}}), _policy(*_BOTH)],
+        [_SERVING, _policy(egress=[{"to": [{"podSelector": {}}]}])],
         [_NEW, _policy(*_BOTH, namespace=UNKNOWN, sources=(_NEW.urn,))],
     ],
     unsound=[
@@ -79,7 +80,8 @@ def _policy(*types: str, namespace: Any = "serving", sources: tuple[str, ...] = 
         [_SERVING, _policy("Egress")],
         [_SERVING, _policy(*_BOTH, namespace="training")],
         [_SERVING, _policy(*_BOTH, podSelector={"matchLabels": {"app": "predictor"}})],
-        [_SERVING, _policy("Ingress", egress=[]), _policy("Ingress")],
+        [_SERVING, _policy()],
+        [_SERVING, _policy(egress=[])],
         [_SERVING, _policy(*_BOTH, ingress=[{}])],
         [_SERVING, _policy(*_BOTH, egress=[{"to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}]}])],
     ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hipaa.resource import UNKNOWN, Properties, Resource
+from hipaa.resource import UNKNOWN, Properties, Resource, UnknownValue
 from hipaa.rule import CRITICAL, HIGH, rule
 from hipaa.verdict import Verdict, all_of, violation
 
@@ -19,6 +19,7 @@ BINDINGS = (*_versions("ClusterRoleBinding"), *_versions("RoleBinding"))
 # "Role Based Access Control Good Practices" of the Kubernetes documentation: each is a way to more than was granted.
 _ESCALATIONS = frozenset({"escalate", "bind", "impersonate"})
 _READS = frozenset({"get", "list", "watch"})
+_WILDCARDS = frozenset({"*", "*/*"})
 
 
 def _rule(
@@ -40,13 +41,17 @@ def _rule(
         _rule(["secrets"], ["create"]),
         {"rules": [{"nonResourceURLs": ["/metrics", "/healthz/*"], "verbs": ["get"]}]},
         Resource(ROLE[0], _rule(["secrets"], ["get", "list", "watch"])),
-        _rule(["virtualservices"], ["get"], groups=("networking.istio.io",)),
+        _rule(["*"], ["get", "list", "watch"], groups=("apps", "batch")),
+        _rule(["serviceaccounts/token"], ["get"]),
     ],
     unsound=[
         _rule(["*"], ["*"], groups=("*",)),
         _rule(["*"], ["get"]),
         _rule(["pods"], ["*"]),
         _rule(["*/*"], ["get"]),
+        _rule(["*"], ["get"], groups=()),
+        _rule(["*"], ["get"], groups=("apps", "")),
+        _rule(["*"], ["get", "patch"], groups=("apps",)),
         _rule(["pods"], ["get"], groups=("*",)),
         {"rules": [{"nonResourceURLs": ["*"], "verbs": ["get"]}]},
         _rule(["clusterroles"], ["escalate"], groups=("rbac.authorization.k8s.io",)),
@@ -61,7 +66,8 @@ def _rule(
 def role_grants_only_what_it_names(role: Resource) -> Verdict:
     """A role grants named verbs on named resources, no way to more of them, and not the secrets of a whole cluster.
 
-    A wildcard also grants what the next version of Kubernetes brings.
+    A wildcard also grants what the next version of Kubernetes brings. Only to read, it may stand for the resources of
+    API groups that are named and hold no secrets.
     """
     of_cluster = role.type in CLUSTER_ROLE
     return role.each("rules", lambda grant: all_of(_names_all(grant), _cannot_grow(grant), _keeps(grant, of_cluster)))
@@ -72,13 +78,20 @@ def _names_all(grant: Properties) -> Verdict:
         return grant.each(
             part,
             lambda item: (
-                violation(f"a rule grants {item!r} in `{part}`; it must name each")
-                if item in ("*", "*/*")
-                else Verdict()
+                violation(f"a rule grants {item!r} in `{part}`; it must name each") if item in _WILDCARDS else Verdict()
             ),
         )
 
-    return all_of(*(no_wildcard(part) for part in ("apiGroups", "resources", "verbs", "nonResourceURLs")))
+    parts = ("apiGroups", "verbs", "nonResourceURLs")
+    return all_of(*map(no_wildcard, parts), Verdict() if _reads_beside_core(grant) else no_wildcard("resources"))
+
+
+def _reads_beside_core(grant: Properties) -> bool:
+    """Whether a rule only reads, in API groups other than the core one, which is where secrets are."""
+    try:
+        return bool(grant.at("apiGroups")) and "" not in grant.at("apiGroups") and set(grant.at("verbs", ())) <= _READS
+    except UnknownValue:
+        return False
 
 
 def _cannot_grow(grant: Properties) -> Verdict:
@@ -92,8 +105,6 @@ def _keeps(grant: Properties, of_cluster: bool) -> Verdict:
     """Whether the secrets and tokens of everybody stay theirs."""
 
     def kept(resource: str) -> Verdict:
-        if resource not in ("secrets", "serviceaccounts/token") or grant.at("resourceNames"):
-            return Verdict()
         verbs = set(grant.at("verbs", ()))
         if resource == "secrets" and of_cluster and verbs & _READS:
             return violation("a rule reads all secrets, in all namespaces where it is bound; it must name which")
@@ -101,6 +112,8 @@ def _keeps(grant: Properties, of_cluster: bool) -> Verdict:
             return violation("a rule makes tokens of any service account; it must name which")
         return Verdict()
 
+    if grant.at("resourceNames"):
+        return Verdict()
     return grant.each("resources", kept)
 
 

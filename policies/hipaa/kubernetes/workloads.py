@@ -106,6 +106,10 @@ def _variable(name: str, value: Any) -> dict[str, Any]:
         _variable("LOG_LEVEL", "info"),
         _variable("TOKENIZERS_PARALLELISM", "4"),
         _variable("PWD", "/app"),
+        _variable("_", "/app/run"),
+        _variable("KEY", "models/latest"),
+        _variable("OBJECT_KEY", "models/latest"),
+        _variable("API_VERSION", "v1"),
         _variable("DB_PASSWORD_FILE", "/mnt/secrets/db"),
         _variable("REQUIRE_PASSWORD", "true"),
         _variable("DB_PASSWORD", "$(FROM_SECRET)"),
@@ -180,6 +184,7 @@ def _account(automount: bool | None, name: Any = "predictor", namespace: Any = "
         [_pod_of("predictor"), _account(False)],
         [_pod_of("predictor"), _account(None, namespace="training"), _account(False)],
         [_pod_of(None), _account(False, name="default")],
+        [_pod_of(None, serviceAccount="predictor"), _account(False)],
         [_pod_of("predictor", automountServiceAccountToken=False), _account(True)],
     ],
     unsound=[
@@ -187,6 +192,7 @@ def _account(automount: bool | None, name: Any = "predictor", namespace: Any = "
         [_pod_of("predictor")],
         [_pod_of("predictor"), _account(None)],
         [_pod_of("predictor"), _account(False, namespace="training")],
+        [_pod_of("predictor"), _account(False, name="notebook")],
         [_pod_of("predictor", automountServiceAccountToken=True), _account(False)],
         [_pod_of("predictor"), _account(None), _account(False, namespace=UNKNOWN)],
     ],
@@ -257,11 +263,12 @@ def workload_bounds_its_resources(workload: Resource) -> Verdict:
 
 
 def _is_bounded(container: Properties, pod: Properties) -> Verdict:
-    memory = pod if container.at("resources.limits.memory") is None and pod.at("resources.limits.memory") else container
-    # Where there is a limit and no request, the limit is the request.
-    paths = ("resources.requests.cpu", "resources.limits.cpu")
-    has_cpu = any(source.at(path) for source in (container, pod) for path in paths)
+    def is_set_somewhere(*paths: str) -> bool:
+        return any(source.at(path) for source in (container, pod) for path in paths)
+
+    memory, cpu = "resources.limits.memory", "resources.requests.cpu"
     return all_of(
-        memory.require("resources.limits.memory", is_set()),
-        Verdict() if has_cpu else container.require("resources.requests.cpu", is_set()),
+        Verdict() if is_set_somewhere(memory) else container.require(memory, is_set()),
+        # Where there is a limit and no request, the limit is the request.
+        Verdict() if is_set_somewhere(cpu, "resources.limits.cpu") else container.require(cpu, is_set()),
     )
