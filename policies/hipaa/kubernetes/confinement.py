@@ -65,7 +65,7 @@ def _is_confined(container: Properties, pod: Properties) -> Verdict:
         container.require("securityContext.allowPrivilegeEscalation", is_(False), default=True),
         container.require("securityContext.procMount", is_("Default"), default="Default"),
         _drops_all(container),
-        container.each("securityContext.capabilities.add", _is_harmless),
+        _adds_none(container),
         holder(container, pod, seccomp).require(seccomp, one_of("RuntimeDefault", "Localhost")),
     )
 
@@ -78,10 +78,15 @@ def _drops_all(container: Properties) -> Verdict:
         return undecided(unknown.path)
 
 
-def _is_harmless(capability: str) -> Verdict:
-    if capability == _ADDABLE:
-        return Verdict()
-    return violation(f"`securityContext.capabilities.add` has {capability}; it must be {_ADDABLE} at most")
+def _adds_none(container: Properties) -> Verdict:
+    def harmless(capability: str) -> Verdict:
+        if capability == _ADDABLE:
+            return Verdict()
+        return violation(
+            f"the container {container.at('name')} adds the capability {capability}; it must be {_ADDABLE} at most"
+        )
+
+    return container.each("securityContext.capabilities.add", harmless)
 
 
 @rule(

@@ -6,7 +6,7 @@ from typing import Any
 
 from hipaa.kubernetes.names import inside
 from hipaa.kubernetes.network_policies import NETWORK_POLICY, opens_to_everyone
-from hipaa.resource import UNKNOWN, Resource, UnknownValue
+from hipaa.resource import UNKNOWN, Resource, UnknownValue, show
 from hipaa.rule import HIGH, rule, stack_rule
 from hipaa.stack import Stack
 from hipaa.verdict import Verdict, all_of, undecided, violation
@@ -46,8 +46,7 @@ def namespace_enforces_restricted_pods(namespace: Resource) -> Verdict:
     level = labels.get(_ENFORCE) if labels else None
     if level == "restricted":
         return Verdict()
-    found = "not set" if level is None else repr(level)
-    return violation(f"the label {_ENFORCE} is {found}; it must be 'restricted'")
+    return violation(f"the label {_ENFORCE} is {show(level)}; it must be 'restricted'")
 
 
 _SERVING = Resource(NAMESPACE, {"metadata": {"name": "serving"}}, name="serving")
