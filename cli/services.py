@@ -12,7 +12,7 @@ from local.aws import server
 from local.kubernetes import control_plane
 from local.kubernetes.control_plane import ControlPlane
 from local.processes import Record
-from local.workspace import Workspace
+from local.workspace import Workspace, named_kubeconfig
 
 MEMORY = "deployed-to"
 Found = TypeVar("Found")
@@ -73,6 +73,8 @@ def stop(workspace: Workspace) -> None:
     if record := server.running(workspace):
         processes.stop(workspace.run, record)
         note(f"Stopped the AWS API (process {record.pid}).")
+    if named := named_kubeconfig():
+        note(f"The cluster of PARAPET_KUBECONFIG={named} goes on, without the stack's resources.")
 
 
 def remember(workspace: Workspace, services: Services) -> None:

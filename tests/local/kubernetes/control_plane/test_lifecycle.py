@@ -133,7 +133,8 @@ def test_a_cluster_of_the_users_own_is_used_and_left_alone(
         ("{}", "is no kubeconfig with a current context"),
         (
             "{clusters: [{name: c, cluster: {server: 'https://127.0.0.1:1'}}], "
-            "contexts: [{name: c, context: {cluster: c}}], current-context: c}",
+            "users: [{name: u, user: {token: t}}], "
+            "contexts: [{name: c, context: {cluster: c, user: u}}], current-context: c}",
             r"https://127\.0\.0\.1:1.*does not answer.*refused",
         ),
         (None, "No such file"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -43,15 +44,15 @@ def _deployment(name: str, replicas: int, spec: dict[str, Any]) -> dict[str, Any
 
 
 @pytest.fixture
-def work(eks: Eks) -> Eks:  # noqa: F811
+def work(eks: Eks) -> Iterator[Eks]:  # noqa: F811
     """A namespace that takes pods, empty, and two nodes without GPU."""
     cluster = eks.cluster
-    cluster.run("delete", "namespace", "work", "--wait")
     cluster.kubectl("create", "namespace", "work")
     wait_for(lambda: cluster.run("get", "serviceaccount", "default", "--namespace=work").returncode == 0)
     eks.group("system", 2, instanceTypes=["m6i.large"])
     eks.wait("system", 2)
-    return eks
+    yield eks
+    cluster.kubectl("delete", "namespace", "work")  # before its nodes: nobody ends the pods of a node that is gone
 
 
 def _running(cluster: Cluster, selector: str = "") -> dict[str, str]:

@@ -94,7 +94,7 @@ def test_only_the_api_server_reads_etcd(cluster: Cluster, identity: str | None, 
     if identity:
         context.load_cert_chain(keys / f"{identity}.crt", keys / f"{identity}.key")
     connection = http.client.HTTPSConnection("127.0.0.1", port, context=context)
-    with pytest.raises((ssl.SSLError, ConnectionError), match=r"(?i)alert|reset|closed"):
+    with pytest.raises((ssl.SSLError, ConnectionError), match=r"(?i)alert|reset|closed|EOF"):
         _ask(connection)
 
 
