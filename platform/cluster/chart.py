@@ -11,7 +11,7 @@ def chart(
     name: str,
     release: str,
     *,
-    repository: str,
+    repository: str | None = None,
     version: str,
     namespace: str,
     values: Mapping[str, Any],
@@ -19,7 +19,7 @@ def chart(
     chart: str | None = None,
     depends_on: Sequence[pulumi.Resource] = (),
 ) -> kubernetes.helm.v4.Chart:
-    """A release of a chart; `chart` is its name in the repository, where that is not the release's.
+    """A release of a chart; `chart` is its name in the repository, where that is not the release's, or an OCI address.
 
     A `v4.Chart` and no `v3.Release`: each object of it is a resource of the stack, so that the policy pack and the
     review see it and a refresh finds what was edited by hand. The charts in use here have no hooks, which a `Chart`
@@ -29,7 +29,7 @@ def chart(
         name,
         name=release,
         chart=chart or release,
-        repository_opts={"repo": repository},
+        repository_opts={"repo": repository} if repository else {},
         version=version,
         namespace=namespace,
         values=values,

@@ -1,6 +1,5 @@
-"""What the API server holds from the first moment on: the parts' own permissions, and the stack's resource definitions.
-
-Written by the field manager `parapet-local`; a chart that applies the same definition later finds it equal.
+"""What the API server holds from the first moment on: the parts' own permissions, and resource definitions that no
+chart of the stack brings along. Written by the field manager `parapet-local`.
 """
 
 import time
@@ -16,6 +15,8 @@ from local.kubernetes.control_plane.api import APPLY, Api, ApiError
 
 MANAGER = "parapet-local"
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+BUNDLES = ("gateway-api", "argo-rollouts")
+"""Folders of the toolchain's `crds`. Istio's and Karpenter's definitions come with their charts."""
 DEADLINE = 30.0  # seconds until every definition is established
 
 _READ = ["get", "list", "watch"]
@@ -54,11 +55,11 @@ def permit(api: Api) -> None:
 
 
 def define(api: Api, folder: Path, stamp: Path) -> None:
-    """Creates every definition under `folder` and waits until the API server serves them all.
+    """Creates the definitions of `BUNDLES` under `folder` and waits until the API server serves them all.
 
     `stamp` remembers what was applied: it lies beside the etcd data, and goes with it.
     """
-    files = sorted(folder.rglob("*.yaml"))
+    files = sorted(file for bundle in BUNDLES for file in (folder / bundle).rglob("*.yaml"))
     digest = sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
     if stamp.exists() and stamp.read_text() == digest:
         return

@@ -2,16 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 
+from cluster import namespaces as ns
 from cluster.autoscaling.controller_policy import over_nodes, over_surroundings
 from cluster.autoscaling.interruptions import Interruptions
 from cluster.autoscaling.node_class import NodeClassArgs, node_class
 from cluster.autoscaling.node_pool import node_pool
+from cluster.chart import chart
 from cluster.gpu_group import GpuGroup
 from cluster.node_role import NodeRole
 from cluster.pod_identity import PodRole, PodRoleArgs
@@ -20,7 +22,6 @@ from foundation.account import Account
 
 __all__ = ["Autoscaling", "AutoscalingArgs"]
 
-NAMESPACE: Final = "karpenter"
 SERVICE_ACCOUNT: Final = "karpenter"
 VERSION: Final = "1.14.0"
 REPOSITORY: Final = "oci://public.ecr.aws/karpenter"
@@ -67,7 +68,7 @@ class Autoscaling(pulumi.ComponentResource):
         association = aws.eks.PodIdentityAssociation(
             f"{name}-karpenter",
             cluster_name=args.cluster_name,
-            namespace=NAMESPACE,
+            namespace=ns.KARPENTER.name,
             service_account=SERVICE_ACCOUNT,
             role_arn=role.arn,
             opts=pulumi.ResourceOptions(parent=self, depends_on=role.allowed),
@@ -101,25 +102,14 @@ class Autoscaling(pulumi.ComponentResource):
 
     def _controller(
         self, name: str, args: AutoscalingArgs, interruptions: Interruptions, after: Sequence[pulumi.Resource]
-    ) -> k8s.helm.v3.Release:
+    ) -> k8s.helm.v4.Chart:
         # Helm takes a chart's own definitions once and never again, so they come from the chart that is made for it
         # (Karpenter, "Upgrade Guide", CRD Upgrades).
-        definitions = k8s.helm.v3.Release(
-            f"{name}-karpenter-crd",
-            name="karpenter-crd",
-            namespace=NAMESPACE,
-            chart=f"{REPOSITORY}/karpenter-crd",
-            version=VERSION,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=after),
-        )
-        return k8s.helm.v3.Release(
-            f"{name}-karpenter",
-            name="karpenter",
-            namespace=NAMESPACE,
-            chart=f"{REPOSITORY}/karpenter",
-            version=VERSION,
-            skip_crds=True,
-            values={
+        definitions = self._chart(name, "karpenter-crd", {}, after)
+        return self._chart(
+            name,
+            "karpenter",
+            {
                 "replicas": 2,
                 "serviceAccount": {"name": SERVICE_ACCOUNT},
                 "settings": {
@@ -135,7 +125,21 @@ class Autoscaling(pulumi.ComponentResource):
                     "resources": {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"cpu": "1", "memory": "1Gi"}},
                 },
             },
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[definitions, *after]),
+            [definitions, *after],
+        )
+
+    def _chart(
+        self, name: str, release: str, values: Mapping[str, Any], after: Sequence[pulumi.Resource]
+    ) -> k8s.helm.v4.Chart:
+        return chart(
+            f"{name}-{release}",
+            release,
+            chart=f"{REPOSITORY}/{release}",
+            version=VERSION,
+            namespace=ns.KARPENTER.name,
+            values=values,
+            parent=self,
+            depends_on=after,
         )
 
     def _pool(self, name: str, group: GpuGroup, args: AutoscalingArgs, controller: pulumi.Resource) -> None:
