@@ -35,6 +35,7 @@ cluster = Cluster(
     ClusterArgs(
         foundation=foundation,
         kubernetes=lambda control_plane: kubernetes_provider(settings, control_plane),
+        owner=settings.owner,
         version=settings.cluster_version,
         administrators=settings.cluster_administrators,
         public_cidrs=settings.cluster_public_cidrs,

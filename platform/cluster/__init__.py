@@ -22,6 +22,7 @@ from cluster.namespaces import Namespaces, NamespacesArgs
 from cluster.node_groups import NodeGroups, NodeGroupsArgs
 from cluster.node_role import NodeRole
 from cluster.security_groups import SecurityGroups, SecurityGroupsArgs
+from cluster.service_range import service_range
 from cluster.storage_class import default_storage_class
 from cluster.system_nodes import SystemNodes
 from cluster.versions import VERSIONS
@@ -40,6 +41,7 @@ class ClusterArgs:
     foundation: Foundation
     kubernetes: Callable[[ControlPlane], k8s.Provider]
     """What reaches the API of the control plane, once there is one."""
+    owner: str
     version: str
     """Of Kubernetes, one of `versions.VERSIONS`."""
     administrators: Sequence[str]
@@ -99,6 +101,7 @@ class Cluster(pulumi.ComponentResource):
                 version=args.version,
                 subnet_ids=network.private_subnet_ids,
                 security_group_id=security_groups.control_plane_id,
+                service_cidr=service_range(args.vpc_cidr),
                 public_cidrs=args.public_cidrs,
                 administrators=args.administrators,
                 key_arn=key_arn,
@@ -143,8 +146,7 @@ class Cluster(pulumi.ComponentResource):
             parent=self,
         )
         self._add_ons(f"{name}-services", SERVICES, args, [*logs, nodes])
-        default_storage_class(name, key_arn, in_cluster)
-        self._software(name, args, groups, [namespaces, nodes], in_cluster)
+        default_storage_class(name, args.owner, key_arn, in_cluster)
         growing = [group for group in groups if group.growth]
         if growing:
             Autoscaling(
@@ -163,6 +165,8 @@ class Cluster(pulumi.ComponentResource):
                     groups=growing,
                     placement_groups=placement_groups,
                     tags=args.tags,
+                    registry=account.registry(name),
+                    owner=args.owner,
                     egress=args.egress,
                     after=[namespaces, nodes],
                 ),

@@ -25,6 +25,8 @@ class ControlPlaneArgs:
     """Of Kubernetes, such as 1.36."""
     subnet_ids: Sequence[pulumi.Input[str]]
     security_group_id: pulumi.Input[str]
+    service_cidr: str
+    """Of the addresses of Services, which exist within the cluster alone."""
     public_cidrs: Sequence[IPv4Network]
     """Ranges that reach the API from the internet; empty leaves it to the VPC."""
     administrators: Sequence[str]
@@ -81,6 +83,7 @@ class ControlPlane(pulumi.ComponentResource):
                 "endpoint_public_access": bool(public),
                 "public_access_cidrs": public or None,
             },
+            kubernetes_network_config={"ip_family": "ipv4", "service_ipv4_cidr": args.service_cidr},
             encryption_config={"resources": ["secrets"], "provider": {"key_arn": args.key_arn}},
             enabled_cluster_log_types=LOG_TYPES,
             access_config={

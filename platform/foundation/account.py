@@ -35,6 +35,11 @@ class Account:
         """The ARN of a policy that AWS maintains."""
         return f"arn:{self.partition}:iam::aws:policy/{name}"
 
+    def registry(self, name: str) -> str:
+        """Where the images of the stack called `name` are: its own part of the account's private registry."""
+        suffix = "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
+        return f"{self.id}.dkr.ecr.{self.region}.{suffix}/{name}"
+
     @classmethod
     def read(cls, zones: int, opts: pulumi.InvokeOptions) -> "Account":
         """Look the account up, and choose its first `zones` Availability Zones by name.

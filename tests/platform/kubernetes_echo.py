@@ -6,6 +6,7 @@ It lets the real engine provision the AWS half of the stack where there is no Ku
 import sys
 from pathlib import Path
 
+import pulumi
 from pulumi.provider.experimental import provider, server
 
 VERSION = "4.34.2"
@@ -19,7 +20,7 @@ class Echo(provider.Provider):
         return provider.DiffResponse(changes=False)
 
     async def configure(self, request: provider.ConfigureRequest) -> provider.ConfigureResponse:
-        return provider.ConfigureResponse()
+        return provider.ConfigureResponse(accept_secrets=True, accept_outputs=False, supports_preview=True)
 
     async def check(self, request: provider.CheckRequest) -> provider.CheckResponse:
         return provider.CheckResponse(inputs=request.new_inputs)
@@ -29,6 +30,10 @@ class Echo(provider.Provider):
 
     async def create(self, request: provider.CreateRequest) -> provider.CreateResponse:
         return provider.CreateResponse(None if request.preview else f"{request.name}-id", request.properties)
+
+    async def construct(self, request: provider.ConstructRequest) -> provider.ConstructResponse:
+        made = pulumi.ComponentResource(request.resource_type, request.name, None, request.options)
+        return provider.ConstructResponse(str(await made.urn.future()), {}, {})
 
     async def update(self, request: provider.UpdateRequest) -> provider.UpdateResponse:
         return provider.UpdateResponse(request.news)

@@ -121,6 +121,7 @@ def test_what_containers_write_is_encrypted_and_kept_as_long_as_other_logs() -> 
 def test_a_volume_that_nobody_configures_is_encrypted_with_the_clusters_key(stack: Recorder) -> None:
     (storage,) = stack.of("kubernetes:storage.k8s.io/v1:StorageClass")
     assert storage.inputs["metadata"]["annotations"] == {"storageclass.kubernetes.io/is-default-class": "true"}
+    assert storage.inputs["metadata"]["labels"]["parapet.dev/owner"] == "team-example.com"
     assert storage.inputs["provisioner"] == "ebs.csi.aws.com"
     assert storage.inputs["volumeBindingMode"] == "WaitForFirstConsumer"
     assert storage.inputs["parameters"]["encrypted"] == "true"

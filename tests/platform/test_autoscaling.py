@@ -12,7 +12,7 @@ from tests.platform.mocked import ACCOUNT_ID, Made, Recorder, run_program
 
 NODE_POOL = "kubernetes:karpenter.sh/v1:NodePool"
 NODE_CLASS = "kubernetes:karpenter.k8s.aws/v1:EC2NodeClass"
-RELEASE = "kubernetes:helm.sh/v3:Release"
+CHART = "kubernetes:helm.sh/v4:Chart"
 GROUPS: list[dict[str, Any]] = [
     {"name": "shared", "instanceTypes": ["g6.xlarge", "g6.2xlarge"], "min": 1, "max": 4, "sharing": "time-slicing:4"},
     {"name": "cheap", "instanceTypes": ["g5.12xlarge"], "max": 8, "capacity": "spot"},
@@ -54,7 +54,7 @@ def test_a_group_that_grows_has_a_pool_and_a_class_and_one_that_does_not_has_non
 
 def test_without_a_group_that_grows_there_is_no_autoscaler() -> None:
     stack = run_program(gpuGroups=[GROUPS[3]])
-    assert not stack.of(RELEASE)
+    assert not stack.of(CHART)
     assert not stack.of("sqs/queue:Queue")
 
 
@@ -147,14 +147,17 @@ def test_outside_the_weekly_window_only_an_empty_node_goes(stack: Recorder) -> N
 
 
 def test_the_controller_is_pinned_and_its_definitions_come_from_the_chart_made_for_them(stack: Recorder) -> None:
-    releases = {each.inputs["name"]: each.inputs for each in stack.of(RELEASE)}
-    assert set(releases) == {"karpenter", "karpenter-crd"}
-    for name, release in releases.items():
-        assert release["chart"] == f"oci://public.ecr.aws/karpenter/{name}"
-        assert release["version"] == "1.14.0"
-        assert release["namespace"] == "karpenter"
-    assert releases["karpenter"]["skipCrds"] is True
-    values = releases["karpenter"]["values"]
+    charts = {each.inputs["name"]: each.inputs for each in stack.of(CHART)}
+    assert set(charts) == {"karpenter", "karpenter-crd"}
+    for name, chart in charts.items():
+        assert chart["chart"] == f"oci://public.ecr.aws/karpenter/{name}"
+        assert chart["version"] == "1.14.0"
+        assert chart["namespace"] == "karpenter"
+        assert chart["skipCrds"] is True
+    values = charts["karpenter"]["values"]
+    registry = f"{ACCOUNT_ID}.dkr.ecr.us-east-1.amazonaws.com/parapet-test"
+    assert values["controller"]["image"] == {"repository": f"{registry}/karpenter/controller"}
+    assert values["podLabels"]["parapet.dev/owner"] == "team-example.com"
     assert values["replicas"] == 2
     assert values["settings"]["clusterName"] == "parapet-test"
     assert values["settings"]["interruptionQueue"] == "parapet-test-interruptions"
@@ -163,7 +166,7 @@ def test_the_controller_is_pinned_and_its_definitions_come_from_the_chart_made_f
 
 def test_pools_wait_for_the_definitions_and_the_controller_for_nodes(stack: Recorder) -> None:
     order = [each.type for each in stack.made]
-    assert order.index("aws:eks/nodeGroup:NodeGroup") < order.index(RELEASE) < order.index(NODE_CLASS)
+    assert order.index("aws:eks/nodeGroup:NodeGroup") < order.index(CHART) < order.index(NODE_CLASS)
 
 
 def queue(stack: Recorder) -> Made:

@@ -34,6 +34,12 @@ def test_listed_ranges_and_no_others_reach_the_api_from_outside() -> None:
     assert network["publicAccessCidrs"] == [OFFICE]
 
 
+@pytest.mark.parametrize(("vpc", "services"), [("192.168.0.0/16", "10.100.0.0/16"), ("10.100.0.0/16", "172.20.0.0/16")])
+def test_the_addresses_of_services_are_known_and_not_the_vpcs(vpc: str, services: str) -> None:
+    network = cluster(run_program(vpcCidr=vpc)).inputs["kubernetesNetworkConfig"]
+    assert network == {"ipFamily": "ipv4", "serviceIpv4Cidr": services}
+
+
 def test_secrets_are_encrypted_with_the_clusters_key(stack: Recorder) -> None:
     encryption = cluster(stack).inputs["encryptionConfig"]
     assert encryption["resources"] == ["secrets"]

@@ -85,6 +85,7 @@ def test_a_node_says_which_gpu_it_has(stack: Recorder) -> None:
     assert group(stack, "shared").inputs["labels"] == {
         "parapet.dev/node-role": "gpu",
         "parapet.dev/gpu-group": "shared",
+        "nvidia.com/device-plugin.config": "shared",
         "parapet.dev/gpu-model": "L4",
         "parapet.dev/gpu-memory-mib": "22888",
         "parapet.dev/gpu-sharing": "time-slicing-4",

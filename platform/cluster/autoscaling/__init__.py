@@ -15,16 +15,19 @@ from cluster.autoscaling.node_class import NodeClassArgs, node_class
 from cluster.autoscaling.node_pool import node_pool
 from cluster.chart import chart
 from cluster.gpu_group import GpuGroup
+from cluster.labels import labels
 from cluster.node_role import NodeRole
 from cluster.pod_identity import PodRole, PodRoleArgs
 from cluster.versions import Versions
 from foundation.account import Account
+from foundation.data_class import NO_DATA
 
 __all__ = ["Autoscaling", "AutoscalingArgs"]
 
 SERVICE_ACCOUNT: Final = "karpenter"
 VERSION: Final = "1.14.0"
 REPOSITORY: Final = "oci://public.ecr.aws/karpenter"
+CONTROLLER_RESOURCES: Final = {"cpu": "1", "memory": "1Gi"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +50,9 @@ class AutoscalingArgs:
     placement_groups: Mapping[str, pulumi.Input[str]]
     """By the name of the GPU group that has one."""
     tags: Mapping[str, str]
+    registry: str
+    """The stack's own, which mirrors the controller's image."""
+    owner: str
     egress: bool
     after: Sequence[pulumi.Resource]
     """The namespace of the controller, and nodes for it to run on."""
@@ -106,40 +112,40 @@ class Autoscaling(pulumi.ComponentResource):
         # Helm takes a chart's own definitions once and never again, so they come from the chart that is made for it
         # (Karpenter, "Upgrade Guide", CRD Upgrades).
         definitions = self._chart(name, "karpenter-crd", {}, after)
-        return self._chart(
-            name,
-            "karpenter",
-            {
-                "replicas": 2,
-                "serviceAccount": {"name": SERVICE_ACCOUNT},
-                "settings": {
-                    "clusterName": args.cluster_name,
-                    "clusterEndpoint": args.cluster_endpoint,
-                    "interruptionQueue": interruptions.queue_name,
-                    # Prices have no endpoint in a VPC.
-                    "isolatedVPC": not args.egress,
-                    "eksControlPlane": True,
-                },
-                "controller": {
-                    # Equal requests and limits of memory, or it would be among the first that a node throws out.
-                    "resources": {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"cpu": "1", "memory": "1Gi"}},
-                },
+        values = {
+            "replicas": 2,
+            "podLabels": labels(args.owner, NO_DATA),
+            "serviceAccount": {"name": SERVICE_ACCOUNT},
+            "settings": {
+                "clusterName": args.cluster_name,
+                "clusterEndpoint": args.cluster_endpoint,
+                "interruptionQueue": interruptions.queue_name,
+                # Prices have no endpoint in a VPC.
+                "isolatedVPC": not args.egress,
+                "eksControlPlane": True,
             },
-            [definitions, *after],
-        )
+            "controller": {
+                # The mirror has the same digests, and the chart names the digest.
+                "image": {"repository": f"{args.registry}/karpenter/controller"},
+                # As much memory as it may have, or it would be among the first that a node throws out.
+                "resources": {"requests": CONTROLLER_RESOURCES, "limits": CONTROLLER_RESOURCES},
+            },
+        }
+        return self._chart(name, "karpenter", values, [definitions, *after])
 
     def _chart(
-        self, name: str, release: str, values: Mapping[str, Any], after: Sequence[pulumi.Resource]
+        self, name: str, chart: str, values: Mapping[str, Any], after: Sequence[pulumi.Resource]
     ) -> k8s.helm.v4.Chart:
-        return chart(
-            f"{name}-{release}",
-            release,
-            chart=f"{REPOSITORY}/{release}",
+        """A `v4.Chart`: each of its objects is a resource of the stack, which policies and the review see."""
+        return k8s.helm.v4.Chart(
+            f"{name}-{chart}",
+            name=chart,
+            namespace=NAMESPACE,
+            chart=f"{REPOSITORY}/{chart}",
             version=VERSION,
-            namespace=ns.KARPENTER.name,
+            skip_crds=True,
             values=values,
-            parent=self,
-            depends_on=after,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=list(after)),
         )
 
     def _pool(self, name: str, group: GpuGroup, args: AutoscalingArgs, controller: pulumi.Resource) -> None:
@@ -151,11 +157,12 @@ class Autoscaling(pulumi.ComponentResource):
             security_group_id=args.security_group_id,
             key_arn=args.key_arn,
             placement_group=args.placement_groups.get(group.name),
+            owner=args.owner,
             tags=args.tags,
         )
         made = k8s.apiextensions.CustomResource(f"{name}-class", **node_class(group, spec), opts=after)
         k8s.apiextensions.CustomResource(
             f"{name}-pool",
-            **node_pool(group, list(group.zones or args.subnet_ids)),
+            **node_pool(group, args.owner, list(group.zones or args.subnet_ids)),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[made]),
         )

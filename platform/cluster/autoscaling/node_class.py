@@ -7,6 +7,7 @@ from typing import Any
 import pulumi
 
 from cluster.gpu_group import GpuGroup
+from cluster.labels import metadata
 from cluster.launch_template import GPU_VOLUME_GIB, ROOT_DEVICE, adapter_cards
 from cluster.mig_boot import user_data
 from cluster.versions import Versions
@@ -23,6 +24,7 @@ class NodeClassArgs:
     key_arn: pulumi.Input[str]
     """The key of the cluster class."""
     placement_group: pulumi.Input[str] | None
+    owner: str
     tags: Mapping[str, str]
 
 
@@ -34,7 +36,7 @@ def node_class(group: GpuGroup, args: NodeClassArgs) -> dict[str, Any]:
     return {
         "api_version": "karpenter.k8s.aws/v1",
         "kind": "EC2NodeClass",
-        "metadata": {"name": group.name},
+        "metadata": metadata(group.name, args.owner),
         "spec": {
             "amiSelectorTerms": [{"alias": args.versions.ami_alias}],
             "instanceProfile": args.instance_profile,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from cluster.gpu_group import GpuGroup
+from cluster.labels import metadata
 from cluster.node_labels import GPU, gpu_labels
 
 EXPIRE_AFTER: Final = "336h"
@@ -15,7 +16,7 @@ OUTSIDE_THE_WINDOW: Final = "164h"
 """Nodes are replaced on Sundays from 06:00 to 10:00 UTC; the rest of the week, 164 hours, begins as the window ends."""
 
 
-def node_pool(group: GpuGroup, zones: Sequence[str]) -> dict[str, Any]:
+def node_pool(group: GpuGroup, owner: str, zones: Sequence[str]) -> dict[str, Any]:
     """The NodePool by which a group grows above its least number of nodes.
 
     A pod with the annotation `karpenter.sh/do-not-disrupt: "true"`, as training jobs have it, is never evicted: a node
@@ -25,7 +26,7 @@ def node_pool(group: GpuGroup, zones: Sequence[str]) -> dict[str, Any]:
     return {
         "api_version": "karpenter.sh/v1",
         "kind": "NodePool",
-        "metadata": {"name": group.name},
+        "metadata": metadata(group.name, owner),
         "spec": {
             "limits": {GPU: str(group.growth * group.gpus)},
             "template": {

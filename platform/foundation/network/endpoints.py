@@ -33,7 +33,7 @@ class Endpoints(pulumi.ComponentResource):
     gateway_prefix_list_ids: list[pulumi.Output[str]]
     """What a security group names to let traffic out to S3 and DynamoDB, and to nothing else."""
     gateway_cidrs: list[pulumi.Output[Sequence[str]]]
-    """The ranges behind those lists, for what knows no lists."""
+    """The same, where only ranges will do, as in a NetworkPolicy."""
 
     def __init__(self, name: str, args: EndpointsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:foundation:Endpoints", name, {"services": args.services}, opts)
