@@ -43,7 +43,6 @@ cluster = Cluster(
         egress=settings.egress,
         system_nodes=settings.system_nodes,
         gpu_groups=settings.gpu_groups,
-        owner=settings.owner,
         principals=settings.principals,
         domain=settings.domain,
         client_cidrs=settings.client_cidrs,

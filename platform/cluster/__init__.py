@@ -42,6 +42,7 @@ class ClusterArgs:
     kubernetes: Callable[[ControlPlane], k8s.Provider]
     """What reaches the API of the control plane, once there is one."""
     owner: str
+    """The team or mailbox that answers for what is in the cluster."""
     version: str
     """Of Kubernetes, one of `versions.VERSIONS`."""
     administrators: Sequence[str]
@@ -51,8 +52,6 @@ class ClusterArgs:
     egress: bool
     system_nodes: SystemNodes
     gpu_groups: Sequence[GpuGroup]
-    owner: str
-    """The team or mailbox that answers for what is in the cluster."""
     principals: Mapping[str, Sequence[str]]
     """ARNs of the IAM roles that come into the cluster, by the name of their role there (`roles.ROLES`)."""
     domain: str
@@ -197,9 +196,9 @@ class Cluster(pulumi.ComponentResource):
             name,
             GuardrailsArgs(
                 owner=args.owner,
-                registry=args.foundation.account.registry,
+                registry=args.foundation.account.registry(name),
                 vpc_cidr=str(args.vpc_cidr),
-                service_cidr=self.control_plane.service_cidr,
+                service_cidr=service_range(args.vpc_cidr),
                 gateway_endpoint_cidrs=args.foundation.network.gateway_cidrs,
                 client_cidrs=list(map(str, args.client_cidrs)),
                 gpus=sum(group.max * group.schedulable_gpus for group in groups),
@@ -224,7 +223,7 @@ class Cluster(pulumi.ComponentResource):
                 name,
                 GpuSoftwareArgs(
                     owner=args.owner,
-                    registry=account.registry,
+                    registry=account.registry(name),
                     sharing=[
                         GpuSharing(group=each.name, time_slices=each.time_slices, mig=bool(each.mig_profile))
                         for each in groups
@@ -237,7 +236,7 @@ class Cluster(pulumi.ComponentResource):
             name,
             MeshArgs(
                 owner=args.owner,
-                registry=account.registry,
+                registry=account.registry(name),
                 region=account.region,
                 hosts=[f"*.{args.domain}"],
                 certificate=GATEWAY_CERTIFICATE,

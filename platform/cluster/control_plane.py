@@ -50,8 +50,6 @@ class ControlPlane(pulumi.ComponentResource):
     endpoint: pulumi.Output[str]
     certificate_authority: pulumi.Output[str]
     """The certificate that proves the API's own, as base64 of its PEM."""
-    service_cidr: pulumi.Output[str]
-    """The range of the cluster's Services, the API's own among them."""
     administered: list[aws.eks.AccessPolicyAssociation]
     """What must be there before anybody, this program included, calls the API."""
 
@@ -104,7 +102,6 @@ class ControlPlane(pulumi.ComponentResource):
         self.arn = cluster.arn
         self.endpoint = cluster.endpoint
         self.certificate_authority = cluster.certificate_authority.apply(lambda authority: authority.data or "")
-        self.service_cidr = cluster.kubernetes_network_config.service_ipv4_cidr
         self.administered = [self._administrator(name, each, args.account) for each in args.administrators]
         self.register_outputs({"clusterName": self.cluster_name, "endpoint": self.endpoint})
 

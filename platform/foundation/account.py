@@ -21,12 +21,6 @@ class Account:
         """The account principal: in a policy it stands for whoever the account's IAM policies allow."""
         return f"arn:{self.partition}:iam::{self.id}:root"
 
-    @property
-    def registry(self) -> str:
-        """The account's own container registry in the Region."""
-        suffix = "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
-        return f"{self.id}.dkr.ecr.{self.region}.{suffix}"
-
     def arn(self, service: str, resource: str) -> str:
         """The ARN of a resource, or a pattern of ARNs, of a regional service in this account and Region."""
         return f"arn:{self.partition}:{service}:{self.region}:{self.id}:{resource}"

@@ -134,18 +134,18 @@ class Autoscaling(pulumi.ComponentResource):
         return self._chart(name, "karpenter", values, [definitions, *after])
 
     def _chart(
-        self, name: str, chart: str, values: Mapping[str, Any], after: Sequence[pulumi.Resource]
+        self, name: str, release: str, values: Mapping[str, Any], after: Sequence[pulumi.Resource]
     ) -> k8s.helm.v4.Chart:
-        """A `v4.Chart`: each of its objects is a resource of the stack, which policies and the review see."""
-        return k8s.helm.v4.Chart(
-            f"{name}-{chart}",
-            name=chart,
-            namespace=NAMESPACE,
-            chart=f"{REPOSITORY}/{chart}",
+        return chart(
+            f"{name}-{release}",
+            release,
+            chart=f"{REPOSITORY}/{release}",
             version=VERSION,
-            skip_crds=True,
+            namespace=ns.KARPENTER.name,
             values=values,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=list(after)),
+            skip_crds=True,
+            parent=self,
+            depends_on=after,
         )
 
     def _pool(self, name: str, group: GpuGroup, args: AutoscalingArgs, controller: pulumi.Resource) -> None:
