@@ -146,6 +146,7 @@ class Cluster(pulumi.ComponentResource):
         )
         self._add_ons(f"{name}-services", SERVICES, args, [*logs, nodes])
         default_storage_class(name, args.owner, key_arn, in_cluster)
+        self._software(name, args, groups, [namespaces, nodes], in_cluster)
         growing = [group for group in groups if group.growth]
         if growing:
             Autoscaling(
