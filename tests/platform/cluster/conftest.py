@@ -1,7 +1,6 @@
 """The one place that knows where the API server comes from."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -12,7 +11,7 @@ from local import toolchain
 from local.kubernetes import control_plane
 from local.workspace import Workspace
 from tests.platform.cluster import cases, manifests
-from tests.platform.cluster.api import Api
+from tests.platform.cluster.api import Api, wait_for
 from tests.platform.cluster.charts import Helm
 
 
@@ -45,8 +44,8 @@ def guarded(empty: Api) -> Api:
         assert answer.done, answer.text
     for rule in pod_rules(manifests.REGISTRY):
         broken = next(each for each in cases.read() if each.guardrail == rule.name and not each.admitted)
-        _wait(partial(_refused, empty, broken.manifest()), f"{rule.name} to be taken up")
-    _wait(lambda: all(_counted(each) for each in empty.items("resourcequotas", "--all-namespaces")), "the quotas")
+        wait_for(partial(_refused, empty, broken.manifest()))
+    wait_for(lambda: all(_counted(each) for each in empty.items("resourcequotas", "--all-namespaces")))
     return empty
 
 
@@ -57,10 +56,3 @@ def _refused(api: Api, manifest: dict[str, Any]) -> bool:
 def _counted(quota: dict[str, Any]) -> bool:
     """Before the controller manager has counted what is there, a quota holds nothing back."""
     return bool(quota.get("status", {}).get("hard") == quota["spec"]["hard"])
-
-
-def _wait(done: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 60
-    while not done():
-        assert time.monotonic() < deadline, f"waited 60 s for {what}"
-        time.sleep(0.2)

@@ -8,7 +8,7 @@ from cluster import namespaces as ns
 from cluster.guardrails.admission import PREFIX
 from cluster.guardrails.pod_rules import pod_rules
 from tests.platform.cluster import cases
-from tests.platform.cluster.api import Api
+from tests.platform.cluster.api import Api, wait_for
 
 pytestmark = pytest.mark.engine
 
@@ -32,6 +32,27 @@ def test_a_guardrail_refuses_what_breaks_it_and_admits_the_rest(guarded: Api, ca
     else:
         assert f"ValidatingAdmissionPolicy '{PREFIX}{case.guardrail}'" in answer.text, answer.text
         assert case.says in answer.text
+
+
+@pytest.mark.parametrize("guardrail", [rule.name for rule in pod_rules("x")])
+def test_a_manifest_breaks_no_other_guardrail_than_its_own(guarded: Api, guardrail: str) -> None:
+    """Without the one guardrail all its manifests are admitted, so each is refused for the one thing that it changes.
+
+    But for GPUs elsewhere than in the GPU namespaces: those the quota refuses too.
+    """
+    binding = f"validatingadmissionpolicybinding/{PREFIX}{guardrail}"
+    kept = json.loads(guarded.run("get", binding, "-o", "json").text)
+    broken = [each.manifest() for each in CASES if each.guardrail == guardrail and not each.admitted]
+    guarded.run("delete", binding)
+    try:
+        wait_for(lambda: f"'{PREFIX}{guardrail}'" not in guarded.apply(broken[0], dry_run=True).text)
+        for manifest in broken:
+            answer = guarded.apply(manifest, dry_run=True)
+            assert answer.done or "exceeded quota: quota, requested: requests.nvidia.com" in answer.text, answer.text
+    finally:
+        metadata = {key: kept["metadata"][key] for key in ("name", "labels")}
+        assert guarded.apply({**kept, "metadata": metadata}).done
+        wait_for(lambda: f"'{PREFIX}{guardrail}'" in guarded.apply(broken[0], dry_run=True).text)
 
 
 @pytest.mark.parametrize("kind", cases.KINDS)
