@@ -43,6 +43,7 @@ def cni(prefix: str, owner: str) -> dict[str, Any]:
         "image": prefix + images.CNI,
         "podLabels": labels(owner, ns.ISTIO_CNI.data_class),
         "seccompProfile": SECCOMP,
+        "useAppArmorAnnotation": False,  # the field took its place in Kubernetes 1.30
         "excludeNamespaces": [*ns.EKS_OWNED, ns.ISTIO_CNI.name],
         "resources": {"requests": {"cpu": "50m", "memory": "100Mi"}, "limits": {"cpu": "500m", "memory": "512Mi"}},
     }
@@ -93,8 +94,15 @@ def istiod(prefix: str, owner: str, *, reachable: bool) -> dict[str, Any]:
 def gateway(owner: str, clients: Sequence[str], *, reachable: bool) -> dict[str, Any]:
     """The one way in: an internal network load balancer, TLS on port 443 and no other port for users."""
     scale: dict[str, Any] = {"autoscaling": {"enabled": True, "minReplicas": 2, "maxReplicas": 10}}
+    kind = "LoadBalancer"
+    annotations = {
+        "service.beta.kubernetes.io/aws-load-balancer-type": "nlb",
+        "service.beta.kubernetes.io/aws-load-balancer-internal": "true",
+    }
     if not reachable:
+        # Nothing would ever give such a Service an address, or have an endpoint for it.
         scale = {"autoscaling": {"enabled": False}, "replicaCount": 0}
+        kind, annotations = "ClusterIP", {"pulumi.com/skipAwait": "true"}
     return {
         **scale,
         "labels": labels(owner, ns.INGRESS.data_class),
@@ -108,13 +116,9 @@ def gateway(owner: str, clients: Sequence[str], *, reachable: bool) -> dict[str,
         "podDisruptionBudget": {"minAvailable": 1} if reachable else {},
         "priorityClassName": INFERENCE.name,
         "service": {
-            "type": "LoadBalancer",
-            "externalTrafficPolicy": "Local",
-            "loadBalancerSourceRanges": list(clients),
-            "annotations": {
-                "service.beta.kubernetes.io/aws-load-balancer-type": "nlb",
-                "service.beta.kubernetes.io/aws-load-balancer-internal": "true",
-            },
+            "type": kind,
+            "annotations": annotations,
+            **({"externalTrafficPolicy": "Local", "loadBalancerSourceRanges": list(clients)} if reachable else {}),
             "ports": [
                 {"name": "status-port", "port": 15021, "protocol": "TCP", "targetPort": 15021},
                 {"name": "https", "port": 443, "protocol": "TCP", "targetPort": 443},

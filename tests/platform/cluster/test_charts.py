@@ -116,9 +116,10 @@ def test_the_device_plugin_shares_each_groups_gpus_as_its_settings_say(
     configurations = {name: json.loads(text) for name, text in config["data"].items()}
     assert configurations.keys() == {"not-shared", "whole", "shared", "cut"}
     assert "sharing" not in configurations["whole"]
-    assert configurations["shared"]["sharing"]["timeSlicing"]["resources"] == [
-        {"name": "nvidia.com/gpu", "replicas": 4}
-    ]
+    assert configurations["shared"]["sharing"]["timeSlicing"] == {
+        "failRequestsGreaterThanOne": True,
+        "resources": [{"name": "nvidia.com/gpu", "replicas": 4}],
+    }
     assert [configurations[name]["flags"]["migStrategy"] for name in ("whole", "shared", "cut")] == [
         "none",
         "none",

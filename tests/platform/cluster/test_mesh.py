@@ -158,10 +158,10 @@ def test_where_the_api_server_cannot_call_istiod_there_is_no_webhook_to_wait_for
     made = charts.charts(manifests.record(lambda: manifests.mesh(reachable=False)))
     objects = [each for name in ("base", "istiod", "gateway") for each in helm.render(made[name])]
     assert not [each for each in objects if "WebhookConfiguration" in each["kind"]]
-    (gateway,) = [
-        each for each in objects if each["metadata"]["name"] == "istio-ingress" and each["kind"] == "Deployment"
-    ]
-    assert gateway["spec"]["replicas"] == 0
+    gateway = {each["kind"]: each for each in objects if each["metadata"]["name"] == "istio-ingress"}
+    assert gateway["Deployment"]["spec"]["replicas"] == 0
+    assert gateway["Service"]["spec"]["type"] == "ClusterIP"
+    assert gateway["Service"]["metadata"]["annotations"]["pulumi.com/skipAwait"] == "true"
 
 
 def test_the_mesh_is_where_workloads_are() -> None:
