@@ -48,6 +48,7 @@ class ControlPlane(pulumi.ComponentResource):
     cluster_name: pulumi.Output[str]
     arn: pulumi.Output[str]
     endpoint: pulumi.Output[str]
+    service_cidr: str
     certificate_authority: pulumi.Output[str]
     """The certificate that proves the API's own, as base64 of its PEM."""
     administered: list[aws.eks.AccessPolicyAssociation]
@@ -100,6 +101,7 @@ class ControlPlane(pulumi.ComponentResource):
         )
         self.cluster_name = cluster.name
         self.arn = cluster.arn
+        self.service_cidr = args.service_cidr
         self.endpoint = cluster.endpoint
         self.certificate_authority = cluster.certificate_authority.apply(lambda authority: authority.data or "")
         self.administered = [self._administrator(name, each, args.account) for each in args.administrators]

@@ -8,6 +8,7 @@ from typing import Any
 import boto3
 import pytest
 
+from cluster.gpu_instances import GPU_INSTANCES
 from foundation.data_class import TAG
 from local import aws, processes
 from local.aws import server
@@ -134,6 +135,27 @@ def test_the_cluster_is_there_for_any_client_private_encrypted_and_logged(stack:
     assert logged == [{"api", "audit", "authenticator", "controllerManager", "scheduler"}]
 
 
+def test_what_must_come_first_does(stack: Stack) -> None:
+    waits_for = {each["urn"]: set(each.get("dependencies", [])) for each in stack.resources()}
+
+    def named(kind: str, name: str) -> str:
+        (only,) = [urn for urn in waits_for if f"${kind}::" in urn and urn.endswith(f"::{name}")]
+        return only
+
+    cluster = waits_for[named("aws:eks/cluster:Cluster", "parapet-test")]
+    # EKS would make the log group by itself, without a key.
+    assert named("aws:cloudwatch/logGroup:LogGroup", "parapet-test-control-plane") in cluster
+    assert named("aws:iam/rolePolicyAttachment:RolePolicyAttachment", "parapet-test-control-plane") in cluster
+    nodes = waits_for[named("aws:eks/nodeGroup:NodeGroup", "parapet-test-system")]
+    for add_on in ("vpc-cni", "kube-proxy", "eks-pod-identity-agent"):
+        assert named("aws:eks/addon:Addon", f"parapet-test-networking-{add_on}") in nodes
+    agent = waits_for[named("aws:eks/addon:Addon", "parapet-test-services-amazon-cloudwatch-observability")]
+    assert named("aws:cloudwatch/logGroup:LogGroup", "parapet-test-containers-application") in agent
+    assert named("aws:eks/nodeGroup:NodeGroup", "parapet-test-system") in agent
+    pool = waits_for[named("kubernetes:karpenter.sh/v1:NodePool", "parapet-test-inference-pool")]
+    assert named("kubernetes:karpenter.k8s.aws/v1:EC2NodeClass", "parapet-test-inference-class") in pool
+
+
 def test_each_group_has_its_least_number_of_nodes_and_a_gpu_group_the_taint(stack: Stack) -> None:
     eks = stack.client("eks")
     groups = {}
@@ -166,6 +188,22 @@ def test_every_launch_template_asks_for_imdsv2_encrypted_volumes_and_no_key_pair
         assert all(each["Ebs"]["Encrypted"] and each["Ebs"]["KmsKeyId"] for each in data["BlockDeviceMappings"])
         assert "KeyName" not in data
         assert data["Monitoring"] == {"Enabled": True}
+
+
+def test_the_facts_about_gpu_instances_are_those_that_ec2_tells(stack: Stack) -> None:
+    pages = stack.client("ec2").get_paginator("describe_instance_types").paginate()
+    told = {each["InstanceType"]: each for page in pages for each in page["InstanceTypes"] if "GpuInfo" in each}
+    whole = {name for name, each in told.items() if each["GpuInfo"]["Gpus"][0]["Count"]}
+    assert whole == set(GPU_INSTANCES)
+    for name, known in GPU_INSTANCES.items():
+        gpu, network = told[name]["GpuInfo"]["Gpus"][0], told[name]["NetworkInfo"]
+        assert gpu["Manufacturer"] == "NVIDIA"
+        assert (gpu["Name"], gpu["Count"]) == (known.model, known.gpus)
+        assert gpu["MemoryInfo"]["SizeInMiB"] == known.memory
+        assert told[name]["VCpuInfo"]["DefaultVCpus"] == known.vcpus
+        assert told[name]["MemoryInfo"]["SizeInMiB"] == known.ram
+        assert len(network["NetworkCards"]) == known.cards
+        assert network.get("EfaInfo", {}).get("MaximumEfaInterfaces", 0) == known.efa
 
 
 def test_an_autoscaler_finds_on_the_scaling_group_what_a_node_would_have(stack: Stack) -> None:

@@ -196,6 +196,9 @@ def test_a_local_stack_touches_no_cluster_but_one_on_this_machine_or_one_that_th
     local_cluster(server)
     with pytest.raises(pulumi.RunError, match=r"parapet:localAws is true and KUBECONFIG leads to .*loopback address"):
         run_program(localAws=True)
+    monkeypatch.setenv("PARAPET_KUBECONFIG", "/another/one")
+    with pytest.raises(pulumi.RunError, match="KUBECONFIG leads to "):
+        run_program(localAws=True)
     monkeypatch.setenv("PARAPET_KUBECONFIG", os.environ["KUBECONFIG"])
     assert run_program(localAws=True).made
 
