@@ -50,11 +50,11 @@ def test_a_damaged_record_is_no_record(tmp_path: Path, content: str) -> None:
     assert processes.read(tmp_path, "thing") is None
 
 
-def test_a_server_that_does_not_come_up_leaves_nothing_and_names_its_log(tmp_path: Path) -> None:
-    with pytest.raises(StartFailed, match=r"thing\.log"):
+def test_a_server_that_does_not_come_up_leaves_nothing_and_names_its_log_with_the_last_lines(tmp_path: Path) -> None:
+    with pytest.raises(StartFailed, match=r"(?s)thing\.log, at last:\n    line 3\n.*    no$"):
         processes.start(
             "thing",
-            [sys.executable, "-c", "raise SystemExit('no')"],
+            [sys.executable, "-c", "for n in range(12): print('line', n, flush=True)\nraise SystemExit('no')"],
             port=1,
             folder=tmp_path,
             log=tmp_path / "thing.log",

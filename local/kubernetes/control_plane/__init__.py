@@ -63,20 +63,26 @@ def ensure(workspace: Workspace) -> tuple[ControlPlane, bool]:
         identity(workspace, plane)
         return plane, False
     alive = {part: record for part in PARTS if (record := processes.read(workspace.run, part))}
-    new = not alive
     folder = workspace.kubernetes
+    if alive and not (folder / "pki").exists():  # somebody removed it: what still runs cannot be spoken to
+        stop(workspace)
+        alive = {}
+    new = not alive
     if API in alive and not (ETCD in alive and Api(folder / "pki", "admin", alive[API].port, timeout=5).ready()):
         # One that hangs is no server; one whose etcd is gone would look for it again at ever longer intervals.
         processes.stop(workspace.run, alive.pop(API), patience=2)
     missing = [part for part in PARTS if part not in alive]
-    if missing or not (folder / DEFINED).exists():
+    if missing or not definitions.are_applied(workspace.sources / "crds", folder / DEFINED):
         try:
             _start(workspace, alive, missing)
         except BaseException:
             if new:  # half a control plane serves nobody
                 stop(workspace)
             raise
-    return _own(workspace, _ports(workspace)[API]), new
+    record = processes.read(workspace.run, API)
+    if record is None:
+        raise StartFailed(f"{API} ended right after its start; what it said is in {_log(workspace, API)}")
+    return _own(workspace, record.port), new
 
 
 def identity(workspace: Workspace, plane: ControlPlane) -> str:
@@ -98,6 +104,7 @@ def identity(workspace: Workspace, plane: ControlPlane) -> str:
             "kube-system",
             "--output=jsonpath={.metadata.uid}",
         ],
+        stdin=subprocess.DEVNULL,  # it would ask for a password where the kubeconfig has none
         capture_output=True,
         text=True,
     )
@@ -176,12 +183,11 @@ def _define(workspace: Workspace, port: int) -> None:
 
 def _choose_ports(workspace: Workspace, alive: dict[str, Record]) -> tuple[dict[str, int], set[str]]:
     """A port for each part, the last time's while it is free; and who got another one."""
-    last = _ports(workspace)
+    last = _ports(workspace) | {part: record.port for part, record in alive.items()}
     ports: dict[str, int] = {}
-    for name in LISTENING:
-        running_part = alive.get(ETCD if name == "etcd-peer" else name)
-        if running_part and name in last:
-            ports[name] = last[name]
+    for name in LISTENING:  # etcd's port for peers, of which it has none, is told to nobody
+        if name in alive:
+            ports[name] = alive[name].port
             continue
         port = processes.choose_port(None, preferred=last.get(name))
         while port in ports.values():

@@ -47,12 +47,14 @@ def _deployment(name: str, replicas: int, spec: dict[str, Any]) -> dict[str, Any
 def work(eks: Eks) -> Iterator[Eks]:  # noqa: F811
     """A namespace that takes pods, empty, and two nodes without GPU."""
     cluster = eks.cluster
-    cluster.kubectl("create", "namespace", "work")
+    cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "work"}})
     wait_for(lambda: cluster.run("get", "serviceaccount", "default", "--namespace=work").returncode == 0)
     eks.group("system", 2, instanceTypes=["m6i.large"])
     eks.wait("system", 2)
     yield eks
-    cluster.kubectl("delete", "namespace", "work")  # before its nodes: nobody ends the pods of a node that is gone
+    # Before its nodes go: nobody ends the pods of a node that is gone.
+    for kinds in ("deployments,poddisruptionbudgets", "pods"):
+        cluster.kubectl("delete", kinds, "--all", "--namespace=work", "--cascade=foreground")
 
 
 def _running(cluster: Cluster, selector: str = "") -> dict[str, str]:
