@@ -66,7 +66,7 @@ def ensure(workspace: Workspace) -> tuple[ControlPlane, bool]:
     folder = workspace.kubernetes
     if alive and not (folder / "pki").exists():  # somebody removed it: what still runs cannot be spoken to
         stop(workspace)
-        alive = {}
+        alive.clear()
     new = not alive
     if API in alive and not (ETCD in alive and Api(folder / "pki", "admin", alive[API].port, timeout=5).ready()):
         # One that hangs is no server; one whose etcd is gone would look for it again at ever longer intervals.

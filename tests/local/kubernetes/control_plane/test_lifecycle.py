@@ -1,6 +1,7 @@
 """The control plane starts whole, is mended where a part dies, keeps what it holds, and ends without a trace."""
 
 import os
+import shutil
 import signal
 import socket
 import time
@@ -96,6 +97,15 @@ def test_what_was_forgotten_is_another_cluster_at_the_same_address(cluster: Clus
     assert new
     assert again == plane
     assert cluster.identity() != identity
+
+
+def test_a_control_plane_whose_folder_was_removed_is_made_anew(cluster: Cluster) -> None:
+    before = _records(cluster)
+    shutil.rmtree(cluster.workspace.kubernetes)
+    _, new = control_plane.ensure(cluster.workspace)
+    assert new
+    assert cluster.get("nodes")
+    assert not any(record.alive() for record in before.values())
 
 
 def test_a_part_that_does_not_come_up_is_named_with_its_last_words_and_nothing_is_left(tmp_path: Path) -> None:
