@@ -19,6 +19,8 @@ from local.kubernetes.provider.schema import NOTHING, Schema
 from local.plugin.values import UNKNOWN
 
 _MISSING: Any = object()
+_UNTOLD: Any = object()
+"""What is there is not known: no excuse for leaving a change out."""
 
 
 class Change(NamedTuple):
@@ -52,7 +54,7 @@ def _compare(path: str, old: Any, new: Any, live: Any, schema: Schema, found: li
         found.append(Change(path, "add" if old is _MISSING else "update"))
     elif isinstance(new, dict) and isinstance(old, dict):
         for key in [*new, *(key for key in old if key not in new)]:
-            below = live.get(key, _MISSING) if isinstance(live, dict) else _MISSING
+            below = live.get(key, _MISSING) if isinstance(live, dict) else _UNTOLD
             _compare(
                 _joined(path, key), old.get(key, _MISSING), new.get(key, _MISSING), below, schema.member(key), found
             )
@@ -63,7 +65,7 @@ def _compare(path: str, old: Any, new: Any, live: Any, schema: Schema, found: li
         for index in range(max(len(new), len(old))):
             was = old[index] if index < len(old) else _MISSING
             is_now = new[index] if index < len(new) else _MISSING
-            _compare(f"{path}[{index}]", was, is_now, live[index] if alike else _MISSING, schema.items(), found)
+            _compare(f"{path}[{index}]", was, is_now, live[index] if alike else _UNTOLD, schema.items(), found)
     elif old is _MISSING:
         found.append(Change(path, "add"))
     else:

@@ -61,7 +61,7 @@ class Releases:
         """What is asked for anew; a release that drifted is brought back."""
         found = [
             one
-            for one in differ.changes(old_inputs, inputs, {})
+            for one in differ.changes(old_inputs, inputs, old_inputs)
             if not any(one.path == path or one.path.startswith((f"{path}.", f"{path}[")) for path in ignored)
         ]
         replaces = [one.path for one in found if one.path in ("name", "namespace")]
