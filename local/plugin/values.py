@@ -79,15 +79,18 @@ def unmarshal(struct: struct_pb2.Struct, *, nulls: bool = False) -> tuple[dict[s
     return {key: item for key, item in plain.items() if item is not None}, secrets
 
 
-def marshal(values: Mapping[str, Any], secrets: Iterable[Path] = ()) -> struct_pb2.Struct:
-    """Plain values as a message's properties; what lies at or below a secret path goes out as secret."""
+def marshal(values: Mapping[str, Any], secrets: Iterable[Path] = (), *, nulls: bool = False) -> struct_pb2.Struct:
+    """Plain values as a message's properties; what lies at or below a secret path goes out as secret.
+
+    `nulls`: as in `unmarshal`.
+    """
     secret_paths = set(secrets)
 
     def walk(value: Any, path: Path) -> PropertyValue:
         if isinstance(value, pulumi.Asset | pulumi.Archive) and hash_of(value):
             value = fields(value)
         if isinstance(value, dict):
-            inner: Any = {key: walk(item, (*path, key)) for key, item in value.items() if item is not None}
+            inner: Any = {key: walk(item, (*path, key)) for key, item in value.items() if nulls or item is not None}
         elif isinstance(value, (list, tuple)):
             inner = [walk(item, path) for item in value]
         elif value is UNKNOWN:

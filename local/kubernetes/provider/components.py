@@ -147,7 +147,8 @@ def _files(pattern: str) -> list[Object]:
             f"{pattern}: the stand-in reads no manifest over the network, which may change under the same address. "
             "Keep it beside the program"
         )
-    names = sorted(glob.glob(pattern)) if glob.has_magic(pattern) else [pattern]  # noqa: PTH207 (as the program wrote it)
+    # As the program wrote it: relative or absolute.
+    names = sorted(glob.glob(pattern)) if glob.has_magic(pattern) else [pattern]  # noqa: PTH207
     found: list[Object] = []
     for name in names:
         try:

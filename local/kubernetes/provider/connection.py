@@ -111,7 +111,7 @@ class Connection:
             except urllib3.exceptions.HTTPError as error:
                 if time.monotonic() + pause > limit:
                     # The next requests need not wait as long for the same.
-                    self._away_until = time.monotonic() + 5
+                    self._away_until = time.monotonic() + self.patience
                     raise Unreachable(self._away(str(error))) from error
             else:
                 answer = _parsed(response.data)

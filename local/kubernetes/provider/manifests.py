@@ -32,7 +32,18 @@ def decode(text: str, source: str) -> list[Object]:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
         raise UserError(f"{source}{where}: no YAML: {getattr(error, 'problem', error)}") from error
-    return list(expanded([one for one in documents if one], source))
+    return list(expanded([_with_text_keys(one) for one in documents if one], source))
+
+
+def _with_text_keys(value: Any) -> Any:
+    """A mapping as JSON has it: the key `on`, which YAML takes for a flag, is `true` there (as kubectl has it)."""
+    if isinstance(value, dict):
+        return {_key(key): _with_text_keys(item) for key, item in value.items()}
+    return [_with_text_keys(item) for item in value] if isinstance(value, list) else value
+
+
+def _key(key: Any) -> str:
+    return str(key).lower() if isinstance(key, bool) else str(key)
 
 
 def expanded(objects: Iterable[Any], source: str) -> Iterator[Object]:

@@ -95,8 +95,8 @@ class Servicer(PluginServicer):
     async def Check(self, request: Any, context: Any) -> Any:
         from local.kubernetes.provider.naming import Proposal
 
-        news, secrets = unmarshal(request.news, nulls=_is_release(request))
-        olds, _ = unmarshal(request.olds, nulls=_is_release(request))
+        news, secrets = unmarshal(request.news, nulls=_nulls(request.urn))
+        olds, _ = unmarshal(request.olds, nulls=_nulls(request.urn))
         proposal = None
         if request.HasField("autonaming"):
             modes = proto.CheckRequest.AutonamingOptions.Mode
@@ -109,15 +109,15 @@ class Servicer(PluginServicer):
             secrecy.texts(news, secrets),
         )
         return proto.CheckResponse(
-            inputs=marshal(inputs, secrecy.paths(inputs, secrets)),
+            inputs=marshal(inputs, secrecy.paths(inputs, secrets), nulls=_nulls(request.urn)),
             # Without a property of its own a failure is not printed with the value, which may be secret.
             failures=[proto.CheckFailure(reason=f"{one.property} {one.reason}".strip()) for one in failures],
         )
 
     async def Diff(self, request: Any, context: Any) -> Any:
-        state, hidden = unmarshal(request.olds, nulls=_is_release(request))
-        inputs, secrets = unmarshal(request.news, nulls=_is_release(request))
-        old_inputs, _ = unmarshal(request.old_inputs, nulls=_is_release(request))
+        state, hidden = unmarshal(request.olds, nulls=_nulls(request.urn))
+        inputs, secrets = unmarshal(request.news, nulls=_nulls(request.urn))
+        old_inputs, _ = unmarshal(request.old_inputs, nulls=_nulls(request.urn))
         result = await self._run(
             context,
             request.urn,
@@ -139,7 +139,7 @@ class Servicer(PluginServicer):
         )
 
     async def Create(self, request: Any, context: Any) -> Any:
-        inputs, secrets = unmarshal(request.properties, nulls=_is_release(request))
+        inputs, secrets = unmarshal(request.properties, nulls=_nulls(request.urn))
         texts = secrecy.texts(inputs, secrets)
         if request.preview:
             outputs = await self._run(
@@ -149,7 +149,7 @@ class Servicer(PluginServicer):
                 lambda provider: provider.preview_create(request.urn, inputs),
                 texts,
             )
-            return proto.CreateResponse(id="", properties=_outputs(outputs, secrets))
+            return proto.CreateResponse(id="", properties=_outputs(request.urn, outputs, secrets))
         identifier, outputs = await self._run(
             context,
             request.urn,
@@ -159,11 +159,11 @@ class Servicer(PluginServicer):
             secrets=secrets,
             inputs=request.properties,
         )
-        return proto.CreateResponse(id=identifier, properties=_outputs(outputs, secrets))
+        return proto.CreateResponse(id=identifier, properties=_outputs(request.urn, outputs, secrets))
 
     async def Read(self, request: Any, context: Any) -> Any:
-        state, hidden = unmarshal(request.properties, nulls=_is_release(request))
-        inputs, secrets = unmarshal(request.inputs, nulls=_is_release(request))
+        state, hidden = unmarshal(request.properties, nulls=_nulls(request.urn))
+        inputs, secrets = unmarshal(request.inputs, nulls=_nulls(request.urn))
         identifier, outputs, new_inputs = await self._run(
             context,
             request.urn,
@@ -176,13 +176,13 @@ class Servicer(PluginServicer):
             return proto.ReadResponse()
         return proto.ReadResponse(
             id=identifier,
-            properties=_outputs(outputs, secrets | hidden),
-            inputs=marshal(new_inputs, secrecy.paths(new_inputs, secrets)),
+            properties=_outputs(request.urn, outputs, secrets | hidden),
+            inputs=marshal(new_inputs, secrecy.paths(new_inputs, secrets), nulls=_nulls(request.urn)),
         )
 
     async def Update(self, request: Any, context: Any) -> Any:
-        state, hidden = unmarshal(request.olds, nulls=_is_release(request))
-        inputs, secrets = unmarshal(request.news, nulls=_is_release(request))
+        state, hidden = unmarshal(request.olds, nulls=_nulls(request.urn))
+        inputs, secrets = unmarshal(request.news, nulls=_nulls(request.urn))
         texts = secrecy.texts(inputs, secrets) | secrecy.texts(state, hidden)
         ignored = list(request.ignoreChanges)
         if request.preview:
@@ -203,11 +203,11 @@ class Servicer(PluginServicer):
                 secrets=secrets,
                 inputs=request.news,
             )
-        return proto.UpdateResponse(properties=_outputs(outputs, secrets))
+        return proto.UpdateResponse(properties=_outputs(request.urn, outputs, secrets))
 
     async def Delete(self, request: Any, context: Any) -> Any:
-        state, hidden = unmarshal(request.properties, nulls=_is_release(request))
-        inputs, _ = unmarshal(request.old_inputs, nulls=_is_release(request))
+        state, hidden = unmarshal(request.properties, nulls=_nulls(request.urn))
+        inputs, _ = unmarshal(request.old_inputs, nulls=_nulls(request.urn))
         await self._run(
             context,
             request.urn,
@@ -275,7 +275,7 @@ class Servicer(PluginServicer):
             operation,
             lambda: work(provider.of(subject)),
             texts,
-            outputs=lambda kept: _outputs(kept, secrets or set()),
+            outputs=lambda kept: _outputs(subject, kept, secrets or set()),
             inputs=inputs,
         )
 
@@ -290,14 +290,14 @@ def preload() -> None:
     from local.kubernetes.provider import components, failures, provider  # noqa: F401
 
 
-def _is_release(request: Any) -> bool:
-    # In a chart's values a null takes a default away.
-    return bool(token_of(request.urn) == "kubernetes:helm.sh/v3:Release")
+def _nulls(urn: str) -> bool:
+    """Whether a null means something: in a chart's values it takes a default away."""
+    return "::" in urn and token_of(urn) == "kubernetes:helm.sh/v3:Release"
 
 
 def _say_nothing(text: str) -> None:
     """Nothing of what the API server warns of is shown."""
 
 
-def _outputs(outputs: dict[str, Any], secrets: set[Path]) -> Any:
-    return marshal(outputs, secrecy.paths(outputs, secrets))
+def _outputs(urn: str, outputs: dict[str, Any], secrets: set[Path]) -> Any:
+    return marshal(outputs, secrecy.paths(outputs, secrets), nulls=_nulls(urn))

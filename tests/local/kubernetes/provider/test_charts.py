@@ -116,7 +116,7 @@ def test_manifests_of_every_kind_of_group_are_resources(stack: Stack) -> None:
     stack.up()
     for name in ("one", "two", "three", "settings"):
         assert stack.live("configmap", name)
-    assert stack.live("configmap", "two")["data"] == {"day": "2026-01-01", "on": "yes"}
+    assert stack.live("configmap", "two")["data"] == {"day": "2026-01-01", "true": "yes"}
     stack.unchanged()
 
 
