@@ -67,7 +67,7 @@ def test_a_cluster_that_is_not_known_yet_is_not_called(stack: Stack) -> None:
     stack.destroy()
 
 
-def test_another_machine_and_an_absent_server_are_told_of(stack: Stack) -> None:
+def test_a_cluster_on_another_machine_is_not_called(stack: Stack) -> None:
     elsewhere = stack.folder / "elsewhere"
     elsewhere.write_text(Path(stack.variables["KUBECONFIG"]).read_text().replace("127.0.0.1", "192.0.2.1"))
     stack.program('k.core.v1.Namespace("space", metadata={"name": NAMESPACE})', namespace=False)

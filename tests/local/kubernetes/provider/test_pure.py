@@ -15,12 +15,15 @@ import yaml
 
 from local.kubernetes import provider
 from local.kubernetes.provider import charts, configuration, kubeconfig, manifests, readiness, secrecy
+from local.kubernetes.provider.cluster import Cluster
+from local.kubernetes.provider.configuration import Settings
 from local.kubernetes.provider.connection import ApiError, Connection, Unreachable
 from local.kubernetes.provider.diff import Change, changes, deletes_first, drift, replaced
 from local.kubernetes.provider.kubeconfig import Access, KubeconfigError
 from local.kubernetes.provider.naming import Proposal, automatic_name, field_manager
 from local.kubernetes.provider.normal import normal
 from local.kubernetes.provider.objects import Kind, is_patch, kind_of_token
+from local.kubernetes.provider.provider import Provider
 from local.kubernetes.provider.readiness import Failed, Site
 from local.kubernetes.provider.schema import Schema
 from local.plugin.failures import UserError
@@ -342,6 +345,25 @@ def test_a_server_that_stays_away_is_told_of_and_not_waited_for_twice() -> None:
     for _ in range(2):
         with pytest.raises(Unreachable, match=r"127\.0\.0\.1:9 does not answer"):
             connection.get("/x")
+
+
+def test_a_cluster_that_is_away_is_no_obstacle_to_a_preview_and_can_be_left_behind() -> None:
+    access = Access("http://127.0.0.1:9", "default")
+    urn = "urn:pulumi:dev::p::kubernetes:core/v1:ConfigMap::a"
+    state = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "default"}}
+
+    def provider_of(**settings: bool) -> Provider:
+        cluster = Cluster(Connection(access, patience=0.1), lambda _: None)
+        return Provider(Settings(access, "default", **settings), cluster, lambda _: None)
+
+    assert provider_of().preview_create(urn, state) == state
+    with pytest.raises(Unreachable, match="deleteUnreachable"):
+        provider_of().read(urn, "default/a", state, state)
+    assert provider_of(delete_unreachable=True).read(urn, "default/a", state, state) == ("", {}, {})
+    assert provider_of(skip_update_unreachable=True).read(urn, "default/a", state, state)[0] == "default/a"
+    provider_of(delete_unreachable=True).delete(urn, "default/a", state, state, 0)
+    with pytest.raises(Unreachable):
+        provider_of().create(urn, state, 0)
 
 
 # Charts and manifests
