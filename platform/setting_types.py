@@ -145,12 +145,12 @@ Administrators = Annotated[
     Field(description="a list of ARNs of IAM roles and users, each once"),
 ]
 ClusterAdministrators = Annotated[
-    tuple[AdministratorArn, ...],
+    tuple[RoleArn, ...],
     BeforeValidator(_parsed),
     AfterValidator(_distinct),
     AfterValidator(_somebody),
     Field(
-        description="a list of ARNs of IAM roles and users, each once, the deploying role among them: "
+        description="a list of ARNs of IAM roles, each once, the deploying role among them: "
         "without one nobody, not even this program, could reach the cluster"
     ),
 ]

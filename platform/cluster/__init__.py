@@ -46,7 +46,7 @@ class ClusterArgs:
     version: str
     """Of Kubernetes, one of `versions.VERSIONS`."""
     administrators: Sequence[str]
-    """ARNs of the IAM roles and users that may do everything in the cluster."""
+    """ARNs of the IAM roles that may do everything in the cluster."""
     public_cidrs: Sequence[IPv4Network]
     vpc_cidr: IPv4Network
     egress: bool

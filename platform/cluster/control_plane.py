@@ -30,7 +30,7 @@ class ControlPlaneArgs:
     public_cidrs: Sequence[IPv4Network]
     """Ranges that reach the API from the internet; empty leaves it to the VPC."""
     administrators: Sequence[str]
-    """ARNs of the IAM roles and users that may do everything in the cluster."""
+    """ARNs of the IAM roles that may do everything in the cluster."""
     key_arn: pulumi.Input[str]
     """The key of the cluster class."""
     logs_key_arn: pulumi.Input[str]

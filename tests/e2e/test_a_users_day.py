@@ -184,7 +184,7 @@ def test_an_up_that_is_killed_as_a_whole_is_finished_by_the_next(user: User, sai
     assert user.parapet("down")[0] == 0
     process = user.start("up")
     _wait_for(lambda: user.resources_in_state() > resources and user.operations_in_state() > 0)
-    user.kill_all_but_the_api()
+    user.kill_all_but_the_servers()
     process.communicate()
     status, said = user.parapet("up")
     assert status == 0, said
@@ -197,7 +197,7 @@ def test_a_preview_between_a_killed_up_and_the_next_changes_nothing(user: User, 
     assert user.parapet("down")[0] == 0
     process = user.start("up")
     _wait_for(lambda: user.resources_in_state() > 12 and user.operations_in_state() > 0)
-    user.kill_all_but_the_api()
+    user.kill_all_but_the_servers()
     process.communicate()
     before = user.shell("pulumi stack export --stack local")
     user.parapet("preview")
@@ -205,7 +205,7 @@ def test_a_preview_between_a_killed_up_and_the_next_changes_nothing(user: User, 
     # And killed once more, before the engine has read what the first run made.
     process = user.start("up")
     _wait_for(lambda: user.operations_in_state() == 0)
-    user.kill_all_but_the_api()
+    user.kill_all_but_the_servers()
     process.communicate()
     status, said = user.parapet("up")
     assert status == 0, said

@@ -80,11 +80,11 @@ class User:
                 continue
         return found
 
-    def kill_all_but_the_api(self) -> None:
-        """kill -9 on everything that a run has started, the server of the AWS API left alone."""
-        api = json.loads((self.home / "run" / "aws.json").read_text())["pid"]
+    def kill_all_but_the_servers(self) -> None:
+        """kill -9 on everything that a run has started, the AWS API and the control plane left alone."""
+        servers = {json.loads(file.read_text())["pid"] for file in (self.home / "run").glob("*.json")}
         for process in self.processes():
-            if process.pid != api:
+            if process.pid not in servers:
                 process.kill()
 
     def _state(self) -> dict[str, Any]:

@@ -89,8 +89,14 @@ def test_only_the_local_stack_is_local_and_unprotected() -> None:
         ("clusterVersion", ["1.36"], ["1.35", "1.36.1", "latest", ""]),
         (
             "clusterAdministrators",
-            [["arn:aws:iam::111122223333:role/deployer"], ["arn:aws:iam::111122223333:user/break-glass"]],
-            [[], ["*"], ["arn:aws:iam::111122223333:root"], ["arn:aws:sts::111122223333:assumed-role/a/b"]],
+            [["arn:aws:iam::111122223333:role/deployer"]],
+            [
+                [],
+                ["*"],
+                ["arn:aws:iam::111122223333:user/somebody"],
+                ["arn:aws:iam::111122223333:root"],
+                ["arn:aws:sts::111122223333:assumed-role/a/b"],
+            ],
         ),
         (
             "clusterPublicCidrs",

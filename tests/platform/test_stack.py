@@ -119,6 +119,15 @@ def test_components_have_the_tokens_that_state_files_know(with_egress: Recorder)
             "cluster:NodeGroups": 1,
             "cluster:Autoscaling": 1,
             "cluster:Interruptions": 1,
+            "cluster:Namespaces": 1,
+            "cluster:Access": 1,
+            "cluster:Guardrails": 1,
+            "cluster:NetworkPolicies": 1,
+            "cluster:Quotas": 1,
+            "cluster:Priorities": 1,
+            "cluster:Admission": 1,
+            "cluster:GpuSoftware": 1,
+            "cluster:Mesh": 1,
         }.items()
     }
 

@@ -11,8 +11,8 @@ from typing import Final
 from cluster import images
 from cluster import namespaces as ns
 from cluster.guardrails.priorities import PRIORITIES
-from cluster.guardrails.quotas import GPU
 from cluster.labels import DATA_CLASS, DATA_CLASSES, OWNER
+from cluster.node_labels import GPU
 
 TOKEN_USERS: Final = (
     # Namespace and service account of pods that talk to the API server.

@@ -9,8 +9,7 @@ import pulumi_kubernetes as kubernetes
 
 from cluster import namespaces as ns
 from cluster.labels import Manifest, metadata
-
-GPU: Final = "nvidia.com/gpu"
+from cluster.node_labels import GPU
 
 
 @dataclass(frozen=True)

@@ -112,5 +112,5 @@ def test_an_iam_role_enters_as_a_member_of_its_group_and_nothing_else() -> None:
 
 
 def test_an_iam_role_in_two_lists_is_refused() -> None:
-    with pytest.raises(pulumi.RunError, match=f"{ARN}x is listed for data-scientist and auditor"):
+    with pytest.raises(pulumi.RunError, match=f"{ARN}x is listed for auditor and data-scientist"):
         manifests.record(lambda: manifests.access(auditor=[ARN + "x"], data_scientist=[ARN + "x"]))
