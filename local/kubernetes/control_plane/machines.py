@@ -39,8 +39,8 @@ class Machine:
         """The most pods, with prefix delegation (Amazon EKS User Guide, "Choose the number of pods")."""
         return 110 if self.vcpus < 30 else 250
 
-    def capacity(self, disk_gib: int, gpu_replicas: int, efa: int) -> dict[str, str]:
-        """What the machine has: `gpu_replicas` pods share a GPU, `efa` interfaces are attached."""
+    def capacity(self, disk_gib: int, gpus: int | None, efa: int) -> dict[str, str]:
+        """What the machine has: `gpus` are offered, where they are shared or divided, `efa` interfaces are attached."""
         found = {
             "cpu": str(self.vcpus),
             "memory": f"{self.memory_mib}Mi",
@@ -48,7 +48,7 @@ class Machine:
             "pods": str(self.pods),
         }
         if self.gpus:
-            found[GPU] = str(self.gpus * gpu_replicas)
+            found[GPU] = str(gpus or self.gpus)
         if count := min(efa, self.efa_interfaces):
             found[EFA] = str(count)
         return found

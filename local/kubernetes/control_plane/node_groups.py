@@ -11,7 +11,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from local.kubernetes.control_plane.machines import Machine
+from local.kubernetes.control_plane.machines import GPU, Machine
 from local.workspace import LOCAL_REGION
 
 OWNED = "parapet.dev/node-group"
@@ -24,7 +24,9 @@ EFFECTS = {
     "NO_EXECUTE": "NoExecute",
     "PREFER_NO_SCHEDULE": "PreferNoSchedule",
 }
-REPLICAS = "nvidia.com/gpu.replicas"
+OFFERED_GPUS = f"k8s.io/cluster-autoscaler/node-template/resources/{GPU}"
+"""Tag of a group's Auto Scaling group: what its nodes offer once the device plugin has shared or divided their GPUs
+(Cluster Autoscaler on AWS, "Auto-Discovery Setup")."""
 DEFAULT_DISK_GIB = 20  # what EKS gives a group that names no size and no launch template
 
 
@@ -37,6 +39,7 @@ class NodeGroups:
         config = Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 1})
         self._eks = session.client("eks", endpoint_url=endpoint, config=config)
         self._ec2 = session.client("ec2", endpoint_url=endpoint, config=config)
+        self._scaling = session.client("autoscaling", endpoint_url=endpoint, config=config)
         # What does not change under its name: an instance type, a subnet, a version of a launch template.
         self._machines: dict[str, Machine] = {}
         self._subnets: dict[str, dict[str, Any]] = {}
@@ -58,9 +61,18 @@ class NodeGroups:
         template = self._template(group.get("launchTemplate"))
         # EKS takes a type in the template or in the group, never both; moto names a type where none was given.
         machine = self._machine(template.get("InstanceType") or group["instanceTypes"][0])
+        capacity = machine.capacity(
+            _disk(group, template), self._offered_gpus(group) if machine.gpus else None, _efa_interfaces(template)
+        )
         for number in range(desired):
             subnet = self._subnet(group["subnets"][number % len(group["subnets"])])
-            yield _node(group, number, machine, subnet, template)
+            yield _node(group, number, machine, subnet, capacity)
+
+    def _offered_gpus(self, group: dict[str, Any]) -> int | None:
+        names = [each["name"] for each in group.get("resources", {}).get("autoScalingGroups", [])]
+        filters = [{"Name": "auto-scaling-group", "Values": names}, {"Name": "key", "Values": [OFFERED_GPUS]}]
+        tags = self._scaling.describe_tags(Filters=filters)["Tags"] if names else []
+        return next((int(tag["Value"]) for tag in tags if tag["Value"].isdigit()), None)
 
     def _machine(self, name: str) -> Machine:
         if name not in self._machines:
@@ -85,15 +97,14 @@ class NodeGroups:
 
 
 def _node(
-    group: dict[str, Any], number: int, machine: Machine, subnet: dict[str, Any], template: dict[str, Any]
+    group: dict[str, Any], number: int, machine: Machine, subnet: dict[str, Any], capacity: dict[str, str]
 ) -> dict[str, Any]:
     # An instance of its own for each place in the group; a group that is made again has other instances.
     instance = "i-" + sha256(f"{group['nodegroupArn']} {number}".encode()).hexdigest()[:17]
     name = f"{instance}.ec2.internal"
     zone = subnet["AvailabilityZone"]
-    group_labels = group.get("labels", {})
     labels = {
-        **group_labels,
+        **group.get("labels", {}),
         OWNED: "true",
         "kubernetes.io/arch": machine.architecture,
         "kubernetes.io/hostname": name,
@@ -108,10 +119,6 @@ def _node(
         {"key": taint["key"], "value": taint.get("value", ""), "effect": EFFECTS[taint["effect"]]}
         for taint in group.get("taints", [])
     ]
-    replicas = group_labels.get(REPLICAS, "1")
-    capacity = machine.capacity(
-        _disk(group, template), int(replicas) if replicas.isdigit() else 1, efa=_efa_interfaces(template)
-    )
     return {
         "apiVersion": "v1",
         "kind": "Node",

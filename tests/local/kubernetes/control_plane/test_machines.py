@@ -17,12 +17,12 @@ def test_larger_machines_take_more_pods(vcpus: int, pods: int) -> None:
 @pytest.mark.parametrize(("vcpus", "millicores"), [(1, 940), (2, 1930), (4, 3920), (8, 7910), (96, 95690)])
 def test_some_cpu_is_kept_for_the_kubelet(vcpus: int, millicores: int) -> None:
     machine = _machine(vcpus)
-    assert machine.allocatable(machine.capacity(20, 1, 0))["cpu"] == f"{millicores}m"
+    assert machine.allocatable(machine.capacity(20, None, 0))["cpu"] == f"{millicores}m"
 
 
 def test_some_memory_is_kept_for_the_kubelet_and_before_it_evicts() -> None:
     machine = _machine(memory_mib=16384)
-    assert machine.allocatable(machine.capacity(20, 1, 0))["memory"] == f"{16384 - 255 - 11 * 110 - 100}Mi"
+    assert machine.allocatable(machine.capacity(20, None, 0))["memory"] == f"{16384 - 255 - 11 * 110 - 100}Mi"
 
 
 def test_a_machine_without_gpu_offers_none_whatever_its_labels_say() -> None:
@@ -30,9 +30,9 @@ def test_a_machine_without_gpu_offers_none_whatever_its_labels_say() -> None:
 
 
 def test_no_more_efa_devices_than_the_type_has_and_none_that_are_not_attached() -> None:
-    assert _machine(efa=4).capacity(20, 1, 8)["vpc.amazonaws.com/efa"] == "4"
-    assert "vpc.amazonaws.com/efa" not in _machine(efa=4).capacity(20, 1, 0)
-    assert "vpc.amazonaws.com/efa" not in _machine().capacity(20, 1, 2)
+    assert _machine(efa=4).capacity(20, None, 8)["vpc.amazonaws.com/efa"] == "4"
+    assert "vpc.amazonaws.com/efa" not in _machine(efa=4).capacity(20, None, 0)
+    assert "vpc.amazonaws.com/efa" not in _machine().capacity(20, None, 2)
 
 
 def test_a_described_type_is_read() -> None:

@@ -118,8 +118,27 @@ def test_the_nodes_of_a_group_are_spread_over_its_subnets_zones(eks: Eks) -> Non
     assert zones == {"us-east-1a", "us-east-1b", "us-east-1c"}
 
 
-def test_time_slicing_multiplies_the_gpus_that_pods_see(eks: Eks) -> None:
-    eks.group("shared", 1, instanceTypes=["g5.xlarge"], labels={"nvidia.com/gpu.replicas": "4"})
+def test_a_shared_gpu_counts_as_often_as_the_scaling_group_says(eks: Eks) -> None:
+    eks.group("shared", 0, instanceTypes=["g5.xlarge"])
+    held = eks.client.describe_nodegroup(clusterName="eks", nodegroupName="shared")["nodegroup"]["resources"]
+    template = eks.cluster.aws("ec2").create_launch_template(
+        LaunchTemplateName="shared", LaunchTemplateData={"InstanceType": "g5.xlarge"}
+    )["LaunchTemplate"]["LaunchTemplateId"]
+    eks.cluster.aws("autoscaling").create_auto_scaling_group(
+        AutoScalingGroupName=held["autoScalingGroups"][0]["name"],
+        LaunchTemplate={"LaunchTemplateId": template, "Version": "1"},
+        VPCZoneIdentifier=",".join(eks.subnets),
+        MinSize=0,
+        MaxSize=0,
+        Tags=[
+            {
+                "Key": "k8s.io/cluster-autoscaler/node-template/resources/nvidia.com/gpu",
+                "Value": "4",
+                "PropagateAtLaunch": False,
+            }
+        ],
+    )
+    eks.scale("shared", 1)
     assert eks.wait("shared", 1)[0]["status"]["allocatable"]["nvidia.com/gpu"] == "4"
 
 
