@@ -203,7 +203,6 @@ class Cluster(pulumi.ComponentResource):
                 gateway_endpoint_cidrs=args.foundation.network.gateway_cidrs,
                 client_cidrs=list(map(str, args.client_cidrs)),
                 gpus=sum(group.max * group.schedulable_gpus for group in groups),
-                gpu_quotas={},
                 after=[namespaces],
             ),
             opts,

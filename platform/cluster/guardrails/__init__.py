@@ -1,6 +1,6 @@
 """What holds for everybody in the cluster: who may talk to whom, how much one may have, what the API server refuses."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -22,7 +22,6 @@ class GuardrailsArgs:
     gateway_endpoint_cidrs: Sequence[pulumi.Input[Sequence[str]]]
     client_cidrs: Sequence[str]
     gpus: int
-    gpu_quotas: Mapping[str, int]
     after: Sequence[pulumi.Resource]
     """The namespaces."""
 
@@ -45,7 +44,7 @@ class Guardrails(pulumi.ComponentResource):
             ),
             own,
         )
-        Quotas(name, QuotasArgs(owner=args.owner, gpus=args.gpus, gpu_quotas=args.gpu_quotas, after=args.after), own)
+        Quotas(name, QuotasArgs(owner=args.owner, gpus=args.gpus, after=args.after), own)
         Priorities(name, PrioritiesArgs(owner=args.owner), own)
         Admission(name, AdmissionArgs(owner=args.owner, registry=args.registry), own)
         self.register_outputs({})

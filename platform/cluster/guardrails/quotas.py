@@ -1,6 +1,6 @@
 """How much of the cluster a namespace may have, and how much one container."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -55,11 +55,6 @@ class QuotasArgs:
     gpus: int
     """What the GPU groups can grow to, in the units that the device plugin offers: a shared GPU counts as often as it
     is shared."""
-    gpu_quotas: Mapping[str, int]
-    """Other numbers than `gpu_shares` for some of the GPU namespaces.
-
-    Raises `pulumi.RunError` for a namespace that is none.
-    """
     after: Sequence[pulumi.Resource]
     """The namespaces."""
 
@@ -71,7 +66,7 @@ class Quotas(pulumi.ComponentResource):
     def __init__(self, name: str, args: QuotasArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:cluster:Quotas", name, {"gpus": args.gpus}, opts)
         own = pulumi.ResourceOptions(parent=self, depends_on=list(args.after))
-        for namespace, hard in quotas(args.gpus, args.gpu_quotas):
+        for namespace, hard in quotas(args.gpus):
             kubernetes.core.v1.ResourceQuota(
                 f"{name}-{namespace}",
                 metadata=metadata("quota", args.owner, namespace=namespace),
@@ -88,15 +83,9 @@ class Quotas(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def quotas(gpus: int, other: Mapping[str, int]) -> Iterator[tuple[str, dict[str, str]]]:
+def quotas(gpus: int) -> Iterator[tuple[str, dict[str, str]]]:
     """The hard limits of every namespace."""
-    for namespace in other:
-        if namespace not in ns.GPU:
-            raise pulumi.RunError(
-                f"the GPU quota of {namespace} is {other[namespace]}; the namespaces that may have GPUs are "
-                f"{', '.join(ns.GPU)}. Name one of these."
-            )
-    shares = {**gpu_shares(gpus), **other}
+    shares = gpu_shares(gpus)
     for namespace in ns.EVERY:
         gpu = shares.get(namespace, 0)
         hard = {f"requests.{GPU}": str(gpu)}

@@ -61,7 +61,7 @@ def namespaces() -> None:
     Namespaces("test", NamespacesArgs(owner=OWNER, protect=False))
 
 
-def guardrails(gpus: int = 8, **gpu_quotas: int) -> None:
+def guardrails(gpus: int = 8) -> None:
     Guardrails(
         "test",
         GuardrailsArgs(
@@ -72,7 +72,6 @@ def guardrails(gpus: int = 8, **gpu_quotas: int) -> None:
             gateway_endpoint_cidrs=[pulumi.Output.from_input(S3_CIDRS), DYNAMODB_CIDRS],
             client_cidrs=CLIENT_CIDRS,
             gpus=gpus,
-            gpu_quotas=gpu_quotas,
             after=(),
         ),
     )
