@@ -1,12 +1,13 @@
 """What one operation's events say about this pack, sorted by rule; other packs are only counted."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
 import hipaa
-from compliance.events import GONE, LOOKED_UP, Event, Operation, Urn, Violation
+from compliance.events import GONE, LOOKED_UP, Diagnostic, Event, Operation, Urn, Violation
 from compliance.model import Outcome
 from hipaa import signals
 
@@ -18,6 +19,9 @@ STACK = ""
 
 ROOT_TYPE = "pulumi:pulumi:Stack"
 """The type of the stack's own resource, the parent of all."""
+
+_ASKED = re.compile(r"failed to run (policy|remediation|stack policy): (?P<error>.*)", re.DOTALL)
+"""The engine's words when a question to a pack failed."""
 
 
 class PackNotRun(Exception):
@@ -95,11 +99,19 @@ def hear(operation: Operation) -> Run:
     ] + [
         event.diagnostic_event.message.strip()
         for event in operation.events
-        if event.diagnostic_event
-        and event.diagnostic_event.severity == "error"
-        and "failed to run policy" in event.diagnostic_event.message
+        if event.diagnostic_event and event.diagnostic_event.severity == "error" and _is_of_pack(event.diagnostic_event)
     ]
     return run
+
+
+def _is_of_pack(error: Diagnostic) -> bool:
+    """Whether the engine says that a question to a pack failed.
+
+    A question that it took back itself, because something else failed or the user stopped it, is none: the operation
+    then ended before every resource was shown, and no rule counts as passed.
+    """
+    asked = _ASKED.search(error.message.strip())
+    return asked is not None and asked["error"] != "context canceled"
 
 
 def _hear_violation(violation: Violation, run: Run) -> None:

@@ -1,5 +1,6 @@
 """What the recorded runs say, rule by rule and specification by specification."""
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -173,6 +174,35 @@ def test_an_update_that_stopped_early_passes_no_rule(recorded: Recorded) -> None
     others = {item.status for item in review.rules if item.name != "kms-key-rotates"}
     assert others == {Status.UNDECIDED}
     assert "stopped before" in review.warnings[0]
+
+
+@pytest.mark.parametrize("asked", ["policy", "remediation", "stack policy"])
+def test_a_question_that_the_engine_took_back_is_no_broken_rule(tmp_path: Path, asked: str) -> None:
+    """One resource fails, and the engine takes back what it was asking of others: as it wrote of a remediation."""
+    urn = "urn:pulumi:dev::clinic::aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule::to-nodes"
+    review = _refused_and(tmp_path, urn, f"failed to run {asked}: context canceled\n")
+    assert not [warning for warning in review.warnings if "broken" in warning]
+    assert "The update stopped before the pack was shown every resource" in review.warnings[0]
+    assert urn not in {evaluation.urn for item in review.rules for evaluation in item.evaluations}
+    assert {item.status for item in review.rules if item.name != "kms-key-rotates"} == {Status.UNDECIDED}
+
+
+@pytest.mark.parametrize("asked", ["policy", "remediation", "stack policy"])
+@pytest.mark.parametrize("error", ["Exception calling application: context canceled", "context canceled by the rule"])
+def test_a_pack_that_fails_is_broken_wherever_it_was_asked(tmp_path: Path, asked: str, error: str) -> None:
+    review = _refused_and(tmp_path, "", f"failed to run {asked}: {error}\n")
+    assert f"A rule is broken: failed to run {asked}: {error}" in review.warnings
+
+
+def _refused_and(folder: Path, urn: str, message: str) -> Review:
+    """The review of an update that was stopped, with one more of the engine's errors before its closing words."""
+    lines = (FIXTURES / "up-refused.jsonl").read_text(encoding="utf-8").splitlines()
+    end = next(number for number, line in enumerate(lines) if '"summaryEvent"' in line)
+    diagnostic = {"urn": urn, "prefix": "error: ", "message": message, "color": "never", "severity": "error"}
+    event = {"sequence": 99, "timestamp": 1795500038, "diagnosticEvent": diagnostic}
+    log = folder / "log.jsonl"
+    log.write_text("\n".join([*lines[:end], json.dumps(event), *lines[end:]]), encoding="utf-8")
+    return compliance.review(log, rules=RULES, catalogue=CATALOGUE, policy_config={})
 
 
 def test_a_policy_that_raises_is_named_and_nothing_passes(recorded: Recorded) -> None:
