@@ -1,38 +1,20 @@
 """What a user does in a day, in order, with the commands of the README."""
 
 import json
-import os
 import re
-import signal
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.user import ROOT, User
+from tests.e2e.user import ONE_STACK, ROOT, User
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("a user's day")]
+pytestmark = ONE_STACK
 
 VIOLATING = """
 import pulumi_aws as aws
 
 key = aws.kms.Key("unsound", enable_key_rotation=False)
 """
-
-
-@pytest.fixture(scope="module")
-def user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[User]:
-    user = User(tmp_path_factory.mktemp("home") / ".parapet")
-    yield user
-    user.parapet("down")
-
-
-@pytest.fixture(scope="module")
-def said_by_up(user: User) -> str:
-    status, said = user.parapet("up")
-    assert status == 0, said
-    return said
 
 
 def _numbers(said: str) -> tuple[int, ...]:
@@ -148,81 +130,3 @@ def test_what_cannot_be_is_refused_in_one_sentence(user: User, arguments: list[s
     assert status != 0
     assert told in said
     assert "Traceback" not in said
-
-
-def test_an_api_that_was_lost_is_noticed_and_filled_again(user: User, said_by_up: str) -> None:
-    record = json.loads((user.home / "run" / "aws.json").read_text())
-    os.kill(record["pid"], signal.SIGKILL)
-    status, said = user.parapet("up")
-    assert status == 0, said
-    assert "started anew and is empty" in said
-    assert user.client("s3").get_bucket_versioning(Bucket=user.outputs()["buckets"]["phi"])["Status"] == "Enabled"
-    assert user.review()["totals"]["failed"] == 0
-
-
-def test_every_file_of_the_state_is_replaced_as_a_whole(user: User, said_by_up: str) -> None:
-    """What the engine's backend writes in place (`.attrs`) is cut by a kill, and the state cannot be read any more."""
-    assert list((user.home / "state").rglob("*.json"))
-    assert not list((user.home / "state").rglob("*.attrs"))
-
-
-def test_an_up_whose_command_is_killed_is_finished_by_the_next(user: User, said_by_up: str) -> None:
-    """Only `./parapet` itself is killed: the engine ends what it has begun."""
-    assert user.parapet("down")[0] == 0
-    process = user.start("up")
-    _wait_for(lambda: user.resources_in_state() > 20)
-    process.kill()
-    process.communicate()
-    status, said = user.parapet("up")
-    assert status == 0, said
-    assert user.review()["totals"]["failed"] == 0
-
-
-@pytest.mark.parametrize("resources", [0, 12, 45])
-def test_an_up_that_is_killed_as_a_whole_is_finished_by_the_next(user: User, said_by_up: str, resources: int) -> None:
-    """The command, the engine and every plugin are killed at once, while the engine makes something."""
-    assert user.parapet("down")[0] == 0
-    process = user.start("up")
-    _wait_for(lambda: user.resources_in_state() > resources and user.operations_in_state() > 0)
-    user.kill_all_but_the_servers()
-    process.communicate()
-    status, said = user.parapet("up")
-    assert status == 0, said
-    assert user.review()["totals"]["failed"] == 0
-    status, said = user.shell("pulumi preview --stack local --expect-no-changes")
-    assert status == 0, said
-
-
-def test_a_preview_between_a_killed_up_and_the_next_changes_nothing(user: User, said_by_up: str) -> None:
-    assert user.parapet("down")[0] == 0
-    process = user.start("up")
-    _wait_for(lambda: user.resources_in_state() > 12 and user.operations_in_state() > 0)
-    user.kill_all_but_the_servers()
-    process.communicate()
-    before = user.shell("pulumi stack export --stack local")
-    user.parapet("preview")
-    assert user.shell("pulumi stack export --stack local") == before
-    # And killed once more, before the engine has read what the first run made.
-    process = user.start("up")
-    _wait_for(lambda: user.operations_in_state() == 0)
-    user.kill_all_but_the_servers()
-    process.communicate()
-    status, said = user.parapet("up")
-    assert status == 0, said
-    assert not re.search(r"\d+ replaced", said)
-
-
-def _wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
-    limit = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < limit, "it did not come to pass"
-        time.sleep(0.002)
-
-
-def test_down_leaves_nothing_running(user: User, said_by_up: str) -> None:
-    status, said = user.parapet("down")
-    assert status == 0, said
-    assert user.processes() == []
-    assert user.status() | {"aws_endpoint_url": None, "resources": 0} == user.status()
-    status, said = user.parapet("down")
-    assert status == 0, said

@@ -10,8 +10,11 @@ from typing import Any
 
 import boto3
 import psutil
+import pytest
 
 ROOT = Path(__file__).parents[2]
+ONE_STACK = [pytest.mark.e2e, pytest.mark.xdist_group("a user's day")]
+"""What every module here is marked with, so that one `up` serves them all; they run in the order of their names."""
 
 
 @dataclass(frozen=True)
@@ -24,21 +27,28 @@ class User:
     def environment(self) -> dict[str, str]:
         return os.environ | {"PARAPET_HOME": str(self.home), "COLUMNS": "200"}
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """A command that runs on. What it says is thrown away: a pipe that nobody empties would hold it up."""
         return subprocess.Popen(
+            [str(ROOT / "parapet"), *arguments],
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def parapet(self, *arguments: str) -> tuple[int, str]:
+        """Exit status and everything that was said."""
+        told = subprocess.run(
             [str(ROOT / "parapet"), *arguments],
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            timeout=600,
         )
-
-    def parapet(self, *arguments: str) -> tuple[int, str]:
-        """Exit status and everything that was said."""
-        process = self.start(*arguments)
-        said, _ = process.communicate(timeout=600)
-        return process.returncode, said
+        return told.returncode, told.stdout
 
     def status(self) -> dict[str, Any]:
         told = subprocess.run(
@@ -51,13 +61,29 @@ class User:
         found: dict[str, Any] = json.loads(told.stdout)
         return found
 
-    def shell(self, command: str, folder: Path = ROOT) -> tuple[int, str]:
-        """A plain command in a shell that evaluated `./parapet env`."""
+    def shell(self, command: str, folder: Path = ROOT, given: str = "") -> tuple[int, str]:
+        """A plain command in a shell that evaluated `./parapet env`, with `given` on its standard input."""
         script = f'eval "$({shlex.quote(str(ROOT / "parapet"))} env)" && {command}'
         told = subprocess.run(
-            ["sh", "-c", script], cwd=folder, env=self.environment, capture_output=True, text=True, timeout=600
+            ["sh", "-c", script],
+            cwd=folder,
+            env=self.environment,
+            input=given,
+            capture_output=True,
+            text=True,
+            timeout=600,
         )
         return told.returncode, told.stdout + told.stderr
+
+    def kubectl(self, *arguments: str, given: object = None) -> tuple[int, str]:
+        """`kubectl ARGUMENTS` in such a shell, with `given` as JSON on its standard input."""
+        return self.shell(shlex.join(["kubectl", *arguments]), given="" if given is None else json.dumps(given))
+
+    def get(self, *arguments: str) -> Any:
+        """What `kubectl get ARGUMENTS` finds."""
+        status, said = self.shell(f"{shlex.join(['kubectl', 'get', *arguments, '--output=json'])} 2>/dev/null")
+        assert status == 0, said
+        return json.loads(said)
 
     def client(self, service: str) -> Any:
         """Any AWS client: it needs the endpoint and nothing of Parapet."""
