@@ -115,6 +115,8 @@ def exports(workspace: Workspace, endpoint: str | None, aws_plugin: str = "stand
         "PARAPET_CHARTS": str(workspace.sources / "charts"),
         # Also where no control plane was started yet: without it, kubectl would take the user's own cluster.
         "KUBECONFIG": str(workspace.kubeconfig),
+        # What kubectl remembers of a cluster's kinds would lie in the home directory else.
+        "KUBECACHEDIR": str(workspace.home / "kubectl"),
         "AWS_REGION": LOCAL_REGION,
         "AWS_DEFAULT_REGION": LOCAL_REGION,
         "AWS_ACCESS_KEY_ID": "local",

@@ -62,7 +62,7 @@ def test_every_file_of_the_state_is_replaced_as_a_whole(user: User, said_by_up: 
     assert not list((user.home / "state").rglob("*.attrs"))
 
 
-def test_down_leaves_nothing_running_and_nothing_of_the_cluster(user: User, said_by_up: str) -> None:
+def test_down_leaves_nothing_running_and_no_file_elsewhere(user: User, said_by_up: str) -> None:
     servers = [json.loads(file.read_text())["pid"] for file in (user.home / "run").glob("*.json")]
     ours = {process.pid for process in user.processes()}
     assert ours >= set(servers)
@@ -72,6 +72,7 @@ def test_down_leaves_nothing_running_and_nothing_of_the_cluster(user: User, said
     assert user.processes() == []
     assert not [pid for pid in ours if Path(f"/proc/{pid}").exists()]
     assert not (user.home / "kubernetes").exists()
+    assert list(user.house.iterdir()) == []
     gone = {"aws_endpoint_url": None, "kubernetes_url": None, "kubeconfig": None, "resources": 0}
     assert user.status() | gone == user.status()
     status, said = user.parapet("down")

@@ -5,12 +5,15 @@ import os
 import shlex
 import subprocess
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import boto3
 import psutil
 import pytest
+
+from local.workspace import cache
 
 ROOT = Path(__file__).parents[2]
 ONE_STACK = [pytest.mark.e2e, pytest.mark.xdist_group("a user's day")]
@@ -23,9 +26,18 @@ class User:
 
     home: Path
 
+    def __post_init__(self) -> None:
+        self.house.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def house(self) -> Path:
+        """The user's home directory, where Parapet has nothing to leave; its cache is the machine's own."""
+        return self.home.parent / "house"
+
     @property
     def environment(self) -> dict[str, str]:
-        return os.environ | {"PARAPET_HOME": str(self.home), "COLUMNS": "200"}
+        places = {"PARAPET_HOME": self.home, "HOME": self.house, "XDG_CACHE_HOME": cache().parent}
+        return os.environ | {name: str(place) for name, place in places.items()} | {"COLUMNS": "200"}
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         """A command that runs on. What it says is thrown away: a pipe that nobody empties would hold it up."""
@@ -114,12 +126,11 @@ class User:
                 process.kill()
 
     def _state(self) -> dict[str, Any]:
+        file = self.home / "state" / ".pulumi" / "stacks" / "parapet" / "local.json"
         try:
-            file = self.home / "state" / ".pulumi" / "stacks" / "parapet" / "local.json"
-            found: dict[str, Any] = json.loads(file.read_text())["checkpoint"]["latest"] or {}
+            return _checkpoint(file, file.stat().st_mtime_ns)
         except (FileNotFoundError, ValueError, KeyError):
             return {}
-        return found
 
     def resources_in_state(self) -> int:
         return len(self._state().get("resources") or [])
@@ -137,3 +148,8 @@ class User:
         assert status == 0, said
         found: dict[str, Any] = json.loads(said)
         return found
+
+
+@lru_cache(maxsize=1)  # who waits for something in it asks many times a second, and it has megabytes
+def _checkpoint(file: Path, changed: int) -> dict[str, Any]:
+    return json.loads(file.read_text())["checkpoint"]["latest"] or {}
