@@ -71,6 +71,7 @@ def test_the_exports_lead_to_this_stack_and_to_nothing_of_the_users(
     assert variables["PULUMI_HOME"].startswith(str(workspace.home))
     assert variables["PULUMI_BACKEND_URL"] == f"file://{workspace.state}?metadata=skip"
     assert variables["KUBECONFIG"] == str(workspace.home / "kubernetes" / "kubeconfig")
+    assert variables["KUBECACHEDIR"].startswith(str(workspace.home))
     assert variables["AWS_CONFIG_FILE"] == variables["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull
     assert variables["PATH"] == f"{workspace.bin}:/usr/bin:/bin"
 
