@@ -14,7 +14,6 @@ from cluster.guardrails.flows import GATEWAY
 from cluster.labels import metadata
 
 REPOSITORY: Final = "https://istio-release.storage.googleapis.com/charts"
-GATEWAY_ACCOUNT: Final = mesh_values.GATEWAY_NAME
 CIPHERS: Final = (
     # Forward secrecy and authenticated encryption, as NIST SP 800-52 Rev. 2, 3.3.1.1 recommends for TLS 1.2.
     "ECDHE-ECDSA-AES256-GCM-SHA384",
@@ -32,7 +31,7 @@ def principal(namespace: str, account: str) -> str:
 _PIPELINE, _TRAINER, _PREDICTOR, _NOTEBOOK = (
     principal(each.name, each.service_account) for each in (ns.PIPELINES, ns.TRAINING, ns.SERVING, ns.NOTEBOOKS)
 )
-_GATEWAY: Final = principal(ns.INGRESS.name, GATEWAY_ACCOUNT)
+_GATEWAY: Final = principal(ns.INGRESS.name, ns.INGRESS.service_account)
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,8 @@ def istiod(prefix: str, owner: str, *, reachable: bool) -> dict[str, Any]:
         "experimental": {"stableValidationPolicy": True},
         "global": {
             "istioNamespace": ns.ISTIO_SYSTEM.name,
+            # For the control planes of other clusters: it would read the Secrets of this one. There is one cluster.
+            "enableReaderRBAC": False,
             "logAsJson": True,
             "operatorManageWebhooks": not reachable,
             "configValidation": reachable,
@@ -106,6 +108,8 @@ def gateway(owner: str, clients: Sequence[str], *, reachable: bool) -> dict[str,
     return {
         **scale,
         "labels": labels(owner, ns.INGRESS.data_class),
+        # The namespace's own, whose token is not mounted; the chart's would be. The proxy has a token for istiod alone.
+        "serviceAccount": {"create": False, "name": ns.INGRESS.service_account},
         "securityContext": {
             "runAsNonRoot": True,
             "seccompProfile": SECCOMP,

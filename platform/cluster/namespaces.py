@@ -44,7 +44,7 @@ NOTEBOOKS: Final = Namespace(
     name="notebooks", data_class=DataClass.PHI, mesh=True, gpu=True, service_account="notebook"
 )
 MONITORING: Final = Namespace(name="monitoring", data_class=DataClass.LOGS, mesh=True, service_account="monitor")
-INGRESS: Final = Namespace(name="ingress", data_class=DataClass.PHI, mesh=True)
+INGRESS: Final = Namespace(name="ingress", data_class=DataClass.PHI, mesh=True, service_account="istio-ingress")
 
 KARPENTER: Final = Namespace(name="karpenter")
 ISTIO_SYSTEM: Final = Namespace(name="istio-system")

@@ -119,7 +119,7 @@ def test_every_principal_is_a_service_account_that_is_made() -> None:
         (each["metadata"]["namespace"], each["metadata"]["name"])
         for each in manifests.objects(manifests.record(manifests.namespaces))
         if each["kind"] == "ServiceAccount"
-    } | {("ingress", "istio-ingress")}
+    }
     for caller in CALLERS:
         for name in caller.principals:
             _, _, namespace, _, account = name.split("/")
@@ -151,6 +151,22 @@ def test_the_gateways_load_balancer_is_internal_and_for_the_listed_networks(helm
     assert service["metadata"]["annotations"]["service.beta.kubernetes.io/aws-load-balancer-internal"] == "true"
     assert service["spec"]["loadBalancerSourceRanges"] == [manifests.VPC_CIDR, *manifests.CLIENT_CIDRS]
     assert sorted(port["port"] for port in service["spec"]["ports"]) == [443, 15021]
+
+
+@pytest.mark.engine
+def test_the_gateway_runs_as_an_account_that_the_chart_does_not_make(helm: charts.Helm) -> None:
+    """The chart's own has its token mounted, with which the Secrets of the namespace can be read."""
+    objects = helm.render(charts.charts(manifests.record(manifests.mesh))["gateway"])
+    assert not [each for each in objects if each["kind"] == "ServiceAccount"]
+    (deployment,) = [each for each in objects if each["kind"] == "Deployment"]
+    assert deployment["spec"]["template"]["spec"]["serviceAccountName"] == ns.INGRESS.service_account
+
+
+@pytest.mark.engine
+def test_nobody_in_another_cluster_reads_this_one(helm: charts.Helm) -> None:
+    made = charts.charts(manifests.record(manifests.mesh))
+    objects = [each for name in ("base", "istiod") for each in helm.render(made[name])]
+    assert not [each["metadata"]["name"] for each in objects if "reader" in each["metadata"]["name"]]
 
 
 @pytest.mark.engine
