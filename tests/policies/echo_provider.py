@@ -1,15 +1,26 @@
 """A stand-in for the plugins of AWS and Kubernetes that calls nothing: a resource is what the program says it is.
 
-It shows a policy pack what the engine shows it anywhere: inputs, and outputs that are unknown before the update.
+It shows a policy pack what the engine shows it anywhere: inputs, and outputs that are unknown before the update. A
+chart is rendered by nobody: it is a component with nothing in it.
 """
 
 import os
 import sys
+from typing import Any
 
+import pulumi
 from pulumi.provider.experimental import provider, server
 from pulumi.provider.experimental.property_value import PropertyValue
 
 COMPUTED = ("arn", "keyId")
+# What a program reads of resources once they are there.
+REPORTED: dict[str, dict[str, Any]] = {
+    "aws:ec2/vpcEndpoint:VpcEndpoint": {"cidrBlocks": ["198.51.100.0/24"]},
+    "aws:sqs/queue:Queue": {"name": "queue"},
+    "aws:ec2/launchTemplate:LaunchTemplate": {"latestVersion": 1.0},
+    "aws:eks/cluster:Cluster": {"endpoint": "https://cluster.test", "certificateAuthority": {"data": "Q0E="}},
+    "aws:eks/nodeGroup:NodeGroup": {"resources": [{"autoscalingGroups": [{"name": "nodes"}]}]},
+}
 # The provider names a bucket by itself, before it is made.
 BUCKETS = ("aws:s3/bucket:Bucket", "aws:s3/bucketV2:BucketV2")
 ANSWERS: dict[str, dict[str, str | list[PropertyValue]]] = {
@@ -29,6 +40,12 @@ ANSWERS: dict[str, dict[str, str | list[PropertyValue]]] = {
 }
 
 
+def _value(value: Any) -> PropertyValue:
+    if isinstance(value, dict):
+        return PropertyValue({name: _value(item) for name, item in value.items()})
+    return PropertyValue([_value(item) for item in value] if isinstance(value, list) else value)
+
+
 class Echo(provider.Provider):
     async def check_config(self, request: provider.CheckRequest) -> provider.CheckResponse:
         return provider.CheckResponse(inputs=request.new_inputs)
@@ -37,7 +54,7 @@ class Echo(provider.Provider):
         return provider.DiffResponse(changes=False)
 
     async def configure(self, request: provider.ConfigureRequest) -> provider.ConfigureResponse:
-        return provider.ConfigureResponse()
+        return provider.ConfigureResponse(accept_secrets=True)
 
     async def check(self, request: provider.CheckRequest) -> provider.CheckResponse:
         named = {"bucket": PropertyValue(request.name)} if request.type.rpartition("$")[2] in BUCKETS else {}
@@ -47,11 +64,16 @@ class Echo(provider.Provider):
         return provider.DiffResponse(changes=False)
 
     async def create(self, request: provider.CreateRequest) -> provider.CreateResponse:
-        if request.preview:
-            computed = dict.fromkeys(COMPUTED, PropertyValue.computed())
-            return provider.CreateResponse(None, computed | request.properties)
         computed = {name: PropertyValue(f"{name}-of-{request.name}") for name in COMPUTED}
+        reported = REPORTED.get(request.type.rpartition("$")[2], {})
+        computed |= {name: _value(value) for name, value in reported.items()}
+        if request.preview:
+            return provider.CreateResponse(None, dict.fromkeys(computed, PropertyValue.computed()) | request.properties)
         return provider.CreateResponse(f"{request.name}-id", computed | request.properties)
+
+    async def construct(self, request: provider.ConstructRequest) -> provider.ConstructResponse:
+        made = pulumi.ComponentResource(request.resource_type, request.name, None, request.options)
+        return provider.ConstructResponse(str(await made.urn.future()), {}, {})
 
     async def invoke(self, request: provider.InvokeRequest) -> provider.InvokeResponse:
         return provider.InvokeResponse({name: PropertyValue(value) for name, value in ANSWERS[request.tok].items()})

@@ -51,9 +51,20 @@ class Run:
         return any(policy in event[kind].get("passed", []) for event in self.events for kind in kinds if kind in event)
 
 
-def run(engine: Engine, folder: Path, *operation: str, pack: Path = PACK, stack: str = "dev") -> Run:
-    """Runs `pulumi OPERATION` with a pack, and reads the engine's own events."""
-    install_echo(engine)
+def run(
+    engine: Engine,
+    folder: Path,
+    *operation: str,
+    pack: Path = PACK,
+    stack: str = "dev",
+    echoed: tuple[str, ...] = ("aws", "kubernetes"),
+) -> Run:
+    """Runs `pulumi OPERATION` with a pack, and reads the engine's own events.
+
+    `echoed` are the providers that the echo takes the place of.
+    """
+    for name in echoed:
+        install_echo(engine, name)
     log = folder / "events.jsonl"
     log.unlink(missing_ok=True)
     here = ("--stack", stack, "--non-interactive", "--policy-pack", str(pack), "--event-log", str(log))
@@ -62,16 +73,15 @@ def run(engine: Engine, folder: Path, *operation: str, pack: Path = PACK, stack:
     return Run(done.returncode, done.stdout + done.stderr, [json.loads(line) for line in lines])
 
 
-def install_echo(engine: Engine) -> None:
-    """Puts the echo provider where the engine looks for the plugins of AWS and of Kubernetes."""
+def install_echo(engine: Engine, name: str) -> None:
+    """Puts the echo provider where the engine looks for a provider's plugin."""
     echo = Path(__file__).with_name("echo_provider.py")
-    for name in ("aws", "kubernetes"):
-        pinned = version(f"pulumi-{name}")
-        folder = Path(engine.environment["PULUMI_HOME"]) / "plugins" / f"resource-{name}-v{pinned}"
-        folder.mkdir(parents=True, exist_ok=True)
-        plugin = folder / f"pulumi-resource-{name}"
-        plugin.write_text(f'#!/bin/sh\nECHO_VERSION={pinned} exec "{sys.executable}" "{echo}" "$@"\n')
-        plugin.chmod(0o755)
+    pinned = version(f"pulumi-{name}")
+    folder = Path(engine.environment["PULUMI_HOME"]) / "plugins" / f"resource-{name}-v{pinned}"
+    folder.mkdir(parents=True, exist_ok=True)
+    plugin = folder / f"pulumi-resource-{name}"
+    plugin.write_text(f'#!/bin/sh\nECHO_VERSION={pinned} exec "{sys.executable}" "{echo}" "$@"\n')
+    plugin.chmod(0o755)
 
 
 def copy_of_pack(folder: Path, waivers: str = "[]\n", module: str | None = None) -> Path:
