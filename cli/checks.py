@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 
+from cli import tools
 from cli.output import note
 from local.workspace import Workspace
 
@@ -12,6 +13,9 @@ NEEDS_THE_ENGINE = "not engine and not cluster and not pack and not e2e"
 
 def run(workspace: Workspace, fast: bool, arguments: list[str]) -> int:
     """Runs them all, even after one has failed; returns 1 if any did. The tests and their closing line come last."""
+    if not fast:
+        # Before the tests, where its progress is seen and counts against no test's time limit.
+        tools.build(workspace)
     tool = str(workspace.python.parent)
     chosen = ["-m", NEEDS_THE_ENGINE] if fast else []
     tests = [f"{tool}/python", "-m", "pytest", "-n", "auto", "--dist", "loadgroup", "-q", *chosen, *arguments]

@@ -8,10 +8,10 @@ from pathlib import Path
 import yaml
 
 import compliance
-from cli import services, summary
+from cli import services, summary, tools
 from cli.output import Refused, note
 from cli.services import Services
-from local import aws, toolchain
+from local import aws
 from local.engine.run import Busy, Engine, EngineFailed, end_leftovers
 from local.kubernetes import provider as kubernetes
 from local.workspace import Workspace, exports
@@ -102,10 +102,7 @@ def _settle(engine: Engine) -> None:
 
 def prepare_tools(workspace: Workspace, plugin: AwsPlugin) -> None:
     """Makes the engine and its plugins be there; builds what is missing, once."""
-    try:
-        toolchain.ensure(workspace)
-    except toolchain.BuildFailed as error:
-        raise Refused(str(error)) from None
+    tools.build(workspace)
     home = workspace.pulumi_home(plugin)
     if plugin is AwsPlugin.STAND_IN:
         aws.install(home, workspace.python)

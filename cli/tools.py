@@ -1,0 +1,13 @@
+"""The tools that the commands run, built where they are missing."""
+
+from cli.output import Refused
+from local import toolchain
+from local.workspace import Workspace
+
+
+def build(workspace: Workspace) -> None:
+    """Makes the tools be there; raises Refused where they cannot be built."""
+    try:
+        toolchain.ensure(workspace)
+    except toolchain.BuildFailed as error:
+        raise Refused(str(error)) from None
