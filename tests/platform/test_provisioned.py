@@ -238,6 +238,7 @@ def test_with_protection_the_engine_refuses_to_delete_keys_buckets_logs_and_the_
         "aws:s3/bucket:Bucket",
         "aws:cloudwatch/logGroup:LogGroup",
         "aws:eks/cluster:Cluster",
+        "kubernetes:core/v1:Namespace",  # with all that is in it
     }
 
 
