@@ -74,6 +74,7 @@ def down(workspace: Workspace, name: str, plugin: AwsPlugin) -> int:
             "Mend what the engine names, then run `./parapet down` again."
         )
     services.stop(workspace)
+    workspace.unfinished.unlink(missing_ok=True)  # what a killed run was making went with the account
     note("Nothing that Parapet started is running.")
     return 0
 

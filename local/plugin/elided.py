@@ -9,53 +9,32 @@ from typing import Any
 
 import pulumi
 from google.protobuf import struct_pb2
+from pulumi.provider.experimental.property_value import PropertyValue
 from pulumi.runtime import rpc
 
 _SIGNATURE = rpc._special_sig_key  # pyright: ignore[reportPrivateUsage] # the wire's own word
 _ASSETS = {rpc._special_asset_sig, rpc._special_archive_sig}  # pyright: ignore[reportPrivateUsage] # likewise
 _CONTENTS = {"path", "text", "uri", "assets"}
-_MARK = "__elided"
-
-Path = tuple[str, ...]
 
 
 class Elided(dict[str, Any]):
     """An asset or archive of which only the hash is known."""
 
 
-def readable(struct: struct_pb2.Struct) -> tuple[struct_pb2.Struct, dict[Path, str]]:
-    """A copy of the message that the framework can read, and the hashes of its assets by path."""
-    copy = struct_pb2.Struct()
-    copy.CopyFrom(struct)
-    hashes: dict[Path, str] = {}
-
-    def walk(value: struct_pb2.Value, path: Path) -> None:
-        if value.HasField("list_value"):
-            for item in value.list_value.values:
-                walk(item, path)
-        elif value.HasField("struct_value"):
-            fields = value.struct_value.fields
-            if _SIGNATURE in fields and fields[_SIGNATURE].string_value in _ASSETS:
-                hashes[path] = fields["hash"].string_value if "hash" in fields else ""
-                if not any(name in fields and fields[name].WhichOneof("kind") != "null_value" for name in _CONTENTS):
-                    fields[_MARK].CopyFrom(fields[_SIGNATURE])
-                    del fields[_SIGNATURE]
-            else:
-                # What is secret has its path, not one of its own.
-                secret = _SIGNATURE in fields
-                for name in list(fields):
-                    walk(fields[name], path if secret else (*path, name))
-
-    for name in list(copy.fields):
-        walk(copy.fields[name], (name,))
-    return copy, hashes
+def is_asset(signature: str) -> bool:
+    """Whether an object with this signature stands for an asset or an archive."""
+    return signature in _ASSETS
 
 
-def restored(value: dict[str, Any]) -> dict[str, Any]:
-    """An object as it was read, as what it stands for."""
-    if _MARK not in value:
-        return value
-    return Elided({_SIGNATURE: value[_MARK], "hash": value.get("hash", "")})
+def read(value: struct_pb2.Value) -> Any:
+    """An asset or archive with its hash, or what is known of it."""
+    members = value.struct_value.fields
+    known = members["hash"].string_value if "hash" in members else ""
+    if not any(name in members and members[name].WhichOneof("kind") != "null_value" for name in _CONTENTS):
+        return Elided({_SIGNATURE: members[_SIGNATURE].string_value, "hash": known})
+    found = PropertyValue.unmarshal(value).value
+    setattr(found, "hash", known)  # noqa: B010 # the framework's classes have no place for it
+    return found
 
 
 def hash_of(value: Any) -> str:

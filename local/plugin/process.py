@@ -58,6 +58,9 @@ def run(name: str, load: Callable[[], Served], debug: str) -> None:
 
     `load` imports what is served. `debug` names the environment variable with which a traceback is printed.
     """
+    # The engine asks for one resource after the other, and each question passes through three threads: with the default
+    # of 5 ms each may wait longer than all of its work takes.
+    sys.setswitchinterval(0.0005)
     parent = os.getppid()
     command = f"pulumi-resource-{name}"
     parser = argparse.ArgumentParser(prog=command, description=f"stand-in for the {name} provider plugin")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import pulumi
 from google.protobuf import struct_pb2
-from pulumi.provider.experimental.property_value import Computed, PropertyValue
+from pulumi.provider.experimental.property_value import PropertyValue
 from pulumi.runtime import rpc
 
-from local.plugin.elided import fields, hash_of, readable, restored
+from local.plugin import elided
 
 Path = tuple[str, ...]
 """Object keys from the top. Elements of a list share the path of the list: they may change places."""
@@ -27,6 +27,11 @@ class _Unknown:
 
 
 UNKNOWN: Final = _Unknown()
+
+# What an object that is none says it is: these are the wire's own words.
+_SIGNATURE: Final = rpc._special_sig_key  # pyright: ignore[reportPrivateUsage]
+_SECRET: Final = rpc._special_secret_sig  # pyright: ignore[reportPrivateUsage]
+_OUTPUT: Final = rpc._special_output_value_sig  # pyright: ignore[reportPrivateUsage]
 
 # The wire's words for an unknown flag, number, text, list, asset, archive and object. The framework neither reads nor
 # writes them: it takes them for texts.
@@ -57,25 +62,32 @@ def unmarshal(struct: struct_pb2.Struct, *, nulls: bool = False) -> tuple[dict[s
     """
     secrets: set[Path] = set()
 
-    def walk(value: PropertyValue, path: Path) -> Any:
-        if value.is_secret:
-            secrets.add(path)
-        inner = value.value
-        if isinstance(inner, Computed) or (isinstance(inner, str) and inner in _SENTINELS):
-            return UNKNOWN
-        if isinstance(inner, Mapping):
-            found = {key: walk(item, (*path, key)) for key, item in inner.items()}
-            return restored({key: item for key, item in found.items() if nulls or item is not None})
-        if isinstance(inner, pulumi.Asset | pulumi.Archive):
-            setattr(inner, "hash", hashes.get(path, ""))  # noqa: B010 # the framework's classes have no place for it
-        if isinstance(inner, Sequence) and not isinstance(inner, str):
-            return [walk(item, path) for item in inner]
-        if isinstance(inner, float) and not isinstance(inner, bool) and inner.is_integer() and abs(inner) < 2**53:
-            return int(inner)
-        return inner
+    def walk(value: struct_pb2.Value, path: Path) -> Any:
+        kind = value.WhichOneof("kind")
+        if kind == "string_value":
+            return UNKNOWN if value.string_value in _SENTINELS else value.string_value
+        if kind == "number_value":
+            number = value.number_value
+            return int(number) if number.is_integer() and abs(number) < 2**53 else number
+        if kind == "bool_value":
+            return value.bool_value
+        if kind == "list_value":
+            return [walk(item, path) for item in value.list_value.values]
+        return walk_object(value, path) if kind == "struct_value" else None
 
-    copy, hashes = readable(struct)
-    plain = {key: walk(item, (key,)) for key, item in PropertyValue.unmarshal_map(copy).items()}
+    def walk_object(value: struct_pb2.Value, path: Path) -> Any:
+        members = value.struct_value.fields
+        signature = members[_SIGNATURE].string_value if _SIGNATURE in members else ""
+        if not signature:
+            found = {key: walk(item, (*path, key)) for key, item in members.items()}
+            return found if nulls else {key: item for key, item in found.items() if item is not None}
+        if signature in (_SECRET, _OUTPUT):
+            if signature == _SECRET or ("secret" in members and members["secret"].bool_value):
+                secrets.add(path)
+            return walk(members["value"], path) if "value" in members else UNKNOWN
+        return elided.read(value) if elided.is_asset(signature) else PropertyValue.unmarshal(value).value
+
+    plain = {key: walk(item, (key,)) for key, item in struct.fields.items()}
     return {key: item for key, item in plain.items() if item is not None}, secrets
 
 
@@ -86,26 +98,42 @@ def marshal(values: Mapping[str, Any], secrets: Iterable[Path] = (), *, nulls: b
     """
     secret_paths = set(secrets)
 
-    def walk(value: Any, path: Path) -> PropertyValue:
-        if isinstance(value, pulumi.Asset | pulumi.Archive) and hash_of(value):
-            value = fields(value)
-        if isinstance(value, dict):
-            inner: Any = {key: walk(item, (*path, key)) for key, item in value.items() if nulls or item is not None}
+    def write(target: struct_pb2.Value, value: Any, path: Path) -> None:
+        if secret_paths and is_secret(value, path):
+            target.struct_value.fields[_SIGNATURE].string_value = _SECRET
+            target = target.struct_value.fields["value"]
+        if isinstance(value, pulumi.Asset | pulumi.Archive) and elided.hash_of(value):
+            value = elided.fields(value)
+        if isinstance(value, str):
+            target.string_value = value
+        elif isinstance(value, bool):
+            target.bool_value = value
+        elif isinstance(value, int | float):
+            target.number_value = value
+        elif isinstance(value, dict):
+            target.struct_value.SetInParent()
+            for key, item in value.items():
+                if nulls or item is not None:
+                    write(target.struct_value.fields[key], item, (*path, key))
         elif isinstance(value, (list, tuple)):
-            inner = [walk(item, path) for item in value]
+            target.list_value.SetInParent()
+            for item in value:
+                write(target.list_value.values.add(), item, path)
         elif value is UNKNOWN:
-            inner = rpc.UNKNOWN
-        elif isinstance(value, int) and not isinstance(value, bool):
-            inner = float(value)
+            target.string_value = rpc.UNKNOWN
         else:
-            inner = value
+            target.CopyFrom(PropertyValue(value).marshal())
+
+    def is_secret(value: Any, path: Path) -> bool:
         # An object with a secret inside may have become a text.
         within = isinstance(value, str) and any(one[: len(path)] == path for one in secret_paths)
-        return PropertyValue(inner, is_secret=within or path in secret_paths)
+        return within or path in secret_paths
 
-    return PropertyValue.marshal_map(
-        {key: walk(item, (key,)) for key, item in values.items() if item is not None},
-    )
+    found = struct_pb2.Struct()
+    for key, item in values.items():
+        if item is not None:
+            write(found.fields[key], item, (key,))
+    return found
 
 
 def secret_texts(values: Mapping[str, Any], secrets: Iterable[Path]) -> set[str]:

@@ -11,20 +11,12 @@ import pulumi_aws as aws
 from cluster.node_labels import GPU
 from cluster.pod_identity import PodRole, PodRoleArgs
 from cluster.versions import Versions
+from cluster.volume_key import volume_key
 from foundation.account import Account
-from foundation.policy_document import allow
 
 EVERYWHERE: Final = [{"operator": "Exists"}]
 """The toleration of an agent that watches or serves every node."""
 ON_GPU_NODES: Final = [{"key": GPU, "operator": "Exists", "effect": "NoSchedule"}]
-USE_VOLUME_KEY: Final = (
-    "kms:Decrypt",
-    "kms:DescribeKey",
-    "kms:Encrypt",
-    "kms:GenerateDataKeyWithoutPlaintext",
-    "kms:ReEncryptFrom",
-    "kms:ReEncryptTo",
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,17 +131,7 @@ class AddOns(pulumi.ComponentResource):
                 cluster_arn=args.cluster_arn,
                 description=f"Lets the add-on {add_on.name} do its work in AWS.",
                 managed_policies=add_on.managed_policies,
-                policies={"volumes": _volume_key(args.account, args.key_arn)} if add_on.uses_volume_key else {},
+                policies={"volumes": volume_key(args.account, args.key_arn)} if add_on.uses_volume_key else {},
             ),
             pulumi.ResourceOptions(parent=self),
         )
-
-
-def _volume_key(account: Account, key_arn: pulumi.Input[str]) -> list[dict[str, Any]]:
-    # Amazon EKS User Guide, "Use Kubernetes volume storage with Amazon EBS", encryption with a key of one's own.
-    through = {"StringEquals": {"kms:ViaService": f"ec2.{account.region}.amazonaws.com"}}
-    for_volumes = {**through, "Bool": {"kms:GrantIsForAWSResource": "true"}}
-    return [
-        allow("UseVolumeKey", actions=USE_VOLUME_KEY, resources=key_arn, when=through),
-        allow("GrantVolumeKey", actions="kms:CreateGrant", resources=key_arn, when=for_volumes),
-    ]

@@ -77,3 +77,15 @@ def test_a_preview_between_a_killed_up_and_the_next_changes_nothing(newcomer: Us
     status, said = newcomer.parapet("up")
     assert status == 0, said
     assert not re.search(r"\d+ replaced", said)
+
+
+def test_a_down_after_a_killed_up_leaves_nothing_to_remember(newcomer: User) -> None:
+    process = newcomer.start("up")
+    _wait_for(lambda: newcomer.resources_in_state() > 12 and newcomer.operations_in_state() > 0)
+    newcomer.kill_all_but_the_servers()
+    process.wait()
+    status, said = newcomer.parapet("down")
+    assert status == 0, said
+    assert newcomer.resources_in_state() == 0
+    assert not newcomer.processes()
+    assert not (newcomer.home / "unfinished").exists()

@@ -10,6 +10,7 @@ from typing import Final
 
 import pulumi
 
+from cluster.volume_key import volume_key
 from foundation.account import Account
 from foundation.policy_document import Conditions, Statement, allow
 
@@ -29,13 +30,6 @@ DESCRIBE: Final = (
     "ec2:DescribeSecurityGroups",
     "ec2:DescribeSpotPriceHistory",
     "ec2:DescribeSubnets",
-)
-USE_VOLUME_KEY: Final = (
-    "kms:Decrypt",
-    "kms:DescribeKey",
-    "kms:GenerateDataKeyWithoutPlaintext",
-    "kms:ReEncryptFrom",
-    "kms:ReEncryptTo",
 )
 
 
@@ -136,7 +130,7 @@ def over_surroundings(
             actions=["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ReceiveMessage"],
             resources=queue_arn,
         ),
-        *_volume_key(account, key_arn),
+        *volume_key(account, key_arn),
     ]
 
 
@@ -144,16 +138,3 @@ def _launched_from(account: Account) -> list[str]:
     shared = [f"arn:{account.partition}:ec2:{account.region}::{kind}/*" for kind in ("image", "snapshot")]
     own = ("capacity-reservation", "placement-group", "security-group", "subnet")
     return [*shared, *(account.arn("ec2", f"{kind}/*") for kind in own)]
-
-
-def _volume_key(account: Account, key_arn: pulumi.Input[str]) -> list[Statement]:
-    through: Conditions = {"StringEquals": {"kms:ViaService": f"ec2.{account.region}.amazonaws.com"}}
-    return [
-        allow("UseVolumeKey", actions=USE_VOLUME_KEY, resources=key_arn, when=through),
-        allow(
-            "GrantVolumeKey",
-            actions="kms:CreateGrant",
-            resources=key_arn,
-            when={**through, "Bool": {"kms:GrantIsForAWSResource": "true"}},
-        ),
-    ]
