@@ -26,10 +26,12 @@ OWN_KUBECONFIG: Final = "PARAPET_KUBECONFIG"
 def aws_provider(settings: Settings) -> aws.Provider:
     """The provider for the Region and the account that the settings name; it tags whatever can be tagged.
 
-    Raises `pulumi.RunError` when the settings ask for a local AWS API and none is named.
+    Raises `pulumi.RunError` when the settings ask for a local AWS API and none is named, or when the cluster that goes
+    with it is not on this machine (unless PARAPET_KUBECONFIG names it): all of it before anything is made.
     """
     if settings.local_aws:
         _require_loopback_endpoint()
+        _require_loopback_cluster()
     local = True if settings.local_aws else None
     return aws.Provider(
         settings.name,
@@ -52,11 +54,9 @@ def aws_provider(settings: Settings) -> aws.Provider:
 def kubernetes_provider(settings: Settings, control_plane: ControlPlane) -> k8s.Provider:
     """The provider for the cluster's own API, as whoever runs the program: a token of a few minutes, from IAM.
 
-    A local stack takes the cluster that KUBECONFIG names: its state knows the file, not the address in it. Raises
-    `pulumi.RunError` when that cluster is not on this machine, unless PARAPET_KUBECONFIG names it.
+    A local stack takes the cluster that KUBECONFIG names: its state knows the file, not the address in it.
     """
     if settings.local_aws:
-        _require_loopback_cluster()
         return k8s.Provider(settings.name)
     return k8s.Provider(
         settings.name,

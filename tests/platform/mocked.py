@@ -1,5 +1,6 @@
 """The program run under Pulumi's mocks: no engine, no provider, only the graph of resources that it asks for."""
 
+import functools
 import json
 import runpy
 from collections.abc import Iterator, Mapping
@@ -116,10 +117,24 @@ def stack_settings(**changed: Any) -> dict[str, str]:
 
 
 def run_program(recorder: Recorder | None = None, **settings: Any) -> Recorder:
-    """Run `__main__.py` with these settings."""
-    recorder = recorder or Recorder()
+    """Run `__main__.py` with these settings, once for all that ask with the same: what it recorded is only read.
+
+    Not so with a recorder of one's own, nor for a local stack, which asks the environment too.
+    """
+    config = stack_settings(**settings)
+    if recorder or "localAws" in settings:
+        return _run(recorder or Recorder(), config)
+    return _run_once(json.dumps(config))
+
+
+@functools.cache
+def _run_once(config: str) -> Recorder:
+    return _run(Recorder(), json.loads(config))
+
+
+def _run(recorder: Recorder, config: Mapping[str, str]) -> Recorder:
     pulumi.runtime.set_mocks(recorder, project="parapet", stack="test")
-    pulumi.runtime.set_all_config({f"parapet:{name}": value for name, value in stack_settings(**settings).items()})
+    pulumi.runtime.set_all_config({f"parapet:{name}": value for name, value in config.items()})
 
     @pulumi.runtime.test
     def program() -> None:

@@ -185,8 +185,10 @@ def test_a_local_stack_reads_its_endpoints_from_the_environment(
 @pytest.mark.parametrize("endpoint", ["", "https://sts.amazonaws.com", "http://10.0.0.1:5000", "nonsense"])
 def test_a_local_stack_touches_nothing_but_a_loopback_address(monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    nothing = Recorder()
     with pytest.raises(pulumi.RunError, match=r"parapet:localAws is true and AWS_ENDPOINT_URL is .*loopback address"):
-        run_program(localAws=True)
+        run_program(nothing, localAws=True)
+    assert not nothing.made
 
 
 @pytest.mark.parametrize("endpoint", ["http://localhost:5000", "http://127.0.0.1:5000", "http://[::1]:5000"])
@@ -203,11 +205,13 @@ def test_a_local_stack_touches_no_cluster_but_one_on_this_machine_or_one_that_th
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:5000")
     local_cluster(server)
+    nothing = Recorder()
     with pytest.raises(pulumi.RunError, match=r"parapet:localAws is true and KUBECONFIG leads to .*loopback address"):
-        run_program(localAws=True)
+        run_program(nothing, localAws=True)
     monkeypatch.setenv("PARAPET_KUBECONFIG", "/another/one")
     with pytest.raises(pulumi.RunError, match="KUBECONFIG leads to "):
-        run_program(localAws=True)
+        run_program(nothing, localAws=True)
+    assert not nothing.made
     monkeypatch.setenv("PARAPET_KUBECONFIG", os.environ["KUBECONFIG"])
     assert run_program(localAws=True).made
 
