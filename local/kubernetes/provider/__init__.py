@@ -8,6 +8,8 @@ from local.plugin import launcher
 
 VERSION = "4.34.2"
 """The version of `pulumi_kubernetes` whose types the stand-in serves, and under which the engine looks for it."""
+RELEASE = "kubernetes:helm.sh/v3:Release"
+"""The type of a chart whose objects are one resource."""
 
 
 def install(pulumi_home: Path, python: Path) -> None:

@@ -34,7 +34,6 @@ from local.kubernetes.provider.objects import (
     split_id,
     switched_on,
 )
-from local.kubernetes.provider.releases import TOKEN, Releases
 from local.kubernetes.provider.schema import NOTHING
 from local.plugin import journal
 from local.plugin.failures import Unfinished, UserError
@@ -54,12 +53,7 @@ class Provider:
         self.settings = settings
         self.cluster = cluster
         self.warn = warn
-        self._releases = Releases(self)
         self._scopes: dict[tuple[str, str], bool] = {}
-
-    def of(self, urn: str) -> Provider | Releases:
-        """Who answers for a resource; a function's token is no release."""
-        return self._releases if "::" in urn and token_of(urn) == TOKEN else self
 
     def capabilities(self) -> Capabilities:
         """What charts may ask of the cluster."""

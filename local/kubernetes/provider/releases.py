@@ -5,23 +5,20 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from local.kubernetes.provider import charts, manifests, naming, waiting
+from local.kubernetes.provider import RELEASE, charts, manifests, naming, waiting
 from local.kubernetes.provider import diff as differ
 from local.kubernetes.provider.cluster import Cluster, NoSuchKind
 from local.kubernetes.provider.configuration import Failure
 from local.kubernetes.provider.connection import ApiError, Unreachable
 from local.kubernetes.provider.objects import Identity, Kind, Object, annotation, identity_of, part
+from local.kubernetes.provider.provider import Provider
 from local.plugin import journal, recorded
 from local.plugin.failures import Unfinished, UserError
 from local.plugin.servicer import name_of
 from local.plugin.values import has_unknown
 
-if TYPE_CHECKING:
-    from local.kubernetes.provider.provider import Provider
-
-TOKEN = "kubernetes:helm.sh/v3:Release"  # noqa: S105 (a type's name)
 DEADLINE = 300.0
 """Seconds that Helm waits for a release."""
 _OBJECTS, _MANIFEST, _DRIFT, _MADE_UP = "__objects", "__manifest", "drifted", "__autonamed"
@@ -92,7 +89,7 @@ class Releases:
         identifier = f"{inputs['namespace']}/{inputs['name']}"
         rendered = self._rendered(inputs)
         if rendered is None:
-            recorded.note(TOKEN, urn)
+            recorded.note(RELEASE, urn)
             return identifier, {**inputs, "status": _status(inputs, None, 0)}
         journal.note(urn, identifier)
         return identifier, self._bring(urn, identifier, inputs, rendered, [], 1, seconds)
@@ -101,7 +98,7 @@ class Releases:
         """Upgrade the release: apply what is in it now, take away what is not in it any more."""
         rendered = self._rendered(inputs)
         if rendered is None:
-            recorded.note(TOKEN, urn)
+            recorded.note(RELEASE, urn)
             return {**inputs, "status": _status(inputs, None, 0)}
         revision = int((state.get("status") or {}).get("revision") or 0) + 1
         identifier = f"{inputs['namespace']}/{inputs['name']}"

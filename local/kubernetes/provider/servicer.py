@@ -13,7 +13,7 @@ import grpc
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2 as proto
 
-from local.kubernetes.provider import VERSION, secrecy
+from local.kubernetes.provider import RELEASE, VERSION, secrecy
 from local.plugin.failures import UserError
 from local.plugin.servicer import DIFF_KINDS, PluginServicer, token_of
 from local.plugin.values import Path, marshal, scrub, unmarshal
@@ -32,6 +32,7 @@ class Servicer(PluginServicer):
     def __init__(self, engine: str, environment: Mapping[str, str]) -> None:
         super().__init__(VERSION, engine, environment, _THREADS)
         self.provider: Provider | None = None
+        self.releases: Releases | None = None
 
     # Configuration
 
@@ -66,6 +67,7 @@ class Servicer(PluginServicer):
         from local.kubernetes.provider.connection import Connection
         from local.kubernetes.provider.kubeconfig import KubeconfigError
         from local.kubernetes.provider.provider import Provider
+        from local.kubernetes.provider.releases import Releases
 
         given, _ = unmarshal(request.args)
         try:
@@ -76,6 +78,7 @@ class Servicer(PluginServicer):
         warn = _say_nothing if settings.quiet else self.warn
         cluster = Cluster(Connection(settings.access), warn) if settings.access else None
         self.provider = Provider(settings, cluster, warn)
+        self.releases = Releases(self.provider)
         return proto.ConfigureResponse(
             acceptSecrets=True, supportsPreview=True, acceptResources=False, supports_autonaming_configuration=True
         )
@@ -265,15 +268,15 @@ class Servicer(PluginServicer):
         inputs: Any = None,
     ) -> Result:
         """Do the work in a thread; what goes wrong ends the call with a message that says what to do."""
-        if self.provider is None:
+        answers = self.releases if _is_release(subject) else self.provider
+        if answers is None:
             await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "the kubernetes provider is not configured")
             raise AssertionError
-        provider = self.provider
         return await self.in_thread(
             context,
             subject,
             operation,
-            lambda: work(provider.of(subject)),
+            lambda: work(answers),
             texts,
             outputs=lambda kept: _outputs(subject, kept, secrets or set()),
             inputs=inputs,
@@ -287,12 +290,17 @@ class Servicer(PluginServicer):
 
 def preload() -> None:
     """Import what the first requests will need."""
-    from local.kubernetes.provider import components, failures, provider  # noqa: F401
+    from local.kubernetes.provider import components, failures, releases  # noqa: F401
+
+
+def _is_release(subject: str) -> bool:
+    """Whether the URN is of a release; a function's token is of none."""
+    return "::" in subject and token_of(subject) == RELEASE
 
 
 def _nulls(urn: str) -> bool:
     """Whether a null means something: in a chart's values it takes a default away."""
-    return "::" in urn and token_of(urn) == "kubernetes:helm.sh/v3:Release"
+    return _is_release(urn)
 
 
 def _say_nothing(text: str) -> None:
