@@ -256,10 +256,10 @@ def keep_secrets_and_unknowns() -> None:
     if sdk.deserialize_properties is not opened or sdk.json_format is not json_format:
         _incompatible()
     sdk.deserialize_properties = deserialize_properties  # type: ignore[assignment]
-    sdk.json_format = SimpleNamespace(MessageToDict=_read_once)
+    sdk.json_format = SimpleNamespace(MessageToDict=_read_once)  # type: ignore[assignment]
     servicer = sdk._PolicyAnalyzerServicer
-    servicer.Analyze = _as_one_request(servicer.Analyze)
-    servicer.AnalyzeStack = _as_one_request(servicer.AnalyzeStack)
+    servicer.Analyze = _as_one_request(servicer.Analyze)  # type: ignore[method-assign]
+    servicer.AnalyzeStack = _as_one_request(servicer.AnalyzeStack)  # type: ignore[method-assign]
 
 
 def _as_one_request(answer: Callable[..., Any]) -> Callable[..., Any]:
