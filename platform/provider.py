@@ -54,12 +54,15 @@ def aws_provider(settings: Settings) -> aws.Provider:
 def kubernetes_provider(settings: Settings, control_plane: ControlPlane) -> k8s.Provider:
     """The provider for the cluster's own API, as whoever runs the program: a token of a few minutes, from IAM.
 
-    A local stack takes the cluster that KUBECONFIG names: its state knows the file, not the address in it.
+    A local stack takes the cluster that KUBECONFIG names: its state knows the file, not the address in it. What
+    somebody changed by hand is put back, as it is in the add-ons: one field that another manager holds would stop every
+    update else.
     """
     if settings.local_aws:
-        return k8s.Provider(settings.name)
+        return k8s.Provider(settings.name, enable_patch_force=True)
     return k8s.Provider(
         settings.name,
+        enable_patch_force=True,
         kubeconfig=kubeconfig(settings, control_plane),
         opts=pulumi.ResourceOptions(depends_on=control_plane.administered),
     )

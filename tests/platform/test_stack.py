@@ -178,7 +178,7 @@ def test_a_local_stack_reads_its_endpoints_from_the_environment(
     assert "skipRequestingAccountId" not in provider.inputs
     (kubernetes,) = [each for each in stack.made if each.type == KUBERNETES]
     # The SDK takes the file's name from the environment; the address in it changes from run to run.
-    assert set(kubernetes.inputs) == {"kubeconfig"}
+    assert set(kubernetes.inputs) == {"kubeconfig", "enablePatchForce"}
     assert kubernetes.inputs["kubeconfig"] == os.environ["KUBECONFIG"]
 
 

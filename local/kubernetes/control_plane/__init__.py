@@ -109,8 +109,9 @@ def identity(workspace: Workspace, plane: ControlPlane) -> str:
         text=True,
     )
     if told.returncode:
+        reason = (told.stderr.strip().splitlines() or ["it says nothing"])[-1]  # before it, each attempt has a line
         raise Unreachable(
-            f"The cluster at {plane.server} does not answer: {told.stderr.strip()}\n"
+            f"The cluster at {plane.server} does not answer: {reason}\n"
             f"See that `kubectl --kubeconfig={plane.kubeconfig} get namespaces` works, "
             "or unset PARAPET_KUBECONFIG for a control plane on this machine."
         )

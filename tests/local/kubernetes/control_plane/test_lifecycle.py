@@ -145,7 +145,7 @@ def test_a_cluster_of_the_users_own_is_used_and_left_alone(
             "{clusters: [{name: c, cluster: {server: 'https://127.0.0.1:1'}}], "
             "users: [{name: u, user: {token: t}}], "
             "contexts: [{name: c, context: {cluster: c, user: u}}], current-context: c}",
-            r"https://127\.0\.0\.1:1.*does not answer.*refused",
+            r"https://127\.0\.0\.1:1.*does not answer: The connection[^\n]*refused",
         ),
         (None, "No such file"),
     ],
