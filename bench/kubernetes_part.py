@@ -8,13 +8,12 @@ it. Resources of custom definitions are left out: kubectl would need two runs fo
 
 import json
 import os
-import statistics
 import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from bench.pairs import once, running_stack
+from bench.pairs import once, running_stack, tell
 from local import toolchain
 from local.engine.run import keep_no_logs
 from local.kubernetes import control_plane, provider
@@ -105,11 +104,6 @@ if __name__ == "__main__":
     found = resources()
     with tempfile.TemporaryDirectory() as folder:
         pairs, (new, new_floor) = measure(found, Path(folder))
-    ratios = sorted(ours / floor for ours, floor in pairs)
-    print(
-        f"the Kubernetes part of a warm up over kubectl apply, {len(found)} manifests: "
-        f"{statistics.median(ratios):.2f} (at most {MOST}; {RUNS} pairs, {ratios[0]:.2f} to {ratios[-1]:.2f})"
-    )
-    print(f"  pulumi up, less that of an empty program: median {statistics.median(ours for ours, _ in pairs):.2f} s")
-    print(f"  kubectl apply --server-side: median {statistics.median(floor for _, floor in pairs):.2f} s")
+    name = f"the Kubernetes part of a warm up over kubectl apply, {len(found)} manifests"
+    tell(name, pairs, MOST, "pulumi up, less that of an empty program", "kubectl apply --server-side")
     print(f"  made in a new cluster, once: {new:.2f} s over {new_floor:.2f} s, {new / new_floor:.2f}")

@@ -39,13 +39,19 @@ def once(command: Sequence[str], environment: dict[str, str]) -> float:
 
 
 def compare(name: str, ours: Sequence[str], floor: Sequence[str], *, most: float, runs: int = 7) -> None:
-    """Prints the median of the ratios of pairs (after one that is not counted), and the limit it is held to."""
+    """Measures pairs, after one that is not counted, and tells their ratio."""
     with running_stack() as environment:
         once(ours, environment), once(floor, environment)
         pairs = [(once(ours, environment), once(floor, environment)) for _ in range(runs)]
+    tell(name, pairs, most, " ".join(ours), " ".join(floor))
+
+
+def tell(name: str, pairs: Sequence[tuple[float, float]], most: float, ours: str, floor: str) -> None:
+    """Prints the median of the ratios, the limit it is held to, and the median seconds of either side."""
     ratios = sorted(a / b for a, b in pairs)
     print(
-        f"{name}: {statistics.median(ratios):.2f} (at most {most}; {runs} pairs, {ratios[0]:.2f} to {ratios[-1]:.2f})"
+        f"{name}: {statistics.median(ratios):.2f} "
+        f"(at most {most}; {len(pairs)} pairs, {ratios[0]:.2f} to {ratios[-1]:.2f})"
     )
-    print(f"  {' '.join(ours)}: median {statistics.median(a for a, _ in pairs):.2f} s")
-    print(f"  {' '.join(floor)}: median {statistics.median(b for _, b in pairs):.2f} s")
+    print(f"  {ours}: median {statistics.median(a for a, _ in pairs):.2f} s")
+    print(f"  {floor}: median {statistics.median(b for _, b in pairs):.2f} s")

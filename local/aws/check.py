@@ -6,7 +6,6 @@ import difflib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import pulumi
@@ -16,18 +15,11 @@ from local.aws.declaration import ResourceType, Rule
 from local.aws.expression import evaluate, holds
 from local.aws.facts import Facts
 from local.aws.sdk_types import Property, Type
+from local.plugin.checks import Failure
 from local.plugin.values import UNKNOWN, Path, has_unknown
 
 _WORDS = {"str": "a text", "int": "a whole number", "float": "a number", "bool": "true or false", "json": "JSON"}
 _SHOWN = 80
-
-
-@dataclass(frozen=True)
-class Failure:
-    """What is wrong with one property, for the program's author."""
-
-    property: str
-    reason: str
 
 
 class Checker:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import threading
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from urllib.parse import urlsplit
 
 from local.aws.calls import Api, loader
 from local.aws.tags import TagRules
+from local.plugin.checks import is_loopback
 from local.plugin.values import UNKNOWN, has_unknown
 
 DEFAULT_REGION = "us-east-1"
@@ -153,12 +153,7 @@ def _service(name: str) -> str:
 
 def _loopback(setting: str, url: str) -> str:
     parts = urlsplit(url)
-    host = parts.hostname or ""
-    try:
-        local = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        local = host == "localhost"
-    if parts.scheme not in {"http", "https"} or not local:
+    if parts.scheme not in {"http", "https"} or not is_loopback(parts.hostname or ""):
         raise ConfigurationError(
             setting,
             f"{url!r} is not on this machine: the stand-in for the aws provider speaks to a loopback address only "

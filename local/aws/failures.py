@@ -9,6 +9,7 @@ from local.aws.convert import ConversionError
 from local.aws.declaration import DeclarationError, resource_type
 from local.aws.expression import ExpressionError
 from local.plugin.failures import UserError, unexpected
+from local.plugin.servicer import token_of
 
 
 def explained(error: Exception, operation: str, subject: str) -> tuple[grpc.StatusCode, str]:
@@ -29,5 +30,5 @@ def explained(error: Exception, operation: str, subject: str) -> tuple[grpc.Stat
 def _advice(error: Exception, subject: str) -> str | None:
     if not isinstance(error, ApiError) or "::" not in subject:
         return None
-    declared = resource_type(subject.split("::")[2].split("$")[-1])
+    declared = resource_type(token_of(subject))
     return declared.explain.get(error.code) if declared else None

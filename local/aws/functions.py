@@ -8,7 +8,7 @@ from typing import Any
 
 from local.aws import calls, sdk_types
 from local.aws.calls import ApiError, CallError
-from local.aws.check import Checker, Failure
+from local.aws.check import Checker
 from local.aws.configuration import Site
 from local.aws.convert import from_api, place, take
 from local.aws.declaration import Call, Function, ResourceType, Step, function
@@ -16,6 +16,7 @@ from local.aws.expression import evaluate, holds
 from local.aws.facts import Facts
 from local.aws.policy_document import policy_document
 from local.aws.sdk_types import Property, ResourceModel
+from local.plugin.checks import Failure
 
 _POLICY_DOCUMENT = "aws:iam/getPolicyDocument:getPolicyDocument"
 

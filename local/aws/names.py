@@ -4,26 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from local.aws.declaration import Autoname, ResourceType
 from local.aws.expression import evaluate
 from local.aws.facts import Facts
+from local.plugin.checks import NamingError, Proposal
 
 DIGITS = 7
-
-
-class NamingError(Exception):
-    """An automatic name that cannot be made, as the project's own settings forbid it or the limit is too small."""
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """What the project's `pulumi:autonaming` setting says of a name: `propose`, `enforce` or `disable`."""
-
-    mode: str
-    name: str
 
 
 def rule_for(declared: ResourceType, facts: Facts) -> Autoname | None:

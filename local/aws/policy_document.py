@@ -10,7 +10,7 @@ import json
 import zlib
 from typing import Any
 
-from local.aws.check import Failure
+from local.plugin.checks import Failure
 
 _VERSION = "2012-10-17"
 

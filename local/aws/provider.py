@@ -15,7 +15,7 @@ import pulumi
 
 from local.aws import VERSION, archive, functions, names
 from local.aws import outputs as outputs_of
-from local.aws.check import Checker, Failure
+from local.aws.check import Checker
 from local.aws.configuration import Site
 from local.aws.declaration import ResourceType, resource_type
 from local.aws.diff import Change, Comparer, replaced_by
@@ -25,6 +25,7 @@ from local.aws.lifecycle import FAILURES, HalfMade, Resource
 from local.aws.nested import fill_in, filled_up, keep, segments
 from local.aws.sdk_types import tokens
 from local.plugin import recorded
+from local.plugin.checks import Failure, NamingError, Proposal
 from local.plugin.failures import Unfinished, UserError
 from local.plugin.servicer import name_of
 from local.plugin.values import UNKNOWN, has_unknown
@@ -73,7 +74,7 @@ class Provider:
         olds: Mapping[str, Any],
         secrets: set[SecretPath],
         seed: bytes,
-        proposal: names.Proposal | None,
+        proposal: Proposal | None,
     ) -> tuple[dict[str, Any], list[Failure]]:
         """The inputs with defaults, automatic names and merged tags; and all that is wrong with them."""
         try:
@@ -97,7 +98,7 @@ class Provider:
         inputs: dict[str, Any],
         olds: Mapping[str, Any],
         seed: bytes,
-        proposal: names.Proposal | None,
+        proposal: Proposal | None,
         checker: Checker,
     ) -> None:
         defaulted = []
@@ -120,7 +121,7 @@ class Provider:
             else:
                 try:
                     inputs[rule.property] = names.automatic_name(rule, name_of(urn), seed, inputs, proposal)
-                except names.NamingError as error:
+                except NamingError as error:
                     checker.failures.append(Failure(rule.property, str(error)))
             defaulted.append(rule.property)
         inputs["__defaults"] = sorted(defaulted)

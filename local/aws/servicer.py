@@ -15,7 +15,7 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2 as proto
 
 from local.aws import VERSION
-from local.plugin.servicer import DIFF_KINDS, PluginServicer, token_of
+from local.plugin.servicer import DIFF_KINDS, PluginServicer, proposed, token_of, told
 from local.plugin.values import Path, marshal, secret_texts, unmarshal
 
 if TYPE_CHECKING:
@@ -86,14 +86,9 @@ class Servicer(PluginServicer):
     # Resources
 
     async def Check(self, request: Any, context: Any) -> Any:
-        from local.aws.names import Proposal
-
         news, secrets = unmarshal(request.news)
         olds, _ = unmarshal(request.olds)
-        proposal = None
-        if request.HasField("autonaming"):
-            modes = proto.CheckRequest.AutonamingOptions.Mode
-            proposal = Proposal(modes.Name(request.autonaming.mode).lower(), request.autonaming.proposed_name)
+        proposal = proposed(request)
         inputs, failures = await self._run(
             context,
             request.urn,
@@ -105,8 +100,7 @@ class Servicer(PluginServicer):
         )
         return proto.CheckResponse(
             inputs=marshal(inputs, _spread(secrets)),
-            # Without a property of its own a failure is not printed with the value, which may be secret.
-            failures=[proto.CheckFailure(reason=f"{one.property} {one.reason}".strip()) for one in failures],
+            failures=told(failures),
         )
 
     async def Diff(self, request: Any, context: Any) -> Any:

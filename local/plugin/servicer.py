@@ -7,7 +7,7 @@ stopped half-way cannot be told. Each call runs in a thread, since clients of AP
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NoReturn, TypeVar
 
@@ -18,6 +18,7 @@ from pulumi.provider.experimental.server import ProviderServicer
 from pulumi.runtime.proto import provider_pb2 as proto
 from pulumi.runtime.proto import status_pb2
 
+from local.plugin.checks import Failure, Proposal
 from local.plugin.failures import Unfinished
 from local.plugin.log import Log
 from local.plugin.values import scrub
@@ -76,6 +77,19 @@ class PluginServicer(ProviderServicer):
             status, message = self.explained(error, operation, subject)
             await context.abort(status, scrub(message, texts))
         raise AssertionError
+
+
+def proposed(request: Any) -> Proposal | None:
+    """The name that the engine proposes in a request to check, if it does."""
+    if not request.HasField("autonaming"):
+        return None
+    modes = proto.CheckRequest.AutonamingOptions.Mode
+    return Proposal(modes.Name(request.autonaming.mode).lower(), request.autonaming.proposed_name)
+
+
+def told(failures: Iterable[Failure]) -> list[Any]:
+    """What a check answers. With a property of its own, a failure is printed with the value, which may be secret."""
+    return [proto.CheckFailure(reason=f"{one.property} {one.reason}".strip()) for one in failures]
 
 
 def token_of(urn: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import pulumi
 import pulumi_aws as aws
 
-from cluster.node_labels import GPU
+from cluster.node_labels import TOLERATIONS
 from cluster.pod_identity import PodRole, PodRoleArgs
 from cluster.versions import Versions
 from cluster.volume_key import volume_key
@@ -16,7 +16,6 @@ from foundation.account import Account
 
 EVERYWHERE: Final = [{"operator": "Exists"}]
 """The toleration of an agent that watches or serves every node."""
-ON_GPU_NODES: Final = [{"key": GPU, "operator": "Exists", "effect": "NoSchedule"}]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,11 +64,11 @@ SERVICES: Final = (
         name="aws-secrets-store-csi-driver-provider",
         # The driver serves pods on GPU nodes too; a secret that has changed reaches a pod within two minutes.
         configuration={
-            "tolerations": ON_GPU_NODES,
+            "tolerations": TOLERATIONS,
             "secrets-store-csi-driver": {
                 "enableSecretRotation": True,
                 "rotationPollInterval": "2m",
-                "linux": {"tolerations": ON_GPU_NODES},
+                "linux": {"tolerations": TOLERATIONS},
             },
         },
     ),

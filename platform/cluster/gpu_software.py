@@ -11,11 +11,10 @@ from cluster import images
 from cluster import namespaces as ns
 from cluster.chart import chart
 from cluster.labels import labels
-from cluster.node_labels import GPU, ROLE
+from cluster.node_labels import GPU, ROLE, TOLERATIONS
 
 NODES: Final = {ROLE: "gpu"}
 """The labels of GPU nodes; both agents run there and nowhere else."""
-TOLERATIONS: Final = [{"key": GPU, "operator": "Exists", "effect": "NoSchedule"}]
 
 _NOT_SHARED: Final = "not-shared"
 _PLUGIN_REPOSITORY: Final = "https://nvidia.github.io/k8s-device-plugin"

@@ -6,6 +6,8 @@ from cluster.gpu_group import GpuGroup
 
 GPU: Final = "nvidia.com/gpu"
 """The taint's key, and the resource that a container asks for."""
+TOLERATIONS: Final = [{"key": GPU, "operator": "Exists", "effect": "NoSchedule"}]
+"""What lets a pod onto a GPU node, past its taint."""
 ROLE: Final = "parapet.dev/node-role"
 """system or gpu."""
 GROUP: Final = "parapet.dev/gpu-group"

@@ -8,6 +8,7 @@ from typing import Any
 
 from local.kubernetes.provider import kubeconfig
 from local.kubernetes.provider.kubeconfig import Access, KubeconfigError
+from local.plugin.checks import Failure
 from local.plugin.values import UNKNOWN
 
 _UNSUPPORTED = {
@@ -22,14 +23,6 @@ _SWITCHES = {
     "enableSecretMutable": "PULUMI_K8S_ENABLE_SECRET_MUTABLE",
     "suppressDeprecationWarnings": "PULUMI_K8S_SUPPRESS_DEPRECATION_WARNINGS",
 }
-
-
-@dataclass(frozen=True)
-class Failure:
-    """What is wrong with a setting or an input; `property` may be empty."""
-
-    property: str
-    reason: str
 
 
 @dataclass(frozen=True)

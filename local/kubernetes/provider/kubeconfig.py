@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import yaml
+
+from local.plugin.checks import is_loopback
 
 OWN_CLUSTER = "PARAPET_KUBECONFIG"
 """Environment variable naming the kubeconfig of a cluster of the user's own: the one way to leave this machine."""
@@ -58,7 +59,7 @@ def load(setting: str | None, context: str | None, cluster: str | None, environm
 
 def _permitted(address: str, server: Mapping[str, Any], user: Mapping[str, Any], own: bool) -> None:
     parts = urlsplit(address)
-    local = _is_loopback(parts.hostname or "")
+    local = is_loopback(parts.hostname or "")
     if not local and not own:
         raise KubeconfigError(
             f"the kubeconfig leads to {address or 'no server'}, which is not on this machine; the stand-in for the "
@@ -76,15 +77,6 @@ def _permitted(address: str, server: Mapping[str, Any], user: Mapping[str, Any],
     for name in ("insecure-skip-tls-verify", "proxy-url"):
         if server.get(name):
             raise KubeconfigError(f"the kubeconfig sets `{name}`, so that the server may be anyone. Remove it")
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _content(setting: str | None, environment: Mapping[str, str]) -> tuple[dict[str, Any], Path, bool]:

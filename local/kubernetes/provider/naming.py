@@ -5,18 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from typing import NamedTuple
 
-
-class Proposal(NamedTuple):
-    """The engine's autonaming: `propose`, `enforce` or `disable`, and the name it has in mind."""
-
-    mode: str
-    name: str
-
-
-class NamingError(Exception):
-    """No name can be made up."""
+from local.plugin.checks import NamingError, Proposal
 
 
 def automatic_name(urn_name: str, seed: bytes, proposal: Proposal | None) -> str:

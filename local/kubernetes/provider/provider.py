@@ -12,7 +12,7 @@ from local.kubernetes.provider import diff as differ
 from local.kubernetes.provider import manifests, naming, waiting
 from local.kubernetes.provider.charts import Capabilities
 from local.kubernetes.provider.cluster import Cluster, NoSuchKind
-from local.kubernetes.provider.configuration import Failure, Settings
+from local.kubernetes.provider.configuration import Settings
 from local.kubernetes.provider.connection import ApiError, Unreachable
 from local.kubernetes.provider.normal import DEFINITION, normal
 from local.kubernetes.provider.objects import (
@@ -36,6 +36,7 @@ from local.kubernetes.provider.objects import (
 )
 from local.kubernetes.provider.schema import NOTHING
 from local.plugin import journal
+from local.plugin.checks import Failure, NamingError, Proposal
 from local.plugin.failures import Unfinished, UserError
 from local.plugin.servicer import name_of, token_of
 from local.plugin.values import UNKNOWN, has_unknown
@@ -75,7 +76,7 @@ class Provider:
     # Check and diff
 
     def check(
-        self, urn: str, news: Object, olds: Object, seed: bytes, proposal: naming.Proposal | None
+        self, urn: str, news: Object, olds: Object, seed: bytes, proposal: Proposal | None
     ) -> tuple[Object, list[Failure]]:
         """The inputs with their kind, name and namespace; and what is wrong with them."""
         token = token_of(urn)
@@ -94,14 +95,14 @@ class Provider:
                 return inputs, [Failure("metadata.name", "is required: a patch is of an object that has a name")]
             try:
                 self._name(inputs, olds, urn, seed, proposal)
-            except naming.NamingError as error:
+            except NamingError as error:
                 failures.append(Failure("metadata.name", str(error)))
         if kind == DEFINITION:
             self._learn(inputs)
         self._place(inputs, kind)
         return inputs, failures
 
-    def _name(self, inputs: Object, olds: Object, urn: str, seed: bytes, proposal: naming.Proposal | None) -> None:
+    def _name(self, inputs: Object, olds: Object, urn: str, seed: bytes, proposal: Proposal | None) -> None:
         metadata = inputs["metadata"]
         if annotation(olds, AUTONAMED) and part(olds, "name"):
             metadata["name"] = part(olds, "name")

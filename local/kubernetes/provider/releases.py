@@ -10,11 +10,11 @@ from typing import Any
 from local.kubernetes.provider import RELEASE, charts, manifests, naming, waiting
 from local.kubernetes.provider import diff as differ
 from local.kubernetes.provider.cluster import Cluster, NoSuchKind
-from local.kubernetes.provider.configuration import Failure
 from local.kubernetes.provider.connection import ApiError, Unreachable
 from local.kubernetes.provider.objects import Identity, Kind, Object, annotation, identity_of, part
 from local.kubernetes.provider.provider import Provider
 from local.plugin import journal, recorded
+from local.plugin.checks import Failure, NamingError, Proposal
 from local.plugin.failures import Unfinished, UserError
 from local.plugin.servicer import name_of
 from local.plugin.values import has_unknown
@@ -33,7 +33,7 @@ class Releases:
         self._provider = provider
 
     def check(
-        self, urn: str, news: Object, olds: Object, seed: bytes, proposal: naming.Proposal | None
+        self, urn: str, news: Object, olds: Object, seed: bytes, proposal: Proposal | None
     ) -> tuple[Object, list[Failure]]:
         """The inputs with a name and a namespace."""
         inputs = dict(news)
@@ -48,7 +48,7 @@ class Releases:
             kept = olds.get("name") if olds.get(_MADE_UP) else None
             try:
                 inputs["name"] = kept or naming.automatic_name(name_of(urn)[:44], seed, proposal)
-            except naming.NamingError as error:
+            except NamingError as error:
                 failures.append(Failure("name", str(error)))
             inputs[_MADE_UP] = True
         inputs.setdefault("namespace", self._provider.settings.namespace)

@@ -15,7 +15,7 @@ from pulumi.runtime.proto import provider_pb2 as proto
 
 from local.kubernetes.provider import RELEASE, VERSION, secrecy
 from local.plugin.failures import UserError
-from local.plugin.servicer import DIFF_KINDS, PluginServicer, token_of
+from local.plugin.servicer import DIFF_KINDS, PluginServicer, proposed, token_of, told
 from local.plugin.values import Path, marshal, scrub, unmarshal
 
 if TYPE_CHECKING:
@@ -96,14 +96,9 @@ class Servicer(PluginServicer):
     # Resources
 
     async def Check(self, request: Any, context: Any) -> Any:
-        from local.kubernetes.provider.naming import Proposal
-
         news, secrets = unmarshal(request.news, nulls=_nulls(request.urn))
         olds, _ = unmarshal(request.olds, nulls=_nulls(request.urn))
-        proposal = None
-        if request.HasField("autonaming"):
-            modes = proto.CheckRequest.AutonamingOptions.Mode
-            proposal = Proposal(modes.Name(request.autonaming.mode).lower(), request.autonaming.proposed_name)
+        proposal = proposed(request)
         inputs, failures = await self._run(
             context,
             request.urn,
@@ -113,8 +108,7 @@ class Servicer(PluginServicer):
         )
         return proto.CheckResponse(
             inputs=marshal(inputs, secrecy.paths(inputs, secrets), nulls=_nulls(request.urn)),
-            # Without a property of its own a failure is not printed with the value, which may be secret.
-            failures=[proto.CheckFailure(reason=f"{one.property} {one.reason}".strip()) for one in failures],
+            failures=told(failures),
         )
 
     async def Diff(self, request: Any, context: Any) -> Any:

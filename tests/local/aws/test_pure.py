@@ -19,12 +19,13 @@ from local.aws.convert import from_api, to_api
 from local.aws.declaration import Autoname, resource_type
 from local.aws.diff import Comparer
 from local.aws.facts import facts
-from local.aws.names import NamingError, Proposal, automatic_name
+from local.aws.names import automatic_name
 from local.aws.nested import keep, segments
 from local.aws.policies import same_json
 from local.aws.policy_document import policy_document
 from local.aws.security_group_rules import held, is_network, permissions, rules
 from local.aws.tags import TagRules
+from local.plugin.checks import NamingError, Proposal
 from local.plugin.values import UNKNOWN, marshal, scrub, secret_texts, unmarshal
 
 LIFECYCLE = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"

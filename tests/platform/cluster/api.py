@@ -3,8 +3,6 @@
 import json
 import os
 import subprocess
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,11 +43,3 @@ class Api:
         assert answer.done, answer.text
         listed: list[dict[str, Any]] = json.loads(answer.text)["items"]
         return listed
-
-
-def wait_for(done: Callable[[], bool]) -> None:
-    """The API server takes up a policy within a second or two, the controllers count a quota as fast."""
-    deadline = time.monotonic() + 60
-    while not done():
-        assert time.monotonic() < deadline, "waited 60 s in vain"
-        time.sleep(0.2)

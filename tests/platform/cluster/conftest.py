@@ -10,8 +10,9 @@ from cluster.guardrails.pod_rules import pod_rules
 from local import toolchain
 from local.kubernetes import control_plane
 from local.workspace import Workspace
+from tests.cluster import wait_for
 from tests.platform.cluster import cases, manifests
-from tests.platform.cluster.api import Api, wait_for
+from tests.platform.cluster.api import Api
 from tests.platform.cluster.charts import Helm
 
 

@@ -7,8 +7,9 @@ import pytest
 from cluster import namespaces as ns
 from cluster.guardrails.admission import PREFIX
 from cluster.guardrails.pod_rules import pod_rules
+from tests.cluster import wait_for
 from tests.platform.cluster import cases
-from tests.platform.cluster.api import Api, wait_for
+from tests.platform.cluster.api import Api
 
 pytestmark = pytest.mark.engine
 

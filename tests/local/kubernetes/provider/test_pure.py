@@ -20,12 +20,13 @@ from local.kubernetes.provider.configuration import Settings
 from local.kubernetes.provider.connection import ApiError, Connection, Unreachable
 from local.kubernetes.provider.diff import Change, changes, deletes_first, drift, replaced
 from local.kubernetes.provider.kubeconfig import Access, KubeconfigError
-from local.kubernetes.provider.naming import Proposal, automatic_name, field_manager
+from local.kubernetes.provider.naming import automatic_name, field_manager
 from local.kubernetes.provider.normal import normal
 from local.kubernetes.provider.objects import Kind, is_patch, kind_of_token
 from local.kubernetes.provider.provider import Provider
 from local.kubernetes.provider.readiness import Failed, Site
 from local.kubernetes.provider.schema import Schema
+from local.plugin.checks import Proposal
 from local.plugin.failures import UserError
 from local.plugin.values import UNKNOWN
 
