@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from hipaa.resource import Resource, UnknownValue
 
-_IDENTIFIERS = ("id", "arn", "bucket")
+_IDENTIFIERS = ("id", "arn", "bucket", "name")
 
 
 class Stack:
@@ -40,6 +40,11 @@ class Stack:
                 if by in candidate and candidate.known(by) is None and not candidate.sources.get(by):
                     raise UnknownValue(f"{by} of {candidate.name}")
         return found
+
+    def named_by(self, resource: Resource, by: str, types: str | tuple[str, ...]) -> list[Resource]:
+        """The resources of these types that `resource` names in its property `by`, by value or by origin."""
+        wanted = self.of(*((types,) if isinstance(types, str) else types))
+        return [candidate for candidate in wanted if _names(resource, by, candidate)]
 
 
 def _names(candidate: Resource, by: str, resource: Resource) -> bool:

@@ -91,6 +91,27 @@ k8s.apps.v1.Deployment(
     metadata={"name": "predictor"} | place,
     spec={"selector": {"match_labels": app}, "template": {"metadata": {"labels": app}, "spec": pod}},
 )
+server = pod["containers"][0] | {
+    "name": "mlflow",
+    "command": ["mlflow"],
+    "args": [
+        "server",
+        "--app-name=basic-auth",
+        "--backend-store-uri",
+        "postgresql://records.internal/mlflow?sslmode=verify-full",
+        "--artifacts-destination",
+        template.arn.apply(lambda arn: f"s3://{arn}"),
+        "--allowed-hosts=mlflow.example.org",
+    ],
+}
+k8s.apps.v1.Deployment(
+    "mlflow",
+    metadata={"name": "mlflow"} | place,
+    spec={
+        "selector": {"match_labels": app},
+        "template": {"metadata": {"labels": app}, "spec": pod | {"containers": [server]}},
+    },
+)
 k8s.rbac.v1.ClusterRole(
     "reader", metadata={"name": "reader"}, rules=[{"api_groups": [""], "resources": ["pods"], "verbs": ["get"]}]
 )
@@ -132,7 +153,10 @@ k8s.networking.v1.NetworkPolicy(
 pod = {
     "host_network": True,
     "containers": [{
-        "name": "app", "image": "app:1", "env": [{"name": "GREETING", "value": pulumi.Output.secret("hunter2")}]
+        "name": "app",
+        "image": "app:1",
+        "command": ["mlflow", "server"],
+        "env": [{"name": "GREETING", "value": pulumi.Output.secret("hunter2")}],
     }],
 }
 k8s.batch.v1.CronJob(

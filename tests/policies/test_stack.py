@@ -49,3 +49,29 @@ def test_companion_of_nobody_knows_whom_does_not_matter_beside_a_known_one() -> 
     bucket = Resource(BUCKET, {"id": "data-1"})
     own = Resource(VERSIONING, {"bucket": "data-1"}, name="own")
     assert names(bucket, Resource(VERSIONING, {"bucket": UNKNOWN}, name="stranger"), own) == ["own"]
+
+
+GROUP = "aws:rds/parameterGroup:ParameterGroup"
+INSTANCE = "aws:rds/instance:Instance"
+
+
+def named(instance: Resource, *groups: Resource) -> list[str]:
+    found = Stack([instance, *groups]).named_by(instance, "parameterGroupName", GROUP)
+    return [group.name for group in found]
+
+
+def test_what_a_resource_names_is_found_by_value() -> None:
+    own = Resource(GROUP, {"id": UNKNOWN, "name": "own"}, name="own")
+    other = Resource(GROUP, {"id": UNKNOWN, "name": "other"}, name="other")
+    assert named(Resource(INSTANCE, {"parameterGroupName": "own"}), own, other) == ["own"]
+
+
+def test_what_a_resource_names_is_found_by_origin() -> None:
+    own = Resource(GROUP, {"id": UNKNOWN}, name="own")
+    other = Resource(GROUP, {"id": UNKNOWN}, name="other")
+    instance = Resource(INSTANCE, {"parameterGroupName": UNKNOWN}, sources={"parameterGroupName": [own.urn]})
+    assert named(instance, own, other) == ["own"]
+
+
+def test_what_names_nothing_finds_nothing() -> None:
+    assert named(Resource(INSTANCE, {}), Resource(GROUP, {"id": UNKNOWN})) == []

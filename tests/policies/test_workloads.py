@@ -34,16 +34,15 @@ def judge(name: str, properties: dict[str, Any], type_: str = WORKLOADS[0]) -> V
 
 
 def test_rules_over_pods_are_all_here() -> None:
-    assert len(OF_PODS) == 8
+    assert len(OF_PODS) == 12
 
 
 @pytest.mark.parametrize("type_", WORKLOADS)
 @pytest.mark.parametrize("rule", OF_PODS, ids=lambda rule: rule.name)
 def test_each_kind_of_workload_is_read(rule: Rule, type_: str) -> None:
-    violating = {
-        "hostNetwork": True,
-        "containers": [{"name": "app", "image": "app:1", "env": [{"name": "DB_PASSWORD", "value": "correct horse"}]}],
-    }
+    environment = [{"name": "DB_PASSWORD", "value": "correct horse"}]
+    container = {"name": "app", "image": "app:1", "command": ["mlflow", "server"], "env": environment}
+    violating = {"hostNetwork": True, "containers": [container]}
     resource = Resource(type_, described(type_.rpartition(":")[2], violating))
     assert rule.judge(resource, Stack([resource])).outcome is Outcome.FAILED
 

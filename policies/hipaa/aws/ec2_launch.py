@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hipaa.aws.kms import OWN_KEY
 from hipaa.resource import UNKNOWN, Properties, Resource, UnknownValue
 from hipaa.rule import HIGH, MEDIUM, rule
 from hipaa.verdict import Requirement, Verdict, all_of, at_most, is_, is_empty, not_applicable, undecided, violation
@@ -104,8 +105,7 @@ def _maps_volumes(template: Properties) -> Verdict:
 def _is_encrypted(mapping: Properties) -> Verdict:
     if "ebs" not in mapping:
         return not_applicable("the mapping makes no EBS volume")
-    own = Requirement("a customer managed key", lambda key: bool(key) and not str(key).endswith("alias/aws/ebs"))
-    return all_of(mapping.require("ebs.encrypted", _ON), mapping.require("ebs.kmsKeyId", own))
+    return all_of(mapping.require("ebs.encrypted", _ON), mapping.require("ebs.kmsKeyId", OWN_KEY))
 
 
 @rule(

@@ -8,12 +8,15 @@ from typing import Any
 from hipaa.iam import is_account, statements
 from hipaa.resource import Properties, Resource
 from hipaa.rule import CRITICAL, HIGH, MEDIUM, rule
-from hipaa.verdict import Verdict, all_of, at_least, at_most, is_, not_applicable, violation
+from hipaa.verdict import Requirement, Verdict, all_of, at_least, at_most, is_, not_applicable, violation
 
 KEY = "aws:kms/key:Key"
 KEY_POLICY = "aws:kms/keyPolicy:KeyPolicy"
 REPLICA_KEY = "aws:kms/replicaKey:ReplicaKey"
 EXTERNAL_KEY = "aws:kms/externalKey:ExternalKey"
+
+# Each service also has a key of AWS's own, behind an alias like alias/aws/rds; nobody can change that key's policy.
+OWN_KEY = Requirement("a customer managed key", lambda key: bool(key) and "alias/aws/" not in str(key))
 
 _ADMINISTRATION = ("kms:PutKeyPolicy", "kms:ScheduleKeyDeletion", "kms:DisableKey", "kms:DisableKeyRotation")
 _USE = ("kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:Sign", "kms:GenerateMac")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from hipaa.aws.kms import OWN_KEY
 from hipaa.aws.s3 import ACL, BUCKET, POLICY, policy
 from hipaa.iam import Statement, statements
 from hipaa.resource import Properties, Resource
 from hipaa.rule import CRITICAL, HIGH, LOW, MEDIUM, stack_rule
 from hipaa.stack import Stack
-from hipaa.verdict import Requirement, Verdict, all_of, is_, is_set, not_applicable, one_of, violation
+from hipaa.verdict import Verdict, all_of, is_, is_set, not_applicable, one_of, violation
 
 PUBLIC_ACCESS_BLOCK = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
 OWNERSHIP = "aws:s3/bucketOwnershipControls:BucketOwnershipControls"
@@ -126,14 +127,11 @@ def bucket_encrypts_with_cmk(bucket: Resource, stack: Stack) -> Verdict:
         return violation("no BucketServerSideEncryptionConfiguration with a default is there for this bucket")
     if _is_log_target(bucket, stack):
         return all_of(*(default.require("sseAlgorithm", is_("AES256")) for default in defaults))
-    own_key = Requirement(
-        "the ARN of a customer managed key", lambda key: is_set().met(key) and "alias/aws/" not in key
-    )
     return all_of(
         *(
             all_of(
                 default.require("sseAlgorithm", one_of("aws:kms", "aws:kms:dsse")),
-                default.require("kmsMasterKeyId", own_key),
+                default.require("kmsMasterKeyId", OWN_KEY),
             )
             for default in defaults
         )

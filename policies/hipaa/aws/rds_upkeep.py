@@ -1,0 +1,144 @@
+"""Amazon RDS, one database at a time: backups, deletion, logs and upgrades."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hipaa.aws.rds import CLUSTER, INSTANCE, MEMBER, REPLICA, is_copy, is_custom
+from hipaa.resource import UNKNOWN, Properties, Resource
+from hipaa.rule import HIGH, LOW, MEDIUM, rule
+from hipaa.verdict import Verdict, all_of, at_least, is_, not_applicable, violation
+
+_LEAST_BACKUP_DAYS = 7  # What AWS Security Hub's control RDS.11 asks for unless told otherwise.
+
+
+@rule(
+    "rds-instance-keeps-backups",
+    on=(INSTANCE, CLUSTER),
+    severity=HIGH,
+    fix="Set backup_retention_period to 7 or more (35 at most).",
+    sound=[
+        {"backupRetentionPeriod": 7},
+        Resource(CLUSTER, {"backupRetentionPeriod": 35}),
+        REPLICA,
+        REPLICA | {"backupRetentionPeriod": 0},
+    ],
+    unsound=[
+        {},
+        {"backupRetentionPeriod": 0},
+        {"backupRetentionPeriod": 6},
+        {"snapshotIdentifier": "rds:records-2026-01-01"},
+        Resource(CLUSTER, {}),
+    ],
+)
+def instance_keeps_backups(database: Resource) -> Verdict:
+    """A database can be restored to any moment of the last seven days or more.
+
+    RDS keeps none of an instance unless told, and one day of a cluster. The source's backups are a copy's too.
+    """
+    if is_copy(database):
+        return not_applicable("it can be made anew from its source")
+    kept = 1 if database.type == CLUSTER else 0
+    return database.require("backupRetentionPeriod", at_least(_LEAST_BACKUP_DAYS, "days"), default=kept)
+
+
+@rule(
+    "rds-instance-is-kept-from-deletion",
+    on=(INSTANCE, CLUSTER),
+    severity=MEDIUM,
+    fix="Set deletion_protection=True, leave skip_final_snapshot out, and set final_snapshot_identifier.",
+    sound=[
+        {"deletionProtection": True, "finalSnapshotIdentifier": "records-last"},
+        Resource(CLUSTER, {"deletionProtection": True, "skipFinalSnapshot": False}),
+        REPLICA | {"skipFinalSnapshot": True},
+    ],
+    unsound=[
+        {},
+        {"deletionProtection": True, "skipFinalSnapshot": True},
+        {"deletionProtection": UNKNOWN, "skipFinalSnapshot": True},
+        {"finalSnapshotIdentifier": "records-last"},
+        Resource(CLUSTER, {"deletionProtection": False}),
+    ],
+)
+def instance_is_kept_from_deletion(database: Properties) -> Verdict:
+    """A database refuses to be deleted, and where it is made to, leaves a last snapshot.
+
+    Its automated backups go with it. RDS takes no last snapshot of a replica. Without an identifier for the snapshot
+    the provider refuses to delete the database, so that nothing is lost either.
+    """
+    if is_copy(database):
+        return not_applicable("it can be made anew from its source")
+    return all_of(
+        database.require("deletionProtection", is_(True), default=False),
+        database.require("skipFinalSnapshot", is_(False), default=False),
+    )
+
+
+def _exporting(engine: str | None, *logs: str) -> dict[str, Any]:
+    named: dict[str, Any] = {} if engine is None else {"engine": engine}
+    return named | {"enabledCloudwatchLogsExports": list(logs)}
+
+
+@rule(
+    "rds-instance-exports-its-log",
+    on=(INSTANCE, CLUSTER),
+    severity=MEDIUM,
+    fix="Set enabled_cloudwatch_logs_exports: [postgresql] for PostgreSQL, [audit, error] for MySQL and MariaDB.",
+    sound=[
+        _exporting("postgres", "postgresql", "upgrade"),
+        _exporting("mysql", "audit"),
+        Resource(CLUSTER, _exporting("aurora-postgresql", "postgresql")),
+        REPLICA | _exporting(None, "postgresql"),
+        {"engine": "custom-sqlserver-ee"},
+    ],
+    unsound=[
+        {},
+        {"engine": "mariadb"},
+        _exporting("postgres"),
+        _exporting("postgres", "upgrade"),
+        REPLICA,
+        Resource(CLUSTER, _exporting("aurora-postgresql", "iam-db-auth-error")),
+    ],
+)
+def instance_exports_its_log(database: Properties) -> Verdict:
+    """A database sends its engine's log to CloudWatch Logs, where who connected stays on record.
+
+    On the database itself a log is gone after days (three, where PostgreSQL's are not told otherwise), and whoever
+    deletes the database deletes it too. RDS Custom exports none.
+    """
+    engine = str(database.at("engine", ""))
+    if is_custom(database):
+        return not_applicable("RDS Custom exports no log")
+    exported = set(database.at("enabledCloudwatchLogsExports", ()))
+    if not exported:
+        return violation("`enabledCloudwatchLogsExports` is empty; it must name the engine's log")
+    if engine in ("postgres", "aurora-postgresql") and "postgresql" not in exported:
+        return violation("`enabledCloudwatchLogsExports` lacks postgresql, which records connections and statements")
+    return Verdict()
+
+
+@rule(
+    "rds-instance-takes-minor-upgrades",
+    on=(INSTANCE, MEMBER, CLUSTER),
+    severity=LOW,
+    fix="Leave auto_minor_version_upgrade out or set it to True, with a maintenance window that suits.",
+    sound=[
+        {},
+        {"autoMinorVersionUpgrade": True},
+        Resource(MEMBER, {}),
+        {"engine": "custom-oracle-ee", "autoMinorVersionUpgrade": False},
+    ],
+    unsound=[
+        {"autoMinorVersionUpgrade": False},
+        REPLICA | {"autoMinorVersionUpgrade": False},
+        Resource(MEMBER, {"autoMinorVersionUpgrade": False}),
+    ],
+)
+def instance_takes_minor_upgrades(database: Properties) -> Verdict:
+    """A database takes its engine's minor versions by itself, which mend flaws that are known.
+
+    RDS Custom cannot do it (CreateDBInstance, Amazon RDS API Reference).
+    """
+    if is_custom(database):
+        return not_applicable("RDS Custom takes no upgrade by itself")
+    return database.require("autoMinorVersionUpgrade", is_(True), default=True)

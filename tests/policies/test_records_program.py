@@ -1,0 +1,117 @@
+"""The rules over databases, secrets and image repositories on a program of each kind, under the real engine."""
+
+from pathlib import Path
+
+import pytest
+
+import hipaa
+from hipaa import signals
+from tests.engine import Engine
+from tests.policies.harness import run
+
+pytestmark = [pytest.mark.engine, pytest.mark.pack]
+
+OVER_RECORDS = {
+    rule.name
+    for rule in hipaa.rules()
+    if any(token.startswith(("aws:rds/", "aws:secretsmanager/", "aws:ecr/")) for token in rule.on)
+}
+
+SOUND = """
+import json
+import pulumi_aws as aws
+
+key = aws.kms.Key("key", enable_key_rotation=True)
+group = aws.rds.ParameterGroup(
+    "records", family="postgres14", parameters=[{"name": "rds.force_ssl", "value": "1"}]
+)
+aws.rds.Instance(
+    "records",
+    engine="postgres",
+    engine_version="14",
+    instance_class="db.t4g.medium",
+    parameter_group_name=group.id,
+    storage_encrypted=True,
+    kms_key_id=key.arn,
+    manage_master_user_password=True,
+    master_user_secret_kms_key_id=key.arn,
+    backup_retention_period=35,
+    deletion_protection=True,
+    final_snapshot_identifier="records-last",
+    enabled_cloudwatch_logs_exports=["postgresql", "upgrade"],
+    performance_insights_enabled=True,
+    performance_insights_kms_key_id=key.arn,
+)
+
+secret = aws.secretsmanager.Secret("session", kms_key_id=key.arn)
+aws.secretsmanager.SecretVersion("session", secret_id=secret.id, secret_string_wo="{}", secret_string_wo_version=1)
+aws.secretsmanager.SecretRotation(
+    "session",
+    secret_id=secret.id,
+    rotation_lambda_arn="arn:aws:lambda:us-east-1:111122223333:function:rotator",
+    rotation_rules={"automatically_after_days": 30},
+)
+but_reader = {"ArnNotEquals": {"aws:PrincipalArn": "arn:aws:iam::111122223333:role/reader"}}
+aws.secretsmanager.SecretPolicy(
+    "session",
+    secret_arn=secret.arn,
+    policy=secret.arn.apply(lambda arn: json.dumps({"Statement": [{
+        "Effect": "Deny", "Principal": "*", "Action": "secretsmanager:GetSecretValue", "Resource": arn,
+        "Condition": but_reader,
+    }]})),
+)
+
+aws.ecr.Repository(
+    "mlflow",
+    image_tag_mutability="IMMUTABLE",
+    image_scanning_configuration={"scan_on_push": True},
+    encryption_configurations=[{"encryption_type": "KMS", "kms_key": key.arn}],
+)
+"""
+
+VIOLATING = """
+import pulumi
+import pulumi_aws as aws
+
+aws.rds.Instance(
+    "records",
+    engine="postgres",
+    engine_version="14",
+    instance_class="db.t4g.medium",
+    username="administrator",
+    password=pulumi.Output.secret("hunter2"),
+    publicly_accessible=True,
+    skip_final_snapshot=True,
+    auto_minor_version_upgrade=False,
+    performance_insights_enabled=True,
+)
+secret = aws.secretsmanager.Secret("session", recovery_window_in_days=0)
+aws.secretsmanager.SecretVersion("session", secret_id=secret.id, secret_string="hunter2")
+aws.ecr.Repository("mlflow")
+"""
+
+
+def test_sound_records_meet_every_rule(engine: Engine, tmp_path: Path) -> None:
+    folder = engine.program(tmp_path / "sound", SOUND)
+    preview = run(engine, folder, "preview")
+    assert preview.status == 0, preview.text
+    for rule in OVER_RECORDS:
+        assert all(signals.undecided_urns(event["message"]) for event in preview.violations(rule))
+
+    update = run(engine, folder, "up", "--yes", "--skip-preview")
+    assert update.status == 0, update.text
+    assert {rule for rule in OVER_RECORDS if update.violations(rule)} == set()
+    assert {rule for rule in OVER_RECORDS if not update.passed(rule)} == set()
+
+
+def test_violating_records_break_every_rule_at_preview(engine: Engine, tmp_path: Path) -> None:
+    preview = run(engine, engine.program(tmp_path / "violating", VIOLATING), "preview")
+    assert preview.status != 0
+    spoken = {
+        rule
+        for rule in OVER_RECORDS
+        for event in preview.violations(rule)
+        if event["enforcementLevel"] == "mandatory" and not signals.is_broken(event["message"])
+    }
+    assert spoken == OVER_RECORDS
+    assert "hunter2" not in preview.text
