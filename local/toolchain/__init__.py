@@ -6,14 +6,14 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
 from local import engine
 from local.toolchain import sources
-from local.toolchain.builder import SOURCES, BuildFailed, build
+from local.toolchain.builder import BuildFailed, build, lay_out
 from local.workspace import Workspace, cache
 
 __all__ = ["BuildFailed", "engine_version", "ensure"]
@@ -68,25 +68,40 @@ def ensure(workspace: Workspace) -> Path:
     for program, names in NAMES.items():
         for name in names:
             _place(built / program, workspace.bin / name)
-    _point(workspace.sources, built / SOURCES)
+    _point(workspace.sources, _laid_out())
     return workspace.bin
 
 
 def key(without: Collection[str] = ()) -> str:
     """Names a build: changes with the pinned modules, with what is left out and with the kind of machine."""
+    return _digest(("go.mod", "go.sum", "kube/main.go"), os.uname().sysname, os.uname().machine, *without)
+
+
+def _digest(names: Collection[str], *more: str) -> str:
     total = sha256()
-    for name in ("go.mod", "go.sum", sources.FILE, "kube/main.go"):
+    for name in names:
         total.update((MODULES / name).read_bytes())
-    total.update(" ".join((os.uname().sysname, os.uname().machine, *without)).encode())
+    total.update(" ".join(more).encode())
     return total.hexdigest()[:16]
 
 
 def _built(without: Collection[str]) -> Path:
-    folder = cache() / "toolchain" / key(without)
+    variables = {name: version_of(module) for name, module in VERSIONS.items()}
+    return _cached(f"toolchain/{key(without)}", lambda folder: build(MODULES, folder, variables, without))
+
+
+def _laid_out() -> Path:
+    # Apart from the programs: a new chart must not cost their build. Where sources.yaml pins no version, go.mod does.
+    named = _digest((sources.FILE, "go.mod"))
+    return _cached(f"sources/{named}", lambda folder: lay_out(MODULES, folder))
+
+
+def _cached(name: str, make: Callable[[Path], None]) -> Path:
+    folder = cache() / name
     if not folder.exists():
-        with _lock(cache() / "toolchain.lock"):  # another clone may be building the same thing
+        with _lock(cache() / "toolchain.lock"):  # another clone may be making the same thing
             if not folder.exists():
-                build(MODULES, folder, {name: version_of(module) for name, module in VERSIONS.items()}, without)
+                make(folder)
     return folder
 
 

@@ -8,6 +8,8 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from local.toolchain import sources
 from local.toolchain.go import GoMissing, find_go
 
 NEEDED_GIB = 14  # module sources and build objects of one cold build: 11.1 GiB, measured, with room for the linker
+NEEDED_GIB_FOR_SOURCES = 1
 MEASURED = "8 to 9 minutes on 2 cores"
 
 HINT = (
@@ -26,8 +29,6 @@ HINT = (
 )
 LEFT = ((0.0, 495), (0.2, 445), (0.4, 320), (0.5, 255), (0.7, 180), (0.9, 90), (1.0, 27))
 """Seconds that were left at each share of compiled packages, as measured on 2 cores; linking comes after the last."""
-SOURCES = "sources"
-"""The folder of charts, resource definitions and stages beside the built tools."""
 
 console = Console(stderr=True, soft_wrap=True)
 
@@ -36,16 +37,55 @@ class BuildFailed(Exception):
     """The tools could not be built. The text says what failed and what to do."""
 
 
-def build(modules: Path, target: Path, variables: Mapping[str, str], without: Collection[str] = ()) -> None:
-    """Builds every tool that `modules/go.mod` names into `target`, and lays out its sources, whole or not at all.
+@dataclass(frozen=True)
+class _Workshop:
+    """A Go, the variables that keep it inside one folder, and the folder for what it makes."""
 
-    Module sources and build objects lie in a folder of their own beside the target, removed when the build succeeds
-    and kept when it fails, so that the next attempt goes on from there. `variables` are set in the programs; tools
-    whose package's last name is in `without` are left out.
+    go: Path
+    environment: Mapping[str, str]
+    output: Path
+
+
+def build(modules: Path, target: Path, variables: Mapping[str, str], without: Collection[str] = ()) -> None:
+    """Builds every tool that `modules/go.mod` names into `target`, whole or not at all.
+
+    `variables` are set in the programs; tools whose package's last name is in `without` are left out.
+    """
+    flags = " ".join(["-s", "-w", *(f"-X {name}={value}" for name, value in variables.items())])
+    with _workshop(target, NEEDED_GIB) as shop, _progress() as progress:
+        console.print(f"Building the tools, once for this machine ({MEASURED}, measured) ...", highlight=False)
+        fetching = _Stage(progress, "fetching modules", None, "go: downloading ")
+        tools = _run([str(shop.go), "list", "tool"], modules, shop.environment, fetching)
+        tools = [tool for tool in tools if tool.rpartition("/")[2] not in without]
+        packages = _run([str(shop.go), "list", "-deps", *tools], modules, shop.environment, fetching)
+        _run(
+            [str(shop.go), "build", "-v", "-trimpath", "-ldflags", flags, "-o", f"{shop.output}/", *tools],
+            modules,
+            shop.environment,
+            _Stage(progress, "compiling packages", len(packages), ""),
+        )
+
+
+def lay_out(modules: Path, target: Path) -> None:
+    """Lays out the charts, resource definitions and stages of `modules/sources.yaml`, whole or not at all."""
+    with _workshop(target, NEEDED_GIB_FOR_SOURCES) as shop, _progress() as progress:
+        stage = _Stage(progress, "laying out charts", None, "")
+        try:
+            for name in sources.fetch(shop.go, modules, shop.output, shop.environment):
+                stage.line(name)
+        except sources.SourceFailed as error:
+            raise BuildFailed(f"The charts and resource definitions could not be fetched: {error}\n{HINT}") from None
+        stage.done()
+
+
+@contextmanager
+def _workshop(target: Path, needed: int) -> Iterator[_Workshop]:
+    """Module sources and build objects lie in a folder of their own beside the target, removed when all went well and
+    kept when something failed, so that the next attempt goes on from there. `needed`: free disk, in GiB.
     """
     work = target.parent / f"{target.name}.build"
     work.mkdir(parents=True, exist_ok=True)
-    _check_disk(work)
+    _check_disk(work, needed)
     try:
         go = find_go(work / "go")
     except GoMissing as error:
@@ -59,44 +99,19 @@ def build(modules: Path, target: Path, variables: Mapping[str, str], without: Co
         "GOWORK": "off",
         "CGO_ENABLED": "0",
     }
-    flags = " ".join(["-s", "-w", *(f"-X {name}={value}" for name, value in variables.items())])
-    output = work / "bin"
-    output.mkdir(exist_ok=True)
-    console.print(f"Building the tools, once for this machine ({MEASURED}, measured) ...", highlight=False)
-    with _progress() as progress:
-        fetching = _Stage(progress, "fetching modules", None, "go: downloading ")
-        tools = _run([str(go), "list", "tool"], modules, environment, fetching)
-        tools = [tool for tool in tools if tool.rpartition("/")[2] not in without]
-        packages = _run([str(go), "list", "-deps", *tools], modules, environment, fetching)
-        _run(
-            [str(go), "build", "-v", "-trimpath", "-ldflags", flags, "-o", f"{output}/", *tools],
-            modules,
-            environment,
-            _Stage(progress, "compiling packages", len(packages), ""),
-        )
-        _lay_out(go, modules, output / SOURCES, environment, _Stage(progress, "laying out charts", None, ""))
-    staged = target.with_name(f"{target.name}.new")
-    shutil.rmtree(staged, ignore_errors=True)
-    output.rename(staged)
-    staged.rename(target)
+    output = work / "output"
+    shutil.rmtree(output, ignore_errors=True)  # of an attempt that failed
+    output.mkdir()
+    yield _Workshop(go, environment, output)
+    output.rename(target)
     shutil.rmtree(work, ignore_errors=True)
 
 
-def _lay_out(go: Path, modules: Path, target: Path, environment: Mapping[str, str], stage: "_Stage") -> None:
-    shutil.rmtree(target, ignore_errors=True)  # of an attempt that failed here
-    try:
-        for name in sources.fetch(go, modules, target, environment):
-            stage.line(name)
-    except sources.SourceFailed as error:
-        raise BuildFailed(f"The charts and resource definitions could not be fetched: {error}\n{HINT}") from None
-    stage.done()
-
-
-def _check_disk(work: Path) -> None:
+def _check_disk(work: Path, needed: int) -> None:
     free = shutil.disk_usage(work).free / 2**30
-    if free < NEEDED_GIB:
+    if free < needed:
         raise BuildFailed(
-            f"The build needs {NEEDED_GIB} GiB of free disk at {work}, and {free:.1f} GiB are free. "
+            f"The build needs {needed} GiB of free disk at {work}, and {free:.1f} GiB are free. "
             "Free some, or name a cache folder on another disk in XDG_CACHE_HOME."
         )
 

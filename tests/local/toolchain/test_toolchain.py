@@ -71,12 +71,25 @@ def built(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     targets: list[Path] = []
 
     def build(modules: Path, target: Path, variables: object, without: Collection[str]) -> None:
-        (target / "sources").mkdir(parents=True)
+        target.mkdir(parents=True)
         for name in {"pulumi", *toolchain.NAMES} - set(without):
             (target / name).write_text("built")
         targets.append(target)
 
     monkeypatch.setattr(toolchain, "build", build)
+    return targets
+
+
+@pytest.fixture(autouse=True)
+def laid_out(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The targets of charts and definitions, of which none is fetched."""
+    targets: list[Path] = []
+
+    def lay_out(modules: Path, target: Path) -> None:
+        target.mkdir(parents=True)
+        targets.append(target)
+
+    monkeypatch.setattr(toolchain, "lay_out", lay_out)
     return targets
 
 
@@ -153,6 +166,21 @@ def test_only_the_modules_name_the_build(monkeypatch: pytest.MonkeyPatch) -> Non
     assert toolchain.key() == before
 
 
+def test_a_new_chart_is_laid_out_and_no_program_is_built_again(
+    alone: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, built: list[Path], laid_out: list[Path]
+) -> None:
+    toolchain.ensure(alone)
+    toolchain.ensure(alone)
+    assert (len(built), len(laid_out)) == (1, 1)
+    shutil.copytree(toolchain.MODULES, tmp_path / "modules")
+    with (tmp_path / "modules" / sources.FILE).open("a") as file:
+        file.write("example.test/charts: {version: v1.0.0, sum: 'h1:x', files: {charts/it: chart}}\n")
+    monkeypatch.setattr(toolchain, "MODULES", tmp_path / "modules")
+    toolchain.ensure(alone)
+    assert (len(built), len(laid_out)) == (1, 2)
+    assert alone.sources.readlink() == laid_out[1]
+
+
 def test_the_time_left_falls_with_every_package() -> None:
     told = [builder.left_at(share / 20) for share in range(21)]
     assert told == sorted(told, reverse=True)
@@ -180,7 +208,9 @@ def _fetch(folder: Path, given: str) -> list[str]:
     )
     environment = os.environ | {
         "GOPROXY": f"file://{folder}/proxy",
-        "GONOSUMDB": "*",
+        # A database that knows no such module: what is pinned here needs none.
+        "GOSUMDB": "sum.golang.org https://127.0.0.1:9",
+        "GONOSUMDB": "",
         "GOMODCACHE": str(folder / "modules"),
         "GOFLAGS": "-modcacherw",
     }
@@ -189,7 +219,11 @@ def _fetch(folder: Path, given: str) -> list[str]:
 
 @NEEDS_GO
 def test_a_chart_is_taken_out_of_its_module_without_the_code(module: Path) -> None:
-    assert _fetch(module, "") == ["example.test/charts"]
+    with pytest.raises(sources.SourceFailed) as refused:
+        _fetch(module, "sum: 'h1:other',")
+    found = re.search(r"h1:\S+(?=;)", str(refused.value))
+    assert found
+    assert _fetch(module, f"sum: '{found[0]}',") == ["example.test/charts"]
     assert [file.name for file in (module / "out" / "charts" / "it").iterdir()] == ["Chart.yaml"]
 
 
