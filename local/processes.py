@@ -60,9 +60,13 @@ def start(
     log: Path,
     ready: Callable[[], bool],
     environment: Mapping[str, str] | None = None,
+    owner: tuple[int, int] | None = None,
     deadline: float = 60,
 ) -> Record:
-    """Starts a server in a session of its own and waits until it answers (`deadline` in seconds)."""
+    """Starts a server in a session of its own and waits until it answers (`deadline` in seconds).
+
+    `owner`: the user and group that it runs as, where not our own.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
@@ -73,6 +77,9 @@ def start(
             stderr=subprocess.STDOUT,
             start_new_session=True,
             env=dict(environment) if environment is not None else None,
+            user=owner[0] if owner else None,
+            group=owner[1] if owner else None,
+            extra_groups=[] if owner else None,
         )
     record = Record(name, process.pid, psutil.Process(process.pid).create_time(), port)
     # Written before the server answers: whoever is killed while waiting leaves a record to end it by.

@@ -212,6 +212,9 @@ class Api:
                 for name, value in answer.items():
                     if isinstance(value, StreamingBody):
                         answer[name] = value.read()
+                if error := answer.get("FunctionError"):
+                    # A call is well where the function that it called is not (Lambda API Reference, "Invoke").
+                    raise ApiError(error, answer["Payload"].decode(), f"{service}:{operation}")
                 return dict(answer)
             made = lost() if lost else None
             if made is not None:

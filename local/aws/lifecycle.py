@@ -293,7 +293,10 @@ class Resource:
         while True:
             try:
                 lost = self.lost if isinstance(call, Step) else None
-                return api.call(service, region, call.call, request, paginate=call.paginate, lost=lost)
+                answer = api.call(service, region, call.call, request, paginate=call.paginate, lost=lost)
+                if reason := evaluate(call.fails, {**self.context(), "answer": answer}):
+                    raise CallError(f"{service}:{call.call}: {reason}")
+                return answer
             except ApiError as error:
                 # The try before was carried out though its answer was an error.
                 done = isinstance(call, Step) and self.identifier is not None and error.retried

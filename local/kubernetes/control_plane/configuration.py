@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
+from local.files import write_private
 from local.kubernetes.control_plane import pki
-from local.kubernetes.control_plane.files import write_private
 
 NAME = "parapet-local"
 

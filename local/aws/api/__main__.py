@@ -1,0 +1,31 @@
+"""`python -m local.aws.api -H ADDRESS -p PORT`: the server, as moto's own command starts it."""
+
+import os
+import sys
+from argparse import ArgumentParser
+
+from moto.core.config import default_user_config
+from moto.server import main
+
+from local.aws.api import buckets, databases, functions, queues, rotation
+
+
+def _told_port() -> str:
+    parser = ArgumentParser(add_help=False)
+    parser.add_argument("-p", "--port", default="5000")
+    told: str = parser.parse_known_args()[0].port
+    return told
+
+
+if __name__ == "__main__":
+    # Without it there is no `arn:aws:iam::aws:policy/...` to attach.
+    os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
+    # A certificate is issued as soon as its record could be seen.
+    os.environ.setdefault("MOTO_ACM_VALIDATION_WAIT", "1")
+    # Jobs, and functions of other languages than Python, would run in containers, which this machine may not have:
+    # they succeed.
+    default_user_config["lambda"]["use_docker"] = default_user_config["batch"]["use_docker"] = False
+    for module in (buckets, databases, queues, rotation):
+        module.mend()
+    functions.mend(f"http://127.0.0.1:{_told_port()}")
+    main(sys.argv[1:])

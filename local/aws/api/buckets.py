@@ -1,0 +1,91 @@
+"""Buckets: whom a policy refuses, who may log, how long what is kept."""
+
+import json
+from typing import Any
+
+from flask import has_request_context, request
+from moto.iam.access_control import IAMPolicy, PermissionResult
+from moto.s3.exceptions import InvalidBucketState
+from moto.s3.models import FakeBucket, FakeDeleteMarker, S3Backend
+
+from local.aws.api.conditions import holds
+from local.aws.api.mending import replace
+
+
+def permission(bucket: FakeBucket, action: str, resource: str) -> PermissionResult:
+    """What the bucket's policy says of the request that is being answered.
+
+    A statement whose condition does not hold, or cannot be told, decides nothing.
+    """
+    if bucket.policy is None:
+        return PermissionResult.NEUTRAL
+    headers: dict[str, str] = {}
+    if has_request_context():
+        headers = {name.lower(): value for name, value in request.headers}
+        action = _action(request.method, set(request.args)) or action
+    policy = json.loads(bucket.policy)
+    statements = policy["Statement"] if isinstance(policy["Statement"], list) else [policy["Statement"]]
+    policy["Statement"] = [
+        {name: value for name, value in statement.items() if name != "Condition"}
+        for statement in statements
+        if holds(statement.get("Condition") or {}, headers)
+    ]
+    return IAMPolicy(json.dumps(policy)).is_action_permitted(action, resource)
+
+
+def _action(method: str, subresources: set[str]) -> str | None:
+    """The action that a request on an object needs where moto takes another: it makes one up of the method.
+
+    Source: Amazon S3 API Reference, "Required permissions for Amazon S3 API operations".
+    """
+    if method == "POST" and subresources & {"uploads", "uploadId"}:
+        return "s3:PutObject"
+    if method == "DELETE" and "uploadId" in subresources:
+        return "s3:AbortMultipartUpload"
+    return "s3:GetObject" if method == "HEAD" else None
+
+
+def may_log(target_bucket: FakeBucket, target_prefix: str | None = None) -> bool:
+    """Whether a bucket takes access logs."""
+    return True
+
+
+def deliver_no_log(backend: S3Backend, request: Any, bucket_name: str) -> None:
+    """Nothing is delivered yet."""
+
+
+def put_object_lock_configuration(
+    backend: S3Backend,
+    bucket_name: str,
+    lock_enabled: bool,
+    mode: str | None = None,
+    days: int | None = None,
+    years: int | None = None,
+) -> None:
+    """Set a versioned bucket's default retention, which counts for objects that come later."""
+    bucket = backend.get_bucket(bucket_name)
+    if not bucket.is_versioned:
+        raise InvalidBucketState("Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration")
+    bucket.object_lock_enabled = bucket.object_lock_enabled or lock_enabled
+    bucket.default_lock_mode, bucket.default_lock_days, bucket.default_lock_years = mode or "", days or 0, years or 0
+
+
+def dispose(marker: FakeDeleteMarker) -> None:
+    """A delete marker holds nothing."""
+
+
+def mend() -> None:
+    """moto reads a bucket policy's statements without their conditions, so that a `Deny` of plain-text transport, or of
+    a wrong key, denies every access to the objects.
+
+    It lets a bucket log its access only to one whose policy has the service in the first statement, and delivers the
+    log in the moment of the request. Here any bucket of the Region is taken, as S3 does, and nothing is delivered, as
+    S3 takes hours. A bucket's default retention can be changed while it holds objects.
+
+    It fails to remove an object that was deleted before from a bucket whose versioning is suspended.
+    """
+    setattr(FakeDeleteMarker, "dispose", dispose)  # noqa: B010 # moto has it for versions alone
+    replace(FakeBucket, "get_permission", permission)
+    replace(FakeBucket, "_log_permissions_enabled_policy", staticmethod(may_log))
+    replace(S3Backend, "log_incoming_request", deliver_no_log)
+    replace(S3Backend, "put_object_lock_configuration", put_object_lock_configuration)
