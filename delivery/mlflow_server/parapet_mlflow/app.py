@@ -1,0 +1,32 @@
+"""The application `parapet`: MLflow with authentication, and the audit trail around all of it."""
+
+import os
+
+from parapet_mlflow import database
+from parapet_mlflow.audit.actions import Actions
+from parapet_mlflow.audit.sinks import GROUP, CloudWatchLogs, StandardOutput, stream_of_this_process
+from parapet_mlflow.audit.trail import Sink, Trail
+
+# In each worker, which is a process of its own, before MLflow opens a connection.
+database.install()
+
+
+def create_app() -> Trail:
+    """The ASGI application of one worker."""
+    from mlflow.server import app, auth
+
+    from parapet_mlflow import remembered
+
+    remembered.install()
+    application = auth.create_app()
+
+    def verified(name: str, password: str) -> bool:
+        # Whoever passed the check is remembered by it: no second one, and no query.
+        with auth._USER_AUTH_CACHE_LOCK:
+            return auth._auth_cache_key(name, password) in auth._USER_AUTH_CACHE
+
+    sinks: list[Sink] = [StandardOutput()]
+    if group := os.environ.get(GROUP):
+        sinks.append(CloudWatchLogs(group, stream_of_this_process()))
+    actions = Actions.of_rules(rule.rule for rule in app.url_map.iter_rules())
+    return Trail(application, actions, verified, sinks)

@@ -1,0 +1,131 @@
+"""The three commands: serve, migrate, collect garbage."""
+
+import os
+import signal
+import subprocess
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from parapet_mlflow import configuration, metrics
+from parapet_mlflow.refusal import Refused
+from parapet_mlflow.secret_files import SecretFiles
+
+APPLICATION = "parapet"
+
+
+def server(arguments: list[str]) -> int:
+    """Runs `mlflow server` with these arguments once all that it needs was tried. Raises Refused.
+
+    Returns 0 when it was asked to end or a secret changed, 1 when it ended of itself.
+    """
+    secrets = SecretFiles.named()
+    began_with = secrets.fingerprint()
+    with tempfile.TemporaryDirectory(prefix="parapet-mlflow-") as folder:
+        from mlflow import cli
+
+        options = _parsed(cli.server, arguments)
+        uri, destination = options["backend_store_uri"] or "", options["artifacts_destination"] or ""
+        if options["app_name"] != APPLICATION:
+            raise Refused(f"--app-name is {options['app_name']}. Use {APPLICATION}: others write no audit trail.")
+        _check(uri, secrets)
+        from parapet_mlflow import accounts, artifacts
+
+        artifacts.check(destination)
+        accounts.reconcile(uri, secrets)
+        configuration.deliver(configuration.write(Path(folder), uri, accounts.ADMINISTRATOR), secrets)
+        if exposed := options["expose_prometheus"]:
+            metrics.prepare(Path(exposed))
+            metrics.serve(Path(exposed), options["host"])
+        return _serve(arguments, secrets, began_with)
+
+
+def migrate(arguments: list[str]) -> int:
+    """Brings the database to this version, and makes the accounts that have a secret. Raises Refused."""
+    secrets = SecretFiles.named()
+    from parapet_mlflow import accounts, database, schema
+
+    uri = _named("--backend-store-uri", arguments)
+    accounts.check(secrets)
+    database.install()
+    database.check(uri)
+    schema.migrate(uri)
+    accounts.reconcile(uri, secrets)
+    print(f"parapet-mlflow: {database.shown(uri)} is of this version")
+    return 0
+
+
+def gc(arguments: list[str]) -> int:
+    """Runs `mlflow gc`: removes what was deleted before `--older-than`, with its artifacts. Raises Refused."""
+    from mlflow import cli, set_tracking_uri
+    from mlflow.store.artifact import artifact_repository_registry
+    from mlflow.store.artifact.s3_artifact_repo import S3ArtifactRepository
+
+    from parapet_mlflow import artifacts, database, schema
+
+    options = _parsed(cli.gc, arguments)
+    uri, destination = options["backend_store_uri"] or "", options["artifacts_destination"] or ""
+    database.install()
+    database.check(uri)
+    schema.verify(uri)
+    artifacts.check(destination)
+
+    def in_the_bucket(address: str, *_: object, **__: object) -> S3ArtifactRepository:
+        # MLflow would ask its own server, with the password of one who may delete everything.
+        return S3ArtifactRepository(destination.rstrip("/") + urlsplit(address).path)
+
+    artifact_repository_registry._artifact_repository_registry.register("mlflow-artifacts", in_the_bucket)
+    set_tracking_uri(uri)
+    cli.gc.main(arguments, standalone_mode=False)
+    return 0
+
+
+def _check(uri: str, secrets: SecretFiles) -> None:
+    from parapet_mlflow import accounts, database, schema
+
+    secrets.session_key()
+    accounts.check(secrets)
+    database.install()
+    database.check(uri)
+    schema.verify(uri)
+
+
+def _serve(arguments: list[str], secrets: SecretFiles, began_with: str) -> int:
+    import mlflow.server
+    from mlflow import cli
+
+    from parapet_mlflow import watch
+
+    started: list[subprocess.Popen[bytes]] = []
+    execute = mlflow.server._exec_cmd
+
+    def remembered(*command: Any, **options: Any) -> Any:
+        # The CLI does not tell how its server ended: the kubelet would take a crash for an end in order.
+        started.append(execute(*command, **options))
+        return started[-1]
+
+    mlflow.server._exec_cmd = remembered
+    watch.start(secrets, began_with, partial(os.kill, os.getpid(), signal.SIGTERM))
+    cli.server.main(arguments, standalone_mode=False)
+    return 0 if started and started[-1].returncode in (0, -signal.SIGTERM, -signal.SIGINT) else 1
+
+
+def _parsed(command: Any, arguments: list[str]) -> dict[str, Any]:
+    import click
+
+    try:
+        return dict(command.make_context("mlflow", list(arguments)).params)
+    except click.ClickException as error:
+        raise Refused(error.format_message()) from None
+
+
+def _named(option: str, arguments: list[str]) -> str:
+    """The value of the one option that a command takes, as `--option VALUE` or `--option=VALUE`."""
+    match arguments:
+        case [name, value] if name == option:
+            return value
+        case [both] if both.startswith(f"{option}="):
+            return both.partition("=")[2]
+    raise Refused(f"Give {option} and nothing else.")

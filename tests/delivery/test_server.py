@@ -1,0 +1,343 @@
+"""A server as the container runs it: who may do what, what becomes of artifacts, secrets that change."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import requests
+
+from tests.delivery.conftest import client
+from tests.delivery.mlflow import ADMINISTRATOR, ALICE, BOB, BUCKET, Mlflow, authorization
+from tests.delivery.postgres import PASSWORD, USER
+
+pytestmark = [pytest.mark.server, pytest.mark.xdist_group("mlflow")]
+
+API = "/api/2.0/mlflow"
+PROXY = "/api/2.0/mlflow-artifacts/artifacts"
+
+
+@pytest.fixture
+def served(mlflow: Mlflow) -> Mlflow:
+    mlflow.migrate()
+    mlflow.start()
+    return mlflow
+
+
+def until(true: Callable[[], object], patience: float = 60) -> None:
+    limit = time.monotonic() + patience
+    while not true():
+        assert time.monotonic() < limit, "it did not come to pass"
+        time.sleep(0.1)
+
+
+def new_experiment(mlflow: Mlflow, who: tuple[str, str], name: str) -> str:
+    answer = mlflow.call("POST", f"{API}/experiments/create", who, json={"name": name})
+    assert answer.ok, answer.text
+    return str(answer.json()["experiment_id"])
+
+
+def new_run(mlflow: Mlflow, who: tuple[str, str], experiment: str) -> str:
+    answer = mlflow.call("POST", f"{API}/runs/create", who, json={"experiment_id": experiment})
+    assert answer.ok, answer.text
+    return str(answer.json()["run"]["info"]["run_id"])
+
+
+def listed(mlflow: Mlflow, run: str, who: tuple[str, str] = ALICE) -> dict[str, int]:
+    answer = mlflow.call("GET", f"{API}/artifacts/list?run_id={run}", who)
+    assert answer.ok, answer.text
+    return {file["path"]: int(file["file_size"]) for file in answer.json().get("files", [])}
+
+
+def test_who_may_do_what(served: Mlflow) -> None:
+    asked = [
+        ("GET", "/"),
+        ("GET", "/metrics"),
+        ("GET", f"{API}/experiments/search?max_results=1"),
+        ("GET", f"{PROXY}/0/a"),
+        ("PUT", f"{PROXY}/0/a"),
+        ("GET", "/get-artifact?run_id=a&path=b"),
+        ("POST", "/graphql"),
+        ("POST", "/v1/traces"),
+        ("GET", "/api/3.0/mlflow/traces/tr-1"),
+        ("POST", "/gateway/any/mlflow/invocations"),
+        ("GET", "/ajax-api/3.0/mlflow/assistant/status"),
+        ("GET", "/api/2.0/mlflow/users/list"),
+    ]
+    strangers = (None, ("admin", "password1234"), ("admin", "password"), (ALICE[0], BOB[1]))
+    for method, path in asked:
+        told = [served.call(method, path, who).status_code for who in strangers]
+        assert told == [401] * len(strangers), (path, told)
+    # What a client may read before it signs in: that the server lives, and what it can do.
+    assert served.call("GET", "/health").text == "OK"
+    assert "uri" not in served.call("GET", "/api/3.0/mlflow/server-info").text
+
+    experiment = new_experiment(served, ALICE, "of-alice")
+    run = new_run(served, ALICE, experiment)
+    assert served.call("PUT", f"{PROXY}/{experiment}/{run}/artifacts/a", ALICE, data=b"a").ok
+    forbidden = [
+        ("GET", f"{API}/experiments/get?experiment_id={experiment}"),
+        ("GET", f"{API}/runs/get?run_id={run}"),
+        ("GET", f"{PROXY}/{experiment}/{run}/artifacts/a"),
+        ("PUT", f"{PROXY}/{experiment}/{run}/artifacts/a"),
+        ("GET", f"/get-artifact?run_id={run}&path=a"),
+    ]
+    for method, path in forbidden:
+        assert [served.call(method, path, who).status_code for who in (BOB, None)] == [403, 401], path
+    assert "experiments" not in served.call("GET", f"{API}/experiments/search?max_results=9", BOB).json()
+    assert served.call("GET", f"{PROXY}/{experiment}/{run}/artifacts/a", ALICE).content == b"a"
+    assert served.call("GET", f"{API}/runs/get?run_id={run}", ADMINISTRATOR).ok
+
+    grant = {"username": BOB[0], "resource_type": "experiment", "resource_id": experiment, "permission": "READ"}
+    answer = served.call("POST", "/api/3.0/mlflow/users/permissions/grant", ALICE, json=grant)
+    assert answer.ok, answer.text
+    assert served.call("GET", f"{API}/runs/get?run_id={run}", BOB).ok
+    # A grant that is taken away holds no call longer, in whichever worker.
+    answer = served.call("POST", "/api/3.0/mlflow/users/permissions/revoke", ALICE, json=grant)
+    assert answer.ok, answer.text
+    assert {served.call("GET", f"{API}/runs/get?run_id={run}", BOB).status_code for _ in range(8)} == {403}
+
+
+def test_no_secret_is_in_an_argument_a_log_or_the_first_environment(served: Mlflow) -> None:
+    assert served.process
+    family = [psutil.Process(served.process.pid), *psutil.Process(served.process.pid).children(recursive=True)]
+    secrets = [PASSWORD, ADMINISTRATOR[1], ALICE[1]]
+    assert len(family) >= 4
+    for process in family:
+        told = " ".join([*process.cmdline(), *process.environ().values()])
+        assert not [secret for secret in secrets if secret in told]
+    assert not [secret for secret in [*secrets, "the-session-key"] if secret in served.log.read_text()]
+    (folder,) = served.temporary.glob("parapet-mlflow-*")
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_metrics_have_a_port_of_their_own_without_names(served: Mlflow) -> None:
+    new_experiment(served, ALICE, "Jane Doe")
+    told = requests.get(f"http://127.0.0.1:{served.metrics_port}/metrics", timeout=5).text
+    assert 'mlflow_http_request_total{method="POST",status="200"}' in told
+    assert not [word for word in ("alice", "Jane") if word in told]
+
+
+@pytest.mark.parametrize("multipart", ["false", "true"])
+def test_a_plain_client_logs_a_large_artifact(served: Mlflow, multipart: str, tmp_path: Path) -> None:
+    size = 101 * 2**20
+    program = """
+import sys, mlflow
+mlflow.set_experiment("large")
+with mlflow.start_run() as run:
+    mlflow.log_artifact(sys.argv[1])
+print(run.info.artifact_uri)
+"""
+    large = tmp_path / "large.bin"
+    with large.open("wb") as file:
+        file.truncate(size)
+    done = subprocess.run(
+        [str(served.image / "bin" / "python"), "-c", program, str(large)],
+        env=served.variables()
+        | {
+            "MLFLOW_TRACKING_URI": served.url,
+            "MLFLOW_TRACKING_USERNAME": ALICE[0],
+            "MLFLOW_TRACKING_PASSWORD": ALICE[1],
+            "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD": multipart,
+            "MLFLOW_MULTIPART_UPLOAD_MINIMUM_FILE_SIZE": str(100 * 2**20),
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+        },
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    path = next(line for line in done.stdout.splitlines() if line.startswith("mlflow-artifacts:"))
+    key = "mlflow" + path.removeprefix("mlflow-artifacts:") + "/large.bin"
+    assert client(served.endpoint, "s3").head_object(Bucket=BUCKET, Key=key)["ContentLength"] == size
+    actions = {line["action"] for line in served.audit()}
+    assert ("artifacts/multipart-complete" in actions) == (multipart == "true")
+    assert ("artifacts/upload" in actions) == (multipart == "false")
+
+
+def test_what_was_acknowledged_survives_a_kill_and_what_was_not_is_not_listed(served: Mlflow) -> None:
+    experiment = new_experiment(served, ALICE, "killed")
+    run = new_run(served, ALICE, experiment)
+    whole = os.urandom(2**20)
+    path = f"{PROXY}/{experiment}/{run}/artifacts"
+    assert served.call("PUT", f"{path}/whole", ALICE, data=whole).ok
+    headers = {"Host": f"127.0.0.1:{served.port}", "Content-Length": str(100 * 2**20), **authorization(ALICE)}
+    with socket.create_connection(("127.0.0.1", served.port)) as connection:
+        lines = [f"PUT {path}/half HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
+        connection.sendall("\r\n".join(lines).encode())
+        for _ in range(50):
+            connection.sendall(bytes(2**20))
+        served.kill()
+    served.start()
+    assert listed(served, run) == {"whole": len(whole)}
+    assert served.call("GET", f"{path}/whole", ALICE).content == whole
+
+
+def test_the_databases_password_is_rotated_while_a_client_logs(mlflow: Mlflow) -> None:
+    secrets = client(mlflow.endpoint, "secretsmanager")
+    value = json.dumps({"username": "rotated", "password": PASSWORD})
+    arn = secrets.create_secret(Name=mlflow.database, SecretString=value)["ARN"]
+    mlflow.postgres.sql(f"CREATE ROLE rotated SUPERUSER LOGIN PASSWORD '{PASSWORD}'")
+    mlflow.secret("database", value)
+    # A connection lives for a second, so that new ones are made all the time, with whatever password is true then.
+    mlflow.environment |= {"PARAPET_DATABASE_SECRET_ARN": arn, "MLFLOW_SQLALCHEMYSTORE_POOL_RECYCLE": "1"}
+    mlflow.migrate()
+    mlflow.start()
+    run = new_run(mlflow, ALICE, new_experiment(mlflow, ALICE, "rotated"))
+    statuses: list[int] = []
+    ended = threading.Event()
+
+    def log(value: int) -> None:
+        step = 0
+        while not ended.is_set():
+            metric = {"run_id": run, "key": "loss", "value": value, "timestamp": 1, "step": (step := step + 1)}
+            statuses.append(mlflow.call("POST", f"{API}/runs/log-metric", ALICE, json=metric).status_code)
+
+    clients = [threading.Thread(target=log, args=(number,)) for number in range(4)]
+    for one in clients:
+        one.start()
+    until(lambda: len(statuses) > 20)
+    new = json.dumps({"username": "rotated", "password": "second-password-of-the-database"})
+    # As a rotation does: the database first, the secret a moment later, the mounted file long after.
+    mlflow.postgres.sql("ALTER ROLE rotated PASSWORD 'second-password-of-the-database'")
+    time.sleep(2)
+    secrets.put_secret_value(SecretId=arn, SecretString=new)
+    for change in (lambda: None, lambda: mlflow.secret("database", new)):
+        change()
+        time.sleep(3)  # every connection there was is older than a second
+        before = len(statuses)
+        until(lambda before=before: len(statuses) > before + 50)
+    ended.set()
+    for one in clients:
+        one.join()
+    assert set(statuses) == {200}
+    history = mlflow.call("GET", f"{API}/metrics/get-history?run_id={run}&metric_key=loss", ALICE).json()
+    assert len(history["metrics"]) == len(statuses)
+    assert mlflow.process
+    assert mlflow.process.poll() is None
+    assert not [word for word in (PASSWORD, "second-password") if word in mlflow.log.read_text()]
+
+
+def test_a_secret_that_changes_ends_the_server_and_the_next_one_has_it(served: Mlflow) -> None:
+    assert served.process
+    assert served.call("GET", f"{API}/users/get?username=alice", ALICE).ok
+    served.secret("user-alice", "a-new-password-of-alice")
+    served.secret("user-carol", "the-password-of-carol")
+    served.secret("admin", "a-new-password-of-the-administrator")
+    assert served.process.wait(timeout=60) == 0
+    served.start()
+    who = {
+        ALICE: 401,
+        ADMINISTRATOR: 401,
+        ("alice", "a-new-password-of-alice"): 200,
+        ("carol", "the-password-of-carol"): 200,
+        (ADMINISTRATOR[0], "a-new-password-of-the-administrator"): 200,
+        BOB: 200,
+    }
+    told = {one: served.call("GET", f"{API}/users/current", one).status_code for one in who}
+    assert told == who
+
+
+def test_the_database_secret_needs_no_new_start(served: Mlflow) -> None:
+    assert served.process
+    served.secret("database", json.dumps({"username": USER, "password": PASSWORD, "engine": "postgres"}))
+    time.sleep(5)
+    assert served.process.poll() is None
+    assert served.end() == 0
+
+
+def test_a_server_that_dies_takes_the_container_with_it(served: Mlflow) -> None:
+    assert served.process
+    (supervisor,) = [one for one in psutil.Process(served.process.pid).children() if "uvicorn" in one.cmdline()]
+    workers = supervisor.children()
+    supervisor.send_signal(signal.SIGKILL)
+    assert served.process.wait(timeout=30) == 1
+    for worker in workers:
+        worker.kill()
+
+
+@pytest.fixture
+def group(aws: str, mlflow: Mlflow) -> str:
+    name = f"/parapet/audit/{mlflow.database}"
+    client(aws, "logs").create_log_group(logGroupName=name)
+    mlflow.environment["PARAPET_AUDIT_LOG_GROUP"] = name
+    return name
+
+
+def test_the_trail_is_on_standard_output_and_in_the_log_group(mlflow: Mlflow, group: str) -> None:
+    mlflow.migrate()
+    mlflow.start()
+    experiment = new_experiment(mlflow, ALICE, "Jane Doe")
+    run = new_run(mlflow, ALICE, experiment)
+    metric = {"run_id": run, "key": "Jane Doe", "value": 36.6, "timestamp": 1, "step": 1}
+    assert mlflow.call("POST", f"{API}/runs/log-metric", ALICE, json=metric).ok
+    assert mlflow.call("PUT", f"{PROXY}/{experiment}/{run}/artifacts/Jane-Doe.png", ALICE, data=b"png").ok
+    assert mlflow.call("GET", f"{PROXY}/{experiment}/{run}/artifacts/Jane-Doe.png", ALICE).ok
+    assert mlflow.call("GET", f"{API}/runs/get?run_id={run}", BOB).status_code == 403
+    assert mlflow.call("GET", f"{API}/runs/get?run_id={run}", ("Jane Doe", "x")).status_code == 401
+    assert mlflow.call("POST", f"{API}/runs/delete", ALICE, json={"run_id": run}).ok
+    assert mlflow.end() == 0
+    lines = mlflow.audit()
+    assert sorted((line["action"], line["status"], line.get("user")) for line in lines) == sorted(
+        [
+            ("experiments/create", 200, "alice"),
+            ("runs/create", 200, "alice"),
+            ("runs/log-metric", 200, "alice"),
+            ("artifacts/upload", 200, "alice"),
+            ("artifacts/download", 200, "alice"),
+            ("runs/get", 403, "bob"),
+            ("runs/get", 401, None),
+            ("runs/delete", 200, "alice"),
+        ]
+    )
+    assert {line.get("run_id") for line in lines if line["action"] not in ("experiments/create",)} == {run}
+    assert "Jane" not in mlflow.log.read_text()
+    assert sorted(in_group(mlflow, group), key=str) == sorted(lines, key=str)
+
+
+def in_group(mlflow: Mlflow, group: str) -> list[dict[str, Any]]:
+    logs = client(mlflow.endpoint, "logs")
+    streams = logs.describe_log_streams(logGroupName=group)["logStreams"]
+    named = [stream["logStreamName"] for stream in streams]
+    told = [logs.get_log_events(logGroupName=group, logStreamName=name)["events"] for name in named]
+    return [json.loads(event["message"]) for events in told for event in events]
+
+
+def test_a_log_group_that_is_missing_is_told_once(mlflow: Mlflow) -> None:
+    mlflow.environment["PARAPET_AUDIT_LOG_GROUP"] = "/absent"
+    mlflow.migrate()
+    mlflow.start(workers="1")
+    for number in range(20):
+        new_experiment(mlflow, ALICE, f"e{number}")
+        time.sleep(0.2)
+    assert mlflow.log.read_text().count("audit: /absent takes no lines") == 1
+    assert len(mlflow.audit()) == 20
+
+
+def test_garbage_goes_with_its_artifacts(served: Mlflow) -> None:
+    experiment = new_experiment(served, ALICE, "garbage")
+    kept, gone = new_run(served, ALICE, experiment), new_run(served, ALICE, experiment)
+    for run in (kept, gone):
+        assert served.call("PUT", f"{PROXY}/{experiment}/{run}/artifacts/a", ALICE, data=b"a").ok
+    assert served.call("POST", f"{API}/runs/delete", ALICE, json={"run_id": gone}).ok
+    where = [
+        f"--backend-store-uri={served.postgres.uri(served.database)}",
+        "--artifacts-destination=s3://artifacts/mlflow",
+    ]
+    done = served.run("gc", *where, "--older-than=1d")
+    assert done.returncode == 0, done.stderr
+    assert served.call("GET", f"{API}/runs/get?run_id={gone}", ALICE).ok
+    time.sleep(1)
+    done = served.run("gc", *where, "--older-than=1s")
+    assert done.returncode == 0, done.stderr
+    assert served.call("GET", f"{API}/runs/get?run_id={gone}", ADMINISTRATOR).status_code == 404
+    s3 = client(served.endpoint, "s3")
+    found = {run: s3.list_objects_v2(Bucket=BUCKET, Prefix=f"mlflow/{experiment}/{run}/") for run in (kept, gone)}
+    assert {run: objects["KeyCount"] for run, objects in found.items()} == {kept: 1, gone: 0}
