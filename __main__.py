@@ -1,4 +1,4 @@
-"""The composition root of Parapet: settings -> foundation -> cluster."""
+"""The composition root of Parapet: settings -> foundation -> cluster -> mlops."""
 
 import sys
 from pathlib import Path
@@ -9,7 +9,9 @@ import pulumi
 sys.path.insert(0, str(Path(__file__).parent / "platform"))
 
 from cluster import Cluster, ClusterArgs
+from cluster.images import REPOSITORIES
 from foundation import Foundation, FoundationArgs
+from mlops import MLOps, MLOpsArgs
 from provider import aws_provider, kubernetes_provider
 from settings import Settings
 
@@ -24,6 +26,11 @@ foundation = Foundation(
         interface_endpoints=settings.interface_endpoints,
         key_administrators=settings.key_administrators,
         spot=settings.spot,
+        database_instance_class=settings.database_instance_class,
+        database_multi_az=settings.database_multi_az,
+        images=REPOSITORIES,
+        domain=settings.domain,
+        certificate_authority_arn=settings.certificate_authority_arn,
         audit_retention_years=settings.audit_retention_years,
         log_retention_days=settings.log_retention_days,
         protect=settings.protect,
@@ -45,11 +52,28 @@ cluster = Cluster(
         gpu_groups=settings.gpu_groups,
         principals=settings.principals,
         domain=settings.domain,
+        certificate_arn=foundation.certificate.arn,
         client_cidrs=settings.client_cidrs,
         webhooks=not settings.local_aws,
         audit_retention_years=settings.audit_retention_years,
         log_retention_days=settings.log_retention_days,
         tags=settings.tags,
+        protect=settings.protect,
+    ),
+    in_aws,
+)
+mlops = MLOps(
+    settings.name,
+    MLOpsArgs(
+        foundation=foundation,
+        cluster=cluster,
+        owner=settings.owner,
+        domain=settings.domain,
+        mlflow_image_digest=settings.mlflow_digest,
+        mlflow_users=settings.mlflow_users,
+        administrators=settings.cluster_administrators,
+        loopback=settings.local_aws,
+        audit_retention_years=settings.audit_retention_years,
         protect=settings.protect,
     ),
     in_aws,
@@ -62,3 +86,5 @@ pulumi.export("buckets", foundation.storage.buckets)
 pulumi.export("keyArns", foundation.keys.arns)
 pulumi.export("clusterName", cluster.control_plane.cluster_name)
 pulumi.export("clusterEndpoint", cluster.control_plane.endpoint)
+pulumi.export("mlflowUrl", mlops.mlflow.url)
+pulumi.export("mlflowUserSecretArns", mlops.mlflow.user_secret_arns)

@@ -2,7 +2,7 @@
 
 import json
 from ipaddress import IPv4Network
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
@@ -13,6 +13,7 @@ from cluster.versions import VERSIONS
 from foundation import retention
 from foundation.network.endpoint_policies import IAM_PREFIXES
 from foundation.network.subnets import MAX_ZONES
+from mlops.mlflow_server.account import Account
 from setting_errors import refusal
 
 MIN_ZONES: Final = 3
@@ -24,6 +25,9 @@ WIDEST_PUBLIC_PREFIX: Final = 16
 MAX_SYSTEM_NODES: Final = 50
 MAX_GPU_GROUPS: Final = 20
 """The policy of what lets them grow names each of them, and IAM has room for these."""
+MAX_MLFLOW_USERS: Final = 50
+"""The policy of the server's role names each account's secret, and IAM has room for these."""
+Named = TypeVar("Named", GpuGroup, Account)
 
 
 def _parsed(value: Any) -> Any:
@@ -59,6 +63,12 @@ def _somebody(administrators: tuple[str, ...], info: ValidationInfo) -> tuple[st
     return administrators
 
 
+def _digest_where_pulled(digest: str, info: ValidationInfo) -> str:
+    if not digest and not info.data.get("local_aws", True):
+        raise ValueError
+    return digest
+
+
 def _without_gpu(types: tuple[str, ...]) -> tuple[str, ...]:
     if any(each in GPU_INSTANCES for each in types) or len(set(map(arch, types))) > 1:
         raise ValueError
@@ -72,7 +82,7 @@ def _as_many_at_most(most: int, info: ValidationInfo) -> int:
     return most
 
 
-def _named_apart(groups: tuple[GpuGroup, ...]) -> tuple[GpuGroup, ...]:
+def _named_apart(groups: tuple[Named, ...]) -> tuple[Named, ...]:
     names = [group.name for group in groups]
     for index, name in enumerate(names):
         if name in names[:index]:
@@ -134,6 +144,20 @@ InstanceType = Annotated[
     str,
     Field(pattern=r"^[a-z][a-z0-9-]*\.[a-z0-9-]+$", description="the name of an EC2 instance type, such as m7i.xlarge"),
 ]
+DatabaseInstanceClass = Annotated[
+    str,
+    Field(
+        pattern=r"^db\.[a-z][a-z0-9-]*\.[a-z0-9-]+$",
+        description="the name of an RDS instance class, such as db.t4g.medium",
+    ),
+]
+CertificateAuthorityArn = Annotated[
+    str,
+    Field(
+        pattern=r"^(arn:aws(-[a-z]+)*:acm-pca:[a-z0-9-]+:\d{12}:certificate-authority/[0-9a-f-]{36})?$",
+        description="the ARN of an AWS Private CA, or empty for one of the stack's own",
+    ),
+]
 EndpointService = Annotated[
     str, AfterValidator(_offered_endpoint), Field(description=f"one of {', '.join(IAM_PREFIXES)}")
 ]
@@ -182,6 +206,22 @@ Domain = Annotated[
         max_length=200,
         description="a domain name of two or more labels, in lower case, such as ml.hospital.internal",
     ),
+]
+ImageDigest = Annotated[
+    str,
+    Field(
+        pattern=r"^(sha256:[0-9a-f]{64})?$",
+        description="sha256: and 64 hexadecimal digits, as the registry tells of the pushed image; "
+        "empty on a local stack only",
+    ),
+    AfterValidator(_digest_where_pulled),
+]
+OneAccount = Annotated[Account, Field(description="an object with name, at least")]
+MlflowUsers = Annotated[
+    tuple[OneAccount, ...],
+    BeforeValidator(_parsed),
+    AfterValidator(_named_apart),
+    Field(max_length=MAX_MLFLOW_USERS, description=f"a list of at most {MAX_MLFLOW_USERS} accounts, each an object"),
 ]
 SystemInstanceTypes = Annotated[
     tuple[InstanceType, ...],

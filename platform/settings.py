@@ -19,6 +19,8 @@ from cluster.system_nodes import SystemNodes
 from foundation import retention
 
 NAMESPACE: Final = "parapet"
+NO_IMAGE: Final = f"sha256:{'0' * 64}"
+"""What stands for an image's digest on a local stack, where no image is pulled."""
 
 
 class Settings(BaseModel):
@@ -60,8 +62,13 @@ class Settings(BaseModel):
     ml_engineer_roles: types.Roles
     platform_operator_roles: types.Roles
     auditor_roles: types.Roles
+    database_instance_class: types.DatabaseInstanceClass
+    database_multi_az: bool = Field(description="true or false")
     domain: types.Domain
+    certificate_authority_arn: types.CertificateAuthorityArn
     client_cidrs: types.ClientRanges
+    mlflow_image_digest: types.ImageDigest
+    mlflow_users: types.MlflowUsers
 
     @property
     def name(self) -> str:
@@ -88,6 +95,11 @@ class Settings(BaseModel):
             PLATFORM_OPERATOR.name: self.platform_operator_roles,
             AUDITOR.name: self.auditor_roles,
         }
+
+    @property
+    def mlflow_digest(self) -> str:
+        """The digest of the MLflow image."""
+        return self.mlflow_image_digest or NO_IMAGE
 
     @property
     def spot(self) -> bool:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network
-from typing import Final
 
 import pulumi
 import pulumi_aws as aws
@@ -32,9 +31,6 @@ from foundation.data_class import DataClass
 
 __all__ = ["Cluster", "ClusterArgs"]
 
-GATEWAY_CERTIFICATE: Final = "gateway-certificate"
-"""The Secret in the gateway's namespace with its certificate and key."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterArgs:
@@ -56,6 +52,8 @@ class ClusterArgs:
     """ARNs of the IAM roles that come into the cluster, by the name of their role there (`roles.ROLES`)."""
     domain: str
     """The domain whose host names the mesh's gateway answers to."""
+    certificate_arn: pulumi.Input[str]
+    """The certificate in ACM for these hosts."""
     client_cidrs: Sequence[IPv4Network]
     """Ranges outside the VPC, such as the hospital's own, from which users come to the gateway."""
     webhooks: bool
@@ -75,6 +73,12 @@ class Cluster(pulumi.ComponentResource):
 
     control_plane: ControlPlane
     node_role: NodeRole
+    kubernetes: k8s.Provider
+    """What reaches the cluster's API."""
+    nodes_security_group_id: pulumi.Output[str]
+    """The group of the nodes, and of their pods."""
+    ready: list[pulumi.Resource]
+    """What workloads stand on: namespaces, guardrails, nodes with their agents, the mesh."""
 
     def __init__(self, name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:cluster:Cluster", name, {"version": args.version}, opts)
@@ -110,9 +114,11 @@ class Cluster(pulumi.ComponentResource):
             ),
             own,
         )
-        in_cluster = pulumi.ResourceOptions(parent=self, providers=[args.kubernetes(control_plane)])
+        self.nodes_security_group_id = security_groups.nodes_id
+        self.kubernetes = args.kubernetes(control_plane)
+        in_cluster = pulumi.ResourceOptions(parent=self, providers=[self.kubernetes])
         namespaces = Namespaces(name, NamespacesArgs(owner=args.owner, protect=args.protect), in_cluster)
-        self._guard(name, args, groups, namespaces, in_cluster)
+        guardrails = self._guard(name, args, groups, namespaces, in_cluster)
         networking = self._add_ons(f"{name}-networking", NETWORKING, args, [])
         self.node_role = NodeRole(name, account, own)
         placement_groups = {
@@ -144,9 +150,10 @@ class Cluster(pulumi.ComponentResource):
             protect=args.protect,
             parent=self,
         )
-        self._add_ons(f"{name}-services", SERVICES, args, [*logs, nodes])
+        services = self._add_ons(f"{name}-services", SERVICES, args, [*logs, nodes])
         default_storage_class(name, args.owner, key_arn, in_cluster)
-        self._software(name, args, groups, [namespaces, nodes], in_cluster)
+        mesh = self._software(name, args, groups, [namespaces, nodes], in_cluster)
+        self.ready = [namespaces, guardrails, nodes, services, mesh]
         growing = [group for group in groups if group.growth]
         if growing:
             Autoscaling(
@@ -181,7 +188,7 @@ class Cluster(pulumi.ComponentResource):
         groups: Sequence[GpuGroup],
         namespaces: Namespaces,
         opts: pulumi.ResourceOptions,
-    ) -> None:
+    ) -> Guardrails:
         """Who may come in, and what holds for everybody who did."""
         Access(
             name,
@@ -193,7 +200,7 @@ class Cluster(pulumi.ComponentResource):
             ),
             opts,
         )
-        Guardrails(
+        return Guardrails(
             name,
             GuardrailsArgs(
                 owner=args.owner,
@@ -215,7 +222,7 @@ class Cluster(pulumi.ComponentResource):
         groups: Sequence[GpuGroup],
         after: Sequence[pulumi.Resource],
         opts: pulumi.ResourceOptions,
-    ) -> None:
+    ) -> Mesh:
         """What every workload finds there: GPUs that can be asked for, and a mesh."""
         account = args.foundation.account
         if groups:
@@ -232,14 +239,14 @@ class Cluster(pulumi.ComponentResource):
                 ),
                 opts,
             )
-        Mesh(
+        return Mesh(
             name,
             MeshArgs(
                 owner=args.owner,
                 registry=account.registry(name),
                 region=account.region,
                 hosts=[f"*.{args.domain}"],
-                certificate=GATEWAY_CERTIFICATE,
+                certificate_arn=args.certificate_arn,
                 vpc_cidr=str(args.vpc_cidr),
                 client_cidrs=list(map(str, args.client_cidrs)),
                 reachable=args.webhooks,

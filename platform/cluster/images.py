@@ -16,6 +16,15 @@ PILOT: Final = f"istio/pilot:{ISTIO_VERSION}"
 CNI: Final = f"istio/install-cni:{ISTIO_VERSION}"
 DEVICE_PLUGIN: Final = f"nvidia/k8s-device-plugin:v{DEVICE_PLUGIN_VERSION}"
 DCGM_EXPORTER: Final = f"nvidia/dcgm-exporter:{DCGM_IMAGE_TAG}"
+KARPENTER: Final = "karpenter/controller"
+"""Its chart knows the tag."""
+MLFLOW: Final = "mlflow"
+"""Built from this repository."""
+
+REPOSITORIES: Final = tuple(
+    sorted(image.partition(":")[0] for image in (PROXY, PILOT, CNI, DEVICE_PLUGIN, DCGM_EXPORTER, KARPENTER, MLFLOW))
+)
+"""All that pods run but the add-ons, whose images EKS brings along: what the stack's own registry has room for."""
 
 
 def prefix(registry: str) -> str:

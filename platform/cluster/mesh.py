@@ -22,6 +22,10 @@ CIPHERS: Final = (
     "ECDHE-RSA-AES128-GCM-SHA256",
 )
 
+GATEWAY_NAME: Final = "ingress"
+GATEWAY_REFERENCE: Final = f"{ns.INGRESS.name}/{GATEWAY_NAME}"
+"""How a VirtualService of another namespace names the gateway."""
+
 
 def principal(namespace: str, account: str) -> str:
     """A service account as its certificate names it."""
@@ -57,8 +61,8 @@ class MeshArgs:
     region: str
     hosts: Sequence[str]
     """The host names that the gateway answers to."""
-    certificate: str
-    """The Secret in the namespace `ingress` that holds the gateway's certificate and key (type kubernetes.io/tls)."""
+    certificate_arn: pulumi.Input[str]
+    """The certificate in ACM for these hosts, which the load balancer before the gateway shows."""
     vpc_cidr: str
     client_cidrs: Sequence[str]
     reachable: bool
@@ -71,7 +75,8 @@ class MeshArgs:
 class Mesh(pulumi.ComponentResource):
     """Every service speaks mutual TLS only and answers nobody but the service accounts that are written down here.
 
-    Users come in by one gateway, by TLS 1.2 or newer. What leaves the mesh goes to AWS's services of the Region.
+    Users come in by one load balancer and the gateway behind it, by TLS 1.2 or newer to both. What leaves the mesh goes
+    to AWS's services of the Region.
     """
 
     def __init__(self, name: str, args: MeshArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -86,7 +91,7 @@ class Mesh(pulumi.ComponentResource):
         # The CRDs are the base chart's; istiod checks what is made once it is there.
         self._after = [base, istiod]
         self._policies()
-        self._custom("networking.istio.io/v1", "Gateway", ns.INGRESS.name, "ingress", gateway(args))
+        self._custom("networking.istio.io/v1", "Gateway", ns.INGRESS.name, GATEWAY_NAME, gateway(args))
         self._custom("networking.istio.io/v1", "ServiceEntry", ns.ISTIO_SYSTEM.name, "aws", aws_services(args.region))
         chart(
             f"{name}-gateway",
@@ -95,7 +100,12 @@ class Mesh(pulumi.ComponentResource):
             repository=REPOSITORY,
             version=images.ISTIO_VERSION,
             namespace=ns.INGRESS.name,
-            values=mesh_values.gateway(args.owner, [args.vpc_cidr, *args.client_cidrs], reachable=args.reachable),
+            values=mesh_values.gateway(
+                args.owner,
+                [args.vpc_cidr, *args.client_cidrs],
+                certificate_arn=args.certificate_arn,
+                reachable=args.reachable,
+            ),
             parent=self,
             depends_on=[istiod, cni],
         )
@@ -155,13 +165,17 @@ def allow(caller: Caller) -> dict[str, Any]:
 
 
 def gateway(args: MeshArgs) -> dict[str, Any]:
-    """One server, and it speaks TLS: there is no port for plain HTTP that could redirect."""
+    """One server, and it speaks TLS: there is no port for plain HTTP that could redirect.
+
+    It shows the load balancer the certificate that the mesh gave it, from the files that its agent keeps new.
+    """
     server = {
         "port": {"number": 443, "name": "https", "protocol": "HTTPS"},
         "hosts": list(args.hosts),
         "tls": {
             "mode": "SIMPLE",
-            "credentialName": args.certificate,
+            "serverCertificate": f"{mesh_values.CERTIFICATES}/cert-chain.pem",
+            "privateKey": f"{mesh_values.CERTIFICATES}/key.pem",
             "minProtocolVersion": "TLSV1_2",
             "cipherSuites": list(CIPHERS),
         },

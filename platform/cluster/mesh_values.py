@@ -4,6 +4,8 @@ import json
 from collections.abc import Sequence
 from typing import Any, Final
 
+import pulumi
+
 from cluster import images
 from cluster import namespaces as ns
 from cluster.guardrails.flows import LINK_LOCAL, Range
@@ -11,6 +13,11 @@ from cluster.guardrails.priorities import INFERENCE
 from cluster.labels import labels
 
 GATEWAY_NAME: Final = "istio-ingress"
+CERTIFICATES: Final = "/var/run/parapet/certificates"
+"""Where the gateway's agent writes its mesh certificate and key: in memory, for the gateway alone."""
+TLS_POLICY: Final = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
+"""TLS 1.2 with forward secrecy and authenticated encryption, or 1.3, as `mesh.CIPHERS` has it (Elastic Load Balancing,
+"Security policies for your Network Load Balancer")."""
 SECCOMP: Final = {"type": "RuntimeDefault"}
 ACCESS_LOG: Final = {
     # Who called what and what came of it (45 CFR 164.312(b)); neither path nor query, which may name a patient.
@@ -93,18 +100,30 @@ def istiod(prefix: str, owner: str, *, reachable: bool) -> dict[str, Any]:
     }
 
 
-def gateway(owner: str, clients: Sequence[str], *, reachable: bool) -> dict[str, Any]:
-    """The one way in: an internal network load balancer, TLS on port 443 and no other port for users."""
+def gateway(
+    owner: str, clients: Sequence[str], *, certificate_arn: pulumi.Input[str], reachable: bool
+) -> dict[str, Any]:
+    """The one way in: an internal network load balancer, TLS on port 443 and no other port for users.
+
+    The load balancer shows the users the certificate of ACM, whose key nobody can take away, and speaks TLS again to
+    the gateway.
+    """
     scale: dict[str, Any] = {"autoscaling": {"enabled": True, "minReplicas": 2, "maxReplicas": 10}}
+    load_balancer = "service.beta.kubernetes.io/aws-load-balancer"
     kind = "LoadBalancer"
-    annotations = {
-        "service.beta.kubernetes.io/aws-load-balancer-type": "nlb",
-        "service.beta.kubernetes.io/aws-load-balancer-internal": "true",
+    annotations: dict[str, pulumi.Input[str]] = {
+        f"{load_balancer}-type": "nlb",
+        f"{load_balancer}-internal": "true",
+        f"{load_balancer}-ssl-cert": certificate_arn,
+        f"{load_balancer}-ssl-ports": "443",
+        f"{load_balancer}-ssl-negotiation-policy": TLS_POLICY,
+        f"{load_balancer}-backend-protocol": "ssl",
     }
     if not reachable:
         # Nothing would ever give such a Service an address, or have an endpoint for it.
         scale = {"autoscaling": {"enabled": False}, "replicaCount": 0}
-        kind, annotations = "ClusterIP", {"pulumi.com/skipAwait": "true"}
+        kind = "ClusterIP"
+        annotations = {"pulumi.com/skipAwait": "true"}
     return {
         **scale,
         "labels": labels(owner, ns.INGRESS.data_class),
@@ -116,6 +135,11 @@ def gateway(owner: str, clients: Sequence[str], *, reachable: bool) -> dict[str,
             # A setting of the pod's own network, so that a process without privilege binds 443.
             "sysctls": [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}],
         },
+        # The agent writes a certificate out where this says so, and again before it ends (Istio, "Prometheus", TLS
+        # settings).
+        "env": {"OUTPUT_CERTS": CERTIFICATES},
+        "volumes": [{"name": "certificates", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}}],
+        "volumeMounts": [{"name": "certificates", "mountPath": CERTIFICATES}],
         "resources": {"requests": {"cpu": "200m", "memory": "256Mi"}, "limits": {"cpu": "2", "memory": "1Gi"}},
         "podDisruptionBudget": {"minAvailable": 1} if reachable else {},
         "priorityClassName": INFERENCE.name,

@@ -1,4 +1,4 @@
-"""The AWS account of the platform: keys, buckets and the network, which everything else stands on."""
+"""The AWS account of the platform: keys, buckets, the network, the database and more, which all else stands on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,9 +7,13 @@ from ipaddress import IPv4Network
 import pulumi
 
 from foundation.account import Account
+from foundation.certificate import Certificate, CertificateArgs
 from foundation.data_class import DataClass
+from foundation.database import Database, DatabaseArgs
 from foundation.keys import Keys, KeysArgs
 from foundation.network import Network, NetworkArgs
+from foundation.registry import Registry, RegistryArgs
+from foundation.secrets import Rotator, RotatorArgs
 from foundation.storage import Storage, StorageArgs
 
 __all__ = ["Foundation", "FoundationArgs"]
@@ -24,6 +28,14 @@ class FoundationArgs:
     key_administrators: Sequence[str]
     spot: bool
     """Whether Spot Instances are launched, with volumes under the cluster's key."""
+    database_instance_class: str
+    database_multi_az: bool
+    images: Sequence[str]
+    """The images that the platform runs, without registry and tag."""
+    domain: str
+    """Whose hosts the gateway's certificate is for."""
+    certificate_authority_arn: str
+    """The hospital's AWS Private CA; empty for one of the stack's own."""
     audit_retention_years: int
     log_retention_days: int
     protect: bool
@@ -32,6 +44,8 @@ class FoundationArgs:
 class Foundation(pulumi.ComponentResource):
     """An account fit for PHI: a key a class of data, guarded buckets, and a network closed to the internet.
 
+    In it are MLflow's database, the registry of what runs, the rotator of secrets and the gateway's certificate.
+
     `name` begins the name of every resource.
     """
 
@@ -39,6 +53,10 @@ class Foundation(pulumi.ComponentResource):
     keys: Keys
     storage: Storage
     network: Network
+    database: Database
+    registry: Registry
+    rotator: Rotator
+    certificate: Certificate
 
     def __init__(self, name: str, args: FoundationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:foundation:Foundation", name, None, opts)
@@ -73,4 +91,51 @@ class Foundation(pulumi.ComponentResource):
             ),
             own,
         )
+        self._services(name, args, own)
         self.register_outputs({})
+
+    def _services(self, name: str, args: FoundationArgs, opts: pulumi.ResourceOptions) -> None:
+        """What stands on keys and network."""
+        key_arns, network = self.keys.arns, self.network
+        self.database = Database(
+            name,
+            DatabaseArgs(
+                vpc_id=network.vpc_id,
+                subnet_ids=network.isolated_subnet_ids,
+                instance_class=args.database_instance_class,
+                multi_az=args.database_multi_az,
+                key_arns=key_arns,
+                log_retention_days=args.log_retention_days,
+                protect=args.protect,
+            ),
+            opts,
+        )
+        self.registry = Registry(
+            name,
+            RegistryArgs(key_arn=key_arns[DataClass.ARTIFACTS], images=args.images, protect=args.protect),
+            opts,
+        )
+        self.rotator = Rotator(
+            name,
+            RotatorArgs(
+                account=self.account,
+                vpc_id=network.vpc_id,
+                vpc_cidr=str(args.vpc_cidr),
+                subnet_ids=network.private_subnet_ids,
+                key_arn=key_arns[DataClass.SECRETS],
+                logs_key_arn=key_arns[DataClass.LOGS],
+                log_retention_days=args.log_retention_days,
+                protect=args.protect,
+            ),
+            opts,
+        )
+        self.certificate = Certificate(
+            name,
+            CertificateArgs(
+                account=self.account,
+                domain=args.domain,
+                authority_arn=args.certificate_authority_arn,
+                protect=args.protect,
+            ),
+            opts,
+        )

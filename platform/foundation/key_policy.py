@@ -54,16 +54,20 @@ class Use:
 
     services: tuple[str, ...]
     """As `kms:ViaService` names them, without Region and domain."""
-    by_grant: bool = False
-    """Whether these services hold on to the key with a grant, as EBS does for an attached volume."""
+    by_grant: tuple[str, ...] = ()
+    """Those of them that hold on to the key with a grant, as EBS does for an attached volume."""
 
 
 USES: Final = {
     DataClass.PHI: Use(("s3",)),
-    DataClass.ARTIFACTS: Use(("s3",)),
+    # A database's storage and Performance Insights (Amazon RDS User Guide, "AWS KMS key management" and "Configuring an
+    # AWS KMS policy for Performance Insights"); a repository's images (Amazon ECR User Guide, "Encryption at rest").
+    DataClass.ARTIFACTS: Use(("s3", "rds", "ecr"), by_grant=("rds", "ecr")),
     DataClass.LOGS: Use(("s3",)),
-    DataClass.SECRETS: Use(("secretsmanager",)),
-    DataClass.CLUSTER: Use(("ec2", "eks"), by_grant=True),
+    # RDS makes and rotates the password of a database's master user (Amazon RDS User Guide, "Password management with
+    # Amazon RDS and AWS Secrets Manager", permissions required).
+    DataClass.SECRETS: Use(("secretsmanager", "rds"), by_grant=("rds",)),
+    DataClass.CLUSTER: Use(("ec2", "eks"), by_grant=("ec2", "eks")),
 }
 
 
@@ -104,27 +108,40 @@ def _administer(account: Account, administrators: Sequence[str]) -> Statement:
     )
 
 
-def _use(account: Account, use: Use) -> list[Statement]:
-    through: Conditions = {
+def _through(account: Account, services: Sequence[str]) -> Conditions:
+    return {
         "StringEquals": {
             "kms:CallerAccount": account.id,
-            "kms:ViaService": [f"{service}.{account.region}.amazonaws.com" for service in use.services],
+            "kms:ViaService": [f"{service}.{account.region}.amazonaws.com" for service in services],
         }
     }
+
+
+def _use(account: Account, use: Use) -> list[Statement]:
+    through = _through(account, use.services)
     principals = {"AWS": account.root}
     statements = [allow("UseThroughServices", principals=principals, actions=USE, resources="*", when=through)]
     if use.by_grant:
         # A grant made for an AWS resource ends with it, and cannot be made for a person.
-        for_resources = {**through, "Bool": {"kms:GrantIsForAWSResource": "true"}}
-        statements.append(
+        by_grant = _through(account, use.by_grant)
+        for_resources = {**by_grant, "Bool": {"kms:GrantIsForAWSResource": "true"}}
+        statements += [
             allow(
                 "GrantToServices",
                 principals=principals,
                 actions="kms:CreateGrant",
                 resources="*",
                 when=for_resources,
-            )
-        )
+            ),
+            # What ends with its resource is given back: ECR asks for it (Amazon ECR User Guide, "Encryption at rest").
+            allow(
+                "RetireGrants",
+                principals=principals,
+                actions="kms:RetireGrant",
+                resources="*",
+                when=by_grant,
+            ),
+        ]
     return statements
 
 

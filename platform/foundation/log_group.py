@@ -15,8 +15,8 @@ DELIVERY_SERVICE: Final = "delivery.logs.amazonaws.com"
 
 def arns(name: str, account: Account) -> list[str]:
     """The patterns of the ARNs of all log groups of the stack called `name`: the logs key encrypts these only."""
-    # The last two are where EKS and Container Insights write, whatever one would rather call them.
-    paths = (f"/{name}/*", f"/aws/eks/{name}/*", f"/aws/containerinsights/{name}/*")
+    # The last three are where EKS, Container Insights and RDS write, whatever one would rather call them.
+    paths = (f"/{name}/*", f"/aws/eks/{name}/*", f"/aws/containerinsights/{name}/*", f"/aws/rds/instance/{name}-*")
     return [account.arn("logs", f"log-group:{path}") for path in paths]
 
 

@@ -26,9 +26,12 @@ def allow(
     return _statement("Allow", sid, actions, resources, principals, when)
 
 
-def deny(sid: str, *, actions: Texts, resources: Texts, when: Conditions) -> Statement:
-    """A statement of a resource policy that denies everyone, the account root included."""
-    return _statement("Deny", sid, actions, resources, ANYONE, when)
+def deny(
+    sid: str, *, actions: Texts, resources: Texts, when: Conditions, principals: Principals | None = ANYONE
+) -> Statement:
+    """A statement that denies: of a resource policy everyone, the account root included. An identity policy has no
+    `principals`."""
+    return _statement("Deny", sid, actions, resources, principals, when)
 
 
 def document(*statements: Statement) -> pulumi.Output[str]:

@@ -50,6 +50,11 @@ def computed(args: pulumi.runtime.MockResourceArgs) -> dict[str, Any]:
             return {"endpoint": "https://eks.test", "certificateAuthority": {"data": "Q0E="}}
         case "aws:eks/nodeGroup:NodeGroup":
             return {"resources": [{"autoscalingGroups": [{"name": f"{args.name}-scaling"}]}]}
+        case "aws:rds/instance:Instance":
+            secret = f"arn:aws:secretsmanager:us-east-1:{ACCOUNT_ID}:secret:rds!db-{args.name}"
+            return {"address": f"{args.name}.rds.test", "masterUserSecrets": [{"secretArn": secret}]}
+        case "aws:lambda/invocation:Invocation":
+            return {"result": "{}"}
         case "aws:sqs/queue:Queue":
             return {"url": f"https://sqs.test/{args.name}", "name": args.name}
         case (
@@ -57,6 +62,8 @@ def computed(args: pulumi.runtime.MockResourceArgs) -> dict[str, Any]:
             | "aws:iam/instanceProfile:InstanceProfile"
             | "aws:cloudwatch/eventRule:EventRule"
             | "aws:ec2/placementGroup:PlacementGroup"
+            | "aws:rds/parameterGroup:ParameterGroup"
+            | "aws:rds/subnetGroup:SubnetGroup"
         ):
             return {"name": args.name}
     return {}
@@ -112,7 +119,7 @@ def stack_settings(**changed: Any) -> dict[str, str]:
     """A stack's settings as the engine hands them to the program: the defaults, what has none, and the changes."""
     settings = {name: each["default"] for name, each in declared_settings().items() if "default" in each}
     settings |= {"environment": "test", "owner": "team@example.com", "costCenter": "42"}
-    settings |= {"clusterAdministrators": [DEPLOYER]} | changed
+    settings |= {"clusterAdministrators": [DEPLOYER], "mlflowImageDigest": f"sha256:{'0' * 64}"} | changed
     return {name: value if isinstance(value, str) else json.dumps(value) for name, value in settings.items()}
 
 

@@ -215,7 +215,7 @@ def test_iam_has_room_for_the_names_of_as_many_groups_as_there_may_be() -> None:
 
 
 def test_the_controller_has_its_role_through_pod_identity(stack: Recorder) -> None:
-    (association,) = stack.of("eks/podIdentityAssociation:PodIdentityAssociation")
+    association = stack.one("eks/podIdentityAssociation:PodIdentityAssociation", "parapet-test-karpenter")
     assert (association.inputs["namespace"], association.inputs["serviceAccount"]) == ("karpenter", "karpenter")
     assert association.inputs["roleArn"].endswith(CONTROLLER)
     (trust,) = stack.one("iam/role:Role", CONTROLLER).policy("assumeRolePolicy")

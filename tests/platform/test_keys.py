@@ -81,24 +81,28 @@ def test_whoever_uses_a_key_is_held_to_a_service_or_an_encryption_context(stack:
 
 
 @pytest.mark.parametrize(
-    ("holds", "services"),
+    ("holds", "services", "by_grant"),
     [
-        ("phi", ["s3"]),
-        ("artifacts", ["s3"]),
-        ("logs", ["s3"]),
-        ("secrets", ["secretsmanager"]),
-        ("cluster", ["ec2", "eks"]),
+        ("phi", ["s3"], []),
+        ("artifacts", ["s3", "rds", "ecr"], ["rds", "ecr"]),
+        ("logs", ["s3"], []),
+        ("secrets", ["secretsmanager", "rds"], ["rds"]),
+        ("cluster", ["ec2", "eks"], ["ec2", "eks"]),
     ],
 )
-def test_a_key_is_used_through_the_services_of_its_class_only(stack: Recorder, holds: str, services: list[str]) -> None:
-    key = stack.one("kms/key:Key", f"parapet-test-{holds}")
-    through = [
-        statement["Condition"]["StringEquals"]["kms:ViaService"]
-        for statement in key.policy()
-        if statement["Sid"] in ("UseThroughServices", "GrantToServices")
-    ]
-    assert through
-    assert all(each == [f"{service}.us-east-1.amazonaws.com" for service in services] for each in through)
+def test_a_key_is_used_through_the_services_of_its_class_only(
+    stack: Recorder, holds: str, services: list[str], by_grant: list[str]
+) -> None:
+    through = {
+        statement["Sid"]: [
+            service.removesuffix(".us-east-1.amazonaws.com")
+            for service in statement["Condition"]["StringEquals"]["kms:ViaService"]
+        ]
+        for statement in stack.one("kms/key:Key", f"parapet-test-{holds}").policy()
+        if statement["Sid"] in ("UseThroughServices", "GrantToServices", "RetireGrants")
+    }
+    granting = {"GrantToServices": by_grant, "RetireGrants": by_grant} if by_grant else {}
+    assert through == {"UseThroughServices": services} | granting
 
 
 def test_a_grant_is_made_for_an_aws_resource_only(stack: Recorder) -> None:
@@ -146,8 +150,13 @@ def test_cloudwatch_logs_uses_the_logs_key_for_this_stacks_log_groups_only(stack
         "parapet-test-logs": {
             "ArnLike": {
                 "kms:EncryptionContext:aws:logs:arn": [
-                    f"arn:aws:logs:us-east-1:{ACCOUNT_ID}:log-group:{path}/parapet-test/*"
-                    for path in ("", "/aws/eks", "/aws/containerinsights")
+                    f"arn:aws:logs:us-east-1:{ACCOUNT_ID}:log-group:{path}*"
+                    for path in (
+                        "/parapet-test/",
+                        "/aws/eks/parapet-test/",
+                        "/aws/containerinsights/parapet-test/",
+                        "/aws/rds/instance/parapet-test-",
+                    )
                 ]
             }
         }

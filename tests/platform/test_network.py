@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from foundation import retention
 from foundation.network.endpoint_policies import IAM_PREFIXES
 from foundation.network.subnets import divide
 from tests.platform.mocked import ACCOUNT_ID, Made, Recorder, run_program
@@ -54,8 +55,9 @@ def test_private_and_isolated_subnets_lie_in_three_zones(closed: Recorder) -> No
 
 def test_without_egress_nothing_leads_to_the_internet(closed: Recorder) -> None:
     assert not [each for kind in INTERNET for each in closed.of(kind)]
-    assert "0.0.0.0/0" not in json.dumps([each.inputs for each in closed.managed()])
-    assert "::/0" not in json.dumps([each.inputs for each in closed.managed()])
+    asked = json.dumps([each.inputs for each in closed.managed()], default=str)
+    assert "0.0.0.0/0" not in asked
+    assert "::/0" not in asked
 
 
 def test_with_egress_each_private_subnet_leaves_by_the_gateway_of_its_own_zone(with_egress: Recorder) -> None:
@@ -162,10 +164,14 @@ def test_every_dns_query_of_the_vpc_is_logged(closed: Recorder) -> None:
 def test_log_groups_are_encrypted_with_the_logs_key_and_kept_as_long_as_asked() -> None:
     every = run_program(logRetentionDays=731).of("cloudwatch/logGroup:LogGroup")
     groups = [each for each in every if each.inputs["name"].startswith("/parapet-test/")]
-    assert {each.inputs["name"] for each in groups} == {"/parapet-test/flow-logs", "/parapet-test/query-logs"}
-    for group in groups:
-        assert group.inputs["kmsKeyId"].endswith("Key/parapet-test-logs")
-        assert group.inputs["retentionInDays"] == 731
+    assert {each.inputs["name"].rpartition("/")[2]: each.inputs["retentionInDays"] for each in groups} == {
+        "flow-logs": 731,
+        "query-logs": 731,
+        "rotator": 731,
+        # An audit trail, kept for as long as audit records are.
+        "mlflow-audit": retention.audit_log_days(retention.AUDIT_YEARS),
+    }
+    assert all(group.inputs["kmsKeyId"].endswith("Key/parapet-test-logs") for group in groups)
 
 
 def test_the_flow_log_role_is_for_this_accounts_flow_logs_and_its_own_log_group(closed: Recorder) -> None:

@@ -135,6 +135,28 @@ def test_the_cluster_is_there_for_any_client_private_encrypted_and_logged(stack:
     assert logged == [{"api", "audit", "authenticator", "controllerManager", "scheduler"}]
 
 
+def test_the_database_is_there_for_any_client_with_a_password_that_only_secrets_manager_has(stack: Stack) -> None:
+    (database,) = stack.client("rds").describe_db_instances()["DBInstances"]
+    assert (database["DBInstanceIdentifier"], database["DBName"]) == ("parapet-test-mlflow", "mlflow")
+    assert (database["StorageEncrypted"], database["PubliclyAccessible"]) == (True, False)
+    assert database["IAMDatabaseAuthenticationEnabled"] is True
+    secrets = stack.client("secretsmanager")
+    held = json.loads(secrets.get_secret_value(SecretId=database["MasterUserSecret"]["SecretArn"])["SecretString"])
+    assert held["password"]
+    assert held["password"] not in stack("stack", "export", "--show-secrets")
+
+
+def test_the_certificate_comes_from_an_authority_that_works(stack: Stack) -> None:
+    acm = stack.client("acm")
+    (listed,) = acm.list_certificates()["CertificateSummaryList"]
+    certificate = acm.describe_certificate(CertificateArn=listed["CertificateArn"])["Certificate"]
+    assert certificate["DomainName"] == "*.parapet.internal"
+    authority = stack.client("acm-pca").describe_certificate_authority(
+        CertificateAuthorityArn=certificate["CertificateAuthorityArn"]
+    )["CertificateAuthority"]
+    assert (authority["Type"], authority["Status"]) == ("ROOT", "ACTIVE")
+
+
 def test_what_must_come_first_does(stack: Stack) -> None:
     waits_for = {each["urn"]: set(each.get("dependencies", [])) for each in stack.resources()}
 
@@ -152,6 +174,10 @@ def test_what_must_come_first_does(stack: Stack) -> None:
     agent = waits_for[named("aws:eks/addon:Addon", "parapet-test-services-amazon-cloudwatch-observability")]
     assert named("aws:cloudwatch/logGroup:LogGroup", "parapet-test-containers-application") in agent
     assert named("aws:eks/nodeGroup:NodeGroup", "parapet-test-system") in agent
+    database = waits_for[named("aws:rds/instance:Instance", "parapet-test-mlflow")]
+    # RDS would make its log groups likewise.
+    for export in ("postgresql", "upgrade"):
+        assert named("aws:cloudwatch/logGroup:LogGroup", f"parapet-test-mlflow-{export}") in database
     pool = waits_for[named("kubernetes:karpenter.sh/v1:NodePool", "parapet-test-inference-pool")]
     assert named("kubernetes:karpenter.k8s.aws/v1:EC2NodeClass", "parapet-test-inference-class") in pool
 
@@ -238,6 +264,10 @@ def test_with_protection_the_engine_refuses_to_delete_keys_buckets_logs_and_the_
         "aws:s3/bucket:Bucket",
         "aws:cloudwatch/logGroup:LogGroup",
         "aws:eks/cluster:Cluster",
+        "aws:rds/instance:Instance",
+        "aws:ecr/repository:Repository",
+        "aws:acmpca/certificateAuthority:CertificateAuthority",
+        "aws:secretsmanager/secret:Secret",
         "kubernetes:core/v1:Namespace",  # with all that is in it
     }
 
@@ -270,4 +300,7 @@ def test_a_destroy_leaves_nothing(stack: Stack) -> None:
     assert stack.client("eks").list_clusters()["clusters"] == []
     assert stack.client("ec2").describe_launch_templates()["LaunchTemplates"] == []
     assert stack.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"] == []
+    assert stack.client("rds").describe_db_instances()["DBInstances"] == []
+    assert stack.client("ecr").describe_repositories()["repositories"] == []
+    assert stack.client("lambda").list_functions()["Functions"] == []
     assert "QueueUrls" not in stack.client("sqs").list_queues()

@@ -1,6 +1,7 @@
 """The whole stack under mocks: what holds for every resource, whichever component makes it."""
 
 import json
+import keyword
 import os
 import re
 from collections import Counter
@@ -87,7 +88,16 @@ def test_no_resource_overrides_a_default_tag_but_its_data_class(stack: Recorder)
         assert tags.get(TAG, NO_DATA) in {NO_DATA, *DataClass}, resource
 
 
-@pytest.mark.parametrize("kind", ["kms/key:Key", "s3/bucket:Bucket", "cloudwatch/logGroup:LogGroup"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "kms/key:Key",
+        "s3/bucket:Bucket",
+        "cloudwatch/logGroup:LogGroup",
+        "rds/instance:Instance",
+        "ecr/repository:Repository",
+    ],
+)
 def test_whatever_holds_data_says_its_class(stack: Recorder, kind: str) -> None:
     assert stack.of(kind)
     for resource in stack.of(kind):
@@ -110,11 +120,17 @@ def test_components_have_the_tokens_that_state_files_know(with_egress: Recorder)
             "foundation:Endpoints": 1,
             "foundation:FlowLogs": 1,
             "foundation:QueryLogs": 1,
+            "foundation:Database": 1,
+            "foundation:Registry": 1,
+            "foundation:Rotator": 1,
+            "foundation:Certificate": 1,
+            "foundation:GeneratedSecret": 2,
+            "foundation:SecretReaders": 3,
             "cluster:Cluster": 1,
             "cluster:SecurityGroups": 1,
             "cluster:ControlPlane": 1,
             "cluster:AddOns": 2,
-            "cluster:PodRole": 4,
+            "cluster:PodRole": 5,
             "cluster:NodeRole": 1,
             "cluster:NodeGroups": 1,
             "cluster:Autoscaling": 1,
@@ -128,6 +144,9 @@ def test_components_have_the_tokens_that_state_files_know(with_egress: Recorder)
             "cluster:Admission": 1,
             "cluster:GpuSoftware": 1,
             "cluster:Mesh": 1,
+            "mlops:MLOps": 1,
+            "mlops:MlflowServer": 1,
+            "mlops:SecretDelivery": 1,
         }.items()
     }
 
@@ -141,14 +160,14 @@ def test_no_type_is_a_deprecated_one(with_egress: Recorder) -> None:
     for resource in with_egress.managed():
         package, name = resource.type.removeprefix("aws:").split("/")[0], resource.type.split(":")[-1]
         assert "V2" not in name
-        assert getattr(getattr(aws, package), name).__doc__ is None or "deprecated in favor" not in (
-            getattr(getattr(aws, package), name).__doc__
-        )
+        # `lambda` is a word of Python's own.
+        module = getattr(aws, f"{package}_" if keyword.iskeyword(package) else package)
+        assert "deprecated in favor" not in (getattr(module, name).__doc__ or "")
 
 
 def test_the_composition_root_stays_small_and_without_logic() -> None:
     source = (PROJECT / "__main__.py").read_text()
-    assert len(source.splitlines()) <= 66
+    assert len(source.splitlines()) <= 90
     assert not re.search(r"^\s*(if|for|while|def|class|try|with)\b", source, re.MULTILINE)
 
 

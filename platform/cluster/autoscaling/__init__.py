@@ -8,6 +8,7 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 
+from cluster import images
 from cluster import namespaces as ns
 from cluster.autoscaling.controller_policy import over_nodes, over_surroundings
 from cluster.autoscaling.interruptions import Interruptions
@@ -126,7 +127,7 @@ class Autoscaling(pulumi.ComponentResource):
             },
             "controller": {
                 # The mirror has the same digests, and the chart names the digest.
-                "image": {"repository": f"{args.registry}/karpenter/controller"},
+                "image": {"repository": images.prefix(args.registry) + images.KARPENTER},
                 # As much memory as it may have, or it would be among the first that a node throws out.
                 "resources": {"requests": CONTROLLER_RESOURCES, "limits": CONTROLLER_RESOURCES},
             },

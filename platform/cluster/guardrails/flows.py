@@ -64,7 +64,8 @@ _DNS: Final = Pods(ns.KUBE_SYSTEM, {"k8s-app": "kube-dns"})
 _ISTIOD: Final = Pods(ns.ISTIO_SYSTEM.name, {"app": "istiod"})
 GATEWAY: Final = {"istio": "ingress"}
 _GATEWAY: Final = Pods(ns.INGRESS.name, GATEWAY)
-_MLFLOW: Final = Pods(ns.MLFLOW.name, {"app.kubernetes.io/name": "mlflow"})
+MLFLOW_LABELS: Final = {"app.kubernetes.io/name": "mlflow"}
+_MLFLOW: Final = Pods(ns.MLFLOW.name, MLFLOW_LABELS)
 _MODELS: Final = Pods(ns.SERVING.name, {"app.kubernetes.io/component": "predictor"})
 _CLIENTS: Final = (ns.PIPELINES.name, ns.TRAINING.name, ns.SERVING.name, ns.NOTEBOOKS.name)
 

@@ -15,6 +15,7 @@ from tests.platform.mocked import Made, Recorder
 
 OWNER = "ml-platform@example.com"
 REGISTRY = "111122223333.dkr.ecr.us-east-1.amazonaws.com/parapet-test"
+CERTIFICATE_ARN = "arn:aws:acm:us-east-1:111122223333:certificate/gateway"
 VPC_CIDR = "10.0.0.0/16"
 SERVICE_CIDR = "172.20.0.0/16"
 CLIENT_CIDRS = ["192.168.40.0/24"]
@@ -106,7 +107,7 @@ def mesh(*, reachable: bool = True) -> None:
             registry=REGISTRY,
             region="us-east-1",
             hosts=["mlflow.example.com", "models.example.com"],
-            certificate="gateway-tls",
+            certificate_arn=CERTIFICATE_ARN,
             vpc_cidr=VPC_CIDR,
             client_cidrs=CLIENT_CIDRS,
             reachable=reachable,

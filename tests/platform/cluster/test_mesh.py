@@ -131,7 +131,7 @@ def test_the_gateway_speaks_tls_1_2_or_newer_and_nothing_in_plain(resources: lis
     (server,) = gateway["spec"]["servers"]
     assert server["port"] == {"number": 443, "name": "https", "protocol": "HTTPS"}
     assert server["tls"]["minProtocolVersion"] == "TLSV1_2"
-    assert server["tls"]["credentialName"] == "gateway-tls"
+    assert "credentialName" not in server["tls"], "a Secret would hold the key in the cluster, and in the state"
     assert all("GCM" in cipher and cipher.startswith("ECDHE") for cipher in server["tls"]["cipherSuites"])
     assert server["hosts"] == ["mlflow.example.com", "models.example.com"]
 
@@ -151,6 +151,35 @@ def test_the_gateways_load_balancer_is_internal_and_for_the_listed_networks(helm
     assert service["metadata"]["annotations"]["service.beta.kubernetes.io/aws-load-balancer-internal"] == "true"
     assert service["spec"]["loadBalancerSourceRanges"] == [manifests.VPC_CIDR, *manifests.CLIENT_CIDRS]
     assert sorted(port["port"] for port in service["spec"]["ports"]) == [443, 15021]
+
+
+@pytest.mark.engine
+def test_the_load_balancer_shows_the_certificate_of_acm_and_speaks_tls_to_the_gateway(helm: charts.Helm) -> None:
+    chart = charts.charts(manifests.record(manifests.mesh))["gateway"]
+    (service,) = [each for each in helm.render(chart) if each["kind"] == "Service"]
+    prefix = "service.beta.kubernetes.io/aws-load-balancer-"
+    said = {name.removeprefix(prefix): value for name, value in service["metadata"]["annotations"].items()}
+    assert said["ssl-cert"] == manifests.CERTIFICATE_ARN
+    assert said["ssl-ports"] == "443"
+    assert said["ssl-negotiation-policy"].startswith("ELBSecurityPolicy-TLS13-1-2-")
+    assert said["backend-protocol"] == "ssl"
+
+
+@pytest.mark.engine
+def test_the_gateway_shows_the_certificate_that_its_agent_writes_into_memory(
+    resources: list[dict[str, Any]], helm: charts.Helm
+) -> None:
+    objects = helm.render(charts.charts(manifests.record(manifests.mesh))["gateway"])
+    (deployment,) = [each for each in objects if each["kind"] == "Deployment"]
+    pod = deployment["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    (folder,) = [each["value"] for each in container["env"] if each["name"] == "OUTPUT_CERTS"]
+    (mount,) = [each for each in container["volumeMounts"] if each["mountPath"] == folder]
+    (volume,) = [each for each in pod["volumes"] if each["name"] == mount["name"]]
+    assert volume["emptyDir"]["medium"] == "Memory"
+    (server,) = one(resources, "Gateway", "ingress", "ingress")["spec"]["servers"]
+    assert server["tls"]["serverCertificate"] == f"{folder}/cert-chain.pem"
+    assert server["tls"]["privateKey"] == f"{folder}/key.pem"
 
 
 @pytest.mark.engine

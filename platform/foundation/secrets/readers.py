@@ -1,0 +1,57 @@
+"""Who may read a secret's value."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import pulumi
+import pulumi_aws as aws
+
+from foundation.account import Account
+from foundation.policy_document import Conditions, deny, document
+
+RDS_ROLE: Final = "aws-service-role/rds.amazonaws.com/AWSServiceRoleForRDS"
+"""The role through which RDS keeps the password of a database's master user."""
+
+
+def secret_policy(account: Account, reader_arns: Sequence[pulumi.Input[str]]) -> pulumi.Output[str]:
+    """A secret's policy: nobody but these roles and AWS's own services reads its value, whatever IAM allows them.
+
+    Nobody from another account does anything with it. Administration stays with whom IAM allows it: a policy that
+    denied it could not be taken back.
+    """
+    # A person's or a pod's session has the ARN of its role here.
+    others: Conditions = {"ArnNotEquals": {"aws:PrincipalArn": reader_arns}}
+    people: Conditions = {"Bool": {"aws:PrincipalIsAWSService": "false"}}
+    strangers: Conditions = {"StringNotEquals": {"aws:PrincipalAccount": account.id}}
+    return document(
+        deny("DenyOtherReaders", actions="secretsmanager:GetSecretValue", resources="*", when={**others, **people}),
+        deny("DenyOtherAccounts", actions="secretsmanager:*", resources="*", when={**strangers, **people}),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecretReadersArgs:
+    account: Account
+    secret_arn: pulumi.Input[str]
+    reader_arns: Sequence[pulumi.Input[str]]
+    """The roles that read its value; for a generated secret, `Rotator.role_arn` among them."""
+    of_rds: bool = False
+    """Whether RDS manages the secret, and so its service-linked role reads it too."""
+
+
+class SecretReaders(pulumi.ComponentResource):
+    """A secret's only readers. A secret has one such policy: the last of two would be the one that counts."""
+
+    def __init__(self, name: str, args: SecretReadersArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("parapet:foundation:SecretReaders", name, {"ofRds": args.of_rds}, opts)
+        account = args.account
+        rds = [f"arn:{account.partition}:iam::{account.id}:role/{RDS_ROLE}"] if args.of_rds else []
+        aws.secretsmanager.SecretPolicy(
+            name,
+            secret_arn=args.secret_arn,
+            policy=secret_policy(account, [*args.reader_arns, *rds]),
+            block_public_policy=True,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.register_outputs({})

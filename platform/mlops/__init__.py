@@ -1,0 +1,62 @@
+"""What the platform's users work with, in the cluster."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+
+from cluster import Cluster
+from foundation import Foundation
+from mlops.mlflow_server import MlflowServer, MlflowServerArgs
+from mlops.mlflow_server.account import Account
+
+__all__ = ["MLOps", "MLOpsArgs"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MLOpsArgs:
+    foundation: Foundation
+    cluster: Cluster
+    owner: str
+    domain: str
+    mlflow_image_digest: str
+    mlflow_users: Sequence[Account]
+    administrators: Sequence[str]
+    """ARNs of the IAM roles that may read administrators' passwords."""
+    loopback: bool
+    """Whether users come to the services at a loopback address too."""
+    audit_retention_years: int
+    protect: bool
+
+
+class MLOps(pulumi.ComponentResource):
+    """The services of machine learning, each behind a log-in of its own, in the cluster and over the account.
+
+    `name` is the stack's, and begins the name of every resource.
+    """
+
+    mlflow: MlflowServer
+
+    def __init__(self, name: str, args: MLOpsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("parapet:mlops:MLOps", name, {}, opts)
+        cluster = args.cluster
+        self.mlflow = MlflowServer(
+            f"{name}-mlflow",
+            MlflowServerArgs(
+                foundation=args.foundation,
+                control_plane=cluster.control_plane,
+                nodes_security_group_id=cluster.nodes_security_group_id,
+                stack=name,
+                owner=args.owner,
+                image_digest=args.mlflow_image_digest,
+                domain=args.domain,
+                users=args.mlflow_users,
+                administrators=args.administrators,
+                loopback=args.loopback,
+                audit_retention_years=args.audit_retention_years,
+                protect=args.protect,
+                after=cluster.ready,
+            ),
+            pulumi.ResourceOptions(parent=self, providers=[cluster.kubernetes]),
+        )
+        self.register_outputs({})

@@ -1,0 +1,48 @@
+"""An account of MLflow, as a stack's settings declare it."""
+
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+ADMINISTRATORS: Final = ("admin", "parapet-admin")
+"""What no account may be called: what older versions of MLflow gave a well-known password, and the image's own."""
+
+
+def _not_the_administrators(name: str) -> str:
+    if name in ADMINISTRATORS:
+        raise ValueError
+    return name
+
+
+ReaderArn = Annotated[
+    str,
+    Field(
+        pattern=r"^arn:aws(-[a-z]+)*:iam::\d{12}:role/[\w+=,.@/-]+$",
+        description="the ARN of an IAM role, such as arn:aws:iam::111122223333:role/data-scientist",
+    ),
+]
+Name = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$",
+        description="1 to 40 lower-case letters, digits and hyphens, from a letter to a letter or digit, and not "
+        f"{' or '.join(ADMINISTRATORS)}",
+    ),
+    AfterValidator(_not_the_administrators),
+]
+
+
+class Account(BaseModel):
+    """Who signs in to MLflow. A field's description is what is allowed, as an error message says it.
+
+    One for each person or job: what is done in its name is in the audit log (45 CFR 164.312(a)(2)(i), unique user
+    identification).
+    """
+
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True, populate_by_name=True)
+
+    name: Name
+    readers: tuple[ReaderArn, ...] = Field(
+        default=(), description="a list of ARNs of the IAM roles that may read the account's password"
+    )

@@ -1,0 +1,153 @@
+"""Secrets in pods: straight from Secrets Manager into files, by one mechanism for all workloads."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_kubernetes as kubernetes
+
+from cluster.labels import Manifest, metadata
+from cluster.namespaces import Namespace
+from cluster.pod_identity import PodRole, PodRoleArgs
+from foundation.account import Account
+from foundation.data_class import DataClass
+from foundation.policy_document import Statement, allow
+from foundation.secrets import SecretReaders, SecretReadersArgs
+
+DRIVER: Final = "secrets-store.csi.k8s.io"
+FOLDER: Final = "/mnt/secrets"
+"""Where the container finds its secrets, a file each."""
+VOLUME: Final = "secrets"
+
+
+@dataclass(frozen=True)
+class DeliveredSecret:
+    """A secret, and the name of the file that holds it in the pod."""
+
+    file: str
+    arn: pulumi.Input[str]
+    of_rds: bool = False
+    """Whether RDS manages it, and not the stack's rotator."""
+    readers: Sequence[str] = ()
+    """ARNs of the IAM roles that read it besides the pods."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecretDeliveryArgs:
+    account: Account
+    cluster_name: pulumi.Input[str]
+    cluster_arn: pulumi.Input[str]
+    owner: str
+    namespace: Namespace
+    """Whose service account the pods run as."""
+    secrets: Sequence[DeliveredSecret]
+    key_arn: pulumi.Input[str]
+    """The key of the secrets class."""
+    rotator_arn: pulumi.Input[str]
+    """The role that rotates them."""
+    policies: Mapping[str, Sequence[Statement]] = field(default_factory=dict)
+    """What the pods may do in AWS besides, by what that is for."""
+    after: Sequence[pulumi.Resource] = ()
+    """The namespace, and the add-on that brings the driver."""
+
+
+class SecretDelivery(pulumi.ComponentResource):
+    """A workload's secrets: the pods of its service account read them, and nobody else does.
+
+    The Secrets Store CSI driver reads them with the pod's own role and puts them into memory of the pod's node; they
+    are no Kubernetes Secrets, which whoever may read those of a namespace would find. A secret that is rotated changes
+    its file within two minutes (`cluster.add_ons`). What reads its secrets at its start only ends itself then, and the
+    kubelet starts it anew: see `delivery/mlflow_server`.
+    """
+
+    volume: Manifest
+    mount: Manifest
+    ready: list[pulumi.Resource]
+    """What must be there before a pod with the volume starts."""
+
+    def __init__(self, name: str, args: SecretDeliveryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        files = [each.file for each in args.secrets]
+        super().__init__("parapet:mlops:SecretDelivery", name, {"files": files}, opts)
+        own = pulumi.ResourceOptions(parent=self)
+        role = PodRole(
+            name,
+            PodRoleArgs(
+                account=args.account,
+                cluster_arn=args.cluster_arn,
+                description=f"Lets {args.namespace.service_account} in {args.namespace.name} do its work in AWS.",
+                policies={"secrets": _read(args), **args.policies},
+            ),
+            own,
+        )
+        association = aws.eks.PodIdentityAssociation(
+            name,
+            cluster_name=args.cluster_name,
+            namespace=args.namespace.name,
+            service_account=args.namespace.service_account,
+            role_arn=role.arn,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=role.allowed),
+        )
+        readers = [
+            SecretReaders(
+                f"{name}-{each.file}",
+                SecretReadersArgs(
+                    account=args.account,
+                    secret_arn=each.arn,
+                    reader_arns=[role.arn, *each.readers, *(() if each.of_rds else (args.rotator_arn,))],
+                    of_rds=each.of_rds,
+                ),
+                own,
+            )
+            for each in args.secrets
+        ]
+        provider_class = kubernetes.apiextensions.CustomResource(
+            name,
+            api_version="secrets-store.csi.x-k8s.io/v1",
+            kind="SecretProviderClass",
+            metadata=metadata(
+                args.namespace.service_account,
+                args.owner,
+                namespace=args.namespace.name,
+                data_class=DataClass.SECRETS,
+            ),
+            spec={"provider": "aws", "parameters": _parameters(args)},
+            opts=pulumi.ResourceOptions(parent=self, depends_on=list(args.after)),
+        )
+        self.volume = {
+            "name": VOLUME,
+            "csi": {
+                "driver": DRIVER,
+                "readOnly": True,
+                "volumeAttributes": {"secretProviderClass": args.namespace.service_account},
+            },
+        }
+        self.mount = {"name": VOLUME, "mountPath": FOLDER, "readOnly": True}
+        self.ready = [provider_class, association, *readers, *role.allowed]
+        self.register_outputs({"roleArn": role.arn})
+
+
+def _read(args: SecretDeliveryArgs) -> list[Statement]:
+    through = {"StringEquals": {"kms:ViaService": f"secretsmanager.{args.account.region}.amazonaws.com"}}
+    return [
+        allow(
+            "ReadOwnSecrets",
+            actions=["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"],
+            resources=[each.arn for each in args.secrets],
+        ),
+        allow("DecryptThroughSecretsManager", actions="kms:Decrypt", resources=args.key_arn, when=through),
+    ]
+
+
+def _parameters(args: SecretDeliveryArgs) -> Manifest:
+    # As the AWS provider of the driver reads them (Secrets Manager User Guide, "Use AWS Secrets and Configuration
+    # Provider with Pod Identity"). JSON is YAML.
+    objects = [
+        {"objectName": each.arn, "objectType": "secretsmanager", "objectAlias": each.file} for each in args.secrets
+    ]
+    return {
+        "region": args.account.region,
+        "usePodIdentity": "true",
+        "objects": pulumi.Output.json_dumps(objects),
+    }

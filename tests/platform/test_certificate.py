@@ -1,0 +1,43 @@
+"""The gateway's certificate under mocks: issued by the hospital's authority or by one of the stack's own."""
+
+import pytest
+
+from tests.platform.mocked import Recorder, run_program
+
+HOSPITALS = "arn:aws:acm-pca:us-east-1:111122223333:certificate-authority/11112222-3333-4444-5555-666677778888"
+AUTHORITY = "acmpca/certificateAuthority:CertificateAuthority"
+
+
+@pytest.fixture(scope="module")
+def stack() -> Recorder:
+    return run_program(domain="ml.hospital.internal")
+
+
+def test_the_certificate_is_for_every_host_of_the_domain_and_its_key_is_nobodys(stack: Recorder) -> None:
+    (certificate,) = stack.of("acm/certificate:Certificate")
+    assert certificate.inputs["domainName"] == "*.ml.hospital.internal"
+    assert not {"privateKey", "privateKeyWo", "certificateBody"} & set(certificate.inputs)
+
+
+def test_without_another_authority_the_stack_makes_a_root_that_acm_renews_from(stack: Recorder) -> None:
+    (authority,) = stack.of(AUTHORITY)
+    assert (authority.inputs["type"], authority.inputs["usageMode"]) == ("ROOT", "GENERAL_PURPOSE")
+    (permission,) = stack.of("acmpca/permission:Permission")
+    assert permission.inputs["principal"] == "acm.amazonaws.com"
+    assert set(permission.inputs["actions"]) == {"IssueCertificate", "GetCertificate", "ListPermissions"}
+    (root,) = stack.of("acmpca/certificate:Certificate")
+    assert root.inputs["templateArn"] == "arn:aws:acm-pca:::template/RootCACertificate/V1"
+    assert len(stack.of("acmpca/certificateAuthorityCertificate:CertificateAuthorityCertificate")) == 1
+
+
+@pytest.mark.parametrize(("protect", "days"), [(True, 30), (False, 7)])
+def test_a_deleted_authority_can_be_brought_back(protect: bool, days: int) -> None:
+    (authority,) = run_program(protect=protect).of(AUTHORITY)
+    assert authority.inputs["permanentDeletionTimeInDays"] == days
+
+
+def test_the_hospitals_own_authority_takes_its_place() -> None:
+    stack = run_program(certificateAuthorityArn=HOSPITALS)
+    assert not [each for each in stack.made if each.type.startswith("aws:acmpca/")]
+    (certificate,) = stack.of("acm/certificate:Certificate")
+    assert certificate.inputs["certificateAuthorityArn"] == HOSPITALS

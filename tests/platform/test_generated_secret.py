@@ -1,0 +1,101 @@
+"""A generated secret as the real engine makes it: what any client finds, and what the state does not hold."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from local import aws, processes
+from local.aws import server
+from local.workspace import Workspace
+from tests.engine import Engine
+from tests.platform.project import PROJECT
+
+pytestmark = pytest.mark.engine
+
+PROGRAM = f"""
+import sys
+sys.path.insert(0, {str(PROJECT / "platform")!r})
+import pulumi
+from foundation.account import Account
+from foundation.secrets import *
+
+account = Account.read(1, pulumi.InvokeOptions())
+key_arn = account.arn("kms", "key/k")
+rotator = Rotator("app", RotatorArgs(account=account, vpc_id="vpc-0", vpc_cidr="10.0.0.0/16", subnet_ids=["subnet-0"],
+    key_arn=key_arn, logs_key_arn=key_arn, log_retention_days=400, protect=False))
+secret = GeneratedSecret("app-admin", GeneratedSecretArgs(rotator=rotator, key_arn=key_arn,
+    description="d", rotate_days=90, length=32, protect=False))
+SecretReaders("app-admin", SecretReadersArgs(account=account, secret_arn=secret.arn, reader_arns=[rotator.role_arn]))
+"""
+
+
+class Stack:
+    """The program's stack, with an AWS API of its own."""
+
+    def __init__(self, tools: Path, folder: Path) -> None:
+        self.workspace = Workspace(home=folder / "home")
+        self.api, _ = server.ensure(self.workspace, None)
+        aws.install(self.workspace.pulumi_home("stand-in"), self.workspace.python)
+        self.engine = Engine(tools, self.workspace.home, {"AWS_ENDPOINT_URL": server.endpoint(self.api)})
+        self.project = self.engine.program(
+            folder / "program", PROGRAM, runtime={"name": "python", "options": {"virtualenv": sys.prefix}}
+        )
+
+    def __call__(self, *arguments: str) -> str:
+        run = self.engine(self.project, *arguments, "--non-interactive")
+        assert run.returncode == 0, run.stdout + run.stderr
+        return run.stdout + run.stderr
+
+    def client(self, service: str) -> Any:
+        return boto3.client(
+            service,
+            endpoint_url=server.endpoint(self.api),
+            region_name="us-east-1",
+            aws_access_key_id="local",
+            aws_secret_access_key="local",
+        )
+
+
+@pytest.fixture
+def stack(tools: Path, tmp_path: Path) -> Iterator[Stack]:
+    stack = Stack(tools, tmp_path)
+    try:
+        yield stack
+    finally:
+        processes.stop(stack.workspace.run, stack.api)
+
+
+def test_a_secret_is_made_once_guarded_and_gone_with_its_stack_whose_name_it_does_not_block(stack: Stack) -> None:
+    stack("up", "--yes", "--skip-preview")
+    stack("preview", "--expect-no-changes")
+    secrets = stack.client("secretsmanager")
+    (made,) = secrets.list_secrets()["SecretList"]
+    assert made["Name"].startswith("app/admin-")
+    assert made["RotationRules"] == {"AutomaticallyAfterDays": 90}
+    policy = json.loads(secrets.get_resource_policy(SecretId=made["ARN"])["ResourcePolicy"])
+    assert {each["Effect"] for each in policy["Statement"]} == {"Deny"}
+    stack("destroy", "--yes", "--skip-preview")
+    (waiting,) = secrets.list_secrets(IncludePlannedDeletion=True)["SecretList"]
+    assert waiting["DeletedDate"]
+    stack("up", "--yes", "--skip-preview")
+    (again,) = secrets.list_secrets()["SecretList"]
+    assert again["Name"] != made["Name"]
+
+
+def test_a_value_is_made_and_rotated_and_is_neither_in_the_state_nor_told(stack: Stack) -> None:
+    told = stack("up", "--yes", "--skip-preview", "--verbose=9", "--logtostderr")
+    secrets = stack.client("secretsmanager")
+    (made,) = secrets.list_secrets()["SecretList"]
+    first = secrets.get_secret_value(SecretId=made["ARN"])["SecretString"]
+    assert (len(first), first.isalnum()) == (32, True)
+    assert first not in told + stack("stack", "export", "--show-secrets")
+    secrets.rotate_secret(SecretId=made["ARN"])
+    second = secrets.get_secret_value(SecretId=made["ARN"])["SecretString"]
+    assert second != first
+    told = stack("up", "--yes", "--skip-preview", "--refresh", "--expect-no-changes")
+    assert second not in told + stack("stack", "export", "--show-secrets")

@@ -1,0 +1,160 @@
+"""The MLflow server under mocks: what the cluster and the account are asked for."""
+
+import json
+from typing import Any
+
+import pytest
+
+from mlops.secret_delivery import FOLDER
+from tests.platform.mocked import ACCOUNT_ID, Made, Recorder, run_program
+
+DIGEST = f"sha256:{'a' * 64}"
+USERS = ["clinic-a", "clinic-b"]
+READER = f"arn:aws:iam::{ACCOUNT_ID}:role/clinic-a"
+SERVER, GC, MIGRATION = (
+    "kubernetes:apps/v1:Deployment",
+    "kubernetes:batch/v1:CronJob",
+    "kubernetes:batch/v1:Job",
+)
+
+
+@pytest.fixture(scope="module")
+def stack() -> Recorder:
+    return run_program(
+        mlflowUsers=[{"name": "clinic-a", "readers": [READER]}, {"name": "clinic-b"}], mlflowImageDigest=DIGEST
+    )
+
+
+def only(stack: Recorder, kind: str) -> Made:
+    (found,) = [each for each in stack.of(kind) if each.inputs["metadata"].get("namespace") == "mlflow"]
+    return found
+
+
+def pods(stack: Recorder) -> list[dict[str, Any]]:
+    return [
+        only(stack, SERVER).inputs["spec"]["template"]["spec"],
+        only(stack, MIGRATION).inputs["spec"]["template"]["spec"],
+        only(stack, GC).inputs["spec"]["jobTemplate"]["spec"]["template"]["spec"],
+    ]
+
+
+def arguments(pod: dict[str, Any]) -> dict[str, str]:
+    words = pod["containers"][0]["args"]
+    return {word: words[index + 1] for index, word in enumerate(words[:-1]) if word.startswith("--")}
+
+
+def variables(pod: dict[str, Any]) -> dict[str, str]:
+    return {each["name"]: each["value"] for each in pod["containers"][0]["env"]}
+
+
+def test_every_pod_runs_the_one_image_by_its_digest_confined_and_without_a_token(stack: Recorder) -> None:
+    for pod in pods(stack):
+        (container,) = pod["containers"]
+        assert container["image"] == f"{ACCOUNT_ID}.dkr.ecr.us-east-1.amazonaws.com/parapet-test/mlflow@{DIGEST}"
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert pod["automountServiceAccountToken"] is False
+        assert container["resources"]["limits"]["memory"]
+
+
+def test_the_database_is_reached_by_verified_tls_without_a_password_in_sight(stack: Recorder) -> None:
+    for pod in pods(stack):
+        store = arguments(pod)["--backend-store-uri"]
+        assert store.startswith("postgresql+psycopg://")
+        assert "sslmode=verify-full" in store
+        assert "@" not in store
+
+
+def test_no_variable_holds_a_secret(stack: Recorder) -> None:
+    for pod in pods(stack):
+        assert all("value" in each for each in pod["containers"][0]["env"])
+        assert variables(pod)["PARAPET_SECRETS_DIR"] == FOLDER
+        assert variables(pod)["PARAPET_DATABASE_SECRET_ARN"].startswith("arn:aws:")
+
+
+def test_every_upload_asks_for_the_artifacts_key_in_the_accounts_own_bucket(stack: Recorder) -> None:
+    key = stack.one("kms/key:Key", "parapet-test-artifacts")
+    for pod in pods(stack):
+        told = variables(pod)
+        asked = json.loads(told["MLFLOW_S3_UPLOAD_EXTRA_ARGS"])
+        assert asked["ServerSideEncryption"] == "aws:kms"
+        assert asked["SSEKMSKeyId"].endswith(f"/{key.name}")
+        assert told["MLFLOW_S3_EXPECTED_BUCKET_OWNER"] == ACCOUNT_ID
+
+
+def test_only_the_gateways_and_the_clusters_names_are_answered_to(stack: Recorder) -> None:
+    told = arguments(pods(stack)[0])
+    assert told["--allowed-hosts"].split(",") == [
+        "mlflow.parapet.internal",
+        "mlflow.mlflow:5000",
+        "mlflow.mlflow.svc:5000",
+        "mlflow.mlflow.svc.cluster.local:5000",
+    ]
+    assert told["--cors-allowed-origins"] == "https://mlflow.parapet.internal"
+    assert told["--app-name"] == "parapet"
+
+
+def test_there_are_two_replicas_or_more_in_different_zones_and_one_may_be_disrupted(stack: Recorder) -> None:
+    scaler = only(stack, "kubernetes:autoscaling/v2:HorizontalPodAutoscaler").inputs["spec"]
+    assert scaler["minReplicas"] >= 2
+    assert "replicas" not in only(stack, SERVER).inputs["spec"], "two would say how many there are"
+    assert only(stack, "kubernetes:policy/v1:PodDisruptionBudget").inputs["spec"]["maxUnavailable"] == 1
+    spread = {each["topologyKey"] for each in pods(stack)[0]["topologySpreadConstraints"]}
+    assert spread == {"topology.kubernetes.io/zone", "kubernetes.io/hostname"}
+
+
+def test_nothing_but_the_server_gets_the_services_requests(stack: Recorder) -> None:
+    selector = only(stack, "kubernetes:core/v1:Service").inputs["spec"]["selector"]
+    labels = [
+        only(stack, SERVER).inputs["spec"]["template"]["metadata"]["labels"],
+        only(stack, MIGRATION).inputs["spec"]["template"]["metadata"]["labels"],
+        only(stack, GC).inputs["spec"]["jobTemplate"]["spec"]["template"]["metadata"]["labels"],
+    ]
+    assert [selector.items() <= each.items() for each in labels] == [True, False, False]
+
+
+def test_each_account_has_a_generated_secret_that_the_pods_alone_read(stack: Recorder) -> None:
+    provider_class = only(stack, "kubernetes:secrets-store.csi.x-k8s.io/v1:SecretProviderClass").inputs["spec"]
+    files = {each["objectAlias"] for each in json.loads(provider_class["parameters"]["objects"])}
+    assert files == {"database", "admin", "flask", *(f"user-{user}" for user in USERS)}
+    assert provider_class["parameters"]["usePodIdentity"] == "true"
+
+
+def test_the_pods_role_reaches_its_prefix_its_keys_its_secrets_and_its_log_only(stack: Recorder) -> None:
+    statements = [
+        statement
+        for policy in stack.of("iam/policy:Policy")
+        if policy.name.startswith("parapet-test-mlflow-")
+        for statement in policy.policy()
+    ]
+    by_sid = {each["Sid"]: each for each in statements}
+    assert set(by_sid) == {
+        "ReadOwnSecrets",
+        "DecryptThroughSecretsManager",
+        "UseOwnArtifacts",
+        "ListOwnArtifacts",
+        "EncryptThroughS3",
+        "WriteAuditTrail",
+    }
+    assert by_sid["UseOwnArtifacts"]["Resource"].endswith("/mlflow/*")
+    assert by_sid["ListOwnArtifacts"]["Condition"] == {"StringLike": {"s3:prefix": ["mlflow", "mlflow/*"]}}
+    for each in statements:
+        assert "*" not in (each["Resource"] if isinstance(each["Resource"], list) else [each["Resource"]])
+        assert not any(action.endswith("*") for action in each["Action"])
+
+
+def test_the_mesh_leads_the_gateways_host_to_the_server_and_the_server_to_its_database(stack: Recorder) -> None:
+    kinds = "kubernetes:networking.istio.io/v1"
+    route = only(stack, f"{kinds}:VirtualService").inputs["spec"]
+    assert route["hosts"] == ["mlflow.parapet.internal"]
+    assert route["gateways"] == ["ingress/ingress"]
+    assert only(stack, f"{kinds}:ServiceEntry").inputs["spec"]["exportTo"] == ["."]
+
+
+def test_a_local_stack_alone_names_no_image() -> None:
+    with pytest.raises(Exception, match=r"parapet:mlflowImageDigest"):
+        run_program(mlflowImageDigest="")
