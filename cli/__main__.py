@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli import checks, stack, status
+from cli import checks, mlflow, stack, status
 from cli.output import Refused, say_error
 from local.workspace import Workspace
 
@@ -62,9 +62,20 @@ def tell_status(
 
 
 @app.command()
-def env(aws_plugin: Plugin = stack.AwsPlugin.STAND_IN) -> None:
+def env(
+    name: StackName = "local",
+    aws_plugin: Plugin = stack.AwsPlugin.STAND_IN,
+    credentials: Annotated[
+        bool, typer.Option("--credentials", help="Also how an MLflow client signs in, password included.")
+    ] = False,
+    user: Annotated[
+        str | None, typer.Option(help="With --credentials: which of parapet:mlflowUsers, else the first by name.")
+    ] = None,
+) -> None:
     """Print the exports with which plain commands reach the local stack: eval "$(./parapet env)"."""
-    status.print_exports(Workspace(), aws_plugin)
+    workspace = Workspace()
+    sign_in = mlflow.credentials(workspace, name, user) if credentials or user else None
+    status.print_exports(workspace, aws_plugin, sign_in)
 
 
 @app.command()

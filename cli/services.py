@@ -1,4 +1,4 @@
-"""What a run goes against: the AWS API and the cluster, started together, known again, and ended together."""
+"""What a run goes against: the AWS API, its databases and the cluster, started, known again, and ended together."""
 
 import json
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from cli.output import Refused, note
 from local import processes
-from local.aws import server
+from local.aws import databases, server
 from local.kubernetes import control_plane
 from local.kubernetes.control_plane import ControlPlane
 from local.processes import Record
@@ -20,10 +20,12 @@ Found = TypeVar("Found")
 
 @dataclass(frozen=True)
 class Services:
-    """A running AWS API and a running cluster, each with whether this run started it."""
+    """A running AWS API, what keeps its databases, and a running cluster, each with whether this run started it."""
 
     api: Record
     api_is_new: bool
+    keeper: Record
+    keeper_is_new: bool
     plane: ControlPlane
     plane_is_new: bool
     cluster: str
@@ -38,16 +40,22 @@ class Services:
 
 
 def start(workspace: Workspace, port: int | None) -> Services:
-    """Makes both run, at the same time; raises Refused where one of them does not."""
+    """Makes all run, at the same time; raises Refused where one of them does not."""
     with ThreadPoolExecutor() as pool:
         api = pool.submit(server.ensure, workspace, port)
+        keeper = pool.submit(databases.ensure, workspace)
         plane = pool.submit(control_plane.ensure, workspace)
-    if plane.exception() and not api.exception() and api.result()[1]:  # one without the other serves nobody
-        processes.stop(workspace.run, api.result()[0])
-    if api.exception() and not plane.exception() and plane.result()[1]:
-        control_plane.stop(workspace)
+    if api.exception() or keeper.exception() or plane.exception():  # one without the others serves nobody
+        if not plane.exception() and plane.result()[1]:
+            control_plane.stop(workspace)
+        if not keeper.exception() and keeper.result()[1]:
+            databases.stop(workspace)
+        if not api.exception() and api.result()[1]:
+            processes.stop(workspace.run, api.result()[0])
     return _or_refuse(
-        lambda: Services(*api.result(), *plane.result(), control_plane.identity(workspace, plane.result()[0]))
+        lambda: Services(
+            *api.result(), *keeper.result(), *plane.result(), control_plane.identity(workspace, plane.result()[0])
+        )
     )
 
 
@@ -60,16 +68,22 @@ def stop_new(workspace: Workspace, services: Services) -> None:
     """Ends what this run started; what the cluster held stays on the disk."""
     if services.plane_is_new:
         control_plane.stop(workspace)
+    if services.keeper_is_new:
+        databases.stop(workspace)
     if services.api_is_new:
         processes.stop(workspace.run, services.api)
 
 
 def stop(workspace: Workspace) -> None:
-    """Ends both and throws away what the cluster held; a cluster of the user's own is left alone."""
+    """Ends all and throws away what they held; a cluster of the user's own is left alone."""
     ended = control_plane.stop(workspace)
     control_plane.forget(workspace)
     if ended:
         note(f"Stopped the control plane ({len(ended)} processes) and removed what it held.")
+    ended = databases.stop(workspace)
+    databases.forget(workspace)
+    if ended:
+        note(f"Stopped what serves the databases (processes: {len(ended)}) and removed what it held.")
     if record := server.running(workspace):
         processes.stop(workspace.run, record)
         note(f"Stopped the AWS API (process {record.pid}).")

@@ -8,12 +8,13 @@ from pathlib import Path
 import yaml
 
 import compliance
-from cli import services, summary, tools
+from cli import mlflow, services, summary, tools
 from cli.output import Refused, note
 from cli.services import Services
 from local import aws
 from local.engine.run import Busy, Engine, EngineFailed, end_leftovers
 from local.kubernetes import provider as kubernetes
+from local.kubernetes.workloads import State
 from local.workspace import Workspace, exports
 
 
@@ -45,8 +46,10 @@ def up(workspace: Workspace, name: str, plugin: AwsPlugin, port: int | None) -> 
     if status == 0:
         services.remember(workspace, session.services)
         engine.forget_unfinished()
-    summary.tell_how_to_go_on(session.services)
-    return status
+    # A cluster of the user's own has kubelets of its own, or none at all.
+    server = mlflow.wait(workspace) if status == 0 and session.services.plane.ours else None
+    summary.tell_how_to_go_on(session.services, server)
+    return status or int(server is not None and server.state is State.FAILED)
 
 
 def preview(workspace: Workspace, name: str, plugin: AwsPlugin, port: int | None) -> int:

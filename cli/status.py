@@ -3,7 +3,9 @@
 import json
 import os
 import shlex
+from collections.abc import Mapping
 
+from cli import mlflow
 from cli.output import note, results
 from cli.services import cluster_of
 from cli.stack import AwsPlugin, prepare_tools
@@ -18,10 +20,12 @@ def tell(workspace: Workspace, name: str, as_json: bool) -> None:
     endpoint = server.endpoint(record) if record else None
     cluster = cluster_of(workspace)
     review = workspace.review / "review.html"
+    tracking = mlflow.running(workspace)
     found = {
         "aws_endpoint_url": endpoint,
         "kubernetes_url": cluster.server if cluster else None,
         "kubeconfig": str(cluster.kubeconfig) if cluster else None,
+        "mlflow_url": tracking.url if tracking else None,
         "toolchain_bin": str(workspace.bin) if (workspace.bin / "pulumi").exists() else None,
         "stack": name,
         "resources": len(Engine(workspace, {}, name).resources()),
@@ -32,18 +36,20 @@ def tell(workspace: Workspace, name: str, as_json: bool) -> None:
         return
     results.print(f"AWS API    {endpoint or 'not running; ./parapet up starts it'}")
     results.print(f"Cluster    {found['kubernetes_url'] or 'not running; ./parapet up starts it'}")
+    results.print(f"MLflow     {found['mlflow_url'] or 'not running; ./parapet up starts it'}")
     results.print(f"Stack      {name}, {found['resources']} resources")
     results.print(f"Review     {found['review'] or 'none yet'}")
     results.print(f"Tools      {found['toolchain_bin'] or 'none yet'}")
 
 
-def print_exports(workspace: Workspace, plugin: AwsPlugin) -> None:
-    """Prints shell exports; makes the tools first where they are missing."""
+def print_exports(workspace: Workspace, plugin: AwsPlugin, sign_in: Mapping[str, str] | None = None) -> None:
+    """Prints shell exports, and how to sign in where that was asked for; makes missing tools first."""
     prepare_tools(workspace, plugin)
     record = server.running(workspace)
     endpoint = server.endpoint(record) if record else None
     if endpoint is None:
         note("The local AWS API is not running: `./parapet up` starts it, then evaluate these exports again.")
-    lines = [f"export {key}={shlex.quote(value)}" for key, value in exports(workspace, endpoint, plugin).items()]
+    variables = exports(workspace, endpoint, plugin) | dict(sign_in or {})
+    lines = [f"export {key}={shlex.quote(value)}" for key, value in variables.items()]
     lines += [f"unset {' '.join(FOREIGN)}", f'export PATH={shlex.quote(str(workspace.bin))}{os.pathsep}"$PATH"']
     print("\n".join(lines))

@@ -6,6 +6,7 @@ from pathlib import Path
 import compliance
 from cli.output import results
 from cli.services import Services
+from local.kubernetes.workloads import State, Workload
 from local.workspace import Workspace
 
 
@@ -26,12 +27,16 @@ def tell(workspace: Workspace, review: compliance.Review, files: compliance.Revi
         _line("Recorded only", f"{', '.join(names)}: in the state only, since the local AWS API cannot hold it")
 
 
-def tell_how_to_go_on(services: Services) -> None:
-    """Prints how to look at the account and the cluster, and how to stop."""
+def tell_how_to_go_on(services: Services, mlflow: Workload | None) -> None:
+    """Prints how to look at the account, the cluster and the MLflow server, and how to stop."""
     _line(
         "Look", f'AWS_ENDPOINT_URL={services.endpoint} with any AWS client; eval "$(./parapet env)" sets it for a shell'
     )
     _line("Cluster", f'{services.plane.server}; eval "$(./parapet env)"; kubectl get nodes')
+    if mlflow and mlflow.state is State.RUNNING:
+        _line("MLflow", f'{mlflow.url}; eval "$(./parapet env --credentials)" signs an MLflow client in')
+    elif mlflow:
+        _line("MLflow", f"does not run: {mlflow.message}")
     _line("Stop", "./parapet down")
 
 

@@ -36,6 +36,16 @@ class Workspace:
         return self.home / "kubernetes"
 
     @property
+    def databases(self) -> Path:
+        """What the servers of the RDS instances hold, and the certificate by which clients know them."""
+        return self.home / "databases"
+
+    @property
+    def workloads(self) -> Path:
+        """What the workloads that run as processes here have in place of volumes, secrets among it."""
+        return self.home / "workloads"
+
+    @property
     def kubeconfig(self) -> Path:
         """What leads to the cluster: the user's own, or that of the control plane here (there once it was started)."""
         return named_kubeconfig() or self.kubernetes / "kubeconfig"

@@ -39,6 +39,7 @@ def test_status_of_nothing_has_all_its_keys(tmp_path: Path) -> None:
         "aws_endpoint_url": None,
         "kubernetes_url": None,
         "kubeconfig": None,
+        "mlflow_url": None,
         "toolchain_bin": None,
         "stack": "local",
         "resources": 0,

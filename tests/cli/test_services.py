@@ -35,8 +35,8 @@ def workspace(cluster: Cluster, tmp_path: Path) -> Iterator[Workspace]:
 def test_what_a_preview_started_it_ends_and_what_ran_before_goes_on(workspace: Workspace) -> None:
     running = services.start(workspace, None)
     again = services.start(workspace, None)
-    assert (running.api_is_new, running.plane_is_new) == (True, True)
-    assert (again.api_is_new, again.plane_is_new) == (False, False)
+    assert (running.api_is_new, running.keeper_is_new, running.plane_is_new) == (True, True, True)
+    assert (again.api_is_new, again.keeper_is_new, again.plane_is_new) == (False, False, False)
     services.stop_new(workspace, again)
     assert server.running(workspace)
     assert control_plane.running(workspace)
@@ -78,11 +78,13 @@ def test_one_that_does_not_come_up_takes_the_other_along(workspace: Workspace) -
     assert not list(workspace.run.glob("*.json"))
 
 
-def test_down_removes_what_the_cluster_held(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+def test_down_removes_what_all_held(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     services.start(workspace, None)
     services.stop(workspace)
     said = capsys.readouterr().err
-    assert "Stopped the control plane (6 processes) and removed what it held." in said
+    assert "Stopped the control plane (7 processes) and removed what it held." in said
     assert "Stopped the AWS API" in said
+    assert "Stopped what serves the databases (processes: 1) and removed what it held." in said
     assert not workspace.kubernetes.exists()
+    assert not workspace.databases.exists()
     assert processes.read(workspace.run, "etcd") is None

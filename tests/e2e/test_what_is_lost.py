@@ -8,6 +8,8 @@ import signal
 from pathlib import Path
 
 from local import processes
+from local.aws import databases, server
+from local.kubernetes.control_plane.servers import PARTS
 from tests.cluster import wait_for
 from tests.e2e.user import ONE_STACK, User
 
@@ -45,7 +47,7 @@ def test_an_api_server_that_was_killed_is_started_again_over_the_same_cluster(us
 def test_a_cluster_whose_data_was_lost_is_noticed_and_filled_again(user: User, said_by_up: str) -> None:
     names = {one["metadata"]["name"] for one in user.get("namespaces")["items"]}
     identity = user.get("namespace", "kube-system")["metadata"]["uid"]
-    _kill(user, *(file.stem for file in (user.home / "run").glob("*.json") if file.stem not in ("aws", "deployed-to")))
+    _kill(user, *PARTS)
     shutil.rmtree(user.home / "kubernetes")
     status, said = user.parapet("up")
     assert status == 0, said
@@ -63,15 +65,18 @@ def test_every_file_of_the_state_is_replaced_as_a_whole(user: User, said_by_up: 
 
 
 def test_down_leaves_nothing_running_and_no_file_elsewhere(user: User, said_by_up: str) -> None:
-    servers = [json.loads(file.read_text())["pid"] for file in (user.home / "run").glob("*.json")]
+    servers = {file.stem: json.loads(file.read_text())["pid"] for file in (user.home / "run").glob("*.json")}
     ours = {process.pid for process in user.processes()}
-    assert ours >= set(servers)
-    assert len(servers) == 7, "the AWS API, and six processes of the control plane"
+    assert ours >= set(servers.values())
+    served = {name for name in servers if name.startswith(("database-", "workload-"))}
+    assert len(served) == 3, "PostgreSQL, what speaks TLS for it, and MLflow"
+    assert set(servers) - served == {server.NAME, databases.NAME, *PARTS}
     status, said = user.parapet("down")
     assert status == 0, said
     assert user.processes() == []
     assert not [pid for pid in ours if Path(f"/proc/{pid}").exists()]
     assert not (user.home / "kubernetes").exists()
+    assert not (user.home / "databases").exists()
     assert list(user.house.iterdir()) == []
     gone = {"aws_endpoint_url": None, "kubernetes_url": None, "kubeconfig": None, "resources": 0}
     assert user.status() | gone == user.status()

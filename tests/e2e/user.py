@@ -1,9 +1,11 @@
 """A user at a terminal: `./parapet` and plain commands, in a home of its own beside whatever runs already."""
 
+import contextlib
 import json
 import os
 import shlex
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -42,7 +44,7 @@ class User:
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         """A command that runs on. What it says is thrown away: a pipe that nobody empties would hold it up."""
         return subprocess.Popen(
-            [str(ROOT / "parapet"), *arguments],
+            [str(self.command), *arguments],
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -52,7 +54,7 @@ class User:
     def parapet(self, *arguments: str) -> tuple[int, str]:
         """Exit status and everything that was said."""
         told = subprocess.run(
-            [str(ROOT / "parapet"), *arguments],
+            [str(self.command), *arguments],
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -64,7 +66,7 @@ class User:
 
     def status(self) -> dict[str, Any]:
         told = subprocess.run(
-            [str(ROOT / "parapet"), "status", "--json"],
+            [str(self.command), "status", "--json"],
             env=self.environment,
             capture_output=True,
             text=True,
@@ -73,9 +75,13 @@ class User:
         found: dict[str, Any] = json.loads(told.stdout)
         return found
 
-    def shell(self, command: str, folder: Path = ROOT, given: str = "") -> tuple[int, str]:
-        """A plain command in a shell that evaluated `./parapet env`, with `given` on its standard input."""
-        script = f'eval "$({shlex.quote(str(ROOT / "parapet"))} env)" && {command}'
+    @property
+    def command(self) -> Path:
+        return ROOT / "parapet"
+
+    def shell(self, command: str, folder: Path = ROOT, given: str = "", options: Sequence[str] = ()) -> tuple[int, str]:
+        """A plain command in a shell that evaluated `./parapet env OPTIONS`, with `given` on its standard input."""
+        script = f'eval "$({shlex.join([str(self.command), "env", *options])})" && {command}'
         told = subprocess.run(
             ["sh", "-c", script],
             cwd=folder,
@@ -108,11 +114,12 @@ class User:
         )
 
     def processes(self) -> list[psutil.Process]:
-        """What runs because of this user: found by the environment that it inherited."""
-        found = []
+        """What runs because of this user: by the environment that it inherited, which PostgreSQL writes over, or by a
+        record."""
+        found, recorded = [], self.servers()
         for process in psutil.process_iter():
             try:
-                if process.environ().get("PARAPET_HOME") == str(self.home):
+                if process.pid in recorded or process.environ().get("PARAPET_HOME") == str(self.home):
                     found.append(process)
             except (psutil.NoSuchProcess, psutil.AccessDenied):
                 continue
@@ -120,10 +127,20 @@ class User:
 
     def kill_all_but_the_servers(self) -> None:
         """kill -9 on everything that a run has started, the AWS API and the control plane left alone."""
-        servers = {json.loads(file.read_text())["pid"] for file in (self.home / "run").glob("*.json")}
+        servers = self.servers()
         for process in self.processes():
             if process.pid not in servers:
                 process.kill()
+
+    def servers(self) -> set[int]:
+        """The servers that go on when a command has ended, with the processes that they started."""
+        found: set[int] = set()
+        for file in (self.home / "run").glob("*.json"):
+            pid = json.loads(file.read_text()).get("pid")
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if pid:
+                    found |= {pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))}
+        return found
 
     def _state(self) -> dict[str, Any]:
         file = self.home / "state" / ".pulumi" / "stacks" / "parapet" / "local.json"

@@ -17,18 +17,30 @@ from pathlib import Path
 import yaml
 
 from local import processes
+from local.kubernetes import workloads
 from local.kubernetes.control_plane import configuration, definitions, pki
 from local.kubernetes.control_plane.api import Api, ApiError
-from local.kubernetes.control_plane.servers import API, CONTROLLERS, ETCD, KWOK, NODES, PARTS, SCHEDULER, command
+from local.kubernetes.control_plane.servers import (
+    API,
+    CONTROLLERS,
+    ETCD,
+    KWOK,
+    NODES,
+    OURS,
+    PARTS,
+    SCHEDULER,
+    WORKLOADS,
+    command,
+)
 from local.processes import Record, StartFailed
 from local.workspace import FOREIGN, Workspace, exports, named_kubeconfig
 
 __all__ = ["ControlPlane", "Unreachable", "ensure", "forget", "identity", "running", "stop"]
 
 LISTENING = (ETCD, "etcd-peer", API, CONTROLLERS, SCHEDULER, KWOK)
-FOLLOWING = (CONTROLLERS, SCHEDULER, KWOK, NODES)
+FOLLOWING = (CONTROLLERS, SCHEDULER, KWOK, *OURS)
 DEFINED = "definitions.applied"
-SAYS_WHEN_READY = "Keeping the nodes"
+SAYS_WHEN_READY = {NODES: "Keeping the nodes", WORKLOADS: "Running the workloads"}
 
 
 class Unreachable(Exception):
@@ -123,14 +135,18 @@ def stop(workspace: Workspace) -> list[Record]:
     ended: list[Record] = []
     for group in (FOLLOWING, (API,), (ETCD,)):
         records = [record for part in group if (record := processes.read(workspace.run, part))]
-        _at_once((lambda record=record: processes.stop(workspace.run, record)) for record in records)
+        _stop_at_once(workspace, records)
         ended += records
+        if group == FOLLOWING:  # what would start them again has ended
+            _stop_at_once(workspace, running_workloads := workloads.processes_of(workspace))
+            ended += running_workloads
     return ended
 
 
 def forget(workspace: Workspace) -> None:
     """Throws away all that the cluster held, its keys included; stops it first."""
     stop(workspace)
+    workloads.forget(workspace)
     shutil.rmtree(workspace.kubernetes, ignore_errors=True)
 
 
@@ -164,7 +180,7 @@ def _start(workspace: Workspace, alive: dict[str, Record], missing: list[str]) -
         )
 
     _at_once((lambda part=part: begin(part)) for part in (ETCD, API) if part in missing)
-    if KWOK in missing or NODES in missing:
+    if {KWOK, *OURS} & set(missing):
         definitions.permit(api)
     _at_once(
         [
@@ -212,8 +228,8 @@ def _ready(workspace: Workspace, part: str, ports: dict[str, int]) -> Callable[[
     if part == ETCD:
         etcd = Api(keys, "etcd-client", ports[ETCD], authority=pki.ETCD_CA, timeout=2)
         return lambda: etcd.ready("/health")
-    if part == NODES:  # it listens on no port
-        return lambda: SAYS_WHEN_READY in _log(workspace, part).read_text(errors="replace")
+    if part in OURS:
+        return lambda: SAYS_WHEN_READY[part] in _log(workspace, part).read_text(errors="replace")
     if part == KWOK:
         return lambda: _answers(f"http://127.0.0.1:{ports[KWOK]}/healthz")
     server = Api(keys, "admin", ports[part], timeout=2)
@@ -235,6 +251,10 @@ def _log(workspace: Workspace, part: str) -> Path:
 def _environment(workspace: Workspace) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
     return kept | exports(workspace, None) | {"PARAPET_HOME": str(workspace.home)}
+
+
+def _stop_at_once(workspace: Workspace, records: Iterable[Record]) -> None:
+    _at_once((lambda record=record: processes.stop(workspace.run, record)) for record in records)
 
 
 def _at_once(tasks: Iterable[Callable[[], object]]) -> None:

@@ -15,8 +15,10 @@ from local.kubernetes.control_plane.api import APPLY, Api, ApiError
 
 MANAGER = "parapet-local"
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-BUNDLES = ("gateway-api", "argo-rollouts")
-"""Folders of the toolchain's `crds`. Istio's and Karpenter's definitions come with their charts."""
+BUNDLES = ("gateway-api", "argo-rollouts", "secrets-store")
+"""Folders of the toolchain's `crds`. Istio's and Karpenter's definitions come with their charts; those of the Secrets
+Store come with an add-on on EKS, and are here because no add-on runs.
+"""
 DEADLINE = 30.0  # seconds until every definition is established
 
 _READ = ["get", "list", "watch"]
@@ -35,6 +37,11 @@ PERMISSIONS: dict[str, list[dict[str, list[str]]]] = {
         },
     ],
     "nodes": [{"apiGroups": [""], "resources": ["nodes"], "verbs": [*_READ, "create", "patch", "delete"]}],
+    "workloads": [
+        {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": _READ},
+        {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": _READ},
+        {"apiGroups": ["secrets-store.csi.x-k8s.io"], "resources": ["secretproviderclasses"], "verbs": _READ},
+    ],
 }
 
 

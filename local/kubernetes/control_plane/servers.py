@@ -6,8 +6,10 @@ from local.kubernetes.control_plane import pki
 from local.workspace import Workspace
 
 ETCD, API, CONTROLLERS, SCHEDULER = "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"
-KWOK, NODES = "kwok", "nodes"
-PARTS = (ETCD, API, CONTROLLERS, SCHEDULER, KWOK, NODES)
+KWOK, NODES, WORKLOADS = "kwok", "nodes", "workloads"
+PARTS = (ETCD, API, CONTROLLERS, SCHEDULER, KWOK, NODES, WORKLOADS)
+OURS = {NODES: "local.kubernetes.control_plane.nodes", WORKLOADS: "local.kubernetes.workloads"}
+"""The parts that are modules of this room. They listen on no port."""
 
 # KWOK's stages (sigs.k8s.io/kwok, kustomize/stage). The chaos stages touch only what a label names.
 STAGES = ("node/fast", "node/heartbeat-with-lease", "node/chaos", "pod/fast", "pod/chaos")
@@ -15,16 +17,16 @@ STAGES = ("node/fast", "node/heartbeat-with-lease", "node/chaos", "pod/fast", "p
 
 def command(workspace: Workspace, part: str, ports: dict[str, int]) -> list[str]:
     """The command line of one part."""
+    if part in OURS:
+        return [str(workspace.python), "-P", "-m", OURS[part], str(workspace.home), str(ports[API])]
     arguments = {
         ETCD: _etcd,
         API: _api,
         CONTROLLERS: _controllers,
         SCHEDULER: _scheduler,
         KWOK: _kwok,
-        NODES: _nodes,
     }[part](workspace, ports)
-    program = [str(workspace.python), "-P"] if part == NODES else [str(workspace.bin / part)]
-    return [*program, *arguments]
+    return [str(workspace.bin / part), *arguments]
 
 
 def _etcd(workspace: Workspace, ports: dict[str, int]) -> list[str]:
@@ -136,10 +138,6 @@ def stage_files(sources: Path) -> list[Path]:
     """The stages that KWOK plays, chaos included."""
     folders = [sources / "kwok" / "stages" / stage for stage in STAGES]
     return [file for folder in folders for file in sorted(folder.glob("*.yaml")) if file.name != "kustomization.yaml"]
-
-
-def _nodes(workspace: Workspace, ports: dict[str, int]) -> list[str]:
-    return ["-m", "local.kubernetes.control_plane.nodes", str(workspace.home), str(ports[API])]
 
 
 def _pki(folder: Path, name: str, authority: str) -> tuple[Path, Path, Path]:

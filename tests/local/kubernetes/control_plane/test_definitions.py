@@ -7,7 +7,14 @@ from tests.cluster import CLUSTER, Cluster
 pytestmark = CLUSTER
 
 
-@pytest.mark.parametrize("name", ["httproutes.gateway.networking.k8s.io", "rollouts.argoproj.io"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "httproutes.gateway.networking.k8s.io",
+        "rollouts.argoproj.io",
+        "secretproviderclasses.secrets-store.csi.x-k8s.io",
+    ],
+)
 def test_a_definition_is_served(cluster: Cluster, name: str) -> None:
     assert name in cluster.kubectl("get", "crd", "--output=name")
     assert cluster.get(name)["items"] == []

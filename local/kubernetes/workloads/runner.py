@@ -1,0 +1,150 @@
+"""One workload: its folder, its secrets, its process."""
+
+import http.client
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from local import processes
+from local.kubernetes.workloads import PREFIX
+from local.kubernetes.workloads.images import Image
+from local.kubernetes.workloads.pod import container_ports, process, volumes
+from local.kubernetes.workloads.secrets import SecretFiles
+from local.processes import Record
+from local.workspace import FOREIGN, Workspace, exports
+
+HTTP = "http"
+"""The name of the port at which a workload is called."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a workload lives on this machine."""
+
+    workspace: Workspace
+    namespace: str
+    name: str
+
+    @property
+    def record(self) -> str:
+        return f"{PREFIX}{self.namespace}-{self.name}"
+
+    @property
+    def folder(self) -> Path:
+        return self.workspace.workloads / self.namespace / self.name
+
+    @property
+    def log(self) -> Path:
+        return self.workspace.logs / f"{self.namespace}-{self.name}.log"
+
+    def running(self) -> Record | None:
+        return processes.read(self.workspace.run, self.record)
+
+
+def started_with(place: Place) -> str:
+    """The digest of the specification that the process was started with."""
+    try:
+        return (place.folder / "started").read_text()
+    except FileNotFoundError:
+        return ""
+
+
+def digest(pod: Mapping[str, Any], endpoint: str, image: Image) -> str:
+    """Names all that a process is started with: where one of it changes, it is started anew."""
+    told = json.dumps([pod, endpoint, str(image.environment)], sort_keys=True)
+    return sha256(told.encode()).hexdigest()
+
+
+def mount(place: Place, pod: Mapping[str, Any], classes: Mapping[str, Any], secrets: SecretFiles) -> None:
+    """Makes the pod's volumes and writes what changed of its secrets; raises LookupError where there is no class."""
+    for name, volume in volumes(pod).items():
+        folder = place.folder / name
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if "csi" in volume:
+            named = volume["csi"]["volumeAttributes"]["secretProviderClass"]
+            if named not in classes:
+                raise LookupError(f"there is no SecretProviderClass {named} in the namespace {place.namespace}")
+            secrets.write(classes[named], folder)
+
+
+def start(place: Place, pod: Mapping[str, Any], image: Image, endpoint: str) -> Record:
+    """Starts the process and waits until it is ready; raises StartFailed with its last words where it is not."""
+    named = container_ports(pod)
+    ports = _ports(place, named)
+    meant = process(pod, ports, image.files, place.folder)
+    (place.folder / "started").unlink(missing_ok=True)
+    record = processes.start(
+        place.record,
+        _found(meant.command, image),
+        port=ports[named[HTTP]],
+        folder=place.workspace.run,
+        log=place.log,
+        ready=lambda: _ready(pod, ports),
+        environment=environment(place.workspace, image, endpoint) | dict(meant.environment),
+        deadline=120,
+    )
+    (place.folder / "started").write_text(digest(pod, endpoint, image))
+    return record
+
+
+def run_once(place: Place, pod: Mapping[str, Any], image: Image, endpoint: str) -> int:
+    """Runs a job's container to its end, and returns its exit status."""
+    meant = process(pod, {}, image.files, place.folder)
+    place.log.parent.mkdir(parents=True, exist_ok=True)
+    with place.log.open("ab") as log:
+        return subprocess.run(
+            _found(meant.command, image),
+            env=environment(place.workspace, image, endpoint) | dict(meant.environment),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        ).returncode
+
+
+def environment(workspace: Workspace, image: Image, endpoint: str) -> dict[str, str]:
+    """What a process has besides the pod's own variables: the image's programs, and the way to the local AWS API."""
+    kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+    path = f"{image.environment / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    return kept | exports(workspace, endpoint) | {"PATH": path, "PARAPET_HOME": str(workspace.home)}
+
+
+def _found(command: tuple[str, ...], image: Image) -> list[str]:
+    return [str(image.environment / "bin" / command[0]), *command[1:]]
+
+
+def _ports(place: Place, named: Mapping[str, int]) -> dict[int, int]:
+    """A port here for each of the container's; the last time's where it is free, so that a client goes on."""
+    file = place.folder / "ports.json"
+    try:
+        last: dict[int, int] = {int(port): here for port, here in json.loads(file.read_text()).items()}
+    except (FileNotFoundError, ValueError):
+        last = dict[int, int]()
+    ports: dict[int, int] = {}
+    for port in named.values():
+        here = processes.choose_port(None, preferred=last.get(port))
+        while here in ports.values():
+            here = processes.choose_port(None)
+        ports[port] = here
+    place.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    file.write_text(json.dumps(ports))
+    return ports
+
+
+def _ready(pod: Mapping[str, Any], ports: Mapping[int, int]) -> bool:
+    """Whether the container's readiness probe succeeds."""
+    asked = pod["containers"][0]["readinessProbe"]["httpGet"]
+    port = container_ports(pod).get(asked["port"], asked["port"])
+    connection = http.client.HTTPConnection("127.0.0.1", ports[port], timeout=2)
+    try:
+        headers = {each["name"]: each["value"] for each in asked.get("httpHeaders", [])}
+        connection.request("GET", asked["path"], headers=headers)
+        return 200 <= connection.getresponse().status < 400  # what a kubelet counts as a success
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
