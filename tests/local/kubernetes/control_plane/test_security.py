@@ -12,7 +12,7 @@ import pytest
 
 from local import processes
 from local.kubernetes.control_plane.api import Api
-from local.kubernetes.control_plane.servers import API, ETCD, PARTS
+from local.kubernetes.control_plane.servers import API, ETCD, OURS, PARTS
 from tests.cluster import CLUSTER, Cluster, wait_for
 
 pytestmark = CLUSTER
