@@ -25,8 +25,8 @@ current-context: made-up
 """
 
 
-# A rule over the whole stack whose one answer is "waived", for the charts' workloads that call the API server; the local
-# stack's one database, which may be deleted by a waiver; and no version of a secret, since the program writes none.
+# A rule over the whole stack whose one answer is "waived", for the charts' workloads that call the API server; the
+# local stack's one database, which may be deleted by a waiver; and no version of a secret: the program writes none.
 NEVER_PASSED = {
     "workload-mounts-no-account-token",
     "rds-instance-is-kept-from-deletion",
