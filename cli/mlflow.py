@@ -30,8 +30,8 @@ def running(workspace: Workspace) -> Workload | None:
 def credentials(workspace: Workspace, stack: str, user: str | None) -> dict[str, str]:
     """The variables with which an MLflow client signs in as one of the stack's accounts; raises Refused."""
     mlflow, arns = running(workspace), _secret_arns(Engine(workspace, {}, stack))
-    api = server.running(workspace)
-    if not mlflow or not api:
+    endpoint = server.url(workspace)
+    if not mlflow or not endpoint:
         raise Refused("The MLflow server is not running: `./parapet up` starts it.")
     if not arns:
         raise Refused(f"The stack {stack} has no account of MLflow: name some in parapet:mlflowUsers.")
@@ -41,7 +41,7 @@ def credentials(workspace: Workspace, stack: str, user: str | None) -> dict[str,
     secrets = boto3.client(
         "secretsmanager",
         region_name=LOCAL_REGION,
-        endpoint_url=server.endpoint(api),
+        endpoint_url=endpoint,
         aws_access_key_id="local",
         aws_secret_access_key="local",  # noqa: S106 (the local API takes any)
     )

@@ -16,8 +16,7 @@ from local.workspace import FOREIGN, Workspace, exports
 
 def tell(workspace: Workspace, name: str, as_json: bool) -> None:
     """Prints what runs: for people, or as one JSON object whose keys do not change."""
-    record = server.running(workspace)
-    endpoint = server.endpoint(record) if record else None
+    endpoint = server.url(workspace)
     cluster = cluster_of(workspace)
     review = workspace.review / "review.html"
     tracking = mlflow.running(workspace)
@@ -45,8 +44,7 @@ def tell(workspace: Workspace, name: str, as_json: bool) -> None:
 def print_exports(workspace: Workspace, plugin: AwsPlugin, sign_in: Mapping[str, str] | None = None) -> None:
     """Prints shell exports, and how to sign in where that was asked for; makes missing tools first."""
     prepare_tools(workspace, plugin)
-    record = server.running(workspace)
-    endpoint = server.endpoint(record) if record else None
+    endpoint = server.url(workspace)
     if endpoint is None:
         note("The local AWS API is not running: `./parapet up` starts it, then evaluate these exports again.")
     variables = exports(workspace, endpoint, plugin) | dict(sign_in or {})

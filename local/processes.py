@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -122,16 +122,25 @@ def signal_quietly(process: psutil.Process, number: signal.Signals) -> None:
         process.send_signal(number)
 
 
-def choose_port(named: int | None, preferred: int | None = None) -> int:
-    """The port that was named (refused when taken), else the preferred one while it is free, else any free one."""
+def choose_port(named: int | None, preferred: int | None = None, taken: Collection[int] = ()) -> int:
+    """The port that was named (refused when in use), else the preferred one while it is free, else any free one.
+
+    None of `taken`, which somebody was promised who does not listen yet.
+    """
     if named is not None:
         if not 1 <= named <= 65535:
             raise PortUnusable(f"{named} is no port. Name one from 1 to 65535, or none for any free port.")
         if not _free(named):
             raise PortUnusable(f"Port {named} is in use on 127.0.0.1. Name another one, or none for any free port.")
         return named
-    if preferred is not None and _free(preferred):
+    if preferred is not None and preferred not in taken and _free(preferred):
         return preferred
+    while (port := _any_free()) in taken:
+        pass
+    return port
+
+
+def _any_free() -> int:
     with socket.socket() as probe:
         try:
             probe.bind(("127.0.0.1", 0))

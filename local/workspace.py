@@ -141,6 +141,16 @@ def exports(workspace: Workspace, endpoint: str | None, aws_plugin: str = "stand
     return variables
 
 
+def inherited() -> dict[str, str]:
+    """This process's own variables, without those that would lead away from the local stack."""
+    return {name: value for name, value in os.environ.items() if name not in FOREIGN}
+
+
+def environment(workspace: Workspace, endpoint: str | None = None) -> dict[str, str]:
+    """What a process of the local stack is started with."""
+    return inherited() | exports(workspace, endpoint) | {"PARAPET_HOME": str(workspace.home)}
+
+
 # What would lead away from the local stack, if it were set.
 FOREIGN = (
     "AWS_PROFILE",

@@ -40,6 +40,12 @@ def ensure(workspace: Workspace, named_port: int | None) -> tuple[Record, bool]:
     return record, True
 
 
+def url(workspace: Workspace) -> str | None:
+    """Where the running server is."""
+    record = running(workspace)
+    return endpoint(record) if record else None
+
+
 def endpoint(record: Record) -> str:
     return f"http://127.0.0.1:{record.port}"
 

@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 
 from local import processes
-from local.workspace import FOREIGN, Workspace
+from local.workspace import Workspace, inherited
 
 PROJECT = "parapet"
 
@@ -44,9 +44,8 @@ class Engine:
     def __init__(self, workspace: Workspace, variables: Mapping[str, str], stack: str) -> None:
         self.workspace = workspace
         self.stack = stack
-        kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
         path = f"{workspace.bin}{os.pathsep}{os.environ.get('PATH', '')}"
-        self.environment = kept | dict(variables) | {"PATH": path, "PULUMI_DEBUG_COMMANDS": "true"}
+        self.environment = inherited() | dict(variables) | {"PATH": path, "PULUMI_DEBUG_COMMANDS": "true"}
 
     def run(self, *arguments: str) -> int:
         """Runs a command with the user's own terminal, and returns its exit status. The engine handles Ctrl-C."""

@@ -25,11 +25,8 @@ def make(instance: DBInstance, *given: Any, **named: Any) -> None:
     _make(instance, *given, **named)
     instance.dbi_resource_id = f"db-{base64.b32encode(os.urandom(20)).decode()[:26]}"
     if instance.engine == "postgres":
-        taken = {one.port for one in instance.backend.databases.values()}
-        port = processes.choose_port(None)
-        while port in taken:
-            port = processes.choose_port(None)
-        instance.port = port
+        taken = {one.port for one in instance.backend.databases.values() if one.port}
+        instance.port = processes.choose_port(None, taken=taken)
 
 
 def address(instance: DBInstance) -> str:

@@ -1,6 +1,5 @@
 """A real PostgreSQL server for each RDS instance of engine postgres that the local AWS API lists (see README.md)."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -9,13 +8,13 @@ import psutil
 from local import processes
 from local.aws.databases import places, postgres
 from local.certificates import issue
+from local.keeping import is_ready
 from local.processes import Record
-from local.workspace import FOREIGN, Workspace, exports
+from local.workspace import Workspace, environment
 
 __all__ = ["NAME", "authority", "certify", "ensure", "forget", "stop"]
 
 NAME = "databases"
-SAYS_WHEN_READY = "Keeping the databases"
 
 
 def ensure(workspace: Workspace) -> tuple[Record, bool]:
@@ -24,15 +23,14 @@ def ensure(workspace: Workspace) -> tuple[Record, bool]:
         return record, False
     certify(workspace)
     log = workspace.logs / f"{NAME}.log"
-    kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
     record = processes.start(
         NAME,
         [sys.executable, "-P", "-m", "local.aws.databases.keeper", str(workspace.home)],
         port=0,
         folder=workspace.run,
         log=log,
-        ready=lambda: SAYS_WHEN_READY in log.read_text(errors="replace"),
-        environment=kept | exports(workspace, None) | {"PARAPET_HOME": str(workspace.home)},
+        ready=lambda: is_ready(log),
+        environment=environment(workspace),
     )
     return record, True
 

@@ -11,12 +11,10 @@ from local.aws import server
 from local.aws.databases import places, postgres
 from local.aws.databases.instances import Instance, Instances
 from local.aws.databases.postgres import Postgres
+from local.keeping import keep
 from local.processes import PortUnusable, StartFailed
 from local.workspace import Workspace
 
-EVERY = 1.0  # seconds between two looks
-QUIET_EVERY = 2.0  # and where nothing has changed for a while: each look costs the AWS API some milliseconds
-QUIET_AFTER = 30.0  # seconds
 AGAIN_AFTER = 5.0  # seconds, after a start that failed
 
 
@@ -47,8 +45,7 @@ class Keeper:
 
     def _reach(self) -> list[Instance] | None:
         # Looked up each time: the AWS API may start later than this, and again on another port.
-        record = server.running(self._workspace)
-        endpoint = server.endpoint(record) if record else None
+        endpoint = server.url(self._workspace)
         if endpoint != self._endpoint:
             self._endpoint = endpoint
             self._instances = Instances(endpoint) if endpoint else None
@@ -99,13 +96,7 @@ class Keeper:
 
 
 def main() -> None:
-    keeper = Keeper(Workspace(home=Path(sys.argv[1])))
-    print("Keeping the databases that the AWS API lists.", flush=True)
-    changed = time.monotonic()
-    while True:
-        if keeper.look():
-            changed = time.monotonic()
-        time.sleep(EVERY if time.monotonic() - changed < QUIET_AFTER else QUIET_EVERY)
+    keep(Keeper(Workspace(home=Path(sys.argv[1]))).look)
 
 
 if __name__ == "__main__":

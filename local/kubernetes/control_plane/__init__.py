@@ -5,7 +5,6 @@ emptied from here.
 """
 
 import json
-import os
 import shutil
 import subprocess
 import urllib.request
@@ -17,6 +16,7 @@ from pathlib import Path
 import yaml
 
 from local import processes
+from local.keeping import is_ready
 from local.kubernetes import workloads
 from local.kubernetes.control_plane import configuration, definitions, pki
 from local.kubernetes.control_plane.api import Api, ApiError
@@ -25,22 +25,19 @@ from local.kubernetes.control_plane.servers import (
     CONTROLLERS,
     ETCD,
     KWOK,
-    NODES,
     OURS,
     PARTS,
     SCHEDULER,
-    WORKLOADS,
     command,
 )
 from local.processes import Record, StartFailed
-from local.workspace import FOREIGN, Workspace, exports, named_kubeconfig
+from local.workspace import Workspace, environment, named_kubeconfig
 
 __all__ = ["ControlPlane", "Unreachable", "ensure", "forget", "identity", "running", "stop"]
 
 LISTENING = (ETCD, "etcd-peer", API, CONTROLLERS, SCHEDULER, KWOK)
 FOLLOWING = (CONTROLLERS, SCHEDULER, KWOK, *OURS)
 DEFINED = "definitions.applied"
-SAYS_WHEN_READY = {NODES: "Keeping the nodes", WORKLOADS: "Running the workloads"}
 
 
 class Unreachable(Exception):
@@ -176,7 +173,7 @@ def _start(workspace: Workspace, alive: dict[str, Record], missing: list[str]) -
             folder=workspace.run,
             log=_log(workspace, part),
             ready=_ready(workspace, part, ports),
-            environment=_environment(workspace),
+            environment=environment(workspace),
         )
 
     _at_once((lambda part=part: begin(part)) for part in (ETCD, API) if part in missing)
@@ -206,10 +203,7 @@ def _choose_ports(workspace: Workspace, alive: dict[str, Record]) -> tuple[dict[
         if name in alive:
             ports[name] = alive[name].port
             continue
-        port = processes.choose_port(None, preferred=last.get(name))
-        while port in ports.values():
-            port = processes.choose_port(None)
-        ports[name] = port
+        ports[name] = processes.choose_port(None, preferred=last.get(name), taken=ports.values())
     (workspace.home / "kubernetes.ports").write_text(json.dumps(ports))
     return ports, {name for name, port in ports.items() if last.get(name) != port}
 
@@ -229,7 +223,7 @@ def _ready(workspace: Workspace, part: str, ports: dict[str, int]) -> Callable[[
         etcd = Api(keys, "etcd-client", ports[ETCD], authority=pki.ETCD_CA, timeout=2)
         return lambda: etcd.ready("/health")
     if part in OURS:
-        return lambda: SAYS_WHEN_READY[part] in _log(workspace, part).read_text(errors="replace")
+        return lambda: is_ready(_log(workspace, part))
     if part == KWOK:
         return lambda: _answers(f"http://127.0.0.1:{ports[KWOK]}/healthz")
     server = Api(keys, "admin", ports[part], timeout=2)
@@ -246,11 +240,6 @@ def _answers(url: str) -> bool:
 
 def _log(workspace: Workspace, part: str) -> Path:
     return workspace.logs / f"{part}.log"
-
-
-def _environment(workspace: Workspace) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
-    return kept | exports(workspace, None) | {"PARAPET_HOME": str(workspace.home)}
 
 
 def _stop_at_once(workspace: Workspace, records: Iterable[Record]) -> None:

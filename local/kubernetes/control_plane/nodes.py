@@ -2,21 +2,18 @@
 
 import json
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.aws import server
+from local.keeping import keep
 from local.kubernetes.control_plane.api import MERGE, Api, ApiError
 from local.kubernetes.control_plane.node_groups import GIVEN, OWNED, NodeGroups
 from local.workspace import Workspace
 
 PATH = "/api/v1/nodes"
-EVERY = 1.0  # seconds between two looks
-QUIET_EVERY = 2.0  # and where nothing has changed for a while: each look costs the AWS API some milliseconds
-QUIET_AFTER = 30.0  # seconds
 
 
 class Keeper:
@@ -44,8 +41,7 @@ class Keeper:
 
     def _reach(self) -> NodeGroups | None:
         # Looked up each time: the AWS API may start later than this, and again on another port.
-        record = server.running(self._workspace)
-        endpoint = server.endpoint(record) if record else None
+        endpoint = server.url(self._workspace)
         if endpoint != self._endpoint:
             self._endpoint = endpoint
             self._groups = NodeGroups(endpoint) if endpoint else None
@@ -105,13 +101,7 @@ def _bare(taint: dict[str, str]) -> dict[str, str]:
 def main() -> None:
     home, port = sys.argv[1:]
     workspace = Workspace(home=Path(home))
-    keeper = Keeper(workspace, Api(workspace.kubernetes / "pki", "nodes", int(port)))
-    print("Keeping the nodes that the node groups want.", flush=True)
-    changed = time.monotonic()
-    while True:
-        if keeper.look():
-            changed = time.monotonic()
-        time.sleep(EVERY if time.monotonic() - changed < QUIET_AFTER else QUIET_EVERY)
+    keep(Keeper(workspace, Api(workspace.kubernetes / "pki", "nodes", int(port))).look)
 
 
 if __name__ == "__main__":

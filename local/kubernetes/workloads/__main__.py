@@ -1,6 +1,5 @@
 """The process that runs the workloads whose images are built from this repository: `... HOME PORT-OF-THE-API`."""
 
-import contextlib
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -13,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local import processes
 from local.aws import server
 from local.images import InstallFailed
+from local.keeping import keep
 from local.kubernetes.control_plane.api import Api, ApiError
 from local.kubernetes.workloads import State, Workload, images, processes_of, runner, tell
 from local.kubernetes.workloads.images import Image
@@ -21,7 +21,6 @@ from local.kubernetes.workloads.secrets import SecretFiles
 from local.workspace import Workspace
 
 EVERY = 2.0  # seconds between two looks; the driver on EKS polls every two minutes
-SAYS_WHEN_READY = "Running the workloads"
 JOBS, DEPLOYMENTS = "/apis/batch/v1/jobs", "/apis/apps/v1/deployments"
 CLASSES = "/apis/secrets-store.csi.x-k8s.io/v1/secretproviderclasses"
 MOST_PATIENCE = 15.0  # seconds between two starts of what fails
@@ -43,13 +42,14 @@ class Keeper:
         self._workspace, self._api = workspace, api
         self._endpoint = ""
         self._secrets: SecretFiles | None = None
+        self._images: dict[str, Image] = {}
         self._troubles: dict[str, Trouble] = {}
-        self._done: set[str] = set()
         self._said = ""
 
     def look(self) -> None:
         begun = time.time()
         try:
+            self._images = images.all_of(self._workspace)  # while the cluster is still being made
             if not (secrets := self._reach()):
                 return
             jobs, deployments, classes = (self._listed(path) for path in (JOBS, DEPLOYMENTS, CLASSES))
@@ -59,19 +59,9 @@ class Keeper:
         except (ApiError, OSError) as error:
             self._say(f"The API server does not tell its workloads: {error}")
             return
-        try:
-            self._make_equal(begun, jobs, deployments, by_namespace, secrets)
         except InstallFailed as error:
             self._say(str(error))
-
-    def _make_equal(
-        self,
-        begun: float,
-        jobs: list[dict[str, Any]],
-        deployments: list[dict[str, Any]],
-        by_namespace: Mapping[str, Any],
-        secrets: SecretFiles,
-    ) -> None:
+            return
         ready = True
         for job, image in self._ours(jobs):
             done = self._finish(job, image, by_namespace, secrets)
@@ -83,8 +73,7 @@ class Keeper:
         tell(self._workspace, begun, found)
 
     def _reach(self) -> SecretFiles | None:
-        record = server.running(self._workspace)
-        endpoint = server.endpoint(record) if record else ""
+        endpoint = server.url(self._workspace) or ""
         if endpoint != self._endpoint:
             self._endpoint = endpoint
             self._secrets = SecretFiles(endpoint) if endpoint else None
@@ -95,7 +84,7 @@ class Keeper:
 
     def _ours(self, objects: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], Image]]:
         for each in sorted(objects, key=lambda one: str(one["metadata"]["creationTimestamp"])):
-            image = images.find(self._workspace, each["spec"]["template"]["spec"]["containers"][0]["image"])
+            image = self._images.get(images.name_of(each["spec"]["template"]["spec"]["containers"][0]["image"]))
             if image and not each["metadata"].get("deletionTimestamp"):
                 yield each, image
 
@@ -181,12 +170,7 @@ def main() -> None:
     home, port = sys.argv[1:]
     workspace = Workspace(home=Path(home))
     keeper = Keeper(workspace, Api(workspace.kubernetes / "pki", "workloads", int(port)))
-    print(f"{SAYS_WHEN_READY} that are built here.", flush=True)
-    with contextlib.suppress(InstallFailed):  # a look tries again, and tells
-        images.prepare()  # while the cluster is still being made
-    while True:
-        keeper.look()
-        time.sleep(EVERY)
+    keep(keeper.look, every=EVERY)
 
 
 if __name__ == "__main__":

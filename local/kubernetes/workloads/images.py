@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Final
 
 from local import images
+from local.aws.databases import authority
 from local.workspace import Workspace
 
 SOURCES: Final = {"mlflow": "mlflow_server"}
 """The folder of `delivery/` that an image is built from, by the image's name."""
 FILES: Final[Mapping[str, Mapping[str, Callable[[Workspace], Path]]]] = {
     # In place of the certificates of RDS's authorities, that of the authority which signs for the databases here.
-    "mlflow": {"/opt/parapet/rds-ca.pem": lambda workspace: workspace.databases / "ca.crt"},
+    "mlflow": {"/opt/parapet/rds-ca.pem": authority},
 }
 """By the image's name, and the path in it: files of the image that another file stands for."""
 
@@ -26,18 +27,17 @@ class Image:
     files: Mapping[str, Path]
 
 
-def find(workspace: Workspace, reference: str) -> Image | None:
-    """The image of a reference such as `REGISTRY/mlflow@sha256:...`, if it is built from this repository.
+def all_of(workspace: Workspace) -> dict[str, Image]:
+    """Every image that is built from this repository, by its name.
 
-    Raises InstallFailed where its packages cannot be installed.
+    Makes their environments be there, which takes a minute the first time. Raises InstallFailed where it cannot.
     """
-    name = reference.partition("@")[0].rpartition("/")[2].partition(":")[0]
-    if name not in SOURCES:
-        return None
-    return Image(images.environment(SOURCES[name]), {path: file(workspace) for path, file in FILES[name].items()})
+    return {
+        name: Image(images.environment(source), {path: file(workspace) for path, file in FILES[name].items()})
+        for name, source in SOURCES.items()
+    }
 
 
-def prepare() -> None:
-    """Makes the environments of all images be there, which takes a minute the first time."""
-    for folder in SOURCES.values():
-        images.environment(folder)
+def name_of(reference: str) -> str:
+    """The name in a reference such as `REGISTRY/mlflow@sha256:...`."""
+    return reference.partition("@")[0].rpartition("/")[2].partition(":")[0]

@@ -16,7 +16,8 @@ from local.kubernetes.workloads.images import Image
 from local.kubernetes.workloads.pod import container_ports, process, volumes
 from local.kubernetes.workloads.secrets import SecretFiles
 from local.processes import Record
-from local.workspace import FOREIGN, Workspace, exports
+from local.workspace import Workspace
+from local.workspace import environment as workspaces_own
 
 HTTP = "http"
 """The name of the port at which a workload is called."""
@@ -108,9 +109,8 @@ def run_once(place: Place, pod: Mapping[str, Any], image: Image, endpoint: str) 
 
 def environment(workspace: Workspace, image: Image, endpoint: str) -> dict[str, str]:
     """What a process has besides the pod's own variables: the image's programs, and the way to the local AWS API."""
-    kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
     path = f"{image.environment / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-    return kept | exports(workspace, endpoint) | {"PATH": path, "PARAPET_HOME": str(workspace.home)}
+    return workspaces_own(workspace, endpoint) | {"PATH": path}
 
 
 def _found(command: tuple[str, ...], image: Image) -> list[str]:
@@ -126,10 +126,7 @@ def _ports(place: Place, named: Mapping[str, int]) -> dict[int, int]:
         last = dict[int, int]()
     ports: dict[int, int] = {}
     for port in named.values():
-        here = processes.choose_port(None, preferred=last.get(port))
-        while here in ports.values():
-            here = processes.choose_port(None)
-        ports[port] = here
+        ports[port] = processes.choose_port(None, preferred=last.get(port), taken=ports.values())
     place.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     file.write_text(json.dumps(ports))
     return ports

@@ -24,12 +24,11 @@ class SecretFiles:
         self._client = boto3.client("secretsmanager", region_name=LOCAL_REGION, endpoint_url=endpoint, config=config)
         self._versions: dict[Path, str] = {}
 
-    def write(self, provider_class: Mapping[str, Any], folder: Path) -> bool:
-        """Writes every secret of the class into `folder`; returns whether a file changed.
+    def write(self, provider_class: Mapping[str, Any], folder: Path) -> None:
+        """Writes every secret of the class that changed into `folder`.
 
         Raises botocore's errors where a secret is not there.
         """
-        changed = False
         for each in yaml.safe_load(provider_class["spec"]["parameters"]["objects"]):
             file = folder / (each.get("objectAlias") or each["objectName"].replace("/", "_"))
             found = self._client.get_secret_value(SecretId=each["objectName"])
@@ -37,5 +36,3 @@ class SecretFiles:
                 continue
             write_private(file, found["SecretString"].encode())
             self._versions[file] = found["VersionId"]
-            changed = True
-        return changed
