@@ -1,16 +1,15 @@
 """The environments of the platform's own images, without containers: the same lock file, the same package."""
 
-import fcntl
 import os
 import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
+from local.files import locked
 from local.workspace import ROOT, Workspace, cache
 
 DELIVERY = ROOT / "delivery"
@@ -51,7 +50,7 @@ def _once(name: str, make: Callable[[Path], None]) -> Path:
     """The folder of that name in the cache, renamed into place when it is whole."""
     folder = cache() / "images" / name
     if not folder.exists():
-        with _lock(folder.with_name("lock")):  # another clone may be making the same thing
+        with locked(folder.with_name("lock")):  # another clone may be making the same thing
             if not folder.exists():
                 draft = folder.with_name(f"{name}.new")
                 shutil.rmtree(draft, ignore_errors=True)
@@ -100,11 +99,3 @@ def _run(*command: str) -> None:
             f"`{' '.join(command[:3])} ...` failed for an image's packages:\n{words}\n"
             "Is the package index reachable? Then run the same command again."
         )
-
-
-@contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

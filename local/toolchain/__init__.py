@@ -1,17 +1,16 @@
 """The tools that a machine may lack: from the PATH where they fit, otherwise built once from pinned Go modules."""
 
-import fcntl
 import filecmp
 import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
 from hashlib import sha256
 from pathlib import Path
 
 from local import engine
+from local.files import locked
 from local.toolchain import sources
 from local.toolchain.builder import BuildFailed, build, lay_out
 from local.workspace import Workspace, cache
@@ -99,7 +98,7 @@ def _laid_out() -> Path:
 def _cached(name: str, make: Callable[[Path], None]) -> Path:
     folder = cache() / name
     if not folder.exists():
-        with _lock(cache() / "toolchain.lock"):  # another clone may be making the same thing
+        with locked(cache() / "toolchain.lock"):  # another clone may be making the same thing
             if not folder.exists():
                 make(folder)
     return folder
@@ -145,11 +144,3 @@ def _point(link: Path, target: Path) -> None:
         return
     link.unlink(missing_ok=True)
     link.symlink_to(target)
-
-
-@contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
