@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -17,6 +17,7 @@ from typing import Any
 import grpc
 from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 
+from hipaa import signals
 from local.workspace import ROOT
 from tests.engine import Engine
 
@@ -127,3 +128,31 @@ def analyze(
     request = analyzer_pb2.AnalyzeRequest(type=type_, urn=f"urn:pulumi:dev::under-test::{type_}::it", name="it")
     request.properties.update(properties)
     return stub.Analyze(request)
+
+
+def meets_every_rule(engine: Engine, folder: Path, rules: Collection[str], program: str) -> None:
+    """Asserts that a program breaks none of the rules at preview, and passes each of them at update."""
+    engine.program(folder, program)
+    preview = run(engine, folder, "preview")
+    assert preview.status == 0, preview.text
+    for rule in rules:
+        assert all(signals.undecided_urns(event["message"]) for event in preview.violations(rule))
+
+    update = run(engine, folder, "up", "--yes", "--skip-preview")
+    assert update.status == 0, update.text
+    assert {rule for rule in rules if update.violations(rule)} == set()
+    assert {rule for rule in rules if not update.passed(rule)} == set()
+
+
+def breaks_every_rule(engine: Engine, folder: Path, rules: Collection[str], program: str) -> None:
+    """Asserts that a preview of a program is refused by each of the rules, and tells no secret."""
+    preview = run(engine, engine.program(folder, program), "preview")
+    assert preview.status != 0
+    spoken = {
+        rule
+        for rule in rules
+        for event in preview.violations(rule)
+        if event["enforcementLevel"] == "mandatory" and not signals.is_broken(event["message"])
+    }
+    assert spoken == set(rules)
+    assert "hunter2" not in preview.text

@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 
 import hipaa
-from hipaa import signals
 from tests.engine import Engine
-from tests.policies.harness import run
+from tests.policies.harness import breaks_every_rule, meets_every_rule
 
 pytestmark = [pytest.mark.engine, pytest.mark.pack]
 
@@ -92,26 +91,8 @@ aws.ecr.Repository("mlflow")
 
 
 def test_sound_records_meet_every_rule(engine: Engine, tmp_path: Path) -> None:
-    folder = engine.program(tmp_path / "sound", SOUND)
-    preview = run(engine, folder, "preview")
-    assert preview.status == 0, preview.text
-    for rule in OVER_RECORDS:
-        assert all(signals.undecided_urns(event["message"]) for event in preview.violations(rule))
-
-    update = run(engine, folder, "up", "--yes", "--skip-preview")
-    assert update.status == 0, update.text
-    assert {rule for rule in OVER_RECORDS if update.violations(rule)} == set()
-    assert {rule for rule in OVER_RECORDS if not update.passed(rule)} == set()
+    meets_every_rule(engine, tmp_path / "sound", OVER_RECORDS, SOUND)
 
 
 def test_violating_records_break_every_rule_at_preview(engine: Engine, tmp_path: Path) -> None:
-    preview = run(engine, engine.program(tmp_path / "violating", VIOLATING), "preview")
-    assert preview.status != 0
-    spoken = {
-        rule
-        for rule in OVER_RECORDS
-        for event in preview.violations(rule)
-        if event["enforcementLevel"] == "mandatory" and not signals.is_broken(event["message"])
-    }
-    assert spoken == OVER_RECORDS
-    assert "hunter2" not in preview.text
+    breaks_every_rule(engine, tmp_path / "violating", OVER_RECORDS, VIOLATING)
