@@ -14,6 +14,7 @@ from foundation import retention
 from foundation.network.endpoint_policies import IAM_PREFIXES
 from foundation.network.subnets import MAX_ZONES
 from mlops.mlflow_server.account import Account
+from role_arn import RoleArn
 from setting_errors import refusal
 
 MIN_ZONES: Final = 3
@@ -126,13 +127,6 @@ AdministratorArn = Annotated[
     Field(
         pattern=r"^arn:aws(-[a-z]+)*:iam::\d{12}:(role|user)/[\w+=,.@/-]+$",
         description="the ARN of an IAM role or user, such as arn:aws:iam::111122223333:role/key-administrator",
-    ),
-]
-RoleArn = Annotated[
-    str,
-    Field(
-        pattern=r"^arn:aws(-[a-z]+)*:iam::\d{12}:role/[\w+=,.@/-]+$",
-        description="the ARN of an IAM role, such as arn:aws:iam::111122223333:role/ml-engineer",
     ),
 ]
 PublicRange = Annotated[

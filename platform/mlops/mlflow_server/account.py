@@ -5,6 +5,8 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from role_arn import RoleArn
+
 ADMINISTRATORS: Final = ("admin", "parapet-admin")
 """What no account may be called: what older versions of MLflow gave a well-known password, and the image's own."""
 
@@ -15,13 +17,6 @@ def _not_the_administrators(name: str) -> str:
     return name
 
 
-ReaderArn = Annotated[
-    str,
-    Field(
-        pattern=r"^arn:aws(-[a-z]+)*:iam::\d{12}:role/[\w+=,.@/-]+$",
-        description="the ARN of an IAM role, such as arn:aws:iam::111122223333:role/data-scientist",
-    ),
-]
 Name = Annotated[
     str,
     Field(
@@ -43,6 +38,6 @@ class Account(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True, populate_by_name=True)
 
     name: Name
-    readers: tuple[ReaderArn, ...] = Field(
+    readers: tuple[RoleArn, ...] = Field(
         default=(), description="a list of ARNs of the IAM roles that may read the account's password"
     )
