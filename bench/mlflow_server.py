@@ -16,13 +16,13 @@ import statistics
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from bench.pairs import ROOT, running_stack
+from bench.pairs import in_shell, running_stack
 from local import images, processes
 from local.kubernetes.workloads.runner import Place
 from local.workspace import Workspace
@@ -82,16 +82,9 @@ def turn(url: str, authorization: str, experiment: str) -> list[float]:
     return taken
 
 
-def credentials(environment: Mapping[str, str]) -> tuple[str, str]:
+def credentials(environment: dict[str, str]) -> tuple[str, str]:
     """Our server's URL, and what a data scientist authorises his calls with."""
-    told = subprocess.run(
-        ["sh", "-c", 'eval "$(./parapet env --credentials)" && env -0'],
-        cwd=ROOT,
-        env=dict(environment),
-        capture_output=True,
-        check=True,
-    )
-    variables = dict(entry.split("=", 1) for entry in told.stdout.decode().split("\0") if entry)
+    variables = in_shell(environment, "--credentials")
     who = f"{variables['MLFLOW_TRACKING_USERNAME']}:{variables['MLFLOW_TRACKING_PASSWORD']}"
     return variables["MLFLOW_TRACKING_URI"], f"Basic {base64.b64encode(who.encode()).decode()}"
 

@@ -1,6 +1,7 @@
 """Two commands in turn, A B A B ..., so that a machine whose speed drifts slows both alike."""
 
 import os
+import shlex
 import statistics
 import subprocess
 import tempfile
@@ -19,16 +20,16 @@ def running_stack() -> Iterator[dict[str, str]]:
         environment = os.environ | {"PARAPET_HOME": str(Path(folder) / ".parapet")}
         try:
             once(["./parapet", "up"], environment)
-            exports = subprocess.run(
-                ["sh", "-c", 'eval "$(./parapet env)" && env -0'],
-                cwd=ROOT,
-                env=environment,
-                capture_output=True,
-                check=True,
-            )
-            yield dict(entry.split("=", 1) for entry in exports.stdout.decode().split("\0") if entry)
+            yield in_shell(environment)
         finally:
             once(["./parapet", "down"], environment)
+
+
+def in_shell(environment: dict[str, str], *options: str) -> dict[str, str]:
+    """The environment of a shell that evaluated `./parapet env OPTIONS`."""
+    script = f'eval "$({shlex.join(["./parapet", "env", *options])})" && env -0'
+    told = subprocess.run(["sh", "-c", script], cwd=ROOT, env=environment, capture_output=True, check=True)
+    return dict(entry.split("=", 1) for entry in told.stdout.decode().split("\0") if entry)
 
 
 def once(command: Sequence[str], environment: dict[str, str]) -> float:
