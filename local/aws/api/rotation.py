@@ -96,7 +96,8 @@ def _set_rules(secret: FakeSecret, arn: str, rules: Mapping[str, Any] | None) ->
 
 def _renew(backend: SecretsManagerBackend, secret: FakeSecret) -> None:
     held = json.loads(secret.versions[str(secret.default_version_id)]["secret_string"])
-    backend.put_secret_value(secret.arn, credentials(backend, held["username"]), None, str(uuid4()), [CURRENT])  # type: ignore[arg-type]
+    no_binary: Any = None  # what moto's own caller passes, though it is declared as a text
+    backend.put_secret_value(secret.arn, credentials(backend, held["username"]), no_binary, str(uuid4()), [CURRENT])
     secret.last_rotation_date = int(time.time())
 
 
