@@ -1,5 +1,6 @@
 """The program run under Pulumi's mocks: no engine, no provider, only the graph of resources that it asks for."""
 
+import asyncio
 import functools
 import json
 import runpy
@@ -139,7 +140,14 @@ def _run_once(config: str) -> Recorder:
     return _run(Recorder(), json.loads(config))
 
 
+@functools.cache
+def _loop() -> asyncio.AbstractEventLoop:
+    return asyncio.new_event_loop()
+
+
 def _run(recorder: Recorder, config: Mapping[str, str]) -> Recorder:
+    # The SDK asks for the thread's event loop, and a test that used `asyncio.run` has left none.
+    asyncio.set_event_loop(_loop())
     pulumi.runtime.set_mocks(recorder, project="parapet", stack="test")
     pulumi.runtime.set_all_config({f"parapet:{name}": value for name, value in config.items()})
 

@@ -1,0 +1,11 @@
+"""Tests that share a stack, a cluster or a server run on one worker, or each worker would make its own."""
+
+import os
+
+import pytest
+
+
+@pytest.mark.xdist_group("shared")
+@pytest.mark.skipif("PYTEST_XDIST_WORKER" not in os.environ, reason="one process has no workers to share between")
+def test_the_runner_sees_which_tests_share_something(request: pytest.FixtureRequest) -> None:
+    assert request.node.nodeid.endswith("@shared"), "start it with --dist loadgroup, as ./parapet test does"
