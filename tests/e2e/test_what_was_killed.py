@@ -1,5 +1,6 @@
 """An `up` that was killed while it made something is finished by the next, with nothing twice and nothing forgotten."""
 
+import contextlib
 import re
 import shutil
 import time
@@ -9,9 +10,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.e2e.user import ONE_STACK, User
+from tests.e2e.user import User
 
-pytestmark = ONE_STACK
+pytestmark = pytest.mark.e2e  # of no group: each has a stack of its own, on the worker that is free
 
 
 @pytest.fixture
@@ -19,10 +20,11 @@ def newcomer(tmp_path: Path) -> Iterator[User]:
     """Somebody who has provisioned nothing yet. What is left goes at once: `down` is tested elsewhere."""
     user = User(tmp_path / ".parapet")
     yield user
-    left = user.processes()
-    for process in left:
-        process.kill()
-    psutil.wait_procs(left, timeout=10)
+    while left := user.processes():  # what keeps a server may start it again in between
+        for process in left:
+            with contextlib.suppress(psutil.NoSuchProcess):  # a server that ends takes its own with it
+                process.kill()
+        psutil.wait_procs(left, timeout=10)
     shutil.rmtree(user.home)
 
 

@@ -19,7 +19,7 @@ from local.workspace import cache
 
 ROOT = Path(__file__).parents[2]
 ONE_STACK = [pytest.mark.e2e, pytest.mark.xdist_group("a user's day")]
-"""What every module here is marked with, so that one `up` serves them all; they run in the order of their names."""
+"""The mark of modules that one `up` serves; they run in the order of their names."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +119,8 @@ class User:
         found, recorded = [], self.servers()
         for process in psutil.process_iter():
             try:
+                if process.status() == psutil.STATUS_ZOMBIE:
+                    continue
                 if process.pid in recorded or process.environ().get("PARAPET_HOME") == str(self.home):
                     found.append(process)
             except (psutil.NoSuchProcess, psutil.AccessDenied):
