@@ -9,8 +9,8 @@ from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
-from local.files import locked
-from local.workspace import ROOT, Workspace, cache
+from local.made import made_once
+from local.workspace import ROOT, Workspace
 
 DELIVERY = ROOT / "delivery"
 SITE = Path("lib", f"python{sys.version_info.major}.{sys.version_info.minor}", "site-packages")
@@ -30,12 +30,24 @@ def environment(name: str) -> Path:
     """
     image = DELIVERY / name
     lock = image / "requirements.txt"
-    packages = _once(f"{name}-packages-{_digest([lock])}", lambda folder: _install(folder, lock))
+    packages = _environment(f"{name}-packages", _digest([lock]), lambda folder: _install(folder, lock))
     own = sorted(file for file in image.glob("parapet_*/**/*") if file.is_file() and file.suffix != ".pyc")
     programs = sorted(file for file in image.glob("parapet-*") if file.is_file())
-    return _once(
-        f"{name}-{_digest([lock, *own, *programs])}", lambda folder: _lay_over(folder, packages, image, own, programs)
+    return _environment(
+        name,
+        _digest([lock, *own, *programs]),
+        lambda folder: _lay_over(folder, packages, image, own, programs),
     )
+
+
+def _environment(kind: str, key: str, make: Callable[[Path], None]) -> Path:
+    def whole(folder: Path) -> None:
+        draft = folder.with_name(f"{key}.new")
+        shutil.rmtree(draft, ignore_errors=True)
+        make(draft)
+        draft.rename(folder)
+
+    return made_once(f"images/{kind}", key, whole)
 
 
 def _digest(files: list[Path]) -> str:
@@ -44,19 +56,6 @@ def _digest(files: list[Path]) -> str:
     for file in files:
         total.update(f"{file.relative_to(DELIVERY)} {file.stat().st_size} ".encode() + file.read_bytes())
     return total.hexdigest()[:16]
-
-
-def _once(name: str, make: Callable[[Path], None]) -> Path:
-    """The folder of that name in the cache, renamed into place when it is whole."""
-    folder = cache() / "images" / name
-    if not folder.exists():
-        with locked(folder.with_name("lock")):  # another clone may be making the same thing
-            if not folder.exists():
-                draft = folder.with_name(f"{name}.new")
-                shutil.rmtree(draft, ignore_errors=True)
-                make(draft)
-                draft.rename(folder)
-    return folder
 
 
 def _install(folder: Path, lock: Path) -> None:

@@ -5,15 +5,15 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from hashlib import sha256
 from pathlib import Path
 
 from local import engine
-from local.files import locked
+from local.made import made_once
 from local.toolchain import sources
 from local.toolchain.builder import BuildFailed, build, lay_out
-from local.workspace import Workspace, cache
+from local.workspace import Workspace
 
 __all__ = ["BuildFailed", "engine_version", "ensure"]
 
@@ -86,22 +86,13 @@ def _digest(names: Collection[str], *more: str) -> str:
 
 def _built(without: Collection[str]) -> Path:
     variables = {name: version_of(module) for name, module in VERSIONS.items()}
-    return _cached(f"toolchain/{key(without)}", lambda folder: build(MODULES, folder, variables, without))
+    return made_once("toolchain", key(without), lambda folder: build(MODULES, folder, variables, without))
 
 
 def _laid_out() -> Path:
     # Apart from the programs: a new chart must not cost their build. Where sources.yaml pins no version, go.mod does.
     named = _digest((sources.FILE, "go.mod"))
-    return _cached(f"sources/{named}", lambda folder: lay_out(MODULES, folder))
-
-
-def _cached(name: str, make: Callable[[Path], None]) -> Path:
-    folder = cache() / name
-    if not folder.exists():
-        with locked(cache() / "toolchain.lock"):  # another clone may be making the same thing
-            if not folder.exists():
-                make(folder)
-    return folder
+    return made_once("sources", named, lambda folder: lay_out(MODULES, folder))
 
 
 def _official(workspace: Workspace) -> Path | None:
