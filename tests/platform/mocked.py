@@ -4,7 +4,7 @@ import asyncio
 import functools
 import json
 import runpy
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -146,14 +146,18 @@ def _loop() -> asyncio.AbstractEventLoop:
 
 
 def _run(recorder: Recorder, config: Mapping[str, str]) -> Recorder:
+    def program() -> None:
+        pulumi.runtime.set_all_config({f"parapet:{name}": value for name, value in config.items()})
+        runpy.run_path(str(PROJECT / "__main__.py"))
+
+    return record(program, recorder)
+
+
+def record(make: Callable[[], Any], recorder: Recorder | None = None) -> Recorder:
+    """What is asked for while `make` runs, in a stack of its own."""
+    recorder = recorder or Recorder()
     # The SDK asks for the thread's event loop, and a test that used `asyncio.run` has left none.
     asyncio.set_event_loop(_loop())
     pulumi.runtime.set_mocks(recorder, project="parapet", stack="test")
-    pulumi.runtime.set_all_config({f"parapet:{name}": value for name, value in config.items()})
-
-    @pulumi.runtime.test
-    def program() -> None:
-        runpy.run_path(str(PROJECT / "__main__.py"))
-
-    program()
+    pulumi.runtime.test(make)()
     return recorder

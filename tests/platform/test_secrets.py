@@ -4,13 +4,12 @@ import json
 from fnmatch import fnmatchcase
 from typing import Any
 
-import pulumi
 import pytest
 
 from foundation.account import Account
 from foundation.secrets import GeneratedSecret, GeneratedSecretArgs, Rotator, SecretReaders, SecretReadersArgs
 from foundation.secrets.rotator import RotatorArgs
-from tests.platform.mocked import ACCOUNT_ID, Recorder, run_program
+from tests.platform.mocked import ACCOUNT_ID, Recorder, record, run_program
 
 ACCOUNT = Account(ACCOUNT_ID, "aws", "us-east-1", ("us-east-1a",))
 READER = f"arn:aws:iam::{ACCOUNT_ID}:role/mlflow"
@@ -24,10 +23,7 @@ def stack() -> Recorder:
 
 def made(protect: bool = True, of_rds: bool = False) -> Recorder:
     """A generated secret with its readers, as a workload's component makes them."""
-    recorder = Recorder()
-    pulumi.runtime.set_mocks(recorder, project="parapet", stack="test")
 
-    @pulumi.runtime.test
     def program() -> None:
         rotator = Rotator(
             "parapet-test",
@@ -55,8 +51,7 @@ def made(protect: bool = True, of_rds: bool = False) -> Recorder:
             ),
         )
 
-    program()
-    return recorder
+    return record(program)
 
 
 def holds(statement: dict[str, Any], request: dict[str, str]) -> bool:

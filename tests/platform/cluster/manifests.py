@@ -11,7 +11,8 @@ from cluster.gpu_software import GpuSharing, GpuSoftware, GpuSoftwareArgs
 from cluster.guardrails import Guardrails, GuardrailsArgs
 from cluster.mesh import Mesh, MeshArgs
 from cluster.namespaces import Namespaces, NamespacesArgs
-from tests.platform.mocked import Made, Recorder
+from tests.platform import mocked
+from tests.platform.mocked import Made
 
 OWNER = "ml-platform@example.com"
 REGISTRY = "111122223333.dkr.ecr.us-east-1.amazonaws.com/parapet-test"
@@ -25,15 +26,7 @@ DYNAMODB_CIDRS = ["52.94.0.0/22"]
 
 def record(make: Callable[[], Any]) -> list[Made]:
     """The resources that a component makes, in order."""
-    recorder = Recorder()
-    pulumi.runtime.set_mocks(recorder, project="parapet", stack="test")
-
-    @pulumi.runtime.test
-    def program() -> None:
-        make()
-
-    program()
-    return recorder.made
+    return mocked.record(make).made
 
 
 @dataclass(frozen=True)
