@@ -112,7 +112,7 @@ def after_read(resource: Resource, live: dict[str, Any], state: dict[str, Any], 
         if name in known.model.outputs and name not in known.model.inputs and name not in echo:
             outputs[name] = value
     outputs = complete(resource, outputs)
-    meta = {key: value for key, value in meta.items() if key != "echo"}
+    meta = {key: value for key, value in meta.items() if key not in {"echo", "unread"}}
     if echo:
         meta["echo"] = echo
     if meta:

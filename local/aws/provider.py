@@ -53,6 +53,12 @@ def _known(token: str) -> tuple[ResourceType, Facts]:
     return declared, known
 
 
+def _read_what_was_not(resource: Resource) -> None:
+    """Steps name what the API tells of a resource: a state that was written without asking is completed first."""
+    if json.loads(resource.state.get("__meta") or "{}").get("unread"):
+        resource.state = {**(resource.read() or {}), **resource.state}
+
+
 def _with_all_tags(ignored: list[str]) -> list[str]:
     """Who ignores a tag ignores it wherever the tags are."""
     return ignored + [f"tagsAll{one[len('tags') :]}" for one in ignored if re.match(r"tags(?!\w)", one)]
@@ -247,10 +253,12 @@ class Provider:
     def _unfinished(self, resource: Resource, error: HalfMade) -> Unfinished:
         """What to keep of a resource that was not finished, so that the next update goes on with it."""
         done = {name: value for name, value in resource.inputs.items() if name not in error.missing}
-        meta = {"next": error.next_step} if error.next_step is not None else {}
+        meta: dict[str, Any] = {"next": error.next_step} if error.next_step is not None else {}
         try:
             live = resource.read() or {}
         except Exception:
+            # A run that was stopped can ask nothing more. What is computed, such as an ARN, is not known then.
+            meta["unread"] = True
             live = {name: value for name, value in done.items() if name in resource.facts.covered}
         kept = {
             name: value
@@ -350,6 +358,7 @@ class Provider:
         first = json.loads(state.get("__meta") or "{}").get("next")
         try:
             with resource.alone():
+                _read_what_was_not(resource)
                 if first is not None:
                     resource.create(first)
                 else:
@@ -364,6 +373,7 @@ class Provider:
         resource.identifier = identifier
         if not resource.declared.recorded:
             with resource.alone():
+                _read_what_was_not(resource)
                 resource.delete()
 
     def invoke(self, token: str, arguments: dict[str, Any]) -> tuple[dict[str, Any], list[Failure]]:
