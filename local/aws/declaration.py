@@ -34,8 +34,6 @@ class Call(_Strict):
     retry: list[str] = []
     region: Expression = None
     """Where to call, if not where the resource lives."""
-    fails: Expression = None
-    """What an answer says of an error that the API does not tell as one; nothing where all went well."""
 
 
 class Step(Call):

@@ -293,10 +293,7 @@ class Resource:
         while True:
             try:
                 lost = self.lost if isinstance(call, Step) else None
-                answer = api.call(service, region, call.call, request, paginate=call.paginate, lost=lost)
-                if reason := evaluate(call.fails, {**self.context(), "answer": answer}):
-                    raise CallError(f"{service}:{call.call}: {reason}")
-                return answer
+                return api.call(service, region, call.call, request, paginate=call.paginate, lost=lost)
             except ApiError as error:
                 # The try before was carried out though its answer was an error.
                 done = isinstance(call, Step) and self.identifier is not None and error.retried
