@@ -13,7 +13,7 @@ from local.workspace import ROOT
 from tests.engine import Engine
 from tests.policies.harness import PACK, Run, run
 
-pytestmark = [pytest.mark.engine, pytest.mark.pack]
+pytestmark = [pytest.mark.engine, pytest.mark.pack, pytest.mark.xdist_group("own stack")]
 
 # Nobody is asked: the addresses only have to be this machine's.
 ENDPOINT = "http://127.0.0.1:1"

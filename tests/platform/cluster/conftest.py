@@ -16,6 +16,14 @@ from tests.platform.cluster.api import Api
 from tests.platform.cluster.charts import Helm
 
 
+@pytest.hookimpl(tryfirst=True)  # before the runner writes the groups down
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One control plane serves all who ask for it, on one worker."""
+    for item in items:
+        if "empty" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("guarded"))
+
+
 @pytest.fixture(scope="session")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A home of its own, with the tools and the charts in it."""
