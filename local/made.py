@@ -4,6 +4,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from local.files import locked
@@ -26,7 +27,8 @@ def made_once(kind: str, key: str, make: Callable[[Path], None]) -> Path:
             if not folder.exists():
                 _forget_unused(folder.parent)
                 make(folder)
-    os.utime(folder)
+    with suppress(OSError):  # a cache that is only read is nobody's to clear, either
+        os.utime(folder)
     return folder
 
 
