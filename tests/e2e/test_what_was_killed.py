@@ -12,7 +12,8 @@ import pytest
 
 from tests.e2e.user import User
 
-pytestmark = pytest.mark.e2e  # of no group: each has a stack of its own, on the worker that is free
+# Each has a stack of its own. One after the other: beside each other, whole stacks leave too little to the rest.
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("killed")]
 
 
 @pytest.fixture
