@@ -18,6 +18,12 @@ from local.aws.nested import left_out
 from local.aws.sdk_types import Type
 
 
+def remembered(state: Mapping[str, Any]) -> dict[str, Any]:
+    """What a state has in `__meta`, beside the outputs that a program sees."""
+    found: dict[str, Any] = json.loads(state.get("__meta") or "{}")
+    return found
+
+
 def recorded(resource: Resource) -> dict[str, Any]:
     """The outputs of a resource that is kept in the state alone."""
     outputs = {name: value for name, value in resource.state.items() if name in resource.facts.model.outputs}
@@ -123,7 +129,7 @@ def after_read(resource: Resource, live: dict[str, Any], state: dict[str, Any], 
 def refreshed_inputs(inputs: dict[str, Any], outputs: dict[str, Any], resource: Resource) -> dict[str, Any]:
     """The old inputs with what became of them; nothing that the program did not give is added."""
     result: dict[str, Any] = {}
-    comparer = resource.comparer.with_filled(json.loads(outputs.get("__meta") or "{}").get("filled", []))
+    comparer = resource.comparer.with_filled(remembered(outputs).get("filled", []))
     for name, value in inputs.items():
         if name.startswith("__") or name == "region" or name not in resource.facts.model.outputs:
             result[name] = value

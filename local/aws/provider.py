@@ -55,7 +55,7 @@ def _known(token: str) -> tuple[ResourceType, Facts]:
 
 def _read_what_was_not(resource: Resource) -> None:
     """Steps name what the API tells of a resource: a state that was written without asking is completed first."""
-    if json.loads(resource.state.get("__meta") or "{}").get("unread"):
+    if outputs_of.remembered(resource.state).get("unread"):
         resource.state = {**(resource.read() or {}), **resource.state}
 
 
@@ -298,7 +298,7 @@ class Provider:
         live = resource.read()
         if live is None:
             return "", {}, {}
-        meta = json.loads(state.get("__meta") or "{}")
+        meta = outputs_of.remembered(state)
         outputs = outputs_of.after_read(resource, live, state, meta)
         if importing and declared.imports and declared.id is not None:
             canonical = evaluate(declared.id, resource.context(answer={}, **{"in": {**outputs}}))
@@ -315,7 +315,7 @@ class Provider:
         """The outputs of an update that was not made: what is computed stays as it is."""
         declared, known = _known(token)
         outputs = dict(state)
-        filled = {*declared.filled, *json.loads(state.get("__meta") or "{}").get("filled", [])}
+        filled = {*declared.filled, *outputs_of.remembered(state).get("filled", [])}
         for name, value in inputs.items():
             if name in known.model.outputs or name == "tagsAll":
                 outputs[name] = filled_up(value, state.get(name), filled, name)
@@ -355,7 +355,7 @@ class Provider:
         resource.changed = {one.property for one in changes}
         if "tags" in resource.changed:
             resource.changed.add("tagsAll")
-        first = json.loads(state.get("__meta") or "{}").get("next")
+        first = outputs_of.remembered(state).get("next")
         try:
             with resource.alone():
                 _read_what_was_not(resource)
