@@ -12,13 +12,15 @@ from pathlib import Path
 from local import engine
 from local.made import made_once
 from local.toolchain import sources
-from local.toolchain.builder import BuildFailed, build, lay_out
+from local.toolchain.builder import SMALL, BuildFailed, build, lay_out
 from local.workspace import Workspace
 
-__all__ = ["BuildFailed", "engine_version", "ensure"]
+__all__ = ["BuildFailed", "engine_version", "ensure", "ensure_crane"]
 
 MODULES = Path(__file__).parent
 ENGINE = "pulumi"
+CRANE = "crane"
+"""What copies images and serves a registry. It has a module of its own: a build of a minute, apart from the others'."""
 NAMES = {
     # What a built program is called, and the names by which it is put beside the engine.
     "server": ("etcd",),
@@ -67,8 +69,16 @@ def ensure(workspace: Workspace) -> Path:
     for program, names in NAMES.items():
         for name in names:
             _place(built / program, workspace.bin / name)
+    ensure_crane(workspace)
     _point(workspace.sources, _laid_out())
     return workspace.bin
+
+
+def ensure_crane(workspace: Workspace) -> Path:
+    """Makes `.parapet/bin` hold crane, and nothing else, and returns it: all that a real account's images need."""
+    workspace.bin.mkdir(parents=True, exist_ok=True)
+    _place(_crane(), workspace.bin / CRANE)
+    return workspace.bin / CRANE
 
 
 def key(without: Collection[str] = ()) -> str:
@@ -87,6 +97,11 @@ def _digest(names: Collection[str], *more: str) -> str:
 def _built(without: Collection[str]) -> Path:
     variables = {name: version_of(module) for name, module in VERSIONS.items()}
     return made_once("toolchain", key(without), lambda folder: build(MODULES, folder, variables, without))
+
+
+def _crane() -> Path:
+    named = _digest(("registry/go.mod", "registry/go.sum"), os.uname().sysname, os.uname().machine)
+    return made_once("crane", named, lambda folder: build(MODULES / "registry", folder, {}, cost=SMALL)) / CRANE
 
 
 def _laid_out() -> Path:

@@ -19,22 +19,46 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from local.toolchain import sources
 from local.toolchain.go import GoMissing, find_go
 
-NEEDED_GIB = 14  # module sources and build objects of one cold build: 11.1 GiB, measured, with room for the linker
 NEEDED_GIB_FOR_SOURCES = 1
-MEASURED = "8 to 9 minutes on 2 cores"
 
 HINT = (
     "If a module could not be fetched, see that the Go module proxy is reachable (`go env GOPROXY`) and run the "
     "same command again: it goes on where it stopped."
 )
-LEFT = ((0.0, 495), (0.2, 445), (0.4, 320), (0.5, 255), (0.7, 180), (0.9, 90), (1.0, 27))
-"""Seconds that were left at each share of compiled packages, as measured on 2 cores; linking comes after the last."""
 
 console = Console(stderr=True, soft_wrap=True)
 
 
 class BuildFailed(Exception):
     """The tools could not be built. The text says what failed and what to do."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a module's cold build takes, as measured on 2 cores."""
+
+    gib: int
+    """Free disk, for module sources and build objects, with room for the linker."""
+    time: str
+    left: tuple[tuple[float, float], ...]
+    """Seconds that were left at each share of compiled packages; linking comes after the last."""
+
+    def left_at(self, share: float) -> float:
+        """Seconds left when this share of the packages is compiled, between the measured points."""
+        for (begin, before), (end, after) in pairwise(self.left):
+            if share <= end:
+                return before + (after - before) * (share - begin) / (end - begin)
+        return self.left[-1][1]
+
+
+SERVERS = Cost(
+    14,  # 11.1 were used
+    "8 to 9 minutes on 2 cores",
+    ((0.0, 495), (0.2, 445), (0.4, 320), (0.5, 255), (0.7, 180), (0.9, 90), (1.0, 27)),
+)
+"""The engine, the control plane, KWOK and Helm."""
+SMALL = Cost(2, "less than a minute on 2 cores", ((0.0, 40), (1.0, 5)))
+"""One small program."""
 
 
 @dataclass(frozen=True)
@@ -46,15 +70,17 @@ class _Workshop:
     output: Path
 
 
-def build(modules: Path, target: Path, variables: Mapping[str, str], without: Collection[str] = ()) -> None:
+def build(
+    modules: Path, target: Path, variables: Mapping[str, str], without: Collection[str] = (), cost: Cost = SERVERS
+) -> None:
     """Builds every tool that `modules/go.mod` names into `target`, whole or not at all.
 
     `variables` are set in the programs; tools whose package's last name is in `without` are left out.
     """
     flags = " ".join(["-s", "-w", *(f"-X {name}={value}" for name, value in variables.items())])
-    with _workshop(target, NEEDED_GIB) as shop, _progress() as progress:
-        console.print(f"Building the tools, once for this machine ({MEASURED}, measured) ...", highlight=False)
-        fetching = _Stage(progress, "fetching modules", None, "go: downloading ")
+    with _workshop(target, cost.gib) as shop, _progress() as progress:
+        console.print(f"Building the tools, once for this machine ({cost.time}, measured) ...", highlight=False)
+        fetching = _Stage(progress, "fetching modules", None, "go: downloading ", cost)
         tools = _run([str(shop.go), "list", "tool"], modules, shop.environment, fetching)
         tools = [tool for tool in tools if tool.rpartition("/")[2] not in without]
         packages = _run([str(shop.go), "list", "-deps", *tools], modules, shop.environment, fetching)
@@ -62,14 +88,14 @@ def build(modules: Path, target: Path, variables: Mapping[str, str], without: Co
             [str(shop.go), "build", "-v", "-trimpath", "-ldflags", flags, "-o", f"{shop.output}/", *tools],
             modules,
             shop.environment,
-            _Stage(progress, "compiling packages", len(packages), ""),
+            _Stage(progress, "compiling packages", len(packages), "", cost),
         )
 
 
 def lay_out(modules: Path, target: Path) -> None:
     """Lays out the charts, resource definitions and stages of `modules/sources.yaml`, whole or not at all."""
     with _workshop(target, NEEDED_GIB_FOR_SOURCES) as shop, _progress() as progress:
-        stage = _Stage(progress, "laying out charts", None, "")
+        stage = _Stage(progress, "laying out charts", None, "", SMALL)
         try:
             for name in sources.fetch(shop.go, modules, shop.output, shop.environment):
                 stage.line(name)
@@ -116,19 +142,11 @@ def _check_disk(work: Path, needed: int) -> None:
         )
 
 
-def left_at(share: float) -> float:
-    """Seconds left when this share of the packages is compiled, between the measured points."""
-    for (begin, before), (end, after) in pairwise(LEFT):
-        if share <= end:
-            return before + (after - before) * (share - begin) / (end - begin)
-    return LEFT[-1][1]
-
-
 class _Stage:
     """One bar: counts the lines of Go's output that begin with `mark`."""
 
-    def __init__(self, progress: Progress, name: str, total: int | None, mark: str) -> None:
-        self.progress, self.name, self.total, self.mark = progress, name, total, mark
+    def __init__(self, progress: Progress, name: str, total: int | None, mark: str, cost: Cost) -> None:
+        self.progress, self.name, self.total, self.mark, self.cost = progress, name, total, mark, cost
         self.task = progress.add_task(name, total=total, left="")
         self.seen, self.told, self.start = 0, time.monotonic(), time.monotonic()
 
@@ -141,7 +159,7 @@ class _Stage:
 
     def left(self) -> str:
         """What was left on the machine where the build was measured, once the total is known."""
-        return f"about {left_at(self.seen / self.total) / 60:.0f} min left" if self.total else ""
+        return f"about {self.cost.left_at(self.seen / self.total) / 60:.0f} min left" if self.total else ""
 
     def tell(self) -> None:
         # A log has no moving bar: a line every ten seconds says that the build lives.

@@ -16,7 +16,7 @@ import pytest
 
 from local import toolchain
 from local.toolchain import builder, go, sources
-from local.toolchain.builder import BuildFailed, explain
+from local.toolchain.builder import SERVERS, SMALL, BuildFailed, Cost, explain
 from local.toolchain.go import GoMissing
 from local.workspace import Workspace
 
@@ -69,11 +69,16 @@ def _pretend_pulumi(folder: Path, told: str, host: bool = True) -> None:
 
 @pytest.fixture
 def built(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """The targets of builds, which only pretend."""
+    """The targets of builds of the servers, which only pretend, as crane's does."""
     targets: list[Path] = []
 
-    def build(modules: Path, target: Path, variables: object, without: Collection[str]) -> None:
+    def build(
+        modules: Path, target: Path, variables: object, without: Collection[str] = (), cost: Cost = SERVERS
+    ) -> None:
         target.mkdir(parents=True)
+        if modules != toolchain.MODULES:
+            (target / "crane").write_text("built")
+            return
         for name in {"pulumi", *toolchain.NAMES} - set(without):
             (target / name).write_text("built")
         targets.append(target)
@@ -108,7 +113,7 @@ def test_an_official_engine_on_the_path_is_taken_and_none_is_built(
 
 def test_the_servers_lie_beside_the_engine_under_their_own_names(alone: Workspace, built: list[Path]) -> None:
     folder = toolchain.ensure(alone)
-    names = {"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl", "kwok", "helm"}
+    names = {"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl", "kwok", "helm", "crane"}
     assert names <= {file.name for file in folder.iterdir()}
     assert alone.sources.is_dir()
 
@@ -183,8 +188,14 @@ def test_a_new_chart_is_laid_out_and_no_program_is_built_again(
     assert alone.sources.readlink() == laid_out[1]
 
 
-def test_the_time_left_falls_with_every_package() -> None:
-    told = [builder.left_at(share / 20) for share in range(21)]
+def test_what_copies_images_is_to_be_had_without_the_servers(alone: Workspace, built: list[Path]) -> None:
+    assert toolchain.ensure_crane(alone).read_text() == "built"
+    assert built == []
+
+
+@pytest.mark.parametrize("cost", [SERVERS, SMALL], ids=["servers", "small"])
+def test_the_time_left_falls_with_every_package(cost: Cost) -> None:
+    told = [cost.left_at(share / 20) for share in range(21)]
     assert told == sorted(told, reverse=True)
     assert told[0] > told[-1]
 
