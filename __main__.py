@@ -11,16 +11,19 @@ sys.path.insert(0, str(Path(__file__).parent / "platform"))
 from cluster import Cluster, ClusterArgs
 from cluster.images import REPOSITORIES
 from foundation import Foundation, FoundationArgs
+from foundation.account import Account
 from mlops import MLOps, MLOpsArgs
 from provider import aws_provider, kubernetes_provider
 from settings import Settings
 
 settings = Settings.load()
-in_aws = pulumi.ResourceOptions(providers=[aws_provider(settings)])
+aws = aws_provider(settings)
+in_aws = pulumi.ResourceOptions(providers=[aws])
+stack = settings.stack(Account.read(settings.zones, pulumi.InvokeOptions(provider=aws)))
 foundation = Foundation(
-    settings.name,
+    stack.name,
     FoundationArgs(
-        zones=settings.zones,
+        stack=stack,
         vpc_cidr=settings.vpc_cidr,
         egress=settings.egress,
         interface_endpoints=settings.interface_endpoints,
@@ -31,18 +34,15 @@ foundation = Foundation(
         images=REPOSITORIES,
         domain=settings.domain,
         certificate_authority_arn=settings.certificate_authority_arn,
-        audit_retention_years=settings.audit_retention_years,
-        log_retention_days=settings.log_retention_days,
-        protect=settings.protect,
     ),
     in_aws,
 )
 cluster = Cluster(
-    settings.name,
+    stack.name,
     ClusterArgs(
+        stack=stack,
         foundation=foundation,
         kubernetes=lambda control_plane: kubernetes_provider(settings, control_plane),
-        owner=settings.owner,
         version=settings.cluster_version,
         administrators=settings.cluster_administrators,
         public_cidrs=settings.cluster_public_cidrs,
@@ -55,26 +55,20 @@ cluster = Cluster(
         certificate_arn=foundation.certificate.arn,
         client_cidrs=settings.client_cidrs,
         webhooks=not settings.local_aws,
-        audit_retention_years=settings.audit_retention_years,
-        log_retention_days=settings.log_retention_days,
-        tags=settings.tags,
-        protect=settings.protect,
     ),
     in_aws,
 )
 mlops = MLOps(
-    settings.name,
+    stack.name,
     MLOpsArgs(
+        stack=stack,
         foundation=foundation,
         cluster=cluster,
-        owner=settings.owner,
         domain=settings.domain,
         mlflow_image_digest=settings.mlflow_digest,
         mlflow_users=settings.mlflow_users,
         administrators=settings.cluster_administrators,
         loopback=settings.local_aws,
-        audit_retention_years=settings.audit_retention_years,
-        protect=settings.protect,
     ),
     in_aws,
 )

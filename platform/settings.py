@@ -17,6 +17,8 @@ import setting_types as types
 from cluster.roles import AUDITOR, DATA_SCIENTIST, ML_ENGINEER, PLATFORM_OPERATOR
 from cluster.system_nodes import SystemNodes
 from foundation import retention
+from foundation.account import Account
+from foundation.stack import Stack
 
 NAMESPACE: Final = "parapet"
 NO_IMAGE: Final = f"sha256:{'0' * 64}"
@@ -79,6 +81,18 @@ class Settings(BaseModel):
     def tags(self) -> dict[str, str]:
         """What every resource and every node is tagged with."""
         return {"Owner": self.owner, "Environment": self.environment, "CostCenter": self.cost_center}
+
+    def stack(self, account: Account) -> Stack:
+        """What every component stands on, in this account."""
+        return Stack(
+            name=self.name,
+            owner=self.owner,
+            account=account,
+            tags=self.tags,
+            audit_retention_years=self.audit_retention_years,
+            log_retention_days=self.log_retention_days,
+            protect=self.protect,
+        )
 
     @property
     def system_nodes(self) -> SystemNodes:

@@ -28,17 +28,17 @@ from cluster.versions import VERSIONS
 from cluster.zones import within
 from foundation import Foundation
 from foundation.data_class import DataClass
+from foundation.stack import Stack
 
 __all__ = ["Cluster", "ClusterArgs"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterArgs:
+    stack: Stack
     foundation: Foundation
     kubernetes: Callable[[ControlPlane], k8s.Provider]
     """What reaches the API of the control plane, once there is one."""
-    owner: str
-    """The team or mailbox that answers for what is in the cluster."""
     version: str
     """Of Kubernetes, one of `versions.VERSIONS`."""
     administrators: Sequence[str]
@@ -58,11 +58,6 @@ class ClusterArgs:
     """Ranges outside the VPC, such as the hospital's own, from which users come to the gateway."""
     webhooks: bool
     """Whether the API server can call what runs in the cluster, as it can on EKS."""
-    audit_retention_years: int
-    log_retention_days: int
-    tags: Mapping[str, str]
-    """Of instances and volumes, which the provider's default tags do not reach."""
-    protect: bool
 
 
 class Cluster(pulumi.ComponentResource):
@@ -84,7 +79,7 @@ class Cluster(pulumi.ComponentResource):
         super().__init__("parapet:cluster:Cluster", name, {"version": args.version}, opts)
         own = pulumi.ResourceOptions(parent=self)
         foundation, versions = args.foundation, VERSIONS[args.version]
-        account, network, key_arn = foundation.account, foundation.network, foundation.keys.arns[DataClass.CLUSTER]
+        account, network, key_arn = args.stack.account, foundation.network, foundation.keys.arns[DataClass.CLUSTER]
         subnet_ids = dict(zip(account.zones, network.private_subnet_ids, strict=True))
         groups = within(args.gpu_groups, account.zones)
         security_groups = SecurityGroups(
@@ -100,7 +95,7 @@ class Cluster(pulumi.ComponentResource):
         self.control_plane = control_plane = ControlPlane(
             name,
             ControlPlaneArgs(
-                account=account,
+                stack=args.stack,
                 version=args.version,
                 subnet_ids=network.private_subnet_ids,
                 security_group_id=security_groups.control_plane_id,
@@ -109,18 +104,16 @@ class Cluster(pulumi.ComponentResource):
                 administrators=args.administrators,
                 key_arn=key_arn,
                 logs_key_arn=foundation.keys.arns[DataClass.LOGS],
-                audit_retention_years=args.audit_retention_years,
-                protect=args.protect,
             ),
             own,
         )
         self.nodes_security_group_id = security_groups.nodes_id
         self.kubernetes = args.kubernetes(control_plane)
         in_cluster = pulumi.ResourceOptions(parent=self, providers=[self.kubernetes])
-        namespaces = Namespaces(name, NamespacesArgs(owner=args.owner, protect=args.protect), in_cluster)
+        namespaces = Namespaces(name, NamespacesArgs(stack=args.stack), in_cluster)
         guardrails = self._guard(name, args, groups, namespaces, in_cluster)
         networking = self._add_ons(f"{name}-networking", NETWORKING, args, [])
-        self.node_role = NodeRole(name, account, own)
+        self.node_role = NodeRole(name, args.stack, own)
         placement_groups = {
             group.name: aws.ec2.PlacementGroup(f"{name}-{group.name}", strategy="cluster", opts=own).name
             for group in groups
@@ -129,6 +122,7 @@ class Cluster(pulumi.ComponentResource):
         nodes = NodeGroups(
             name,
             NodeGroupsArgs(
+                stack=args.stack,
                 cluster_name=control_plane.cluster_name,
                 versions=versions,
                 role=self.node_role,
@@ -138,20 +132,13 @@ class Cluster(pulumi.ComponentResource):
                 system=args.system_nodes,
                 gpu_groups=groups,
                 placement_groups=placement_groups,
-                tags=args.tags,
                 after=networking.made,
             ),
             own,
         )
-        logs = container_logs(
-            name,
-            key_arn=foundation.keys.arns[DataClass.LOGS],
-            retention_days=args.log_retention_days,
-            protect=args.protect,
-            parent=self,
-        )
+        logs = container_logs(args.stack, key_arn=foundation.keys.arns[DataClass.LOGS], parent=self)
         services = self._add_ons(f"{name}-services", SERVICES, args, [*logs, nodes])
-        default_storage_class(name, args.owner, key_arn, in_cluster)
+        default_storage_class(name, args.stack.owner, key_arn, in_cluster)
         mesh = self._software(name, args, groups, [namespaces, nodes], in_cluster)
         self.ready = [namespaces, guardrails, nodes, services, mesh]
         growing = [group for group in groups if group.growth]
@@ -159,11 +146,10 @@ class Cluster(pulumi.ComponentResource):
             Autoscaling(
                 name,
                 AutoscalingArgs(
-                    account=account,
+                    stack=args.stack,
                     cluster_name=control_plane.cluster_name,
                     cluster_arn=control_plane.arn,
                     cluster_endpoint=control_plane.endpoint,
-                    name_of_cluster=name,
                     versions=versions,
                     node_role=self.node_role,
                     subnet_ids=subnet_ids,
@@ -171,9 +157,6 @@ class Cluster(pulumi.ComponentResource):
                     key_arn=key_arn,
                     groups=growing,
                     placement_groups=placement_groups,
-                    tags=args.tags,
-                    registry=account.registry(name),
-                    owner=args.owner,
                     egress=args.egress,
                     after=[namespaces, nodes],
                 ),
@@ -193,7 +176,7 @@ class Cluster(pulumi.ComponentResource):
         Access(
             name,
             AccessArgs(
-                owner=args.owner,
+                stack=args.stack,
                 cluster_name=self.control_plane.cluster_name,
                 principals=args.principals,
                 after=[namespaces],
@@ -203,8 +186,7 @@ class Cluster(pulumi.ComponentResource):
         return Guardrails(
             name,
             GuardrailsArgs(
-                owner=args.owner,
-                registry=args.foundation.account.registry(name),
+                stack=args.stack,
                 vpc_cidr=str(args.vpc_cidr),
                 service_cidr=service_range(args.vpc_cidr),
                 gateway_endpoint_cidrs=args.foundation.network.gateway_cidrs,
@@ -224,13 +206,11 @@ class Cluster(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions,
     ) -> Mesh:
         """What every workload finds there: GPUs that can be asked for, and a mesh."""
-        account = args.foundation.account
         if groups:
             GpuSoftware(
                 name,
                 GpuSoftwareArgs(
-                    owner=args.owner,
-                    registry=account.registry(name),
+                    stack=args.stack,
                     sharing=[
                         GpuSharing(group=each.name, time_slices=each.time_slices, mig=bool(each.mig_profile))
                         for each in groups
@@ -242,9 +222,7 @@ class Cluster(pulumi.ComponentResource):
         return Mesh(
             name,
             MeshArgs(
-                owner=args.owner,
-                registry=account.registry(name),
-                region=account.region,
+                stack=args.stack,
                 hosts=[f"*.{args.domain}"],
                 certificate_arn=args.certificate_arn,
                 vpc_cidr=str(args.vpc_cidr),
@@ -261,7 +239,7 @@ class Cluster(pulumi.ComponentResource):
         return AddOns(
             name,
             AddOnsArgs(
-                account=args.foundation.account,
+                stack=args.stack,
                 cluster_name=self.control_plane.cluster_name,
                 cluster_arn=self.control_plane.arn,
                 versions=VERSIONS[args.version],

@@ -9,11 +9,12 @@ import pulumi_kubernetes as kubernetes
 
 from cluster.labels import Manifest, metadata
 from cluster.roles import RBAC, ROLES, Grant, Role
+from foundation.stack import Stack
 
 
 @dataclass(frozen=True, kw_only=True)
 class AccessArgs:
-    owner: str
+    stack: Stack
     cluster_name: pulumi.Input[str]
     principals: Mapping[str, Sequence[str]]
     """ARNs of IAM roles, by the name of the role that they have here (`roles.ROLES`)."""
@@ -30,7 +31,7 @@ class Access(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: AccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:cluster:Access", name, {}, opts)
-        self._name, self._owner = name, args.owner
+        self._name, self._owner = name, args.stack.owner
         _require_distinct(args.principals)
         for role in ROLES:
             for grant in role.grants:

@@ -12,7 +12,7 @@ from cluster.node_labels import TOLERATIONS
 from cluster.pod_identity import PodRole, PodRoleArgs
 from cluster.versions import Versions
 from cluster.volume_key import volume_key
-from foundation.account import Account
+from foundation.stack import Stack
 
 EVERYWHERE: Final = [{"operator": "Exists"}]
 """The toleration of an agent that watches or serves every node."""
@@ -83,7 +83,7 @@ SERVICES: Final = (
 
 @dataclass(frozen=True, kw_only=True)
 class AddOnsArgs:
-    account: Account
+    stack: Stack
     cluster_name: pulumi.Input[str]
     cluster_arn: pulumi.Input[str]
     versions: Versions
@@ -126,11 +126,11 @@ class AddOns(pulumi.ComponentResource):
         return PodRole(
             name,
             PodRoleArgs(
-                account=args.account,
+                stack=args.stack,
                 cluster_arn=args.cluster_arn,
                 description=f"Lets the add-on {add_on.name} do its work in AWS.",
                 managed_policies=add_on.managed_policies,
-                policies={"volumes": volume_key(args.account, args.key_arn)} if add_on.uses_volume_key else {},
+                policies={"volumes": volume_key(args.stack.account, args.key_arn)} if add_on.uses_volume_key else {},
             ),
             pulumi.ResourceOptions(parent=self),
         )

@@ -8,11 +8,12 @@ from typing import Final
 import pulumi
 import pulumi_aws as aws
 
-from foundation import data_class, retention
+from foundation import data_class
 from foundation.account import Account
 from foundation.data_class import DataClass
 from foundation.log_group import log_group
 from foundation.policy_document import allow, document
+from foundation.stack import Stack
 
 LOG_TYPES: Final = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 CLUSTER_ADMINISTRATION: Final = "eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
@@ -20,7 +21,7 @@ CLUSTER_ADMINISTRATION: Final = "eks::aws:cluster-access-policy/AmazonEKSCluster
 
 @dataclass(frozen=True, kw_only=True)
 class ControlPlaneArgs:
-    account: Account
+    stack: Stack
     version: str
     """Of Kubernetes, such as 1.36."""
     subnet_ids: Sequence[pulumi.Input[str]]
@@ -34,8 +35,6 @@ class ControlPlaneArgs:
     key_arn: pulumi.Input[str]
     """The key of the cluster class."""
     logs_key_arn: pulumi.Input[str]
-    audit_retention_years: int
-    protect: bool
 
 
 class ControlPlane(pulumi.ComponentResource):
@@ -61,12 +60,11 @@ class ControlPlane(pulumi.ComponentResource):
         # EKS would make the group by itself, unencrypted and for ever, if it were not there first (Amazon EKS User
         # Guide, "Send control plane logs to CloudWatch Logs").
         log = log_group(
-            name,
+            args.stack,
             "control-plane",
             path=f"/aws/eks/{name}/cluster",
             key_arn=args.logs_key_arn,
-            retention_days=retention.audit_log_days(args.audit_retention_years),
-            protect=args.protect,
+            audit=True,
             parent=self,
         )
         role, allowed = self._role(name, args)
@@ -95,16 +93,16 @@ class ControlPlane(pulumi.ComponentResource):
             bootstrap_self_managed_addons=False,
             # Extended support keeps a version that its makers no longer mend.
             upgrade_policy={"support_type": "STANDARD"},
-            deletion_protection=args.protect,
+            deletion_protection=args.stack.protect,
             tags=data_class.tags(DataClass.CLUSTER),
-            opts=pulumi.ResourceOptions(parent=self, protect=args.protect, depends_on=[log, allowed]),
+            opts=pulumi.ResourceOptions(parent=self, protect=args.stack.protect, depends_on=[log, allowed]),
         )
         self.cluster_name = cluster.name
         self.arn = cluster.arn
         self.service_cidr = args.service_cidr
         self.endpoint = cluster.endpoint
         self.certificate_authority = cluster.certificate_authority.apply(lambda authority: authority.data or "")
-        self.administered = [self._administrator(name, each, args.account) for each in args.administrators]
+        self.administered = [self._administrator(name, each, args.stack.account) for each in args.administrators]
         self.register_outputs({"clusterName": self.cluster_name, "endpoint": self.endpoint})
 
     def _role(self, name: str, args: ControlPlaneArgs) -> tuple[aws.iam.Role, pulumi.Resource]:
@@ -119,8 +117,8 @@ class ControlPlane(pulumi.ComponentResource):
                     actions="sts:AssumeRole",
                     # Other accounts' clusters cannot borrow the role (IAM User Guide, "The confused deputy problem").
                     when={
-                        "StringEquals": {"aws:SourceAccount": args.account.id},
-                        "ArnLike": {"aws:SourceArn": args.account.arn("eks", f"cluster/{name}")},
+                        "StringEquals": {"aws:SourceAccount": args.stack.account.id},
+                        "ArnLike": {"aws:SourceArn": args.stack.account.arn("eks", f"cluster/{name}")},
                     },
                 )
             ),
@@ -129,7 +127,7 @@ class ControlPlane(pulumi.ComponentResource):
         allowed = aws.iam.RolePolicyAttachment(
             f"{name}-control-plane",
             role=role.name,
-            policy_arn=args.account.managed_policy("AmazonEKSClusterPolicy"),
+            policy_arn=args.stack.account.managed_policy("AmazonEKSClusterPolicy"),
             opts=own,
         )
         return role, allowed

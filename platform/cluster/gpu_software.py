@@ -12,6 +12,7 @@ from cluster import namespaces as ns
 from cluster.chart import chart
 from cluster.labels import labels
 from cluster.node_labels import GPU, ROLE, TOLERATIONS
+from foundation.stack import Stack
 
 NODES: Final = {ROLE: "gpu"}
 """The labels of GPU nodes; both agents run there and nowhere else."""
@@ -35,8 +36,7 @@ class GpuSharing:
 
 @dataclass(frozen=True, kw_only=True)
 class GpuSoftwareArgs:
-    owner: str
-    registry: str
+    stack: Stack
     sharing: Sequence[GpuSharing]
     """One for each GPU group."""
     after: Sequence[pulumi.Resource]
@@ -53,7 +53,7 @@ class GpuSoftware(pulumi.ComponentResource):
     def __init__(self, name: str, args: GpuSoftwareArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         inputs = {"groups": [each.group for each in args.sharing]}
         super().__init__("parapet:cluster:GpuSoftware", name, inputs, opts)
-        prefix = images.prefix(args.registry)
+        prefix = images.prefix(args.stack.registry)
         chart(
             f"{name}-device-plugin",
             "nvidia-device-plugin",
@@ -70,7 +70,7 @@ class GpuSoftware(pulumi.ComponentResource):
             repository=_EXPORTER_REPOSITORY,
             version=images.DCGM_CHART_VERSION,
             namespace=ns.GPU_SOFTWARE.name,
-            values=dcgm_exporter_values(prefix, args.owner),
+            values=dcgm_exporter_values(prefix, args.stack.owner),
             parent=self,
             depends_on=args.after,
         )

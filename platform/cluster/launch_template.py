@@ -1,6 +1,6 @@
 """How an instance of a node group is launched."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,6 +11,7 @@ from cluster.gpu_group import GpuGroup
 from cluster.mig_boot import encoded, user_data
 from foundation import data_class
 from foundation.data_class import DataClass
+from foundation.stack import Stack
 
 TAGGED: Final = ("instance", "volume", "network-interface")
 ROOT_DEVICE: Final = "/dev/xvda"
@@ -21,11 +22,10 @@ GPU_VOLUME_GIB: Final = 200
 
 @dataclass(frozen=True, kw_only=True)
 class LaunchTemplateArgs:
+    stack: Stack
     security_group_id: pulumi.Input[str]
     key_arn: pulumi.Input[str]
     """The key of the cluster class."""
-    tags: Mapping[str, str]
-    """Of instances, volumes and interfaces: what a launch makes, the provider's default tags do not reach."""
     gpu_group: GpuGroup | None = None
     placement_group: pulumi.Input[str] | None = None
 
@@ -69,7 +69,7 @@ def launch_template(name: str, args: LaunchTemplateArgs, parent: pulumi.Resource
         capacity_reservation_specification=_reservation(group),
         user_data=encoded(user_data(group)) if group else None,
         tag_specifications=[
-            {"resource_type": kind, "tags": {"Name": name, **args.tags, **data_class.tags(DataClass.CLUSTER)}}
+            {"resource_type": kind, "tags": {"Name": name, **args.stack.tags, **data_class.tags(DataClass.CLUSTER)}}
             for kind in TAGGED
         ],
         tags=data_class.tags(DataClass.CLUSTER),

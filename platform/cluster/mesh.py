@@ -12,6 +12,7 @@ from cluster import namespaces as ns
 from cluster.chart import chart
 from cluster.guardrails.flows import GATEWAY
 from cluster.labels import metadata
+from foundation.stack import Stack
 
 REPOSITORY: Final = "https://istio-release.storage.googleapis.com/charts"
 CIPHERS: Final = (
@@ -56,9 +57,7 @@ CALLERS: Final = (
 
 @dataclass(frozen=True, kw_only=True)
 class MeshArgs:
-    owner: str
-    registry: str
-    region: str
+    stack: Stack
     hosts: Sequence[str]
     """The host names that the gateway answers to."""
     certificate_arn: pulumi.Input[str]
@@ -81,18 +80,27 @@ class Mesh(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: MeshArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:cluster:Mesh", name, {"hosts": list(args.hosts)}, opts)
-        self._name, self._owner = name, args.owner
-        prefix = images.prefix(args.registry)
+        self._name, self._owner = name, args.stack.owner
+        prefix = images.prefix(args.stack.registry)
         base = self._chart("base", ns.ISTIO_SYSTEM, mesh_values.base(reachable=args.reachable), after=args.after)
-        cni = self._chart("cni", ns.ISTIO_CNI, mesh_values.cni(prefix, args.owner), after=[base])
+        cni = self._chart("cni", ns.ISTIO_CNI, mesh_values.cni(prefix, args.stack.owner), after=[base])
         istiod = self._chart(
-            "istiod", ns.ISTIO_SYSTEM, mesh_values.istiod(prefix, args.owner, reachable=args.reachable), after=[base]
+            "istiod",
+            ns.ISTIO_SYSTEM,
+            mesh_values.istiod(prefix, args.stack.owner, reachable=args.reachable),
+            after=[base],
         )
         # The CRDs are the base chart's; istiod checks what is made once it is there.
         self._after = [base, istiod]
         self._policies()
         self._custom("networking.istio.io/v1", "Gateway", ns.INGRESS.name, GATEWAY_NAME, gateway(args))
-        self._custom("networking.istio.io/v1", "ServiceEntry", ns.ISTIO_SYSTEM.name, "aws", aws_services(args.region))
+        self._custom(
+            "networking.istio.io/v1",
+            "ServiceEntry",
+            ns.ISTIO_SYSTEM.name,
+            "aws",
+            aws_services(args.stack.account.region),
+        )
         chart(
             f"{name}-gateway",
             mesh_values.GATEWAY_NAME,
@@ -101,7 +109,7 @@ class Mesh(pulumi.ComponentResource):
             version=images.ISTIO_VERSION,
             namespace=ns.INGRESS.name,
             values=mesh_values.gateway(
-                args.owner,
+                args.stack.owner,
                 [args.vpc_cidr, *args.client_cidrs],
                 certificate_arn=args.certificate_arn,
                 reachable=args.reachable,

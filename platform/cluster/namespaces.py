@@ -8,6 +8,7 @@ import pulumi_kubernetes as kubernetes
 
 from cluster.labels import Manifest, labels, metadata
 from foundation.data_class import NO_DATA, DataClass
+from foundation.stack import Stack
 
 NAME_LABEL: Final = "kubernetes.io/metadata.name"
 """The API server sets this label on each namespace to the namespace's name and nobody can set it to another value, so
@@ -87,8 +88,7 @@ MESH: Final = tuple(each.name for each in MADE if each.mesh)
 
 @dataclass(frozen=True, kw_only=True)
 class NamespacesArgs:
-    owner: str
-    protect: bool
+    stack: Stack
 
 
 class Namespaces(pulumi.ComponentResource):
@@ -98,19 +98,19 @@ class Namespaces(pulumi.ComponentResource):
     """
 
     def __init__(self, name: str, args: NamespacesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("parapet:cluster:Namespaces", name, {"owner": args.owner}, opts)
+        super().__init__("parapet:cluster:Namespaces", name, {"owner": args.stack.owner}, opts)
         for each in MADE:
             namespace = kubernetes.core.v1.Namespace(
                 f"{name}-{each.name}",
-                metadata=namespace_metadata(each, args.owner),
+                metadata=namespace_metadata(each, args.stack.owner),
                 # Deleting a namespace deletes all that is in it, volumes too.
-                opts=pulumi.ResourceOptions(parent=self, protect=args.protect and each in WORKLOADS),
+                opts=pulumi.ResourceOptions(parent=self, protect=args.stack.protect and each in WORKLOADS),
             )
             if each.service_account:
                 kubernetes.core.v1.ServiceAccount(
                     f"{name}-{each.name}",
                     metadata=metadata(
-                        each.service_account, args.owner, namespace=each.name, data_class=each.data_class
+                        each.service_account, args.stack.owner, namespace=each.name, data_class=each.data_class
                     ),
                     automount_service_account_token=False,
                     opts=pulumi.ResourceOptions(parent=self, depends_on=[namespace]),

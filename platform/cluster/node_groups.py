@@ -15,12 +15,14 @@ from cluster.system_nodes import SystemNodes
 from cluster.versions import Versions
 from foundation import data_class
 from foundation.data_class import DataClass
+from foundation.stack import Stack
 
 AMI_TYPES: Final = {"amd64": "AL2023_x86_64", "arm64": "AL2023_ARM_64"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class NodeGroupsArgs:
+    stack: Stack
     cluster_name: pulumi.Input[str]
     versions: Versions
     role: NodeRole
@@ -33,7 +35,6 @@ class NodeGroupsArgs:
     gpu_groups: Sequence[GpuGroup]
     placement_groups: Mapping[str, pulumi.Input[str]]
     """By the name of the GPU group that has one."""
-    tags: Mapping[str, str]
     after: Sequence[pulumi.Resource]
     """What must be there before a node can be ready: its network."""
 
@@ -88,9 +89,9 @@ class NodeGroups(pulumi.ComponentResource):
 
     def _template(self, name: str, args: NodeGroupsArgs, group: GpuGroup | None) -> aws.ec2.LaunchTemplate:
         template = LaunchTemplateArgs(
+            stack=args.stack,
             security_group_id=args.security_group_id,
             key_arn=args.key_arn,
-            tags=args.tags,
             gpu_group=group,
             placement_group=args.placement_groups.get(group.name) if group else None,
         )

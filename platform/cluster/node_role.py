@@ -5,8 +5,8 @@ from typing import Final
 import pulumi
 import pulumi_aws as aws
 
-from foundation.account import Account
 from foundation.policy_document import allow, document
+from foundation.stack import Stack
 
 POLICIES: Final = (
     "AmazonEKSWorkerNodeMinimalPolicy",
@@ -28,7 +28,7 @@ class NodeRole(pulumi.ComponentResource):
     allowed: list[pulumi.Resource]
     """What must be there before a node joins."""
 
-    def __init__(self, name: str, account: Account, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, stack: Stack, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:cluster:NodeRole", name, None, opts)
         own = pulumi.ResourceOptions(parent=self)
         role = aws.iam.Role(
@@ -41,7 +41,7 @@ class NodeRole(pulumi.ComponentResource):
         )
         self.allowed = [
             aws.iam.RolePolicyAttachment(
-                f"{name}-node-{policy}", role=role.name, policy_arn=account.managed_policy(policy), opts=own
+                f"{name}-node-{policy}", role=role.name, policy_arn=stack.account.managed_policy(policy), opts=own
             )
             for policy in POLICIES
         ]

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 import pulumi
 import pulumi_aws as aws
 
-from foundation.account import Account
 from foundation.policy_document import Statement, allow, document
+from foundation.stack import Stack
 
 
 @dataclass(frozen=True, kw_only=True)
 class PodRoleArgs:
-    account: Account
+    stack: Stack
     cluster_arn: pulumi.Input[str]
     description: str
     managed_policies: Sequence[str] = ()
@@ -46,7 +46,7 @@ class PodRole(pulumi.ComponentResource):
                     # Guide, "Grant Pods access to AWS resources based on tags").
                     actions=["sts:AssumeRole", "sts:TagSession"],
                     when={
-                        "StringEquals": {"aws:SourceAccount": args.account.id},
+                        "StringEquals": {"aws:SourceAccount": args.stack.account.id},
                         "ArnEquals": {"aws:SourceArn": args.cluster_arn},
                     },
                 )
@@ -56,7 +56,7 @@ class PodRole(pulumi.ComponentResource):
         self.arn = role.arn
         self.allowed = [
             aws.iam.RolePolicyAttachment(
-                f"{name}-{policy}", role=role.name, policy_arn=args.account.managed_policy(policy), opts=own
+                f"{name}-{policy}", role=role.name, policy_arn=args.stack.account.managed_policy(policy), opts=own
             )
             for policy in args.managed_policies
         ]

@@ -6,7 +6,6 @@ from ipaddress import IPv4Network
 
 import pulumi
 
-from foundation.account import Account
 from foundation.certificate import Certificate, CertificateArgs
 from foundation.data_class import DataClass
 from foundation.database import Database, DatabaseArgs
@@ -14,6 +13,7 @@ from foundation.keys import Keys, KeysArgs
 from foundation.network import Network, NetworkArgs
 from foundation.registry import Registry, RegistryArgs
 from foundation.secrets import Rotator, RotatorArgs
+from foundation.stack import Stack
 from foundation.storage import Storage, StorageArgs
 
 __all__ = ["Foundation", "FoundationArgs"]
@@ -21,7 +21,7 @@ __all__ = ["Foundation", "FoundationArgs"]
 
 @dataclass(frozen=True, kw_only=True)
 class FoundationArgs:
-    zones: int
+    stack: Stack
     vpc_cidr: IPv4Network
     egress: bool
     interface_endpoints: Sequence[str]
@@ -36,9 +36,6 @@ class FoundationArgs:
     """Whose hosts the gateway's certificate is for."""
     certificate_authority_arn: str
     """The hospital's AWS Private CA; empty for one of the stack's own."""
-    audit_retention_years: int
-    log_retention_days: int
-    protect: bool
 
 
 class Foundation(pulumi.ComponentResource):
@@ -49,7 +46,6 @@ class Foundation(pulumi.ComponentResource):
     `name` begins the name of every resource.
     """
 
-    account: Account
     keys: Keys
     storage: Storage
     network: Network
@@ -61,33 +57,24 @@ class Foundation(pulumi.ComponentResource):
     def __init__(self, name: str, args: FoundationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:foundation:Foundation", name, None, opts)
         own = pulumi.ResourceOptions(parent=self)
-        self.account = account = Account.read(args.zones, pulumi.InvokeOptions(parent=self))
         self.keys = Keys(
             name,
-            KeysArgs(account=account, administrators=args.key_administrators, spot=args.spot, protect=args.protect),
+            KeysArgs(stack=args.stack, administrators=args.key_administrators, spot=args.spot),
             own,
         )
         self.storage = Storage(
             name,
-            StorageArgs(
-                account=account,
-                key_arns=self.keys.arns,
-                audit_retention_years=args.audit_retention_years,
-                log_retention_days=args.log_retention_days,
-                protect=args.protect,
-            ),
+            StorageArgs(stack=args.stack, key_arns=self.keys.arns),
             own,
         )
         self.network = Network(
             name,
             NetworkArgs(
-                account=account,
+                stack=args.stack,
                 cidr=args.vpc_cidr,
                 egress=args.egress,
                 interface_endpoints=args.interface_endpoints,
                 logs_key_arn=self.keys.arns[DataClass.LOGS],
-                log_retention_days=args.log_retention_days,
-                protect=args.protect,
             ),
             own,
         )
@@ -100,42 +87,38 @@ class Foundation(pulumi.ComponentResource):
         self.database = Database(
             name,
             DatabaseArgs(
+                stack=args.stack,
                 vpc_id=network.vpc_id,
                 subnet_ids=network.isolated_subnet_ids,
                 instance_class=args.database_instance_class,
                 multi_az=args.database_multi_az,
                 key_arns=key_arns,
-                log_retention_days=args.log_retention_days,
-                protect=args.protect,
             ),
             opts,
         )
         self.registry = Registry(
             name,
-            RegistryArgs(key_arn=key_arns[DataClass.ARTIFACTS], images=args.images, protect=args.protect),
+            RegistryArgs(stack=args.stack, key_arn=key_arns[DataClass.ARTIFACTS], images=args.images),
             opts,
         )
         self.rotator = Rotator(
             name,
             RotatorArgs(
-                account=self.account,
+                stack=args.stack,
                 vpc_id=network.vpc_id,
                 vpc_cidr=str(args.vpc_cidr),
                 subnet_ids=network.private_subnet_ids,
                 key_arn=key_arns[DataClass.SECRETS],
                 logs_key_arn=key_arns[DataClass.LOGS],
-                log_retention_days=args.log_retention_days,
-                protect=args.protect,
             ),
             opts,
         )
         self.certificate = Certificate(
             name,
             CertificateArgs(
-                account=self.account,
+                stack=args.stack,
                 domain=args.domain,
                 authority_arn=args.certificate_authority_arn,
-                protect=args.protect,
             ),
             opts,
         )

@@ -6,7 +6,7 @@ from typing import Final
 import pulumi
 import pulumi_aws as aws
 
-from foundation.account import Account
+from foundation.stack import Stack
 
 AUTHORITY_YEARS: Final = 10
 DELETION_WINDOW_DAYS: Final = 30
@@ -16,11 +16,10 @@ SHORT_DELETION_WINDOW_DAYS: Final = 7
 
 @dataclass(frozen=True, kw_only=True)
 class CertificateArgs:
-    account: Account
+    stack: Stack
     domain: str
     authority_arn: str
     """The ARN of an AWS Private CA; empty for one of the stack's own."""
-    protect: bool
 
 
 class Certificate(pulumi.ComponentResource):
@@ -68,15 +67,15 @@ class Certificate(pulumi.ComponentResource):
                 "signing_algorithm": "SHA256WITHECDSA",
                 "subject": {"common_name": f"{args.domain} private root", "organizational_unit": self._name},
             },
-            permanent_deletion_time_in_days=DELETION_WINDOW_DAYS if args.protect else SHORT_DELETION_WINDOW_DAYS,
-            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
+            permanent_deletion_time_in_days=DELETION_WINDOW_DAYS if args.stack.protect else SHORT_DELETION_WINDOW_DAYS,
+            opts=pulumi.ResourceOptions(parent=self, protect=args.stack.protect),
         )
         root = aws.acmpca.Certificate(
             self._name,
             certificate_authority_arn=authority.arn,
             certificate_signing_request=authority.certificate_signing_request,
             signing_algorithm="SHA256WITHECDSA",
-            template_arn=f"arn:{args.account.partition}:acm-pca:::template/RootCACertificate/V1",
+            template_arn=f"arn:{args.stack.account.partition}:acm-pca:::template/RootCACertificate/V1",
             validity={"type": "YEARS", "value": str(AUTHORITY_YEARS)},
             opts=own,
         )

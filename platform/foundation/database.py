@@ -10,6 +10,7 @@ import pulumi_aws as aws
 from foundation import data_class
 from foundation.data_class import DataClass
 from foundation.log_group import log_group
+from foundation.stack import Stack
 
 VERSION: Final = "16"
 """The major version; RDS keeps the minor one new."""
@@ -50,6 +51,7 @@ AT_ONCE: Final = {
 
 @dataclass(frozen=True, kw_only=True)
 class DatabaseArgs:
+    stack: Stack
     vpc_id: pulumi.Input[str]
     subnet_ids: Sequence[pulumi.Input[str]]
     """Isolated ones, in two zones or more."""
@@ -57,8 +59,6 @@ class DatabaseArgs:
     multi_az: bool
     """Whether another zone holds a copy that takes over."""
     key_arns: Mapping[DataClass, pulumi.Input[str]]
-    log_retention_days: int
-    protect: bool
 
 
 def _only_arn(secrets: Sequence[aws.rds.outputs.InstanceMasterUserSecret]) -> str:
@@ -149,12 +149,10 @@ class Database(pulumi.ComponentResource):
         # RDS would make them by itself, unencrypted and without an end.
         logs = [
             log_group(
-                self._name,
-                export,
+                args.stack,
+                f"mlflow-{export}",
                 path=f"/aws/rds/instance/{self._name}/{export}",
                 key_arn=args.key_arns[DataClass.LOGS],
-                retention_days=args.log_retention_days,
-                protect=args.protect,
                 parent=self,
             )
             for export in EXPORTS
@@ -193,10 +191,10 @@ class Database(pulumi.ComponentResource):
             backup_window="07:00-08:00",
             maintenance_window="sun:08:30-sun:09:30",
             copy_tags_to_snapshot=True,
-            delete_automated_backups=not args.protect,
-            deletion_protection=args.protect,
-            skip_final_snapshot=not args.protect,
-            final_snapshot_identifier=f"{self._name}-final" if args.protect else None,
+            delete_automated_backups=not args.stack.protect,
+            deletion_protection=args.stack.protect,
+            skip_final_snapshot=not args.stack.protect,
+            final_snapshot_identifier=f"{self._name}-final" if args.stack.protect else None,
             tags=data_class.tags(DataClass.ARTIFACTS),
-            opts=pulumi.ResourceOptions(parent=self, protect=args.protect, depends_on=logs),
+            opts=pulumi.ResourceOptions(parent=self, protect=args.stack.protect, depends_on=logs),
         )

@@ -10,6 +10,7 @@ from foundation import log_group
 from foundation.account import Account
 from foundation.data_class import DataClass
 from foundation.policy_document import Conditions, Statement, allow, document
+from foundation.stack import Stack
 
 # AWS's own list for administrators (AWS KMS Developer Guide, "Allows key administrators to administer the KMS key")
 # has kms:Create*, which holds kms:CreateGrant: with it an administrator could hand the use of the key to anyone.
@@ -78,19 +79,18 @@ the key's own must name them (Amazon EC2 Auto Scaling User Guide, "Required AWS 
 volumes"). KMS refuses a policy that names a role which the account does not have yet."""
 
 
-def key_policy(
-    name: str, data_class: DataClass, account: Account, administrators: Sequence[str], *, spot: bool
-) -> pulumi.Output[str]:
-    """The policy of the class's key in the stack called `name`.
+def key_policy(stack: Stack, data_class: DataClass, administrators: Sequence[str], *, spot: bool) -> pulumi.Output[str]:
+    """The policy of the class's key in the stack.
 
     A principal uses the key only through the class's services, only from this account, and only where its own IAM
     policy allows that too. Administrators are those whom IAM lets administer keys and, if `administrators` (ARNs)
     is not empty, of them only the listed ones and the root user. An administrator who changes this policy to gain
     the use of the key is not stopped: CloudTrail records PutKeyPolicy.
     """
+    account = stack.account
     statements = [_administer(account, administrators), *_use(account, USES[data_class])]
     if data_class is DataClass.LOGS:
-        statements.append(_use_by_cloudwatch_logs(name, account))
+        statements.append(_use_by_cloudwatch_logs(stack))
     if data_class is DataClass.CLUSTER:
         statements += [*_use_by_launchers(account, spot), _grant_to_eks(account)]
     return document(*statements)
@@ -145,15 +145,15 @@ def _use(account: Account, use: Use) -> list[Statement]:
     return statements
 
 
-def _use_by_cloudwatch_logs(name: str, account: Account) -> Statement:
+def _use_by_cloudwatch_logs(stack: Stack) -> Statement:
     # CloudWatch Logs User Guide, "Encrypt log data in CloudWatch Logs using AWS Key Management Service": the context
     # ties the permission to this stack's log groups.
     return allow(
         "UseByCloudWatchLogs",
-        principals={"Service": f"logs.{account.region}.amazonaws.com"},
+        principals={"Service": f"logs.{stack.account.region}.amazonaws.com"},
         actions=USE,
         resources="*",
-        when={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": log_group.arns(name, account)}},
+        when={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": log_group.arns(stack)}},
     )
 
 

@@ -7,9 +7,9 @@ import pulumi
 import pulumi_aws as aws
 
 from foundation import data_class
-from foundation.account import Account
 from foundation.data_class import DataClass
 from foundation.key_policy import key_policy
+from foundation.stack import Stack
 
 DELETION_WINDOW_DAYS = 30
 """The longest that AWS KMS offers: the time to notice that a key, and all that it encrypts, is about to be lost."""
@@ -17,12 +17,11 @@ DELETION_WINDOW_DAYS = 30
 
 @dataclass(frozen=True, kw_only=True)
 class KeysArgs:
-    account: Account
+    stack: Stack
     administrators: Sequence[str]
     """ARNs of IAM roles and users; empty for whomever the account's IAM policies allow."""
     spot: bool
     """Whether Spot Instances are launched, with volumes under the cluster's key."""
-    protect: bool
 
 
 class Keys(pulumi.ComponentResource):
@@ -45,9 +44,9 @@ class Keys(pulumi.ComponentResource):
             description=f"Encrypts the {holds} data of {name}.",
             enable_key_rotation=True,
             deletion_window_in_days=DELETION_WINDOW_DAYS,
-            policy=key_policy(name, holds, args.account, args.administrators, spot=args.spot),
+            policy=key_policy(args.stack, holds, args.administrators, spot=args.spot),
             tags=data_class.tags(holds),
-            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
+            opts=pulumi.ResourceOptions(parent=self, protect=args.stack.protect),
         )
         aws.kms.Alias(
             f"{name}-{holds}",

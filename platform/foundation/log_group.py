@@ -6,39 +6,40 @@ import pulumi
 import pulumi_aws as aws
 
 from foundation import data_class
-from foundation.account import Account
 from foundation.data_class import DataClass
+from foundation.stack import Stack
 
 DELIVERY_SERVICE: Final = "delivery.logs.amazonaws.com"
 """The service that writes other services' logs into log groups and buckets."""
 
 
-def arns(name: str, account: Account) -> list[str]:
-    """The patterns of the ARNs of all log groups of the stack called `name`: the logs key encrypts these only."""
+def arns(stack: Stack) -> list[str]:
+    """The patterns of the ARNs of all log groups of the stack: the logs key encrypts these only."""
+    name = stack.name
     # The last three are where EKS, Container Insights and RDS write, whatever one would rather call them.
     paths = (f"/{name}/*", f"/aws/eks/{name}/*", f"/aws/containerinsights/{name}/*", f"/aws/rds/instance/{name}-*")
-    return [account.arn("logs", f"log-group:{path}") for path in paths]
+    return [stack.account.arn("logs", f"log-group:{path}") for path in paths]
 
 
 def log_group(
-    name: str,
+    stack: Stack,
     topic: str,
     *,
     key_arn: pulumi.Input[str],
-    retention_days: int,
-    protect: bool,
     parent: pulumi.Resource,
     path: str | None = None,
+    audit: bool = False,
 ) -> aws.cloudwatch.LogGroup:
-    """The log group `/<name>/<topic>`, or `path` where the service that writes into it dictates its name.
+    """The log group `/<stack>/<topic>`, or `path` where the service that writes into it dictates its name.
 
-    A `path` must be one of `arns`, or the logs key refuses to encrypt it.
+    A `path` must be one of `arns`, or the logs key refuses to encrypt it. An `audit` record is kept as long as the law
+    asks, whatever other logs are.
     """
     return aws.cloudwatch.LogGroup(
-        f"{name}-{topic}",
-        name=path or f"/{name}/{topic}",
+        f"{stack.name}-{topic}",
+        name=path or f"/{stack.name}/{topic}",
         kms_key_id=key_arn,
-        retention_in_days=retention_days,
+        retention_in_days=stack.audit_log_days if audit else stack.log_retention_days,
         tags=data_class.tags(DataClass.LOGS),
-        opts=pulumi.ResourceOptions(parent=parent, protect=protect),
+        opts=pulumi.ResourceOptions(parent=parent, protect=stack.protect),
     )

@@ -10,6 +10,7 @@ import pulumi_aws as aws
 
 from foundation import data_class
 from foundation.data_class import DataClass
+from foundation.stack import Stack
 
 UNTAGGED_DAYS: Final = 14
 """How long an image stays that no tag names any more, so that what runs by its digest is not gone at once."""
@@ -28,11 +29,11 @@ FORGET_UNTAGGED: Final = {
 
 @dataclass(frozen=True, kw_only=True)
 class RegistryArgs:
+    stack: Stack
     key_arn: pulumi.Input[str]
     """The key of the artifacts class."""
     images: Sequence[str]
     """The images that the platform runs, such as `istio/proxyv2`, without registry and tag."""
-    protect: bool
 
 
 class Registry(pulumi.ComponentResource):
@@ -53,9 +54,9 @@ class Registry(pulumi.ComponentResource):
             image_tag_mutability="IMMUTABLE",
             image_scanning_configuration={"scan_on_push": True},
             encryption_configurations=[{"encryption_type": "KMS", "kms_key": args.key_arn}],
-            force_delete=not args.protect,
+            force_delete=not args.stack.protect,
             tags=data_class.tags(DataClass.ARTIFACTS),
-            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
+            opts=pulumi.ResourceOptions(parent=self, protect=args.stack.protect),
         )
         aws.ecr.LifecyclePolicy(
             f"{name}-{image.replace('/', '-')}",

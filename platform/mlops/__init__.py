@@ -7,6 +7,7 @@ import pulumi
 
 from cluster import Cluster
 from foundation import Foundation
+from foundation.stack import Stack
 from mlops.mlflow_server import MlflowServer, MlflowServerArgs
 from mlops.mlflow_server.account import Account
 
@@ -15,9 +16,9 @@ __all__ = ["MLOps", "MLOpsArgs"]
 
 @dataclass(frozen=True, kw_only=True)
 class MLOpsArgs:
+    stack: Stack
     foundation: Foundation
     cluster: Cluster
-    owner: str
     domain: str
     mlflow_image_digest: str
     mlflow_users: Sequence[Account]
@@ -25,8 +26,6 @@ class MLOpsArgs:
     """ARNs of the IAM roles that may read administrators' passwords."""
     loopback: bool
     """Whether users come to the services at a loopback address too."""
-    audit_retention_years: int
-    protect: bool
 
 
 class MLOps(pulumi.ComponentResource):
@@ -43,18 +42,15 @@ class MLOps(pulumi.ComponentResource):
         self.mlflow = MlflowServer(
             f"{name}-mlflow",
             MlflowServerArgs(
+                stack=args.stack,
                 foundation=args.foundation,
                 control_plane=cluster.control_plane,
                 nodes_security_group_id=cluster.nodes_security_group_id,
-                stack=name,
-                owner=args.owner,
                 image_digest=args.mlflow_image_digest,
                 domain=args.domain,
                 users=args.mlflow_users,
                 administrators=args.administrators,
                 loopback=args.loopback,
-                audit_retention_years=args.audit_retention_years,
-                protect=args.protect,
                 after=cluster.ready,
             ),
             pulumi.ResourceOptions(parent=self, providers=[cluster.kubernetes]),

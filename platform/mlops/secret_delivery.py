@@ -11,10 +11,10 @@ import pulumi_kubernetes as kubernetes
 from cluster.labels import Manifest, metadata
 from cluster.namespaces import Namespace
 from cluster.pod_identity import PodRole, PodRoleArgs
-from foundation.account import Account
 from foundation.data_class import DataClass
 from foundation.policy_document import Statement, allow
 from foundation.secrets import SecretReaders, SecretReadersArgs
+from foundation.stack import Stack
 
 DRIVER: Final = "secrets-store.csi.k8s.io"
 FOLDER: Final = "/mnt/secrets"
@@ -36,10 +36,9 @@ class DeliveredSecret:
 
 @dataclass(frozen=True, kw_only=True)
 class SecretDeliveryArgs:
-    account: Account
+    stack: Stack
     cluster_name: pulumi.Input[str]
     cluster_arn: pulumi.Input[str]
-    owner: str
     namespace: Namespace
     """Whose service account the pods run as."""
     secrets: Sequence[DeliveredSecret]
@@ -74,7 +73,7 @@ class SecretDelivery(pulumi.ComponentResource):
         role = PodRole(
             name,
             PodRoleArgs(
-                account=args.account,
+                stack=args.stack,
                 cluster_arn=args.cluster_arn,
                 description=f"Lets {args.namespace.service_account} in {args.namespace.name} do its work in AWS.",
                 policies={"secrets": _read(args), **args.policies},
@@ -93,7 +92,7 @@ class SecretDelivery(pulumi.ComponentResource):
             SecretReaders(
                 f"{name}-{each.file}",
                 SecretReadersArgs(
-                    account=args.account,
+                    stack=args.stack,
                     secret_arn=each.arn,
                     reader_arns=[role.arn, *each.readers, *(() if each.of_rds else (args.rotator_arn,))],
                     of_rds=each.of_rds,
@@ -108,7 +107,7 @@ class SecretDelivery(pulumi.ComponentResource):
             kind="SecretProviderClass",
             metadata=metadata(
                 args.namespace.service_account,
-                args.owner,
+                args.stack.owner,
                 namespace=args.namespace.name,
                 data_class=DataClass.SECRETS,
             ),
@@ -129,7 +128,7 @@ class SecretDelivery(pulumi.ComponentResource):
 
 
 def _read(args: SecretDeliveryArgs) -> list[Statement]:
-    through = {"StringEquals": {"kms:ViaService": f"secretsmanager.{args.account.region}.amazonaws.com"}}
+    through = {"StringEquals": {"kms:ViaService": f"secretsmanager.{args.stack.account.region}.amazonaws.com"}}
     return [
         allow(
             "ReadOwnSecrets",
@@ -147,7 +146,7 @@ def _parameters(args: SecretDeliveryArgs) -> Manifest:
         {"objectName": each.arn, "objectType": "secretsmanager", "objectAlias": each.file} for each in args.secrets
     ]
     return {
-        "region": args.account.region,
+        "region": args.stack.account.region,
         "usePodIdentity": "true",
         "objects": pulumi.Output.json_dumps(objects),
     }

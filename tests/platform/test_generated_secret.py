@@ -23,14 +23,17 @@ sys.path.insert(0, {str(PROJECT / "platform")!r})
 import pulumi
 from foundation.account import Account
 from foundation.secrets import *
+from foundation.stack import Stack
 
 account = Account.read(1, pulumi.InvokeOptions())
+stack = Stack(name="app", owner="o", account=account, tags={{}}, audit_retention_years=6, log_retention_days=400,
+    protect=False)
 key_arn = account.arn("kms", "key/k")
-rotator = Rotator("app", RotatorArgs(account=account, vpc_id="vpc-0", vpc_cidr="10.0.0.0/16", subnet_ids=["subnet-0"],
-    key_arn=key_arn, logs_key_arn=key_arn, log_retention_days=400, protect=False))
-secret = GeneratedSecret("app-admin", GeneratedSecretArgs(rotator=rotator, key_arn=key_arn,
-    description="d", rotate_days=90, length=32, protect=False))
-SecretReaders("app-admin", SecretReadersArgs(account=account, secret_arn=secret.arn, reader_arns=[rotator.role_arn]))
+rotator = Rotator("app", RotatorArgs(stack=stack, vpc_id="vpc-0", vpc_cidr="10.0.0.0/16", subnet_ids=["subnet-0"],
+    key_arn=key_arn, logs_key_arn=key_arn))
+secret = GeneratedSecret("app-admin", GeneratedSecretArgs(stack=stack, rotator=rotator, key_arn=key_arn,
+    description="d", rotate_days=90, length=32))
+SecretReaders("app-admin", SecretReadersArgs(stack=stack, secret_arn=secret.arn, reader_arns=[rotator.role_arn]))
 """
 
 

@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 
-from foundation.account import Account
 from foundation.secrets import GeneratedSecret, GeneratedSecretArgs, Rotator, SecretReaders, SecretReadersArgs
 from foundation.secrets.rotator import RotatorArgs
 from tests.platform.mocked import ACCOUNT_ID, Recorder, record, run_program
+from tests.platform.stacks import stack as a_stack
 
-ACCOUNT = Account(ACCOUNT_ID, "aws", "us-east-1", ("us-east-1a",))
 READER = f"arn:aws:iam::{ACCOUNT_ID}:role/mlflow"
 ROTATOR = "parapet-test-rotator"
 
@@ -25,29 +24,28 @@ def made(protect: bool = True, of_rds: bool = False) -> Recorder:
     """A generated secret with its readers, as a workload's component makes them."""
 
     def program() -> None:
+        stack = a_stack(protect=protect)
         rotator = Rotator(
             "parapet-test",
             RotatorArgs(
-                account=ACCOUNT,
+                stack=stack,
                 vpc_id="vpc",
                 vpc_cidr="10.0.0.0/16",
                 subnet_ids=["subnet"],
                 key_arn="key",
                 logs_key_arn="logs-key",
-                log_retention_days=400,
-                protect=protect,
             ),
         )
         secret = GeneratedSecret(
             "parapet-test-mlflow-admin",
             GeneratedSecretArgs(
-                rotator=rotator, key_arn="key", description="d", rotate_days=90, length=32, protect=protect
+                stack=stack, rotator=rotator, key_arn="key", description="d", rotate_days=90, length=32
             ),
         )
         SecretReaders(
             "parapet-test-mlflow-admin",
             SecretReadersArgs(
-                account=ACCOUNT, secret_arn=secret.arn, reader_arns=[READER, rotator.role_arn], of_rds=of_rds
+                stack=stack, secret_arn=secret.arn, reader_arns=[READER, rotator.role_arn], of_rds=of_rds
             ),
         )
 

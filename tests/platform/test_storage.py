@@ -4,12 +4,10 @@ import json
 from fnmatch import fnmatchcase
 from typing import Any
 
-import pulumi
 import pytest
 
-from foundation.storage import AuditBucket, AuditBucketArgs
-from foundation.storage.guard import LogTarget
 from tests.platform.mocked import ACCOUNT_ID, Made, Recorder, run_program
+from tests.platform.stacks import stack as a_stack
 
 COMPANIONS = [
     "s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
@@ -187,11 +185,16 @@ def test_audit_records_are_locked_in_compliance_mode_for_the_years_asked_for(yea
     assert lock.inputs["rule"] == {"defaultRetention": {"mode": "COMPLIANCE", "years": years}}
 
 
-def test_an_audit_bucket_with_less_than_six_years_cannot_be_said() -> None:
-    anywhere = LogTarget("logs", ready=pulumi.ComponentResource("t:t:T", "t"))
-    args = AuditBucketArgs(key_arn="k", access_logs=anywhere, retention_years=5, protect=True)
-    with pytest.raises(ValueError, match=r"^retention_years is 5; .* at least 6 years \(45 CFR 164\.316\(b\)\(2\)"):
-        AuditBucket("audit", args)
+@pytest.mark.parametrize("years", [5, 0, -6])
+def test_less_than_six_years_for_audit_records_cannot_be_said(years: int) -> None:
+    with pytest.raises(ValueError, match=rf"^audit_retention_years is {years}; .* 6 years \(45 CFR 164\.316\(b\)\(2\)"):
+        a_stack(audit_retention_years=years)
+
+
+@pytest.mark.parametrize("days", [0, 30, 366])
+def test_a_retention_that_no_log_group_can_have_cannot_be_said(days: int) -> None:
+    with pytest.raises(ValueError, match=rf"^log_retention_days is {days}; CloudWatch Logs offers"):
+        a_stack(log_retention_days=days)
 
 
 @pytest.mark.parametrize("protect", [True, False])

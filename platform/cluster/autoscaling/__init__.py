@@ -20,8 +20,8 @@ from cluster.labels import labels
 from cluster.node_role import NodeRole
 from cluster.pod_identity import PodRole, PodRoleArgs
 from cluster.versions import Versions
-from foundation.account import Account
 from foundation.data_class import NO_DATA
+from foundation.stack import Stack
 
 __all__ = ["Autoscaling", "AutoscalingArgs"]
 
@@ -33,12 +33,10 @@ CONTROLLER_RESOURCES: Final = {"cpu": "1", "memory": "1Gi"}
 
 @dataclass(frozen=True, kw_only=True)
 class AutoscalingArgs:
-    account: Account
+    stack: Stack
     cluster_name: pulumi.Input[str]
     cluster_arn: pulumi.Input[str]
     cluster_endpoint: pulumi.Input[str]
-    name_of_cluster: str
-    """The cluster's name, where it must be known in a preview: in the keys of conditions."""
     versions: Versions
     node_role: NodeRole
     subnet_ids: Mapping[str, pulumi.Input[str]]
@@ -50,10 +48,6 @@ class AutoscalingArgs:
     """Those that grow, one at least."""
     placement_groups: Mapping[str, pulumi.Input[str]]
     """By the name of the GPU group that has one."""
-    tags: Mapping[str, str]
-    registry: str
-    """The stack's own, which mirrors the controller's image."""
-    owner: str
     egress: bool
     after: Sequence[pulumi.Resource]
     """The namespace of the controller, and nodes for it to run on."""
@@ -70,7 +64,7 @@ class Autoscaling(pulumi.ComponentResource):
         inputs = {"version": VERSION, "groups": [each.name for each in args.groups]}
         super().__init__("parapet:cluster:Autoscaling", name, inputs, opts)
         own = pulumi.ResourceOptions(parent=self)
-        interruptions = Interruptions(f"{name}-interruptions", args.account, own)
+        interruptions = Interruptions(f"{name}-interruptions", args.stack, own)
         role = self._role(f"{name}-karpenter", args, interruptions)
         association = aws.eks.PodIdentityAssociation(
             f"{name}-karpenter",
@@ -86,18 +80,20 @@ class Autoscaling(pulumi.ComponentResource):
         self.register_outputs({})
 
     def _role(self, name: str, args: AutoscalingArgs, interruptions: Interruptions) -> PodRole:
-        account, pools = args.account, [group.name for group in args.groups]
+        account, pools = args.stack.account, [group.name for group in args.groups]
+        # Known in a preview, as the keys of conditions must be.
+        cluster = args.stack.name
         return PodRole(
             name,
             PodRoleArgs(
-                account=account,
+                stack=args.stack,
                 cluster_arn=args.cluster_arn,
                 description="Lets Karpenter launch and end the nodes of its own pools.",
                 policies={
-                    "nodes": over_nodes(account, args.name_of_cluster, pools),
+                    "nodes": over_nodes(account, cluster, pools),
                     "surroundings": over_surroundings(
                         account,
-                        args.name_of_cluster,
+                        cluster,
                         node_role_arn=args.node_role.arn,
                         queue_arn=interruptions.queue_arn,
                         key_arn=args.key_arn,
@@ -115,7 +111,7 @@ class Autoscaling(pulumi.ComponentResource):
         definitions = self._chart(name, "karpenter-crd", {}, after)
         values = {
             "replicas": 2,
-            "podLabels": labels(args.owner, NO_DATA),
+            "podLabels": labels(args.stack.owner, NO_DATA),
             "serviceAccount": {"name": SERVICE_ACCOUNT},
             "settings": {
                 "clusterName": args.cluster_name,
@@ -127,7 +123,7 @@ class Autoscaling(pulumi.ComponentResource):
             },
             "controller": {
                 # The mirror has the same digests, and the chart names the digest.
-                "image": {"repository": images.prefix(args.registry) + images.KARPENTER},
+                "image": {"repository": images.prefix(args.stack.registry) + images.KARPENTER},
                 # As much memory as it may have, or it would be among the first that a node throws out.
                 "resources": {"requests": CONTROLLER_RESOURCES, "limits": CONTROLLER_RESOURCES},
             },
@@ -152,18 +148,17 @@ class Autoscaling(pulumi.ComponentResource):
     def _pool(self, name: str, group: GpuGroup, args: AutoscalingArgs, controller: pulumi.Resource) -> None:
         after = pulumi.ResourceOptions(parent=self, depends_on=[controller])
         spec = NodeClassArgs(
+            stack=args.stack,
             versions=args.versions,
             instance_profile=args.node_role.instance_profile,
             subnet_ids=[args.subnet_ids[zone] for zone in group.zones or args.subnet_ids],
             security_group_id=args.security_group_id,
             key_arn=args.key_arn,
             placement_group=args.placement_groups.get(group.name),
-            owner=args.owner,
-            tags=args.tags,
         )
         made = k8s.apiextensions.CustomResource(f"{name}-class", **node_class(group, spec), opts=after)
         k8s.apiextensions.CustomResource(
             f"{name}-pool",
-            **node_pool(group, args.owner, list(group.zones or args.subnet_ids)),
+            **node_pool(group, args.stack.owner, list(group.zones or args.subnet_ids)),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[made]),
         )

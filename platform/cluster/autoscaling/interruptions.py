@@ -5,8 +5,8 @@ from typing import Final
 import pulumi
 import pulumi_aws as aws
 
-from foundation.account import Account
 from foundation.policy_document import allow, deny, document
+from foundation.stack import Stack
 
 EVENTS: Final = {
     "spot-interruption": ("aws.ec2", "EC2 Spot Instance Interruption Warning"),
@@ -29,7 +29,7 @@ class Interruptions(pulumi.ComponentResource):
     queue_name: pulumi.Output[str]
     queue_arn: pulumi.Output[str]
 
-    def __init__(self, name: str, account: Account, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, stack: Stack, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:cluster:Interruptions", name, None, opts)
         own = pulumi.ResourceOptions(parent=self)
         # A warning holds an instance's id and no data, so SQS's own encryption is enough; EventBridge could not use a
@@ -48,7 +48,7 @@ class Interruptions(pulumi.ComponentResource):
                     actions="sqs:SendMessage",
                     resources=queue.arn,
                     when={
-                        "StringEquals": {"aws:SourceAccount": account.id},
+                        "StringEquals": {"aws:SourceAccount": stack.account.id},
                         "ArnEquals": {"aws:SourceArn": [rule.arn for rule in rules]},
                     },
                 ),

@@ -1,6 +1,6 @@
 """How Karpenter launches a node."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +13,12 @@ from cluster.mig_boot import user_data
 from cluster.versions import Versions
 from foundation import data_class
 from foundation.data_class import DataClass
+from foundation.stack import Stack
 
 
 @dataclass(frozen=True, kw_only=True)
 class NodeClassArgs:
+    stack: Stack
     versions: Versions
     instance_profile: pulumi.Input[str]
     subnet_ids: Sequence[pulumi.Input[str]]
@@ -24,8 +26,6 @@ class NodeClassArgs:
     key_arn: pulumi.Input[str]
     """The key of the cluster class."""
     placement_group: pulumi.Input[str] | None
-    owner: str
-    tags: Mapping[str, str]
 
 
 def node_class(group: GpuGroup, args: NodeClassArgs) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def node_class(group: GpuGroup, args: NodeClassArgs) -> dict[str, Any]:
     return {
         "api_version": "karpenter.k8s.aws/v1",
         "kind": "EC2NodeClass",
-        "metadata": metadata(group.name, args.owner),
+        "metadata": metadata(group.name, args.stack.owner),
         "spec": {
             "amiSelectorTerms": [{"alias": args.versions.ami_alias}],
             "instanceProfile": args.instance_profile,
@@ -63,7 +63,7 @@ def node_class(group: GpuGroup, args: NodeClassArgs) -> dict[str, Any]:
                 }
             ],
             "detailedMonitoring": True,
-            "tags": {**args.tags, **data_class.tags(DataClass.CLUSTER)},
+            "tags": {**args.stack.tags, **data_class.tags(DataClass.CLUSTER)},
             **_only_where_asked_for(group, args),
         },
     }

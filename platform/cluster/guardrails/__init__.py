@@ -9,14 +9,14 @@ from cluster.guardrails.admission import Admission, AdmissionArgs
 from cluster.guardrails.network_policies import NetworkPolicies, NetworkPoliciesArgs
 from cluster.guardrails.priorities import Priorities, PrioritiesArgs
 from cluster.guardrails.quotas import Quotas, QuotasArgs
+from foundation.stack import Stack
 
 __all__ = ["Guardrails", "GuardrailsArgs"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class GuardrailsArgs:
-    owner: str
-    registry: str
+    stack: Stack
     vpc_cidr: str
     service_cidr: pulumi.Input[str]
     gateway_endpoint_cidrs: Sequence[pulumi.Input[Sequence[str]]]
@@ -30,12 +30,12 @@ class Guardrails(pulumi.ComponentResource):
     """Closed by default: no connection, no GPU, no image, no privilege but those that are written down here."""
 
     def __init__(self, name: str, args: GuardrailsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("parapet:cluster:Guardrails", name, {"registry": args.registry, "gpus": args.gpus}, opts)
+        super().__init__("parapet:cluster:Guardrails", name, {"registry": args.stack.registry, "gpus": args.gpus}, opts)
         own = pulumi.ResourceOptions(parent=self)
         NetworkPolicies(
             name,
             NetworkPoliciesArgs(
-                owner=args.owner,
+                stack=args.stack,
                 vpc_cidr=args.vpc_cidr,
                 service_cidr=args.service_cidr,
                 gateway_endpoint_cidrs=args.gateway_endpoint_cidrs,
@@ -44,7 +44,7 @@ class Guardrails(pulumi.ComponentResource):
             ),
             own,
         )
-        Quotas(name, QuotasArgs(owner=args.owner, gpus=args.gpus, after=args.after), own)
-        Priorities(name, PrioritiesArgs(owner=args.owner), own)
-        Admission(name, AdmissionArgs(owner=args.owner, registry=args.registry), own)
+        Quotas(name, QuotasArgs(stack=args.stack, gpus=args.gpus, after=args.after), own)
+        Priorities(name, PrioritiesArgs(stack=args.stack), own)
+        Admission(name, AdmissionArgs(stack=args.stack), own)
         self.register_outputs({})

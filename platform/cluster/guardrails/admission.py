@@ -10,6 +10,7 @@ import pulumi_kubernetes as kubernetes
 from cluster import namespaces as ns
 from cluster.guardrails.pod_rules import VARIABLES, Check, PodRule, cel, pod_rules
 from cluster.labels import DATA_CLASS, DATA_CLASSES, OWNER, Manifest, metadata
+from foundation.stack import Stack
 
 PREFIX: Final = "parapet-"
 
@@ -45,9 +46,7 @@ PRIVILEGED: Final = tuple(each.name for each in ns.MADE if each.level != ns.REST
 
 @dataclass(frozen=True, kw_only=True)
 class AdmissionArgs:
-    owner: str
-    registry: str
-    """Where images come from, such as 111122223333.dkr.ecr.us-east-1.amazonaws.com/parapet-prod."""
+    stack: Stack
 
 
 class Admission(pulumi.ComponentResource):
@@ -58,9 +57,9 @@ class Admission(pulumi.ComponentResource):
     """
 
     def __init__(self, name: str, args: AdmissionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("parapet:cluster:Admission", name, {"registry": args.registry}, opts)
-        self._name, self._owner = name, args.owner
-        for rule in pod_rules(args.registry):
+        super().__init__("parapet:cluster:Admission", name, {"registry": args.stack.registry}, opts)
+        self._name, self._owner = name, args.stack.owner
+        for rule in pod_rules(args.stack.registry):
             rules = [_resources(*kind) for kind in POD_KINDS]
             spec = _policy(rules, VARIABLES, rule.checks, MATCH_CONDITIONS)
             self._enforce(rule.name, spec, (*ns.EKS_OWNED, *rule.exempt), _why(rule))

@@ -11,6 +11,7 @@ import pulumi_kubernetes as kubernetes
 from cluster.guardrails.flows import FLOWS, LINK_LOCAL, Flow, Pods, Range
 from cluster.labels import Manifest, metadata
 from cluster.namespaces import EVERY, NAME_LABEL
+from foundation.stack import Stack
 
 Ranges: TypeAlias = Mapping[str, Sequence[str]]
 """The CIDRs of each `Range`, by its name."""
@@ -18,7 +19,7 @@ Ranges: TypeAlias = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkPoliciesArgs:
-    owner: str
+    stack: Stack
     vpc_cidr: str
     service_cidr: pulumi.Input[str]
     """The cluster's service range: `kubernetes_network_config.service_ipv4_cidr` of the EKS cluster."""
@@ -35,7 +36,7 @@ class NetworkPolicies(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: NetworkPoliciesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:cluster:NetworkPolicies", name, {"vpcCidr": args.vpc_cidr}, opts)
-        self._name, self._owner = name, args.owner
+        self._name, self._owner = name, args.stack.owner
         self._own = pulumi.ResourceOptions(parent=self, depends_on=list(args.after))
         endpoints = pulumi.Output.all(*args.gateway_endpoint_cidrs)
         ranges: pulumi.Output[Ranges] = pulumi.Output.all(args.service_cidr, endpoints).apply(

@@ -8,6 +8,7 @@ import pulumi_kubernetes as kubernetes
 
 from cluster import namespaces as ns
 from cluster.labels import metadata
+from foundation.stack import Stack
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +65,7 @@ PRIORITIES: Final = (INFERENCE, PLATFORM, TRAINING, NOTEBOOKS, BATCH)
 
 @dataclass(frozen=True, kw_only=True)
 class PrioritiesArgs:
-    owner: str
+    stack: Stack
 
 
 class Priorities(pulumi.ComponentResource):
@@ -76,7 +77,7 @@ class Priorities(pulumi.ComponentResource):
         for each in PRIORITIES:
             kubernetes.scheduling.v1.PriorityClass(
                 f"{name}-{each.name}",
-                metadata=metadata(each.name, args.owner),
+                metadata=metadata(each.name, args.stack.owner),
                 value=each.value,
                 preemption_policy="PreemptLowerPriority" if each.preempts else "Never",
                 global_default=False,

@@ -10,6 +10,7 @@ import pulumi_kubernetes as kubernetes
 from cluster import namespaces as ns
 from cluster.labels import Manifest, metadata
 from cluster.node_labels import GPU
+from foundation.stack import Stack
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def gpu_shares(gpus: int) -> dict[str, int]:
 
 @dataclass(frozen=True, kw_only=True)
 class QuotasArgs:
-    owner: str
+    stack: Stack
     gpus: int
     """What the GPU groups can grow to, in the units that the device plugin offers: a shared GPU counts as often as it
     is shared."""
@@ -69,14 +70,14 @@ class Quotas(pulumi.ComponentResource):
         for namespace, hard in quotas(args.gpus):
             kubernetes.core.v1.ResourceQuota(
                 f"{name}-{namespace}",
-                metadata=metadata("quota", args.owner, namespace=namespace),
+                metadata=metadata("quota", args.stack.owner, namespace=namespace),
                 spec={"hard": hard},
                 opts=own,
             )
         for each in ns.WORKLOADS:
             kubernetes.core.v1.LimitRange(
                 f"{name}-{each.name}",
-                metadata=metadata("limits", args.owner, namespace=each.name),
+                metadata=metadata("limits", args.stack.owner, namespace=each.name),
                 spec=limits(each),
                 opts=own,
             )

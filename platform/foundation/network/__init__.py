@@ -7,27 +7,25 @@ from ipaddress import IPv4Network
 import pulumi
 import pulumi_aws as aws
 
-from foundation.account import Account
 from foundation.network.egress import Egress, EgressArgs
 from foundation.network.endpoints import Endpoints, EndpointsArgs
 from foundation.network.flow_logs import FlowLogs
 from foundation.network.query_logs import QueryLogs
 from foundation.network.subnets import divide
 from foundation.network.vpc_logs import VpcLogsArgs
+from foundation.stack import Stack
 
 __all__ = ["Network", "NetworkArgs"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkArgs:
-    account: Account
+    stack: Stack
     cidr: IPv4Network
     egress: bool
     """Whether the private subnets reach the internet. The isolated ones never do."""
     interface_endpoints: Sequence[str]
     logs_key_arn: pulumi.Input[str]
-    log_retention_days: int
-    protect: bool
 
 
 class Network(pulumi.ComponentResource):
@@ -47,7 +45,7 @@ class Network(pulumi.ComponentResource):
         super().__init__("parapet:foundation:Network", name, {"cidr": str(args.cidr), "egress": args.egress}, opts)
         own = pulumi.ResourceOptions(parent=self)
         self._name = name
-        self._zones = args.account.zones
+        self._zones = args.stack.account.zones
         ranges = divide(args.cidr, len(self._zones))
         vpc = aws.ec2.Vpc(
             name,
@@ -79,7 +77,7 @@ class Network(pulumi.ComponentResource):
         endpoints = Endpoints(
             f"{name}-endpoints",
             EndpointsArgs(
-                account=args.account,
+                stack=args.stack,
                 vpc_id=vpc.id,
                 vpc_cidr=str(args.cidr),
                 subnet_ids=self.private_subnet_ids,
@@ -91,11 +89,9 @@ class Network(pulumi.ComponentResource):
         self.gateway_prefix_list_ids = endpoints.gateway_prefix_list_ids
         self.gateway_cidrs = endpoints.gateway_cidrs
         logs = VpcLogsArgs(
-            account=args.account,
+            stack=args.stack,
             vpc_id=vpc.id,
             key_arn=args.logs_key_arn,
-            retention_days=args.log_retention_days,
-            protect=args.protect,
         )
         FlowLogs(name, logs, own)
         QueryLogs(name, logs, own)

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from foundation.account import Account
 from foundation.network.endpoint_policies import GATEWAYS, endpoint_policy
+from foundation.stack import Stack
 
 
 @dataclass(frozen=True, kw_only=True)
 class EndpointsArgs:
-    account: Account
+    stack: Stack
     vpc_id: pulumi.Input[str]
     vpc_cidr: str
     subnet_ids: Sequence[pulumi.Input[str]]
@@ -43,9 +43,9 @@ class Endpoints(pulumi.ComponentResource):
                 f"{name}-{service}",
                 vpc_id=args.vpc_id,
                 vpc_endpoint_type="Gateway",
-                service_name=f"com.amazonaws.{args.account.region}.{service}",
+                service_name=f"com.amazonaws.{args.stack.account.region}.{service}",
                 route_table_ids=args.route_table_ids,
-                policy=endpoint_policy(service, args.account),
+                policy=endpoint_policy(service, args.stack.account),
                 tags={"Name": f"{name}-{service}"},
                 opts=own,
             )
@@ -82,11 +82,11 @@ class Endpoints(pulumi.ComponentResource):
                 f"{name}-{service}",
                 vpc_id=args.vpc_id,
                 vpc_endpoint_type="Interface",
-                service_name=f"com.amazonaws.{args.account.region}.{service}",
+                service_name=f"com.amazonaws.{args.stack.account.region}.{service}",
                 subnet_ids=args.subnet_ids,
                 security_group_ids=[group.id],
                 private_dns_enabled=True,
-                policy=endpoint_policy(service, args.account),
+                policy=endpoint_policy(service, args.stack.account),
                 tags={"Name": f"{name}-{service}"},
                 opts=own,
             )

@@ -13,16 +13,14 @@ class FlowLogs(pulumi.ComponentResource):
     """Every connection in the VPC, accepted or rejected, in an encrypted log group within about a minute."""
 
     def __init__(self, name: str, args: VpcLogsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("parapet:foundation:FlowLogs", name, {"retentionDays": args.retention_days}, opts)
+        super().__init__("parapet:foundation:FlowLogs", name, {"retentionDays": args.stack.log_retention_days}, opts)
         group = log_group(
-            name,
+            args.stack,
             "flow-logs",
             key_arn=args.key_arn,
-            retention_days=args.retention_days,
-            protect=args.protect,
             parent=self,
         )
-        role, allowed = self._writer(f"{name}-flow-logs", args.account, group)
+        role, allowed = self._writer(f"{name}-flow-logs", args.stack.account, group)
         aws.ec2.FlowLog(
             name,
             vpc_id=args.vpc_id,

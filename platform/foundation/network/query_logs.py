@@ -12,14 +12,12 @@ class QueryLogs(pulumi.ComponentResource):
     """Every DNS query from the VPC in an encrypted log group: data can leave in names, where flow logs see nothing."""
 
     def __init__(self, name: str, args: VpcLogsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("parapet:foundation:QueryLogs", name, {"retentionDays": args.retention_days}, opts)
+        super().__init__("parapet:foundation:QueryLogs", name, {"retentionDays": args.stack.log_retention_days}, opts)
         own = pulumi.ResourceOptions(parent=self)
         group = log_group(
-            name,
+            args.stack,
             "query-logs",
             key_arn=args.key_arn,
-            retention_days=args.retention_days,
-            protect=args.protect,
             parent=self,
         )
         delivery = aws.cloudwatch.LogResourcePolicy(
@@ -32,8 +30,8 @@ class QueryLogs(pulumi.ComponentResource):
                     actions=["logs:CreateLogStream", "logs:PutLogEvents"],
                     resources=pulumi.Output.concat(group.arn, ":log-stream:*"),
                     when={
-                        "StringEquals": {"aws:SourceAccount": args.account.id},
-                        "ArnLike": {"aws:SourceArn": args.account.arn("logs", "*")},
+                        "StringEquals": {"aws:SourceAccount": args.stack.account.id},
+                        "ArnLike": {"aws:SourceArn": args.stack.account.arn("logs", "*")},
                     },
                 )
             ),

@@ -4,14 +4,12 @@ from dataclasses import dataclass
 
 import pulumi
 
-from foundation.account import Account
+from foundation.stack import Stack
 
 
 @dataclass(frozen=True, kw_only=True)
 class VpcLogsArgs:
-    account: Account
+    stack: Stack
     vpc_id: pulumi.Input[str]
     key_arn: pulumi.Input[str]
     """The key of the logs class."""
-    retention_days: int
-    protect: bool

@@ -11,6 +11,7 @@ from foundation import data_class
 from foundation.data_class import DataClass
 from foundation.secrets.rotation import FIRST_VALUE
 from foundation.secrets.rotator import Rotator
+from foundation.stack import Stack
 
 RECOVERY_DAYS: Final = 30
 SHORT_RECOVERY_DAYS: Final = 7
@@ -19,6 +20,7 @@ SHORT_RECOVERY_DAYS: Final = 7
 
 @dataclass(frozen=True, kw_only=True)
 class GeneratedSecretArgs:
+    stack: Stack
     rotator: Rotator
     key_arn: pulumi.Input[str]
     """The key of the secrets class, which the rotator uses."""
@@ -27,7 +29,6 @@ class GeneratedSecretArgs:
     """After so many days it has another value."""
     length: int = 40
     """In characters: 40 letters and digits are 238 bits."""
-    protect: bool
 
 
 class GeneratedSecret(pulumi.ComponentResource):
@@ -43,15 +44,15 @@ class GeneratedSecret(pulumi.ComponentResource):
     def __init__(self, name: str, args: GeneratedSecretArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         inputs = {"rotateDays": args.rotate_days, "length": args.length}
         super().__init__("parapet:foundation:GeneratedSecret", name, inputs, opts)
-        stack = args.rotator.stack
+        stack = args.stack.name
         secret = aws.secretsmanager.Secret(
             name,
             name_prefix=f"{stack}/{name.removeprefix(f'{stack}-')}-",
             description=args.description,
             kms_key_id=args.key_arn,
-            recovery_window_in_days=RECOVERY_DAYS if args.protect else SHORT_RECOVERY_DAYS,
+            recovery_window_in_days=RECOVERY_DAYS if args.stack.protect else SHORT_RECOVERY_DAYS,
             tags=data_class.tags(DataClass.SECRETS),
-            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
+            opts=pulumi.ResourceOptions(parent=self, protect=args.stack.protect),
         )
         # The state keeps question and answer: neither holds the value.
         first = aws.lambda_.Invocation(

@@ -9,6 +9,7 @@ import pulumi_aws as aws
 
 from foundation.account import Account
 from foundation.policy_document import Conditions, deny, document
+from foundation.stack import Stack
 
 RDS_ROLE: Final = "aws-service-role/rds.amazonaws.com/AWSServiceRoleForRDS"
 """The role through which RDS keeps the password of a database's master user."""
@@ -32,7 +33,7 @@ def secret_policy(account: Account, reader_arns: Sequence[pulumi.Input[str]]) ->
 
 @dataclass(frozen=True, kw_only=True)
 class SecretReadersArgs:
-    account: Account
+    stack: Stack
     secret_arn: pulumi.Input[str]
     reader_arns: Sequence[pulumi.Input[str]]
     """The roles that read its value; for a generated secret, `Rotator.role_arn` among them."""
@@ -45,7 +46,7 @@ class SecretReaders(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: SecretReadersArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:foundation:SecretReaders", name, {"ofRds": args.of_rds}, opts)
-        account = args.account
+        account = args.stack.account
         rds = [f"arn:{account.partition}:iam::{account.id}:role/{RDS_ROLE}"] if args.of_rds else []
         aws.secretsmanager.SecretPolicy(
             name,

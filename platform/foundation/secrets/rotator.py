@@ -8,9 +8,9 @@ from typing import Final
 import pulumi
 import pulumi_aws as aws
 
-from foundation.account import Account
 from foundation.log_group import log_group
 from foundation.policy_document import Statement, allow, deny, document
+from foundation.stack import Stack
 
 CODE: Final = Path(__file__).with_name("rotation.py")
 INTERFACES: Final = (
@@ -28,7 +28,7 @@ TIMEOUT_SECONDS: Final = 30
 
 @dataclass(frozen=True, kw_only=True)
 class RotatorArgs:
-    account: Account
+    stack: Stack
     vpc_id: pulumi.Input[str]
     vpc_cidr: str
     subnet_ids: Sequence[pulumi.Input[str]]
@@ -36,19 +36,15 @@ class RotatorArgs:
     key_arn: pulumi.Input[str]
     """The key of the secrets class."""
     logs_key_arn: pulumi.Input[str]
-    log_retention_days: int
-    protect: bool
 
 
 class Rotator(pulumi.ComponentResource):
-    """A function that makes and rotates the values of the secrets `<name>/*`, and can read or write no other.
+    """A function that makes and rotates the values of the secrets `<stack>/*`, and can read or write no other.
 
     Secrets Manager of this account calls it, and the stack when it makes a secret. It reaches HTTPS within the VPC
     and nothing else.
     """
 
-    stack: str
-    """What the names of its secrets begin with, before a slash."""
     function_arn: pulumi.Output[str]
     function_name: pulumi.Output[str]
     role_arn: pulumi.Output[str]
@@ -56,13 +52,11 @@ class Rotator(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: RotatorArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:foundation:Rotator", name, None, opts)
-        self.stack, self._name = name, f"{name}-rotator"
+        self._name = f"{name}-rotator"
         group = log_group(
-            name,
+            args.stack,
             "rotator",
             key_arn=args.logs_key_arn,
-            retention_days=args.log_retention_days,
-            protect=args.protect,
             parent=self,
         )
         role, allowed = self._role(args, group)
@@ -90,7 +84,7 @@ class Rotator(pulumi.ComponentResource):
             function=function.name,
             action="lambda:InvokeFunction",
             principal="secretsmanager.amazonaws.com",
-            source_account=args.account.id,
+            source_account=args.stack.account.id,
             opts=own,
         )
         self.function_arn, self.function_name, self.role_arn = function.arn, function.name, role.arn
@@ -123,7 +117,7 @@ class Rotator(pulumi.ComponentResource):
         own = pulumi.ResourceOptions(parent=self)
         role = aws.iam.Role(
             self._name,
-            description=f"Lets {self._name} write the values of the secrets {self.stack}/*.",
+            description=f"Lets {self._name} write the values of the secrets {args.stack.name}/*.",
             assume_role_policy=document(
                 allow("AssumedByLambda", principals={"Service": "lambda.amazonaws.com"}, actions="sts:AssumeRole")
             ),
@@ -131,16 +125,16 @@ class Rotator(pulumi.ComponentResource):
         )
         policy = aws.iam.Policy(
             self._name,
-            description=f"Makes and rotates the values of the secrets {self.stack}/*.",
-            policy=document(*_statements(self.stack, self._name, args, group)),
+            description=f"Makes and rotates the values of the secrets {args.stack.name}/*.",
+            policy=document(*_statements(self._name, args, group)),
             opts=own,
         )
         attached = aws.iam.RolePolicyAttachment(self._name, role=role.name, policy_arn=policy.arn, opts=own)
         return role, attached
 
 
-def _statements(stack: str, function: str, args: RotatorArgs, group: aws.cloudwatch.LogGroup) -> list[Statement]:
-    account = args.account
+def _statements(function: str, args: RotatorArgs, group: aws.cloudwatch.LogGroup) -> list[Statement]:
+    account = args.stack.account
     through_secrets_manager = {"StringEquals": {"kms:ViaService": f"secretsmanager.{account.region}.amazonaws.com"}}
     # Lambda needs these for the interfaces; the function's own code never does ("Giving Lambda functions access to
     # resources in an Amazon VPC", security best practices).
@@ -155,7 +149,7 @@ def _statements(stack: str, function: str, args: RotatorArgs, group: aws.cloudwa
                 "secretsmanager:PutSecretValue",
                 "secretsmanager:UpdateSecretVersionStage",
             ],
-            resources=account.arn("secretsmanager", f"secret:{stack}/*"),
+            resources=account.arn("secretsmanager", f"secret:{args.stack.name}/*"),
         ),
         allow(
             "UseKey",

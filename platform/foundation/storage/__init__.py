@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import pulumi
 
-from foundation.account import Account
 from foundation.data_class import DataClass
+from foundation.stack import Stack
 from foundation.storage.access_log_bucket import AccessLogBucket, AccessLogBucketArgs
 from foundation.storage.audit_bucket import AuditBucket, AuditBucketArgs
 from foundation.storage.data_bucket import DataBucket, DataBucketArgs
@@ -25,11 +25,8 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True)
 class StorageArgs:
-    account: Account
+    stack: Stack
     key_arns: Mapping[DataClass, pulumi.Input[str]]
-    audit_retention_years: int
-    log_retention_days: int
-    protect: bool
 
 
 class Storage(pulumi.ComponentResource):
@@ -46,10 +43,8 @@ class Storage(pulumi.ComponentResource):
         self.access_logs = AccessLogBucket(
             f"{name}-access-logs",
             AccessLogBucketArgs(
-                account=args.account,
+                stack=args.stack,
                 sources=f"{name}-",
-                retention_days=args.log_retention_days,
-                protect=args.protect,
             ),
             own,
         )
@@ -58,10 +53,9 @@ class Storage(pulumi.ComponentResource):
         self.audit = AuditBucket(
             f"{name}-audit",
             AuditBucketArgs(
+                stack=args.stack,
                 key_arn=args.key_arns[DataClass.LOGS],
                 access_logs=self.access_logs.target,
-                retention_years=args.audit_retention_years,
-                protect=args.protect,
             ),
             own,
         )
@@ -81,7 +75,7 @@ class Storage(pulumi.ComponentResource):
         return DataBucket(
             f"{name}-{holds}",
             DataBucketArgs(
-                holds=holds, key_arn=args.key_arns[holds], access_logs=self.access_logs.target, protect=args.protect
+                stack=args.stack, holds=holds, key_arn=args.key_arns[holds], access_logs=self.access_logs.target
             ),
             pulumi.ResourceOptions(parent=self),
         )

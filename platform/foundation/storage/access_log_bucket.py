@@ -5,9 +5,9 @@ from typing import Final
 
 import pulumi
 
-from foundation.account import Account
 from foundation.data_class import DataClass
 from foundation.policy_document import Statement, allow
+from foundation.stack import Stack
 from foundation.storage.guard import Guard, LogTarget, guarded_bucket, lifecycle_rule
 
 UNDO_DAYS: Final = 90
@@ -16,11 +16,9 @@ UNDO_DAYS: Final = 90
 
 @dataclass(frozen=True, kw_only=True)
 class AccessLogBucketArgs:
-    account: Account
+    stack: Stack
     sources: str
     """What the names of the buckets that log here begin with."""
-    retention_days: int
-    protect: bool
 
 
 class AccessLogBucket(pulumi.ComponentResource):
@@ -35,15 +33,17 @@ class AccessLogBucket(pulumi.ComponentResource):
     arn: pulumi.Output[str]
 
     def __init__(self, name: str, args: AccessLogBucketArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        inputs = {"sources": args.sources, "retentionDays": args.retention_days}
+        inputs = {"sources": args.sources, "retentionDays": args.stack.log_retention_days}
         super().__init__("parapet:foundation:AccessLogBucket", name, inputs, opts)
         guard = Guard(
             holds=DataClass.LOGS,
             key_arn=None,
             access_logs=None,
             statements=lambda arn: [_delivery(arn, args)],
-            lifecycle=[lifecycle_rule("expire", expire_days=args.retention_days, expire_noncurrent_days=UNDO_DAYS)],
-            protect=args.protect,
+            lifecycle=[
+                lifecycle_rule("expire", expire_days=args.stack.log_retention_days, expire_noncurrent_days=UNDO_DAYS)
+            ],
+            stack=args.stack,
         )
         bucket = guarded_bucket(name, guard, parent=self)
         self.bucket = bucket.bucket
@@ -64,7 +64,7 @@ def _delivery(bucket_arn: pulumi.Output[str], args: AccessLogBucketArgs) -> Stat
         actions="s3:PutObject",
         resources=pulumi.Output.concat(bucket_arn, "/*"),
         when={
-            "ArnLike": {"aws:SourceArn": f"arn:{args.account.partition}:s3:::{args.sources}*"},
-            "StringEquals": {"aws:SourceAccount": args.account.id},
+            "ArnLike": {"aws:SourceArn": f"arn:{args.stack.account.partition}:s3:::{args.sources}*"},
+            "StringEquals": {"aws:SourceAccount": args.stack.account.id},
         },
     )

@@ -5,8 +5,8 @@ from typing import Final
 
 import pulumi
 
-from foundation import retention
 from foundation.data_class import DataClass
+from foundation.stack import Stack
 from foundation.storage.guard import Guard, LogTarget, guarded_bucket, lifecycle_rule
 from foundation.storage.right_key import right_key_only
 
@@ -16,12 +16,10 @@ ARCHIVE_DAYS: Final = 90
 
 @dataclass(frozen=True, kw_only=True)
 class AuditBucketArgs:
+    stack: Stack
     key_arn: pulumi.Input[str]
     """The key of the logs class."""
     access_logs: LogTarget
-    retention_years: int
-    """How long a record cannot be deleted; at least `retention.AUDIT_YEARS`."""
-    protect: bool
 
 
 class AuditBucket(pulumi.ComponentResource):
@@ -35,12 +33,7 @@ class AuditBucket(pulumi.ComponentResource):
     arn: pulumi.Output[str]
 
     def __init__(self, name: str, args: AuditBucketArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        if args.retention_years < retention.AUDIT_YEARS:
-            raise ValueError(
-                f"retention_years is {args.retention_years}; an audit record is kept for at least "
-                f"{retention.AUDIT_YEARS} years (45 CFR 164.316(b)(2)(i))"
-            )
-        inputs = {"keyArn": args.key_arn, "retentionYears": args.retention_years}
+        inputs = {"keyArn": args.key_arn, "retentionYears": args.stack.audit_retention_years}
         super().__init__("parapet:foundation:AuditBucket", name, inputs, opts)
         guard = Guard(
             holds=DataClass.LOGS,
@@ -48,8 +41,8 @@ class AuditBucket(pulumi.ComponentResource):
             access_logs=args.access_logs,
             statements=lambda arn: right_key_only(arn, args.key_arn),
             lifecycle=[lifecycle_rule("archive", transition={"days": ARCHIVE_DAYS, "storage_class": "GLACIER_IR"})],
-            lock_years=args.retention_years,
-            protect=args.protect,
+            lock_years=args.stack.audit_retention_years,
+            stack=args.stack,
         )
         bucket = guarded_bucket(name, guard, parent=self)
         self.bucket = bucket.bucket

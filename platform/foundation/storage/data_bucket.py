@@ -6,6 +6,7 @@ from typing import Final
 import pulumi
 
 from foundation.data_class import DataClass
+from foundation.stack import Stack
 from foundation.storage.guard import Guard, LogTarget, guarded_bucket, lifecycle_rule
 from foundation.storage.right_key import right_key_only
 
@@ -17,11 +18,11 @@ UNDO_DAYS: Final = 90
 
 @dataclass(frozen=True, kw_only=True)
 class DataBucketArgs:
+    stack: Stack
     holds: DataClass
     key_arn: pulumi.Input[str]
     """The key of that class."""
     access_logs: LogTarget
-    protect: bool
 
 
 class DataBucket(pulumi.ComponentResource):
@@ -48,7 +49,7 @@ class DataBucket(pulumi.ComponentResource):
                     expire_noncurrent_days=UNDO_DAYS,
                 )
             ],
-            protect=args.protect,
+            stack=args.stack,
         )
         bucket = guarded_bucket(name, guard, parent=self)
         self.bucket = bucket.bucket

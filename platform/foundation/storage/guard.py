@@ -10,6 +10,7 @@ from pulumi_aws import s3
 from foundation import data_class
 from foundation.data_class import DataClass
 from foundation.policy_document import Statement, deny, document
+from foundation.stack import Stack
 
 ABORT_UPLOAD_DAYS: Final = 7
 """Parts of an upload that nobody finished are paid for and seen in no listing."""
@@ -27,6 +28,7 @@ class LogTarget:
 class Guard:
     """The choices that a bucket has left. Nothing here makes it public, unencrypted or unversioned."""
 
+    stack: Stack
     holds: DataClass
     key_arn: pulumi.Input[str] | None
     """The class's key; none for SSE-S3, which only the target of access logs may use."""
@@ -36,7 +38,6 @@ class Guard:
     lifecycle: Sequence[s3.BucketLifecycleConfigurationRuleArgsDict]
     lock_years: int | None = None
     """Object Lock in compliance mode for so many years from an object's creation."""
-    protect: bool
 
 
 def guarded_bucket(name: str, guard: Guard, parent: pulumi.Resource) -> s3.Bucket:
@@ -44,11 +45,11 @@ def guarded_bucket(name: str, guard: Guard, parent: pulumi.Resource) -> s3.Bucke
     own = pulumi.ResourceOptions(parent=parent)
     bucket = s3.Bucket(
         name,
-        force_destroy=not guard.protect,
+        force_destroy=not guard.stack.protect,
         # Read by S3 at creation only.
         object_lock_enabled=True if guard.lock_years else None,
         tags=data_class.tags(guard.holds),
-        opts=pulumi.ResourceOptions(parent=parent, protect=guard.protect),
+        opts=pulumi.ResourceOptions(parent=parent, protect=guard.stack.protect),
     )
     private = s3.BucketPublicAccessBlock(
         name,

@@ -10,11 +10,12 @@ import pulumi_kubernetes as kubernetes
 from cluster import namespaces as ns
 from cluster.control_plane import ControlPlane
 from cluster.labels import Manifest, metadata
-from foundation import Foundation, retention
+from foundation import Foundation
 from foundation.data_class import DataClass
 from foundation.database import DATABASE
 from foundation.log_group import log_group
 from foundation.secrets import GeneratedSecret, GeneratedSecretArgs
+from foundation.stack import Stack
 from mlops.mlflow_server import pod, routes
 from mlops.mlflow_server.account import Account
 from mlops.mlflow_server.rights import RightsArgs, rights
@@ -35,13 +36,11 @@ ROTATE_DAYS: Final = 90
 
 @dataclass(frozen=True, kw_only=True)
 class MlflowServerArgs:
+    stack: Stack
     foundation: Foundation
     control_plane: ControlPlane
     nodes_security_group_id: pulumi.Input[str]
     """The group of the pods, which the database admits."""
-    stack: str
-    """The stack's name, which begins the names of its log groups and secrets."""
-    owner: str
     image_digest: str
     """`sha256:...` of the image `mlflow` in the stack's registry."""
     domain: str
@@ -51,8 +50,6 @@ class MlflowServerArgs:
     """ARNs of the IAM roles that may read the password of MLflow's administrator."""
     loopback: bool
     """Whether clients call the server at a loopback address too, as they do where it runs without a network."""
-    audit_retention_years: int
-    protect: bool
     after: Sequence[pulumi.Resource]
     """The namespaces, the mesh and nodes."""
 
@@ -80,8 +77,7 @@ class MlflowServer(pulumi.ComponentResource):
             args.stack,
             "mlflow-audit",
             key_arn=args.foundation.keys.arns[DataClass.LOGS],
-            retention_days=retention.audit_log_days(args.audit_retention_years),
-            protect=args.protect,
+            audit=True,
             parent=self,
         )
         self.user_secret_arns = {
@@ -100,11 +96,11 @@ class MlflowServer(pulumi.ComponentResource):
         return GeneratedSecret(
             f"{self._name}-{topic}",
             GeneratedSecretArgs(
+                stack=self._args.stack,
                 rotator=foundation.rotator,
                 key_arn=foundation.keys.arns[DataClass.SECRETS],
                 description=description,
                 rotate_days=ROTATE_DAYS,
-                protect=self._args.protect,
             ),
             pulumi.ResourceOptions(parent=self),
         ).arn
@@ -125,17 +121,16 @@ class MlflowServer(pulumi.ComponentResource):
         return SecretDelivery(
             self._name,
             SecretDeliveryArgs(
-                account=foundation.account,
+                stack=args.stack,
                 cluster_name=args.control_plane.cluster_name,
                 cluster_arn=args.control_plane.arn,
-                owner=args.owner,
                 namespace=ns.MLFLOW,
                 secrets=secrets,
                 key_arn=foundation.keys.arns[DataClass.SECRETS],
                 rotator_arn=foundation.rotator.role_arn,
                 policies=rights(
                     RightsArgs(
-                        account=foundation.account,
+                        stack=args.stack,
                         bucket_arn=foundation.storage.artifacts.arn,
                         prefix=PREFIX,
                         key_arn=foundation.keys.arns[DataClass.ARTIFACTS],
@@ -151,9 +146,8 @@ class MlflowServer(pulumi.ComponentResource):
         args, foundation = self._args, self._args.foundation
         loopback = ["127.0.0.1:*", "localhost:*"] if args.loopback else []
         return pod.PodArgs(
-            account=foundation.account,
-            owner=args.owner,
-            image=f"{foundation.account.registry(args.stack)}/mlflow@{args.image_digest}",
+            stack=args.stack,
+            image=f"{args.stack.registry}/mlflow@{args.image_digest}",
             database_address=foundation.database.address,
             database_port=foundation.database.port,
             database_name=DATABASE,
@@ -248,7 +242,7 @@ class MlflowServer(pulumi.ComponentResource):
             )
 
     def _metadata(self, object_name: str) -> Manifest:
-        return metadata(object_name, self._args.owner, namespace=ns.MLFLOW.name, data_class=ns.MLFLOW.data_class)
+        return metadata(object_name, self._args.stack.owner, namespace=ns.MLFLOW.name, data_class=ns.MLFLOW.data_class)
 
     def _own(
         self, after: Sequence[pulumi.Resource], *, delete_before_replace: bool | None = None

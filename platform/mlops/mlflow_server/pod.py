@@ -10,7 +10,7 @@ from cluster import namespaces as ns
 from cluster.guardrails.flows import MLFLOW_LABELS
 from cluster.guardrails.priorities import PLATFORM, Priority
 from cluster.labels import Manifest, labels
-from foundation.account import Account
+from foundation.stack import Stack
 from mlops.secret_delivery import FOLDER
 
 PORT: Final = 5000
@@ -42,8 +42,7 @@ JOB_RESOURCES: Final = {
 class PodArgs:
     """What the pods are told of the world around them."""
 
-    account: Account
-    owner: str
+    stack: Stack
     image: pulumi.Input[str]
     """With its digest."""
     database_address: pulumi.Input[str]
@@ -147,10 +146,10 @@ def _database(args: PodArgs) -> list[pulumi.Input[str]]:
 def _environment(args: PodArgs) -> list[dict[str, Any]]:
     encryption = pulumi.Output.json_dumps({"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": args.key_arn})
     variables: Mapping[str, pulumi.Input[str]] = {
-        "AWS_REGION": args.account.region,
+        "AWS_REGION": args.stack.account.region,
         "HOME": "/tmp",  # noqa: S108 (a volume of the pod's own)
         # A bucket of this name in another account is not ours (Amazon S3 User Guide, "Verifying bucket ownership").
-        "MLFLOW_S3_EXPECTED_BUCKET_OWNER": args.account.id,
+        "MLFLOW_S3_EXPECTED_BUCKET_OWNER": args.stack.account.id,
         "MLFLOW_S3_UPLOAD_EXTRA_ARGS": encryption,
         "PARAPET_AUDIT_LOG_GROUP": args.audit_log_group,
         "PARAPET_DATABASE_SECRET_ARN": args.database_secret_arn,
@@ -171,7 +170,7 @@ def _template(
 ) -> Manifest:
     return {
         "metadata": {
-            "labels": {**labels(args.owner, ns.MLFLOW.data_class), **selector(component)},
+            "labels": {**labels(args.stack.owner, ns.MLFLOW.data_class), **selector(component)},
             **({"annotations": dict(annotations)} if annotations else {}),
         },
         "spec": {

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import pulumi
 
-from foundation.account import Account
 from foundation.policy_document import Statement, allow
+from foundation.stack import Stack
 
 
 @dataclass(frozen=True, kw_only=True)
 class RightsArgs:
-    account: Account
+    stack: Stack
     bucket_arn: pulumi.Input[str]
     prefix: str
     key_arn: pulumi.Input[str]
@@ -25,7 +25,7 @@ def rights(args: RightsArgs) -> Mapping[str, Sequence[Statement]]:
 
 
 def _artifacts(args: RightsArgs) -> list[Statement]:
-    through = {"StringEquals": {"kms:ViaService": f"s3.{args.account.region}.amazonaws.com"}}
+    through = {"StringEquals": {"kms:ViaService": f"s3.{args.stack.account.region}.amazonaws.com"}}
     return [
         allow(
             "UseOwnArtifacts",

@@ -11,11 +11,13 @@ from cluster.gpu_software import GpuSharing, GpuSoftware, GpuSoftwareArgs
 from cluster.guardrails import Guardrails, GuardrailsArgs
 from cluster.mesh import Mesh, MeshArgs
 from cluster.namespaces import Namespaces, NamespacesArgs
+from foundation.account import Account
 from tests.platform import mocked
 from tests.platform.mocked import Made
+from tests.platform.stacks import stack
 
-OWNER = "ml-platform@example.com"
-REGISTRY = "111122223333.dkr.ecr.us-east-1.amazonaws.com/parapet-test"
+STACK = stack(account=Account("111122223333", "aws", "us-east-1", ("us-east-1a",)))
+REGISTRY = STACK.registry
 CERTIFICATE_ARN = "arn:aws:acm:us-east-1:111122223333:certificate/gateway"
 VPC_CIDR = "10.0.0.0/16"
 SERVICE_CIDR = "172.20.0.0/16"
@@ -52,15 +54,14 @@ def plain(value: Any) -> Any:
 
 
 def namespaces() -> None:
-    Namespaces("test", NamespacesArgs(owner=OWNER, protect=False))
+    Namespaces("test", NamespacesArgs(stack=STACK))
 
 
 def guardrails(gpus: int = 8) -> None:
     Guardrails(
         "test",
         GuardrailsArgs(
-            owner=OWNER,
-            registry=REGISTRY,
+            stack=STACK,
             vpc_cidr=VPC_CIDR,
             service_cidr=SERVICE_CIDR,
             gateway_endpoint_cidrs=[pulumi.Output.from_input(S3_CIDRS), DYNAMODB_CIDRS],
@@ -73,15 +74,14 @@ def guardrails(gpus: int = 8) -> None:
 
 def access(**principals: list[str]) -> None:
     named = {name.replace("_", "-"): arns for name, arns in principals.items()}
-    Access("test", AccessArgs(owner=OWNER, cluster_name="parapet-test", principals=named, after=()))
+    Access("test", AccessArgs(stack=STACK, cluster_name="parapet-test", principals=named, after=()))
 
 
 def gpu_software(*, cut: bool = True) -> None:
     GpuSoftware(
         "test",
         GpuSoftwareArgs(
-            owner=OWNER,
-            registry=REGISTRY,
+            stack=STACK,
             sharing=[
                 GpuSharing(group="whole"),
                 GpuSharing(group="shared", time_slices=4),
@@ -96,9 +96,7 @@ def mesh(*, reachable: bool = True) -> None:
     Mesh(
         "test",
         MeshArgs(
-            owner=OWNER,
-            registry=REGISTRY,
-            region="us-east-1",
+            stack=STACK,
             hosts=["mlflow.example.com", "models.example.com"],
             certificate_arn=CERTIFICATE_ARN,
             vpc_cidr=VPC_CIDR,
