@@ -57,6 +57,18 @@ def _client_range(network: IPv4Network) -> IPv4Network:
     return network
 
 
+def _apart(ranges: tuple[IPv4Network, ...], info: ValidationInfo) -> tuple[IPv4Network, ...]:
+    # The VPC routes its own range to itself, whatever else a route says; and of two ranges that overlap one says nothing.
+    vpc = info.data.get("vpc_cidr")
+    for index, one in enumerate(ranges):
+        if vpc and one.overlaps(vpc):
+            raise refusal(f"[{index}]", one, f"outside of vpcCidr, which is {vpc}")
+        for before, other in enumerate(ranges[:index]):
+            if one.overlaps(other):
+                raise refusal(f"[{index}]", one, f"apart from [{before}], which is {other}")
+    return ranges
+
+
 def _somebody(administrators: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
     # The local control plane has an administrator of its own, and IAM does not know it.
     if not administrators and not info.data.get("local_aws", True):
@@ -191,7 +203,21 @@ ClientRange = Annotated[
 ClientRanges = Annotated[
     tuple[ClientRange, ...],
     BeforeValidator(_parsed),
+    AfterValidator(_apart),
     Field(description=f"a list of ranges within {', '.join(map(str, PRIVATE_RANGES))}"),
+]
+SecurityGroupId = Annotated[
+    str,
+    Field(
+        pattern=r"^sg-([0-9a-f]{8}|[0-9a-f]{17})$",
+        description="the id of a security group, such as sg-0123456789abcdef0",
+    ),
+]
+SecurityGroups = Annotated[
+    tuple[SecurityGroupId, ...],
+    BeforeValidator(_parsed),
+    AfterValidator(_distinct),
+    Field(description="a list of ids of security groups, each once"),
 ]
 Domain = Annotated[
     str,

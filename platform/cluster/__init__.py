@@ -44,6 +44,10 @@ class ClusterArgs:
     administrators: Sequence[str]
     """ARNs of the IAM roles that may do everything in the cluster."""
     public_cidrs: Sequence[IPv4Network]
+    api_client_cidrs: Sequence[IPv4Network]
+    """Ranges outside the VPC from which the private API is reached."""
+    api_client_security_groups: Sequence[str]
+    """Groups whose members reach the private API."""
     vpc_cidr: IPv4Network
     egress: bool
     system_nodes: SystemNodes
@@ -88,6 +92,8 @@ class Cluster(pulumi.ComponentResource):
                 vpc_id=network.vpc_id,
                 vpc_cidr=str(args.vpc_cidr),
                 gateway_prefix_list_ids=network.gateway_prefix_list_ids,
+                api_client_cidrs=list(map(str, args.api_client_cidrs)),
+                api_client_security_groups=args.api_client_security_groups,
                 egress=args.egress,
             ),
             own,

@@ -24,6 +24,10 @@ class SecurityGroupsArgs:
     vpc_cidr: str
     gateway_prefix_list_ids: Sequence[pulumi.Input[str]]
     """S3 and DynamoDB, as their gateway endpoints know them."""
+    api_client_cidrs: Sequence[str]
+    """Ranges from which people and runners reach the Kubernetes API."""
+    api_client_security_groups: Sequence[str]
+    """Groups whose members do so too."""
     egress: bool
     """Whether the network has a way out to the internet."""
 
@@ -31,6 +35,7 @@ class SecurityGroupsArgs:
 class SecurityGroups(pulumi.ComponentResource):
     """Two groups: the control plane reaches the nodes on the ports it needs, and nothing from outside reaches a node.
 
+    The Kubernetes API answers nodes, and those clients that are listed.
     Nodes reach one another on all ports, since pods have the node's group: what one pod may say to another is decided
     by NetworkPolicies. Outwards they reach AWS's services, through endpoints, and names; with egress, HTTPS anywhere.
     """
@@ -43,16 +48,11 @@ class SecurityGroups(pulumi.ComponentResource):
         self._name = name
         self.control_plane_id = self._group("control-plane", "The Kubernetes control plane", args)
         self.nodes_id = self._group("nodes", "Kubernetes nodes and their pods", args)
-        aws.vpc.SecurityGroupIngressRule(
-            f"{name}-from-nodes",
-            security_group_id=self.control_plane_id,
-            referenced_security_group_id=self.nodes_id,
-            description="The Kubernetes API to nodes and pods",
-            ip_protocol="tcp",
-            from_port=443,
-            to_port=443,
-            opts=pulumi.ResourceOptions(parent=self),
-        )
+        self._to_api("nodes", "nodes and pods", group=self.nodes_id)
+        for cidr in args.api_client_cidrs:
+            self._to_api(cidr.replace("/", "-"), "clients outside of the VPC", cidr=cidr)
+        for group in args.api_client_security_groups:
+            self._to_api(group, "clients with this group", group=group)
         for port, what in {KUBELET: "kubelets", **WEBHOOKS}.items():
             self._to_nodes(port, what)
         self._between_nodes()
@@ -75,6 +75,21 @@ class SecurityGroups(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         return group.id
+
+    def _to_api(
+        self, which: str, whom: str, *, group: pulumi.Input[str] | None = None, cidr: str | None = None
+    ) -> None:
+        aws.vpc.SecurityGroupIngressRule(
+            f"{self._name}-from-{which}",
+            security_group_id=self.control_plane_id,
+            referenced_security_group_id=group,
+            cidr_ipv4=cidr,
+            description=f"The Kubernetes API to {whom}",
+            ip_protocol="tcp",
+            from_port=443,
+            to_port=443,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
 
     def _to_nodes(self, port: int, what: str) -> None:
         own = pulumi.ResourceOptions(parent=self)

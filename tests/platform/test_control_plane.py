@@ -109,15 +109,35 @@ def rules(stack: Recorder, direction: str, group: str) -> list[dict[str, Any]]:
     return [dict(each.inputs) for each in stack.of(kind) if each.inputs["securityGroupId"] == wanted]
 
 
-def test_nothing_but_the_cluster_itself_reaches_the_control_plane_or_a_node(stack: Recorder) -> None:
+def test_nothing_but_the_cluster_itself_reaches_a_node(stack: Recorder) -> None:
     own = {
         stack.one("ec2/securityGroup:SecurityGroup", f"parapet-test-{each}").id for each in ("control-plane", "nodes")
     }
-    for group in ("control-plane", "nodes"):
-        assert rules(stack, "Ingress", group)
-        for rule in rules(stack, "Ingress", group):
-            assert rule["referencedSecurityGroupId"] in own
-            assert "cidrIpv4" not in rule
+    assert rules(stack, "Ingress", "nodes")
+    for rule in rules(stack, "Ingress", "nodes"):
+        assert rule["referencedSecurityGroupId"] in own
+        assert "cidrIpv4" not in rule
+
+
+def callers(stack: Recorder) -> set[str]:
+    """Who may open a connection to the Kubernetes API, and to nothing but it."""
+    found = set()
+    for rule in rules(stack, "Ingress", "control-plane"):
+        assert (rule["ipProtocol"], rule["fromPort"], rule["toPort"]) == ("tcp", 443, 443)
+        found.add(rule.get("referencedSecurityGroupId") or rule["cidrIpv4"])
+    return found
+
+
+def group_id(stack: Recorder, name: str) -> str:
+    return stack.one("ec2/securityGroup:SecurityGroup", f"parapet-test-{name}").id
+
+
+def test_listed_networks_and_groups_reach_the_private_api_and_no_others(stack: Recorder) -> None:
+    vpn, runner = "172.16.8.0/22", "sg-0123456789abcdef0"
+    listed = run_program(clusterClientCidrs=[vpn], clusterClientSecurityGroups=[runner])
+    assert callers(listed) - callers(stack) == {vpn, runner}
+    # Users of the gateway are not users of the API.
+    assert callers(run_program(clientCidrs=["192.168.0.0/16"])) == callers(stack)
 
 
 def test_the_control_plane_calls_nodes_on_named_ports_only(stack: Recorder) -> None:

@@ -92,6 +92,19 @@ def test_no_subnet_hands_out_public_addresses(with_egress: Recorder) -> None:
         assert subnet.inputs["mapPublicIpOnLaunch"] is False
 
 
+def test_a_load_balancer_of_the_cluster_lands_in_a_private_subnet_of_each_zone(with_egress: Recorder) -> None:
+    """As EKS chooses: in each zone the subnet with the role's tag, and between equals the one whose id sorts first."""
+    role = "kubernetes.io/role/internal-elb"
+    chosen: dict[str, Made] = {}
+    for subnet in sorted(with_egress.of("ec2/subnet:Subnet"), key=lambda each: each.id):
+        zone = subnet.inputs["availabilityZone"]
+        if zone not in chosen or (role in subnet.inputs["tags"] and role not in chosen[zone].inputs["tags"]):
+            chosen[zone] = subnet
+    assert list(chosen.values()) == subnets(with_egress, "private")
+    tagged = [each for each in with_egress.of("ec2/subnet:Subnet") if role in each.inputs["tags"]]
+    assert tagged == subnets(with_egress, "private")
+
+
 def test_the_default_security_group_lets_nothing_through(closed: Recorder) -> None:
     (group,) = closed.of("ec2/defaultSecurityGroup:DefaultSecurityGroup")
     assert (group.inputs["ingress"], group.inputs["egress"]) == ([], [])

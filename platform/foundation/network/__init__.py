@@ -1,8 +1,10 @@
 """The network of the platform."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network
+from types import MappingProxyType
+from typing import Final
 
 import pulumi
 import pulumi_aws as aws
@@ -16,6 +18,10 @@ from foundation.network.vpc_logs import VpcLogsArgs
 from foundation.stack import Stack
 
 __all__ = ["Network", "NetworkArgs"]
+
+INTERNAL_LOAD_BALANCERS: Final = {"kubernetes.io/role/internal-elb": "1"}
+"""Where EKS puts an internal load balancer: in each zone the subnet with this tag, and where none has it the one whose id
+sorts first, which might be a database's (cloud-provider-aws, `findELBSubnets`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +69,7 @@ class Network(pulumi.ComponentResource):
         # A table a zone, so that with egress each zone leaves by its own gateway.
         private_tables = {zone: self._route_table(f"private-{zone}") for zone in self._zones}
         isolated_table = self._route_table("isolated")
-        self.private_subnet_ids = self._tier("private", ranges.private, private_tables)
+        self.private_subnet_ids = self._tier("private", ranges.private, private_tables, INTERNAL_LOAD_BALANCERS)
         self.isolated_subnet_ids = self._tier("isolated", ranges.isolated, dict.fromkeys(self._zones, isolated_table))
         private_table_ids = [table.id for table in private_tables.values()]
         if args.egress:
@@ -109,7 +115,13 @@ class Network(pulumi.ComponentResource):
             name, vpc_id=self.vpc_id, tags={"Name": name}, opts=pulumi.ResourceOptions(parent=self)
         )
 
-    def _tier(self, tier: str, cidrs: Sequence[str], tables: dict[str, aws.ec2.RouteTable]) -> list[pulumi.Output[str]]:
+    def _tier(
+        self,
+        tier: str,
+        cidrs: Sequence[str],
+        tables: dict[str, aws.ec2.RouteTable],
+        tags: Mapping[str, str] = MappingProxyType({}),
+    ) -> list[pulumi.Output[str]]:
         own = pulumi.ResourceOptions(parent=self)
         subnet_ids: list[pulumi.Output[str]] = []
         for zone, cidr in zip(self._zones, cidrs, strict=True):
@@ -120,7 +132,7 @@ class Network(pulumi.ComponentResource):
                 availability_zone=zone,
                 cidr_block=cidr,
                 map_public_ip_on_launch=False,
-                tags={"Name": name},
+                tags={"Name": name, **tags},
                 opts=own,
             )
             aws.ec2.RouteTableAssociation(name, subnet_id=subnet.id, route_table_id=tables[zone].id, opts=own)
