@@ -58,7 +58,7 @@ def _client_range(network: IPv4Network) -> IPv4Network:
 
 
 def _apart(ranges: tuple[IPv4Network, ...], info: ValidationInfo) -> tuple[IPv4Network, ...]:
-    # The VPC routes its own range to itself, whatever else a route says; and of two ranges that overlap one says nothing.
+    # The VPC routes its own range to itself, whatever else a route says. Of two that overlap one says nothing.
     vpc = info.data.get("vpc_cidr")
     for index, one in enumerate(ranges):
         if vpc and one.overlaps(vpc):

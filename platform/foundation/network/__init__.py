@@ -20,8 +20,8 @@ from foundation.stack import Stack
 __all__ = ["Network", "NetworkArgs"]
 
 INTERNAL_LOAD_BALANCERS: Final = {"kubernetes.io/role/internal-elb": "1"}
-"""Where EKS puts an internal load balancer: in each zone the subnet with this tag, and where none has it the one whose id
-sorts first, which might be a database's (cloud-provider-aws, `findELBSubnets`)."""
+"""Where EKS puts an internal load balancer: in each zone the subnet with this tag, and where none has it the one whose
+id sorts first, which might be a database's (cloud-provider-aws, `findELBSubnets`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
