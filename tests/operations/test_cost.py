@@ -1,0 +1,122 @@
+"""What a stack costs: that nothing of a plan is forgotten, and that what is counted is what the settings say."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from operations import cost
+from operations.cost.charges import priced_types
+from operations.cost.prices import Prices
+from tests.platform.mocked import run_program
+
+REGION = "us-east-1"
+GPU_GROUPS = [
+    {"name": "inference", "instanceTypes": ["g6.xlarge", "g6.2xlarge"], "min": 1, "max": 4},
+    {"name": "training", "instanceTypes": ["g5.12xlarge"], "max": 2, "capacity": "spot"},
+]
+EVERYTHING = {"egress": True, "gpuGroups": GPU_GROUPS, "mlflowUsers": [{"name": "data-scientist"}]}
+AUTHORITY = "arn:aws:acm-pca:us-east-1:123456789012:certificate-authority/00000000-1111-2222-3333-444444444444"
+LEAST = {"interfaceEndpoints": [], "databaseMultiAz": False, "certificateAuthorityArn": AUTHORITY}
+
+
+@dataclass(frozen=True)
+class One:
+    type: str
+    name: str = "it"
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+
+
+def quantities(found: cost.Estimate) -> dict[str, tuple[float, float]]:
+    return {line.price.what: (line.idle, line.load) for line in found.lines}
+
+
+def planned(**settings: Any) -> cost.Estimate:
+    return cost.estimate(run_program(**settings).made, REGION)
+
+
+def test_every_resource_of_a_stack_with_every_option_is_counted_or_free() -> None:
+    assert quantities(planned(**EVERYTHING))["NAT gateways"] == (3, 3)
+
+
+def test_every_resource_of_a_stack_without_any_option_is_counted_or_free() -> None:
+    assert "Interface endpoints, a zone each" not in quantities(planned(**LEAST))
+
+
+def test_a_type_without_a_price_is_refused_by_its_name() -> None:
+    with pytest.raises(cost.NotPriced, match=r"'it' is of a type that has no price, aws:macie/account:Account"):
+        cost.estimate([One("aws:macie/account:Account")], REGION)
+
+
+def test_no_type_is_both_free_and_priced() -> None:
+    assert not Prices.of(REGION).free & set(priced_types())
+
+
+def test_a_region_without_prices_is_one_line() -> None:
+    with pytest.raises(cost.NotPriced) as refused:
+        cost.estimate([], "eu-central-1")
+    assert str(refused.value).startswith("There are no prices for the Region 'eu-central-1', only for us-east-1:")
+    assert "\n" not in str(refused.value)
+
+
+def test_the_default_stack_is_counted_from_its_settings() -> None:
+    """16 endpoints in 3 zones, 3 to 6 system nodes, a Multi-AZ database: the settings' defaults."""
+    found = quantities(planned())
+    assert found["Private CA"] == (1, 1)
+    assert found["Interface endpoints, a zone each"] == (48, 48)
+    assert found["EC2 m7i.xlarge"] == (3, 6)
+    assert found["RDS db.t4g.medium, a zone each"] == (2, 2)
+    assert found["EKS control plane, standard support"] == (1, 1)
+    assert "NAT gateways" not in found
+
+
+def test_a_gpu_group_grows_to_its_largest_number_of_its_dearest_type() -> None:
+    found, without = quantities(planned(**EVERYTHING)), quantities(planned())
+    assert found["EC2 g6.xlarge"] == (1, 1)
+    assert found["EC2 g6.2xlarge"] == (0, 3)
+    # Four GPUs a node: the pool's limit counts GPUs, and a bill counts nodes.
+    assert found["EC2 g5.12xlarge"] == (0, 2)
+    volumes = [found["EBS volumes, gp3"][each] - without["EBS volumes, gp3"][each] for each in (0, 1)]
+    assert volumes == [200, 1200]
+
+
+def test_an_authority_of_ones_own_saves_the_private_ca() -> None:
+    assert "Private CA" not in quantities(planned(**LEAST))
+
+
+def test_a_load_balancer_is_counted_where_a_service_asks_for_one() -> None:
+    service = "kubernetes:core/v1:Service"
+    asked = [One(service, inputs={"spec": {"type": "LoadBalancer"}}), One(service, inputs={"spec": {}})]
+    assert quantities(cost.estimate(asked, REGION)) == {"Network Load Balancers": (1, 1)}
+
+
+def test_a_hospitals_way_in_is_counted() -> None:
+    way_in = [
+        One("aws:ec2transitgateway/vpcAttachment:VpcAttachment"),
+        One("aws:route53/resolverEndpoint:ResolverEndpoint", inputs={"ipAddresses": [{}, {}, {}]}),
+        One("aws:ec2/instance:Instance", inputs={"instanceType": "t4g.nano", "rootBlockDevice": {"volumeSize": 10}}),
+    ]
+    # A month of 730 hours: 36.50 and 3 x 91.25, and 3.066 with 10 GB at 0.08 each.
+    assert cost.estimate(way_in, REGION).idle_usd == pytest.approx(36.50 + 273.75 + 3.066 + 0.80)
+
+
+@pytest.mark.parametrize(
+    ("resource", "named"),
+    [
+        (One("aws:ec2/instance:Instance", inputs={"instanceType": "x9.huge"}), "'x9.huge'"),
+        (One("aws:rds/instance:Instance", inputs={"instanceClass": "db.x9.huge"}), "'db.x9.huge'"),
+    ],
+)
+def test_a_size_without_a_price_is_refused_by_its_name(resource: One, named: str) -> None:
+    with pytest.raises(cost.NotPriced, match=f"no price for the .* {named} in us-east-1: add it to operations/cost/"):
+        cost.estimate([resource], REGION)
+
+
+def test_what_programs_read_has_each_price_with_its_date_and_source() -> None:
+    found = json.loads(json.dumps(planned(**EVERYTHING).to_json()))
+    assert all(line["dated"] and line["source"] for line in found["lines"])
+    assert found["total"]["load"] > found["total"]["idle"] > 400
+    assert found["total"]["idle"] == pytest.approx(sum(line["idle"]["usd"] for line in found["lines"]), abs=0.1)
+    assert found["not_counted"]
