@@ -6,6 +6,7 @@ from ipaddress import IPv4Network
 
 import pulumi
 
+from foundation import service_linked_roles
 from foundation.certificate import Certificate, CertificateArgs
 from foundation.data_class import DataClass
 from foundation.database import Database, DatabaseArgs
@@ -13,6 +14,7 @@ from foundation.keys import Keys, KeysArgs
 from foundation.network import Network, NetworkArgs
 from foundation.registry import Registry, RegistryArgs
 from foundation.secrets import Rotator, RotatorArgs
+from foundation.service_linked_roles import ServiceLinkedRoles, ServiceLinkedRolesArgs
 from foundation.stack import Stack
 from foundation.storage import Storage, StorageArgs
 
@@ -57,9 +59,11 @@ class Foundation(pulumi.ComponentResource):
     def __init__(self, name: str, args: FoundationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:foundation:Foundation", name, None, opts)
         own = pulumi.ResourceOptions(parent=self)
+        linked = service_linked_roles.launchers(spot=args.spot)
+        roles = ServiceLinkedRoles(name, ServiceLinkedRolesArgs(stack=args.stack, roles=linked), own)
         self.keys = Keys(
             name,
-            KeysArgs(stack=args.stack, administrators=args.key_administrators, spot=args.spot),
+            KeysArgs(stack=args.stack, administrators=args.key_administrators, spot=args.spot, named=roles.made),
             own,
         )
         self.storage = Storage(

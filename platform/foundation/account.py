@@ -1,9 +1,13 @@
 """The AWS account and Region that a stack is provisioned in."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import pulumi
 import pulumi_aws as aws
+
+ZONES_WITHOUT_EKS: Final = ("cac1-az3", "use1-az3", "usw1-az2")
+"""Ids of zones in which no cluster may have a subnet (Amazon EKS User Guide, "Subnet requirements for clusters")."""
 
 
 @dataclass(frozen=True)
@@ -14,7 +18,7 @@ class Account:
     partition: str
     region: str
     zones: tuple[str, ...]
-    """Names of the Availability Zones in use, in order."""
+    """Names of the Availability Zones in use, in the order of their ids."""
 
     @property
     def root(self) -> str:
@@ -36,10 +40,11 @@ class Account:
 
     @classmethod
     def read(cls, zones: int, opts: pulumi.InvokeOptions) -> "Account":
-        """Look the account up, and choose its first `zones` Availability Zones by name.
+        """Look the account up, and choose its first `zones` Availability Zones by id.
 
-        Zones that must be opted into, among them Local Zones, are left out: they lack services that the platform
-        needs. Raises `pulumi.RunError` when the account cannot be read or the Region has fewer zones.
+        The id, unlike the letter in the name, is the same zone in every account. Zones that must be opted into, among
+        them Local Zones, and those without EKS are left out: they lack what the platform needs. Raises
+        `pulumi.RunError` when the account cannot be read or the Region has fewer zones.
         """
         try:
             region = aws.get_region(opts=opts).region
@@ -47,17 +52,20 @@ class Account:
             partition = aws.get_partition(opts=opts).partition
             available = aws.get_availability_zones(
                 state="available",
+                exclude_zone_ids=list(ZONES_WITHOUT_EKS),
                 filters=[{"name": "opt-in-status", "values": ["opt-in-not-required"]}],
                 opts=opts,
-            ).names
+            )
         except Exception as error:  # the SDK raises nothing narrower for a call that failed
             raise pulumi.RunError(
                 f"The AWS account cannot be read: {error}. "
                 "Check the credentials, parapet:region and parapet:allowedAccountId."
             ) from None
-        if len(available) < zones:
+        if len(available.names) < zones:
             raise pulumi.RunError(
-                f"parapet:zones is {zones}; the Region {region} offers {len(available)} Availability Zones. "
+                f"parapet:zones is {zones}; the Region {region} offers {len(available.names)} Availability Zones "
+                f"(without those that EKS cannot use: {', '.join(ZONES_WITHOUT_EKS)}). "
                 "Ask for fewer, or choose another parapet:region."
             )
-        return cls(account_id, partition, region, tuple(sorted(available)[:zones]))
+        by_id = sorted(zip(available.zone_ids, available.names, strict=True))
+        return cls(account_id, partition, region, tuple(name for _, name in by_id[:zones]))

@@ -6,7 +6,7 @@ from typing import Final
 
 import pulumi
 
-from foundation import log_group
+from foundation import log_group, service_linked_roles
 from foundation.account import Account
 from foundation.data_class import DataClass
 from foundation.policy_document import Conditions, Statement, allow, document
@@ -70,13 +70,6 @@ USES: Final = {
     DataClass.SECRETS: Use(("secretsmanager", "rds"), by_grant=("rds",)),
     DataClass.CLUSTER: Use(("ec2", "eks"), by_grant=("ec2", "eks")),
 }
-
-
-LAUNCHERS: Final = ("autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling",)
-SPOT_LAUNCHER: Final = "spot.amazonaws.com/AWSServiceRoleForEC2Spot"
-"""The service-linked roles that launch instances for a node group. No IAM policy of theirs allows the use of a key, so
-the key's own must name them (Amazon EC2 Auto Scaling User Guide, "Required AWS KMS key policy for use with encrypted
-volumes"). KMS refuses a policy that names a role which the account does not have yet."""
 
 
 def key_policy(stack: Stack, data_class: DataClass, administrators: Sequence[str], *, spot: bool) -> pulumi.Output[str]:
@@ -158,9 +151,10 @@ def _use_by_cloudwatch_logs(stack: Stack) -> Statement:
 
 
 def _use_by_launchers(account: Account, spot: bool) -> list[Statement]:
-    # The service-linked roles launch instances whose volumes this key encrypts: EC2 then holds the key with a grant.
-    named = (*LAUNCHERS, SPOT_LAUNCHER) if spot else LAUNCHERS
-    roles = [f"arn:{account.partition}:iam::{account.id}:role/aws-service-role/{role}" for role in named]
+    # They launch instances whose volumes this key encrypts: EC2 then holds the key with a grant. No IAM policy of
+    # theirs allows the use of a key, so the key's own names them (Amazon EC2 Auto Scaling User Guide, "Required AWS KMS
+    # key policy for use with encrypted volumes").
+    roles = [role.arn(account) for role in service_linked_roles.launchers(spot=spot)]
     through: Conditions = {
         "StringEquals": {"kms:CallerAccount": account.id, "kms:ViaService": f"ec2.{account.region}.amazonaws.com"}
     }

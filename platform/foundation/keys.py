@@ -22,6 +22,8 @@ class KeysArgs:
     """ARNs of IAM roles and users; empty for whomever the account's IAM policies allow."""
     spot: bool
     """Whether Spot Instances are launched, with volumes under the cluster's key."""
+    named: Sequence[pulumi.Resource]
+    """The roles that a key's policy names, which must be there before it."""
 
 
 class Keys(pulumi.ComponentResource):
@@ -46,7 +48,7 @@ class Keys(pulumi.ComponentResource):
             deletion_window_in_days=DELETION_WINDOW_DAYS,
             policy=key_policy(args.stack, holds, args.administrators, spot=args.spot),
             tags=data_class.tags(holds),
-            opts=pulumi.ResourceOptions(parent=self, protect=args.stack.protect),
+            opts=pulumi.ResourceOptions(parent=self, protect=args.stack.protect, depends_on=args.named),
         )
         aws.kms.Alias(
             f"{name}-{holds}",

@@ -15,7 +15,8 @@ from tests.platform.project import PROJECT
 
 ACCOUNT_ID = "123456789012"
 DEPLOYER = f"arn:aws:iam::{ACCOUNT_ID}:role/deployer"
-ZONES = ["us-east-1a", "us-east-1b", "us-east-1c", "us-east-1d", "us-east-1e", "us-east-1f"]
+ZONES = {f"us-east-1{letter}": f"use1-az{number}" for letter, number in zip("abcdef", (1, 2, 4, 6, 3, 5), strict=True)}
+"""Ids by name: which is which differs from account to account."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,9 @@ def computed(args: pulumi.runtime.MockResourceArgs) -> dict[str, Any]:
 class Recorder(pulumi.runtime.Mocks):
     """Answers as a provider that grants every wish, and remembers them."""
 
-    zones: list[str] = field(default_factory=lambda: list(ZONES))
+    zones: Mapping[str, str] = field(default_factory=lambda: ZONES)
+    roles: list[str] = field(default_factory=list)
+    """ARNs of the roles that the account has already."""
     made: list[Made] = field(default_factory=list)
     calls: list[tuple[str, str]] = field(default_factory=list)
 
@@ -93,7 +96,10 @@ class Recorder(pulumi.runtime.Mocks):
             case "aws:index/getRegion:getRegion":
                 return {"region": "us-east-1"}
             case "aws:index/getAvailabilityZones:getAvailabilityZones":
-                return {"names": self.zones}
+                kept = {name: one for name, one in self.zones.items() if one not in args.args.get("excludeZoneIds", [])}
+                return {"names": list(kept), "zoneIds": list(kept.values())}
+            case "aws:iam/getRoles:getRoles":
+                return {"arns": self.roles}
         raise AssertionError(f"the program made a call that no test expects: {args.token}")
 
     def of(self, kind: str) -> list[Made]:

@@ -110,6 +110,7 @@ def test_components_have_the_tokens_that_state_files_know(with_egress: Recorder)
         f"parapet:{name}": times
         for name, times in {
             "foundation:Foundation": 1,
+            "foundation:ServiceLinkedRoles": 1,
             "foundation:Keys": 1,
             "foundation:Storage": 1,
             "foundation:AccessLogBucket": 1,
@@ -261,4 +262,19 @@ def test_one_provider_makes_everything_in_the_cluster(stack: Recorder) -> None:
 
 def test_a_region_with_too_few_zones_is_refused_by_name() -> None:
     with pytest.raises(pulumi.RunError, match=r"parapet:zones is 3; the Region us-east-1 offers 2 Availability Zones"):
-        run_program(Recorder(zones=["us-east-1a", "us-east-1b"]))
+        run_program(Recorder(zones={"us-east-1a": "use1-az1", "us-east-1b": "use1-az2"}))
+
+
+def test_zones_are_chosen_by_their_ids_and_none_that_eks_refuses_is_among_them() -> None:
+    # The letters of this account put the zone without EKS in the midst, and the first by id last.
+    zones = {"us-east-1a": "use1-az6", "us-east-1b": "use1-az3", "us-east-1c": "use1-az2", "us-east-1d": "use1-az1"}
+    subnets = run_program(Recorder(zones=zones)).of("ec2/subnet:Subnet")
+    assert {each.inputs["availabilityZone"] for each in subnets} == {"us-east-1a", "us-east-1c", "us-east-1d"}
+    private = [each.inputs["availabilityZone"] for each in subnets if "-private-" in each.name]
+    assert private == ["us-east-1d", "us-east-1c", "us-east-1a"]
+
+
+def test_a_region_whose_zones_without_eks_leave_too_few_is_refused() -> None:
+    zones = {"us-east-1a": "use1-az1", "us-east-1b": "use1-az2", "us-east-1e": "use1-az3"}
+    with pytest.raises(pulumi.RunError, match=r"offers 2 Availability Zones .*EKS.*use1-az3"):
+        run_program(Recorder(zones=zones))

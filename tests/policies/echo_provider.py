@@ -44,6 +44,7 @@ ANSWERS: dict[str, dict[str, str | list[PropertyValue]]] = {
         "names": [PropertyValue(f"us-east-1{letter}") for letter in "abcdef"],
         "zoneIds": [PropertyValue(f"use1-az{number}") for number in range(1, 7)],
     },
+    "aws:iam/getRoles:getRoles": {"id": "us-east-1", "arns": [], "names": []},
 }
 
 

@@ -2,17 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import pulumi
 import pulumi_aws as aws
 
+from foundation import service_linked_roles
 from foundation.account import Account
 from foundation.policy_document import Conditions, deny, document
 from foundation.stack import Stack
-
-RDS_ROLE: Final = "aws-service-role/rds.amazonaws.com/AWSServiceRoleForRDS"
-"""The role through which RDS keeps the password of a database's master user."""
 
 
 def secret_policy(account: Account, reader_arns: Sequence[pulumi.Input[str]]) -> pulumi.Output[str]:
@@ -47,7 +44,8 @@ class SecretReaders(pulumi.ComponentResource):
     def __init__(self, name: str, args: SecretReadersArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:foundation:SecretReaders", name, {"ofRds": args.of_rds}, opts)
         account = args.stack.account
-        rds = [f"arn:{account.partition}:iam::{account.id}:role/{RDS_ROLE}"] if args.of_rds else []
+        # The role through which RDS keeps the password of a database's master user.
+        rds = [service_linked_roles.RDS.arn(account)] if args.of_rds else []
         aws.secretsmanager.SecretPolicy(
             name,
             secret_arn=args.secret_arn,
