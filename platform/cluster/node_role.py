@@ -13,6 +13,10 @@ POLICIES: Final = (
     "AmazonEC2ContainerRegistryPullOnly",
     "AmazonSSMManagedInstanceCore",
 )
+JOIN: Final = ("ec2:DescribeInstanceTypes", "ec2:DescribeInstances")
+"""What nodeadm asks before it starts the kubelet of an AL2023 node: the node's private DNS name, and how many pods a
+type holds that it does not know (awslabs/amazon-eks-ami, nodeadm/internal/api/status.go and kubelet/eni_max_pods.go).
+The minimal policy is that of Auto Mode, whose nodes ask neither; AmazonEKSWorkerNodePolicy shows the network too."""
 
 
 class NodeRole(pulumi.ComponentResource):
@@ -45,6 +49,15 @@ class NodeRole(pulumi.ComponentResource):
             )
             for policy in POLICIES
         ]
+        join = aws.iam.Policy(
+            f"{name}-node-join",
+            description=f"Lets a node of {name} find out what it is called before it joins.",
+            policy=document(allow("AskBeforeJoining", actions=JOIN, resources="*")),
+            opts=own,
+        )
+        self.allowed.append(
+            aws.iam.RolePolicyAttachment(f"{name}-node-join", role=role.name, policy_arn=join.arn, opts=own)
+        )
         self.instance_profile = aws.iam.InstanceProfile(f"{name}-node", role=role.name, opts=own).name
         self.name = role.name
         self.arn = role.arn

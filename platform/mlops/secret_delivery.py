@@ -17,6 +17,8 @@ from foundation.secrets import SecretReaders, SecretReadersArgs
 from foundation.stack import Stack
 
 DRIVER: Final = "secrets-store.csi.k8s.io"
+SECRETS_A_POLICY: Final = 20
+"""IAM takes 6,144 characters in a managed policy, and the ARN of a secret with a long name has 200."""
 FOLDER: Final = "/mnt/secrets"
 """Where the container finds its secrets, a file each."""
 VOLUME: Final = "secrets"
@@ -76,7 +78,7 @@ class SecretDelivery(pulumi.ComponentResource):
                 stack=args.stack,
                 cluster_arn=args.cluster_arn,
                 description=f"Lets {args.namespace.service_account} in {args.namespace.name} do its work in AWS.",
-                policies={"secrets": _read(args), **args.policies},
+                policies={**_read(args), **args.policies},
             ),
             own,
         )
@@ -127,16 +129,20 @@ class SecretDelivery(pulumi.ComponentResource):
         self.register_outputs({"roleArn": role.arn})
 
 
-def _read(args: SecretDeliveryArgs) -> list[Statement]:
+def _read(args: SecretDeliveryArgs) -> dict[str, list[Statement]]:
+    """The rights to read the secrets, in as many policies as hold them."""
     through = {"StringEquals": {"kms:ViaService": f"secretsmanager.{args.stack.account.region}.amazonaws.com"}}
-    return [
-        allow(
+    decrypt = allow("DecryptThroughSecretsManager", actions="kms:Decrypt", resources=args.key_arn, when=through)
+    policies: dict[str, list[Statement]] = {}
+    for first in range(0, len(args.secrets), SECRETS_A_POLICY):
+        read = allow(
             "ReadOwnSecrets",
             actions=["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"],
-            resources=[each.arn for each in args.secrets],
-        ),
-        allow("DecryptThroughSecretsManager", actions="kms:Decrypt", resources=args.key_arn, when=through),
-    ]
+            resources=[each.arn for each in args.secrets[first : first + SECRETS_A_POLICY]],
+        )
+        purpose = f"secrets-{first // SECRETS_A_POLICY + 1}" if first else "secrets"
+        policies[purpose] = [read] if first else [read, decrypt]
+    return policies
 
 
 def _parameters(args: SecretDeliveryArgs) -> Manifest:

@@ -197,6 +197,7 @@ def test_a_node_may_join_pull_and_be_looked_at_and_nothing_else(stack: Recorder)
     assert trust["Principal"] == {"Service": "ec2.amazonaws.com"}
     attached = stack.of("iam/rolePolicyAttachment:RolePolicyAttachment")
     assert {each.inputs["policyArn"].rpartition("/")[2] for each in attached if each.inputs["role"] == ROLE} == {
+        "parapet-test-node-join",
         "AmazonEKSWorkerNodeMinimalPolicy",
         "AmazonEC2ContainerRegistryPullOnly",
         "AmazonSSMManagedInstanceCore",

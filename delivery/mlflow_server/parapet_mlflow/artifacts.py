@@ -28,7 +28,9 @@ def check(destination: str) -> None:
     client = boto3.client("s3", endpoint_url=os.environ.get(ENDPOINT))
     key = extra.get("SSEKMSKeyId", "the bucket's default key")
     try:
-        client.head_bucket(**where)
+        # Not HeadBucket: it is s3:ListBucket without a prefix, and who may do that may list the whole bucket (Amazon S3
+        # API Reference, "HeadBucket", permissions).
+        client.list_objects_v2(**where, Prefix=place.path.strip("/"), MaxKeys=1)
     except botocore.exceptions.ClientError as error:
         raise Refused(_of_bucket(place.netloc, error)) from None
     except botocore.exceptions.BotoCoreError as error:

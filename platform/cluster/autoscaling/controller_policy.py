@@ -1,8 +1,8 @@
 """What Karpenter may do in AWS.
 
 Its rights follow its own reference ("CloudFormation", KarpenterControllerPolicy), but for these: pools are named where
-that takes any; nodes have an instance profile that exists, so that it makes and changes none; subnets, groups and
-images are this account's or AWS's.
+that takes any, and none (`NO_POOL`) where a class is tried; nodes have an instance profile that exists, so that it
+makes and changes none; subnets, groups and images are this account's or AWS's.
 """
 
 from collections.abc import Sequence
@@ -15,6 +15,10 @@ from foundation.account import Account
 from foundation.policy_document import Conditions, Statement, allow
 
 POOL: Final = "karpenter.sh/nodepool"
+NO_POOL: Final = ""
+"""The tag's value in the launches that are asked for and not carried out, to see whether a class can be used: they are
+of no pool (aws/karpenter-provider-aws, pkg/controllers/nodeclass/validation.go). What really had it could be launched,
+and neither be a template nor be ended: for that a pool is named."""
 LAUNCHED: Final = ("fleet", "instance", "launch-template", "network-interface", "spot-instances-request", "volume")
 """What a launch makes; all of it is tagged as it is made."""
 LAUNCH: Final = ("ec2:CreateFleet", "ec2:RunInstances")
@@ -39,7 +43,7 @@ def over_nodes(account: Account, cluster: str, pools: Sequence[str]) -> list[Sta
         "StringEquals": {
             f"aws:RequestTag/kubernetes.io/cluster/{cluster}": "owned",
             "aws:RequestTag/eks:eks-cluster-name": cluster,
-            f"aws:RequestTag/{POOL}": pools,
+            f"aws:RequestTag/{POOL}": [*pools, NO_POOL],
         }
     }
     owned: Conditions = {

@@ -1,0 +1,103 @@
+"""The table of rights (`docs/rights.yaml`), each line judged by all the policies that the program asks for."""
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import pytest
+import yaml
+
+from local.aws import iam
+from tests.platform.mocked import ACCOUNT_ID
+from tests.platform.project import PROJECT
+from tests.platform.rights.account import ALL, OPEN, REGION, STACK, STRANGER, Account, filled
+
+TABLE = yaml.safe_load((PROJECT / "docs" / "rights.yaml").read_text())
+GROUPS = [{"name": "shared", "instanceTypes": ["g6.xlarge"], "max": 2}]
+OWN_KEYS = {"who", "may", "may-not", "to", "from", "through", "with", "of", "source"}
+MOVED_WITH_RESOURCE = ("secretsmanager", "sqs", "kms", "s3", "sts")
+"""The services whose resources have policies."""
+
+
+@cache
+def account() -> Account:
+    return Account.planned(gpuGroups=GROUPS)
+
+
+def lines() -> Iterator[Any]:
+    for place, row in enumerate(TABLE):
+        for element in ("may", "may-not"):
+            for action in row.get(element, []):
+                called = f"{place}-{row['who']} {element} {action} {row.get('to', '')}"
+                yield pytest.param(row, action, element == "may", id=called)
+
+
+def principal(who: str) -> tuple[iam.Principal, list[iam.Document], iam.Document | None]:
+    """Whom a line means, with what its own account allows it."""
+    kind, _, name = who.partition(" ")
+    everything = [iam.parse(ALL, "everything")]
+    if kind == "service":
+        return iam.Principal(service=filled(name)), [], None
+    if kind in ("colleague", "stranger"):
+        owner = ACCOUNT_ID if kind == "colleague" else STRANGER
+        return _session(owner, kind, f"role/{kind}"), everything, None
+    if kind == "linked":
+        return _session(ACCOUNT_ID, name.rpartition("/")[2], f"role/aws-service-role/{name}"), [], None
+    role = f"{STACK}-{who}"
+    policies = list(account().role_policies(role))
+    assert policies, f"no role {role} with policies is asked for"
+    return _session(ACCOUNT_ID, role, f"role/{role}"), policies, account().boundary(role)
+
+
+def _session(owner: str, name: str, role: str) -> iam.Principal:
+    arn = f"arn:aws:sts::{owner}:assumed-role/{name}/session"
+    return iam.Principal(arn=arn, role_arn=f"arn:aws:iam::{owner}:{role}")
+
+
+def judged(row: dict[str, Any], action: str) -> iam.Verdict:
+    """The worst of the verdicts: through each endpoint that may lead there."""
+    who, policies, boundary = principal(row["who"])
+    owner = STRANGER if row.get("of") == "stranger" else ACCOUNT_ID
+    resource = account().arn(row["to"]) if "to" in row else "*"
+    keys: dict[str, Any] = {"aws:SecureTransport": "true", "s3:TlsVersion": "1.3", "aws:RequestedRegion": REGION}
+    if "to" in row:
+        keys["aws:ResourceAccount"] = owner
+    if "through" in row:
+        keys |= {"kms:ViaService": f"{row['through']}.{REGION}.amazonaws.com", "kms:CallerAccount": who.account}
+    if action.startswith("kms:"):
+        keys["kms:CallerAccount"] = who.account
+    for name, value in row.get("with", {}).items():
+        keys[filled(name)] = account().arn(value) if isinstance(value, str) else value
+    request = iam.Request(principal=who, action=action, resource=resource, account=owner, keys=keys)
+    own = owner == ACCOUNT_ID and action.partition(":")[0] in MOVED_WITH_RESOURCE
+    of_resource = (account().resource_policy(resource) if own else iam.parse(OPEN, "open")) if "to" in row else None
+    outside = row["who"].split()[0] in ("colleague", "stranger", "service", "linked") or "through" in row
+    endpoints = account().endpoints(action) if row.get("from", "anywhere" if outside else "vpc") == "vpc" else []
+    verdicts = [
+        iam.evaluate(
+            request,
+            iam.Policies(
+                identity=policies,
+                boundary=boundary,
+                resource=of_resource if own or owner == STRANGER else None,
+                endpoint=endpoint,
+                resource_decides=action.startswith(("kms:", "sts:Assume", "sts:Tag")),
+            ),
+        )
+        for endpoint in endpoints or [None]
+    ]
+    return min(verdicts, key=lambda each: each.allowed)
+
+
+@pytest.mark.parametrize(("row", "action", "wanted"), lines())
+def test_who_may_and_who_may_not(row: dict[str, Any], action: str, wanted: bool) -> None:
+    assert row.keys() <= OWN_KEYS
+    assert row["source"]
+    verdict = judged(row, action)
+    assert verdict.allowed is wanted, str(verdict)
+
+
+def test_every_role_of_the_stack_stands_in_the_table() -> None:
+    told = {row["who"] for row in TABLE}
+    of_pods = {each.name.removeprefix(f"{STACK}-") for each in account().asked.of("iam/role:Role")}
+    assert of_pods - told <= {"control-plane", "mlflow-monitoring", "flow-logs"}
