@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli import checks, mlflow, stack, status
+from cli import checks, cost, mlflow, stack, status
 from cli.output import Refused, say_error
 from local.workspace import Workspace
 
@@ -76,6 +76,15 @@ def env(
     workspace = Workspace()
     sign_in = mlflow.credentials(workspace, name, user) if credentials or user else None
     status.print_exports(workspace, aws_plugin, sign_in)
+
+
+@app.command("cost")
+def tell_cost(
+    name: Annotated[str, typer.Option("--stack", help="Any stack, of a real account too.")] = "local",
+    as_json: Annotated[bool, typer.Option("--json", help="For programs: one JSON object.")] = False,
+) -> None:
+    """Tell what a stack costs a month by list prices: idle, and with every node that its settings allow."""
+    cost.tell(Workspace(), name, as_json)
 
 
 @app.command()

@@ -119,7 +119,7 @@ def _engine(workspace: Workspace, name: str, plugin: AwsPlugin, endpoint: str | 
 
 def check_stack(workspace: Workspace, name: str) -> None:
     """Refuses a stack that is not there, and one that means a real account."""
-    stacks = {file.name.split(".")[1]: file for file in workspace.root.glob("Pulumi.*.yaml")}
+    stacks = declared_stacks(workspace)
     local = sorted(stack for stack, file in stacks.items() if _is_local(file))
     if name not in stacks:
         raise Refused(
@@ -130,6 +130,11 @@ def check_stack(workspace: Workspace, name: str) -> None:
             f"The stack {name!r} means a real account: use plain `pulumi up --stack {name} --policy-pack policies` "
             f"for it. Stacks for the local AWS API: {', '.join(local)}."
         )
+
+
+def declared_stacks(workspace: Workspace) -> dict[str, Path]:
+    """The file of each stack's settings."""
+    return {file.name.split(".")[1]: file for file in workspace.root.glob("Pulumi.*.yaml")}
 
 
 def _is_local(file: Path) -> bool:

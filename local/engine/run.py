@@ -62,7 +62,14 @@ class Engine:
 
     def quietly(self, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
         """Runs a command with `given` on its standard input and keeps what it says; raises EngineFailed if it fails."""
-        told = subprocess.run(
+        told = self.told(*arguments, given=given)
+        if told.returncode:
+            raise EngineFailed(f"`pulumi {' '.join(arguments)}` failed: {(told.stderr or told.stdout).strip()}")
+        return told
+
+    def told(self, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
+        """The same, for who reads by themselves why it failed."""
+        return subprocess.run(
             self._command(arguments),
             cwd=self.workspace.root,
             env=self.environment,
@@ -70,9 +77,6 @@ class Engine:
             text=True,
             input=given,
         )
-        if told.returncode:
-            raise EngineFailed(f"`pulumi {' '.join(arguments)}` failed: {(told.stderr or told.stdout).strip()}")
-        return told
 
     def _command(self, arguments: Sequence[str]) -> list[str]:
         return [str(self.workspace.bin / "pulumi"), *arguments]

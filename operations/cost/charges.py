@@ -10,6 +10,7 @@ from operations.cost.resource import Resource
 
 LAUNCH_TEMPLATE: Final = "aws:ec2/launchTemplate:LaunchTemplate"
 NODE_CLASS: Final = "kubernetes:karpenter.k8s.aws/v1:EC2NodeClass"
+SERVICE: Final = "kubernetes:core/v1:Service"
 RUNS_ON_NODES: Final = ("kubernetes:", "parapet:", "pulumi:")
 """Kubernetes' objects cost nothing beside the nodes they run on, but for what `_RULES` says of some; ours and the
 engine's own are none of AWS's."""
@@ -143,8 +144,19 @@ def _host(resource: Resource, plan: _Plan) -> Iterator[Charge]:
 
 
 def _service(resource: Resource, plan: _Plan) -> Iterator[Charge]:
-    if (resource.inputs.get("spec") or {}).get("type") == "LoadBalancer":
+    if _asks_for_load_balancer(resource):
         yield Charge(plan.prices.of_thing("load-balancer"), 1, 1)
+
+
+def _gateway(_: Resource, plan: _Plan) -> Iterator[Charge]:
+    """Stands for the load balancer before it, which a Service of its chart asks for: before the cluster is there, the
+    plan holds a chart without its objects."""
+    if not any(map(_asks_for_load_balancer, plan.by_type.get(SERVICE, {}).values())):
+        yield Charge(plan.prices.of_thing("load-balancer"), 1, 1)
+
+
+def _asks_for_load_balancer(service: Resource) -> bool:
+    return (service.inputs.get("spec") or {}).get("type") == "LoadBalancer"
 
 
 def _volume_claim(resource: Resource, _: _Plan) -> Iterator[Charge]:
@@ -173,8 +185,9 @@ _RULES: Final[Mapping[str, _Rule]] = {
     "aws:s3/bucket:Bucket": _assumed("object-storage", "bucket"),
     "aws:secretsmanager/secret:Secret": _always("secret"),
     "kubernetes:core/v1:PersistentVolumeClaim": _volume_claim,
-    "kubernetes:core/v1:Service": _service,
+    SERVICE: _service,
     "kubernetes:karpenter.sh/v1:NodePool": _node_pool,
+    "kubernetes:networking.istio.io/v1:Gateway": _gateway,
 }
 
 

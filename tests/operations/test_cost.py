@@ -86,10 +86,12 @@ def test_an_authority_of_ones_own_saves_the_private_ca() -> None:
     assert "Private CA" not in quantities(planned(**LEAST))
 
 
-def test_a_load_balancer_is_counted_where_a_service_asks_for_one() -> None:
-    service = "kubernetes:core/v1:Service"
-    asked = [One(service, inputs={"spec": {"type": "LoadBalancer"}}), One(service, inputs={"spec": {}})]
-    assert quantities(cost.estimate(asked, REGION)) == {"Network Load Balancers": (1, 1)}
+def test_a_load_balancer_is_counted_once_whether_its_chart_is_rendered_or_not() -> None:
+    service, gateway = "kubernetes:core/v1:Service", One("kubernetes:networking.istio.io/v1:Gateway")
+    rendered = [One(service, "a", {"spec": {"type": "LoadBalancer"}}), One(service, "b", {"spec": {}})]
+    assert quantities(planned())["Network Load Balancers"] == (1, 1)
+    for resources in ([gateway], rendered, [*rendered, gateway]):
+        assert quantities(cost.estimate(resources, REGION)) == {"Network Load Balancers": (1, 1)}
 
 
 def test_a_hospitals_way_in_is_counted() -> None:
