@@ -3,6 +3,7 @@
 import json
 
 from rich import box
+from rich.console import Console
 from rich.table import Table
 
 import operations.cost
@@ -67,7 +68,8 @@ def _print(name: str, estimate: Estimate) -> None:
         )
     oldest, newest = estimate.dates
     results.print(f"Stack {name} in {estimate.region}, by list prices of {oldest} to {newest}", markup=False)
-    results.print(table, width=max(results.width, WIDTH))
+    # The shared console breaks a table at the terminal's width, and at 80 columns where there is none.
+    Console(width=max(results.width, WIDTH), highlight=False).print(table)
     results.print(
         "Idle: nobody works. Under load: every node there is that the settings allow, all month.", markup=False
     )

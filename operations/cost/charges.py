@@ -109,14 +109,33 @@ def _instances(
         yield Charge(plan.prices.of_thing("detailed-monitoring"), idle, load)
 
 
+@dataclass(frozen=True)
+class _Template:
+    """What a launch template says of each instance."""
+
+    volume: float
+    monitored: bool
+    instance_type: str | None
+
+
+def _template(plan: _Plan, name: str) -> _Template:
+    inputs = plan.named(LAUNCH_TEMPLATE, name).inputs
+    volume = sum(float(each["ebs"]["volumeSize"]) for each in inputs["blockDeviceMappings"])
+    return _Template(volume, bool((inputs.get("monitoring") or {}).get("enabled")), inputs.get("instanceType"))
+
+
 def _node_group(resource: Resource, plan: _Plan) -> Iterator[Charge]:
-    inputs, template = resource.inputs, plan.named(LAUNCH_TEMPLATE, resource.name).inputs
-    scaling, types = inputs["scalingConfig"], inputs["instanceTypes"]
+    template, types = _template(plan, resource.name), resource.inputs["instanceTypes"]
+    least, most = (int(resource.inputs["scalingConfig"][each]) for each in ("minSize", "maxSize"))
     # A GPU group's own largest number is what EKS wants room for; its NodePool says how it grows.
-    most = scaling["minSize"] if types[0] in GPU_INSTANCES else scaling["maxSize"]
-    volume = sum(float(each["ebs"]["volumeSize"]) for each in template["blockDeviceMappings"])
-    monitored = bool((template.get("monitoring") or {}).get("enabled"))
-    yield from _instances(plan, types, volume, scaling["minSize"], most, monitored)
+    most = least if types[0] in GPU_INSTANCES else most
+    yield from _instances(plan, types, template.volume, least, most, template.monitored)
+
+
+def _scaling_group(resource: Resource, plan: _Plan) -> Iterator[Charge]:
+    template = _template(plan, resource.name)
+    least, most = int(resource.inputs["minSize"]), int(resource.inputs["maxSize"])
+    yield from _instances(plan, [template.instance_type or ""], template.volume, least, most, template.monitored)
 
 
 def _node_pool(resource: Resource, plan: _Plan) -> Iterator[Charge]:
@@ -135,12 +154,6 @@ def _by_object_name(plan: _Plan, kind: str, name: str) -> Resource:
         if each.inputs["metadata"]["name"] == name:
             return each
     raise NotPriced(f"The plan has no {kind} named {name!r}, so that its volumes are not known.")
-
-
-def _host(resource: Resource, plan: _Plan) -> Iterator[Charge]:
-    inputs = resource.inputs
-    volume = float((inputs.get("rootBlockDevice") or {}).get("volumeSize") or 8)
-    yield from _instances(plan, [inputs["instanceType"]], volume, 1, 1, bool(inputs.get("monitoring")))
 
 
 def _service(resource: Resource, plan: _Plan) -> Iterator[Charge]:
@@ -167,9 +180,9 @@ def _volume_claim(resource: Resource, _: _Plan) -> Iterator[Charge]:
 
 _RULES: Final[Mapping[str, _Rule]] = {
     "aws:acmpca/certificateAuthority:CertificateAuthority": _authority,
+    "aws:autoscaling/group:Group": _scaling_group,
     "aws:cloudwatch/logGroup:LogGroup": _assumed("log-ingestion", "log-group"),
     "aws:ec2/eip:Eip": _always("public-ipv4"),
-    "aws:ec2/instance:Instance": _host,
     "aws:ec2/natGateway:NatGateway": _always("nat-gateway"),
     "aws:ec2/vpcEndpoint:VpcEndpoint": _endpoint,
     "aws:ec2transitgateway/vpcAttachment:VpcAttachment": _always("transit-gateway-attachment"),

@@ -33,6 +33,19 @@ def quantities(found: cost.Estimate) -> dict[str, tuple[float, float]]:
     return {line.price.what: (line.idle, line.load) for line in found.lines}
 
 
+def host(instance_type: str) -> list[One]:
+    """An Auto Scaling group of one instance, and its template."""
+    template = {
+        "instanceType": instance_type,
+        "blockDeviceMappings": [{"ebs": {"volumeSize": 10}}],
+        "monitoring": {"enabled": True},
+    }
+    return [
+        One("aws:ec2/launchTemplate:LaunchTemplate", inputs=template),
+        One("aws:autoscaling/group:Group", inputs={"minSize": 1, "maxSize": 1}),
+    ]
+
+
 def planned(**settings: Any) -> cost.Estimate:
     return cost.estimate(run_program(**settings).made, REGION)
 
@@ -98,22 +111,22 @@ def test_a_hospitals_way_in_is_counted() -> None:
     way_in = [
         One("aws:ec2transitgateway/vpcAttachment:VpcAttachment"),
         One("aws:route53/resolverEndpoint:ResolverEndpoint", inputs={"ipAddresses": [{}, {}, {}]}),
-        One("aws:ec2/instance:Instance", inputs={"instanceType": "t4g.nano", "rootBlockDevice": {"volumeSize": 10}}),
+        *host("t4g.nano"),
     ]
-    # A month of 730 hours: 36.50 and 3 x 91.25, and 3.066 with 10 GB at 0.08 each.
-    assert cost.estimate(way_in, REGION).idle_usd == pytest.approx(36.50 + 273.75 + 3.066 + 0.80)
+    # A month of 730 hours: 36.50 and 3 x 91.25; the host's 3.066, 10 GB at 0.08 each, and its metrics.
+    assert cost.estimate(way_in, REGION).idle_usd == pytest.approx(36.50 + 273.75 + 3.066 + 0.80 + 2.10)
 
 
 @pytest.mark.parametrize(
-    ("resource", "named"),
+    ("resources", "named"),
     [
-        (One("aws:ec2/instance:Instance", inputs={"instanceType": "x9.huge"}), "'x9.huge'"),
-        (One("aws:rds/instance:Instance", inputs={"instanceClass": "db.x9.huge"}), "'db.x9.huge'"),
+        (host("x9.huge"), "'x9.huge'"),
+        ([One("aws:rds/instance:Instance", inputs={"instanceClass": "db.x9.huge"})], "'db.x9.huge'"),
     ],
 )
-def test_a_size_without_a_price_is_refused_by_its_name(resource: One, named: str) -> None:
+def test_a_size_without_a_price_is_refused_by_its_name(resources: list[One], named: str) -> None:
     with pytest.raises(cost.NotPriced, match=f"no price for the .* {named} in us-east-1: add it to operations/cost/"):
-        cost.estimate([resource], REGION)
+        cost.estimate(resources, REGION)
 
 
 def test_what_programs_read_has_each_price_with_its_date_and_source() -> None:
