@@ -28,6 +28,9 @@ MAX_GPU_GROUPS: Final = 20
 """The policy of what lets them grow names each of them, and IAM has room for these."""
 MAX_MLFLOW_USERS: Final = 50
 """The policy of the server's role names each account's secret, and IAM has room for these."""
+MAX_DOMAIN: Final = 62
+"""The gateway's certificate is for `*.` and the domain, and a certificate's first name has 64 characters at most (AWS
+Certificate Manager API Reference, "RequestCertificate", DomainName)."""
 Named = TypeVar("Named", GpuGroup, Account)
 
 
@@ -223,8 +226,9 @@ Domain = Annotated[
     str,
     Field(
         pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$",
-        max_length=200,
-        description="a domain name of two or more labels, in lower case, such as ml.hospital.internal",
+        max_length=MAX_DOMAIN,
+        description=f"a domain name of two or more labels and at most {MAX_DOMAIN} characters, in lower case, such as "
+        "ml.hospital.internal",
     ),
 ]
 ImageDigest = Annotated[

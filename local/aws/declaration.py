@@ -98,7 +98,10 @@ class Tags(_Strict):
 
 
 class Autoname(_Strict):
-    """A name made up from the resource's own where the program gives none."""
+    """A name made up from the resource's own where the program gives none.
+
+    `max` is the provider's own; what AWS takes is among the constraints, and here only where no schema tells of it.
+    """
 
     property: str = "name"
     max: int = 255

@@ -130,6 +130,11 @@ class Provider:
                 except NamingError as error:
                     checker.failures.append(Failure(rule.property, str(error)))
             defaulted.append(rule.property)
+        if rule and isinstance(prefix := inputs.get(f"{rule.property}Prefix"), str):
+            most = names.longest_prefix(rule, known, inputs)
+            if len(prefix) > most:
+                reason = f"is {prefix!r}, but must be {most} characters at most: the provider adds {names.UNIQUE}"
+                checker.failures.append(Failure(f"{rule.property}Prefix", reason))
         inputs["__defaults"] = sorted(defaulted)
 
     def diff(
@@ -237,9 +242,8 @@ class Provider:
         rule = names.rule_for(resource.declared, resource.facts)
         prefix = resource.inputs.get(f"{rule.property}Prefix") if rule else None
         if rule and prefix and rule.property not in resource.inputs:
-            unique = hashlib.sha256(urn.encode() + os.urandom(8)).hexdigest()[:26]
-            end = str(evaluate(rule.end, {"in": resource.inputs}) or "")
-            resource.inputs[rule.property] = f"{prefix}{unique}"[: rule.max - len(end)] + end
+            unique = hashlib.sha256(urn.encode() + os.urandom(8)).hexdigest()
+            resource.inputs[rule.property] = names.prefixed_name(rule, prefix, resource.inputs, unique)
 
     def _record(self, resource: Resource, urn: str) -> tuple[str, dict[str, Any]]:
         """Keep in the state alone what the local API cannot hold, under an id that follows from the URN."""

@@ -107,7 +107,7 @@ class AddOns(pulumi.ComponentResource):
         self.register_outputs({})
 
     def _add_on(self, name: str, add_on: AddOn, args: AddOnsArgs) -> aws.eks.Addon:
-        role = self._role(name, add_on, args) if add_on.service_account else None
+        role = self._role(add_on, args) if add_on.service_account else None
         return aws.eks.Addon(
             name,
             cluster_name=args.cluster_name,
@@ -122,9 +122,10 @@ class AddOns(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[*args.after, *(role.allowed if role else ())]),
         )
 
-    def _role(self, name: str, add_on: AddOn, args: AddOnsArgs) -> PodRole:
+    def _role(self, add_on: AddOn, args: AddOnsArgs) -> PodRole:
         return PodRole(
-            name,
+            # An add-on's name would leave no room in the 64 characters that a role's name may have.
+            f"{args.stack.name}-{add_on.service_account}",
             PodRoleArgs(
                 stack=args.stack,
                 cluster_arn=args.cluster_arn,

@@ -65,7 +65,7 @@ class Certificate(pulumi.ComponentResource):
             certificate_authority_configuration={
                 "key_algorithm": "EC_prime256v1",
                 "signing_algorithm": "SHA256WITHECDSA",
-                "subject": {"common_name": f"{args.domain} private root", "organizational_unit": self._name},
+                "subject": {"common_name": args.domain, "organizational_unit": self._name},
             },
             permanent_deletion_time_in_days=DELETION_WINDOW_DAYS if args.stack.protect else SHORT_DELETION_WINDOW_DAYS,
             opts=pulumi.ResourceOptions(parent=self, protect=args.stack.protect),

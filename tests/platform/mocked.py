@@ -55,6 +55,10 @@ def computed(args: pulumi.runtime.MockResourceArgs) -> dict[str, Any]:
         case "aws:rds/instance:Instance":
             secret = f"arn:aws:secretsmanager:us-east-1:{ACCOUNT_ID}:secret:rds!db-{args.name}"
             return {"address": f"{args.name}.rds.test", "masterUserSecrets": [{"secretArn": secret}]}
+        case "aws:acmpca/certificateAuthority:CertificateAuthority":
+            return {"certificateSigningRequest": "-----BEGIN CERTIFICATE REQUEST-----"}
+        case "aws:acmpca/certificate:Certificate":
+            return {"certificate": "-----BEGIN CERTIFICATE-----"}
         case "aws:lambda/invocation:Invocation":
             return {"result": "{}"}
         case "aws:sqs/queue:Queue":

@@ -69,7 +69,7 @@ def test_an_add_on_that_calls_aws_has_a_role_of_its_own_for_this_cluster_alone(
     (association,) = add_ons(stack)[name]["podIdentityAssociations"]
     service_account, policy = role
     assert association["serviceAccount"] == service_account
-    (made,) = [each for each in stack.of("iam/role:Role") if each.name.endswith(f"-{name}")]
+    (made,) = [each for each in stack.of("iam/role:Role") if each.name == f"parapet-test-{service_account}"]
     assert association["roleArn"].endswith(made.name)
     (trust,) = made.policy("assumeRolePolicy")
     assert trust["Principal"] == {"Service": "pods.eks.amazonaws.com"}
@@ -87,7 +87,7 @@ def test_no_other_add_on_has_a_role(stack: Recorder) -> None:
 
 
 def test_the_storage_driver_uses_the_clusters_key_for_volumes_only(stack: Recorder) -> None:
-    (policy,) = [each for each in stack.of("iam/policy:Policy") if each.name.endswith("-aws-ebs-csi-driver-volumes")]
+    (policy,) = [each for each in stack.of("iam/policy:Policy") if each.name.endswith("-ebs-csi-controller-sa-volumes")]
     for statement in policy.policy():
         assert statement["Resource"].endswith("Key/parapet-test-cluster")
         assert statement["Condition"]["StringEquals"] == {"kms:ViaService": "ec2.us-east-1.amazonaws.com"}

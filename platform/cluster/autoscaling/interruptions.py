@@ -9,10 +9,10 @@ from foundation.policy_document import allow, deny, document
 from foundation.stack import Stack
 
 EVENTS: Final = {
-    "spot-interruption": ("aws.ec2", "EC2 Spot Instance Interruption Warning"),
+    "spot": ("aws.ec2", "EC2 Spot Instance Interruption Warning"),
     "rebalance": ("aws.ec2", "EC2 Instance Rebalance Recommendation"),
     "state-change": ("aws.ec2", "EC2 Instance State-change Notification"),
-    "reservation-interruption": ("aws.ec2", "EC2 Capacity Reservation Instance Interruption Warning"),
+    "reservation": ("aws.ec2", "EC2 Capacity Reservation Instance Interruption Warning"),
     "health": ("aws.health", "AWS Health Event"),
 }
 """Source and detail type of the events that Karpenter acts on (its `interruption/messages`)."""

@@ -80,8 +80,8 @@ def test_forms_that_a_declaration_calls_alike_are_no_change() -> None:
 
 
 def test_a_name_may_have_a_base_that_is_not_the_resources() -> None:
-    name = automatic_name(Autoname(property="targetId", base="terraform"), "any/name here", b"seed", {}, None)
-    assert name.startswith("terraform-")
+    name = automatic_name(Autoname(property="identifier", base="tf"), "any/name here", b"seed", {}, None)
+    assert name.startswith("tf-")
 
 
 def test_arguments_of_data_sources_may_have_pythons_names() -> None:

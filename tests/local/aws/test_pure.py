@@ -1,4 +1,4 @@
-"""Conversion, comparison, names, tags, policies: what can be decided without an engine."""
+"""Conversion, comparison, tags, policies: what can be decided without an engine."""
 
 from __future__ import annotations
 
@@ -16,16 +16,14 @@ from local.aws.check import Checker
 from local.aws.configuration import ConfigurationError
 from local.aws.constraints import violation
 from local.aws.convert import from_api, to_api
-from local.aws.declaration import Autoname, resource_type
+from local.aws.declaration import resource_type
 from local.aws.diff import Comparer
 from local.aws.facts import facts
-from local.aws.names import automatic_name
 from local.aws.nested import keep, segments
 from local.aws.policies import same_json
 from local.aws.policy_document import policy_document
 from local.aws.security_group_rules import held, is_network, permissions, rules
 from local.aws.tags import TagRules
-from local.plugin.checks import NamingError, Proposal
 from local.plugin.values import UNKNOWN, marshal, scrub, secret_texts, unmarshal
 
 LIFECYCLE = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
@@ -190,18 +188,6 @@ def test_what_the_provider_computes_may_be_left_out_and_nothing_else() -> None:
         "update description", "update tags.a", "add tags.b",
     ]  # fmt: skip
     assert _compare(GROUP, state, {"description": "e"}, ["description", "tags.*", "tags"]) == []
-
-
-def test_automatic_names() -> None:
-    rule = Autoname(property="bucket", max=20, lower=True)
-    name = automatic_name(rule, "My-Very-Long-Resource-Name", b"seed", {}, None)
-    assert name.startswith("my-very-long")
-    assert len(name) == 20
-    assert name == automatic_name(rule, "My-Very-Long-Resource-Name", b"seed", {}, None)
-    assert automatic_name(Autoname(random=False), "index.html", b"seed", {}, None) == "index.html"
-    assert automatic_name(Autoname(), "x", b"seed", {}, Proposal("enforce", "own")) == "own"
-    with pytest.raises(NamingError):
-        automatic_name(rule, "x", b"seed", {}, Proposal("disable", ""))
 
 
 def test_tags() -> None:

@@ -1,0 +1,95 @@
+"""The largest stack that settings allow, with every option on, and the smallest, with every option off."""
+
+from typing import Any, Final
+
+from setting_types import MAX_GPU_GROUPS, MAX_MLFLOW_USERS
+from tests.platform.mocked import ACCOUNT_ID
+
+ENVIRONMENT: Final = "x" * 16
+NAME: Final = "y" * 40
+"""As long as an MLflow account's name may be."""
+GROUP: Final = "z" * 20
+"""As long as a GPU group's name may be."""
+DOMAIN: Final = f"{'d' * 53}.internal"
+
+
+def _roles(kind: str) -> list[str]:
+    return [f"arn:aws:iam::{ACCOUNT_ID}:role/teams/{kind}-{number}" for number in range(3)]
+
+
+def _named(name: str, longest: str) -> str:
+    return name + longest[len(name) :]
+
+
+_SPECIAL: Final[tuple[dict[str, Any], ...]] = (
+    {"name": "efa", "instanceTypes": ["p5.48xlarge"], "capacity": "spot", "efa": True, "zones": ["us-east-1a"]},
+    {"name": "mig", "instanceTypes": ["p4d.24xlarge"], "min": 1, "sharing": "mig:1g.5gb"},
+    {"name": "sliced", "instanceTypes": ["g6.xlarge", "g6.2xlarge"], "sharing": "time-slicing:4"},
+    {"name": "reserved", "instanceTypes": ["g6.xlarge"], "capacity": "cr-0123456789abcdef0"},
+)
+_PLAIN: Final = [{"name": f"g{number}", "instanceTypes": ["g6.xlarge"]} for number in range(MAX_GPU_GROUPS)]
+
+EVERYTHING: Final[dict[str, Any]] = {
+    "environment": ENVIRONMENT,
+    "keyAdministrators": _roles("keys"),
+    "clusterAdministrators": _roles("administrators"),
+    "zones": 4,
+    "egress": True,
+    "clusterPublicCidrs": ["8.8.0.0/16"],
+    "clusterClientCidrs": ["172.20.0.0/16", "192.168.0.0/24"],
+    "clusterClientSecurityGroups": ["sg-0123456789abcdef0"],
+    "systemNodesMax": 50,
+    "gpuGroups": [
+        {**group, "name": _named(group["name"], GROUP), "max": 2} for group in [*_SPECIAL, *_PLAIN][:MAX_GPU_GROUPS]
+    ],
+    "dataScientistRoles": _roles("scientists"),
+    "mlEngineerRoles": _roles("engineers"),
+    "platformOperatorRoles": _roles("operators"),
+    "auditorRoles": _roles("auditors"),
+    "databaseMultiAz": True,
+    "domain": DOMAIN,
+    "clientCidrs": ["172.16.0.0/12", "192.168.0.0/16"],
+    "mlflowUsers": [
+        {"name": _named(f"u{number:02}", NAME), "readers": _roles(f"u{number:02}")}
+        for number in range(MAX_MLFLOW_USERS)
+    ],
+}
+NOTHING: Final[dict[str, Any]] = {
+    "environment": ENVIRONMENT,
+    "keyAdministrators": [],
+    "zones": 3,
+    "egress": False,
+    "clusterPublicCidrs": [],
+    "clusterClientCidrs": [],
+    "clusterClientSecurityGroups": [],
+    "gpuGroups": [],
+    "dataScientistRoles": [],
+    "mlEngineerRoles": [],
+    "platformOperatorRoles": [],
+    "auditorRoles": [],
+    "databaseMultiAz": False,
+    "clientCidrs": [],
+    "mlflowUsers": [],
+}
+AS_IT_IS: Final = {
+    # What makes the stack another's, and no larger.
+    "owner",
+    "costCenter",
+    "region",
+    "allowedAccountId",
+    "localAws",
+    "vpcCidr",
+    "clusterVersion",
+    "systemInstanceTypes",
+    "systemNodesMin",
+    "databaseInstanceClass",
+    "mlflowImageDigest",
+    "auditRetentionYears",
+    "logRetentionDays",
+    # On, or whole, by default.
+    "protect",
+    "interfaceEndpoints",
+    # Given, the stack makes no authority of its own.
+    "certificateAuthorityArn",
+}
+"""The settings that neither of the two changes."""
