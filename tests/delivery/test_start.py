@@ -91,7 +91,7 @@ def test_a_bucket_that_is_missing_or_anothers(mlflow: Mlflow) -> None:
     mlflow.migrate()
     assert "The bucket absent does not exist" in refused(mlflow, artifacts_destination="s3://absent/mlflow")
     assert "is no bucket" in refused(mlflow, artifacts_destination="./here")
-    with s3(head=403) as endpoint:
+    with s3(listing=403) as endpoint:
         mlflow.environment |= {"MLFLOW_S3_ENDPOINT_URL": endpoint, "MLFLOW_S3_EXPECTED_BUCKET_OWNER": "111122223333"}
         assert "is not of 111122223333" in refused(mlflow)
 
@@ -133,12 +133,12 @@ def test_migrations_take_turns_and_can_be_repeated(mlflow: Mlflow) -> None:
 
 
 @contextmanager
-def s3(head: int = 200, put: tuple[int, str] = (200, "")) -> Iterator[str]:
+def s3(listing: int = 200, put: tuple[int, str] = (200, "")) -> Iterator[str]:
     """An S3 that answers as one with such a bucket or key does: moto knows neither owner nor key."""
 
     class Answers(BaseHTTPRequestHandler):
-        def do_HEAD(self) -> None:  # the standard library's name
-            self.answer(head, b"")
+        def do_GET(self) -> None:  # the standard library's name
+            self.answer(listing, b"<ListBucketResult/>" if listing == 200 else b"")
 
         def do_PUT(self) -> None:  # likewise
             self.rfile.read(int(self.headers.get("Content-Length", 0)))

@@ -1,0 +1,269 @@
+"""What a request asks of IAM: the actions, on which resources, with which keys, and the use of KMS keys behind them.
+
+Source: Service Authorization Reference, a page each service; Amazon S3 User Guide, "Required permissions for Amazon S3
+API operations"; AWS Secrets Manager User Guide, "Secret encryption and decryption". What is not written here is not
+known, and whoever is judged may not do it.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import parse_qs, unquote
+
+from moto.kms.models import kms_backends
+from moto.s3.models import s3_backends
+from moto.secretsmanager.models import FakeSecret, secretsmanager_backends
+
+SSE = "x-amz-server-side-encryption"
+S3_HEADERS: Final = (SSE, f"{SSE}-aws-kms-key-id", f"{SSE}-customer-algorithm", "x-amz-acl")
+"""Headers of S3 that are keys of conditions by the same names."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One action that must be allowed; a resource of `*` is none."""
+
+    action: str
+    resource: str = "*"
+    keys: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request, by what its signature and its protocol say of it."""
+
+    account: str
+    region: str
+    service: str
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def target(self) -> str:
+        return self.headers.get("x-amz-target", "").rpartition(".")[2]
+
+    @property
+    def form(self) -> dict[str, str]:
+        text = self.body.decode(errors="replace")
+        return {**self.query, **{name: values[0] for name, values in parse_qs(text, keep_blank_values=True).items()}}
+
+    @property
+    def operation(self) -> str:
+        """Its name, where the protocol tells it; of S3 and REST the method and path do."""
+        return self.target or ("" if self.service in REST else self.form.get("Action", ""))
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        if not self.target:
+            return dict(self.form)
+        found = json.loads(self.body or b"{}")
+        return found if isinstance(found, dict) else {}
+
+    def arn(self, service: str, rest: str) -> str:
+        return f"arn:aws:{service}:{self.region}:{self.account}:{rest}"
+
+
+REST: Final = ("s3", "eks", "lambda")
+
+
+def calls(asked: Asked) -> list[Call] | None:
+    """What must be allowed for a request, in order; None where it is not known."""
+    if asked.service in ("s3", "eks"):
+        return _s3(asked) if asked.service == "s3" else _eks(asked)
+    if asked.service == "ec2" and asked.operation.startswith("Describe"):
+        return [Call(f"ec2:{asked.operation}")]
+    known = OPERATIONS.get(f"{asked.service}:{asked.operation}")
+    return known(asked) if known else None
+
+
+# S3
+
+
+def _s3(asked: Asked) -> list[Call] | None:
+    bucket, _, key = unquote(asked.path).lstrip("/").partition("/")
+    if not bucket:
+        return [Call("s3:ListAllMyBuckets")] if asked.method == "GET" else None
+    arn = f"arn:aws:s3:::{bucket}"
+    given = {name for name in asked.query if not name.startswith(("response-", "X-Amz-")) and name != "x-id"}
+    keys = {f"s3:{name}": asked.headers[name] for name in S3_HEADERS if name in asked.headers}
+    return _of_object(asked, arn, key, given, keys) if key else _of_bucket(asked, arn, given)
+
+
+def _of_bucket(asked: Asked, arn: str, given: set[str]) -> list[Call] | None:
+    listing = {"list-type", "prefix", "delimiter", "max-keys", "encoding-type", "marker", "continuation-token"}
+    if asked.method == "HEAD" or (asked.method == "GET" and given <= {*listing, "start-after", "fetch-owner"}):
+        told = {f"s3:{name}": asked.query[name] for name in ("prefix", "delimiter", "max-keys") if name in given}
+        return [Call("s3:ListBucket", arn, told)]
+    if asked.method == "GET" and given == {"location"}:
+        return [Call("s3:GetBucketLocation", arn)]
+    if asked.method == "GET" and given >= {"uploads"}:
+        return [Call("s3:ListBucketMultipartUploads", arn)]
+    return None
+
+
+def _of_object(asked: Asked, bucket: str, key: str, given: set[str], keys: Mapping[str, str]) -> list[Call] | None:
+    arn = f"{bucket}/{key}"
+    match asked.method:
+        case "GET" | "HEAD" if given <= {"versionId", "partNumber"}:
+            action = "s3:GetObjectVersion" if "versionId" in given else "s3:GetObject"
+            return [Call(action, arn, keys), *_through_s3(asked, bucket, _key_of_object(asked, bucket, key), "Decrypt")]
+        case "GET" if "uploadId" in given:
+            return [Call("s3:ListMultipartUploadParts", arn)]
+        case "PUT" if "x-amz-copy-source" in asked.headers and not given:
+            source = unquote(asked.headers["x-amz-copy-source"]).lstrip("/")
+            return [Call("s3:GetObject", f"arn:aws:s3:::{source}"), *_put(asked, bucket, arn, keys)]
+        case "PUT" if not given:
+            return _put(asked, bucket, arn, keys)
+        case "PUT" | "POST" if "uploadId" in given and given <= {"uploadId", "partNumber"}:
+            # Each part, and the whole, is encrypted with the upload's key, and read back.
+            parts = _through_s3(asked, bucket, _default_key(asked, bucket), "GenerateDataKey", "Decrypt")
+            return [Call("s3:PutObject", arn, keys), *parts]
+        case "POST" if given == {"uploads"}:
+            return _put(asked, bucket, arn, keys)
+        case "DELETE" if given == {"uploadId"}:
+            return [Call("s3:AbortMultipartUpload", arn)]
+        case "DELETE" if given <= {"versionId"}:
+            return [Call("s3:DeleteObjectVersion" if given else "s3:DeleteObject", arn)]
+    return None
+
+
+def _put(asked: Asked, bucket: str, arn: str, keys: Mapping[str, str]) -> list[Call]:
+    named = asked.headers.get(f"{SSE}-aws-kms-key-id") if asked.headers.get(SSE) == "aws:kms" else None
+    key = named or (None if asked.headers.get(SSE) == "AES256" else _default_key(asked, bucket))
+    return [Call("s3:PutObject", arn, keys), *_through_s3(asked, bucket, key, "GenerateDataKey")]
+
+
+def _bucket(asked: Asked, arn: str) -> Any:
+    return s3_backends[asked.account]["aws"].buckets.get(arn.rpartition(":")[2])
+
+
+def _default_key(asked: Asked, bucket: str) -> str | None:
+    rule = ((getattr(_bucket(asked, bucket), "encryption", None) or {}).get("Rule")) or {}
+    default = rule.get("ApplyServerSideEncryptionByDefault", {})
+    key: str | None = default.get("KMSMasterKeyID") if default.get("SSEAlgorithm") == "aws:kms" else None
+    return key
+
+
+def _key_of_object(asked: Asked, bucket: str, key: str) -> str | None:
+    held = _bucket(asked, bucket)
+    found = held.keys.get(key) if held else None
+    kms_key: str | None = found.kms_key_id if found and getattr(found, "encryption", None) == "aws:kms" else None
+    return kms_key
+
+
+def _through_s3(asked: Asked, bucket: str, key: str | None, *actions: str) -> list[Call]:
+    return _through("s3", asked, key, {"kms:EncryptionContext:aws:s3:arn": bucket}, *actions)
+
+
+def _through(service: str, asked: Asked, key: str | None, context: Mapping[str, str], *actions: str) -> list[Call]:
+    """A service's use of a key for the caller; a key of AWS's own asks nobody."""
+    if not key or key.startswith("alias/aws/"):
+        return []
+    keys = {"kms:ViaService": f"{service}.{asked.region}.amazonaws.com", "kms:CallerAccount": asked.account, **context}
+    return [Call(f"kms:{action}", _key_arn(asked, key), keys) for action in actions]
+
+
+def _key_arn(asked: Asked, key: str) -> str:
+    backend = kms_backends[asked.account][asked.region]
+    try:
+        return str(backend.keys[backend.any_id_to_key_id(key)].arn)
+    except Exception:  # moto has no narrower one; what is not there is told by the call itself
+        return key if key.startswith("arn:") else asked.arn("kms", f"key/{key}")
+
+
+# What has a name
+
+
+def _secret(action: str, *kms: str) -> Callable[[Asked], list[Call]]:
+    def of(asked: Asked) -> list[Call]:
+        named = str(asked.parameters.get("SecretId", ""))
+        secret = secretsmanager_backends[asked.account][asked.region].secrets.get(named)
+        found = secret if isinstance(secret, FakeSecret) else None
+        arn = (
+            str(found.arn)
+            if found
+            else named
+            if named.startswith("arn:")
+            else asked.arn("secretsmanager", f"secret:{named}")
+        )
+        context = {"kms:EncryptionContext:SecretARN": arn}
+        key = found.kms_key_id if found else None
+        return [
+            Call(f"secretsmanager:{action}", arn, {"secretsmanager:SecretId": arn}),
+            *_through("secretsmanager", asked, key, context, *kms),
+        ]
+
+    return of
+
+
+def _stream(action: str) -> Callable[[Asked], list[Call]]:
+    def of(asked: Asked) -> list[Call]:
+        told = asked.parameters
+        stream = f"log-group:{told.get('logGroupName', '')}:log-stream:{told.get('logStreamName', '')}"
+        return [Call(f"logs:{action}", asked.arn("logs", stream))]
+
+    return of
+
+
+def _key(action: str) -> Callable[[Asked], list[Call]]:
+    def of(asked: Asked) -> list[Call]:
+        named = str(asked.parameters.get("KeyId", ""))
+        return [Call(f"kms:{action}", _key_arn(asked, named), {"kms:CallerAccount": asked.account})]
+
+    return of
+
+
+def _queue(action: str) -> Callable[[Asked], list[Call]]:
+    def of(asked: Asked) -> list[Call]:
+        told = asked.parameters
+        name = str(told.get("QueueName") or str(told.get("QueueUrl", "")).rpartition("/")[2])
+        return [Call(f"sqs:{action}", asked.arn("sqs", name))]
+
+    return of
+
+
+def _parameter(action: str) -> Callable[[Asked], list[Call]]:
+    def of(asked: Asked) -> list[Call]:
+        name = str(asked.parameters.get("Name", "")).lstrip("/")
+        return [Call(f"ssm:{action}", name if name.startswith("arn:") else asked.arn("ssm", f"parameter/{name}"))]
+
+    return of
+
+
+def _anywhere(action: str) -> Callable[[Asked], list[Call]]:
+    return lambda asked: [Call(action)]
+
+
+def _eks(asked: Asked) -> list[Call] | None:
+    parts = asked.path.strip("/").split("/")
+    if asked.method == "GET" and len(parts) == 2 and parts[0] == "clusters":
+        return [Call("eks:DescribeCluster", asked.arn("eks", f"cluster/{parts[1]}"))]
+    return None
+
+
+OPERATIONS: Final[Mapping[str, Callable[[Asked], list[Call]]]] = {
+    # Nobody can be denied it (AWS STS API Reference, "GetCallerIdentity").
+    "sts:GetCallerIdentity": lambda asked: [],
+    "sts:AssumeRole": lambda asked: [Call("sts:AssumeRole", str(asked.parameters.get("RoleArn", "")))],
+    "secretsmanager:GetRandomPassword": _anywhere("secretsmanager:GetRandomPassword"),
+    "secretsmanager:DescribeSecret": _secret("DescribeSecret"),
+    "secretsmanager:GetSecretValue": _secret("GetSecretValue", "Decrypt"),
+    "secretsmanager:PutSecretValue": _secret("PutSecretValue", "GenerateDataKey", "Decrypt"),
+    "secretsmanager:UpdateSecretVersionStage": _secret("UpdateSecretVersionStage"),
+    "logs:CreateLogStream": _stream("CreateLogStream"),
+    "logs:PutLogEvents": _stream("PutLogEvents"),
+    "logs:GetLogEvents": _stream("GetLogEvents"),
+    **{
+        f"kms:{name}": _key(name)
+        for name in ("Encrypt", "GenerateDataKey", "Sign", "Verify", "DescribeKey", "GetPublicKey")
+    },
+    **{
+        f"sqs:{name}": _queue(name) for name in ("ReceiveMessage", "DeleteMessage", "GetQueueUrl", "GetQueueAttributes")
+    },
+    **{f"ssm:{name}": _parameter(name) for name in ("GetParameter", "PutParameter")},
+    "monitoring:PutMetricData": _anywhere("cloudwatch:PutMetricData"),
+}
