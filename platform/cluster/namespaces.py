@@ -44,7 +44,7 @@ SERVING: Final = Namespace(name="serving", data_class=DataClass.PHI, mesh=True, 
 NOTEBOOKS: Final = Namespace(
     name="notebooks", data_class=DataClass.PHI, mesh=True, gpu=True, service_account="notebook"
 )
-MONITORING: Final = Namespace(name="monitoring", data_class=DataClass.LOGS, mesh=True, service_account="monitor")
+MONITORING: Final = Namespace(name="monitoring", data_class=DataClass.PHI, mesh=True, service_account="monitor")
 INGRESS: Final = Namespace(name="ingress", data_class=DataClass.PHI, mesh=True, service_account="istio-ingress")
 
 KARPENTER: Final = Namespace(name="karpenter")

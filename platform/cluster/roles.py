@@ -164,7 +164,6 @@ PLATFORM_OPERATOR: Final = Role(
         Grant(
             "operate",
             (
-                rule(APPS, ["deployments", "daemonsets", "statefulsets"], WRITE),
                 rule(CORE, ["services", "configmaps"], WRITE),
                 rule("policy", ["poddisruptionbudgets"], WRITE),
                 rule("autoscaling", ["horizontalpodautoscalers"], WRITE),

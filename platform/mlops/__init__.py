@@ -7,9 +7,11 @@ import pulumi
 
 from cluster import Cluster
 from foundation import Foundation
+from foundation.data_class import DataClass
 from foundation.stack import Stack
 from mlops.mlflow_server import MlflowServer, MlflowServerArgs
 from mlops.mlflow_server.account import Account
+from mlops.workload_identities import Bucket, WorkloadIdentities, WorkloadIdentitiesArgs
 
 __all__ = ["MLOps", "MLOpsArgs"]
 
@@ -54,5 +56,19 @@ class MLOps(pulumi.ComponentResource):
                 after=cluster.ready,
             ),
             pulumi.ResourceOptions(parent=self, providers=[cluster.kubernetes]),
+        )
+        storage, key_arns = args.foundation.storage, args.foundation.keys.arns
+        WorkloadIdentities(
+            name,
+            WorkloadIdentitiesArgs(
+                stack=args.stack,
+                cluster_name=cluster.control_plane.cluster_name,
+                cluster_arn=cluster.control_plane.arn,
+                buckets={
+                    DataClass.PHI: Bucket(storage.phi.arn, key_arns[DataClass.PHI]),
+                    DataClass.ARTIFACTS: Bucket(storage.artifacts.arn, key_arns[DataClass.ARTIFACTS]),
+                },
+            ),
+            pulumi.ResourceOptions(parent=self),
         )
         self.register_outputs({})

@@ -131,7 +131,7 @@ def test_components_have_the_tokens_that_state_files_know(with_egress: Recorder)
             "cluster:SecurityGroups": 1,
             "cluster:ControlPlane": 1,
             "cluster:AddOns": 2,
-            "cluster:PodRole": 5,
+            "cluster:PodRole": 10,
             "cluster:NodeRole": 1,
             "cluster:NodeGroups": 1,
             "cluster:Autoscaling": 1,
@@ -148,6 +148,7 @@ def test_components_have_the_tokens_that_state_files_know(with_egress: Recorder)
             "mlops:MLOps": 1,
             "mlops:MlflowServer": 1,
             "mlops:SecretDelivery": 1,
+            "mlops:WorkloadIdentities": 1,
         }.items()
     }
 

@@ -1,0 +1,73 @@
+"""Where data is on its way from the hospital's systems to a model and back, and which workload does what with it there.
+
+A part of a bucket is a prefix. Nobody but those named here does anything in it, and the MLflow server has its own.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from cluster import namespaces as ns
+from cluster.namespaces import Namespace
+from foundation.data_class import DataClass
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the bucket of one class of data."""
+
+    bucket: DataClass
+    prefix: str
+    """Without a slash at either end."""
+
+
+RAW: Final = Part(DataClass.PHI, "raw")
+"""Extracts as the hospital's systems delivered them. Nothing in the cluster changes them."""
+CURATED: Final = Part(DataClass.PHI, "curated")
+"""Rows that kept their contract."""
+FEATURES: Final = Part(DataClass.PHI, "features")
+"""What models learn from."""
+CHECKPOINTS: Final = Part(DataClass.PHI, "checkpoints")
+"""Half-trained models, of which a patient's data can be told as from what they learn."""
+DEIDENTIFIED: Final = Part(DataClass.PHI, "deidentified")
+"""Data without identifiers (45 CFR 164.514(b)), kept as carefully as that with them."""
+SANDBOX: Final = Part(DataClass.PHI, "sandbox")
+"""What people try in notebooks."""
+PREDICTIONS: Final = Part(DataClass.PHI, "predictions")
+"""What a model was asked and what it answered: a record that is added to and never changed."""
+MODELS: Final = Part(DataClass.ARTIFACTS, "models")
+"""Models that may serve, each with the profile of the data that it learnt from."""
+REPORTS: Final = Part(DataClass.ARTIFACTS, "reports")
+"""How far data and answers have drifted, in counts and without a row."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workload:
+    """What the pods of a namespace's service account do with data; all else is refused."""
+
+    namespace: Namespace
+    reads: tuple[Part, ...] = ()
+    writes: tuple[Part, ...] = ()
+    """Where they make objects and put others in their place."""
+    adds: tuple[Part, ...] = ()
+    """Where they make objects, and none in place of another."""
+    removes: tuple[Part, ...] = ()
+    measures: bool = False
+    """Whether they write metrics."""
+
+    @property
+    def service_account(self) -> str:
+        return self.namespace.service_account
+
+
+WORKLOADS: Final = (
+    Workload(
+        namespace=ns.PIPELINES,
+        reads=(RAW, CURATED, FEATURES, DEIDENTIFIED, MODELS),
+        writes=(CURATED, FEATURES, DEIDENTIFIED, MODELS),
+    ),
+    # What it made goes through the MLflow server, where it is on record who did.
+    Workload(namespace=ns.TRAINING, reads=(FEATURES, CHECKPOINTS), writes=(CHECKPOINTS,), removes=(CHECKPOINTS,)),
+    Workload(namespace=ns.SERVING, reads=(MODELS,), adds=(PREDICTIONS,)),
+    Workload(namespace=ns.NOTEBOOKS, reads=(DEIDENTIFIED, SANDBOX), writes=(SANDBOX,), removes=(SANDBOX,)),
+    Workload(namespace=ns.MONITORING, reads=(PREDICTIONS, MODELS, REPORTS), writes=(REPORTS,), measures=True),
+)

@@ -1,0 +1,65 @@
+"""The roles of workloads under mocks; what each may do in AWS is judged line by line by `docs/rights.yaml`."""
+
+import pytest
+
+from cluster import namespaces as ns
+from cluster.guardrails.flows import FLOWS, Pods, Range
+from foundation.data_class import DataClass
+from mlops.data_path import WORKLOADS, Part, Workload
+from tests.platform.mocked import Recorder, run_program
+
+PODS = [each for each in ns.WORKLOADS if each.service_account and each not in (ns.MLFLOW, ns.INGRESS)]
+
+
+@pytest.fixture(scope="module")
+def stack() -> Recorder:
+    return run_program()
+
+
+def test_every_workload_has_an_identity() -> None:
+    """But the MLflow server, whose secrets come with its own, and the gateway, which calls nothing in AWS."""
+    assert {each.namespace for each in WORKLOADS} == set(PODS)
+
+
+@pytest.mark.parametrize("workload", WORKLOADS, ids=lambda each: each.service_account)
+def test_a_service_account_takes_its_role_once_it_has_its_rights(stack: Recorder, workload: Workload) -> None:
+    name = f"parapet-test-{workload.service_account}"
+    role = stack.one("iam/role:Role", name)
+    association = stack.one("eks/podIdentityAssociation:PodIdentityAssociation", name)
+    assert association.inputs["namespace"] == workload.namespace.name
+    assert association.inputs["serviceAccount"] == workload.service_account
+    assert association.inputs["roleArn"].endswith(f"/{role.name}")
+    (trust,) = role.policy("assumeRolePolicy")
+    assert trust["Principal"] == {"Service": "pods.eks.amazonaws.com"}
+    accounts = [each.inputs["metadata"] for each in stack.of("kubernetes:core/v1:ServiceAccount")]
+    named = [each["namespace"] for each in accounts if each["name"] == workload.service_account]
+    assert named == [workload.namespace.name]
+
+
+@pytest.mark.parametrize("workload", WORKLOADS, ids=lambda each: each.service_account)
+def test_its_pods_reach_objects_and_their_credentials(workload: Workload) -> None:
+    pods = Pods(workload.namespace.name)
+    reached = [target for flow in FLOWS if pods in flow.source for target in flow.target]
+    assert all(each in reached for each in (Range.GATEWAY_ENDPOINTS, Range.POD_IDENTITY, Range.VPC))
+
+
+@pytest.mark.parametrize("workload", WORKLOADS, ids=lambda each: each.service_account)
+def test_who_touches_patients_data_is_in_a_namespace_that_says_so(workload: Workload) -> None:
+    touched = {part.bucket for part in (*workload.reads, *workload.writes, *workload.adds, *workload.removes)}
+    assert DataClass.PHI in touched
+    assert workload.namespace.data_class == DataClass.PHI
+
+
+def test_no_part_of_a_bucket_lies_within_another() -> None:
+    parts = {part for each in WORKLOADS for part in (*each.reads, *each.writes, *each.adds)}
+    mlflow = Part(DataClass.ARTIFACTS, "mlflow")
+    for one in parts | {mlflow}:
+        for other in parts | {mlflow}:
+            assert one == other or one.bucket != other.bucket or not other.prefix.startswith(f"{one.prefix}/")
+    assert mlflow not in parts
+
+
+def test_no_other_role_but_mlflows_names_a_bucket(stack: Recorder) -> None:
+    own = {f"parapet-test-{each.service_account}-data" for each in WORKLOADS} | {"parapet-test-mlflow-artifacts"}
+    naming = {each.name for each in stack.of("iam/policy:Policy") if "Bucket" in each.inputs["policy"]}
+    assert naming == own
