@@ -54,10 +54,8 @@ class ClusterArgs:
     gpu_groups: Sequence[GpuGroup]
     principals: Mapping[str, Sequence[str]]
     """ARNs of the IAM roles that come into the cluster, by the name of their role there (`roles.ROLES`)."""
-    domain: str
-    """The domain whose host names the mesh's gateway answers to."""
     certificate_arn: pulumi.Input[str]
-    """The certificate in ACM for these hosts."""
+    """The certificate in ACM for the host names that users come by."""
     client_cidrs: Sequence[IPv4Network]
     """Ranges outside the VPC, such as the hospital's own, from which users come to the gateway."""
     webhooks: bool
@@ -138,7 +136,9 @@ class Cluster(pulumi.ComponentResource):
                 system=args.system_nodes,
                 gpu_groups=groups,
                 placement_groups=placement_groups,
-                after=networking.made,
+                # A pod that starts before its policies is closed in by the strict mode, and a node's first pods start
+                # with it.
+                after=[*networking.made, guardrails],
             ),
             own,
         )
@@ -229,7 +229,6 @@ class Cluster(pulumi.ComponentResource):
             name,
             MeshArgs(
                 stack=args.stack,
-                hosts=[f"*.{args.domain}"],
                 certificate_arn=args.certificate_arn,
                 vpc_cidr=str(args.vpc_cidr),
                 client_cidrs=list(map(str, args.client_cidrs)),

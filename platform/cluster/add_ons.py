@@ -8,6 +8,7 @@ from typing import Any, Final
 import pulumi
 import pulumi_aws as aws
 
+from cluster import namespaces as ns
 from cluster.node_labels import TOLERATIONS
 from cluster.pod_identity import PodRole, PodRoleArgs
 from cluster.versions import Versions
@@ -25,6 +26,9 @@ class AddOn:
     name: str
     configuration: Mapping[str, Any] = field(default_factory=dict)
     """As `aws eks describe-addon-configuration` describes it for the pinned version."""
+    namespace: ns.Namespace | None = None
+    """Where it is installed; without one in kube-system. It stays there: a move is a new add-on (Amazon EKS User Guide,
+    "Amazon EKS add-ons", Custom namespace for add-ons)."""
     service_account: str | None = None
     """The service account that has a role."""
     managed_policies: Sequence[str] = ()
@@ -36,10 +40,16 @@ NETWORKING: Final = (
     AddOn(
         name="vpc-cni",
         # A prefix a node gives it room for as many pods as its size allows (Amazon EKS Best Practices Guide, "Prefix
-        # Mode for Linux"); refused connections are written down on the node.
+        # Mode for Linux"); refused connections are written down on the node. A pod starts with everything closed and
+        # waits for its policies: by default it would speak to anybody until they are there, and for ever where none is
+        # (Amazon EKS User Guide, "Restrict Pod network traffic with Kubernetes network policies").
         configuration={
             "enableNetworkPolicy": "true",
-            "env": {"ENABLE_PREFIX_DELEGATION": "true", "WARM_PREFIX_TARGET": "1"},
+            "env": {
+                "ENABLE_PREFIX_DELEGATION": "true",
+                "NETWORK_POLICY_ENFORCING_MODE": "strict",
+                "WARM_PREFIX_TARGET": "1",
+            },
             "nodeAgent": {"enablePolicyEventLogs": "true"},
         },
         service_account="aws-node",
@@ -58,10 +68,10 @@ SERVICES: Final = (
         managed_policies=("service-role/AmazonEBSCSIDriverPolicy",),
         uses_volume_key=True,
     ),
-    AddOn(name="aws-guardduty-agent"),
     AddOn(name="metrics-server"),
     AddOn(
         name="aws-secrets-store-csi-driver-provider",
+        namespace=ns.SECRETS_STORE,
         # The driver serves pods on GPU nodes too; a secret that has changed reaches a pod within two minutes.
         configuration={
             "tolerations": TOLERATIONS,
@@ -74,7 +84,18 @@ SERVICES: Final = (
     ),
     AddOn(
         name="amazon-cloudwatch-observability",
-        configuration={"tolerations": EVERYWHERE},
+        namespace=ns.CLOUDWATCH,
+        # Logs and Container Insights, and nothing else. Application Signals would put init containers with images of
+        # another registry into every pod behind a Service, which the guardrails refuse; GPUs are told of by the
+        # exporter of `gpu_metrics`, and there are no Neuron devices (the chart of the add-on,
+        # aws-observability/helm-charts, values.yaml).
+        configuration={
+            "tolerations": EVERYWHERE,
+            "applicationSignals": {"enabled": False},
+            "manager": {"applicationSignals": {"autoMonitor": {"monitorAllServices": False}}},
+            "dcgmExporter": {"enabled": False},
+            "neuronMonitor": {"enabled": False},
+        },
         service_account="cloudwatch-agent",
         managed_policies=("CloudWatchAgentServerPolicy",),
     ),
@@ -113,6 +134,7 @@ class AddOns(pulumi.ComponentResource):
             cluster_name=args.cluster_name,
             addon_name=add_on.name,
             addon_version=args.versions.add_ons[add_on.name],
+            namespace_config={"namespace": add_on.namespace.name} if add_on.namespace else None,
             configuration_values=json.dumps(add_on.configuration) if add_on.configuration else None,
             resolve_conflicts_on_create="OVERWRITE",
             resolve_conflicts_on_update="OVERWRITE",

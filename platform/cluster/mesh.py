@@ -12,6 +12,7 @@ from cluster import namespaces as ns
 from cluster.chart import chart
 from cluster.guardrails.flows import GATEWAY
 from cluster.labels import metadata
+from cluster.mesh_egress import aws_services
 from foundation.stack import Stack
 
 REPOSITORY: Final = "https://istio-release.storage.googleapis.com/charts"
@@ -58,10 +59,8 @@ CALLERS: Final = (
 @dataclass(frozen=True, kw_only=True)
 class MeshArgs:
     stack: Stack
-    hosts: Sequence[str]
-    """The host names that the gateway answers to."""
     certificate_arn: pulumi.Input[str]
-    """The certificate in ACM for these hosts, which the load balancer before the gateway shows."""
+    """The certificate in ACM that the load balancer before the gateway shows."""
     vpc_cidr: str
     client_cidrs: Sequence[str]
     reachable: bool
@@ -79,7 +78,7 @@ class Mesh(pulumi.ComponentResource):
     """
 
     def __init__(self, name: str, args: MeshArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("parapet:cluster:Mesh", name, {"hosts": list(args.hosts)}, opts)
+        super().__init__("parapet:cluster:Mesh", name, {"reachable": args.reachable}, opts)
         self._name, self._owner = name, args.stack.owner
         prefix = images.prefix(args.stack.registry)
         base = self._chart("base", ns.ISTIO_SYSTEM, mesh_values.base(reachable=args.reachable), after=args.after)
@@ -93,13 +92,13 @@ class Mesh(pulumi.ComponentResource):
         # The CRDs are the base chart's; istiod checks what is made once it is there.
         self._after = [base, istiod]
         self._policies()
-        self._custom("networking.istio.io/v1", "Gateway", ns.INGRESS.name, GATEWAY_NAME, gateway(args))
+        self._custom("networking.istio.io/v1", "Gateway", ns.INGRESS.name, GATEWAY_NAME, gateway())
         self._custom(
             "networking.istio.io/v1",
             "ServiceEntry",
             ns.ISTIO_SYSTEM.name,
             "aws",
-            aws_services(args.stack.account.region),
+            aws_services(args.stack.account),
         )
         chart(
             f"{name}-gateway",
@@ -172,14 +171,17 @@ def allow(caller: Caller) -> dict[str, Any]:
     return {"action": "ALLOW", "rules": [{"from": [{"source": {"principals": list(caller.principals)}}], **to}]}
 
 
-def gateway(args: MeshArgs) -> dict[str, Any]:
+def gateway() -> dict[str, Any]:
     """One server, and it speaks TLS: there is no port for plain HTTP that could redirect.
 
-    It shows the load balancer the certificate that the mesh gave it, from the files that its agent keeps new.
+    It shows the load balancer the certificate that the mesh gave it, from the files that its agent keeps new. A load
+    balancer that has ended the users' TLS says no server name in its own hello, and Envoy resets what none of its
+    names fits: so the gateway takes any, and the VirtualServices choose by the Host header. Only the namespaces that
+    are called through the gateway may bring one.
     """
     server = {
         "port": {"number": 443, "name": "https", "protocol": "HTTPS"},
-        "hosts": list(args.hosts),
+        "hosts": [f"{caller.namespace}/*" for caller in CALLERS if _GATEWAY in caller.principals],
         "tls": {
             "mode": "SIMPLE",
             "serverCertificate": f"{mesh_values.CERTIFICATES}/cert-chain.pem",
@@ -189,13 +191,3 @@ def gateway(args: MeshArgs) -> dict[str, Any]:
         },
     }
     return {"selector": GATEWAY, "servers": [server]}
-
-
-def aws_services(region: str) -> dict[str, Any]:
-    """AWS's services of the Region, which the proxies would otherwise refuse to reach."""
-    return {
-        "hosts": [f"*.{region}.amazonaws.com"],
-        "location": "MESH_EXTERNAL",
-        "resolution": "NONE",
-        "ports": [{"number": 443, "name": "tls", "protocol": "TLS"}],
-    }

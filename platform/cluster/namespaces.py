@@ -66,20 +66,20 @@ CLOUDWATCH: Final = Namespace(
     level=PRIVILEGED,
     why="the add-on's agents read the node's logs and metrics through hostPath volumes",
 )
-GUARDDUTY: Final = Namespace(
-    name="amazon-guardduty",
+SECRETS_STORE: Final = Namespace(
+    name="aws-secrets-manager",
     level=PRIVILEGED,
-    why="the add-on's agent watches the node's kernel with eBPF, in the host's process and network namespaces",
+    why="the add-on's driver mounts files into pods through the kubelet's folders, which takes a privileged container",
 )
 
 WORKLOADS: Final = (MLFLOW, PIPELINES, TRAINING, SERVING, NOTEBOOKS, MONITORING, INGRESS)
-SYSTEM: Final = (KARPENTER, ISTIO_SYSTEM, ISTIO_CNI, GPU_SOFTWARE, CLOUDWATCH, GUARDDUTY)
+SYSTEM: Final = (KARPENTER, ISTIO_SYSTEM, ISTIO_CNI, GPU_SOFTWARE, CLOUDWATCH, SECRETS_STORE)
 MADE: Final = (*WORKLOADS, *SYSTEM)
 
 KUBE_SYSTEM: Final = "kube-system"
 UNUSED: Final = ("default", "kube-public", "kube-node-lease")
 """Namespaces that Kubernetes makes and that run nothing here."""
-EKS_OWNED: Final = (KUBE_SYSTEM, CLOUDWATCH.name, GUARDDUTY.name)
+EKS_OWNED: Final = (KUBE_SYSTEM, CLOUDWATCH.name, SECRETS_STORE.name)
 """Where EKS and its add-ons run pods that AWS wrote."""
 EVERY: Final = (*(each.name for each in MADE), KUBE_SYSTEM, *UNUSED)
 GPU: Final = tuple(each.name for each in MADE if each.gpu)

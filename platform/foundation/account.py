@@ -25,6 +25,11 @@ class Account:
         """The account principal: in a policy it stands for whoever the account's IAM policies allow."""
         return f"arn:{self.partition}:iam::{self.id}:root"
 
+    @property
+    def dns_suffix(self) -> str:
+        """What the names of AWS's services end with."""
+        return "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
+
     def arn(self, service: str, resource: str) -> str:
         """The ARN of a resource, or a pattern of ARNs, of a regional service in this account and Region."""
         return f"arn:{self.partition}:{service}:{self.region}:{self.id}:{resource}"
@@ -35,8 +40,7 @@ class Account:
 
     def registry(self, name: str) -> str:
         """Where the images of the stack called `name` are: its own part of the account's private registry."""
-        suffix = "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
-        return f"{self.id}.dkr.ecr.{self.region}.{suffix}/{name}"
+        return f"{self.id}.dkr.ecr.{self.region}.{self.dns_suffix}/{name}"
 
     @classmethod
     def read(cls, zones: int, opts: pulumi.InvokeOptions) -> "Account":

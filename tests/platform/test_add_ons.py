@@ -33,7 +33,6 @@ def test_the_cluster_has_these_add_ons(stack: Recorder) -> None:
     assert set(add_ons(stack)) == {
         "amazon-cloudwatch-observability",
         "aws-ebs-csi-driver",
-        "aws-guardduty-agent",
         "aws-secrets-store-csi-driver-provider",
         "coredns",
         "eks-pod-identity-agent",
@@ -53,6 +52,49 @@ def test_network_policies_are_enforced_and_a_node_has_addresses_by_the_prefix(st
     network = configuration(stack, "vpc-cni")
     assert network["enableNetworkPolicy"] == "true"
     assert network["env"]["ENABLE_PREFIX_DELEGATION"] == "true"
+
+
+def test_a_pod_that_has_no_policy_yet_speaks_to_nobody(stack: Recorder) -> None:
+    """By default it would speak to anybody until its policies are there."""
+    assert configuration(stack, "vpc-cni")["env"]["NETWORK_POLICY_ENFORCING_MODE"] == "strict"
+
+
+def test_the_policies_are_there_before_the_first_node(stack: Recorder) -> None:
+    """A pod that starts without one is closed in, CoreDNS too."""
+    types = [each.type for each in stack.made]
+    last_policy = len(types) - types[::-1].index("kubernetes:networking.k8s.io/v1:NetworkPolicy")
+    assert last_policy <= types.index("aws:eks/nodeGroup:NodeGroup")
+
+
+def test_an_add_on_that_is_not_in_kube_system_names_a_namespace_that_the_stack_makes(stack: Recorder) -> None:
+    named = {
+        name: each["namespaceConfig"]["namespace"] for name, each in add_ons(stack).items() if "namespaceConfig" in each
+    }
+    assert named == {
+        "amazon-cloudwatch-observability": "amazon-cloudwatch",
+        "aws-secrets-store-csi-driver-provider": "aws-secrets-manager",
+    }
+    made = {each.inputs["metadata"]["name"] for each in stack.of("kubernetes:core/v1:Namespace")}
+    assert made >= set(named.values())
+
+
+def test_the_cloudwatch_agents_put_nothing_into_pods_and_double_no_exporter(stack: Recorder) -> None:
+    configured = configuration(stack, "amazon-cloudwatch-observability")
+    assert configured["manager"]["applicationSignals"]["autoMonitor"]["monitorAllServices"] is False
+    assert {name for name, each in configured.items() if isinstance(each, dict) and each.get("enabled") is False} == {
+        "applicationSignals",
+        "dcgmExporter",
+        "neuronMonitor",
+    }
+
+
+def test_there_is_no_agent_of_a_detector_that_is_not_there(stack: Recorder) -> None:
+    """GuardDuty's agent sends to a detector, through an endpoint of its own; a stack without one has neither."""
+    assert not stack.of("guardduty/detector:Detector")
+    assert "aws-guardduty-agent" not in add_ons(stack)
+    endpoints = [each.inputs["serviceName"] for each in stack.of("ec2/vpcEndpoint:VpcEndpoint")]
+    assert endpoints
+    assert not [name for name in endpoints if "guardduty" in name]
 
 
 def test_what_a_node_needs_to_be_ready_is_there_before_the_first_node(stack: Recorder) -> None:

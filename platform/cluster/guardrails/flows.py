@@ -83,10 +83,8 @@ FLOWS: Final = (
     Flow("pod-identity",    _all(*_RUNNING),                 (Range.POD_IDENTITY,),           (80,)),
     # The API server calls these; it is in the VPC and no pod.
     Flow("metrics-api",     (Range.VPC,),                    _all(ns.KUBE_SYSTEM),            (10250, 10251, 4443)),
-    Flow("kubelets",        _all(ns.KUBE_SYSTEM, ns.CLOUDWATCH.name),
-                                                             (Range.VPC,),                    (10250,)),
+    Flow("kubelets",        _all(ns.KUBE_SYSTEM),            (Range.VPC,),                    (10250,)),
     Flow("agent-webhook",   (Range.VPC,),                    _all(ns.CLOUDWATCH.name),        (9443,)),
-    Flow("agents",          _all(*_RUNNING),                 _all(ns.CLOUDWATCH.name),        (4315, 4316)),
     # The mesh: certificates and configuration over TLS (15012), the injector's webhook (15017).
     Flow("mesh-control",    _all(*ns.MESH),                  (_ISTIOD, Range.SERVICES),       (15012,)),
     Flow("mesh-webhook",    (Range.VPC,),                    (_ISTIOD,),                      (15017,)),

@@ -97,7 +97,6 @@ def mesh(*, reachable: bool = True) -> None:
         "test",
         MeshArgs(
             stack=STACK,
-            hosts=["mlflow.example.com", "models.example.com"],
             certificate_arn=CERTIFICATE_ARN,
             vpc_cidr=VPC_CIDR,
             client_cidrs=CLIENT_CIDRS,

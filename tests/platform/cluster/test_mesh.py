@@ -133,14 +133,21 @@ def test_the_gateway_speaks_tls_1_2_or_newer_and_nothing_in_plain(resources: lis
     assert server["tls"]["minProtocolVersion"] == "TLSV1_2"
     assert "credentialName" not in server["tls"], "a Secret would hold the key in the cluster, and in the state"
     assert all("GCM" in cipher and cipher.startswith("ECDHE") for cipher in server["tls"]["cipherSuites"])
-    assert server["hosts"] == ["mlflow.example.com", "models.example.com"]
+
+
+def test_the_gateway_takes_any_server_name_and_routes_of_the_namespaces_behind_it_alone(
+    resources: list[dict[str, Any]],
+) -> None:
+    """The load balancer says no server name (`test_gateway_tls.py`)."""
+    (server,) = one(resources, "Gateway", "ingress", "ingress")["spec"]["servers"]
+    assert server["hosts"] == ["mlflow/*", "serving/*"]
 
 
 def test_nothing_leaves_the_mesh_but_for_aws_services_of_the_region(resources: list[dict[str, Any]]) -> None:
     values = charts.charts(manifests.record(manifests.mesh))["istiod"].values
     assert values["meshConfig"]["outboundTrafficPolicy"] == {"mode": "REGISTRY_ONLY"}
     (entry,) = [each for each in resources if each["kind"] == "ServiceEntry"]
-    assert entry["spec"]["hosts"] == ["*.us-east-1.amazonaws.com"]
+    assert entry["spec"]["hosts"] == ["*.us-east-1.amazonaws.com", "s3.amazonaws.com", "*.s3.amazonaws.com"]
     assert [port["number"] for port in entry["spec"]["ports"]] == [443]
 
 
