@@ -14,6 +14,7 @@ from cluster.autoscaling import Autoscaling, AutoscalingArgs
 from cluster.container_logs import container_logs
 from cluster.control_plane import ControlPlane, ControlPlaneArgs
 from cluster.gpu_group import GpuGroup
+from cluster.gpu_metrics import GpuMetrics, GpuMetricsArgs
 from cluster.gpu_software import GpuSharing, GpuSoftware, GpuSoftwareArgs
 from cluster.guardrails import Guardrails, GuardrailsArgs
 from cluster.mesh import Mesh, MeshArgs
@@ -225,6 +226,7 @@ class Cluster(pulumi.ComponentResource):
                 ),
                 opts,
             )
+            GpuMetrics(name, GpuMetricsArgs(stack=args.stack, after=after), opts)
         return Mesh(
             name,
             MeshArgs(

@@ -134,7 +134,9 @@ class AddOns(pulumi.ComponentResource):
             cluster_name=args.cluster_name,
             addon_name=add_on.name,
             addon_version=args.versions.add_ons[add_on.name],
-            namespace_config={"namespace": add_on.namespace.name} if add_on.namespace else None,
+            namespace_config=aws.eks.AddonNamespaceConfigArgs(namespace=add_on.namespace.name)
+            if add_on.namespace
+            else None,
             configuration_values=json.dumps(add_on.configuration) if add_on.configuration else None,
             resolve_conflicts_on_create="OVERWRITE",
             resolve_conflicts_on_update="OVERWRITE",

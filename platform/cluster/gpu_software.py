@@ -1,4 +1,4 @@
-"""What makes a node's GPUs something that a pod can ask for, and tells how busy they are."""
+"""What makes a node's GPUs something that a pod can ask for."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,16 +10,11 @@ import pulumi
 from cluster import images
 from cluster import namespaces as ns
 from cluster.chart import chart
-from cluster.labels import labels
-from cluster.node_labels import GPU, ROLE, TOLERATIONS
+from cluster.node_labels import GPU, GPU_NODES, TOLERATIONS
 from foundation.stack import Stack
-
-NODES: Final = {ROLE: "gpu"}
-"""The labels of GPU nodes; both agents run there and nowhere else."""
 
 _NOT_SHARED: Final = "not-shared"
 _PLUGIN_REPOSITORY: Final = "https://nvidia.github.io/k8s-device-plugin"
-_EXPORTER_REPOSITORY: Final = "https://nvidia.github.io/dcgm-exporter/helm-charts"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +39,7 @@ class GpuSoftwareArgs:
 
 
 class GpuSoftware(pulumi.ComponentResource):
-    """On every GPU node and nowhere else: the NVIDIA device plugin, which shares the GPUs as the node's group says, and
-    the DCGM exporter.
+    """On every GPU node and nowhere else: the NVIDIA device plugin, which shares the GPUs as the node's group says.
 
     GPU nodes have the labels of `node_labels`.
     """
@@ -61,16 +55,6 @@ class GpuSoftware(pulumi.ComponentResource):
             version=images.DEVICE_PLUGIN_VERSION,
             namespace=ns.GPU_SOFTWARE.name,
             values=device_plugin_values(prefix, args.sharing),
-            parent=self,
-            depends_on=args.after,
-        )
-        chart(
-            f"{name}-dcgm-exporter",
-            "dcgm-exporter",
-            repository=_EXPORTER_REPOSITORY,
-            version=images.DCGM_CHART_VERSION,
-            namespace=ns.GPU_SOFTWARE.name,
-            values=dcgm_exporter_values(prefix, args.stack.owner),
             parent=self,
             depends_on=args.after,
         )
@@ -102,14 +86,14 @@ def device_plugin_values(prefix: str, sharing: Sequence[GpuSharing]) -> dict[str
             "requests": {"cpu": "50m", "memory": "64Mi"},
             "limits": {"cpu": "200m", "memory": "256Mi"},
         },
-        "nodeSelector": NODES,
+        "nodeSelector": GPU_NODES,
         # In place of the chart's own, which asks for labels of node-feature-discovery; that does not run here.
         "affinity": {
             "nodeAffinity": {
                 "requiredDuringSchedulingIgnoredDuringExecution": {
                     "nodeSelectorTerms": [
                         {"matchExpressions": [{"key": key, "operator": "In", "values": [value]}]}
-                        for key, value in NODES.items()
+                        for key, value in GPU_NODES.items()
                     ]
                 }
             }
@@ -133,25 +117,3 @@ def _configuration(sharing: GpuSharing) -> Mapping[str, Any]:
             }
         }
     return configuration
-
-
-def dcgm_exporter_values(prefix: str, owner: str) -> dict[str, Any]:
-    """The chart's values. Without SYS_ADMIN the exporter gives all but the profiling metrics (DCGM_FI_PROF_*)."""
-    repository, tag = images.DCGM_EXPORTER.split(":")
-    return {
-        "image": {"repository": prefix + repository, "tag": tag},
-        "podLabels": labels(owner, ns.GPU_SOFTWARE.data_class),
-        "podSecurityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
-        # Root, since the kubelet's socket is root's.
-        "securityContext": {
-            "runAsNonRoot": False,
-            "runAsUser": 0,
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"], "add": []},
-        },
-        # Prometheus finds the exporter by its Service; a ServiceMonitor would need the operator's CRDs.
-        "serviceMonitor": {"enabled": False},
-        "nodeSelector": NODES,
-        "tolerations": TOLERATIONS,
-        "kubernetes": {"enablePodLabels": False, "enablePodUID": False, "rbac": {"create": False}},
-    }

@@ -8,7 +8,6 @@ from typing import Final
 ISTIO_VERSION: Final = "1.31.4"
 """The release whose API module, `istio.io/api` v1.31.4, holds the CRDs that the tests validate against."""
 DEVICE_PLUGIN_VERSION: Final = "0.17.4"
-DCGM_CHART_VERSION: Final = "4.8.2"
 DCGM_IMAGE_TAG: Final = "4.5.3-4.8.2-distroless"
 
 PROXY: Final = f"istio/proxyv2:{ISTIO_VERSION}"

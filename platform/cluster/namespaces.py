@@ -58,7 +58,7 @@ ISTIO_CNI: Final = Namespace(
 GPU_SOFTWARE: Final = Namespace(
     name="gpu-software",
     level=PRIVILEGED,
-    why="the device plugin and DCGM exporter mount the kubelet's sockets from the node; `baseline` forbids hostPath",
+    why="the device plugin mounts the kubelet's sockets from the node; `baseline` forbids hostPath",
 )
 CLOUDWATCH: Final = Namespace(
     name="amazon-cloudwatch",

@@ -10,6 +10,8 @@ TOLERATIONS: Final = [{"key": GPU, "operator": "Exists", "effect": "NoSchedule"}
 """What lets a pod onto a GPU node, past its taint."""
 ROLE: Final = "parapet.dev/node-role"
 """system or gpu."""
+GPU_NODES: Final = {ROLE: "gpu"}
+"""The labels by which an agent of the GPU nodes runs there and nowhere else."""
 GROUP: Final = "parapet.dev/gpu-group"
 SHARING: Final = "nvidia.com/device-plugin.config"
 """Which of the device plugin's configurations is a node's, by the name of its group (NVIDIA k8s-device-plugin)."""

@@ -124,11 +124,18 @@ def test_a_divided_gpu_is_divided_on_a_new_node_too(stack: Recorder) -> None:
     assert "userData" not in spec(stack, NODE_CLASS, "shared")
 
 
-def test_nodes_are_replaced_for_patches_and_no_deadline_ends_a_job_that_must_not_be_disrupted(stack: Recorder) -> None:
+def test_no_node_goes_by_its_age_alone(stack: Recorder) -> None:
+    """An expired node is drained outside of the window; and its successor has the same pinned image."""
     for name in GROWING:
-        node = spec(stack, NODE_POOL, name)["template"]["spec"]
-        assert node["expireAfter"] == "336h"
-        assert "terminationGracePeriod" not in node
+        assert spec(stack, NODE_POOL, name)["template"]["spec"]["expireAfter"] == "Never"
+        (image,) = spec(stack, NODE_CLASS, name)["amiSelectorTerms"]
+        assert re.fullmatch(r"al2023@v\d{8}", image["alias"])
+
+
+def test_a_job_that_must_not_be_disrupted_has_from_one_window_to_the_next(stack: Recorder) -> None:
+    """Without an end, a node that always holds such a job is never patched."""
+    for name in GROWING:
+        assert spec(stack, NODE_POOL, name)["template"]["spec"]["terminationGracePeriod"] == "168h"
 
 
 def test_outside_the_weekly_window_only_an_empty_node_goes(stack: Recorder) -> None:

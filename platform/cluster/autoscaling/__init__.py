@@ -57,7 +57,7 @@ class Autoscaling(pulumi.ComponentResource):
     """Karpenter, which may launch and end the nodes of its own pools in this cluster, and no other instance.
 
     Each GPU group grows from its least number of nodes to its largest, and no further. Nodes are replaced for patches
-    in a weekly window, and never under a training job that says it must not be disrupted.
+    in a weekly window, and a training job that says it must not be disrupted has a week from then to end.
     """
 
     def __init__(self, name: str, args: AutoscalingArgs, opts: pulumi.ResourceOptions | None = None) -> None:

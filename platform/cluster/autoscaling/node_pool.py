@@ -7,8 +7,11 @@ from cluster.gpu_group import GpuGroup
 from cluster.labels import metadata
 from cluster.node_labels import GPU, gpu_labels
 
-EXPIRE_AFTER: Final = "336h"
-"""Two weeks: the longest that a node runs on an image without the patches that came since."""
+EXPIRE_AFTER: Final = "Never"
+"""A node of the same pinned image would be no newer; and an expired node is drained at once, outside of the window and
+of every budget (Karpenter, "Disruption", Automated Forceful Methods)."""
+LET_JOBS_END: Final = "168h"
+"""A week, from one window to the next: how long a node that is to go waits for the pods that must not be disrupted."""
 EMPTY_FOR: Final = "10m"
 """How long a node waits for the next job before it goes."""
 WINDOW_ENDS: Final = "0 10 * * 0"
@@ -19,9 +22,11 @@ OUTSIDE_THE_WINDOW: Final = "164h"
 def node_pool(group: GpuGroup, owner: str, zones: Sequence[str]) -> dict[str, Any]:
     """The NodePool by which a group grows above its least number of nodes.
 
-    A pod with the annotation `karpenter.sh/do-not-disrupt: "true"`, as training jobs have it, is never evicted: a node
-    that has expired or drifted takes no new work and waits for it. There is deliberately no `terminationGracePeriod`,
-    which would end that wait (Karpenter, "Disruption", Pod-Level Controls).
+    A node is patched by being replaced, once the pinned image has moved (docs/patching.md): it has drifted, and in the
+    next window takes no new work. A pod with the annotation `karpenter.sh/do-not-disrupt: "true"`, as a training job
+    should have it, is not evicted but has `LET_JOBS_END` to end by itself; then it is ended, so that no job keeps a
+    node unpatched (Karpenter, "Disruption", TerminationGracePeriod). Other pods move at once. Where a group is at its
+    largest there is no room for the replacement of a busy node: it goes as it falls empty.
     """
     return {
         "api_version": "karpenter.sh/v1",
@@ -34,6 +39,7 @@ def node_pool(group: GpuGroup, owner: str, zones: Sequence[str]) -> dict[str, An
                 "spec": {
                     "nodeClassRef": {"group": "karpenter.k8s.aws", "kind": "EC2NodeClass", "name": group.name},
                     "expireAfter": EXPIRE_AFTER,
+                    "terminationGracePeriod": LET_JOBS_END,
                     "taints": [{"key": GPU, "value": "true", "effect": "NoSchedule"}],
                     "requirements": [
                         _one_of("kubernetes.io/os", "linux"),

@@ -7,6 +7,7 @@ from typing import Any
 import pulumi
 
 from cluster.access import Access, AccessArgs
+from cluster.gpu_metrics import GpuMetrics, GpuMetricsArgs
 from cluster.gpu_software import GpuSharing, GpuSoftware, GpuSoftwareArgs
 from cluster.guardrails import Guardrails, GuardrailsArgs
 from cluster.mesh import Mesh, MeshArgs
@@ -90,6 +91,10 @@ def gpu_software(*, cut: bool = True) -> None:
             after=(),
         ),
     )
+
+
+def gpu_metrics() -> None:
+    GpuMetrics("test", GpuMetricsArgs(stack=STACK, after=()))
 
 
 def mesh(*, reachable: bool = True) -> None:
