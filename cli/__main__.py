@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli import checks, cost, mlflow, stack, status
+from cli import checks, cost, mlflow, nodes, stack, status
 from cli.output import Refused, say_error
 from local.workspace import Workspace
 
@@ -85,6 +85,17 @@ def tell_cost(
 ) -> None:
     """Tell what a stack costs a month by list prices: idle, and with every node that its settings allow."""
     cost.tell(Workspace(), name, as_json)
+
+
+@app.command("nodes")
+def tell_nodes(
+    write: Annotated[bool, typer.Option("--write", help="Move the pin in platform/cluster/versions.yaml.")] = False,
+    region: Annotated[
+        str, typer.Option(help="Where AWS is asked; the answer is the same in each Region.")
+    ] = "us-east-1",
+) -> None:
+    """Tell how old the pinned image of the nodes is, with AWS credentials, and move the pin (docs/patching.md)."""
+    nodes.tell(region, write=write)
 
 
 @app.command()

@@ -61,6 +61,7 @@ def _all(*namespaces: str) -> tuple[Pods, ...]:
 
 _RUNNING: Final = tuple(each for each in ns.EVERY if each not in ns.UNUSED)
 _DNS: Final = Pods(ns.KUBE_SYSTEM, {"k8s-app": "kube-dns"})
+_METRICS: Final = Pods(ns.KUBE_SYSTEM, {"app.kubernetes.io/name": "metrics-server"})
 _ISTIOD: Final = Pods(ns.ISTIO_SYSTEM.name, {"app": "istiod"})
 GATEWAY: Final = {"istio": "ingress"}
 _GATEWAY: Final = Pods(ns.INGRESS.name, GATEWAY)
@@ -82,8 +83,8 @@ FLOWS: Final = (
                                                              (Range.GATEWAY_ENDPOINTS,),      (443,)),
     Flow("pod-identity",    _all(*_RUNNING),                 (Range.POD_IDENTITY,),           (80,)),
     # The API server calls these; it is in the VPC and no pod.
-    Flow("metrics-api",     (Range.VPC,),                    _all(ns.KUBE_SYSTEM),            (10250, 10251, 4443)),
-    Flow("kubelets",        _all(ns.KUBE_SYSTEM),            (Range.VPC,),                    (10250,)),
+    Flow("metrics-api",     (Range.VPC,),                    (_METRICS,),                     (10251,)),
+    Flow("kubelets",        (_METRICS,),                     (Range.VPC,),                    (10250,)),
     Flow("agent-webhook",   (Range.VPC,),                    _all(ns.CLOUDWATCH.name),        (9443,)),
     # The mesh: certificates and configuration over TLS (15012), the injector's webhook (15017).
     Flow("mesh-control",    _all(*ns.MESH),                  (_ISTIOD, Range.SERVICES),       (15012,)),

@@ -1,0 +1,145 @@
+"""What the EKS add-ons bring (`data/add_ons.yaml`), against the guardrails on a live API server and the flows."""
+
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cluster import namespaces as ns
+from cluster.add_ons import NETWORKING, SERVICES
+from cluster.guardrails.admission import PREFIX
+from cluster.guardrails.flows import FLOWS, Flow, Pods
+from cluster.versions import VERSIONS
+from tests.platform.cluster import cases
+from tests.platform.cluster.api import Api
+
+CONTENTS: dict[str, dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "data" / "add_ons.yaml").read_text())
+ADD_ONS = {each.name: each for each in (*NETWORKING, *SERVICES)}
+PODS = {(add_on, name): pod for add_on, each in CONTENTS.items() for name, pod in each["pods"].items()}
+"""By add-on and name."""
+UNDER_POLICIES = {key: pod for key, pod in PODS.items() if "hostNetwork" not in pod.get("host", ())}
+
+
+def manifest(add_on: str, name: str, namespace: str) -> dict[str, Any]:
+    """A workload with what the pod takes, each in a namespace of the caller's choice."""
+    described = PODS[add_on, name]
+    paths = [{"name": f"path-{at}", "hostPath": {"path": path}} for at, path in enumerate(described.get("paths", ()))]
+    ports = [{"containerPort": described["port"]}] if "port" in described else []
+    containers = [
+        {
+            "name": f"container-{at}",
+            "image": f"{image}.us-east-1.amazonaws.com/eks/{name}:{CONTENTS[add_on]['version']}",
+            "ports": ports if at == 0 else [],
+            "securityContext": {
+                "privileged": described.get("privileged", False),
+                "capabilities": {"add": described.get("capabilities", [])},
+            },
+        }
+        for at, image in enumerate(described["images"])
+    ]
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": namespace, "labels": dict(described["labels"])},
+        "spec": {
+            "serviceAccountName": described.get("account", "default"),
+            "tolerations": [{"operator": "Exists"}] if described["kind"] == "DaemonSet" else [],
+            "containers": containers,
+            "volumes": paths,
+            **dict.fromkeys(described.get("host", ()), True),
+        },
+    }
+    return cases.controller(described["kind"], pod)
+
+
+def flow(name: str) -> Flow:
+    (found,) = [each for each in FLOWS if each.name == name]
+    return found
+
+
+def is_an_end(add_on: str, name: str, ends: tuple[Any, ...]) -> bool:
+    """Whether the pod is among the pods at one end of a flow."""
+    namespace, labels = CONTENTS[add_on]["namespace"], PODS[add_on, name]["labels"]
+    return any(
+        isinstance(end, Pods) and end.namespace == namespace and end.labels.items() <= labels.items() for end in ends
+    )
+
+
+def test_the_facts_are_of_the_pinned_versions() -> None:
+    """Whoever moves a pin reads what the new version brings."""
+    for versions in VERSIONS.values():
+        assert {name: each["version"] for name, each in CONTENTS.items()} == versions.add_ons
+    assert CONTENTS.keys() == ADD_ONS.keys()
+    assert all(each["source"] for each in CONTENTS.values())
+
+
+def test_each_add_on_is_installed_where_its_pods_are_let_in() -> None:
+    for name, add_on in ADD_ONS.items():
+        assert (add_on.namespace.name if add_on.namespace else ns.KUBE_SYSTEM) == CONTENTS[name]["namespace"]
+
+
+def test_no_other_namespace_is_left_to_eks() -> None:
+    assert set(ns.EKS_OWNED) == {each["namespace"] for each in CONTENTS.values()}
+
+
+def test_a_role_is_for_an_account_that_a_pod_runs_as() -> None:
+    for name, add_on in ADD_ONS.items():
+        if add_on.service_account:
+            assert add_on.service_account in {pod.get("account") for pod in CONTENTS[name]["pods"].values()}
+
+
+def test_what_a_guardrail_would_refuse_in_pods_of_others_is_turned_off() -> None:
+    for name, contents in CONTENTS.items():
+        for value in contents.get("turned_off", {}):
+            configured: Any = ADD_ONS[name].configuration
+            assert reduce(lambda part, key: part[key], value.split("."), configured) is False, value
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(("add_on", "name"), PODS)
+def test_the_api_server_and_the_guardrails_take_it_where_it_belongs(guarded: Api, add_on: str, name: str) -> None:
+    answer = guarded.apply(manifest(add_on, name, CONTENTS[add_on]["namespace"]), dry_run=True)
+    assert answer.done, answer.text
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(("add_on", "name"), PODS)
+def test_it_is_refused_among_workloads(guarded: Api, add_on: str, name: str) -> None:
+    """So that the test above proves something: it is let in for its namespace, not for what it is."""
+    answer = guarded.apply(manifest(add_on, name, ns.MONITORING.name), dry_run=True)
+    assert not answer.done
+    assert f"ValidatingAdmissionPolicy '{PREFIX}" in answer.text
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("namespace", sorted({each["namespace"] for each in CONTENTS.values()}))
+def test_its_namespace_is_there_and_taken_again_as_the_add_on_writes_it(guarded: Api, namespace: str) -> None:
+    """An add-on applies its own namespace, with none of our labels in it; those that are there stay."""
+    bare = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
+    assert guarded.run("get", "namespace", namespace).done
+    answer = guarded.apply(bare, dry_run=True)
+    assert answer.done, answer.text
+
+
+@pytest.mark.parametrize(("add_on", "name"), UNDER_POLICIES)
+def test_a_pod_that_starts_closed_is_let_to_what_it_needs(add_on: str, name: str) -> None:
+    """In strict mode it has no connection that no policy names."""
+    pod = PODS[add_on, name]
+    assert pod["opens"]
+    for each in pod["opens"]:
+        assert is_an_end(add_on, name, flow(each).source), each
+    for each in pod.get("takes", ()):
+        assert is_an_end(add_on, name, flow(each).target), each
+        if "port" in pod:
+            assert flow(each).ports == (pod["port"],)
+
+
+def test_a_flow_of_an_add_on_alone_is_one_that_an_add_on_needs() -> None:
+    """What nobody there needs is not open."""
+    needed = {each for pod in UNDER_POLICIES.values() for each in (*pod["opens"], *pod.get("takes", ()))}
+    for each in FLOWS:
+        owned = [end for end in (*each.source, *each.target) if isinstance(end, Pods) and end.namespace in ns.EKS_OWNED]
+        others = [end for end in (*each.source, *each.target) if isinstance(end, Pods) and end not in owned]
+        assert not owned or others or each.name in needed, each.name
