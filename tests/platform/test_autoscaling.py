@@ -1,6 +1,7 @@
 """Karpenter under mocks: what grows, how far, what is never disrupted, and what its controller may do."""
 
 import json
+import re
 from fnmatch import fnmatchcase
 from typing import Any
 
