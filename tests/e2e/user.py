@@ -24,9 +24,10 @@ ONE_STACK = [pytest.mark.e2e, pytest.mark.xdist_group("a user's day")]
 
 @dataclass(frozen=True)
 class User:
-    """Runs commands with PARAPET_HOME pointing at `home`."""
+    """Runs the commands of the project in `root` with PARAPET_HOME pointing at `home`."""
 
     home: Path
+    root: Path = ROOT
 
     def __post_init__(self) -> None:
         self.house.mkdir(parents=True, exist_ok=True)
@@ -77,14 +78,16 @@ class User:
 
     @property
     def command(self) -> Path:
-        return ROOT / "parapet"
+        return self.root / "parapet"
 
-    def shell(self, command: str, folder: Path = ROOT, given: str = "", options: Sequence[str] = ()) -> tuple[int, str]:
+    def shell(
+        self, command: str, folder: Path | None = None, given: str = "", options: Sequence[str] = ()
+    ) -> tuple[int, str]:
         """A plain command in a shell that evaluated `./parapet env OPTIONS`, with `given` on its standard input."""
         script = f'eval "$({shlex.join([str(self.command), "env", *options])})" && {command}'
         told = subprocess.run(
             ["sh", "-c", script],
-            cwd=folder,
+            cwd=folder or self.root,
             env=self.environment,
             input=given,
             capture_output=True,
@@ -154,9 +157,10 @@ class User:
     def resources_in_state(self) -> int:
         return len(self._state().get("resources") or [])
 
-    def operations_in_state(self) -> int:
-        """What the engine has begun and not finished."""
-        return len(self._state().get("pending_operations") or [])
+    def under_way(self, kind: str = "") -> int:
+        """How many operations, on resources whose type begins with `kind`, the engine has begun and not finished."""
+        pending = self._state().get("pending_operations") or []
+        return sum(1 for each in pending if each["resource"]["type"].startswith(kind))
 
     def review(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads((self.home / "review" / "review.json").read_text())
