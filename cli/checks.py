@@ -19,9 +19,11 @@ def run(workspace: Workspace, fast: bool, arguments: list[str]) -> int:
         tools.build(workspace)
     tool = str(workspace.python.parent)
     chosen = ["-m", NEEDS_THE_ENGINE] if fast else []
-    # One more than there are cores: a third of the time, a test waits for a process that it started.
-    workers = str((os.cpu_count() or 1) + 1)
-    tests = [f"{tool}/python", "-m", "pytest", "-n", workers, "--dist", "loadgroup", "-q", *chosen, *arguments]
+    # One more than there are cores: a third of the time, a test waits for a process that it started. The others do not.
+    workers = (os.cpu_count() or 1) + (0 if fast else 1)
+    # The order is the tests' own, see `tests/conftest.py`.
+    spread = ["-n", str(workers), "--dist", "loadgroup", "--no-loadscope-reorder"]
+    tests = [f"{tool}/python", "-m", "pytest", *spread, "-q", "--durations=20", *chosen, *arguments]
     types = [f"{tool}/pyrefly", "check", "--output-format=min-text", "--summary=none"]
     pack_python, pack = workspace.policies / ".venv" / "bin" / "python", workspace.policies / "hipaa" / "pack.py"
     checks = {
@@ -46,7 +48,8 @@ def run(workspace: Workspace, fast: bool, arguments: list[str]) -> int:
         sys.stdout.flush()
         if subprocess.run(command, cwd=workspace.root).returncode:
             failed.append(name)
-        note(f"   {time.monotonic() - begun:.0f} s")
+        if command is not tests:  # they tell it themselves, in their closing line
+            note(f"   {time.monotonic() - begun:.0f} s")
     for name in failed:
         note(f"FAILED: {name}")
     return 1 if failed else 0

@@ -1,5 +1,6 @@
 """Fixtures that several rooms share."""
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,40 @@ from local.kubernetes import control_plane
 from local.workspace import Workspace
 from tests.cluster import Cluster
 from tests.engine import Engine
+
+DEAREST = ("a user's day", "killed", "provisioned", "cluster", "guarded", "mlflow", "own stack")
+"""The groups that take minutes, the longest first. They start first, or the last of them would run alone."""
+DEAR = ("engine", "cluster", "pack", "server", "e2e")
+"""The marks of tests that take seconds."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before the runner writes the groups down; those of folders below are there already
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest come first, so that the short ones fill what is left; short ones of a file stay together.
+
+    Each worker would make a file's fixtures for itself else, and be told of its thousands of tests one by one. The
+    order holds with `--no-loadscope-reorder`, which `./parapet test` gives: else the largest groups come first.
+    """
+
+    def rank(item: pytest.Item) -> tuple[int, bool]:
+        marker = item.get_closest_marker("xdist_group")
+        group = marker.args[0] if marker else ""
+        return DEAREST.index(group) if group in DEAREST else len(DEAREST), not _dear(item)
+
+    for item in items:
+        if not _dear(item) and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    items.sort(key=rank)
+
+
+def _dear(item: pytest.Item) -> bool:
+    return any(item.get_closest_marker(mark) for mark in DEAR)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected is there to stay: without this, the collector looks through it time and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -9,3 +9,4 @@ import pytest
 @pytest.mark.skipif("PYTEST_XDIST_WORKER" not in os.environ, reason="one process has no workers to share between")
 def test_the_runner_sees_which_tests_share_something(request: pytest.FixtureRequest) -> None:
     assert request.node.nodeid.endswith("@shared"), "start it with --dist loadgroup, as ./parapet test does"
+    assert not request.config.option.loadscopereorder, "start it with --no-loadscope-reorder, as ./parapet test does"

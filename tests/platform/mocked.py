@@ -1,11 +1,17 @@
 """The program run under Pulumi's mocks: no engine, no provider, only the graph of resources that it asks for."""
 
 import asyncio
+import fcntl
 import functools
+import gc
 import json
+import os
+import pickle
 import runpy
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -13,6 +19,8 @@ import yaml
 
 from tests.platform.project import PROJECT
 
+SHARED = "PARAPET_TEST_RECORDINGS"
+"""Environment variable naming the folder in which the workers of one run of the tests share what they recorded."""
 ACCOUNT_ID = "123456789012"
 DEPLOYER = f"arn:aws:iam::{ACCOUNT_ID}:role/deployer"
 ZONES = {f"us-east-1{letter}": f"use1-az{number}" for letter, number in zip("abcdef", (1, 2, 4, 6, 3, 5), strict=True)}
@@ -135,9 +143,10 @@ def stack_settings(**changed: Any) -> dict[str, str]:
 
 
 def run_program(recorder: Recorder | None = None, **settings: Any) -> Recorder:
-    """Run `__main__.py` with these settings, once for all that ask with the same: what it recorded is only read.
+    """Run `__main__.py` with these settings, once for all that ask with the same, on whichever worker.
 
-    Not so with a recorder of one's own, nor for a local stack, which asks the environment too.
+    What it recorded is only read. Not so with a recorder of one's own, nor for a local stack, which asks the
+    environment too.
     """
     config = stack_settings(**settings)
     if recorder or "localAws" in settings:
@@ -147,7 +156,15 @@ def run_program(recorder: Recorder | None = None, **settings: Any) -> Recorder:
 
 @functools.cache
 def _run_once(config: str) -> Recorder:
-    return _run(Recorder(), json.loads(config))
+    if not (folder := os.environ.get(SHARED)):
+        return _run(Recorder(), json.loads(config))
+    file = Path(folder) / sha256(config.encode()).hexdigest()
+    with file.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # whoever waits here would do the same work
+        if not file.exists():
+            file.write_bytes(pickle.dumps(_run(Recorder(), json.loads(config))))
+    found: Recorder = pickle.loads(file.read_bytes())  # noqa: S301 (our own)
+    return found
 
 
 @functools.cache
@@ -169,5 +186,10 @@ def record(make: Callable[[], Any], recorder: Recorder | None = None) -> Recorde
     # The SDK asks for the thread's event loop, and a test that used `asyncio.run` has left none.
     asyncio.set_event_loop(_loop())
     pulumi.runtime.set_mocks(recorder, project="parapet", stack="test")
-    pulumi.runtime.test(make)()
+    # Half of the time goes into looking for cycles among millions of objects that are all in use.
+    gc.disable()
+    try:
+        pulumi.runtime.test(make)()
+    finally:
+        gc.enable()
     return recorder
