@@ -42,7 +42,7 @@ cluster = Cluster(
     ClusterArgs(
         stack=stack,
         foundation=foundation,
-        kubernetes=lambda control_plane: kubernetes_provider(settings, control_plane),
+        kubernetes=lambda control_plane, after: kubernetes_provider(settings, control_plane, after),
         version=settings.cluster_version,
         administrators=settings.cluster_administrators,
         public_cidrs=settings.cluster_public_cidrs,

@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -51,7 +52,9 @@ def aws_provider(settings: Settings) -> aws.Provider:
     )
 
 
-def kubernetes_provider(settings: Settings, control_plane: ControlPlane) -> k8s.Provider:
+def kubernetes_provider(
+    settings: Settings, control_plane: ControlPlane, after: Sequence[pulumi.Resource]
+) -> k8s.Provider:
     """The provider for the cluster's own API, as whoever runs the program: a token of a few minutes, from IAM.
 
     A local stack takes the cluster that KUBECONFIG names: its state knows the file, not the address in it. What
@@ -64,7 +67,7 @@ def kubernetes_provider(settings: Settings, control_plane: ControlPlane) -> k8s.
         settings.name,
         enable_patch_force=True,
         kubeconfig=kubeconfig(settings, control_plane),
-        opts=pulumi.ResourceOptions(depends_on=control_plane.administered),
+        opts=pulumi.ResourceOptions(depends_on=[*control_plane.administered, *after]),
     )
 
 

@@ -38,8 +38,8 @@ __all__ = ["Cluster", "ClusterArgs"]
 class ClusterArgs:
     stack: Stack
     foundation: Foundation
-    kubernetes: Callable[[ControlPlane], k8s.Provider]
-    """What reaches the API of the control plane, once there is one."""
+    kubernetes: Callable[[ControlPlane, Sequence[pulumi.Resource]], k8s.Provider]
+    """What reaches the API of the control plane, once there is one and the resources given here are there."""
     version: str
     """Of Kubernetes, one of `versions.VERSIONS`."""
     administrators: Sequence[str]
@@ -113,11 +113,14 @@ class Cluster(pulumi.ComponentResource):
             own,
         )
         self.nodes_security_group_id = security_groups.nodes_id
-        self.kubernetes = args.kubernetes(control_plane)
+        # An access entry takes some seconds to spread (Amazon EKS User Guide, "Create access entries"). Until then the
+        # API answers 401, which the Kubernetes provider takes for a cluster that cannot be reached, and does not ask
+        # again. EKS takes longer for an add-on: nothing speaks to the API before those that came after the entries.
+        networking = self._add_ons(f"{name}-networking", NETWORKING, args, control_plane.administered)
+        self.kubernetes = args.kubernetes(control_plane, networking.made)
         in_cluster = pulumi.ResourceOptions(parent=self, providers=[self.kubernetes])
         namespaces = Namespaces(name, NamespacesArgs(stack=args.stack), in_cluster)
         guardrails = self._guard(name, args, groups, namespaces, in_cluster)
-        networking = self._add_ons(f"{name}-networking", NETWORKING, args, [])
         self.node_role = NodeRole(name, args.stack, own)
         placement_groups = {
             group.name: aws.ec2.PlacementGroup(f"{name}-{group.name}", strategy="cluster", opts=own).name
@@ -138,8 +141,8 @@ class Cluster(pulumi.ComponentResource):
                 gpu_groups=groups,
                 placement_groups=placement_groups,
                 # A pod that starts before its policies is closed in by the strict mode, and a node's first pods start
-                # with it.
-                after=[*networking.made, guardrails],
+                # with it. Without a way to AWS's services a node waits in vain, and its group fails after half an hour.
+                after=[*networking.made, guardrails, network, security_groups],
             ),
             own,
         )

@@ -114,6 +114,7 @@ class Foundation(pulumi.ComponentResource):
                 subnet_ids=network.private_subnet_ids,
                 key_arn=key_arns[DataClass.SECRETS],
                 logs_key_arn=key_arns[DataClass.LOGS],
+                after=[network],
             ),
             opts,
         )

@@ -92,10 +92,10 @@ class Database(pulumi.ComponentResource):
         self.secret_arn = instance.master_user_secrets.apply(_only_arn)
         self.register_outputs({"address": self.address, "port": self.port, "secretArn": self.secret_arn})
 
-    def admit(self, name: str, security_group_id: pulumi.Input[str]) -> None:
+    def admit(self, name: str, security_group_id: pulumi.Input[str]) -> list[pulumi.Resource]:
         """Let a security group reach the server: a rule into the server's group, and one out of the other."""
         own = pulumi.ResourceOptions(parent=self)
-        aws.vpc.SecurityGroupIngressRule(
+        way_in = aws.vpc.SecurityGroupIngressRule(
             f"{name}-from",
             security_group_id=self.security_group_id,
             referenced_security_group_id=security_group_id,
@@ -105,7 +105,7 @@ class Database(pulumi.ComponentResource):
             to_port=PORT,
             opts=own,
         )
-        aws.vpc.SecurityGroupEgressRule(
+        way_out = aws.vpc.SecurityGroupEgressRule(
             f"{name}-to",
             security_group_id=security_group_id,
             referenced_security_group_id=self.security_group_id,
@@ -115,6 +115,7 @@ class Database(pulumi.ComponentResource):
             to_port=PORT,
             opts=own,
         )
+        return [way_in, way_out]
 
     def _group(self, vpc_id: pulumi.Input[str]) -> pulumi.Output[str]:
         # No rule lets traffic out: a database answers and never asks.

@@ -16,6 +16,7 @@ from typing import Any
 
 import pulumi
 import yaml
+from pulumi.runtime.mocks import MockMonitor
 
 from tests.platform.project import PROJECT
 
@@ -142,15 +143,15 @@ def stack_settings(**changed: Any) -> dict[str, str]:
     return {name: value if isinstance(value, str) else json.dumps(value) for name, value in settings.items()}
 
 
-def run_program(recorder: Recorder | None = None, **settings: Any) -> Recorder:
+def run_program(recorder: Recorder | None = None, monitor: MockMonitor | None = None, **settings: Any) -> Recorder:
     """Run `__main__.py` with these settings, once for all that ask with the same, on whichever worker.
 
     What it recorded is only read. Not so with a recorder of one's own, nor for a local stack, which asks the
-    environment too.
+    environment too. `monitor` sees what the engine would be asked.
     """
     config = stack_settings(**settings)
     if recorder or "localAws" in settings:
-        return _run(recorder or Recorder(), config)
+        return _run(recorder or Recorder(), config, monitor)
     return _run_once(json.dumps(config))
 
 
@@ -172,20 +173,20 @@ def _loop() -> asyncio.AbstractEventLoop:
     return asyncio.new_event_loop()
 
 
-def _run(recorder: Recorder, config: Mapping[str, str]) -> Recorder:
+def _run(recorder: Recorder, config: Mapping[str, str], monitor: MockMonitor | None = None) -> Recorder:
     def program() -> None:
         pulumi.runtime.set_all_config({f"parapet:{name}": value for name, value in config.items()})
         runpy.run_path(str(PROJECT / "__main__.py"))
 
-    return record(program, recorder)
+    return record(program, recorder, monitor)
 
 
-def record(make: Callable[[], Any], recorder: Recorder | None = None) -> Recorder:
+def record(make: Callable[[], Any], recorder: Recorder | None = None, monitor: MockMonitor | None = None) -> Recorder:
     """What is asked for while `make` runs, in a stack of its own."""
     recorder = recorder or Recorder()
     # The SDK asks for the thread's event loop, and a test that used `asyncio.run` has left none.
     asyncio.set_event_loop(_loop())
-    pulumi.runtime.set_mocks(recorder, project="parapet", stack="test")
+    pulumi.runtime.set_mocks(recorder, project="parapet", stack="test", monitor=monitor)
     # Half of the time goes into looking for cycles among millions of objects that are all in use.
     gc.disable()
     try:

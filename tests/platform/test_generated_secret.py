@@ -30,7 +30,7 @@ stack = Stack(name="app", owner="o", account=account, tags={{}}, audit_retention
     protect=False)
 key_arn = account.arn("kms", "key/k")
 rotator = Rotator("app", RotatorArgs(stack=stack, vpc_id="vpc-0", vpc_cidr="10.0.0.0/16", subnet_ids=["subnet-0"],
-    key_arn=key_arn, logs_key_arn=key_arn))
+    key_arn=key_arn, logs_key_arn=key_arn, after=[]))
 secret = GeneratedSecret("app-admin", GeneratedSecretArgs(stack=stack, rotator=rotator, key_arn=key_arn,
     description="d", rotate_days=90, length=32))
 SecretReaders("app-admin", SecretReadersArgs(stack=stack, secret_arn=secret.arn, reader_arns=[rotator.role_arn]))

@@ -34,6 +34,7 @@ def made(protect: bool = True, of_rds: bool = False) -> Recorder:
                 subnet_ids=["subnet"],
                 key_arn="key",
                 logs_key_arn="logs-key",
+                after=[],
             ),
         )
         secret = GeneratedSecret(

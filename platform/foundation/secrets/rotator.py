@@ -36,6 +36,8 @@ class RotatorArgs:
     key_arn: pulumi.Input[str]
     """The key of the secrets class."""
     logs_key_arn: pulumi.Input[str]
+    after: Sequence[pulumi.Resource]
+    """The ways to Secrets Manager."""
 
 
 class Rotator(pulumi.ComponentResource):
@@ -61,6 +63,7 @@ class Rotator(pulumi.ComponentResource):
         )
         role, allowed = self._role(args, group)
         own = pulumi.ResourceOptions(parent=self)
+        security_group_id, way_out = self._group(args)
         function = aws.lambda_.Function(
             self._name,
             name=self._name,
@@ -72,10 +75,11 @@ class Rotator(pulumi.ComponentResource):
             code=pulumi.AssetArchive({CODE.name: pulumi.StringAsset(CODE.read_text())}),
             role=role.arn,
             timeout=TIMEOUT_SECONDS,
-            vpc_config={"subnet_ids": args.subnet_ids, "security_group_ids": [self._group(args)]},
+            vpc_config={"subnet_ids": args.subnet_ids, "security_group_ids": [security_group_id]},
             logging_config={"log_format": "JSON", "log_group": group.name},
-            # Lambda makes the network interfaces with the role, before the function is there.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[allowed]),
+            # Lambda makes the network interfaces with the role, before the function is there. Who has the function's
+            # name may call it at once, and the first secret does.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[allowed, way_out, *args.after]),
         )
         # Not a secret's ARN: with one, the function could rotate that secret alone (AWS Secrets Manager User Guide,
         # "Lambda rotation function execution role permissions").
@@ -90,7 +94,7 @@ class Rotator(pulumi.ComponentResource):
         self.function_arn, self.function_name, self.role_arn = function.arn, function.name, role.arn
         self.register_outputs({"functionArn": self.function_arn})
 
-    def _group(self, args: RotatorArgs) -> pulumi.Output[str]:
+    def _group(self, args: RotatorArgs) -> tuple[pulumi.Output[str], pulumi.Resource]:
         own = pulumi.ResourceOptions(parent=self)
         group = aws.ec2.SecurityGroup(
             self._name,
@@ -99,7 +103,7 @@ class Rotator(pulumi.ComponentResource):
             tags={"Name": self._name},
             opts=own,
         )
-        aws.vpc.SecurityGroupEgressRule(
+        way_out = aws.vpc.SecurityGroupEgressRule(
             self._name,
             security_group_id=group.id,
             description="HTTPS to the interface endpoints",
@@ -109,7 +113,7 @@ class Rotator(pulumi.ComponentResource):
             to_port=443,
             opts=own,
         )
-        return group.id
+        return group.id, way_out
 
     def _role(
         self, args: RotatorArgs, group: aws.cloudwatch.LogGroup

@@ -85,10 +85,10 @@ class MlflowServer(pulumi.ComponentResource):
             for user in args.users
         }
         delivery = self._delivery(audit.arn)
-        args.foundation.database.admit(name, args.nodes_security_group_id)
+        admitted = args.foundation.database.admit(name, args.nodes_security_group_id)
         spec = self._pods(host, audit.name, delivery)
         self._routes(host)
-        self._run(spec, [*args.after, *delivery.ready, audit])
+        self._run(spec, [*args.after, *delivery.ready, *admitted, audit])
         self.register_outputs({"url": self.url})
 
     def _secret(self, topic: str, description: str) -> pulumi.Output[str]:

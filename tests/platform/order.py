@@ -1,0 +1,78 @@
+"""What of a stack is made before what: the program under mocks, with what each resource waits for."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, TypeAlias
+
+from pulumi.runtime.mocks import MockMonitor
+
+from tests.platform.mocked import Made, Recorder, run_program
+
+Resource: TypeAlias = tuple[str, str]
+"""A type and a name."""
+
+
+class Watching(MockMonitor):
+    """Remembers what each resource waits for, by its inputs, by `depends_on` and by its provider."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__(recorder)
+        self.waits_for: dict[Resource, set[Resource]] = {}
+
+    def RegisterResource(self, request: Any) -> Any:
+        provider = request.provider.rpartition("::")[0]
+        urns = [*request.dependencies, *([provider] if provider else [])]
+        self.waits_for.setdefault((request.type, request.name), set()).update(map(_named, urns))
+        return super().RegisterResource(request)
+
+
+@dataclass(frozen=True)
+class Order:
+    """The order in which the engine makes a stack of these settings."""
+
+    asked: Recorder
+    waits_for: Mapping[Resource, set[Resource]]
+    _known: dict[Resource, set[Resource]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, **settings: Any) -> "Order":
+        recorder = Recorder()
+        monitor = Watching(recorder)
+        return cls(run_program(recorder, monitor, **settings), monitor.waits_for)
+
+    def before(self, each: Made) -> set[Resource]:
+        """All that is there when it is made."""
+        return self._before((each.type, each.name))
+
+    def _before(self, each: Resource) -> set[Resource]:
+        if each not in self._known:
+            direct = self.waits_for.get(each, set())
+            self._known[each] = direct.union(*map(self._before, direct))
+        return self._known[each]
+
+    @cached_property
+    def attachments(self) -> Mapping[str, set[Resource]]:
+        """What gives each role its rights, by the role's name."""
+        found: dict[str, set[Resource]] = {each.name: set() for each in self.asked.of("iam/role:Role")}
+        for kind in ("iam/rolePolicyAttachment:RolePolicyAttachment", "iam/rolePolicy:RolePolicy"):
+            for each in self.asked.of(kind):
+                found[each.inputs["role"]].add((each.type, each.name))
+        return found
+
+    def roles_of(self, each: Made) -> set[str]:
+        """The roles that AWS is told to take for a resource; that a policy names one is another matter."""
+        arns = {f"Role/{name}": name for name in self.attachments}
+        return {name for text in _texts(each.inputs) for arn, name in arns.items() if text.endswith(f":{arn}")}
+
+
+def _texts(value: Any) -> Iterable[str]:
+    if isinstance(value, str):
+        yield value
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _texts(inner)
+
+
+def _named(urn: str) -> Resource:
+    _, _, kind, name = urn.split("::", 3)
+    return kind.rpartition("$")[2], name
