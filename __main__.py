@@ -9,7 +9,7 @@ import pulumi
 sys.path.insert(0, str(Path(__file__).parent / "platform"))
 
 from cluster import Cluster, ClusterArgs
-from cluster.images import REPOSITORIES
+from cluster.images import locked
 from foundation import Foundation, FoundationArgs
 from foundation.account import Account
 from mlops import MLOps, MLOpsArgs
@@ -19,7 +19,7 @@ from settings import Settings
 settings = Settings.load()
 aws = aws_provider(settings)
 in_aws = pulumi.ResourceOptions(providers=[aws])
-stack = settings.stack(Account.read(settings.zones, pulumi.InvokeOptions(provider=aws)))
+stack = settings.stack(Account.read(settings.zones, pulumi.InvokeOptions(provider=aws)), locked())
 foundation = Foundation(
     stack.name,
     FoundationArgs(
@@ -31,7 +31,6 @@ foundation = Foundation(
         spot=settings.spot,
         database_instance_class=settings.database_instance_class,
         database_multi_az=settings.database_multi_az,
-        images=REPOSITORIES,
         domain=settings.domain,
         certificate_authority_arn=settings.certificate_authority_arn,
     ),
@@ -66,7 +65,6 @@ mlops = MLOps(
         foundation=foundation,
         cluster=cluster,
         domain=settings.domain,
-        mlflow_image_digest=settings.mlflow_digest,
         mlflow_users=settings.mlflow_users,
         administrators=settings.cluster_administrators,
         loopback=settings.local_aws,

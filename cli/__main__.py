@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli import checks, cost, mlflow, nodes, stack, status
+from cli import checks, cost, images, mlflow, nodes, stack, status
 from cli.output import Refused, say_error
 from local.workspace import Workspace
 
@@ -16,6 +16,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
+
+app.add_typer(images.app, name="images")
 
 StackName = Annotated[str, typer.Option("--stack", help="The stack: one that runs against the local AWS API.")]
 Plugin = Annotated[

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 import operations.cost
-from cli import stack
+from cli import images, stack
 from cli.output import Refused, note, results
 from cli.stack import AwsPlugin
 from local import processes
@@ -41,6 +41,7 @@ def tell(workspace: Workspace, name: str, as_json: bool) -> None:
 
 def _planned(workspace: Workspace, name: str) -> list[plan.Planned]:
     stack.prepare_tools(workspace, AwsPlugin.STAND_IN)
+    images.ensure_lock(workspace)
     api, is_new = server.ensure(workspace, None)
     try:
         return plan.plan(workspace, exports(workspace, server.endpoint(api)), name)

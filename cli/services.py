@@ -1,4 +1,7 @@
-"""What a run goes against: the AWS API, its databases and the cluster, started, known again, and ended together."""
+"""What a run goes against: the AWS API, its databases, the image registry and the cluster.
+
+All are started, known again, and ended together.
+"""
 
 import json
 from collections.abc import Callable
@@ -7,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import TypeVar
 
 from cli.output import Refused, note
-from local import processes
+from local import processes, registry
 from local.aws import databases, server
 from local.kubernetes import control_plane
 from local.kubernetes.control_plane import ControlPlane
@@ -26,6 +29,8 @@ class Services:
     api_is_new: bool
     keeper: Record
     keeper_is_new: bool
+    registry: Record
+    registry_is_new: bool
     plane: ControlPlane
     plane_is_new: bool
     cluster: str
@@ -41,11 +46,15 @@ class Services:
 
 def start(workspace: Workspace, port: int | None) -> Services:
     """Makes all run, at the same time; raises Refused where one of them does not."""
+    images = _or_refuse(lambda: registry.ensure(workspace))  # first: where it runs, no pod starts without its image
     with ThreadPoolExecutor() as pool:
         api = pool.submit(server.ensure, workspace, port)
         keeper = pool.submit(databases.ensure, workspace)
         plane = pool.submit(control_plane.ensure, workspace)
-    if api.exception() or keeper.exception() or plane.exception():  # one without the others serves nobody
+    # One without the others serves nobody.
+    if api.exception() or keeper.exception() or plane.exception():
+        if images[1]:
+            registry.forget(workspace)
         if not plane.exception() and plane.result()[1]:
             control_plane.stop(workspace)
         if not keeper.exception() and keeper.result()[1]:
@@ -54,7 +63,11 @@ def start(workspace: Workspace, port: int | None) -> Services:
             processes.stop(workspace.run, api.result()[0])
     return _or_refuse(
         lambda: Services(
-            *api.result(), *keeper.result(), *plane.result(), control_plane.identity(workspace, plane.result()[0])
+            *api.result(),
+            *keeper.result(),
+            *images,
+            *plane.result(),
+            control_plane.identity(workspace, plane.result()[0]),
         )
     )
 
@@ -68,6 +81,8 @@ def stop_new(workspace: Workspace, services: Services) -> None:
     """Ends what this run started; what the cluster held stays on the disk."""
     if services.plane_is_new:
         control_plane.stop(workspace)
+    if services.registry_is_new:
+        registry.forget(workspace)
     if services.keeper_is_new:
         databases.stop(workspace)
     if services.api_is_new:
@@ -84,6 +99,8 @@ def stop(workspace: Workspace) -> None:
     databases.forget(workspace)
     if ended:
         note(f"Stopped what serves the databases (processes: {len(ended)}) and removed what it held.")
+    if registry.forget(workspace):
+        note("Stopped the image registry and removed what it held.")
     if record := server.running(workspace):
         processes.stop(workspace.run, record)
         note(f"Stopped the AWS API (process {record.pid}).")

@@ -8,13 +8,14 @@ from pathlib import Path
 import yaml
 
 import compliance
-from cli import mlflow, services, summary, tools
+from cli import images, mlflow, services, summary, tools
 from cli.output import Refused, note
 from cli.services import Services
 from local import aws
 from local.engine.run import Busy, Engine, EngineFailed, end_leftovers
 from local.kubernetes import provider as kubernetes
 from local.kubernetes.workloads import State
+from local.registry import Registry
 from local.workspace import Workspace, exports
 
 
@@ -85,12 +86,14 @@ def down(workspace: Workspace, name: str, plugin: AwsPlugin) -> int:
 def _open(workspace: Workspace, name: str, plugin: AwsPlugin, port: int | None) -> Session:
     check_stack(workspace, name)
     prepare_tools(workspace, plugin)
+    images.prepare()
     running = services.start(workspace, port)
     try:
+        images.fill(workspace, Registry(running.registry.port), images.prefix(name))
         engine = _engine(workspace, name, plugin, running.endpoint)
         engine.ensure_stack()
         engine.release_stale_lock()
-    except (EngineFailed, Busy) as error:
+    except (EngineFailed, Busy, OSError) as error:
         raise Refused(str(error)) from None
     return Session(engine, running)
 

@@ -1,5 +1,7 @@
 """The tools that the commands run, built where they are missing."""
 
+from pathlib import Path
+
 from cli.output import Refused
 from local import toolchain
 from local.workspace import Workspace
@@ -9,5 +11,13 @@ def build(workspace: Workspace) -> None:
     """Makes the tools be there; raises Refused where they cannot be built."""
     try:
         toolchain.ensure(workspace)
+    except toolchain.BuildFailed as error:
+        raise Refused(str(error)) from None
+
+
+def crane(workspace: Workspace) -> Path:
+    """What copies images, built where it is missing; raises Refused where it cannot be."""
+    try:
+        return toolchain.ensure_crane(workspace)
     except toolchain.BuildFailed as error:
         raise Refused(str(error)) from None

@@ -92,6 +92,11 @@ class Workspace:
         """The resources that the stand-in only records, since the local API cannot hold them."""
         return self.home / "recorded"
 
+    @property
+    def images_lock(self) -> Path:
+        """The digests of the images in the registry of this machine."""
+        return self.home / "images.lock.yaml"
+
     def pulumi_home(self, aws_plugin: str) -> Path:
         """The engine's plugins: a folder for the stand-in and one for the official plugin, which never meet."""
         return self.home / f"pulumi-{aws_plugin}"
@@ -122,6 +127,7 @@ def exports(workspace: Workspace, endpoint: str | None, aws_plugin: str = "stand
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PARAPET_RECORDED": str(workspace.recorded),
         "PARAPET_CREATED": str(workspace.created),
+        "PARAPET_IMAGES_LOCK": str(workspace.images_lock),
         "PARAPET_CHARTS": str(workspace.sources / "charts"),
         # Also where no control plane was started yet: without it, kubectl would take the user's own cluster.
         "KUBECONFIG": str(workspace.kubeconfig),
@@ -139,6 +145,13 @@ def exports(workspace: Workspace, endpoint: str | None, aws_plugin: str = "stand
     if endpoint:
         variables["AWS_ENDPOINT_URL"] = endpoint
     return variables
+
+
+def enter(workspace: Workspace, endpoint: str) -> None:
+    """Turns this process to the local stack: what it asks of AWS from here on is asked there."""
+    os.environ.update(exports(workspace, endpoint))
+    for name in FOREIGN:
+        os.environ.pop(name, None)
 
 
 def inherited() -> dict[str, str]:

@@ -79,12 +79,6 @@ def _somebody(administrators: tuple[str, ...], info: ValidationInfo) -> tuple[st
     return administrators
 
 
-def _digest_where_pulled(digest: str, info: ValidationInfo) -> str:
-    if not digest and not info.data.get("local_aws", True):
-        raise ValueError
-    return digest
-
-
 def _without_gpu(types: tuple[str, ...]) -> tuple[str, ...]:
     if any(each in GPU_INSTANCES for each in types) or len(set(map(arch, types))) > 1:
         raise ValueError
@@ -230,15 +224,6 @@ Domain = Annotated[
         description=f"a domain name of two or more labels and at most {MAX_DOMAIN} characters, in lower case, such as "
         "ml.hospital.internal",
     ),
-]
-ImageDigest = Annotated[
-    str,
-    Field(
-        pattern=r"^(sha256:[0-9a-f]{64})?$",
-        description="sha256: and 64 hexadecimal digits, as the registry tells of the pushed image; "
-        "empty on a local stack only",
-    ),
-    AfterValidator(_digest_where_pulled),
 ]
 OneAccount = Annotated[Account, Field(description="an object with name, at least")]
 MlflowUsers = Annotated[

@@ -21,8 +21,6 @@ from foundation.account import Account
 from foundation.stack import Stack
 
 NAMESPACE: Final = "parapet"
-NO_IMAGE: Final = f"sha256:{'0' * 64}"
-"""What stands for an image's digest on a local stack, where no image is pulled."""
 
 
 class Settings(BaseModel):
@@ -71,7 +69,6 @@ class Settings(BaseModel):
     domain: types.Domain
     certificate_authority_arn: types.CertificateAuthorityArn
     client_cidrs: types.ClientRanges
-    mlflow_image_digest: types.ImageDigest
     mlflow_users: types.MlflowUsers
 
     @property
@@ -84,12 +81,13 @@ class Settings(BaseModel):
         """What every resource and every node is tagged with."""
         return {"Owner": self.owner, "Environment": self.environment, "CostCenter": self.cost_center}
 
-    def stack(self, account: Account) -> Stack:
-        """What every component stands on, in this account."""
+    def stack(self, account: Account, images: Mapping[str, str]) -> Stack:
+        """What every component stands on, in this account, with these images (digests by NAME:TAG)."""
         return Stack(
             name=self.name,
             owner=self.owner,
             account=account,
+            images=images,
             tags=self.tags,
             audit_retention_years=self.audit_retention_years,
             log_retention_days=self.log_retention_days,
@@ -111,11 +109,6 @@ class Settings(BaseModel):
             PLATFORM_OPERATOR.name: self.platform_operator_roles,
             AUDITOR.name: self.auditor_roles,
         }
-
-    @property
-    def mlflow_digest(self) -> str:
-        """The digest of the MLflow image."""
-        return self.mlflow_image_digest or NO_IMAGE
 
     @property
     def spot(self) -> bool:

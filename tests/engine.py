@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cluster.images import LOCK
 from local.workspace import FOREIGN, Workspace, exports
+from tests.images import lock_file
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,8 @@ class Engine:
     @property
     def environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
-        own = exports(Workspace(home=self.home), None) | {"PATH": f"{self.tools}{os.pathsep}{os.environ['PATH']}"}
+        own = exports(Workspace(home=self.home), None) | {LOCK: str(lock_file())}
+        own |= {"PATH": f"{self.tools}{os.pathsep}{os.environ['PATH']}"}
         return kept | own | {"PULUMI_DEBUG_COMMANDS": "true"} | dict(self.variables)
 
     def __call__(self, folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:

@@ -1,5 +1,6 @@
 """The local AWS API: a moto server on a loopback port."""
 
+import os
 import urllib.error
 import urllib.request
 
@@ -35,6 +36,7 @@ def ensure(workspace: Workspace, named_port: int | None) -> tuple[Record, bool]:
         folder=workspace.run,
         log=workspace.logs / "aws.log",
         ready=lambda: _answers(port),
+        environment=os.environ | {"PARAPET_HOME": str(workspace.home)},
     )
     (workspace.home / "aws.port").write_text(str(port))
     return record, True

@@ -119,7 +119,7 @@ def _container(stack: Stack) -> Manifest:
     health = {"httpGet": {"path": "/health", "port": "metrics"}, "initialDelaySeconds": 45, "periodSeconds": 10}
     return {
         "name": "exporter",
-        "image": images.prefix(stack.registry) + images.DCGM_EXPORTER,
+        "image": stack.image(images.DCGM_EXPORTER),
         "args": ["--collectors", f"{FOLDER}/{FILE}", "--address", f":{PORT}"],
         "ports": [{"name": "metrics", "containerPort": PORT}],
         "securityContext": {

@@ -47,28 +47,28 @@ class GpuSoftware(pulumi.ComponentResource):
     def __init__(self, name: str, args: GpuSoftwareArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         inputs = {"groups": [each.group for each in args.sharing]}
         super().__init__("parapet:cluster:GpuSoftware", name, inputs, opts)
-        prefix = images.prefix(args.stack.registry)
         chart(
             f"{name}-device-plugin",
             "nvidia-device-plugin",
             repository=_PLUGIN_REPOSITORY,
             version=images.DEVICE_PLUGIN_VERSION,
             namespace=ns.GPU_SOFTWARE.name,
-            values=device_plugin_values(prefix, args.sharing),
+            values=device_plugin_values(args.stack, args.sharing),
             parent=self,
             depends_on=args.after,
         )
         self.register_outputs({})
 
 
-def device_plugin_values(prefix: str, sharing: Sequence[GpuSharing]) -> dict[str, Any]:
+def device_plugin_values(stack: Stack, sharing: Sequence[GpuSharing]) -> dict[str, Any]:
     """The chart's values; a configuration a group, and one for a node that names none."""
     configurations = {_NOT_SHARED: _configuration(GpuSharing(group=_NOT_SHARED))}
     configurations |= {each.group: _configuration(each) for each in sharing}
     mig = any(each.mig for each in sharing)
-    repository, tag = images.DEVICE_PLUGIN.split(":")
+    repository, tag, digest = images.in_parts(stack.image(images.DEVICE_PLUGIN))
     return {
-        "image": {"repository": prefix + repository, "tag": tag},
+        # The chart has no value for the digest, and puts a colon before the tag.
+        "image": {"repository": repository, "tag": f"{tag}@{digest}"},
         "config": {
             "default": _NOT_SHARED,
             "map": {name: json.dumps(configuration) for name, configuration in configurations.items()},

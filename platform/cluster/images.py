@@ -1,31 +1,140 @@
-"""The images of the charts: mirrored into the stack's own registry, which is the only one that pods may come from.
+"""The images that the stack runs: mirrored into its own registry, which is the only one that pods may come from.
 
-The private subnets have no way to the makers' registries, and what is mirrored has been scanned.
+The private subnets have no way to the makers' registries, and what is mirrored has been scanned. images.yaml lists
+them; the lock says by which digest each is run, so that what was reviewed is what runs.
 """
 
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
 from typing import Final
 
-ISTIO_VERSION: Final = "1.31.4"
+import pulumi
+import yaml
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+LOCK: Final = "PARAPET_IMAGES_LOCK"
+"""Names another lock than the project's own; a local stack has one of what its own registry holds."""
+DIGEST: Final = re.compile(r"sha256:(?!0{64}$)[0-9a-f]{64}")
+"""Of an image. All zeros are what stands for one in examples, and name none."""
+NOT_IN_IMAGE: Final = frozenset({"README.md", "requirements.in"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """An image under its name and tag in the stack's registry."""
+
+    name: str
+    tag: str
+    source: str = ""
+    """Where its maker publishes it, under the same tag; empty for one that is built from this repository."""
+    built: str = ""
+    """The folder of this repository that it is built from; empty for another maker's."""
+    platforms: tuple[str, ...]
+
+    @property
+    def tagged(self) -> str:
+        return f"{self.name}:{self.tag}"
+
+
+def content(folder: Path) -> str:
+    """A tag for what is built from a folder: another one as soon as anything that goes into the image changes."""
+    total = sha256()
+    for file in sorted(folder.rglob("*")):
+        if file.is_file() and "__pycache__" not in file.parts and file.name not in NOT_IN_IMAGE:
+            total.update(f"{file.relative_to(folder)} {file.stat().st_size} ".encode() + file.read_bytes())
+    return total.hexdigest()[:16]
+
+
+def _read(name: str, entry: Mapping[str, str]) -> Image:
+    tag = entry["tag"] if "tag" in entry else content(ROOT / entry["built"])
+    return Image(
+        name=name,
+        tag=tag,
+        source=entry.get("source", ""),
+        built=entry.get("built", ""),
+        platforms=tuple(entry["platforms"]),
+    )
+
+
+IMAGES: Final = {
+    name: _read(name, entry)
+    for name, entry in yaml.safe_load((Path(__file__).parent / "images.yaml").read_text()).items()
+}
+"""By name: all that pods run but the add-ons, whose images EKS brings along."""
+
+PROXY: Final = IMAGES["istio/proxyv2"].tagged
+PILOT: Final = IMAGES["istio/pilot"].tagged
+CNI: Final = IMAGES["istio/install-cni"].tagged
+DEVICE_PLUGIN: Final = IMAGES["nvidia/k8s-device-plugin"].tagged
+DCGM_EXPORTER: Final = IMAGES["nvidia/dcgm-exporter"].tagged
+KARPENTER: Final = IMAGES["karpenter/controller"].tagged
+MLFLOW: Final = IMAGES["mlflow"].tagged
+
+ISTIO_VERSION: Final = IMAGES["istio/pilot"].tag
 """The release whose API module, `istio.io/api` v1.31.4, holds the CRDs that the tests validate against."""
-DEVICE_PLUGIN_VERSION: Final = "0.17.4"
-DCGM_IMAGE_TAG: Final = "4.5.3-4.8.2-distroless"
-
-PROXY: Final = f"istio/proxyv2:{ISTIO_VERSION}"
-PILOT: Final = f"istio/pilot:{ISTIO_VERSION}"
-CNI: Final = f"istio/install-cni:{ISTIO_VERSION}"
-DEVICE_PLUGIN: Final = f"nvidia/k8s-device-plugin:v{DEVICE_PLUGIN_VERSION}"
-DCGM_EXPORTER: Final = f"nvidia/dcgm-exporter:{DCGM_IMAGE_TAG}"
-KARPENTER: Final = "karpenter/controller"
-"""Its chart knows the tag."""
-MLFLOW: Final = "mlflow"
-"""Built from this repository."""
-
-REPOSITORIES: Final = tuple(
-    sorted(image.partition(":")[0] for image in (PROXY, PILOT, CNI, DEVICE_PLUGIN, DCGM_EXPORTER, KARPENTER, MLFLOW))
-)
-"""All that pods run but the add-ons, whose images EKS brings along: what the stack's own registry has room for."""
+DEVICE_PLUGIN_VERSION: Final = IMAGES["nvidia/k8s-device-plugin"].tag.removeprefix("v")
+KARPENTER_VERSION: Final = IMAGES["karpenter/controller"].tag
 
 
 def prefix(registry: str) -> str:
     """What an image's reference starts with; the slash keeps out `registry.example.com.attacker.example`."""
     return f"{registry.rstrip('/')}/"
+
+
+def in_parts(reference: str) -> tuple[str, str, str]:
+    """Repository, tag and digest of a reference, for charts that take them apart."""
+    named, _, digest = reference.partition("@")
+    repository, _, tag = named.rpartition(":")
+    return repository, tag, digest
+
+
+def lock_file() -> Path:
+    """Where the digests are."""
+    return Path(os.environ.get(LOCK) or ROOT / "images.lock.yaml")
+
+
+def read_lock(file: Path) -> dict[str, str]:
+    """The digests of a lock, by NAME:TAG, of images in today's list; empty where there is no lock.
+
+    Raises `pulumi.RunError` for what is no digest.
+    """
+    try:
+        found = yaml.safe_load(file.read_text()) or {}
+    except FileNotFoundError:
+        return {}
+    except (OSError, yaml.YAMLError) as error:
+        words = " ".join(str(error).split())
+        raise pulumi.RunError(f"{file.name} cannot be read: {words}. Write it anew: ./parapet images mirror.") from None
+    if not isinstance(found, dict):
+        raise pulumi.RunError(f"{file.name} is no list of images. Write it anew: ./parapet images mirror.")
+    for tagged, digest in found.items():
+        if not DIGEST.fullmatch(str(digest)):
+            raise pulumi.RunError(
+                f"{file.name} gives {tagged} the digest {digest!r}; it must be sha256: and 64 hexadecimal digits, "
+                "not all of them 0. Write it anew: ./parapet images mirror."
+            )
+    return {image.tagged: str(found[image.tagged]) for image in IMAGES.values() if image.tagged in found}
+
+
+def locked() -> dict[str, str]:
+    """The digest of every image, by NAME:TAG. Raises `pulumi.RunError` with a line for each that the lock has not."""
+    file = lock_file()
+    digests = read_lock(file)
+    lines = [
+        f"{file.name} has no digest for {image.tagged}: " + _advice(image)
+        for image in IMAGES.values()
+        if image.tagged not in digests
+    ]
+    if lines:
+        raise pulumi.RunError("\n".join(lines))
+    return digests
+
+
+def _advice(image: Image) -> str:
+    if image.built:
+        return f"build it from {image.built}: ./parapet images build --stack STACK."
+    return "./parapet images mirror --stack STACK looks it up and writes it there."

@@ -80,13 +80,12 @@ class Mesh(pulumi.ComponentResource):
     def __init__(self, name: str, args: MeshArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:cluster:Mesh", name, {"reachable": args.reachable}, opts)
         self._name, self._owner = name, args.stack.owner
-        prefix = images.prefix(args.stack.registry)
         base = self._chart("base", ns.ISTIO_SYSTEM, mesh_values.base(reachable=args.reachable), after=args.after)
-        cni = self._chart("cni", ns.ISTIO_CNI, mesh_values.cni(prefix, args.stack.owner), after=[base])
+        cni = self._chart("cni", ns.ISTIO_CNI, mesh_values.cni(args.stack), after=[base])
         istiod = self._chart(
             "istiod",
             ns.ISTIO_SYSTEM,
-            mesh_values.istiod(prefix, args.stack.owner, reachable=args.reachable),
+            mesh_values.istiod(args.stack, reachable=args.reachable),
             after=[base],
         )
         # The CRDs are the base chart's; istiod checks what is made once it is there.

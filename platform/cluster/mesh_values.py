@@ -11,6 +11,7 @@ from cluster import namespaces as ns
 from cluster.guardrails.flows import LINK_LOCAL, Range
 from cluster.guardrails.priorities import INFERENCE
 from cluster.labels import labels
+from foundation.stack import Stack
 
 GATEWAY_NAME: Final = "istio-ingress"
 CERTIFICATES: Final = "/var/run/parapet/certificates"
@@ -44,11 +45,11 @@ def base(*, reachable: bool) -> dict[str, Any]:
     }
 
 
-def cni(prefix: str, owner: str) -> dict[str, Any]:
+def cni(stack: Stack) -> dict[str, Any]:
     """The node agent that redirects pods' traffic, so that no pod needs NET_ADMIN to do so itself."""
     return {
-        "image": prefix + images.CNI,
-        "podLabels": labels(owner, ns.ISTIO_CNI.data_class),
+        "image": stack.image(images.CNI),
+        "podLabels": labels(stack.owner, ns.ISTIO_CNI.data_class),
         "seccompProfile": SECCOMP,
         "useAppArmorAnnotation": False,  # the field took its place in Kubernetes 1.30
         "excludeNamespaces": [*ns.EKS_OWNED, ns.ISTIO_CNI.name],
@@ -56,11 +57,11 @@ def cni(prefix: str, owner: str) -> dict[str, Any]:
     }
 
 
-def istiod(prefix: str, owner: str, *, reachable: bool) -> dict[str, Any]:
+def istiod(stack: Stack, *, reachable: bool) -> dict[str, Any]:
     """Two replicas of the control plane, and what every proxy does."""
     return {
-        "image": prefix + images.PILOT,
-        "podLabels": labels(owner, ns.ISTIO_SYSTEM.data_class),
+        "image": stack.image(images.PILOT),
+        "podLabels": labels(stack.owner, ns.ISTIO_SYSTEM.data_class),
         "seccompProfile": SECCOMP,
         "cni": {"enabled": True},
         # Each is 0.5 CPUs; a mesh without its control plane keeps its last configuration, but takes in no new pod.
@@ -76,9 +77,9 @@ def istiod(prefix: str, owner: str, *, reachable: bool) -> dict[str, Any]:
             "logAsJson": True,
             "operatorManageWebhooks": not reachable,
             "configValidation": reachable,
-            "proxy_init": {"image": prefix + images.PROXY},
+            "proxy_init": {"image": stack.image(images.PROXY)},
             "proxy": {
-                "image": prefix + images.PROXY,
+                "image": stack.image(images.PROXY),
                 "seccompProfile": SECCOMP,
                 # Credentials of the pod's own AWS role come from the node by plain HTTP, and are none of the mesh's.
                 "excludeIPRanges": LINK_LOCAL[Range.POD_IDENTITY],

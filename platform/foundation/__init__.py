@@ -32,8 +32,6 @@ class FoundationArgs:
     """Whether Spot Instances are launched, with volumes under the cluster's key."""
     database_instance_class: str
     database_multi_az: bool
-    images: Sequence[str]
-    """The images that the platform runs, without registry and tag."""
     domain: str
     """Whose hosts the gateway's certificate is for."""
     certificate_authority_arn: str
@@ -102,7 +100,7 @@ class Foundation(pulumi.ComponentResource):
         )
         self.registry = Registry(
             name,
-            RegistryArgs(stack=args.stack, key_arn=key_arns[DataClass.ARTIFACTS], images=args.images),
+            RegistryArgs(stack=args.stack, key_arn=key_arns[DataClass.ARTIFACTS]),
             opts,
         )
         self.rotator = Rotator(

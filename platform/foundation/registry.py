@@ -1,7 +1,8 @@
 """The stack's own image registry: the only one that its pods may pull from."""
 
 import json
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,22 +33,39 @@ class RegistryArgs:
     stack: Stack
     key_arn: pulumi.Input[str]
     """The key of the artifacts class."""
-    images: Sequence[str]
-    """The images that the platform runs, such as `istio/proxyv2`, without registry and tag."""
 
 
 class Registry(pulumi.ComponentResource):
     """A private repository for each image, whose tags never move and whose images are scanned as they arrive.
 
-    A repository's name is `<name>/<image>`, as `Account.registry` has it.
+    A repository's name is `<name>/<image>`, as `Account.registry` has it. A run fails where the registry lacks an image
+    that pods are to run, or has another one under its tag: what is new is made up to here, what runs is left as it is,
+    and the next run goes on once `./parapet images mirror` has filled it.
     """
 
     def __init__(self, name: str, args: RegistryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("parapet:foundation:Registry", name, {"images": list(args.images)}, opts)
-        self.urls = {image: self._repository(name, image, args) for image in args.images}
-        self.register_outputs({"urls": self.urls})
+        digests = args.stack.images
+        super().__init__("parapet:foundation:Registry", name, {"images": list(digests)}, opts)
+        repositories = {tagged: self._repository(name, tagged.partition(":")[0], args) for tagged in digests}
+        held = [self._held(name, tagged, repository) for tagged, repository in repositories.items()]
+        complete = pulumi.Output.all(*held).apply(
+            lambda found: require(args.stack, dict(zip(digests, found, strict=True)))
+        )
+        self.register_outputs({"complete": complete})
 
-    def _repository(self, name: str, image: str, args: RegistryArgs) -> pulumi.Output[str]:
+    def _held(self, name: str, tagged: str, repository: aws.ecr.Repository) -> pulumi.Output[str]:
+        """The digest that the registry has under the tag, empty where it has none."""
+        image, _, tag = tagged.partition(":")
+        found = aws.ecr.get_images_output(
+            # By way of what is known only once there is a repository: nobody asks for its images before.
+            repository_name=repository.arn.apply(lambda _: f"{name}/{image}"),
+            opts=pulumi.InvokeOutputOptions(parent=self),
+        )
+        return found.image_ids.apply(
+            lambda images: next((each["image_digest"] for each in images if each["image_tag"] == tag), "")
+        )
+
+    def _repository(self, name: str, image: str, args: RegistryArgs) -> aws.ecr.Repository:
         repository = aws.ecr.Repository(
             f"{name}-{image.replace('/', '-')}",
             name=f"{name}/{image}",
@@ -64,4 +82,24 @@ class Registry(pulumi.ComponentResource):
             policy=json.dumps({"rules": [FORGET_UNTAGGED]}),
             opts=pulumi.ResourceOptions(parent=self),
         )
-        return repository.repository_url
+        return repository
+
+
+def require(stack: Stack, held: Mapping[str, str]) -> bool:
+    """Ends the program at once, with a line for each image that is not there under its digest.
+
+    An exception of an output would be told only when all that does not wait for it is made: nodes that cost, and pods
+    that cannot start.
+    """
+    lines = [
+        f"{tagged} is not in the registry {stack.registry}"
+        if not held[tagged]
+        else f"{tagged} in the registry {stack.registry} is {held[tagged]}, and the lock says {digest}"
+        for tagged, digest in stack.images.items()
+        if held[tagged] != digest
+    ]
+    if lines:
+        lines.append("Run `./parapet images mirror`, then this again: it goes on from here.")
+        print("\n".join(lines), file=sys.stderr, flush=True)
+        raise SystemExit(1)
+    return True

@@ -20,6 +20,8 @@ class Stack:
     owner: str
     """The team or mailbox that answers for the stack."""
     account: Account
+    images: Mapping[str, str]
+    """The digest of each image that its pods run, by NAME:TAG in its registry."""
     tags: Mapping[str, str]
     """Of instances, volumes and whatever else the provider's default tags do not reach."""
     audit_retention_years: int
@@ -45,6 +47,10 @@ class Stack:
     def registry(self) -> str:
         """Where the stack's images are, the only place that its pods may pull from."""
         return self.account.registry(self.name)
+
+    def image(self, tagged: str) -> str:
+        """How a pod names an image: in the stack's registry, and by its digest."""
+        return f"{self.registry}/{tagged}@{self.images[tagged]}"
 
     @property
     def audit_log_days(self) -> int:

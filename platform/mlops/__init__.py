@@ -22,7 +22,6 @@ class MLOpsArgs:
     foundation: Foundation
     cluster: Cluster
     domain: str
-    mlflow_image_digest: str
     mlflow_users: Sequence[Account]
     administrators: Sequence[str]
     """ARNs of the IAM roles that may read administrators' passwords."""
@@ -48,7 +47,6 @@ class MLOps(pulumi.ComponentResource):
                 foundation=args.foundation,
                 control_plane=cluster.control_plane,
                 nodes_security_group_id=cluster.nodes_security_group_id,
-                image_digest=args.mlflow_image_digest,
                 domain=args.domain,
                 users=args.mlflow_users,
                 administrators=args.administrators,

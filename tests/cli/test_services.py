@@ -82,7 +82,7 @@ def test_down_removes_what_all_held(workspace: Workspace, capsys: pytest.Capture
     services.start(workspace, None)
     services.stop(workspace)
     said = capsys.readouterr().err
-    assert "Stopped the control plane (7 processes) and removed what it held." in said
+    assert "Stopped the control plane (8 processes) and removed what it held." in said
     assert "Stopped the AWS API" in said
     assert "Stopped what serves the databases (processes: 1) and removed what it held." in said
     assert not workspace.kubernetes.exists()

@@ -1,6 +1,7 @@
 """The cluster that `./parapet up` provisions, by its user's means: kubectl and pulumi."""
 
 import json
+import re
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 
 from cluster import namespaces as ns
 from cluster.roles import ROLES
+from local.registry import Registry, of
+from local.workspace import Workspace
 from tests.cluster import wait_for
 from tests.e2e.user import ONE_STACK, ROOT, User
 from tests.platform.cluster import cases
@@ -21,6 +24,7 @@ GPU = {
 }
 LOST = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 CHAOS = "node-not-ready.stage.kwok.x-k8s.io"
+TRAINER = "parapet-local/trainer"
 REFRESH = "pulumi refresh --stack local --preview-only --expect-no-changes --diff"
 
 
@@ -30,9 +34,23 @@ def registry(user: User, said_by_up: str) -> str:
     return f"{account}.dkr.ecr.us-east-1.amazonaws.com/parapet-local"
 
 
+@pytest.fixture(scope="module")
+def images(user: User, said_by_up: str) -> Registry:
+    """What takes ECR's place."""
+    found = of(Workspace(home=user.home))
+    assert found
+    return found
+
+
+@pytest.fixture(scope="module")
+def trainer(images: Registry) -> str:
+    """The digest of an image that somebody pushed for workloads."""
+    return images.push_stand_in(TRAINER, "1", "a trainer")
+
+
 @pytest.fixture
-def work(user: User, registry: str) -> Iterator["Work"]:
-    work = Work(user, registry)
+def work(user: User, registry: str, trainer: str) -> Iterator["Work"]:
+    work = Work(user, registry, trainer)
     yield work
     kinds = "pods,deployments,poddisruptionbudgets"
     for place in ("training", "notebooks", "serving"):
@@ -42,12 +60,14 @@ def work(user: User, registry: str) -> Iterator["Work"]:
 class Work:
     """Workloads as the guardrails want them, of the stack's own registry."""
 
-    def __init__(self, user: User, registry: str) -> None:
+    def __init__(self, user: User, registry: str, digest: str) -> None:
         self.user = user
         self.registry = registry
+        self.digest = digest
 
     def manifest(self, case: cases.Case, name: str = "case") -> dict[str, Any]:
         text = json.dumps(case.manifest()).replace("111122223333.dkr.ecr.us-east-1.amazonaws.com/parapet-test", "%s")
+        text = re.sub(r"(?<=/trainer@)sha256:[0-9a-f]+", self.digest, text)
         manifest: dict[str, Any] = json.loads(text.replace("%s", self.registry))
         manifest["metadata"]["name"] = name
         return manifest
@@ -240,6 +260,26 @@ def test_a_refresh_shows_a_deployment_that_was_edited_by_hand_and_an_update_puts
     assert user.get("deployment", "karpenter", "--namespace=karpenter")["spec"]["replicas"] == replicas
     status, said = user.shell(REFRESH)
     assert status == 0, said
+
+
+def test_a_pod_whose_image_is_gone_from_the_registry_does_not_start_until_it_is_back(
+    work: Work, images: Registry
+) -> None:
+    images.delete(TRAINER, "1")
+    images.delete(TRAINER, work.digest)
+    pod = work.pod("lacking")
+    assert work.apply(pod)[0] == 0
+
+    def status() -> dict[str, Any]:
+        found: dict[str, Any] = work.user.get("pod", "lacking", "--namespace=training")["status"]
+        return found
+
+    (told,) = wait_for(lambda: status().get("containerStatuses"))
+    image = pod["spec"]["containers"][0]["image"]
+    assert told["state"]["waiting"] == {"reason": "ErrImagePull", "message": f"{image}: not found in the registry"}
+    assert status()["phase"] == "Pending"
+    images.push_stand_in(TRAINER, "1", "a trainer")
+    wait_for(lambda: status()["phase"] == "Running")
 
 
 PRIVILEGED = """

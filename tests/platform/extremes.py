@@ -83,7 +83,6 @@ AS_IT_IS: Final = {
     "systemInstanceTypes",
     "systemNodesMin",
     "databaseInstanceClass",
-    "mlflowImageDigest",
     "auditRetentionYears",
     "logRetentionDays",
     # On, or whole, by default.

@@ -18,6 +18,8 @@ import pulumi
 import yaml
 from pulumi.runtime.mocks import MockMonitor
 
+from cluster.images import LOCK
+from tests.images import DIGESTS, lock_file
 from tests.platform.project import PROJECT
 
 SHARED = "PARAPET_TEST_RECORDINGS"
@@ -93,6 +95,8 @@ class Recorder(pulumi.runtime.Mocks):
     """ARNs of the roles that the account has already."""
     made: list[Made] = field(default_factory=list)
     calls: list[tuple[str, str]] = field(default_factory=list)
+    registry: Mapping[str, str] = field(default_factory=lambda: DIGESTS)
+    """Digests of the images that the registry holds, by NAME:TAG."""
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         self.made.append(Made(args.typ, args.name, args.inputs, args.provider))
@@ -113,7 +117,16 @@ class Recorder(pulumi.runtime.Mocks):
                 return {"names": list(kept), "zoneIds": list(kept.values())}
             case "aws:iam/getRoles:getRoles":
                 return {"arns": self.roles}
+            case "aws:ecr/getImages:getImages":
+                return {"imageIds": self._images(args.args["repositoryName"])}
         raise AssertionError(f"the program made a call that no test expects: {args.token}")
+
+    def _images(self, repository: str) -> list[dict[str, str]]:
+        return [
+            {"imageTag": tagged.rpartition(":")[2], "imageDigest": digest}
+            for tagged, digest in self.registry.items()
+            if repository.endswith(f"/{tagged.rpartition(':')[0]}")
+        ]
 
     def of(self, kind: str) -> list[Made]:
         """The resources of a type, named as in `s3/bucket:Bucket`, `parapet:foundation:Keys` or `kubernetes:...`."""
@@ -139,7 +152,7 @@ def stack_settings(**changed: Any) -> dict[str, str]:
     """A stack's settings as the engine hands them to the program: the defaults, what has none, and the changes."""
     settings = {name: each["default"] for name, each in declared_settings().items() if "default" in each}
     settings |= {"environment": "test", "owner": "team@example.com", "costCenter": "42"}
-    settings |= {"clusterAdministrators": [DEPLOYER], "mlflowImageDigest": f"sha256:{'0' * 64}"} | changed
+    settings |= {"clusterAdministrators": [DEPLOYER]} | changed
     return {name: value if isinstance(value, str) else json.dumps(value) for name, value in settings.items()}
 
 
@@ -175,6 +188,7 @@ def _loop() -> asyncio.AbstractEventLoop:
 
 def _run(recorder: Recorder, config: Mapping[str, str], monitor: MockMonitor | None = None) -> Recorder:
     def program() -> None:
+        os.environ.setdefault(LOCK, str(lock_file()))
         pulumi.runtime.set_all_config({f"parapet:{name}": value for name, value in config.items()})
         runpy.run_path(str(PROJECT / "__main__.py"))
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from foundation.account import Account
 from foundation.stack import Stack
+from tests.images import DIGESTS
 from tests.platform.mocked import ACCOUNT_ID
 
 ACCOUNT = Account(ACCOUNT_ID, "aws", "us-east-1", ("us-east-1a",))
@@ -15,6 +16,7 @@ def stack(**differs: Any) -> Stack:
         "name": "parapet-test",
         "owner": "ml-platform@example.com",
         "account": ACCOUNT,
+        "images": DIGESTS,
         "tags": {},
         "audit_retention_years": 6,
         "log_retention_days": 400,

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from cluster.images import MLFLOW
 from mlops.secret_delivery import FOLDER
+from tests.images import DIGESTS
 from tests.platform.mocked import ACCOUNT_ID, Made, Recorder, run_program
 
-DIGEST = f"sha256:{'a' * 64}"
 USERS = ["clinic-a", "clinic-b"]
 READER = f"arn:aws:iam::{ACCOUNT_ID}:role/clinic-a"
 SERVER, GC, MIGRATION = (
@@ -20,9 +21,7 @@ SERVER, GC, MIGRATION = (
 
 @pytest.fixture(scope="module")
 def stack() -> Recorder:
-    return run_program(
-        mlflowUsers=[{"name": "clinic-a", "readers": [READER]}, {"name": "clinic-b"}], mlflowImageDigest=DIGEST
-    )
+    return run_program(mlflowUsers=[{"name": "clinic-a", "readers": [READER]}, {"name": "clinic-b"}])
 
 
 def only(stack: Recorder, kind: str) -> Made:
@@ -50,7 +49,8 @@ def variables(pod: dict[str, Any]) -> dict[str, str]:
 def test_every_pod_runs_the_one_image_by_its_digest_confined_and_without_a_token(stack: Recorder) -> None:
     for pod in pods(stack):
         (container,) = pod["containers"]
-        assert container["image"] == f"{ACCOUNT_ID}.dkr.ecr.us-east-1.amazonaws.com/parapet-test/mlflow@{DIGEST}"
+        registry = f"{ACCOUNT_ID}.dkr.ecr.us-east-1.amazonaws.com/parapet-test"
+        assert container["image"] == f"{registry}/{MLFLOW}@{DIGESTS[MLFLOW]}"
         assert container["securityContext"] == {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,
@@ -153,8 +153,3 @@ def test_the_mesh_leads_the_gateways_host_to_the_server_and_the_server_to_its_da
     assert route["hosts"] == ["mlflow.parapet.internal"]
     assert route["gateways"] == ["ingress/ingress"]
     assert only(stack, f"{kinds}:ServiceEntry").inputs["spec"]["exportTo"] == ["."]
-
-
-def test_a_local_stack_alone_names_no_image() -> None:
-    with pytest.raises(Exception, match=r"parapet:mlflowImageDigest"):
-        run_program(mlflowImageDigest="")

@@ -8,10 +8,13 @@ from typing import Any
 import boto3
 import pytest
 
+from cli import images
 from cluster.gpu_instances import GPU_INSTANCES
+from cluster.images import LOCK
 from foundation.data_class import TAG
-from local import aws, processes
+from local import aws, processes, registry, toolchain
 from local.aws import server
+from local.registry import Registry
 from local.workspace import Workspace
 from tests.engine import Engine
 from tests.platform import kubernetes_echo
@@ -44,11 +47,18 @@ class Stack:
     def __init__(self, tools: Path, folder: Path) -> None:
         self.workspace = Workspace(home=folder / "home")
         self.api, _ = server.ensure(self.workspace, None)
+        toolchain.ensure_crane(self.workspace)
+        self.registry, _ = registry.ensure(self.workspace)
+        images.fill(self.workspace, Registry(self.registry.port), "parapet-test")
         aws.install(self.workspace.pulumi_home("stand-in"), self.workspace.python)
         kubernetes_echo.install(self.workspace.pulumi_home("stand-in"), self.workspace.python)
         kubeconfig = folder / "kubeconfig"
         kubeconfig.write_text(KUBECONFIG)
-        variables = {"AWS_ENDPOINT_URL": server.endpoint(self.api), "KUBECONFIG": str(kubeconfig)}
+        variables = {
+            "AWS_ENDPOINT_URL": server.endpoint(self.api),
+            "KUBECONFIG": str(kubeconfig),
+            LOCK: str(self.workspace.images_lock),
+        }
         self.engine = Engine(tools, self.workspace.home, variables)
         self.workspace.state.mkdir(parents=True, exist_ok=True)
         self.project = copy_project(folder / "project")
@@ -76,6 +86,7 @@ class Stack:
 
     def close(self) -> None:
         processes.stop(self.workspace.run, self.api)
+        registry.forget(self.workspace)
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,14 @@ import re
 
 import pytest
 
-from cluster.images import REPOSITORIES
+from cluster.images import IMAGES, PILOT
+from foundation import registry
+from foundation.registry import require
+from tests.images import DIGESTS
 from tests.platform.mocked import ACCOUNT_ID, Recorder, run_program
+from tests.platform.stacks import stack as make_stack
 
+REGISTRY = f"{ACCOUNT_ID}.dkr.ecr.us-east-1.amazonaws.com/parapet-test"
 OWN = re.compile(rf"{ACCOUNT_ID}\.dkr\.ecr\.us-east-1\.amazonaws\.com/parapet-test/([a-z0-9/-]+)")
 
 
@@ -16,12 +21,14 @@ def stack() -> Recorder:
     return run_program(gpuGroups=[{"name": "g", "instanceTypes": ["g6.xlarge"], "max": 2}])
 
 
-def test_each_image_that_something_names_has_a_repository_and_only_mlflow_is_not_yet_named(stack: Recorder) -> None:
-    charts = [each for each in stack.made if each.type == "kubernetes:helm.sh/v4:Chart"]
-    named = {image for each in charts for image in OWN.findall(json.dumps(dict(each.inputs)))}
-    assert named | {"mlflow"} == set(REPOSITORIES)
+def test_each_image_that_something_names_has_a_repository_and_each_repository_an_image_that_is_named(
+    stack: Recorder,
+) -> None:
+    everything = [each for each in stack.made if each.type.startswith("kubernetes:")]
+    named = {image for each in everything for image in OWN.findall(json.dumps(dict(each.inputs)))}
+    assert named == set(IMAGES)
     assert {each.inputs["name"] for each in stack.of("ecr/repository:Repository")} == {
-        f"parapet-test/{image}" for image in REPOSITORIES
+        f"parapet-test/{image}" for image in IMAGES
     }
 
 
@@ -48,3 +55,33 @@ def test_untagged_images_are_forgotten_and_tagged_ones_never(stack: Recorder) ->
 def test_a_repository_with_images_is_deleted_only_where_nothing_is_protected(protect: bool) -> None:
     for repository in run_program(protect=protect).of("ecr/repository:Repository"):
         assert repository.inputs["forceDelete"] is not protect
+
+
+def test_what_the_registry_holds_is_asked_for_each_image_once_its_repository_is_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[dict[str, str]] = []
+    monkeypatch.setattr(registry, "require", lambda _, held: asked.append(held))
+    run_program(Recorder(registry={PILOT: DIGESTS[PILOT]}))
+    assert asked == [{**dict.fromkeys(DIGESTS, ""), PILOT: DIGESTS[PILOT]}]
+
+
+def test_a_run_on_an_empty_registry_ends_there_and_says_how_to_fill_it(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        require(make_stack(), dict.fromkeys(DIGESTS, ""))
+    assert ended.value.code == 1
+    *missing, advice = capsys.readouterr().err.splitlines()
+    assert missing == [f"{image.tagged} is not in the registry {REGISTRY}" for image in IMAGES.values()]
+    assert advice == "Run `./parapet images mirror`, then this again: it goes on from here."
+
+
+def test_another_image_under_the_tag_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    other = f"sha256:{'b' * 64}"
+    with pytest.raises(SystemExit):
+        require(make_stack(), {**DIGESTS, PILOT: other})
+    line = capsys.readouterr().err.splitlines()[0]
+    assert line == f"{PILOT} in the registry {REGISTRY} is {other}, and the lock says {DIGESTS[PILOT]}"
+
+
+def test_a_full_registry_is_all_that_is_asked_for() -> None:
+    assert require(make_stack(), DIGESTS)

@@ -52,7 +52,6 @@ def test_only_the_settings_that_each_stack_must_set_have_an_unusable_default() -
         "parapet:owner",
         "parapet:costCenter",
         "parapet:clusterAdministrators",
-        "parapet:mlflowImageDigest",
     ]
 
 
@@ -151,11 +150,6 @@ def test_only_the_local_stack_is_local_and_unprotected() -> None:
             ["own", f"arn:aws:acm-pca:us-east-1:1:certificate-authority/{UUID}", f"arn:aws:acm:us-east-1::{UUID}"],
         ),
         (
-            "mlflowImageDigest",
-            [f"sha256:{'0123456789abcdef' * 4}"],
-            ["", "latest", f"sha256:{'0' * 63}", f"sha256:{'A' * 64}", f"sha512:{'0' * 64}"],
-        ),
-        (
             "mlflowUsers",
             [[], [{"name": "clinic-a", "readers": ["arn:aws:iam::111122223333:role/a"]}, {"name": "b"}]],
             [
@@ -200,12 +194,6 @@ def test_a_local_stack_needs_no_administrator_of_the_cluster_and_a_real_one_does
     assert parse(localAws=True, clusterAdministrators=[]).cluster_administrators == ()
     (line,) = refusal(clusterAdministrators=[])
     assert line.endswith("without one nobody, not even this program, could reach the cluster.")
-
-
-def test_a_local_stack_alone_names_no_image() -> None:
-    assert parse(localAws=True, mlflowImageDigest="").mlflow_digest == f"sha256:{'0' * 64}"
-    (line,) = refusal(mlflowImageDigest="")
-    assert line.startswith("parapet:mlflowImageDigest is not set; it must be sha256: and 64 hexadecimal digits")
 
 
 def test_the_largest_number_of_nodes_is_not_below_the_least() -> None:

@@ -6,9 +6,11 @@ chart is rendered by nobody: it is a component with nothing in it.
 
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import pulumi
+import yaml
 from google.protobuf import struct_pb2
 from pulumi.provider.experimental import provider, server
 from pulumi.provider.experimental.property_value import PropertyValue
@@ -46,6 +48,22 @@ ANSWERS: dict[str, dict[str, str | list[PropertyValue]]] = {
     },
     "aws:iam/getRoles:getRoles": {"id": "us-east-1", "arns": [], "names": []},
 }
+
+
+IMAGES = "aws:ecr/getImages:getImages"
+
+
+def _images(repository: str) -> PropertyValue:
+    """The image that the stack's lock has for a repository: its registry is full."""
+    lock = yaml.safe_load(Path(os.environ["PARAPET_IMAGES_LOCK"]).read_text())
+    found = [(tagged.rpartition(":"), digest) for tagged, digest in lock.items()]
+    return _value(
+        [
+            {"imageTag": tag, "imageDigest": digest}
+            for (name, _, tag), digest in found
+            if repository.endswith(f"/{name}")
+        ]
+    )
 
 
 def _value(value: Any) -> PropertyValue:
@@ -94,6 +112,8 @@ class Echo(provider.Provider):
         return provider.ConstructResponse(str(await made.urn.future()), {}, {})
 
     async def invoke(self, request: provider.InvokeRequest) -> provider.InvokeResponse:
+        if request.tok == IMAGES:
+            return provider.InvokeResponse({"imageIds": _images(str(request.args["repositoryName"].value))})
         return provider.InvokeResponse({name: PropertyValue(value) for name, value in ANSWERS[request.tok].items()})
 
     async def delete(self, request: provider.DeleteRequest) -> None:

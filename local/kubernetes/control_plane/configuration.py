@@ -29,7 +29,7 @@ AUDIT = {
         {"level": "None", "nonResourceURLs": ["/livez*", "/readyz*", "/healthz*", "/version", "/openapi/*", "/api*"]},
         {"level": "None", "resources": [{"group": "", "resources": ["events"]}]},
         {"level": "None", "resources": [{"group": "coordination.k8s.io", "resources": ["leases"]}]},
-        {"level": "None", "users": [*_OWN_PARTS, "parapet:nodes"], "verbs": ["get", "list", "watch"]},
+        {"level": "None", "users": [*_OWN_PARTS, "parapet:nodes", "parapet:pulls"], "verbs": ["get", "list", "watch"]},
         {"level": "None", "userGroups": ["system:serviceaccounts:kube-system"], "verbs": ["get", "list", "watch"]},
         {"level": "Metadata"},
     ],

@@ -37,6 +37,10 @@ PERMISSIONS: dict[str, list[dict[str, list[str]]]] = {
         },
     ],
     "nodes": [{"apiGroups": [""], "resources": ["nodes"], "verbs": [*_READ, "create", "patch", "delete"]}],
+    "pulls": [
+        {"apiGroups": [""], "resources": ["pods"], "verbs": [*_READ, "patch"]},
+        {"apiGroups": [""], "resources": ["pods/status"], "verbs": ["patch"]},
+    ],
     "workloads": [
         {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": _READ},
         {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": _READ},

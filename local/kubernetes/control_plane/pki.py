@@ -23,6 +23,7 @@ ISSUED: dict[str, tuple[str, str, str | None, bool]] = {
     "kube-scheduler": (CA, "system:kube-scheduler", None, True),
     "kwok": (CA, "parapet:kwok", None, False),
     "nodes": (CA, "parapet:nodes", None, False),
+    "pulls": (CA, "parapet:pulls", None, False),
     "workloads": (CA, "parapet:workloads", None, False),
 }
 ADDRESSES = ("127.0.0.1", "172.20.0.1")  # the second: the Service `kubernetes`, the first address of SERVICE_RANGE

@@ -2,17 +2,20 @@
 
 from pathlib import Path
 
+from local import registry
 from local.kubernetes.control_plane import pki
+from local.kubernetes.control_plane.stages import gated, stage_files
 from local.workspace import Workspace
 
 ETCD, API, CONTROLLERS, SCHEDULER = "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"
-KWOK, NODES, WORKLOADS = "kwok", "nodes", "workloads"
-PARTS = (ETCD, API, CONTROLLERS, SCHEDULER, KWOK, NODES, WORKLOADS)
-OURS = {NODES: "local.kubernetes.control_plane.nodes", WORKLOADS: "local.kubernetes.workloads"}
+KWOK, NODES, PULLS, WORKLOADS = "kwok", "nodes", "pulls", "workloads"
+PARTS = (ETCD, API, CONTROLLERS, SCHEDULER, KWOK, NODES, PULLS, WORKLOADS)
+OURS = {
+    NODES: "local.kubernetes.control_plane.nodes",
+    PULLS: "local.kubernetes.control_plane.pulls",
+    WORKLOADS: "local.kubernetes.workloads",
+}
 """The parts that are modules of this room. They listen on no port."""
-
-# KWOK's stages (sigs.k8s.io/kwok, kustomize/stage). The chaos stages touch only what a label names.
-STAGES = ("node/fast", "node/heartbeat-with-lease", "node/chaos", "pod/fast", "pod/chaos")
 
 
 def command(workspace: Workspace, part: str, ports: dict[str, int]) -> list[str]:
@@ -125,19 +128,16 @@ def _common(folder: Path, part: str, ports: dict[str, int]) -> list[str]:
 
 
 def _kwok(workspace: Workspace, ports: dict[str, int]) -> list[str]:
+    stages = stage_files(workspace.sources)
+    if registry.running(workspace):
+        stages = gated(stages, workspace.kubernetes)
     return [
         f"--kubeconfig={workspace.kubernetes / 'kwok.kubeconfig'}",
         f"--server-address=127.0.0.1:{ports[KWOK]}",
         "--v=WARN",  # it would tell of every lease it renews
         f"--config={workspace.kubernetes / 'kwok.yaml'}",
-        *(f"--config={file}" for file in stage_files(workspace.sources)),
+        *(f"--config={file}" for file in stages),
     ]
-
-
-def stage_files(sources: Path) -> list[Path]:
-    """The stages that KWOK plays, chaos included."""
-    folders = [sources / "kwok" / "stages" / stage for stage in STAGES]
-    return [file for folder in folders for file in sorted(folder.glob("*.yaml")) if file.name != "kustomization.yaml"]
 
 
 def _pki(folder: Path, name: str, authority: str) -> tuple[Path, Path, Path]:

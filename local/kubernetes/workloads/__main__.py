@@ -100,7 +100,7 @@ class Keeper:
         if not self._may_try(place.record):
             return False
         try:
-            runner.mount(place, pod, classes.get(place.namespace, {}), secrets)
+            runner.mount(place, pod, classes.get(place.namespace, {}), secrets, image)
             status = runner.run_once(place, pod, image, self._endpoint)
         except (BotoCoreError, ClientError, LookupError, OSError) as error:
             self._failed(place, str(error))
@@ -120,7 +120,7 @@ class Keeper:
         place, pod = self._place(each), each["spec"]["template"]["spec"]
         record = place.running()
         try:
-            runner.mount(place, pod, classes.get(place.namespace, {}), secrets)
+            runner.mount(place, pod, classes.get(place.namespace, {}), secrets, image)
             wanted = runner.digest(pod, self._endpoint, image)
             if record and runner.started_with(place) != wanted:
                 processes.stop(self._workspace.run, record)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from local import images
+from local import built, images
 from local.aws.databases import authority
 from local.workspace import Workspace
 
@@ -20,22 +20,34 @@ FILES: Final[Mapping[str, Mapping[str, Callable[[Workspace], Path]]]] = {
 
 @dataclass(frozen=True)
 class Image:
-    """What stands for a container's image."""
+    """A container's image, or what stands for it."""
 
     environment: Path
-    """The virtual environment with the image's packages."""
+    """The image's file system; where it could not be built, a virtual environment with its packages."""
     files: Mapping[str, Path]
+    variables: Mapping[str, str] | None = None
+    """What the image sets; None for a virtual environment."""
+
+    @property
+    def built(self) -> bool:
+        """Whether it is the image itself."""
+        return self.variables is not None
 
 
 def all_of(workspace: Workspace) -> dict[str, Image]:
     """Every image that is built from this repository, by its name.
 
-    Makes their environments be there, which takes a minute the first time. Raises InstallFailed where it cannot.
+    Makes them, or their environments, be there, which takes minutes the first time. Raises InstallFailed where it
+    cannot.
     """
-    return {
-        name: Image(images.environment(source), {path: file(workspace) for path, file in FILES[name].items()})
-        for name, source in SOURCES.items()
-    }
+    return {name: _image(workspace, name, source) for name, source in SOURCES.items()}
+
+
+def _image(workspace: Workspace, name: str, source: str) -> Image:
+    files = {path: file(workspace) for path, file in FILES[name].items()}
+    if image := built.found(source):
+        return Image(image.root, files, image.variables())
+    return Image(images.environment(source), files)
 
 
 def name_of(reference: str) -> str:

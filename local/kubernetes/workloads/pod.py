@@ -23,7 +23,9 @@ class Process:
     environment: Mapping[str, str]
 
 
-def process(pod: Mapping[str, Any], ports: Mapping[int, int], files: Mapping[str, Path], folder: Path) -> Process:
+def process(
+    pod: Mapping[str, Any], ports: Mapping[int, int], files: Mapping[str, Path], folder: Path, *, mounted: bool = False
+) -> Process:
     """The process of a pod's one container.
 
     Args:
@@ -31,9 +33,14 @@ def process(pod: Mapping[str, Any], ports: Mapping[int, int], files: Mapping[str
         ports: the port here for each of `container_ports`.
         files: the file or folder here for each path of the image's.
         folder: what the pod's volumes lie in, a folder each.
+        mounted: whether they are mounted where the pod names them, so that paths need no change.
     """
     container = pod["containers"][0]
-    places = {mount["mountPath"]: folder / mount["name"] for mount in container.get("volumeMounts", [])} | dict(files)
+    places = (
+        {}
+        if mounted
+        else {mount["mountPath"]: folder / mount["name"] for mount in container.get("volumeMounts", [])} | dict(files)
+    )
     words = [*container.get("command", []), *container.get("args", [])]
     given = {each["name"]: each.get("value", "") for each in container.get("env", [])}
     return Process(

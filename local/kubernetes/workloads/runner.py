@@ -12,11 +12,12 @@ from typing import Any
 
 from local import processes
 from local.kubernetes.workloads import PREFIX
+from local.kubernetes.workloads.confined import inside
 from local.kubernetes.workloads.images import Image
-from local.kubernetes.workloads.pod import container_ports, process, volumes
+from local.kubernetes.workloads.pod import Process, container_ports, process, volumes
 from local.kubernetes.workloads.secrets import SecretFiles
 from local.processes import Record
-from local.workspace import Workspace
+from local.workspace import Workspace, exports
 from local.workspace import environment as workspaces_own
 
 HTTP = "http"
@@ -61,27 +62,31 @@ def digest(pod: Mapping[str, Any], endpoint: str, image: Image) -> str:
     return sha256(told.encode()).hexdigest()
 
 
-def mount(place: Place, pod: Mapping[str, Any], classes: Mapping[str, Any], secrets: SecretFiles) -> None:
+def mount(place: Place, pod: Mapping[str, Any], classes: Mapping[str, Any], secrets: SecretFiles, image: Image) -> None:
     """Makes the pod's volumes and writes what changed of its secrets; raises LookupError where there is no class."""
     for name, volume in volumes(pod).items():
         folder = place.folder / name
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if image.built:
+            _give(folder, pod)
         if "csi" in volume:
             named = volume["csi"]["volumeAttributes"]["secretProviderClass"]
             if named not in classes:
                 raise LookupError(f"there is no SecretProviderClass {named} in the namespace {place.namespace}")
             secrets.write(classes[named], folder)
+            if image.built:
+                _give(folder, pod)
 
 
 def start(place: Place, pod: Mapping[str, Any], image: Image, endpoint: str) -> Record:
     """Starts the process and waits until it is ready; raises StartFailed with its last words where it is not."""
     named = container_ports(pod)
     ports = _ports(place, named)
-    meant = process(pod, ports, image.files, place.folder)
+    meant = _meant(pod, ports, image, place)
     (place.folder / "started").unlink(missing_ok=True)
     record = processes.start(
         place.record,
-        _found(meant.command, image),
+        _found(meant.command, pod, image, place),
         port=ports[named[HTTP]],
         folder=place.workspace.run,
         log=place.log,
@@ -95,11 +100,11 @@ def start(place: Place, pod: Mapping[str, Any], image: Image, endpoint: str) -> 
 
 def run_once(place: Place, pod: Mapping[str, Any], image: Image, endpoint: str) -> int:
     """Runs a job's container to its end, and returns its exit status."""
-    meant = process(pod, {}, image.files, place.folder)
+    meant = _meant(pod, {}, image, place)
     place.log.parent.mkdir(parents=True, exist_ok=True)
     with place.log.open("ab") as log:
         return subprocess.run(
-            _found(meant.command, image),
+            _found(meant.command, pod, image, place),
             env=environment(place.workspace, image, endpoint) | dict(meant.environment),
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -109,12 +114,39 @@ def run_once(place: Place, pod: Mapping[str, Any], image: Image, endpoint: str) 
 
 def environment(workspace: Workspace, image: Image, endpoint: str) -> dict[str, str]:
     """What a process has besides the pod's own variables: the image's programs, and the way to the local AWS API."""
+    if image.variables is not None:
+        own = {name: value for name, value in exports(workspace, endpoint).items() if name.startswith("AWS_")}
+        return {**own, **image.variables}
     path = f"{image.environment / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     return workspaces_own(workspace, endpoint) | {"PATH": path}
 
 
-def _found(command: tuple[str, ...], image: Image) -> list[str]:
-    return [str(image.environment / "bin" / command[0]), *command[1:]]
+def _meant(pod: Mapping[str, Any], ports: Mapping[int, int], image: Image, place: Place) -> Process:
+    """The process; in the image's own file system each path leads to what the pod mounts there."""
+    if image.built:
+        return process(pod, ports, {}, place.folder, mounted=True)
+    return process(pod, ports, image.files, place.folder)
+
+
+def _found(command: tuple[str, ...], pod: Mapping[str, Any], image: Image, place: Place) -> list[str]:
+    if not image.built:
+        return [str(image.environment / "bin" / command[0]), *command[1:]]
+    mounts = {
+        mount["mountPath"]: place.folder / mount["name"] for mount in pod["containers"][0].get("volumeMounts", [])
+    }
+    return inside(image.environment, {**mounts, **image.files}, _user(pod), command)
+
+
+def _give(folder: Path, pod: Mapping[str, Any]) -> None:
+    """Gives a volume to the pod's user, as the kubelet does by fsGroup."""
+    user, group = _user(pod)
+    for each in (folder, *folder.iterdir()):
+        os.chown(each, user, group)
+
+
+def _user(pod: Mapping[str, Any]) -> tuple[int, int]:
+    context = pod["securityContext"]
+    return context["runAsUser"], context["runAsGroup"]
 
 
 def _ports(place: Place, named: Mapping[str, int]) -> dict[int, int]:

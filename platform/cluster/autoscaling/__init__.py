@@ -26,7 +26,6 @@ from foundation.stack import Stack
 __all__ = ["Autoscaling", "AutoscalingArgs"]
 
 SERVICE_ACCOUNT: Final = "karpenter"
-VERSION: Final = "1.14.0"
 REPOSITORY: Final = "oci://public.ecr.aws/karpenter"
 CONTROLLER_RESOURCES: Final = {"cpu": "1", "memory": "1Gi"}
 
@@ -61,7 +60,7 @@ class Autoscaling(pulumi.ComponentResource):
     """
 
     def __init__(self, name: str, args: AutoscalingArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        inputs = {"version": VERSION, "groups": [each.name for each in args.groups]}
+        inputs = {"version": images.KARPENTER_VERSION, "groups": [each.name for each in args.groups]}
         super().__init__("parapet:cluster:Autoscaling", name, inputs, opts)
         own = pulumi.ResourceOptions(parent=self)
         interruptions = Interruptions(f"{name}-interruptions", args.stack, own)
@@ -109,6 +108,7 @@ class Autoscaling(pulumi.ComponentResource):
         # Helm takes a chart's own definitions once and never again, so they come from the chart that is made for it
         # (Karpenter, "Upgrade Guide", CRD Upgrades).
         definitions = self._chart(name, "karpenter-crd", {}, after)
+        repository, tag, digest = images.in_parts(args.stack.image(images.KARPENTER))
         values = {
             "replicas": 2,
             "podLabels": labels(args.stack.owner, NO_DATA),
@@ -122,8 +122,7 @@ class Autoscaling(pulumi.ComponentResource):
                 "eksControlPlane": True,
             },
             "controller": {
-                # The mirror has the same digests, and the chart names the digest.
-                "image": {"repository": images.prefix(args.stack.registry) + images.KARPENTER},
+                "image": {"repository": repository, "tag": tag, "digest": digest},
                 # As much memory as it may have, or it would be among the first that a node throws out.
                 "resources": {"requests": CONTROLLER_RESOURCES, "limits": CONTROLLER_RESOURCES},
             },
@@ -137,7 +136,7 @@ class Autoscaling(pulumi.ComponentResource):
             f"{name}-{release}",
             release,
             chart=f"{REPOSITORY}/{release}",
-            version=VERSION,
+            version=images.KARPENTER_VERSION,
             namespace=ns.KARPENTER.name,
             values=values,
             skip_crds=True,

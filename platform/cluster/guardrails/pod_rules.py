@@ -95,10 +95,9 @@ made, before the rules are asked; a pod that was not injected never runs."""
 def pod_rules(registry: str) -> tuple[PodRule, ...]:
     """The rules, for a stack whose images come from this registry."""
     source = images.prefix(registry)
-    chart_namespaces = (ns.ISTIO_SYSTEM.name, ns.ISTIO_CNI.name, ns.GPU_SOFTWARE.name)
     from_registry = f"i.startsWith({cel(source)}) || (i == {cel(INJECTED_LATER)} && object.kind != 'Pod')"
     # A pod that still has the word is refused by the rule above.
-    pinned = f"i.matches('@sha256:[0-9a-f]{{64}}$') || i == {cel(source + images.PROXY)} || i == {cel(INJECTED_LATER)}"
+    pinned = f"i.matches('@sha256:[0-9a-f]{{64}}$') || i == {cel(INJECTED_LATER)}"
     return (
         PodRule(
             name="images-from-the-registry",
@@ -119,8 +118,6 @@ def pod_rules(registry: str) -> tuple[PodRule, ...]:
                     fix="A tag can be moved to another image; name the image by IMAGE@sha256:DIGEST.",
                 ),
             ),
-            exempt=chart_namespaces,
-            why_exempt="the charts name their images by tag; the registry's tags are immutable",
         ),
         PodRule(
             name="no-literal-secrets",

@@ -7,6 +7,7 @@ from typing import Final
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from cluster import images
 from cluster import namespaces as ns
 from cluster.control_plane import ControlPlane
 from cluster.labels import Manifest, metadata
@@ -41,8 +42,6 @@ class MlflowServerArgs:
     control_plane: ControlPlane
     nodes_security_group_id: pulumi.Input[str]
     """The group of the pods, which the database admits."""
-    image_digest: str
-    """`sha256:...` of the image `mlflow` in the stack's registry."""
     domain: str
     users: Sequence[Account]
     """Accounts that have a generated password each. Others are the administrator's to make."""
@@ -68,7 +67,7 @@ class MlflowServer(pulumi.ComponentResource):
     """Where each account's password is, by the account's name."""
 
     def __init__(self, name: str, args: MlflowServerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        inputs = {"imageDigest": args.image_digest, "users": [each.name for each in args.users]}
+        inputs = {"image": images.MLFLOW, "users": [each.name for each in args.users]}
         super().__init__("parapet:mlops:MlflowServer", name, inputs, opts)
         self._name, self._args = name, args
         host = f"mlflow.{args.domain}"
@@ -147,7 +146,7 @@ class MlflowServer(pulumi.ComponentResource):
         loopback = ["127.0.0.1:*", "localhost:*"] if args.loopback else []
         return pod.PodArgs(
             stack=args.stack,
-            image=f"{args.stack.registry}/mlflow@{args.image_digest}",
+            image=args.stack.image(images.MLFLOW),
             database_address=foundation.database.address,
             database_port=foundation.database.port,
             database_name=DATABASE,

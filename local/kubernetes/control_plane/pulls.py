@@ -1,0 +1,117 @@
+"""The process that pulls images in the kubelets' place: a pod starts once the registry of this machine has all of its.
+
+KWOK starts a pod as soon as it is scheduled. Where a registry runs, its stage waits for a mark, which is put here.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+
+from local import registry
+from local.keeping import keep
+from local.kubernetes.control_plane.api import MERGE, Api, ApiError
+from local.kubernetes.control_plane.stages import MARK
+from local.registry import Registry
+from local.workspace import Workspace
+
+EVERY = 0.3  # seconds between two looks: what a pod waits at most, where its images are there
+PENDING = "/api/v1/pods?fieldSelector=status.phase%3DPending&resourceVersion=0"
+ECR = re.compile(
+    r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/(?P<name>[^:@]+)(:(?P<tag>[^@]+))?(@(?P<digest>.+))?"
+)
+
+
+def missing(held: Registry, pod: Mapping[str, Any]) -> dict[str, str]:
+    """Why each container that cannot start has no image, by the container's name; `pod` is its specification."""
+    containers = [*pod.get("initContainers", []), *pod["containers"]]
+    found = {each["name"]: _lacking(held, each["image"]) for each in containers}
+    return {name: why for name, why in found.items() if why}
+
+
+def _lacking(held: Registry, reference: str) -> str:
+    parsed = ECR.fullmatch(reference)
+    if not parsed:
+        return f"{reference}: the nodes have no way to any registry but ECR"
+    wanted = parsed["digest"] or parsed["tag"] or "latest"
+    return "" if held.digest(parsed["name"], wanted) else f"{reference}: not found in the registry"
+
+
+class Keeper:
+    """Starts what may start, and says of the rest which image is missing, as a kubelet does."""
+
+    def __init__(self, workspace: Workspace, api: Api) -> None:
+        self._workspace, self._api = workspace, api
+        self._told = ""
+
+    def look(self) -> bool:
+        """Whether any pod was started or told of."""
+        held = registry.of(self._workspace)
+        if held is None:
+            return False
+        changed = False
+        try:
+            for pod in self._waiting():
+                changed = self._pull(held, pod) or changed
+        except (ApiError, HTTPException, OSError) as error:
+            self._tell(str(error))
+        return changed
+
+    def _waiting(self) -> Iterator[dict[str, Any]]:
+        for pod in self._api.call("GET", PENDING)["items"] or []:
+            scheduled, marked = pod["spec"].get("nodeName"), MARK in pod["metadata"].get("annotations", {})
+            if scheduled and not marked and "deletionTimestamp" not in pod["metadata"]:
+                yield pod
+
+    def _pull(self, held: Registry, pod: dict[str, Any]) -> bool:
+        path = f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods/{pod['metadata']['name']}"
+        lacking = missing(held, pod["spec"])
+        if not lacking:
+            self._patch(path, {"metadata": {"annotations": {MARK: "pulled"}}})
+            return True
+        status = {
+            kind: [_state(each, lacking) for each in pod["spec"].get(of, [])]
+            for kind, of in (("initContainerStatuses", "initContainers"), ("containerStatuses", "containers"))
+        }
+        before = {kind: [_bare(each) for each in pod.get("status", {}).get(kind, [])] for kind in status}
+        if before == {kind: [_bare(each) for each in states] for kind, states in status.items()}:
+            return False
+        self._patch(f"{path}/status", {"status": status})
+        print(f"{path}: {json.dumps(lacking)}", flush=True)
+        return True
+
+    def _patch(self, path: str, change: dict[str, Any]) -> None:
+        try:
+            self._api.call("PATCH", path, change, MERGE)
+        except ApiError as error:
+            if error.status != 404:  # it was deleted meanwhile
+                raise
+
+    def _tell(self, text: str) -> None:
+        if text != self._told:
+            print(text, flush=True)
+        self._told = text
+
+
+def _state(container: Mapping[str, Any], lacking: Mapping[str, str]) -> dict[str, Any]:
+    name = container["name"]
+    waiting = {"reason": "ErrImagePull", "message": lacking[name]} if name in lacking else {"reason": "PodInitializing"}
+    common = {"name": name, "image": container["image"], "imageID": "", "ready": False, "restartCount": 0}
+    return {**common, "state": {"waiting": waiting}}
+
+
+def _bare(state: Mapping[str, Any]) -> dict[str, Any]:
+    return {"name": state["name"], "state": state.get("state")}
+
+
+def main() -> None:
+    home, port = sys.argv[1:]
+    workspace = Workspace(home=Path(home))
+    keep(Keeper(workspace, Api(workspace.kubernetes / "pki", "pulls", int(port))).look, every=EVERY)
+
+
+if __name__ == "__main__":
+    main()

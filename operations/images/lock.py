@@ -1,0 +1,27 @@
+"""The lock of a project's images, written one image at a time, so that what was looked up is never lost."""
+
+from pathlib import Path
+
+import pulumi
+import yaml
+
+from cluster.images import Image, read_lock
+from operations.images.failures import ImagesFailed
+
+HEADER = "# The images that the stacks run, by digest. ./parapet images mirror and build write it; commit it.\n"
+
+
+def read(file: Path) -> dict[str, str]:
+    """The digests by NAME:TAG; raises ImagesFailed where it holds what is no digest."""
+    try:
+        return read_lock(file)
+    except pulumi.RunError as error:
+        raise ImagesFailed(str(error)) from None
+
+
+def add(file: Path, image: Image, digest: str) -> None:
+    """Says by which digest the image is run; what is in no list any more goes."""
+    digests = {**read(file), image.tagged: digest}
+    staged = file.with_name(f"{file.name}.new")
+    staged.write_text(HEADER + yaml.safe_dump(digests))
+    staged.replace(file)

@@ -1,0 +1,84 @@
+"""Other makers' images, copied by digest into a stack's registry."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from cluster.images import Image
+from operations.images import lock
+from operations.images.failures import ImagesFailed
+from operations.images.planning import Row, State, plan
+from operations.images.registry import Pusher, Registry
+
+LISTS = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
+
+
+def mirror(registry: Registry, lock_file: Path, crane: Path, say: Callable[[str], None], built_in: str = "") -> None:
+    """Makes the registry hold every image by the lock's digest; a digest that the lock lacks is looked up first.
+
+    What is there is left, so that a second run goes on. `built_in`: the registry and prefix of another stack, from
+    which an image that is built is copied too. Raises ImagesFailed, when all was tried, with a line for each image that
+    is not there: where the registry has another image under a tag, nothing is changed, since its tags never move.
+    """
+    with registry.signed_in() as pusher:
+        _look_up(plan(registry, lock_file), lock_file, pusher, crane, say)
+        failed = []
+        for row in plan(registry, lock_file):
+            try:
+                _bring(row, registry, pusher, crane, say, built_in)
+            except ImagesFailed as error:
+                failed.append(str(error))
+    if failed:
+        raise ImagesFailed("\n".join(failed))
+
+
+def _look_up(rows: list[Row], lock_file: Path, pusher: Pusher, crane: Path, say: Callable[[str], None]) -> None:
+    for row in rows:
+        image = row.image
+        if row.state is not State.UNKNOWN or image.built:
+            continue
+        source = f"{image.source}:{image.tag}"
+        digest = pusher.run(str(crane), "digest", source)
+        _require_platforms(image, digest, pusher, crane)
+        lock.add(lock_file, image, digest)
+        say(f"{image.tagged} is {digest} at {image.source}: written to {lock_file.name}.")
+
+
+def _require_platforms(image: Image, digest: str, pusher: Pusher, crane: Path) -> None:
+    manifest = json.loads(pusher.run(str(crane), "manifest", f"{image.source}@{digest}"))
+    if manifest.get("mediaType") not in LISTS:
+        return  # one image, for one platform; its own configuration says which, and a node says the rest
+    offered = {f"{each['platform']['os']}/{each['platform']['architecture']}" for each in manifest["manifests"]}
+    if lacking := set(image.platforms) - offered:
+        raise ImagesFailed(f"{image.source}:{image.tag} has nothing for {', '.join(sorted(lacking))}")
+
+
+def _bring(
+    row: Row, registry: Registry, pusher: Pusher, crane: Path, say: Callable[[str], None], built_in: str
+) -> None:
+    image = row.image
+    match row.state:
+        case State.THERE:
+            say(f"{image.tagged} is there.")
+        case State.UNKNOWN:
+            raise ImagesFailed(f"{image.tagged} was not built yet: ./parapet images build.")
+        case State.NO_REPOSITORY:
+            raise ImagesFailed(
+                f"{image.tagged}: there is no repository {registry.repository(image)}. `pulumi up` makes it and stops; "
+                "then run this again."
+            )
+        case State.OTHER:
+            raise ImagesFailed(
+                f"{image.tagged} in the registry is {row.held}, and the lock says {row.locked}. A tag never moves: "
+                "see which of the two was meant; delete the image there, or take its digest into the lock."
+            )
+        case State.MISSING:
+            source = image.source or (f"{built_in}/{image.name}" if built_in else "")
+            if not source:
+                raise ImagesFailed(
+                    f"{image.tagged} is built, and not in this registry: ./parapet images build, "
+                    "or name the registry that has it (--built-in)."
+                )
+            target = f"{pusher.host}/{registry.repository(image)}:{image.tag}"
+            pusher.run(str(crane), "copy", f"{source}@{row.locked}", target)
+            say(f"{image.tagged} was copied from {source}.")

@@ -1,0 +1,52 @@
+"""A process in the file system of an image: whose it is, what it may write, and what it sees."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from local.kubernetes.workloads.confined import inside
+
+PROGRAMS = {path: Path(path) for path in ("/bin", "/lib", "/lib64", "/usr") if Path(path).exists()}
+USER = (10001, 10002)
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a mount namespace of one's own needs root")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "root"
+    for name in ("proc", "dev", "etc"):
+        (root / name).mkdir(parents=True)
+    (root / "of-the-image").write_text("here")
+    return root
+
+
+def run(root: Path, mounts: dict[str, Path], script: str, *arguments: str) -> list[str]:
+    command = inside(root, {**PROGRAMS, **mounts}, USER, ["/bin/sh", "-c", script, *arguments])
+    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=30)
+    return [*done.stdout.splitlines(), *done.stderr.splitlines()]
+
+
+def test_it_is_the_pod_s_user_and_sees_the_image(root: Path) -> None:
+    assert run(root, {}, "id -u; id -g; cat /of-the-image; ls /tmp 2>/dev/null") == ["10001", "10002", "here"]
+
+
+def test_nobody_writes_the_image_and_a_volume_is_written_where_the_pod_mounts_it(root: Path, tmp_path: Path) -> None:
+    volume = tmp_path / "volume"
+    volume.mkdir()
+    os.chown(volume, *USER)
+    (refused,) = run(root, {"/mnt/own": volume}, "echo kept > /mnt/own/file; echo x > /other")
+    assert "Read-only file system" in refused or "Permission denied" in refused
+    assert (volume / "file").read_text() == "kept\n"
+    assert not (root / "other").exists()
+
+
+def test_no_word_of_the_command_is_read_as_a_shell_s(root: Path) -> None:
+    word = "$(touch /tmp/never); `id` --"
+    assert run(root, {}, 'echo "$0"', word) == [word]
+
+
+def test_what_was_mounted_is_gone_with_the_process(root: Path) -> None:
+    run(root, {}, "true")
+    assert str(root) not in Path("/proc/mounts").read_text()

@@ -1,0 +1,117 @@
+"""A pod starts once the registry has all of its images; until then it says which one is missing."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from local import registry, toolchain
+from local.kubernetes.control_plane import pulls, stages
+from local.kubernetes.control_plane.api import Api
+from local.kubernetes.control_plane.pulls import Keeper, missing
+from local.registry import Registry
+from local.workspace import Workspace
+
+pytestmark = [pytest.mark.server]
+
+HOST = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
+REPOSITORY = "parapet-test/own"
+
+
+class Recorded(Api):
+    """The API server's part: the pods that wait, and what is changed about them."""
+
+    def __init__(self, *pods: dict[str, Any]) -> None:
+        self.pods, self.changes = list(pods), dict[str, Any]()
+
+    def call(self, method: str, path: str, body: object = None, kind: str = "application/json") -> Any:
+        if method == "GET":
+            return {"items": self.pods}
+        self.changes[path] = body
+        return None
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Iterator[Workspace]:
+    workspace = Workspace(home=tmp_path)
+    toolchain.ensure_crane(workspace)
+    registry.ensure(workspace)
+    yield workspace
+    registry.forget(workspace)
+
+
+@pytest.fixture
+def held(workspace: Workspace) -> Registry:
+    found = registry.of(workspace)
+    assert found
+    return found
+
+
+def pod(*images: str, **metadata: Any) -> dict[str, Any]:
+    containers = [{"name": f"c{number}", "image": image} for number, image in enumerate(images)]
+    return {
+        "metadata": {"name": "p", "namespace": "n", **metadata},
+        "spec": {"nodeName": "node", "containers": containers[:1], "initContainers": containers[1:]},
+        "status": {},
+    }
+
+
+def test_an_image_is_there_by_its_tag_and_by_its_digest_and_no_other_is(held: Registry) -> None:
+    digest = held.push_stand_in(REPOSITORY, "1.0", "somebody's")
+    there = [f"{HOST}/{REPOSITORY}:1.0", f"{HOST}/{REPOSITORY}@{digest}", f"{HOST}/{REPOSITORY}:1.0@{digest}"]
+    other = f"sha256:{'0' * 64}"
+    absent = [f"{HOST}/{REPOSITORY}", f"{HOST}/{REPOSITORY}:1.0@{other}", f"{HOST}/{REPOSITORY}x:1.0"]
+    assert missing(held, pod(*there)["spec"]) == {}
+    for image in absent:
+        assert missing(held, pod(image)["spec"]) == {"c0": f"{image}: not found in the registry"}
+    assert missing(held, pod("docker.io/library/busybox:1")["spec"]) == {
+        "c0": "docker.io/library/busybox:1: the nodes have no way to any registry but ECR"
+    }
+
+
+def test_a_pod_starts_when_its_images_are_there_and_tells_of_them_until_then(
+    workspace: Workspace, held: Registry
+) -> None:
+    first, second = f"{HOST}/{REPOSITORY}:1.0", f"{HOST}/{REPOSITORY}:2.0"
+    held.push_stand_in(REPOSITORY, "2.0", "second")
+    api = Recorded(pod(first, second))
+    keeper = Keeper(workspace, api)
+    assert keeper.look()
+    (waiting,) = api.changes["/api/v1/namespaces/n/pods/p/status"]["status"]["containerStatuses"]
+    assert waiting["state"]["waiting"] == {"reason": "ErrImagePull", "message": f"{first}: not found in the registry"}
+    assert not waiting["ready"]
+    assert pulls.MARK not in str(api.changes)
+    api.pods[0]["status"] = api.changes["/api/v1/namespaces/n/pods/p/status"]["status"]
+    assert not keeper.look(), "what was told is not told again"
+    held.push_stand_in(REPOSITORY, "1.0", "first")
+    assert keeper.look()
+    assert api.changes["/api/v1/namespaces/n/pods/p"] == {"metadata": {"annotations": {pulls.MARK: "pulled"}}}
+
+
+def test_what_is_not_scheduled_or_on_its_way_out_is_left_alone(workspace: Workspace) -> None:
+    unscheduled = pod(f"{HOST}/{REPOSITORY}:1.0")
+    del unscheduled["spec"]["nodeName"]
+    api = Recorded(unscheduled, pod(f"{HOST}/{REPOSITORY}:1.0", deletionTimestamp="now"))
+    assert not Keeper(workspace, api).look()
+    assert api.changes == {}
+
+
+def test_without_a_registry_nobody_asks_for_pods(tmp_path: Path) -> None:
+    api = Recorded(pod(f"{HOST}/{REPOSITORY}:1.0"))
+    assert not Keeper(Workspace(home=tmp_path), api).look()
+    assert api.changes == {}
+
+
+def test_the_stage_that_starts_a_pod_waits_for_the_mark_and_no_other_does(tmp_path: Path) -> None:
+    files = [tmp_path / name for name in (stages.STARTS, "pod-delete.yaml")]
+    for file in files:
+        file.write_text(yaml.safe_dump({"spec": {"selector": {"matchExpressions": [{"key": ".a"}]}}}))
+    target = tmp_path / "target"
+    target.mkdir()
+    start, delete = stages.gated(files, target)
+    assert delete == files[1]
+    assert start.parent == target
+    keys = [each["key"] for each in yaml.safe_load(start.read_text())["spec"]["selector"]["matchExpressions"]]
+    assert keys == [".a", f'.metadata.annotations["{pulls.MARK}"]']

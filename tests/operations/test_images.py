@@ -1,0 +1,176 @@
+"""A stack's registry filled from its makers': two registries on this machine, and ECR's API over one of them."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+from moto import mock_aws
+from moto.ecr.models import ECRBackend
+from moto.ecr.responses import ECRResponse
+
+from cluster import images
+from cluster.images import Image
+from local import registry, toolchain
+from local.aws.api import images as ecr
+from local.registry import Registry as LocalRegistry
+from local.workspace import Workspace
+from operations.images import ImagesFailed, Registry, State, build, building, lock, mirror, plan, planning
+from operations.images.registry import Pusher
+
+pytestmark = [pytest.mark.server]
+
+OTHER = f"sha256:{'b' * 64}"
+INDEX = json.dumps(
+    {
+        "mediaType": "application/vnd.oci.image.index.v1+json",
+        "manifests": [{"platform": {"os": "linux", "architecture": "s390x"}}],
+    }
+)
+
+
+class World:
+    """A maker's registry, a stack's, and ECR's API."""
+
+    def __init__(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.stack, self.maker = Workspace(home=home / "stack"), Workspace(home=home / "maker")
+        self.crane = toolchain.ensure_crane(self.stack)
+        toolchain.ensure_crane(self.maker)
+        self.at = {each: LocalRegistry(registry.ensure(each)[0].port) for each in (self.stack, self.maker)}
+        self.images = [
+            Image(
+                name=f"maker/{name}",
+                tag="1.0",
+                source=f"{self.at[self.maker].address}/{name}",
+                platforms=("linux/amd64",),
+            )
+            for name in ("one", "two")
+        ]
+        self.digests = {each.name: self.publish(each) for each in self.images}
+        self.lock_file = home / "images.lock.yaml"
+        self.said: list[str] = []
+        self.registry = Registry("parapet-test", "us-east-1", "123456789012")
+        for module in (images, planning, building):
+            monkeypatch.setattr(module, "IMAGES", {each.name: each for each in self.images})
+        monkeypatch.setenv("PARAPET_HOME", str(self.stack.home))
+
+    def publish(self, image: Image, content: str = "first") -> str:
+        return self.at[self.maker].push_stand_in(image.name.partition("/")[2], image.tag, f"{image.name} {content}")
+
+    def make_repositories(self) -> None:
+        for each in self.images:
+            boto3.client("ecr", "us-east-1").create_repository(repositoryName=f"parapet-test/{each.name}")
+
+    def mirror(self) -> None:
+        mirror(self.registry, self.lock_file, self.crane, self.said.append)
+
+    def states(self) -> list[State]:
+        return [row.state for row in plan(self.registry, self.lock_file)]
+
+    def held(self, image: Image) -> str | None:
+        return self.at[self.stack].digest(f"parapet-test/{image.name}", image.tag)
+
+    def close(self) -> None:
+        for each in (self.stack, self.maker):
+            registry.forget(each)
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    for name, value in {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    for owner, name in (
+        (ECRBackend, "list_images"),
+        (ECRBackend, "_get_repository"),
+        (ECRResponse, "get_authorization_token"),
+    ):
+        monkeypatch.setattr(owner, name, getattr(ecr, name.removeprefix("_")))
+    with mock_aws():
+        world = World(tmp_path, monkeypatch)
+        try:
+            yield world
+        finally:
+            world.close()
+
+
+def test_from_nothing_to_a_full_registry_in_the_documented_order(world: World) -> None:
+    assert world.states() == [State.UNKNOWN] * 2
+    with pytest.raises(ImagesFailed) as refused:
+        world.mirror()
+    assert str(refused.value).splitlines() == [
+        f"{each.tagged}: there is no repository parapet-test/{each.name}. `pulumi up` makes it and stops; "
+        "then run this again."
+        for each in world.images
+    ]
+    assert lock.read(world.lock_file) == {each.tagged: world.digests[each.name] for each in world.images}
+    assert world.states() == [State.NO_REPOSITORY] * 2
+    world.make_repositories()
+    assert world.states() == [State.MISSING] * 2
+    world.mirror()
+    assert world.states() == [State.THERE] * 2
+    assert [world.held(each) for each in world.images] == [world.digests[each.name] for each in world.images]
+
+
+def test_a_second_mirror_copies_what_is_missing_alone(world: World) -> None:
+    world.make_repositories()
+    world.mirror()
+    first, second = world.images
+    world.at[world.stack].delete(f"parapet-test/{second.name}", second.tag)
+    world.said.clear()
+    world.mirror()
+    assert world.said == [f"{first.tagged} is there.", f"{second.tagged} was copied from {second.source}."]
+
+
+def test_a_tag_that_its_maker_moved_is_still_mirrored_by_the_locked_digest(world: World) -> None:
+    world.make_repositories()
+    first = world.images[0]
+    lock.add(world.lock_file, first, world.digests[first.name])
+    repository = first.name.partition("/")[2]
+    world.at[world.maker].delete(repository, first.tag)
+    assert world.publish(first, "moved") != world.digests[first.name]
+    world.mirror()
+    assert world.held(first) == world.digests[first.name]
+
+
+def test_a_registry_that_holds_another_image_under_the_tag_is_left_and_named(world: World) -> None:
+    world.make_repositories()
+    first = world.images[0]
+    held = world.at[world.stack].push_stand_in(f"parapet-test/{first.name}", first.tag, "somebody's own")
+    with pytest.raises(ImagesFailed) as refused:
+        world.mirror()
+    (line,) = str(refused.value).splitlines()
+    assert line.startswith(f"{first.tagged} in the registry is {held}, and the lock says {world.digests[first.name]}.")
+    assert world.states() == [State.OTHER, State.THERE], "the others are mirrored all the same"
+    assert world.held(first) == held
+
+
+def test_an_image_for_other_machines_alone_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.make_repositories()
+    monkeypatch.setattr(Pusher, "run", lambda _, *command: INDEX if command[1] == "manifest" else OTHER)
+    with pytest.raises(ImagesFailed, match=r"one:1\.0 has nothing for linux/amd64"):
+        world.mirror()
+    assert not world.lock_file.exists()
+
+
+def test_a_maker_s_registry_that_does_not_answer_is_named(world: World) -> None:
+    world.make_repositories()
+    registry.forget(world.maker)
+    with pytest.raises(ImagesFailed, match=r"`crane digest` failed: .*connection refused"):
+        world.mirror()
+
+
+def test_credentials_of_another_account_are_refused_before_anything_is_written(world: World) -> None:
+    elsewhere = Registry("parapet-test", "us-east-1", "999988887777")
+    with pytest.raises(ImagesFailed, match=r"of the account 123456789012, and .*Id is 999988887777"):
+        mirror(elsewhere, world.lock_file, world.crane, world.said.append)
+    assert not world.lock_file.exists()
+
+
+def test_where_nothing_builds_one_line_says_what_to_install(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(world.stack.home))
+    with pytest.raises(
+        ImagesFailed, match=r"^Nothing on the PATH builds images: install one of docker, podman, buildah\.$"
+    ):
+        build(world.registry, world.lock_file, world.crane, world.said.append)

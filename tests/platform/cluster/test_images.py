@@ -1,0 +1,74 @@
+"""The one list of images, and the lock that says by which digest each is run."""
+
+from pathlib import Path
+
+import pulumi
+import pytest
+import yaml
+
+from cluster import images
+from cluster.images import IMAGES, LOCK
+from tests.images import DIGESTS
+
+
+@pytest.fixture
+def lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    file = tmp_path / "images.lock.yaml"
+    monkeypatch.setenv(LOCK, str(file))
+    return file
+
+
+def test_every_image_says_where_it_comes_from_and_what_it_runs_on() -> None:
+    for image in IMAGES.values():
+        assert bool(image.source) is not bool(image.built), image
+        assert "linux/amd64" in image.platforms
+        assert not image.source.endswith("/latest")
+        assert image.tag not in ("", "latest")
+
+
+def test_without_a_lock_a_run_is_refused_with_a_line_for_each_image(lock: Path) -> None:
+    with pytest.raises(pulumi.RunError) as refused:
+        images.locked()
+    lines = str(refused.value).splitlines()
+    assert len(lines) == len(IMAGES)
+    assert (
+        "images.lock.yaml has no digest for istio/pilot:1.31.4: "
+        "./parapet images mirror --stack STACK looks it up and writes it there."
+    ) in lines
+    assert "build it from delivery/mlflow_server: ./parapet images build" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "digest", ["", "latest", f"sha256:{'0' * 64}", f"sha256:{'0' * 63}", f"sha256:{'A' * 64}", f"sha512:{'a' * 64}", 7]
+)
+def test_what_is_no_digest_is_refused_and_all_zeros_are_none(lock: Path, digest: object) -> None:
+    lock.write_text(yaml.safe_dump({**DIGESTS, images.PILOT: digest}))
+    with pytest.raises(pulumi.RunError, match=rf"gives {images.PILOT} the digest {digest!r}; it must be sha256"):
+        images.locked()
+
+
+@pytest.mark.parametrize("text", ["[", "- a list", "a word"])
+def test_a_lock_that_cannot_be_read_is_refused(lock: Path, text: str) -> None:
+    lock.write_text(text)
+    with pytest.raises(pulumi.RunError, match=r"images\.lock\.yaml .*Write it anew"):
+        images.locked()
+
+
+def test_the_digest_of_another_tag_counts_for_nothing(lock: Path) -> None:
+    old = {**DIGESTS, "istio/pilot:1.0.0": DIGESTS[images.PILOT]}
+    del old[images.PILOT]
+    lock.write_text(yaml.safe_dump(old))
+    with pytest.raises(pulumi.RunError, match="has no digest for istio/pilot"):
+        images.locked()
+    lock.write_text(yaml.safe_dump({**old, **DIGESTS}))
+    assert images.locked() == DIGESTS
+
+
+def test_what_is_built_has_another_tag_when_anything_that_goes_in_changes(tmp_path: Path) -> None:
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "code.py").write_text("1")
+    first = images.content(tmp_path)
+    (tmp_path / "README.md").write_text("not in the image")
+    assert images.content(tmp_path) == first
+    (tmp_path / "package" / "code.py").write_text("2")
+    assert images.content(tmp_path) != first
