@@ -75,6 +75,8 @@ def _resources(told: subprocess.CompletedProcess[str]) -> list[Planned]:
         found = json.loads(told.stdout)
     if told.returncode:
         errors = [each["message"] for each in found.get("diagnostics") or [] if each.get("severity") == "error"]
-        raise EngineFailed("\n".join(each.strip() for each in errors) or (told.stderr or told.stdout).strip())
+        raise EngineFailed(
+            "\n".join(each.strip().removeprefix("error: ") for each in errors) or (told.stderr or told.stdout).strip()
+        )
     made = [step["newState"] for step in found["steps"] if "newState" in step]
     return [Planned(each["type"], each["urn"].rpartition("::")[2], each.get("inputs") or {}) for each in made]

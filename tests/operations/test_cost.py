@@ -10,6 +10,7 @@ import pytest
 from operations import cost
 from operations.cost.charges import priced_types
 from operations.cost.prices import Prices
+from tests.platform.extremes import EVERYTHING, NOTHING
 from tests.platform.mocked import run_program
 
 REGION = "us-east-1"
@@ -17,9 +18,9 @@ GPU_GROUPS = [
     {"name": "inference", "instanceTypes": ["g6.xlarge", "g6.2xlarge"], "min": 1, "max": 4},
     {"name": "training", "instanceTypes": ["g5.12xlarge"], "max": 2, "capacity": "spot"},
 ]
-EVERYTHING = {"egress": True, "gpuGroups": GPU_GROUPS, "mlflowUsers": [{"name": "data-scientist"}]}
+WITH_GPUS = {"gpuGroups": GPU_GROUPS}
 AUTHORITY = "arn:aws:acm-pca:us-east-1:123456789012:certificate-authority/00000000-1111-2222-3333-444444444444"
-LEAST = {"interfaceEndpoints": [], "databaseMultiAz": False, "certificateAuthorityArn": AUTHORITY}
+LEAST = NOTHING | {"interfaceEndpoints": [], "certificateAuthorityArn": AUTHORITY}
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def planned(**settings: Any) -> cost.Estimate:
 
 
 def test_every_resource_of_a_stack_with_every_option_is_counted_or_free() -> None:
-    assert quantities(planned(**EVERYTHING))["NAT gateways"] == (3, 3)
+    assert quantities(planned(**EVERYTHING))["NAT gateways"] == (4, 4)
 
 
 def test_every_resource_of_a_stack_without_any_option_is_counted_or_free() -> None:
@@ -86,7 +87,7 @@ def test_the_default_stack_is_counted_from_its_settings() -> None:
 
 
 def test_a_gpu_group_grows_to_its_largest_number_of_its_dearest_type() -> None:
-    found, without = quantities(planned(**EVERYTHING)), quantities(planned())
+    found, without = quantities(planned(**WITH_GPUS)), quantities(planned())
     assert found["EC2 g6.xlarge"] == (1, 1)
     assert found["EC2 g6.2xlarge"] == (0, 3)
     # Four GPUs a node: the pool's limit counts GPUs, and a bill counts nodes.
@@ -130,7 +131,7 @@ def test_a_size_without_a_price_is_refused_by_its_name(resources: list[One], nam
 
 
 def test_what_programs_read_has_each_price_with_its_date_and_source() -> None:
-    found = json.loads(json.dumps(planned(**EVERYTHING).to_json()))
+    found = json.loads(json.dumps(planned(**WITH_GPUS).to_json()))
     assert all(line["dated"] and line["source"] for line in found["lines"])
     assert found["total"]["load"] > found["total"]["idle"] > 400
     assert found["total"]["idle"] == pytest.approx(sum(line["idle"]["usd"] for line in found["lines"]), abs=0.1)
