@@ -99,7 +99,7 @@ def require(stack: Stack, held: Mapping[str, str]) -> bool:
         if held[tagged] != digest
     ]
     if lines:
-        lines.append("Run `./parapet images mirror`, then this again: it goes on from here.")
+        lines.append("Run `./parapet images mirror` and `build`, then this again: it goes on from here.")
         print("\n".join(lines), file=sys.stderr, flush=True)
         raise SystemExit(1)
     return True

@@ -72,7 +72,7 @@ def test_a_run_on_an_empty_registry_ends_there_and_says_how_to_fill_it(capsys: p
     assert ended.value.code == 1
     *missing, advice = capsys.readouterr().err.splitlines()
     assert missing == [f"{image.tagged} is not in the registry {REGISTRY}" for image in IMAGES.values()]
-    assert advice == "Run `./parapet images mirror`, then this again: it goes on from here."
+    assert advice == "Run `./parapet images mirror` and `build`, then this again: it goes on from here."
 
 
 def test_another_image_under_the_tag_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
