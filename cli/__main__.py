@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli import checks, cost, images, mlflow, nodes, stack, status
+from cli import account, checks, cost, images, mlflow, nodes, stack, status
 from cli.output import Refused, say_error
 from local.workspace import Workspace
 
@@ -17,6 +17,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 
+app.add_typer(account.app, name="account")
 app.add_typer(images.app, name="images")
 
 StackName = Annotated[str, typer.Option("--stack", help="The stack: one that runs against the local AWS API.")]

@@ -79,6 +79,15 @@ def _somebody(administrators: tuple[str, ...], info: ValidationInfo) -> tuple[st
     return administrators
 
 
+def _of_the_account(arns: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+    # IAM, EKS and KMS would take it, and let in nobody.
+    account = info.data.get("allowed_account_id", "")
+    for index, arn in enumerate(arns):
+        if account and arn.split(":")[4] != account:
+            raise refusal(f"[{index}]", arn, f"one of the account {account}, which parapet:allowedAccountId names")
+    return arns
+
+
 def _without_gpu(types: tuple[str, ...]) -> tuple[str, ...]:
     if any(each in GPU_INSTANCES for each in types) or len(set(map(arch, types))) > 1:
         raise ValueError
@@ -169,12 +178,14 @@ Administrators = Annotated[
     tuple[AdministratorArn, ...],
     BeforeValidator(_parsed),
     AfterValidator(_distinct),
+    AfterValidator(_of_the_account),
     Field(description="a list of ARNs of IAM roles and users, each once"),
 ]
 ClusterAdministrators = Annotated[
     tuple[RoleArn, ...],
     BeforeValidator(_parsed),
     AfterValidator(_distinct),
+    AfterValidator(_of_the_account),
     AfterValidator(_somebody),
     Field(
         description="a list of ARNs of IAM roles, each once, the deploying role among them: "
@@ -185,6 +196,7 @@ Roles = Annotated[
     tuple[RoleArn, ...],
     BeforeValidator(_parsed),
     AfterValidator(_distinct),
+    AfterValidator(_of_the_account),
     Field(description="a list of ARNs of IAM roles, each once"),
 ]
 PublicRanges = Annotated[

@@ -82,7 +82,17 @@ class Settings(BaseModel):
         return {"Owner": self.owner, "Environment": self.environment, "CostCenter": self.cost_center}
 
     def stack(self, account: Account, images: Mapping[str, str]) -> Stack:
-        """What every component stands on, in this account, with these images (digests by NAME:TAG)."""
+        """What every component stands on, in this account, with these images (digests by NAME:TAG).
+
+        Raises `pulumi.RunError` for an administrator of another one, where the settings name no account that would have
+        told.
+        """
+        for index, arn in enumerate(self.cluster_administrators):
+            if arn.split(":")[4] != account.id:
+                raise pulumi.RunError(
+                    f'{NAMESPACE}:clusterAdministrators[{index}] is "{arn}"; it must be one of the account '
+                    f"{account.id}, whose the credentials are."
+                )
         return Stack(
             name=self.name,
             owner=self.owner,

@@ -8,7 +8,7 @@ import yaml
 
 from foundation import retention
 from settings import Settings
-from tests.platform.mocked import declared_settings, stack_settings
+from tests.platform.mocked import ACCOUNT_ID, declared_settings, stack_settings
 from tests.platform.project import PROJECT
 
 STACKS = sorted(path.name for path in PROJECT.glob("Pulumi.*.yaml"))
@@ -80,7 +80,7 @@ def test_only_the_local_stack_is_local_and_unprotected() -> None:
         ("owner", ["x", "ML Platform", "ml@example.com", "x" * 256], ["", " x", "x ", "x" * 257, "x;y"]),
         ("costCenter", ["42", "ml.4/2"], ["", "R&D"]),
         ("region", ["us-east-1", "us-gov-west-1"], ["", "us-east", "US-EAST-1", "us-east-1a"]),
-        ("allowedAccountId", ["", "111122223333"], ["11112222333", "1111222233334", "my-account"]),
+        ("allowedAccountId", ["", ACCOUNT_ID], ["11112222333", "1111222233334", "my-account"]),
         ("auditRetentionYears", [6, 7, 100], [5, 0, -6, 101, "six"]),
         ("logRetentionDays", [365, 400, 3653], [364, 366, 0, 90]),
         ("vpcCidr", ["10.0.0.0/16", "172.31.0.0/20", "192.168.0.0/16"], ["10.0.0.0/15", "10.0.0.0/21", "10.0.0.1/16"]),
@@ -236,3 +236,23 @@ def test_a_bad_secret_is_not_shown() -> None:
     (line,) = refusal(frozenset({"owner"}), owner="hunter2;")
     assert "hunter2" not in line
     assert line.startswith("parapet:owner is a secret; it must be ")
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "clusterAdministrators",
+        "keyAdministrators",
+        "dataScientistRoles",
+        "mlEngineerRoles",
+        "platformOperatorRoles",
+        "auditorRoles",
+    ],
+)
+def test_nobody_of_another_account_is_taken_for_one_of_the_stacks_people(setting: str) -> None:
+    own, stranger = (f"arn:aws:iam::{account}:role/someone" for account in (ACCOUNT_ID, "998877665544"))
+    assert parse(allowedAccountId=ACCOUNT_ID, **{setting: [own]})
+    assert refusal(allowedAccountId=ACCOUNT_ID, **{setting: [own, stranger]}) == [
+        f'parapet:{setting}[1] is "{stranger}"; it must be one of the account {ACCOUNT_ID}, which '
+        "parapet:allowedAccountId names."
+    ]

@@ -14,7 +14,7 @@ import pulumi_aws as aws
 import pytest
 
 from foundation.data_class import NO_DATA, TAG, DataClass
-from tests.platform.mocked import Recorder, run_program
+from tests.platform.mocked import ACCOUNT_ID, Recorder, run_program
 from tests.platform.project import PROJECT
 
 PROVIDER = "pulumi:providers:aws"
@@ -173,12 +173,21 @@ def test_the_composition_root_stays_small_and_without_logic() -> None:
     assert not re.search(r"^\s*(if|for|while|def|class|try|with)\b", source, re.MULTILINE)
 
 
-@pytest.mark.parametrize("account_id", ["", "111122223333"])
+@pytest.mark.parametrize("account_id", ["", ACCOUNT_ID])
 def test_the_provider_works_in_the_allowed_account_only(account_id: str) -> None:
     stack = run_program(allowedAccountId=account_id)
     (provider,) = [each for each in stack.made if each.type == PROVIDER]
     expected: Any = json.dumps([account_id]) if account_id else None
     assert provider.inputs.get("allowedAccountIds") == expected
+
+
+def test_a_cluster_administrator_of_another_account_is_refused_where_the_credentials_alone_tell_which() -> None:
+    nothing = Recorder()
+    stranger = "arn:aws:iam::998877665544:role/deployer"
+    told = rf"clusterAdministrators\[0\] is \"{stranger}\"; it must be one of the account {ACCOUNT_ID}"
+    with pytest.raises(pulumi.RunError, match=told):
+        run_program(nothing, clusterAdministrators=[stranger])
+    assert not list(nothing.managed())
 
 
 def test_a_real_stack_skips_no_check_of_the_provider(stack: Recorder) -> None:

@@ -1,0 +1,250 @@
+"""What must be so before a `pulumi up`, on a local AWS API that is a new account."""
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from operations.account.access import Access
+from operations.account.bootstrap import bootstrap
+from operations.account.preflight import Finding, State, preflight, quotas, tools, zones
+from operations.account.preflight.finding import Account
+from operations.refused import Refused
+from operations.stack_settings import StackFile
+from tests.local.aws.conftest import LocalAws
+from tests.operations.conftest import ACCOUNT, STACK
+from tests.platform.project import PROJECT
+
+pytestmark = pytest.mark.xdist_group("account")
+
+Write = Callable[..., StackFile]
+GPU = "{name: inference, instanceTypes: [g6.xlarge, g6.2xlarge], min: 1, max: 4}"
+SPOT = "{name: training, instanceTypes: [p5.48xlarge], max: 2, capacity: spot}"
+RESERVED = "{name: held, instanceTypes: [p4d.24xlarge], max: 2, capacity: cr-0123456789abcdef0}"
+
+
+def look(stack: StackFile, **options: Any) -> list[Finding]:
+    return list(preflight(stack.path.parent, stack.name, **options))
+
+
+def texts(findings: Iterable[Finding], about: str, *states: State) -> list[str]:
+    return [each.text for each in findings if each.about == about and (not states or each.state in states)]
+
+
+def account(write: Write, text: str = STACK) -> Account:
+    file = write(text)
+    session = boto3.Session(region_name="us-east-1")
+    access = Access(session, ACCOUNT, "aws", "us-east-1", f"arn:aws:sts::{ACCOUNT}:assumed-role/deployer/me")
+    return Account(file, file.settings(), file.path.parent, access, "bucket")
+
+
+@pytest.fixture
+def stubbed(aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
+    """Service Quotas with prepared answers; every other service as it is."""
+    client = boto3.client("service-quotas", region_name="us-east-1")
+    real = Access.client
+    monkeypatch.setattr(
+        Access, "client", lambda self, service: client if service == "service-quotas" else real(self, service)
+    )
+    with Stubber(client) as stubber:
+        yield stubber
+
+
+def answer(stubber: Stubber, code: str, value: float | None, service: str = "ec2") -> None:
+    names = {"ServiceCode": service, "QuotaCode": code}
+    if value is None:
+        stubber.add_client_error("get_service_quota", "NoSuchResourceException", expected_params=names)
+    else:
+        stubber.add_response("get_service_quota", {"Quota": {"Value": value}}, names)
+
+
+def default(stubber: Stubber, code: str, value: float) -> None:
+    names = {"ServiceCode": "ec2", "QuotaCode": code}
+    stubber.add_response("get_aws_default_service_quota", {"Quota": {"Value": value}}, names)
+
+
+def test_a_new_accounts_quotas_are_told_with_code_and_value_to_ask_for(stubbed: Stubber, write: Write) -> None:
+    # Nobody ever asked for another: Service Quotas tells of AWS's default alone.
+    answer(stubbed, "L-1216C47A", None)
+    default(stubbed, "L-1216C47A", 5)
+    answer(stubbed, "L-DB2E81BA", 0)
+    answer(stubbed, "L-C4BD4855", 0)
+    answer(stubbed, "L-F678F1CE", 5, "vpc")
+    answer(stubbed, "L-29B6F2EB", 50, "vpc")
+    found = list(quotas.check(account(write, f"{STACK}  parapet:gpuGroups: [{GPU}, {SPOT}, {RESERVED}]\n")))
+    to_do = texts(found, "quotas", State.TO_DO)
+    # Six m7i.xlarge of 4 vCPUs, four g6.2xlarge of 8, two p5.48xlarge of 192; the reservation was counted before.
+    assert [text.split(" ")[0] for text in to_do] == ["L-1216C47A", "L-DB2E81BA", "L-C4BD4855"]
+    for text, value in zip(to_do, (24, 32, 384), strict=True):
+        code = text.split(" ")[0]
+        assert f"--quota-code {code} --desired-value {value} --region us-east-1" in text
+    assert len(texts(found, "quotas", State.OK)) == 2
+    stubbed.assert_no_pending_responses()
+
+
+def test_quotas_that_hold_are_ok_and_egress_wants_addresses(stubbed: Stubber, write: Write, aws: LocalAws) -> None:
+    aws.client("ec2").allocate_address(Domain="vpc")
+    answer(stubbed, "L-1216C47A", 24)
+    answer(stubbed, "L-0263D0A3", 3)
+    answer(stubbed, "L-F678F1CE", 5, "vpc")
+    answer(stubbed, "L-29B6F2EB", 50, "vpc")
+    found = list(quotas.check(account(write, f'{STACK}  parapet:egress: "true"\n')))
+    (text,) = texts(found, "quotas", State.TO_DO)
+    assert text.startswith("L-0263D0A3 (Elastic IP addresses in the Region) is 3: ask for 4:")
+
+
+def test_what_this_very_stack_has_already_is_not_counted_twice(stubbed: Stubber, write: Write, aws: LocalAws) -> None:
+    ec2 = aws.client("ec2")
+    before = len(ec2.describe_vpcs()["Vpcs"])
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    ec2.create_tags(Resources=[vpc], Tags=[{"Key": "Environment", "Value": "real"}])
+    answer(stubbed, "L-1216C47A", 24)
+    answer(stubbed, "L-F678F1CE", before + 1, "vpc")
+    answer(stubbed, "L-29B6F2EB", 50, "vpc")
+    assert all(each.state is State.OK for each in quotas.check(account(write)))
+
+
+def test_a_family_whose_spot_quota_nobody_knows_is_not_called_ok(stubbed: Stubber, write: Write) -> None:
+    answer(stubbed, "L-1216C47A", 24)
+    answer(stubbed, "L-F678F1CE", 5, "vpc")
+    answer(stubbed, "L-29B6F2EB", 50, "vpc")
+    group = "{name: new, instanceTypes: [p6-b200.48xlarge], max: 1, capacity: spot}"
+    found = list(quotas.check(account(write, f"{STACK}  parapet:gpuGroups: [{group}]\n")))
+    (text,) = texts(found, "quotas", State.UNKNOWN)
+    assert "p6-b200.48xlarge" in text
+
+
+def test_a_call_that_is_denied_is_a_finding_and_no_silence(stubbed: Stubber, write: Write) -> None:
+    stubbed.add_client_error("get_service_quota", "AccessDeniedException", "not authorized to servicequotas:Get")
+    found = look(write())
+    assert texts(found, "quotas", State.UNKNOWN) == [
+        "AWS denied GetServiceQuota: not authorized to servicequotas:Get. Allow it to whoever runs this, then run it "
+        "again."
+    ]
+    assert texts(found, "zones", State.OK)
+
+
+def test_zones_are_told_by_id_without_those_that_eks_refuses(aws: LocalAws, write: Write) -> None:
+    (text,) = texts(look(write()), "zones")
+    assert text == "use1-az1 (us-east-1b), use1-az2 (us-east-1c), use1-az4 (us-east-1d)"
+
+
+def test_a_gpu_group_in_a_zone_beside_the_stacks_is_told(aws: LocalAws, write: Write) -> None:
+    group = GPU.replace("max: 4", "max: 4, zones: [us-east-1e]")
+    found = list(zones.check(account(write, f"{STACK}  parapet:gpuGroups: [{group}]\n")))
+    assert "names us-east-1e; the stack spans us-east-1b, us-east-1c, us-east-1d" in found[1].text
+
+
+def test_an_endpoint_that_the_region_lacks_or_has_in_other_zones_is_told(
+    aws: LocalAws, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = account(write)
+    every = ["us-east-1b", "us-east-1c", "us-east-1d"]
+    services = ["s3", "dynamodb", *here.settings.interface_endpoints]
+    details = [
+        {"ServiceName": f"com.amazonaws.us-east-1.{each}", "AvailabilityZones": every[1:] if each == "sqs" else every}
+        for each in services
+        if each != "eks-auth"
+    ]
+    monkeypatch.setattr(zones, "_services", lambda _: details)
+    assert [each.text.split(":")[0] for each in zones.endpoints(here)] == [
+        "us-east-1 has no endpoint com.amazonaws.us-east-1.eks-auth",
+        "com.amazonaws.us-east-1.sqs is not in us-east-1b",
+    ]
+    monkeypatch.setattr(zones, "_services", lambda _: [*details, details[0] | {"ServiceName": "x"}])
+    assert all(each.state is State.TO_DO for each in zones.endpoints(here))
+
+
+def test_administrators_exist_and_the_deploying_role_is_one(aws: LocalAws, write: Write) -> None:
+    stack = write()
+    assert texts(look(stack), "administrators")[0] == (
+        f"arn:aws:iam::{ACCOUNT}:role/deployer does not exist: make it, or take it out of the settings"
+    )
+    role = aws.client("iam").create_role(RoleName="deployer", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    session = signed_in(aws, role)
+    (text,) = texts(look(stack, session=session), "administrators", State.OK)
+    assert text == f"{role}; you are signed in by {role}"
+
+
+def test_whoever_deploys_without_being_an_administrator_is_told_before_the_cluster_shuts_them_out(
+    aws: LocalAws, write: Write
+) -> None:
+    iam = aws.client("iam")
+    iam.create_role(RoleName="deployer", AssumeRolePolicyDocument="{}")
+    other = iam.create_role(RoleName="other", Path="/team/", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    (text,) = texts(look(write(), session=signed_in(aws, other)), "administrators")
+    assert text == f"{other}, by which you are signed in, is not among them: add it to parapet:clusterAdministrators"
+
+
+def signed_in(aws: LocalAws, role: str) -> boto3.Session:
+    credentials = aws.client("sts").assume_role(RoleArn=role, RoleSessionName="me")["Credentials"]
+    return boto3.Session(
+        credentials["AccessKeyId"],
+        credentials["SecretAccessKey"],
+        credentials["SessionToken"],
+        region_name="us-east-1",
+    )
+
+
+def test_the_state_and_the_roles_are_ok_after_a_bootstrap_and_told_before(aws: LocalAws, write: Write) -> None:
+    stack = write()
+    before = look(stack)
+    assert "is not there: ./parapet account bootstrap --stack real" in texts(before, "state")[0]
+    assert any("AWSServiceRoleForAutoScaling is missing" in each for each in texts(before, "service-linked roles"))
+    bootstrap(stack, lambda _: None)
+    after = look(stack)
+    bucket = f"parapet-state-{ACCOUNT}-us-east-1"
+    assert texts(after, "state", State.OK) == [f"pulumi login 's3://{bucket}?region=us-east-1&awssdk=v2'"]
+    assert texts(after, "service-linked roles", State.OK)
+    aws.client("s3").delete_bucket(Bucket=bucket)
+    assert "where it held a state, that one is lost" in texts(look(stack), "state")[0]
+
+
+def test_credentials_of_another_account_end_it_with_one_line(aws: LocalAws, write: Write) -> None:
+    found = look(write(STACK.replace(ACCOUNT, "998877665544")))
+    (text,) = texts(found, "account")
+    assert "parapet:allowedAccountId is 998877665544" in text
+    assert found[-1].stops
+
+
+@pytest.mark.parametrize("stack", ["dev", "staging", "prod"])
+def test_the_samples_are_amiss_in_nothing_but_what_their_owner_fills_in(stack: str) -> None:
+    found = list(preflight(PROJECT, stack, offline=True))
+    assert {each.state for each in found} <= {State.OK, State.PLACEHOLDER}, found
+    assert any("an account of AWS's documentation" in each for each in texts(found, "placeholders"))
+
+
+def test_a_filled_in_stack_has_no_placeholder(write: Write) -> None:
+    found = look(write(STACK.replace(ACCOUNT, "998877665544")), offline=True)
+    assert [(each.about, each.state) for each in found] == [("settings", State.OK), ("placeholders", State.OK)]
+
+
+def test_an_account_that_nobody_named_is_a_placeholder(write: Write) -> None:
+    found = look(write(STACK.replace(f'"{ACCOUNT}"', '""').replace(ACCOUNT, "998877665544")), offline=True)
+    assert any("parapet:allowedAccountId is empty" in each for each in texts(found, "placeholders"))
+
+
+def test_bad_settings_are_told_one_line_each(write: Write) -> None:
+    found = look(write(STACK.replace('"7"', '""')), offline=True)
+    assert texts(found, "settings")[0].startswith("parapet:costCenter is not set")
+    assert all(each.stops for each in found)
+
+
+def test_a_stack_that_is_not_there_is_refused_with_those_that_are() -> None:
+    with pytest.raises(Refused, match=r"There is no stack 'x'.*dev, local, prod, staging"):
+        list(preflight(PROJECT, "x"))
+
+
+def test_tools_that_are_missing_or_old_are_told(write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    here = account(write)
+    assert [each.state for each in tools.check(here)] == [State.TO_DO, State.TO_DO]
+    for name, said in (("pulumi", "v3.1.0"), ("aws", "aws-cli/2.9.1 Python/3.11")):
+        (tmp_path / name).write_text(f"#!/bin/sh\necho '{said}'\n")
+        (tmp_path / name).chmod(0o755)
+    old, fine = tools.check(here)
+    assert old.text.startswith("pulumi is 3.1.0, older than the SDK's ")
+    assert (fine.state, fine.text) == (State.OK, "aws 2.9.1")
