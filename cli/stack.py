@@ -130,8 +130,9 @@ def check_stack(workspace: Workspace, name: str) -> None:
         )
     if name not in local:
         raise Refused(
-            f"The stack {name!r} means a real account: use plain `pulumi up --stack {name} --policy-pack policies` "
-            f"for it. Stacks for the local AWS API: {', '.join(local)}."
+            f"The stack {name!r} means a real account: look it over by `./parapet account preflight --stack {name}`, "
+            f"then use plain `pulumi up --stack {name} --policy-pack policies` for it. "
+            f"Stacks for the local AWS API: {', '.join(local)}."
         )
 
 

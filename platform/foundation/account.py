@@ -63,7 +63,8 @@ class Account:
         except Exception as error:  # the SDK raises nothing narrower for a call that failed
             raise pulumi.RunError(
                 f"The AWS account cannot be read: {error}. "
-                "Check the credentials, parapet:region and parapet:allowedAccountId."
+                "Check the credentials, parapet:region and parapet:allowedAccountId. "
+                "./parapet account preflight tells more."
             ) from None
         if len(available.names) < zones:
             raise pulumi.RunError(

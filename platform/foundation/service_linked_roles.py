@@ -89,5 +89,5 @@ class ServiceLinkedRoles(pulumi.ComponentResource):
         except Exception as error:  # the SDK raises nothing narrower for a call that failed
             raise pulumi.RunError(
                 f"The account's service-linked roles cannot be read: {error}. "
-                "Allow the deploying role iam:ListRoles, which the keys' policies depend on."
+                "Allow the deploying role iam:ListRoles: the policies of the keys name some of them."
             ) from None

@@ -13,6 +13,7 @@ from operations.account.bootstrap import bootstrap
 from operations.account.state_bucket import StateBucket
 from operations.refused import Refused
 from operations.stack_settings import StackFile
+from tests.engine import Engine
 from tests.local.aws.conftest import LocalAws
 from tests.operations.conftest import ACCOUNT, STACK
 
@@ -207,3 +208,24 @@ def test_no_credentials_are_told(write: Write, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     with pytest.raises(Refused, match=r"no AWS credentials.*AWS_PROFILE"):
         run(write())
+
+
+@pytest.mark.engine
+def test_the_real_engine_keeps_its_state_and_its_secrets_there(aws: LocalAws, write: Write, engine: Engine) -> None:
+    stack = write()
+    outcome = bootstrap(stack, lambda _: None)
+    folder = stack.path.parent
+    # A host name a bucket is what a local API alone has not.
+    here = {"AWS_ENDPOINT_URL": aws.url, "PULUMI_BACKEND_URL": f"{outcome.backend}&use_path_style=true"}
+    made = engine(folder, "stack", "init", "real", "--secrets-provider", outcome.provider, **here)
+    assert made.returncode == 0, made.stderr
+    kept = engine(folder, "config", "set", "--secret", "token", "a-secret", "--stack", "real", **here)
+    assert kept.returncode == 0, kept.stderr
+    text = stack.path.read_text()
+    assert "a-secret" not in text
+    assert "# State: pulumi login" in text
+    shown = engine(folder, "config", "get", "token", "--stack", "real", **here)
+    assert shown.stdout.strip() == "a-secret"
+    states = aws.client("s3").list_objects_v2(Bucket=BUCKET)["Contents"]
+    assert any(each["Key"].endswith("real.json") for each in states)
+    assert run(stack) == []

@@ -26,6 +26,22 @@ SPOT = "{name: training, instanceTypes: [p5.48xlarge], max: 2, capacity: spot}"
 RESERVED = "{name: held, instanceTypes: [p4d.24xlarge], max: 2, capacity: cr-0123456789abcdef0}"
 
 
+@pytest.fixture(autouse=True)
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    """A machine with a Pulumi and an AWS CLI, which say at once what they are; a test may have others say it."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+
+    def has(name: str, said: str) -> None:
+        (folder / name).write_text(f"#!/bin/sh\necho '{said}'\n")
+        (folder / name).chmod(0o755)
+
+    has("pulumi", "v9.9.9")
+    has("aws", "aws-cli/2.31.4 Python/3.13")
+    return has
+
+
 def look(stack: StackFile, **options: Any) -> list[Finding]:
     return list(preflight(stack.path.parent, stack.name, **options))
 
@@ -238,13 +254,18 @@ def test_a_stack_that_is_not_there_is_refused_with_those_that_are() -> None:
         list(preflight(PROJECT, "x"))
 
 
-def test_tools_that_are_missing_or_old_are_told(write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
+def test_tools_that_are_missing_or_old_are_told(
+    write: Write, machine: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     here = account(write)
-    assert [each.state for each in tools.check(here)] == [State.TO_DO, State.TO_DO]
-    for name, said in (("pulumi", "v3.1.0"), ("aws", "aws-cli/2.9.1 Python/3.11")):
-        (tmp_path / name).write_text(f"#!/bin/sh\necho '{said}'\n")
-        (tmp_path / name).chmod(0o755)
-    old, fine = tools.check(here)
+    assert [(each.state, each.text) for each in tools.check(here)] == [
+        (State.OK, "pulumi 9.9.9"),
+        (State.OK, "aws 2.31.4"),
+    ]
+    machine("pulumi", "v3.1.0")
+    machine("aws", "aws-cli/1.27.159 Python/3.11")
+    old, older = tools.check(here)
     assert old.text.startswith("pulumi is 3.1.0, older than the SDK's ")
-    assert (fine.state, fine.text) == (State.OK, "aws 2.9.1")
+    assert older.text.startswith("the AWS CLI is 1.27.159: install 2.12.3 or newer")
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert [each.state for each in tools.check(here)] == [State.TO_DO, State.TO_DO]

@@ -10,8 +10,9 @@ from typing import Final
 from operations.account.preflight.finding import Finding, Stack, ok, to_do
 
 ABOUT: Final = "tools"
-AWS: Final = (2, 0)
-"""The major version of the AWS CLI whose `eks get-token` the Kubernetes provider calls."""
+AWS: Final = {1: (1, 27, 160), 2: (2, 12, 3)}
+"""By major version, the oldest AWS CLI that Amazon EKS asks for (Amazon EKS User Guide, prerequisites): the Kubernetes
+provider calls its `eks get-token`."""
 
 
 def check(_: Stack) -> Iterator[Finding]:
@@ -25,9 +26,10 @@ def check(_: Stack) -> Iterator[Finding]:
     else:
         yield ok(ABOUT, f"pulumi {_shown(pulumi)}")
     aws = _version("aws", "--version")
-    if aws is None or aws < AWS:
+    if aws is None or aws < AWS.get(aws[0], max(AWS.values())):
         found = "not on the PATH" if aws is None else _shown(aws)
-        yield to_do(ABOUT, f"the AWS CLI is {found}: install version 2, which the cluster's token comes from")
+        oldest = _shown(AWS[2])
+        yield to_do(ABOUT, f"the AWS CLI is {found}: install {oldest} or newer, where the cluster's token comes from")
     else:
         yield ok(ABOUT, f"aws {_shown(aws)}")
 

@@ -48,7 +48,7 @@ def moto() -> Iterator[LocalAws]:
     port = _free_port()
     command = [sys.executable, "-m", "local.aws.api", "-H", "127.0.0.1", "-p", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    for _ in range(200):
+    for _ in range(1200):  # a minute: other tests start servers too
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 break
