@@ -1,0 +1,176 @@
+"""The guide to the first account names no command, option, setting or AWS call that there is not.
+
+What of it runs without an account is run in `tests/e2e/test_the_first_account.py`.
+"""
+
+import re
+import subprocess
+from functools import cache
+from itertools import chain
+from pathlib import Path
+
+import botocore.session
+import pytest
+import typer.main
+import yaml
+from botocore import xform_name
+from typer.core import TyperGroup
+
+from cli.__main__ import app
+from tests.docs.guide import GUIDE, ROOT, Block, blocks, commands, says, settings
+
+TEXT = GUIDE.read_text()
+BLOCKS = blocks(TEXT)
+COMMANDS = [words for block in BLOCKS for words in commands(block.body) if words]
+SYSTEM = {"cd", "git", "python", "kubectl", "eval", "sudo", "unset", "exit"}
+"""What is not Parapet's, Pulumi's or AWS's."""
+AWS_OWN = {("sso", "login"), ("s3", "rb"), ("s3", "rm"), ("eks", "update-kubeconfig"), ("eks", "get-token")}
+"""Commands of the AWS CLI that are no operation of a service's API."""
+AWS_GLOBAL = {"query", "output", "region", "profile", "recursive", "force"}
+
+
+def of(program: str) -> list[list[str]]:
+    return [words for words in COMMANDS if words[0] == program]
+
+
+def options(words: list[str]) -> list[str]:
+    return [word.partition("=")[0] for word in words if word.startswith("--")]
+
+
+def described(words: list[str]) -> str:
+    return " ".join(words)
+
+
+def unknown_of_parapet(words: list[str]) -> str | None:
+    """What of a `./parapet` command the command line does not know."""
+    command, rest = typer.main.get_command(app), words[1:]
+    while isinstance(command, TyperGroup):
+        name = rest[0] if rest else ""
+        if name not in command.commands:
+            return name or "a command"
+        command, rest = command.commands[name], rest[1:]
+    known = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
+    return next((option for option in options(rest) if option not in known | {"--help"}), None)
+
+
+def unknown_of_aws(words: list[str]) -> str | None:
+    """What of an `aws` command the service's API does not know."""
+    service, operation = words[1:3]
+    if (service, operation) in AWS_OWN:
+        return None
+    if service not in services():
+        return service
+    model = botocore.session.get_session().get_service_model("s3" if service == "s3api" else service)
+    operations = {xform_name(name, "-"): name for name in model.operation_names}
+    if operation not in operations:
+        return operation
+    shape = model.operation_model(operations[operation]).input_shape
+    known = {xform_name(member, "-") for member in (shape.members if shape else ())} | AWS_GLOBAL
+    return next((option for option in options(words[3:]) if option.removeprefix("--") not in known), None)
+
+
+@cache
+def services() -> set[str]:
+    return {*botocore.session.get_session().get_available_services(), "s3api"}
+
+
+def test_every_shell_block_says_what_is_done_with_it() -> None:
+    assert {block.info for block in BLOCKS} <= {"sh", "sh local", "sh as-local", "sh account"}
+    assert sum(block.is_run for block in BLOCKS) >= 4
+
+
+def test_every_program_is_one_that_the_guide_is_checked_for() -> None:
+    assert {words[0] for words in COMMANDS} - SYSTEM <= {"./parapet", "pulumi", "aws"}
+
+
+@pytest.mark.parametrize("words", of("./parapet"), ids=described)
+def test_a_command_of_parapets_is_there_with_its_options(words: list[str]) -> None:
+    assert unknown_of_parapet(words) is None
+
+
+@pytest.mark.parametrize("words", of("aws"), ids=described)
+def test_a_call_of_aws_is_there_with_its_parameters(words: list[str]) -> None:
+    assert unknown_of_aws(words) is None
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("words", of("pulumi"), ids=described)
+def test_a_command_of_the_engines_is_there_with_its_options(words: list[str], tools: Path) -> None:
+    names = [word for word in words[1:3] if re.fullmatch(r"[a-z]+", word)]
+    # A word after a command without others below it is an argument, for which help answers with that command's.
+    told = subprocess.run([tools / "pulumi", *names, "--help"], capture_output=True, text=True)
+    assert told.returncode == 0, told.stderr
+    assert f"pulumi {names[0]}" in told.stdout
+    assert [option for option in options(words) if f"{option} " not in told.stdout] == []
+
+
+def test_every_setting_that_is_set_is_declared() -> None:
+    declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
+    given = [words for words in of("pulumi") if words[1:3] == ["config", "set"]]
+    names = {next(word for word in words[3:] if not word.startswith("--")).partition("[")[0] for words in given}
+    names |= {name.removeprefix("parapet:") for name in yaml.safe_load(settings(TEXT))["config"]}
+    assert "allowedAccountId" in names
+    assert names - set(declared) == set()
+
+
+def test_every_file_that_is_linked_is_there() -> None:
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)", TEXT)
+    assert [target for target in targets if not (GUIDE.parent / target).exists()] == []
+
+
+def test_every_message_of_the_table_is_one_that_the_program_tells() -> None:
+    """The first column quotes what is fixed of a message; an f-string has the rest."""
+    rows = re.findall(r"^\| (`.*?) \|", TEXT.partition("## When it says no")[2], re.MULTILINE)
+    quoted = list(chain.from_iterable(re.findall(r"`([^`]+)`", row) for row in rows))
+    assert len(quoted) >= 10
+    folders = ("operations", "cli", "platform", "local")
+    sources = (file.read_text() for folder in folders for file in (ROOT / folder).rglob("*.py"))
+    said = joined("\n".join(sources))
+    assert [words for words in quoted if words not in said] == []
+
+
+def joined(source: str) -> str:
+    """Strings that a line break splits, put together again."""
+    return re.sub(r'"\s*\n\s*f?"', "", source)
+
+
+@pytest.mark.parametrize(
+    ("words", "unknown"),
+    [
+        ("./parapet cost --stacks dev", "--stacks"),
+        ("./parapet costs", "costs"),
+        ("./parapet account", "a command"),
+    ],
+)
+def test_a_wrong_command_would_be_found(words: str, unknown: str) -> None:
+    assert unknown_of_parapet(words.split()) == unknown
+
+
+@pytest.mark.parametrize(
+    ("words", "unknown"),
+    [
+        ("aws kms schedule-key-deletion --key-id K --pending-window 7", "--pending-window"),
+        ("aws kms delete-key --key-id K", "delete-key"),
+        ("aws kmss delete-key", "kmss"),
+        ("aws kms schedule-key-deletion --key-id K --pending-window-in-days 7 --region R", None),
+    ],
+)
+def test_a_wrong_call_would_be_found(words: str, unknown: str | None) -> None:
+    assert unknown_of_aws(words.split()) == unknown
+
+
+def test_a_block_is_read_with_what_it_prints() -> None:
+    (one, two) = blocks("```sh local\na\n```\n\n```text\nb ... c\n```\n\n```sh\nd\n```\n")
+    assert one == Block("sh local", "a\n", "b ... c\n")
+    assert two == Block("sh", "d\n", "")
+    assert says("x\nb 1 2  c\n", one.printed) is None
+    assert says("x\nb 1 2\n", one.printed) == "b ... c"
+
+
+def test_commands_are_taken_apart() -> None:
+    body = 'A=1 pulumi login "$(aws sts get-caller-identity)" > file && \\\n  ./parapet status # as ever\n'
+    assert list(commands(body)) == [
+        ["aws", "sts", "get-caller-identity"],
+        ["pulumi", "login", "SUBSTITUTED"],
+        ["./parapet", "status"],
+    ]
