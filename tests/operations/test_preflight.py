@@ -1,5 +1,6 @@
 """What must be so before a `pulumi up`, on a local AWS API that is a new account."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,10 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
+from cluster.images import IMAGES, LOCK
 from operations.account.access import Access
 from operations.account.bootstrap import bootstrap
-from operations.account.preflight import Finding, State, preflight, quotas, tools, zones
+from operations.account.preflight import Finding, State, container_images, preflight, quotas, tools, zones
 from operations.account.preflight.finding import Account
 from operations.refused import Refused
 from operations.stack_settings import StackFile
@@ -21,6 +23,7 @@ from tests.platform.project import PROJECT
 pytestmark = pytest.mark.xdist_group("account")
 
 Write = Callable[..., StackFile]
+OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 GPU = "{name: inference, instanceTypes: [g6.xlarge, g6.2xlarge], min: 1, max: 4}"
 SPOT = "{name: training, instanceTypes: [p5.48xlarge], max: 2, capacity: spot}"
 RESERVED = "{name: held, instanceTypes: [p4d.24xlarge], max: 2, capacity: cr-0123456789abcdef0}"
@@ -269,3 +272,31 @@ def test_tools_that_are_missing_or_old_are_told(
     assert older.text.startswith("the AWS CLI is 1.27.159: install 2.12.3 or newer")
     monkeypatch.setenv("PATH", "/nowhere")
     assert [each.state for each in tools.check(here)] == [State.TO_DO, State.TO_DO]
+
+
+def test_an_account_without_images_is_told_how_they_get_there(aws: LocalAws, write: Write) -> None:
+    (text,) = texts(container_images.check(account(write)), "images", State.TO_DO)
+    assert "the first `pulumi up` makes it" in text
+    assert "./parapet images mirror --stack real" in text
+
+
+def test_images_are_ok_when_the_registry_holds_each_by_the_locks_digest(
+    aws: LocalAws, write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ecr, lock = aws.client("ecr"), tmp_path / "lock.yaml"
+    monkeypatch.setenv(LOCK, str(lock))
+    digests = {}
+    for image in IMAGES.values():
+        ecr.create_repository(repositoryName=f"parapet-real/{image.name}")
+        manifest = json.dumps({"schemaVersion": 2, "mediaType": OCI_MANIFEST, "name": image.name})
+        made = ecr.put_image(repositoryName=f"parapet-real/{image.name}", imageManifest=manifest, imageTag=image.tag)
+        digests[image.tagged] = made["image"]["imageId"]["imageDigest"]
+    lock.write_text(json.dumps(digests))
+    (found,) = container_images.check(account(write))
+    assert found.state is State.OK
+
+    first = next(iter(IMAGES.values()))
+    lock.write_text(json.dumps({**digests, first.tagged: f"sha256:{'a' * 64}"}))
+    (found,) = container_images.check(account(write))
+    assert found.state is State.TO_DO
+    assert found.text.startswith(f"{first.tagged}: another image under the tag: ./parapet images")

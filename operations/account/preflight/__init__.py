@@ -11,7 +11,16 @@ from botocore.exceptions import BotoCoreError, ClientError
 from operations import stack_settings
 from operations.account import state_bucket
 from operations.account.access import explained, open_account
-from operations.account.preflight import administrators, placeholders, quotas, roles, state, tools, zones
+from operations.account.preflight import (
+    administrators,
+    container_images,
+    placeholders,
+    quotas,
+    roles,
+    state,
+    tools,
+    zones,
+)
 from operations.account.preflight.finding import Account, Finding, Offline, Online, Stack, State, ok, to_do
 from operations.refused import Refused
 
@@ -28,6 +37,7 @@ ONLINE: Final[dict[str, Online]] = {
     zones.ABOUT: zones.check,
     zones.ENDPOINTS: zones.endpoints,
     state.ABOUT: state.check,
+    container_images.ABOUT: container_images.check,
 }
 """What the account tells, by what it is about."""
 
