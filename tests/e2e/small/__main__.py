@@ -55,7 +55,7 @@ class Cluster(pulumi.ComponentResource):
 settings = Settings.load()
 provider = aws_provider(settings)
 in_aws = pulumi.ResourceOptions(provider=provider)
-stack = settings.stack(Account.read(settings.zones, pulumi.InvokeOptions(provider=provider)))
+stack = settings.stack(Account.read(settings.zones, pulumi.InvokeOptions(provider=provider)), {})
 keys = {each: aws.kms.Key(f"{stack.name}-{each}", enable_key_rotation=True, opts=in_aws) for each in DataClass}
 arns = {each: key.arn for each, key in keys.items()}
 storage = Storage(stack.name, StorageArgs(stack=stack, key_arns=arns), pulumi.ResourceOptions(providers=[provider]))
