@@ -9,7 +9,7 @@ from cli import tools
 from cli.output import note
 from local.workspace import Workspace
 
-NEEDS_THE_ENGINE = "not engine and not cluster and not pack and not server and not e2e"
+NEEDS_THE_ENGINE = "not engine and not cluster and not pack and not process and not server and not e2e"
 
 
 def run(workspace: Workspace, fast: bool, arguments: list[str]) -> int:

@@ -7,6 +7,8 @@ import pytest
 
 from local import images
 
+pytestmark = pytest.mark.process
+
 METADATA = "Metadata-Version: 2.1\nName: parapet-thing\nVersion: 1\n"
 
 

@@ -42,6 +42,14 @@ def _free_port() -> int:
         return int(listener.getsockname()[1])
 
 
+@pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What asks a running API is left out by --fast."""
+    for item in items:
+        if "moto" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.process)
+
+
 @pytest.fixture(scope="session")
 def moto() -> Iterator[LocalAws]:
     """A moto server for the whole session."""
