@@ -161,7 +161,9 @@ def test_the_controller_is_pinned_and_its_definitions_come_from_the_chart_made_f
         assert chart["skipCrds"] is True
     values = charts["karpenter"]["values"]
     registry = f"{ACCOUNT_ID}.dkr.ecr.us-east-1.amazonaws.com/parapet-test"
-    assert values["controller"]["image"] == {"repository": f"{registry}/karpenter/controller"}
+    image = values["controller"]["image"]
+    assert (image["repository"], image["tag"]) == (f"{registry}/karpenter/controller", "1.14.0")
+    assert re.fullmatch(r"sha256:[0-9a-f]{64}", image["digest"])
     assert values["podLabels"]["parapet.dev/owner"] == "team-example.com"
     assert values["replicas"] == 2
     assert values["settings"]["clusterName"] == "parapet-test"

@@ -143,6 +143,7 @@ def test_components_have_the_tokens_that_state_files_know(with_egress: Recorder)
             "cluster:Quotas": 1,
             "cluster:Priorities": 1,
             "cluster:Admission": 1,
+            "cluster:GpuMetrics": 1,
             "cluster:GpuSoftware": 1,
             "cluster:Mesh": 1,
             "mlops:MLOps": 1,
