@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
 from cluster.gpu_group import GpuGroup
 from cluster.gpu_instances import GPU_INSTANCES
+from cluster.operators_host import NEEDS
 from cluster.system_nodes import arch
 from cluster.versions import VERSIONS
 from foundation import retention
@@ -70,6 +71,13 @@ def _apart(ranges: tuple[IPv4Network, ...], info: ValidationInfo) -> tuple[IPv4N
             if one.overlaps(other):
                 raise refusal(f"[{index}]", one, f"apart from [{before}], which is {other}")
     return ranges
+
+
+def _reached(host: bool, info: ValidationInfo) -> bool:
+    endpoints = info.data.get("interface_endpoints", NEEDS)
+    if missing := [service for service in NEEDS if host and service not in endpoints]:
+        raise refusal("", host, f"false, or interfaceEndpoints must have {', '.join(missing)} too")
+    return host
 
 
 def _somebody(administrators: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
@@ -215,6 +223,7 @@ ClientRanges = Annotated[
     AfterValidator(_apart),
     Field(description=f"a list of ranges within {', '.join(map(str, PRIVATE_RANGES))}"),
 ]
+OperatorsHost = Annotated[bool, AfterValidator(_reached), Field(description="true or false")]
 SecurityGroupId = Annotated[
     str,
     Field(

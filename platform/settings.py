@@ -56,6 +56,8 @@ class Settings(BaseModel):
     cluster_public_cidrs: types.PublicRanges
     cluster_client_cidrs: types.ClientRanges
     cluster_client_security_groups: types.SecurityGroups
+    operators_host: types.OperatorsHost
+    session_preferences: bool = Field(description="true or false")
     system_instance_types: types.SystemInstanceTypes
     system_nodes_min: types.SystemNodes
     system_nodes_max: types.MostSystemNodes

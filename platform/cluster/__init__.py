@@ -21,8 +21,10 @@ from cluster.mesh import Mesh, MeshArgs
 from cluster.namespaces import Namespaces, NamespacesArgs
 from cluster.node_groups import NodeGroups, NodeGroupsArgs
 from cluster.node_role import NodeRole
+from cluster.operators_host import OperatorsHost, OperatorsHostArgs
 from cluster.security_groups import SecurityGroups, SecurityGroupsArgs
 from cluster.service_range import service_range
+from cluster.sessions import Sessions, SessionsArgs
 from cluster.storage_class import default_storage_class
 from cluster.system_nodes import SystemNodes
 from cluster.versions import VERSIONS
@@ -49,6 +51,10 @@ class ClusterArgs:
     """Ranges outside the VPC from which the private API is reached."""
     api_client_security_groups: Sequence[str]
     """Groups whose members reach the private API."""
+    operators_host: bool
+    """Whether there is an instance through which operators reach the private API."""
+    session_preferences: bool
+    """Whether the stack's session document is that of the account's Region."""
     vpc_cidr: IPv4Network
     egress: bool
     system_nodes: SystemNodes
@@ -122,6 +128,8 @@ class Cluster(pulumi.ComponentResource):
         namespaces = Namespaces(name, NamespacesArgs(stack=args.stack), in_cluster)
         guardrails = self._guard(name, args, groups, namespaces, in_cluster)
         self.node_role = NodeRole(name, args.stack, own)
+        sessions = self._sessions(name, args, security_groups)
+        sessions.on("node", self.node_role.name)
         placement_groups = {
             group.name: aws.ec2.PlacementGroup(f"{name}-{group.name}", strategy="cluster", opts=own).name
             for group in groups
@@ -173,6 +181,35 @@ class Cluster(pulumi.ComponentResource):
                 in_cluster,
             )
         self.register_outputs({"name": control_plane.cluster_name, "endpoint": control_plane.endpoint})
+
+    def _sessions(self, name: str, args: ClusterArgs, security_groups: SecurityGroups) -> Sessions:
+        """How people get onto an instance, and through one to the API."""
+        own, network, keys = pulumi.ResourceOptions(parent=self), args.foundation.network, args.foundation.keys.arns
+        sessions = Sessions(
+            name,
+            SessionsArgs(
+                stack=args.stack,
+                preferences=args.session_preferences,
+                key_arn=keys[DataClass.CLUSTER],
+                logs_key_arn=keys[DataClass.LOGS],
+            ),
+            own,
+        )
+        if args.operators_host:
+            OperatorsHost(
+                name,
+                OperatorsHostArgs(
+                    stack=args.stack,
+                    vpc_id=network.vpc_id,
+                    vpc_cidr=str(args.vpc_cidr),
+                    subnet_ids=network.private_subnet_ids,
+                    control_plane_security_group_id=security_groups.control_plane_id,
+                    key_arn=keys[DataClass.CLUSTER],
+                    sessions=sessions,
+                ),
+                own,
+            )
+        return sessions
 
     def _guard(
         self,

@@ -21,6 +21,17 @@ GPU_VOLUME_GIB: Final = 200
 
 
 @dataclass(frozen=True, kw_only=True)
+class Alone:
+    """What an instance needs said that no node group launches."""
+
+    image: str
+    instance_type: str
+    instance_profile: pulumi.Input[str]
+    """Its name."""
+    volume_gib: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class LaunchTemplateArgs:
     stack: Stack
     security_group_id: pulumi.Input[str]
@@ -28,6 +39,7 @@ class LaunchTemplateArgs:
     """The key of the cluster class."""
     gpu_group: GpuGroup | None = None
     placement_group: pulumi.Input[str] | None = None
+    alone: Alone | None = None
 
 
 def launch_template(name: str, args: LaunchTemplateArgs, parent: pulumi.Resource) -> aws.ec2.LaunchTemplate:
@@ -36,11 +48,17 @@ def launch_template(name: str, args: LaunchTemplateArgs, parent: pulumi.Resource
     IMDSv2 with a hop limit of 1 (Amazon EKS Best Practices Guide, "Restrict access to the instance profile assigned to
     the worker node"), volumes under the CMK, no key pair, no public address, metrics every minute.
     """
-    group = args.gpu_group
+    group, alone = args.gpu_group, args.alone
+    volume_gib = alone.volume_gib if alone else GPU_VOLUME_GIB if group else SYSTEM_VOLUME_GIB
     adapters = _adapters(group, args.security_group_id) if group and group.efa else None
     return aws.ec2.LaunchTemplate(
         name,
         update_default_version=True,
+        image_id=alone.image if alone else None,
+        instance_type=alone.instance_type if alone else None,
+        iam_instance_profile=aws.ec2.LaunchTemplateIamInstanceProfileArgs(name=alone.instance_profile)
+        if alone
+        else None,
         block_device_mappings=[
             {
                 "device_name": ROOT_DEVICE,
@@ -48,7 +66,7 @@ def launch_template(name: str, args: LaunchTemplateArgs, parent: pulumi.Resource
                     "encrypted": "true",
                     "kms_key_id": args.key_arn,
                     "volume_type": "gp3",
-                    "volume_size": GPU_VOLUME_GIB if group else SYSTEM_VOLUME_GIB,
+                    "volume_size": volume_gib,
                     "delete_on_termination": "true",
                 },
             }

@@ -85,7 +85,7 @@ def key_policy(stack: Stack, data_class: DataClass, administrators: Sequence[str
     if data_class is DataClass.LOGS:
         statements.append(_use_by_cloudwatch_logs(stack))
     if data_class is DataClass.CLUSTER:
-        statements += [*_use_by_launchers(account, spot), _grant_to_eks(account)]
+        statements += [*_use_by_launchers(account, spot), _grant_to_eks(account), _use_by_sessions(account)]
     return document(*statements)
 
 
@@ -182,5 +182,20 @@ def _grant_to_eks(account: Account) -> Statement:
                 "kms:ViaService": f"eks.{account.region}.amazonaws.com",
             },
             "ForAllValues:StringNotEquals": {"kms:GrantOperations": "CreateGrant"},
+        },
+    )
+
+
+def _use_by_sessions(account: Account) -> Statement:
+    # Whoever starts a session makes a key for it, and the instance decrypts it: each by itself, through no service (AWS
+    # Systems Manager User Guide, "Turn on KMS key encryption of session data").
+    return allow(
+        "UseBySessions",
+        principals={"AWS": account.root},
+        actions=["kms:Decrypt", "kms:GenerateDataKey"],
+        resources="*",
+        when={
+            "StringEquals": {"kms:CallerAccount": account.id},
+            "StringLike": {"kms:EncryptionContext:aws:ssm:SessionId": "*"},
         },
     )

@@ -201,4 +201,5 @@ def test_a_node_may_join_pull_and_be_looked_at_and_nothing_else(stack: Recorder)
         "AmazonEKSWorkerNodeMinimalPolicy",
         "AmazonEC2ContainerRegistryPullOnly",
         "AmazonSSMManagedInstanceCore",
+        "parapet-test-sessions",
     }

@@ -214,7 +214,7 @@ def test_each_group_has_its_least_number_of_nodes_and_a_gpu_group_the_taint(stac
 def test_every_launch_template_asks_for_imdsv2_encrypted_volumes_and_no_key_pair(stack: Stack) -> None:
     ec2 = stack.client("ec2")
     templates = ec2.describe_launch_templates()["LaunchTemplates"]
-    assert len(templates) == 4
+    assert len(templates) == 5  # four groups of nodes, and the operators' host
     for template in templates:
         (version,) = ec2.describe_launch_template_versions(
             LaunchTemplateId=template["LaunchTemplateId"], Versions=["$Latest"]

@@ -88,6 +88,8 @@ def test_only_the_local_stack_is_local_and_unprotected() -> None:
         ("zones", [3, 4], [2, 5, 0, "many"]),
         ("egress", [True, False], ["perhaps"]),
         ("interfaceEndpoints", [[], ["kms"], ["kms", "sts"]], [["kms", "kms"], ["s3"], [""], "kms", {"kms": 1}]),
+        ("operatorsHost", [True, False], ["perhaps"]),
+        ("sessionPreferences", [True, False], ["perhaps"]),
         ("clusterVersion", ["1.36"], ["1.35", "1.36.1", "latest", ""]),
         (
             "clusterAdministrators",
@@ -175,7 +177,8 @@ def test_only_the_local_stack_is_local_and_unprotected() -> None:
 )
 def test_each_setting_is_taken_within_its_bounds_and_refused_beyond(name: str, good: list[Any], bad: list[Any]) -> None:
     for value in good:
-        parse(**{name: value})
+        # The operators' host asks for some endpoints.
+        parse(**{"operatorsHost": False, name: value})
     for value in bad:
         lines = refusal(**{name: value})
         assert len(lines) == 1, (value, lines)
@@ -199,6 +202,13 @@ def test_a_local_stack_needs_no_administrator_of_the_cluster_and_a_real_one_does
 def test_the_largest_number_of_nodes_is_not_below_the_least() -> None:
     assert refusal(systemNodesMin=9, systemNodesMax=6) == [
         "parapet:systemNodesMax is 6; it must be at least systemNodesMin, which is 9."
+    ]
+
+
+def test_the_operators_host_needs_the_endpoints_of_its_services() -> None:
+    assert refusal(interfaceEndpoints=["kms", "ssm"]) == [
+        "parapet:operatorsHost is true; it must be false, or interfaceEndpoints must have ec2messages, logs, "
+        "ssmmessages too."
     ]
 
 
