@@ -31,8 +31,10 @@ foundation = Foundation(
         spot=settings.spot,
         database_instance_class=settings.database_instance_class,
         database_multi_az=settings.database_multi_az,
+        site=settings.site,
         domain=settings.domain,
         certificate_authority_arn=settings.certificate_authority_arn,
+        certificate_authority_accounts=settings.certificate_authority_accounts,
     ),
     in_aws,
 )
@@ -76,6 +78,11 @@ mlops = MLOps(
 
 pulumi.export("vpcId", foundation.network.vpc_id)
 pulumi.export("privateSubnetIds", foundation.network.private_subnet_ids)
+pulumi.export("privateRouteTableIds", foundation.network.private_route_table_ids)
+pulumi.export("vpnGatewayId", foundation.network.vpn_gateway_id)
+pulumi.export("resolverAddresses", foundation.network.resolver_addresses)
+pulumi.export("certificateAuthorityArn", foundation.certificate.authority_arn)
+pulumi.export("certificateAuthorityPem", foundation.certificate.authority_pem)
 pulumi.export("isolatedSubnetIds", foundation.network.isolated_subnet_ids)
 pulumi.export("buckets", foundation.storage.buckets)
 pulumi.export("keyArns", foundation.keys.arns)

@@ -73,6 +73,44 @@ def _apart(ranges: tuple[IPv4Network, ...], info: ValidationInfo) -> tuple[IPv4N
     return ranges
 
 
+Way = TypeVar("Way", str, bool)
+
+
+def _leads_somewhere(way: Way, info: ValidationInfo) -> Way:
+    known = [info.data.get(name) for name in ("client_cidrs", "cluster_client_cidrs")]
+    if way and None not in known and not any(known):
+        raise refusal("", way, f"{_none(way)}, or clientCidrs or clusterClientCidrs must name who is there")
+    return way
+
+
+def _one_way(vpn: bool, info: ValidationInfo) -> bool:
+    # A route of the Transit Gateway's is always preferred to one that the other gateway was told of.
+    if vpn and info.data.get("transit_gateway_id"):
+        raise refusal("", vpn, "false where transitGatewayId leads to the same ranges")
+    return vpn
+
+
+def _none(way: str | bool) -> str:
+    return "empty" if isinstance(way, str) else "false"
+
+
+def _in_region(arn: str, info: ValidationInfo) -> str:
+    # ACM asks the authority of its own Region only.
+    region = info.data.get("region")
+    if arn and region and arn.split(":")[3] != region:
+        raise refusal("", arn, f"the ARN of an AWS Private CA in {region}, the stack's own Region")
+    return arn
+
+
+def _served(accounts: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+    if accounts and info.data.get("certificate_authority_arn"):
+        raise refusal("", list(accounts), "empty where certificateAuthorityArn names an authority of another stack")
+    own = info.data.get("allowed_account_id")
+    if own and own in accounts:
+        raise refusal(f"[{accounts.index(own)}]", own, "another account: stacks of this one need no entry")
+    return accounts
+
+
 def _reached(host: bool, info: ValidationInfo) -> bool:
     endpoints = info.data.get("interface_endpoints", NEEDS)
     if missing := [service for service in NEEDS if host and service not in endpoints]:
@@ -177,7 +215,26 @@ CertificateAuthorityArn = Annotated[
         pattern=r"^(arn:aws(-[a-z]+)*:acm-pca:[a-z0-9-]+:\d{12}:certificate-authority/[0-9a-f-]{36})?$",
         description="the ARN of an AWS Private CA, or empty for one of the stack's own",
     ),
+    AfterValidator(_in_region),
 ]
+AccountId = Annotated[str, Field(pattern=r"^\d{12}$", description="the twelve digits of an AWS account")]
+AuthorityAccounts = Annotated[
+    tuple[AccountId, ...],
+    BeforeValidator(_parsed),
+    AfterValidator(_distinct),
+    AfterValidator(_served),
+    Field(description="a list of AWS accounts, each once"),
+]
+TransitGatewayId = Annotated[
+    str,
+    Field(
+        pattern=r"^(tgw-([0-9a-f]{8}|[0-9a-f]{17}))?$",
+        description="the id of a Transit Gateway, such as tgw-0123456789abcdef0, or empty for none",
+    ),
+    AfterValidator(_leads_somewhere),
+]
+VpnGateway = Annotated[bool, AfterValidator(_one_way), Field(description="true or false")]
+ResolverEndpoint = Annotated[bool, AfterValidator(_leads_somewhere), Field(description="true or false")]
 EndpointService = Annotated[
     str, AfterValidator(_offered_endpoint), Field(description=f"one of {', '.join(IAM_PREFIXES)}")
 ]

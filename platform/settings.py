@@ -18,6 +18,7 @@ from cluster.roles import AUDITOR, DATA_SCIENTIST, ML_ENGINEER, PLATFORM_OPERATO
 from cluster.system_nodes import SystemNodes
 from foundation import retention
 from foundation.account import Account
+from foundation.network.site import Site
 from foundation.stack import Stack
 
 NAMESPACE: Final = "parapet"
@@ -70,7 +71,11 @@ class Settings(BaseModel):
     database_multi_az: bool = Field(description="true or false")
     domain: types.Domain
     certificate_authority_arn: types.CertificateAuthorityArn
+    certificate_authority_accounts: types.AuthorityAccounts
     client_cidrs: types.ClientRanges
+    transit_gateway_id: types.TransitGatewayId
+    vpn_gateway: types.VpnGateway
+    resolver_endpoint: types.ResolverEndpoint
     mlflow_users: types.MlflowUsers
 
     @property
@@ -104,6 +109,16 @@ class Settings(BaseModel):
             audit_retention_years=self.audit_retention_years,
             log_retention_days=self.log_retention_days,
             protect=self.protect,
+        )
+
+    @property
+    def site(self) -> Site:
+        """The hospital's own network."""
+        return Site(
+            ranges=(*self.client_cidrs, *self.cluster_client_cidrs),
+            transit_gateway_id=self.transit_gateway_id,
+            vpn_gateway=self.vpn_gateway,
+            resolver=self.resolver_endpoint,
         )
 
     @property

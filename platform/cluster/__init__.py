@@ -274,6 +274,7 @@ class Cluster(pulumi.ComponentResource):
                 certificate_arn=args.certificate_arn,
                 vpc_cidr=str(args.vpc_cidr),
                 client_cidrs=list(map(str, args.client_cidrs)),
+                zone_id=args.foundation.network.zone_id,
                 reachable=args.webhooks,
                 after=after,
             ),

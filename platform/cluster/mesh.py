@@ -7,9 +7,10 @@ from typing import Any, Final
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from cluster import images, mesh_values
+from cluster import entrance, images, mesh_values
 from cluster import namespaces as ns
 from cluster.chart import chart
+from cluster.entrance import Entrance, EntranceArgs
 from cluster.guardrails.flows import GATEWAY
 from cluster.labels import metadata
 from cluster.mesh_egress import aws_services
@@ -63,6 +64,8 @@ class MeshArgs:
     """The certificate in ACM that the load balancer before the gateway shows."""
     vpc_cidr: str
     client_cidrs: Sequence[str]
+    zone_id: pulumi.Input[str]
+    """The private hosted zone of these hosts."""
     reachable: bool
     """Whether the API server can call istiod. It can on EKS; the local control plane has no way to pods. There no proxy
     is put in, so no gateway could start and none is asked for."""
@@ -99,21 +102,29 @@ class Mesh(pulumi.ComponentResource):
             "aws",
             aws_services(args.stack.account),
         )
-        chart(
+        running = chart(
             f"{name}-gateway",
-            mesh_values.GATEWAY_NAME,
+            entrance.NAME,
             chart="gateway",
             repository=REPOSITORY,
             version=images.ISTIO_VERSION,
             namespace=ns.INGRESS.name,
-            values=mesh_values.gateway(
-                args.stack.owner,
-                [args.vpc_cidr, *args.client_cidrs],
-                certificate_arn=args.certificate_arn,
-                reachable=args.reachable,
-            ),
+            values=mesh_values.gateway(args.stack.owner, reachable=args.reachable),
             parent=self,
             depends_on=[istiod, cni],
+        )
+        Entrance(
+            name,
+            EntranceArgs(
+                stack=args.stack,
+                hosts=args.hosts,
+                zone_id=args.zone_id,
+                annotations=mesh_values.load_balancer(args.certificate_arn),
+                clients=[args.vpc_cidr, *args.client_cidrs],
+                reachable=args.reachable,
+                after=[running],
+            ),
+            pulumi.ResourceOptions(parent=self),
         )
         self.register_outputs({})
 

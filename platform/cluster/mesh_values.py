@@ -1,7 +1,6 @@
 """The values of Istio's charts: what is tighter than the charts' own defaults, and why."""
 
 import json
-from collections.abc import Sequence
 from typing import Any, Final
 
 import pulumi
@@ -13,7 +12,6 @@ from cluster.guardrails.priorities import INFERENCE
 from cluster.labels import labels
 from foundation.stack import Stack
 
-GATEWAY_NAME: Final = "istio-ingress"
 CERTIFICATES: Final = "/var/run/parapet/certificates"
 """Where the gateway's agent writes its mesh certificate and key: in memory, for the gateway alone."""
 TLS_POLICY: Final = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
@@ -101,30 +99,23 @@ def istiod(stack: Stack, *, reachable: bool) -> dict[str, Any]:
     }
 
 
-def gateway(
-    owner: str, clients: Sequence[str], *, certificate_arn: pulumi.Input[str], reachable: bool
-) -> dict[str, Any]:
-    """The one way in: an internal network load balancer, TLS on port 443 and no other port for users.
-
-    The load balancer shows the users the certificate of ACM, whose key nobody can take away, and speaks TLS again to
-    the gateway.
-    """
-    scale: dict[str, Any] = {"autoscaling": {"enabled": True, "minReplicas": 2, "maxReplicas": 10}}
-    load_balancer = "service.beta.kubernetes.io/aws-load-balancer"
-    kind = "LoadBalancer"
-    annotations: dict[str, pulumi.Input[str]] = {
-        f"{load_balancer}-type": "nlb",
-        f"{load_balancer}-internal": "true",
-        f"{load_balancer}-ssl-cert": certificate_arn,
-        f"{load_balancer}-ssl-ports": "443",
-        f"{load_balancer}-ssl-negotiation-policy": TLS_POLICY,
-        f"{load_balancer}-backend-protocol": "ssl",
+def load_balancer(certificate_arn: pulumi.Input[str]) -> dict[str, pulumi.Input[str]]:
+    """How the load balancer speaks TLS: it shows the users the certificate of ACM, whose key nobody can take away, and
+    speaks TLS again to the gateway."""
+    prefix = "service.beta.kubernetes.io/aws-load-balancer"
+    return {
+        f"{prefix}-ssl-cert": certificate_arn,
+        f"{prefix}-ssl-ports": "443",
+        f"{prefix}-ssl-negotiation-policy": TLS_POLICY,
+        f"{prefix}-backend-protocol": "ssl",
     }
+
+
+def gateway(owner: str, *, reachable: bool) -> dict[str, Any]:
+    """What lets users in, behind the load balancer of `entrance.py`: TLS on port 443 and no other port for them."""
+    scale: dict[str, Any] = {"autoscaling": {"enabled": True, "minReplicas": 2, "maxReplicas": 10}}
     if not reachable:
-        # Nothing would ever give such a Service an address, or have an endpoint for it.
         scale = {"autoscaling": {"enabled": False}, "replicaCount": 0}
-        kind = "ClusterIP"
-        annotations = {"pulumi.com/skipAwait": "true"}
     return {
         **scale,
         "labels": labels(owner, ns.INGRESS.data_class),
@@ -144,13 +135,6 @@ def gateway(
         "resources": {"requests": {"cpu": "200m", "memory": "256Mi"}, "limits": {"cpu": "2", "memory": "1Gi"}},
         "podDisruptionBudget": {"minAvailable": 1} if reachable else {},
         "priorityClassName": INFERENCE.name,
-        "service": {
-            "type": kind,
-            "annotations": annotations,
-            **({"externalTrafficPolicy": "Local", "loadBalancerSourceRanges": list(clients)} if reachable else {}),
-            "ports": [
-                {"name": "status-port", "port": 15021, "protocol": "TCP", "targetPort": 15021},
-                {"name": "https", "port": 443, "protocol": "TCP", "targetPort": 443},
-            ],
-        },
+        # The platform's own, whose status tells where the load balancer is.
+        "service": {"type": "None"},
     }

@@ -80,7 +80,7 @@ class OperatorsHost(pulumi.ComponentResource):
         group = aws.ec2.SecurityGroup(
             host,
             vpc_id=args.vpc_id,
-            description="The operators' host, which nothing opens a connection to",
+            description="The host of the operators, to which nothing opens a connection",
             tags={"Name": host},
             opts=own,
         )
@@ -98,7 +98,7 @@ class OperatorsHost(pulumi.ComponentResource):
             host,
             security_group_id=args.control_plane_security_group_id,
             referenced_security_group_id=group.id,
-            description="The Kubernetes API to the operators' host",
+            description="The Kubernetes API to the host of the operators",
             ip_protocol="tcp",
             from_port=443,
             to_port=443,

@@ -12,6 +12,7 @@ from foundation.data_class import DataClass
 from foundation.database import Database, DatabaseArgs
 from foundation.keys import Keys, KeysArgs
 from foundation.network import Network, NetworkArgs
+from foundation.network.site import Site
 from foundation.registry import Registry, RegistryArgs
 from foundation.secrets import Rotator, RotatorArgs
 from foundation.service_linked_roles import ServiceLinkedRoles, ServiceLinkedRolesArgs
@@ -32,10 +33,14 @@ class FoundationArgs:
     """Whether Spot Instances are launched, with volumes under the cluster's key."""
     database_instance_class: str
     database_multi_az: bool
+    site: Site
+    """The hospital's own network."""
     domain: str
     """Whose hosts the gateway's certificate is for."""
     certificate_authority_arn: str
     """The hospital's AWS Private CA; empty for one of the stack's own."""
+    certificate_authority_accounts: Sequence[str]
+    """Other accounts whose stacks the stack's own authority serves."""
 
 
 class Foundation(pulumi.ComponentResource):
@@ -76,6 +81,8 @@ class Foundation(pulumi.ComponentResource):
                 cidr=args.vpc_cidr,
                 egress=args.egress,
                 interface_endpoints=args.interface_endpoints,
+                domain=args.domain,
+                site=args.site,
                 logs_key_arn=self.keys.arns[DataClass.LOGS],
             ),
             own,
@@ -122,6 +129,7 @@ class Foundation(pulumi.ComponentResource):
                 stack=args.stack,
                 domain=args.domain,
                 authority_arn=args.certificate_authority_arn,
+                shared_with=args.certificate_authority_accounts,
             ),
             opts,
         )

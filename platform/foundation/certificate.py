@@ -1,11 +1,13 @@
 """The certificate that users meet at the gateway."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import pulumi
 import pulumi_aws as aws
 
+from foundation.policy_document import allow, document
 from foundation.stack import Stack
 
 AUTHORITY_YEARS: Final = 10
@@ -20,6 +22,8 @@ class CertificateArgs:
     domain: str
     authority_arn: str
     """The ARN of an AWS Private CA; empty for one of the stack's own."""
+    shared_with: Sequence[str]
+    """Accounts whose stacks the stack's own authority serves too."""
 
 
 class Certificate(pulumi.ComponentResource):
@@ -27,12 +31,15 @@ class Certificate(pulumi.ComponentResource):
 
     Where the hospital has a private authority of its own, its clients trust it already, and it issues the certificate.
     It must let ACM do so (AWS Private CA User Guide, "Assign certificate renewal permissions to ACM"). Otherwise the
-    stack makes a root, whose certificate the clients must be given.
+    stack makes a root, whose certificate the clients must be given. Another stack's root is such an authority: stacks
+    of its own account need nothing but its ARN, those of another account must be among the accounts that it serves.
     """
 
     arn: pulumi.Output[str]
     """The ARN, once the certificate can be issued."""
     authority_arn: pulumi.Output[str]
+    authority_pem: pulumi.Output[str]
+    """What clients trust: the authority's certificate and those above it, as PEM."""
 
     def __init__(self, name: str, args: CertificateArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         inputs = {"domain": args.domain, "authorityArn": args.authority_arn}
@@ -41,9 +48,15 @@ class Certificate(pulumi.ComponentResource):
         ready: list[pulumi.Resource] = []
         if args.authority_arn:
             self.authority_arn = pulumi.Output.from_input(args.authority_arn)
+            found = aws.acmpca.get_certificate_authority_output(
+                arn=args.authority_arn, opts=pulumi.InvokeOutputOptions(parent=self)
+            )
+            self.authority_pem = pulumi.Output.all(found.certificate, found.certificate_chain).apply(
+                lambda pems: "\n".join(pem.strip() for pem in pems if pem) + "\n"
+            )
         else:
-            authority, ready = self._authority(args)
-            self.authority_arn = authority.arn
+            authority, root, ready = self._authority(args)
+            self.authority_arn, self.authority_pem = authority.arn, root.certificate
         certificate = aws.acm.Certificate(
             self._name,
             domain_name=f"*.{args.domain}",
@@ -54,7 +67,9 @@ class Certificate(pulumi.ComponentResource):
         self.arn = certificate.arn
         self.register_outputs({"arn": self.arn, "authorityArn": self.authority_arn})
 
-    def _authority(self, args: CertificateArgs) -> tuple[aws.acmpca.CertificateAuthority, list[pulumi.Resource]]:
+    def _authority(
+        self, args: CertificateArgs
+    ) -> tuple[aws.acmpca.CertificateAuthority, aws.acmpca.Certificate, list[pulumi.Resource]]:
         """A root, and what must be there before it issues (AWS Private CA User Guide, "Install the CA certificate")."""
         own = pulumi.ResourceOptions(parent=self)
         authority = aws.acmpca.CertificateAuthority(
@@ -92,4 +107,41 @@ class Certificate(pulumi.ComponentResource):
             actions=["IssueCertificate", "GetCertificate", "ListPermissions"],
             opts=own,
         )
-        return authority, [installed, renewal]
+        if args.shared_with:
+            aws.acmpca.Policy(
+                self._name,
+                resource_arn=authority.arn,
+                policy=_for_accounts(args, authority.arn),
+                # Only an authority that has its certificate takes a policy.
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[installed]),
+            )
+        return authority, root, [installed, renewal]
+
+
+def _for_accounts(args: CertificateArgs, authority_arn: pulumi.Input[str]) -> pulumi.Output[str]:
+    """Other accounts may have certificates of hosts issued, and none of another authority (AWS Private CA User Guide,
+    "Attach a policy for cross-account access"). What of theirs may ask says their own IAM."""
+    partition = args.stack.account.partition
+    for_hosts = f"arn:{partition}:acm-pca:::template/EndEntityCertificate/V1"
+    principals = {"AWS": [f"arn:{partition}:iam::{account}:root" for account in args.shared_with]}
+    return document(
+        allow(
+            "LookUp",
+            principals=principals,
+            actions=[
+                "acm-pca:DescribeCertificateAuthority",
+                "acm-pca:GetCertificate",
+                "acm-pca:GetCertificateAuthorityCertificate",
+                "acm-pca:ListPermissions",
+                "acm-pca:ListTags",
+            ],
+            resources=authority_arn,
+        ),
+        allow(
+            "IssueToHosts",
+            principals=principals,
+            actions="acm-pca:IssueCertificate",
+            resources=authority_arn,
+            when={"StringEquals": {"acm-pca:TemplateArn": for_hosts}},
+        ),
+    )

@@ -17,6 +17,7 @@ from typing import Any
 import pulumi
 import yaml
 from pulumi.runtime.mocks import MockMonitor
+from pulumi.runtime.stack import get_root_resource
 
 from cluster.images import LOCK
 from tests.images import DIGESTS, lock_file
@@ -72,6 +73,15 @@ def computed(args: pulumi.runtime.MockResourceArgs) -> dict[str, Any]:
             return {"certificate": "-----BEGIN CERTIFICATE-----"}
         case "aws:lambda/invocation:Invocation":
             return {"result": "{}"}
+        case "aws:route53/zone:Zone":
+            return {"zoneId": f"{args.name}-id"}
+        case "aws:acmpca/certificate:Certificate":
+            return {"certificate": "-----BEGIN CERTIFICATE-----\n"}
+        case "aws:route53/resolverEndpoint:ResolverEndpoint":
+            given = args.inputs["ipAddresses"]
+            return {"ipAddresses": [{**each, "ip": f"10.0.0.{place}"} for place, each in enumerate(given, 10)]}
+        case "kubernetes:core/v1:Service" if args.inputs["spec"]["type"] == "LoadBalancer":
+            return {"status": {"loadBalancer": {"ingress": [{"hostname": f"{args.name}.elb.test"}]}}}
         case "aws:sqs/queue:Queue":
             return {"url": f"https://sqs.test/{args.name}", "name": args.name}
         case (
@@ -97,6 +107,8 @@ class Recorder(pulumi.runtime.Mocks):
     calls: list[tuple[str, str]] = field(default_factory=list)
     registry: Mapping[str, str] = field(default_factory=lambda: DIGESTS)
     """Digests of the images that the registry holds, by NAME:TAG."""
+    outputs: dict[str, Any] = field(default_factory=dict)
+    """What the program exports."""
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         self.made.append(Made(args.typ, args.name, args.inputs, args.provider))
@@ -119,6 +131,8 @@ class Recorder(pulumi.runtime.Mocks):
                 return {"arns": self.roles}
             case "aws:ecr/getImages:getImages":
                 return {"imageIds": self._images(args.args["repositoryName"])}
+            case "aws:acmpca/getCertificateAuthority:getCertificateAuthority":
+                return {**args.args, "certificate": "SUBORDINATE", "certificateChain": "ROOT"}
         raise AssertionError(f"the program made a call that no test expects: {args.token}")
 
     def _images(self, repository: str) -> list[dict[str, str]]:
@@ -187,10 +201,14 @@ def _loop() -> asyncio.AbstractEventLoop:
 
 
 def _run(recorder: Recorder, config: Mapping[str, str], monitor: MockMonitor | None = None) -> Recorder:
-    def program() -> None:
+    def program() -> pulumi.Output[None]:
         os.environ.setdefault(LOCK, str(lock_file()))
         pulumi.runtime.set_all_config({f"parapet:{name}": value for name, value in config.items()})
+        root = get_root_resource()  # the same in every run of a process
+        assert root is not None
+        root.outputs.clear()
         runpy.run_path(str(PROJECT / "__main__.py"))
+        return pulumi.Output.all(**root.outputs).apply(recorder.outputs.update)
 
     return record(program, recorder, monitor)
 

@@ -36,6 +36,31 @@ def test_a_deleted_authority_can_be_brought_back(protect: bool, days: int) -> No
     assert authority.inputs["permanentDeletionTimeInDays"] == days
 
 
+def test_what_clients_must_trust_is_an_output(stack: Recorder) -> None:
+    assert stack.outputs["certificateAuthorityPem"].startswith("-----BEGIN CERTIFICATE-----")
+    # Of another authority, all that are above it: clients trust the last.
+    assert run_program(certificateAuthorityArn=HOSPITALS).outputs["certificateAuthorityPem"] == "SUBORDINATE\nROOT\n"
+
+
+def test_another_accounts_stack_may_have_certificates_of_hosts_issued_and_no_more() -> None:
+    other = "444455556666"
+    stack = run_program(certificateAuthorityAccounts=[other])
+    (policy,) = stack.of("acmpca/policy:Policy")
+    assert policy.inputs["resourceArn"].endswith("CertificateAuthority/parapet-test-gateway")
+    look, issue = policy.policy()
+    for statement in (look, issue):
+        assert statement["Principal"] == {"AWS": [f"arn:aws:iam::{other}:root"]}
+        assert statement["Resource"] == policy.inputs["resourceArn"]
+    assert issue["Action"] == "acm-pca:IssueCertificate"
+    template = "arn:aws:acm-pca:::template/EndEntityCertificate/V1"
+    assert issue["Condition"] == {"StringEquals": {"acm-pca:TemplateArn": template}}
+    assert all(action.partition(":")[2].startswith(("Describe", "Get", "List")) for action in look["Action"])
+
+
+def test_alone_in_its_account_the_authority_serves_no_other(stack: Recorder) -> None:
+    assert stack.of("acmpca/policy:Policy") == []
+
+
 def test_the_hospitals_own_authority_takes_its_place() -> None:
     stack = run_program(certificateAuthorityArn=HOSPITALS)
     assert not [each for each in stack.made if each.type.startswith("aws:acmpca/")]

@@ -13,6 +13,7 @@ from foundation.network.egress import Egress, EgressArgs
 from foundation.network.endpoints import Endpoints, EndpointsArgs
 from foundation.network.flow_logs import FlowLogs
 from foundation.network.query_logs import QueryLogs
+from foundation.network.site import Site, SiteConnection, SiteConnectionArgs, vpn_gateway
 from foundation.network.subnets import divide
 from foundation.network.vpc_logs import VpcLogsArgs
 from foundation.stack import Stack
@@ -31,6 +32,9 @@ class NetworkArgs:
     egress: bool
     """Whether the private subnets reach the internet. The isolated ones never do."""
     interface_endpoints: Sequence[str]
+    domain: str
+    """Whose names only the VPC, and who asks its resolver, can look up."""
+    site: Site
     logs_key_arn: pulumi.Input[str]
 
 
@@ -46,6 +50,13 @@ class Network(pulumi.ComponentResource):
     isolated_subnet_ids: list[pulumi.Output[str]]
     gateway_prefix_list_ids: list[pulumi.Output[str]]
     gateway_cidrs: list[pulumi.Output[Sequence[str]]]
+    private_route_table_ids: list[pulumi.Output[str]]
+    vpn_gateway_id: pulumi.Output[str]
+    """Empty where there is none."""
+    resolver_addresses: pulumi.Output[Sequence[str]]
+    """Where the site's DNS servers send queries for the VPC's private names; none without a resolver endpoint."""
+    zone_id: pulumi.Output[str]
+    """The private hosted zone of the domain."""
 
     def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:foundation:Network", name, {"cidr": str(args.cidr), "egress": args.egress}, opts)
@@ -66,12 +77,32 @@ class Network(pulumi.ComponentResource):
         aws.ec2.DefaultSecurityGroup(
             name, vpc_id=vpc.id, ingress=[], egress=[], tags={"Name": f"{name}-default-closed"}, opts=own
         )
+        self.zone_id = aws.route53.Zone(
+            name,
+            name=args.domain,
+            comment=f"The names of {name}, for its VPC alone.",
+            vpcs=[{"vpc_id": vpc.id}],
+            tags={"Name": name},
+            opts=own,
+        ).zone_id
+        vpn = [vpn_gateway(name, vpc.id, self)] if args.site.vpn_gateway else []
+        self.vpn_gateway_id = vpn[0] if vpn else pulumi.Output.from_input("")
         # A table a zone, so that with egress each zone leaves by its own gateway.
-        private_tables = {zone: self._route_table(f"private-{zone}") for zone in self._zones}
+        private_tables = {zone: self._route_table(f"private-{zone}", vpn) for zone in self._zones}
         isolated_table = self._route_table("isolated")
         self.private_subnet_ids = self._tier("private", ranges.private, private_tables, INTERNAL_LOAD_BALANCERS)
         self.isolated_subnet_ids = self._tier("isolated", ranges.isolated, dict.fromkeys(self._zones, isolated_table))
-        private_table_ids = [table.id for table in private_tables.values()]
+        self.private_route_table_ids = private_table_ids = [table.id for table in private_tables.values()]
+        self.resolver_addresses = SiteConnection(
+            f"{name}-site",
+            SiteConnectionArgs(
+                site=args.site,
+                vpc_id=vpc.id,
+                subnet_ids=self.private_subnet_ids,
+                route_table_ids={zone: table.id for zone, table in private_tables.items()},
+            ),
+            own,
+        ).resolver_addresses
         if args.egress:
             egress = EgressArgs(
                 vpc_id=vpc.id,
@@ -109,10 +140,15 @@ class Network(pulumi.ComponentResource):
             }
         )
 
-    def _route_table(self, which: str) -> aws.ec2.RouteTable:
+    def _route_table(self, which: str, learns_from: Sequence[pulumi.Input[str]] = ()) -> aws.ec2.RouteTable:
+        """A table that takes over the routes which these virtual private gateways are told of."""
         name = f"{self._name}-{which}"
         return aws.ec2.RouteTable(
-            name, vpc_id=self.vpc_id, tags={"Name": name}, opts=pulumi.ResourceOptions(parent=self)
+            name,
+            vpc_id=self.vpc_id,
+            propagating_vgws=learns_from or None,
+            tags={"Name": name},
+            opts=pulumi.ResourceOptions(parent=self),
         )
 
     def _tier(

@@ -19,6 +19,7 @@ from tests.platform.stacks import stack
 
 STACK = stack(account=Account("111122223333", "aws", "us-east-1", ("us-east-1a",)))
 REGISTRY = STACK.registry
+ZONE_ID = "Z0123456789"
 CERTIFICATE_ARN = "arn:aws:acm:us-east-1:111122223333:certificate/gateway"
 VPC_CIDR = "10.0.0.0/16"
 SERVICE_CIDR = "172.20.0.0/16"
@@ -105,6 +106,7 @@ def mesh(*, reachable: bool = True) -> None:
             certificate_arn=CERTIFICATE_ARN,
             vpc_cidr=VPC_CIDR,
             client_cidrs=CLIENT_CIDRS,
+            zone_id=ZONE_ID,
             reachable=reachable,
             after=(),
         ),

@@ -151,25 +151,45 @@ def test_nothing_leaves_the_mesh_but_for_aws_services_of_the_region(resources: l
     assert [port["number"] for port in entry["spec"]["ports"]] == [443]
 
 
-@pytest.mark.engine
-def test_the_gateways_load_balancer_is_internal_and_for_the_listed_networks(helm: charts.Helm) -> None:
-    chart = charts.charts(manifests.record(manifests.mesh))["gateway"]
-    (service,) = [each for each in helm.render(chart) if each["kind"] == "Service"]
-    assert service["metadata"]["annotations"]["service.beta.kubernetes.io/aws-load-balancer-internal"] == "true"
+def test_the_gateways_load_balancer_is_internal_and_for_the_listed_networks(resources: list[dict[str, Any]]) -> None:
+    service = one(resources, "Service", "ingress", "istio-ingress")
+    prefix = "service.beta.kubernetes.io/aws-load-balancer"
+    annotations = service["metadata"]["annotations"]
+    assert (annotations[f"{prefix}-type"], annotations[f"{prefix}-internal"]) == ("nlb", "true")
+    assert service["spec"]["type"] == "LoadBalancer"
     assert service["spec"]["loadBalancerSourceRanges"] == [manifests.VPC_CIDR, *manifests.CLIENT_CIDRS]
     assert sorted(port["port"] for port in service["spec"]["ports"]) == [443, 15021]
 
 
-@pytest.mark.engine
-def test_the_load_balancer_shows_the_certificate_of_acm_and_speaks_tls_to_the_gateway(helm: charts.Helm) -> None:
-    chart = charts.charts(manifests.record(manifests.mesh))["gateway"]
-    (service,) = [each for each in helm.render(chart) if each["kind"] == "Service"]
+def test_the_load_balancer_shows_the_certificate_of_acm_and_speaks_tls_to_the_gateway(
+    resources: list[dict[str, Any]],
+) -> None:
+    service = one(resources, "Service", "ingress", "istio-ingress")
     prefix = "service.beta.kubernetes.io/aws-load-balancer-"
     said = {name.removeprefix(prefix): value for name, value in service["metadata"]["annotations"].items()}
     assert said["ssl-cert"] == manifests.CERTIFICATE_ARN
     assert said["ssl-ports"] == "443"
     assert said["ssl-negotiation-policy"].startswith("ELBSecurityPolicy-TLS13-1-2-")
     assert said["backend-protocol"] == "ssl"
+
+
+@pytest.mark.engine
+def test_the_load_balancer_leads_to_the_charts_pods_and_is_not_the_charts(
+    resources: list[dict[str, Any]], helm: charts.Helm
+) -> None:
+    objects = helm.render(charts.charts(manifests.record(manifests.mesh))["gateway"])
+    assert not [each for each in objects if each["kind"] == "Service"]
+    (deployment,) = [each for each in objects if each["kind"] == "Deployment"]
+    selector = one(resources, "Service", "ingress", "istio-ingress")["spec"]["selector"]
+    assert selector == deployment["spec"]["selector"]["matchLabels"]
+
+
+def test_every_host_of_the_gateway_has_a_name_that_leads_to_its_load_balancer() -> None:
+    records = [each for each in manifests.record(manifests.mesh) if each.type == "aws:route53/record:Record"]
+    assert [each.inputs["name"] for each in records] == ["mlflow.example.com", "models.example.com"]
+    for record in records:
+        assert (record.inputs["type"], record.inputs["zoneId"]) == ("CNAME", manifests.ZONE_ID)
+        assert record.inputs["records"] == ["test-gateway.elb.test"]
 
 
 @pytest.mark.engine
@@ -212,8 +232,11 @@ def test_where_the_api_server_cannot_call_istiod_there_is_no_webhook_to_wait_for
     assert not [each for each in objects if "WebhookConfiguration" in each["kind"]]
     gateway = {each["kind"]: each for each in objects if each["metadata"]["name"] == "istio-ingress"}
     assert gateway["Deployment"]["spec"]["replicas"] == 0
-    assert gateway["Service"]["spec"]["type"] == "ClusterIP"
-    assert gateway["Service"]["metadata"]["annotations"]["pulumi.com/skipAwait"] == "true"
+    unreachable = manifests.record(lambda: manifests.mesh(reachable=False))
+    service = one(manifests.objects(unreachable), "Service", "ingress", "istio-ingress")
+    assert service["spec"]["type"] == "ClusterIP"
+    assert service["metadata"]["annotations"]["pulumi.com/skipAwait"] == "true"
+    assert not [each for each in unreachable if each.type == "aws:route53/record:Record"]
 
 
 def test_the_mesh_is_where_workloads_are() -> None:
