@@ -56,6 +56,7 @@ cluster = Cluster(
         system_nodes=settings.system_nodes,
         gpu_groups=settings.gpu_groups,
         principals=settings.principals,
+        domain=settings.domain,
         certificate_arn=foundation.certificate.arn,
         client_cidrs=settings.client_cidrs,
         webhooks=not settings.local_aws,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli import account, checks, cost, images, mlflow, nodes, stack, status
+from cli import account, checks, cost, images, mlflow, nodes, stack, status, tunnel
 from cli.output import Refused, say_error
 from local.workspace import Workspace
 
@@ -99,6 +99,18 @@ def tell_nodes(
 ) -> None:
     """Tell how old the pinned image of the nodes is, with AWS credentials, and move the pin (docs/patching.md)."""
     nodes.tell(region, write=write)
+
+
+@app.command("tunnel")
+def open_tunnel(
+    name: Annotated[str, typer.Option("--stack", help="The stack: one of a real account.")] = "dev",
+    port: Annotated[int, typer.Option(min=1024, max=65535, help="The port here that leads to the API.")] = 8443,
+    print_only: Annotated[
+        bool, typer.Option("--print", help="Show the command that would keep the tunnel open, and end.")
+    ] = False,
+) -> None:
+    """Lead a port of this machine to the private Kubernetes API, through the operators' host, with AWS credentials."""
+    tunnel.run(Workspace(), name, port, print_only=print_only)
 
 
 @app.command()

@@ -61,6 +61,8 @@ class ClusterArgs:
     gpu_groups: Sequence[GpuGroup]
     principals: Mapping[str, Sequence[str]]
     """ARNs of the IAM roles that come into the cluster, by the name of their role there (`roles.ROLES`)."""
+    domain: str
+    """The domain whose host names lead to the mesh's gateway."""
     certificate_arn: pulumi.Input[str]
     """The certificate in ACM for the host names that users come by."""
     client_cidrs: Sequence[IPv4Network]
@@ -274,6 +276,7 @@ class Cluster(pulumi.ComponentResource):
                 certificate_arn=args.certificate_arn,
                 vpc_cidr=str(args.vpc_cidr),
                 client_cidrs=list(map(str, args.client_cidrs)),
+                domain=args.domain,
                 zone_id=args.foundation.network.zone_id,
                 reachable=args.webhooks,
                 after=after,

@@ -26,10 +26,9 @@ PORTS: Final = [
 @dataclass(frozen=True, kw_only=True)
 class EntranceArgs:
     stack: Stack
-    hosts: Sequence[str]
-    """The names that lead here, one of them perhaps with an asterisk for all of a domain."""
+    domain: str
     zone_id: pulumi.Input[str]
-    """The private hosted zone that they are in."""
+    """The domain's private hosted zone."""
     annotations: dict[str, pulumi.Input[str]]
     """What EKS's own load balancer controller is told, besides that it makes an internal network load balancer."""
     clients: Sequence[str]
@@ -41,14 +40,14 @@ class EntranceArgs:
 
 
 class Entrance(pulumi.ComponentResource):
-    """An internal network load balancer for the listed ranges, and the hosts' names lead to it.
+    """An internal network load balancer for the listed ranges, and every host of the domain leads to it.
 
     EKS makes the load balancer of a Service of this type by itself, without a controller in the cluster, in the subnets
     that are tagged for it. Its name is known once the Service has it, and goes into the private zone in the same run.
     """
 
     def __init__(self, name: str, args: EntranceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("parapet:cluster:Entrance", name, {"hosts": list(args.hosts)}, opts)
+        super().__init__("parapet:cluster:Entrance", name, {"domain": args.domain}, opts)
         own = pulumi.ResourceOptions(parent=self, depends_on=list(args.after))
         prefix = "service.beta.kubernetes.io/aws-load-balancer"
         if args.reachable:
@@ -72,11 +71,11 @@ class Entrance(pulumi.ComponentResource):
             spec=spec,
             opts=own,
         )
-        for host in args.hosts if args.reachable else ():
+        if args.reachable:
             aws.route53.Record(
-                f"{name}-{host.replace('*', 'every')}",
+                f"{name}-gateway",
                 zone_id=args.zone_id,
-                name=host,
+                name=f"*.{args.domain}",
                 type="CNAME",
                 ttl=SECONDS,
                 records=[service.status.apply(_load_balancer)],

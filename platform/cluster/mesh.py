@@ -64,8 +64,10 @@ class MeshArgs:
     """The certificate in ACM that the load balancer before the gateway shows."""
     vpc_cidr: str
     client_cidrs: Sequence[str]
+    domain: str
+    """The domain whose hosts lead to the gateway."""
     zone_id: pulumi.Input[str]
-    """The private hosted zone of these hosts."""
+    """Its private hosted zone."""
     reachable: bool
     """Whether the API server can call istiod. It can on EKS; the local control plane has no way to pods. There no proxy
     is put in, so no gateway could start and none is asked for."""
@@ -117,7 +119,7 @@ class Mesh(pulumi.ComponentResource):
             name,
             EntranceArgs(
                 stack=args.stack,
-                hosts=args.hosts,
+                domain=args.domain,
                 zone_id=args.zone_id,
                 annotations=mesh_values.load_balancer(args.certificate_arn),
                 clients=[args.vpc_cidr, *args.client_cidrs],

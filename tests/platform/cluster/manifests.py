@@ -106,6 +106,7 @@ def mesh(*, reachable: bool = True) -> None:
             certificate_arn=CERTIFICATE_ARN,
             vpc_cidr=VPC_CIDR,
             client_cidrs=CLIENT_CIDRS,
+            domain="example.com",
             zone_id=ZONE_ID,
             reachable=reachable,
             after=(),
