@@ -79,7 +79,9 @@ def find(stack: str, region: str, client: Callable[[str], Any]) -> Way:
         host = _host(client("autoscaling"), stack)
         _reached(client("ssm"), host)
     except (BotoCoreError, ClientError) as error:
-        raise Refused(f"The account cannot be asked: {error}. Check the credentials and the Region, {region}.") from None
+        raise Refused(
+            f"The account cannot be asked: {error}. Check the credentials and the Region, {region}."
+        ) from None
     return Way(
         cluster=stack,
         region=region,
@@ -111,7 +113,9 @@ def _cluster(eks: Any, stack: str, region: str) -> dict[str, Any]:
             "or take the credentials of its account."
         ) from None
     if not found.get("endpoint"):
-        raise Refused(f"The cluster {stack} is {found.get('status')} and has no endpoint yet: try again in some minutes.")
+        raise Refused(
+            f"The cluster {stack} is {found.get('status')} and has no endpoint yet: try again in some minutes."
+        )
     return found
 
 

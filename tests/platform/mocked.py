@@ -26,6 +26,8 @@ from tests.platform.project import PROJECT
 SHARED = "PARAPET_TEST_RECORDINGS"
 """Environment variable naming the folder in which the workers of one run of the tests share what they recorded."""
 ACCOUNT_ID = "123456789012"
+RANGES = {"s3": "198.51.100.0/24", "dynamodb": "203.0.113.0/24"}
+"""The prefix lists of the gateway endpoints, as they are today."""
 DEPLOYER = f"arn:aws:iam::{ACCOUNT_ID}:role/deployer"
 ZONES = {f"us-east-1{letter}": f"use1-az{number}" for letter, number in zip("abcdef", (1, 2, 4, 6, 3, 5), strict=True)}
 """Ids by name: which is which differs from account to account."""
@@ -131,6 +133,8 @@ class Recorder(pulumi.runtime.Mocks):
                 return {"arns": self.roles}
             case "aws:ecr/getImages:getImages":
                 return {"imageIds": self._images(args.args["repositoryName"])}
+            case "aws:ec2/getPrefixList:getPrefixList":
+                return {**args.args, "cidrBlocks": [RANGES[args.args["prefixListId"].rpartition("-")[2]]]}
             case "aws:acmpca/getCertificateAuthority:getCertificateAuthority":
                 return {**args.args, "certificate": "SUBORDINATE", "certificateChain": "ROOT"}
         raise AssertionError(f"the program made a call that no test expects: {args.token}")

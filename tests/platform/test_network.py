@@ -10,7 +10,7 @@ import pytest
 from foundation import retention
 from foundation.network.endpoint_policies import IAM_PREFIXES
 from foundation.network.subnets import divide
-from tests.platform.mocked import ACCOUNT_ID, Made, Recorder, run_program
+from tests.platform.mocked import ACCOUNT_ID, RANGES, Made, Recorder, run_program
 
 INTERNET = ("ec2/internetGateway:InternetGateway", "ec2/natGateway:NatGateway", "ec2/eip:Eip", "ec2/route:Route")
 
@@ -127,6 +127,16 @@ def test_s3_and_dynamodb_are_reached_from_every_route_table(closed: Recorder) ->
         "com.amazonaws.us-east-1.dynamodb",
     }
     assert all(set(each.inputs["routeTableIds"]) == tables for each in gateways)
+
+
+def test_pods_reach_s3_and_dynamodb_at_the_addresses_of_this_run_and_not_of_the_endpoints_first(
+    closed: Recorder,
+) -> None:
+    policies = [each for each in closed.of("kubernetes:networking.k8s.io/v1:NetworkPolicy") if "objects" in each.name]
+    assert policies
+    for policy in policies:
+        (rule,) = policy.inputs["spec"]["egress"]
+        assert [each["ipBlock"]["cidr"] for each in rule["to"]] == list(RANGES.values())
 
 
 @pytest.mark.parametrize("services", [[], ["kms"], list(IAM_PREFIXES)])

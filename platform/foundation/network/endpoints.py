@@ -33,7 +33,8 @@ class Endpoints(pulumi.ComponentResource):
     gateway_prefix_list_ids: list[pulumi.Output[str]]
     """What a security group names to let traffic out to S3 and DynamoDB, and to nothing else."""
     gateway_cidrs: list[pulumi.Output[Sequence[str]]]
-    """The same, where only ranges will do, as in a NetworkPolicy."""
+    """The same, where only ranges will do, as in a NetworkPolicy: AWS's prefix lists as they are in this run
+    (docs/decisions/0008)."""
 
     def __init__(self, name: str, args: EndpointsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:foundation:Endpoints", name, {"services": args.services}, opts)
@@ -52,7 +53,13 @@ class Endpoints(pulumi.ComponentResource):
             for service in GATEWAYS
         ]
         self.gateway_prefix_list_ids = [gateway.prefix_list_id for gateway in gateways]
-        self.gateway_cidrs = [gateway.cidr_blocks for gateway in gateways]
+        # What the endpoint itself tells of them is as old as the endpoint.
+        self.gateway_cidrs = [
+            aws.ec2.get_prefix_list_output(
+                prefix_list_id=gateway.prefix_list_id, opts=pulumi.InvokeOutputOptions(parent=self)
+            ).cidr_blocks
+            for gateway in gateways
+        ]
         if args.services:
             self._interface_endpoints(name, args)
         self.register_outputs({"gatewayPrefixListIds": self.gateway_prefix_list_ids})
