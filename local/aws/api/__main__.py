@@ -4,10 +4,21 @@ import os
 import sys
 from argparse import ArgumentParser
 
+from moto import server
 from moto.core.config import default_user_config
-from moto.server import main
 
-from local.aws.api import buckets, databases, functions, images, queues, quotas, rotation, service_linked_roles
+from local.aws.api import (
+    buckets,
+    databases,
+    functions,
+    gate,
+    images,
+    pod_identities,
+    queues,
+    quotas,
+    rotation,
+    service_linked_roles,
+)
 
 
 def _told_port() -> str:
@@ -25,7 +36,7 @@ if __name__ == "__main__":
     # Jobs, and functions of other languages than Python, would run in containers, which this machine may not have:
     # they succeed.
     default_user_config["lambda"]["use_docker"] = default_user_config["batch"]["use_docker"] = False
-    for module in (buckets, databases, images, queues, quotas, rotation, service_linked_roles):
+    for module in (buckets, databases, gate, images, pod_identities, queues, quotas, rotation, service_linked_roles):
         module.mend()
     functions.mend(f"http://127.0.0.1:{_told_port()}")
-    main(sys.argv[1:])
+    server.main(sys.argv[1:])

@@ -18,6 +18,7 @@ from moto.awslambda.models import LambdaBackend, LambdaFunction
 from moto.awslambda.utils import get_backend
 from moto.awslambda_simple.models import LambdaSimpleBackend
 
+from local.aws.api import sessions
 from local.aws.api.mending import replace
 
 RUNTIME = Path(__file__).with_name("runtime.py")
@@ -102,8 +103,7 @@ def _environment(function: LambdaFunction, endpoint: str) -> dict[str, str]:
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_REGION": function.region,
         "AWS_DEFAULT_REGION": function.region,
-        "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",
+        **_credentials(function),
         # The user's own profiles and credentials stay out of it.
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
@@ -111,6 +111,19 @@ def _environment(function: LambdaFunction, endpoint: str) -> dict[str, str]:
         "AWS_LAMBDA_FUNCTION_NAME": function.function_name,
         "AWS_LAMBDA_FUNCTION_VERSION": str(function.version),
         "AWS_EXECUTION_ENV": f"AWS_Lambda_{function.run_time}",
+    }
+
+
+def _credentials(function: LambdaFunction) -> dict[str, str]:
+    """Those of a session of the function's role, which is all that it may do here."""
+    keys = {"aws:SourceAccount": function.account_id, "aws:SourceArn": function.function_arn}
+    session = sessions.taken_by("lambda.amazonaws.com", function.role, function.function_name, keys)
+    if session is None:
+        return {}
+    return {
+        "AWS_ACCESS_KEY_ID": session.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": session.secret_access_key,
+        "AWS_SESSION_TOKEN": session.session_token,
     }
 
 

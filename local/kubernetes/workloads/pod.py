@@ -54,6 +54,11 @@ def container_ports(pod: Mapping[str, Any]) -> dict[str, int]:
     return {each.get("name", ""): each["containerPort"] for each in pod["containers"][0].get("ports", [])}
 
 
+def service_account(pod: Mapping[str, Any]) -> str:
+    """Whom the pod runs as."""
+    return str(pod.get("serviceAccountName") or "default")
+
+
 def volumes(pod: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """The pod's volumes, by their names."""
     return {each["name"]: each for each in pod.get("volumes", [])}

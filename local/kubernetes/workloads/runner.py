@@ -14,12 +14,14 @@ from local import processes
 from local.kubernetes.workloads import PREFIX
 from local.kubernetes.workloads.confined import inside
 from local.kubernetes.workloads.images import Image
-from local.kubernetes.workloads.pod import Process, container_ports, process, volumes
-from local.kubernetes.workloads.secrets import SecretFiles
+from local.kubernetes.workloads.pod import Process, container_ports, process, service_account, volumes
+from local.kubernetes.workloads.secrets import SecretFiles, agent
 from local.processes import Record
 from local.workspace import Workspace, exports
 from local.workspace import environment as workspaces_own
 
+ADMINISTRATOR = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+"""The variables with which the stack's own administrator signs."""
 HTTP = "http"
 """The name of the port at which a workload is called."""
 
@@ -73,7 +75,7 @@ def mount(place: Place, pod: Mapping[str, Any], classes: Mapping[str, Any], secr
             named = volume["csi"]["volumeAttributes"]["secretProviderClass"]
             if named not in classes:
                 raise LookupError(f"there is no SecretProviderClass {named} in the namespace {place.namespace}")
-            secrets.write(classes[named], folder)
+            secrets.write(classes[named], service_account(pod), folder)
             if image.built:
                 _give(folder, pod)
 
@@ -91,7 +93,7 @@ def start(place: Place, pod: Mapping[str, Any], image: Image, endpoint: str) -> 
         folder=place.workspace.run,
         log=place.log,
         ready=lambda: _ready(pod, ports),
-        environment=environment(place.workspace, image, endpoint) | dict(meant.environment),
+        environment=environment(place, pod, image, endpoint) | dict(meant.environment),
         deadline=120,
     )
     (place.folder / "started").write_text(digest(pod, endpoint, image))
@@ -105,20 +107,29 @@ def run_once(place: Place, pod: Mapping[str, Any], image: Image, endpoint: str) 
     with place.log.open("ab") as log:
         return subprocess.run(
             _found(meant.command, pod, image, place),
-            env=environment(place.workspace, image, endpoint) | dict(meant.environment),
+            env=environment(place, pod, image, endpoint) | dict(meant.environment),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
         ).returncode
 
 
-def environment(workspace: Workspace, image: Image, endpoint: str) -> dict[str, str]:
-    """What a process has besides the pod's own variables: the image's programs, and the way to the local AWS API."""
+def environment(place: Place, pod: Mapping[str, Any], image: Image, endpoint: str) -> dict[str, str]:
+    """What a process has besides the pod's own variables: the image's programs, and the way to the local AWS API.
+
+    There it may do what the role of its service account may, and has its credentials as on EKS: from the agent, by
+    itself, for as long as it runs.
+    """
+    identity = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": agent(endpoint, place.namespace, service_account(pod))}
     if image.variables is not None:
-        own = {name: value for name, value in exports(workspace, endpoint).items() if name.startswith("AWS_")}
-        return {**own, **image.variables}
+        own = {name: value for name, value in exports(place.workspace, endpoint).items() if name.startswith("AWS_")}
+        return {**_without_administrator(own), **identity, **image.variables}
     path = f"{image.environment / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-    return workspaces_own(workspace, endpoint) | {"PATH": path}
+    return _without_administrator(workspaces_own(place.workspace, endpoint)) | identity | {"PATH": path}
+
+
+def _without_administrator(variables: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in variables.items() if name not in ADMINISTRATOR}
 
 
 def _meant(pod: Mapping[str, Any], ports: Mapping[int, int], image: Image, place: Place) -> Process:

@@ -63,7 +63,7 @@ def moto() -> Iterator[LocalAws]:
         time.sleep(0.05)
     yield LocalAws(f"http://127.0.0.1:{port}")
     process.terminate()
-    process.wait(10)
+    process.wait(60)
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def _faulty(local_aws: LocalAws, *arguments: str) -> Iterator[LocalAws]:
     assert process.stdout is not None
     yield LocalAws(f"http://127.0.0.1:{process.stdout.readline().strip()}")
     process.terminate()
-    process.wait(10)
+    process.wait(60)
 
 
 @dataclass

@@ -40,6 +40,9 @@ CODE = {
 }
 
 
+VERSION = {"Version": "2012-10-17"}
+
+
 def make(local_aws: LocalAws, code: str, name: str = "f", **given: Any) -> str:
     """A function of this code; its ARN."""
     packed = io.BytesIO()
@@ -49,7 +52,12 @@ def make(local_aws: LocalAws, code: str, name: str = "f", **given: Any) -> str:
     role = "arn:aws:iam::123456789012:role/any"
     iam = local_aws.client("iam")
     if not iam.list_roles()["Roles"]:
-        role = iam.create_role(RoleName="any", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+        trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        role = iam.create_role(RoleName="any", AssumeRolePolicyDocument=json.dumps(VERSION | {"Statement": [trust]}))[
+            "Role"
+        ]["Arn"]
+        everything = VERSION | {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+        iam.put_role_policy(RoleName="any", PolicyName="all", PolicyDocument=json.dumps(everything))
     settings = {"Runtime": "python3.12", "Handler": "app/index.handler", "Timeout": 20} | given
     made = local_aws.client("lambda").create_function(
         FunctionName=name, Role=role, Code={"ZipFile": packed.getvalue()}, **settings

@@ -22,6 +22,8 @@ from tests.cluster import CLUSTER, Cluster, wait_for
 
 pytestmark = CLUSTER
 NAMESPACE = "workloads"
+WITH_ROLES = "with-roles"
+VERSION = {"Version": "2012-10-17"}
 
 
 class World:
@@ -33,6 +35,7 @@ class World:
         self.secret: str = cluster.aws("secretsmanager").create_secret(Name=f"s-{home.name}", SecretString="first")[
             "ARN"
         ]
+        _give_role(cluster)
         environment = home / "image"
         (environment / "bin").mkdir(parents=True)
         script = environment / "bin" / "serve"
@@ -90,6 +93,23 @@ class World:
     def answer(self) -> Any:
         with urllib.request.urlopen(self.look().url, timeout=5) as answer:  # noqa: S310 (a loopback address)
             return json.loads(answer.read())
+
+
+def _give_role(cluster: Cluster) -> None:
+    """The service account of the pods reads secrets, as an EKS cluster's pod identity lets it."""
+    eks, iam = cluster.aws("eks"), cluster.aws("iam")
+    if WITH_ROLES in eks.list_clusters()["clusters"]:
+        return
+    trust = {"Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    read = {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": "*"}
+    role = iam.create_role(RoleName=WITH_ROLES, AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}))["Role"]
+    iam.put_role_policy(
+        RoleName=WITH_ROLES, PolicyName="read", PolicyDocument=json.dumps(VERSION | {"Statement": [read]})
+    )
+    eks.create_cluster(name=WITH_ROLES, roleArn=role["Arn"], resourcesVpcConfig={})
+    eks.create_pod_identity_association(
+        clusterName=WITH_ROLES, namespace=NAMESPACE, serviceAccount="default", roleArn=role["Arn"]
+    )
 
 
 @pytest.fixture
