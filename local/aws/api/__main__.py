@@ -14,6 +14,7 @@ from local.aws.api import (
     gate,
     images,
     pod_identities,
+    principals,
     queues,
     quotas,
     rotation,
@@ -36,7 +37,18 @@ if __name__ == "__main__":
     # Jobs, and functions of other languages than Python, would run in containers, which this machine may not have:
     # they succeed.
     default_user_config["lambda"]["use_docker"] = default_user_config["batch"]["use_docker"] = False
-    for module in (buckets, databases, gate, images, pod_identities, queues, quotas, rotation, service_linked_roles):
+    for module in (
+        buckets,
+        databases,
+        gate,
+        images,
+        pod_identities,
+        principals,
+        queues,
+        quotas,
+        rotation,
+        service_linked_roles,
+    ):
         module.mend()
     functions.mend(f"http://127.0.0.1:{_told_port()}")
     server.main(sys.argv[1:])

@@ -9,7 +9,7 @@ import io
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 from uuid import uuid4
@@ -44,13 +44,11 @@ class Gate:
 
     def __call__(self, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
         query = dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
-        signed = CREDENTIAL.search(
-            environ.get("HTTP_AUTHORIZATION", "") or f"Credential={query.get('X-Amz-Credential')}"
-        )
-        if signed is None or not (signed[1].startswith(TEMPORARY) or sessions.of(signed[1])):
+        key, region, service = _signed(environ.get("HTTP_AUTHORIZATION", ""), query)
+        session = sessions.of(key)
+        if session is None and not key.startswith(TEMPORARY):
             return self._behind(environ, start)
-        asked = _asked(environ, query, signed[2], signed[3])
-        session = sessions.of(signed[1])
+        asked = _asked(environ, query, region, service)
         if session is None:
             return _refused(
                 start, asked, "InvalidClientTokenId", "The security token included in the request is invalid."
@@ -61,6 +59,14 @@ class Gate:
             return self._behind(environ, start)
         print(f"IAM: {words}", file=sys.stderr, flush=True)
         return _refused(start, asked, _code(asked), words.partition("\n")[0])
+
+
+def _signed(header: str, query: Mapping[str, str]) -> tuple[str, str, str]:
+    """The access key, the Region and the service of a signature: in a header or a link, of version 4 or, for S3, 2."""
+    if found := CREDENTIAL.search(header or f"Credential={query.get('X-Amz-Credential')}"):
+        return found[1], found[2], found[3]
+    older = header.removeprefix("AWS ").partition(":")[0] if header.startswith("AWS ") else ""
+    return older or query.get("AWSAccessKeyId", ""), "us-east-1", "s3"
 
 
 def denied(session: Session, asked: Asked) -> str | None:
@@ -147,6 +153,7 @@ def _asked(environ: dict[str, Any], query: dict[str, str], region: str, service:
         for name, value in environ.items()
         if name.startswith("HTTP_")
     }
+    headers |= {name.lower(): value for name, value in query.items() if name.lower().startswith("x-amz-")}
     body = b""
     # What goes into a bucket is not looked at.
     if service != "s3" and (length := int(environ.get("CONTENT_LENGTH") or 0)):

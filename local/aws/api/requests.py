@@ -20,6 +20,10 @@ S3_HEADERS: Final = (SSE, f"{SSE}-aws-kms-key-id", f"{SSE}-customer-algorithm", 
 """Headers of S3 that are keys of conditions by the same names."""
 
 
+NO_SUBRESOURCES: Final = ("response-", "x-amz-", "x-id", "awsaccesskeyid", "signature", "expires")
+"""What the names in a query begin with, in lower case, that say nothing of what is asked for."""
+
+
 @dataclass(frozen=True)
 class Call:
     """One action that must be allowed; a resource of `*` is none."""
@@ -88,7 +92,8 @@ def _s3(asked: Asked) -> list[Call] | None:
     if not bucket:
         return [Call("s3:ListAllMyBuckets")] if asked.method == "GET" else None
     arn = f"arn:aws:s3:::{bucket}"
-    given = {name for name in asked.query if not name.startswith(("response-", "X-Amz-")) and name != "x-id"}
+    # A link that somebody signed has the request's headers in its query.
+    given = {name for name in asked.query if not name.lower().startswith(NO_SUBRESOURCES)}
     keys = {f"s3:{name}": asked.headers[name] for name in S3_HEADERS if name in asked.headers}
     return _of_object(asked, arn, key, given, keys) if key else _of_bucket(asked, arn, given)
 

@@ -9,6 +9,7 @@ from urllib.error import HTTPError
 
 import boto3
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests.local.aws.conftest import LocalAws
@@ -38,9 +39,10 @@ class Worker:
         self.arn: str = made["Arn"]
         self.told = local_aws.client("sts").assume_role(RoleArn=self.arn, RoleSessionName="pod")["Credentials"]
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, **more: Any) -> Any:
         return boto3.client(
             service,
+            **more,
             region_name="us-east-1",
             endpoint_url=self._aws.url,
             aws_access_key_id=self.told["AccessKeyId"],
@@ -78,6 +80,27 @@ def test_a_bucket_is_open_to_what_the_role_may(local_aws: LocalAws) -> None:
     assert refusal(s3.list_objects_v2, Bucket="bucket")[0] == "AccessDenied"
     assert refusal(s3.head_bucket, Bucket="bucket")[0] == "403"
     assert refusal(s3.delete_object, Bucket="bucket", Key="own/a")[0] == "AccessDenied"
+
+
+@pytest.mark.parametrize("version", ["s3v4", "s3"])
+def test_a_link_opens_what_its_signer_may(local_aws: LocalAws, version: str) -> None:
+    admin = local_aws.client("s3")
+    admin.create_bucket(Bucket="bucket")
+    worker = Worker(local_aws, allow("s3:GetObject", "arn:aws:s3:::bucket/own/*"))
+    s3 = worker.client("s3", config=Config(signature_version=version))
+
+    def opened(key: str) -> bytes:
+        admin.put_object(Bucket="bucket", Key=key, Body=b"content")
+        link = s3.generate_presigned_url(
+            "get_object", Params={"Bucket": "bucket", "Key": key, "ExpectedBucketOwner": ACCOUNT}
+        )
+        with urllib.request.urlopen(link) as answer:  # noqa: S310 (our own server)
+            told: bytes = answer.read()
+            return told
+
+    assert opened("own/a") == b"content"
+    with pytest.raises(HTTPError, match="403"):
+        opened("other")
 
 
 def test_the_key_behind_a_bucket_must_be_open_too(local_aws: LocalAws) -> None:
