@@ -82,7 +82,7 @@ def computed(args: pulumi.runtime.MockResourceArgs) -> dict[str, Any]:
         case "aws:route53/resolverEndpoint:ResolverEndpoint":
             given = args.inputs["ipAddresses"]
             return {"ipAddresses": [{**each, "ip": f"10.0.0.{place}"} for place, each in enumerate(given, 10)]}
-        case "kubernetes:core/v1:Service" if args.inputs["spec"]["type"] == "LoadBalancer":
+        case "kubernetes:core/v1:Service" if args.inputs["spec"].get("type") == "LoadBalancer":
             return {"status": {"loadBalancer": {"ingress": [{"hostname": f"{args.name}.elb.test"}]}}}
         case "aws:sqs/queue:Queue":
             return {"url": f"https://sqs.test/{args.name}", "name": args.name}

@@ -84,6 +84,9 @@ def test_the_provider_tags_everything_with_owner_environment_cost_center_and_dat
 def test_no_resource_overrides_a_default_tag_but_its_data_class(stack: Recorder) -> None:
     for resource in stack.managed():
         tags = resource.inputs.get("tags", {})
+        if isinstance(tags, list):  # an Auto Scaling group's, which the provider's do not reach
+            assert {each["key"] for each in tags} >= TAGGED - {TAG}, resource
+            continue
         assert not (TAGGED - {TAG}) & set(tags), resource
         assert tags.get(TAG, NO_DATA) in {NO_DATA, *DataClass}, resource
 
@@ -110,6 +113,10 @@ def test_components_have_the_tokens_that_state_files_know(with_egress: Recorder)
         f"parapet:{name}": times
         for name, times in {
             "foundation:Foundation": 1,
+            "cluster:Sessions": 1,
+            "cluster:OperatorsHost": 1,
+            "cluster:Entrance": 1,
+            "foundation:SiteConnection": 1,
             "foundation:ServiceLinkedRoles": 1,
             "foundation:Keys": 1,
             "foundation:Storage": 1,
@@ -170,7 +177,7 @@ def test_no_type_is_a_deprecated_one(with_egress: Recorder) -> None:
 
 def test_the_composition_root_stays_small_and_without_logic() -> None:
     source = (PROJECT / "__main__.py").read_text()
-    assert len(source.splitlines()) <= 90
+    assert len(source.splitlines()) <= 96
     assert not re.search(r"^\s*(if|for|while|def|class|try|with)\b", source, re.MULTILINE)
 
 
