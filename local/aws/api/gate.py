@@ -1,8 +1,9 @@
 """IAM at the door: a request that a role's session has signed is judged before the API answers it.
 
 The caller is known by the access key in the signature. The stack's own administrator, and whoever else has no session,
-is let in as before. A request whose actions are not known (`requests.py`) is refused to a role: what nobody has looked
-up would be allowed unseen.
+is let in as before; so is a session of another account, whose policies nobody knows here. A request whose actions are
+not known (`requests.py`) is refused to a role, unless it may do everything: what nobody has looked up would be allowed
+unseen.
 """
 
 import io
@@ -16,6 +17,7 @@ from uuid import uuid4
 from xml.sax.saxutils import escape
 
 from moto import server
+from moto.core import DEFAULT_ACCOUNT_ID
 from moto.kms.models import kms_backends
 from moto.s3.models import s3_backends
 from moto.secretsmanager.models import FakeSecret, secretsmanager_backends
@@ -31,6 +33,9 @@ TEMPORARY = "ASIA"
 """What the access keys of sessions begin with."""
 TRANSPORT = {"aws:SecureTransport": "true", "s3:TlsVersion": "1.3"}
 """Plain HTTP on the loopback address stands for TLS, so that a policy that demands it does not refuse everybody."""
+
+ANYTHING = Call("any:Thing", "arn:aws:any:::thing")
+"""What only a role can do that may do everything."""
 
 Start = Callable[..., Any]
 Application = Callable[[dict[str, Any], Start], Iterable[bytes]]
@@ -53,6 +58,8 @@ class Gate:
             return _refused(
                 start, asked, "InvalidClientTokenId", "The security token included in the request is invalid."
             )
+        if session.account != DEFAULT_ACCOUNT_ID:
+            return self._behind(environ, start)
         asked = _of_account(asked, session.account)
         words = denied(session, asked)
         if words is None:
@@ -73,6 +80,8 @@ def denied(session: Session, asked: Asked) -> str | None:
     """Why a request is refused, in AWS's words, and in a second line what comes near; None where it is allowed."""
     who = session.principal
     wanted = calls(asked)
+    if wanted is None and judge(session, asked, ANYTHING).allowed:
+        return None
     if wanted is None:
         name = asked.operation or f"{asked.method} {asked.path}"
         return (

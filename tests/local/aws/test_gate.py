@@ -146,11 +146,14 @@ def test_a_secrets_own_policy_and_a_boundary_deny_what_the_role_may(local_aws: L
 
 
 def test_what_nobody_has_mapped_is_refused_to_a_role_by_name(local_aws: LocalAws) -> None:
-    client = Worker(local_aws, allow("*")).client("dynamodb")
+    client = Worker(local_aws, allow("dynamodb:*")).client("dynamodb")
     code, told = refusal(client.list_tables)
     assert code == "AccessDeniedException"
     assert "dynamodb:ListTables" in told
     assert "local/aws/api/requests.py" in told
+    everything = document(allow("*"))
+    local_aws.client("iam").put_role_policy(RoleName="worker", PolicyName="own", PolicyDocument=everything)
+    assert client.list_tables()["TableNames"] == []
 
 
 def test_a_session_that_has_gone_is_nobodys(local_aws: LocalAws) -> None:
