@@ -192,8 +192,9 @@ def test_log_groups_are_encrypted_with_the_logs_key_and_kept_as_long_as_asked() 
         "flow-logs": 731,
         "query-logs": 731,
         "rotator": 731,
-        # An audit trail, kept for as long as audit records are.
+        # Audit trails, kept for as long as audit records are.
         "mlflow-audit": retention.audit_log_days(retention.AUDIT_YEARS),
+        "sessions": retention.audit_log_days(retention.AUDIT_YEARS),
     }
     assert all(group.inputs["kmsKeyId"].endswith("Key/parapet-test-logs") for group in groups)
 
