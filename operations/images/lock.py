@@ -20,8 +20,18 @@ def read(file: Path) -> dict[str, str]:
 
 
 def add(file: Path, image: Image, digest: str) -> None:
-    """Says by which digest the image is run; what is in no list any more goes."""
-    digests = {**read(file), image.tagged: digest}
+    """Says by which digest the image is run; what is in no list any more goes.
+
+    Raises ImagesFailed where the lock says another: it was reviewed, and whoever may push could else have his own image
+    taken into it.
+    """
+    before = read(file)
+    if before.get(image.tagged, digest) != digest:
+        raise ImagesFailed(
+            f"{image.tagged} is {digest} in the registry, and {file.name} says {before[image.tagged]}. See which of "
+            f"the two was meant: delete the image there, or its line in {file.name}, then run this again."
+        )
+    digests = {**before, image.tagged: digest}
     staged = file.with_name(f"{file.name}.new")
     staged.write_text(HEADER + yaml.safe_dump(digests))
     staged.replace(file)

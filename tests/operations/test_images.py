@@ -1,6 +1,7 @@
 """A stack's registry filled from its makers': two registries on this machine, and ECR's API over one of them."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -174,3 +175,15 @@ def test_where_nothing_builds_one_line_says_what_to_install(world: World, monkey
         ImagesFailed, match=r"^Nothing on the PATH builds images: install one of docker, podman, buildah\.$"
     ):
         build(world.registry, world.lock_file, world.crane, world.said.append)
+
+
+def test_a_reviewed_digest_is_never_overwritten(tmp_path: Path) -> None:
+    file, image = tmp_path / "images.lock.yaml", next(iter(images.IMAGES.values()))
+    reviewed = f"sha256:{'a' * 64}"
+    lock.add(file, image, reviewed)
+    lock.add(file, image, reviewed)
+    with pytest.raises(
+        ImagesFailed, match=f"^{re.escape(image.tagged)} is {OTHER} in the registry, and .* says {reviewed}"
+    ):
+        lock.add(file, image, OTHER)
+    assert lock.read(file) == {image.tagged: reviewed}
