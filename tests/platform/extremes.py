@@ -48,7 +48,13 @@ EVERYTHING: Final[dict[str, Any]] = {
     "auditorRoles": _roles("auditors"),
     "databaseMultiAz": True,
     "domain": DOMAIN,
+    "certificateAuthorityAccounts": ["444455556666"],
     "clientCidrs": ["172.16.0.0/12", "192.168.0.0/16"],
+    "operatorsHost": True,
+    "sessionPreferences": True,
+    "resolverEndpoint": True,
+    "transitGatewayId": "tgw-0123456789abcdef0",
+    "vpnGateway": False,  # one of the two ways at most
     "mlflowUsers": [
         {"name": _named(f"u{number:02}", NAME), "readers": _roles(f"u{number:02}")}
         for number in range(MAX_MLFLOW_USERS)
@@ -68,7 +74,13 @@ NOTHING: Final[dict[str, Any]] = {
     "platformOperatorRoles": [],
     "auditorRoles": [],
     "databaseMultiAz": False,
+    "certificateAuthorityAccounts": [],
     "clientCidrs": [],
+    "operatorsHost": False,
+    "sessionPreferences": False,
+    "resolverEndpoint": False,
+    "transitGatewayId": "",
+    "vpnGateway": False,
     "mlflowUsers": [],
 }
 AS_IT_IS: Final = {
