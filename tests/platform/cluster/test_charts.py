@@ -13,7 +13,7 @@ from tests.platform.cluster.api import Api
 
 WORKLOADS = ("Deployment", "DaemonSet")
 WEBHOOKS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
-PROXY = f"{manifests.REGISTRY}/{images.PROXY}"
+PROXY = manifests.STACK.image(images.PROXY)
 
 
 @pytest.fixture(scope="module")
