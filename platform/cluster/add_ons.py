@@ -13,6 +13,7 @@ from cluster.node_labels import TOLERATIONS
 from cluster.pod_identity import PodRole, PodRoleArgs
 from cluster.versions import Versions
 from cluster.volume_key import volume_key
+from foundation.policy_document import Statement, deny
 from foundation.stack import Stack
 
 EVERYWHERE: Final = [{"operator": "Exists"}]
@@ -33,6 +34,8 @@ class AddOn:
     """The service account that has a role."""
     managed_policies: Sequence[str] = ()
     uses_volume_key: bool = False
+    keeps_off_audit_logs: bool = False
+    """Whether its managed policy lets it write into every log group, and shorten each one's retention."""
 
 
 # Without these a node never becomes ready, so they come before any node.
@@ -98,6 +101,7 @@ SERVICES: Final = (
         },
         service_account="cloudwatch-agent",
         managed_policies=("CloudWatchAgentServerPolicy",),
+        keeps_off_audit_logs=True,
     ),
 )
 
@@ -155,7 +159,32 @@ class AddOns(pulumi.ComponentResource):
                 cluster_arn=args.cluster_arn,
                 description=f"Lets the add-on {add_on.name} do its work in AWS.",
                 managed_policies=add_on.managed_policies,
-                policies={"volumes": volume_key(args.stack.account, args.key_arn)} if add_on.uses_volume_key else {},
+                policies=_policies(add_on, args),
             ),
             pulumi.ResourceOptions(parent=self),
         )
+
+
+def _policies(add_on: AddOn, args: AddOnsArgs) -> dict[str, list[Statement]]:
+    """What the add-on may do, and may not, besides what AWS's own policy for it says."""
+    policies: dict[str, list[Statement]] = {}
+    if add_on.uses_volume_key:
+        policies["volumes"] = volume_key(args.stack.account, args.key_arn)
+    if add_on.keeps_off_audit_logs:
+        policies["logs"] = _no_audit_logs(args.stack)
+    return policies
+
+
+def _no_audit_logs(stack: Stack) -> list[Statement]:
+    # Its agents are privileged and on each node: who takes one over must not forge an audit trail or cut it short
+    # (45 CFR 164.312(b), 164.316(b)(2)(i)).
+    audit = [f"/{stack.name}/*", f"/aws/eks/{stack.name}/*", f"/aws/rds/instance/{stack.name}-*"]
+    return [
+        deny("KeepRetention", actions="logs:PutRetentionPolicy", resources="*", principals=None),
+        deny(
+            "WriteNoAuditTrail",
+            actions=["logs:CreateLogStream", "logs:PutLogEvents"],
+            resources=[stack.account.arn("logs", f"log-group:{path}") for path in audit],
+            principals=None,
+        ),
+    ]

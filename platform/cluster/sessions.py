@@ -7,7 +7,7 @@ import pulumi
 import pulumi_aws as aws
 
 from foundation.log_group import log_group
-from foundation.policy_document import Conditions, allow, document
+from foundation.policy_document import Conditions, allow, deny, document
 from foundation.stack import Stack
 
 PREFERENCES: Final = "SSM-SessionManagerRunShell"
@@ -90,6 +90,9 @@ class Sessions(pulumi.ComponentResource):
                     resources=args.stack.account.arn("logs", "log-group:*"),
                 ),
                 allow("KeysOfSessions", actions="kms:Decrypt", resources=args.key_arn, when=OF_A_SESSION),
+                # AmazonSSMManagedInstanceCore lets an instance read every parameter of the account, and neither agent
+                # nor node asks for one.
+                deny("NoParameters", actions=["ssm:GetParameter*"], resources="*", principals=None),
             ),
             opts=own,
         ).arn

@@ -27,7 +27,12 @@ def allow(
 
 
 def deny(
-    sid: str, *, actions: Texts, resources: Texts, when: Conditions, principals: Principals | None = ANYONE
+    sid: str,
+    *,
+    actions: Texts,
+    resources: Texts,
+    when: Conditions | None = None,
+    principals: Principals | None = ANYONE,
 ) -> Statement:
     """A statement that denies: of a resource policy everyone, the account root included. An identity policy has no
     `principals`."""
