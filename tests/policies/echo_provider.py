@@ -19,7 +19,7 @@ from pulumi.runtime import rpc
 COMPUTED = ("arn", "keyId")
 # What a program reads of resources once they are there.
 REPORTED: dict[str, dict[str, Any]] = {
-    "aws:ec2/vpcEndpoint:VpcEndpoint": {"cidrBlocks": ["198.51.100.0/24"]},
+    "aws:ec2/vpcEndpoint:VpcEndpoint": {"prefixListId": "pl-0123456789abcdef0"},
     "aws:sqs/queue:Queue": {"name": "queue"},
     "aws:ec2/launchTemplate:LaunchTemplate": {"latestVersion": 1.0},
     "aws:eks/cluster:Cluster": {"endpoint": "https://cluster.test", "certificateAuthority": {"data": "Q0E="}},
@@ -47,6 +47,11 @@ ANSWERS: dict[str, dict[str, str | list[PropertyValue]]] = {
         "zoneIds": [PropertyValue(f"use1-az{number}") for number in range(1, 7)],
     },
     "aws:iam/getRoles:getRoles": {"id": "us-east-1", "arns": [], "names": []},
+    "aws:ec2/getPrefixList:getPrefixList": {
+        "id": "pl-0123456789abcdef0",
+        "name": "com.amazonaws.us-east-1.s3",
+        "cidrBlocks": [PropertyValue("198.51.100.0/24")],
+    },
 }
 
 
