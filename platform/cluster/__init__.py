@@ -131,7 +131,6 @@ class Cluster(pulumi.ComponentResource):
         guardrails = self._guard(name, args, groups, namespaces, in_cluster)
         self.node_role = NodeRole(name, args.stack, own)
         sessions = self._sessions(name, args, security_groups)
-        sessions.on("node", self.node_role.name)
         placement_groups = {
             group.name: aws.ec2.PlacementGroup(f"{name}-{group.name}", strategy="cluster", opts=own).name
             for group in groups
@@ -152,7 +151,7 @@ class Cluster(pulumi.ComponentResource):
                 placement_groups=placement_groups,
                 # A pod that starts before its policies is closed in by the strict mode, and a node's first pods start
                 # with it. Without a way to AWS's services a node waits in vain, and its group fails after half an hour.
-                after=[*networking.made, guardrails, network, security_groups],
+                after=[*networking.made, guardrails, network, security_groups, *sessions],
             ),
             own,
         )
@@ -184,7 +183,7 @@ class Cluster(pulumi.ComponentResource):
             )
         self.register_outputs({"name": control_plane.cluster_name, "endpoint": control_plane.endpoint})
 
-    def _sessions(self, name: str, args: ClusterArgs, security_groups: SecurityGroups) -> Sessions:
+    def _sessions(self, name: str, args: ClusterArgs, security_groups: SecurityGroups) -> list[pulumi.Resource]:
         """How people get onto an instance, and through one to the API."""
         own, network, keys = pulumi.ResourceOptions(parent=self), args.foundation.network, args.foundation.keys.arns
         sessions = Sessions(
@@ -197,8 +196,10 @@ class Cluster(pulumi.ComponentResource):
             ),
             own,
         )
+        sessions.on("node", self.node_role.name)
+        made: list[pulumi.Resource] = [sessions]
         if args.operators_host:
-            OperatorsHost(
+            host = OperatorsHost(
                 name,
                 OperatorsHostArgs(
                     stack=args.stack,
@@ -211,7 +212,8 @@ class Cluster(pulumi.ComponentResource):
                 ),
                 own,
             )
-        return sessions
+            made.append(host)
+        return made
 
     def _guard(
         self,
