@@ -63,7 +63,19 @@ class Order:
     def roles_of(self, each: Made) -> set[str]:
         """The roles that AWS is told to take for a resource; that a policy names one is another matter."""
         arns = {f"Role/{name}": name for name in self.attachments}
-        return {name for text in _texts(each.inputs) for arn, name in arns.items() if text.endswith(f":{arn}")}
+        told = {name for text in _texts(each.inputs) for arn, name in arns.items() if text.endswith(f":{arn}")}
+        return told | self._launched_as(each)
+
+    def _launched_as(self, each: Made) -> set[str]:
+        """The role of the instances that an Auto Scaling group launches, by their template's profile."""
+        template = each.inputs.get("launchTemplate", {}) if each.type == "aws:autoscaling/group:Group" else {}
+        profiles = {
+            made.inputs.get("iamInstanceProfile", {}).get("name")
+            for made in self.asked.of("ec2/launchTemplate:LaunchTemplate")
+            if made.id == template.get("id")
+        }
+        made_for = self.asked.of("iam/instanceProfile:InstanceProfile")
+        return {str(profile.inputs["role"]) for profile in made_for if profile.name in profiles}
 
 
 def _texts(value: Any) -> Iterable[str]:
