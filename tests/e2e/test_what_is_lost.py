@@ -7,7 +7,7 @@ import shutil
 import signal
 from pathlib import Path
 
-from local import processes
+from local import processes, registry
 from local.aws import databases, server
 from local.kubernetes.control_plane.servers import PARTS
 from tests.cluster import wait_for
@@ -70,7 +70,7 @@ def test_down_leaves_nothing_running_and_no_file_elsewhere(user: User, said_by_u
     assert ours >= set(servers.values())
     served = {name for name in servers if name.startswith(("database-", "workload-"))}
     assert len(served) == 3, "PostgreSQL, what speaks TLS for it, and MLflow"
-    assert set(servers) - served == {server.NAME, databases.NAME, *PARTS}
+    assert set(servers) - served == {server.NAME, databases.NAME, registry.NAME, *PARTS}
     status, said = user.parapet("down")
     assert status == 0, said
     assert user.processes() == []

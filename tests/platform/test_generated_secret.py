@@ -21,14 +21,15 @@ PROGRAM = f"""
 import sys
 sys.path.insert(0, {str(PROJECT / "platform")!r})
 import pulumi
+import pulumi_aws as aws
 from foundation.account import Account
 from foundation.secrets import *
 from foundation.stack import Stack
 
 account = Account.read(1, pulumi.InvokeOptions())
-stack = Stack(name="app", owner="o", account=account, tags={{}}, audit_retention_years=6, log_retention_days=400,
-    protect=False)
-key_arn = account.arn("kms", "key/k")
+stack = Stack(name="app", owner="o", account=account, images={{}}, tags={{}}, audit_retention_years=6,
+    log_retention_days=400, protect=False)
+key_arn = aws.kms.Key("k", deletion_window_in_days=7).arn
 rotator = Rotator("app", RotatorArgs(stack=stack, vpc_id="vpc-0", vpc_cidr="10.0.0.0/16", subnet_ids=["subnet-0"],
     key_arn=key_arn, logs_key_arn=key_arn, after=[]))
 secret = GeneratedSecret("app-admin", GeneratedSecretArgs(stack=stack, rotator=rotator, key_arn=key_arn,

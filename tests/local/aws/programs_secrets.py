@@ -27,6 +27,11 @@ trust = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "
     "Principal": {"Service": "lambda.amazonaws.com"}}]})
 key = aws.kms.Key("k")
 role = aws.iam.Role("r", assume_role_policy=trust)
+rights = aws.iam.RolePolicy("r", role=role.name,
+    policy=pulumi.Output.json_dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Resource": "*",
+    "Action": ["secretsmanager:PutSecretValue", "secretsmanager:DescribeSecret",
+    "secretsmanager:UpdateSecretVersionStage"]},
+    {"Effect": "Allow", "Resource": key.arn, "Action": ["kms:GenerateDataKey", "kms:Decrypt"]}]}))
 settings = aws.rds.ParameterGroup("pg", family="postgres16", parameters=[{"name": "rds.force_ssl", "value": "1"},
     {"name": "log_connections", "value": "1"},
     {"name": "shared_preload_libraries", "value": "pgaudit", "apply_method": "pending-reboot"}])
@@ -53,7 +58,7 @@ aws.lambda_.Permission("rotates", action="lambda:InvokeFunction", function=funct
     principal="secretsmanager.amazonaws.com")
 secret = aws.secretsmanager.Secret("s", kms_key_id=key.arn, recovery_window_in_days=7)
 made = aws.lambda_.Invocation("first", function_name=function.name,
-    input=pulumi.Output.json_dumps({"Make": secret.arn}))
+    input=pulumi.Output.json_dumps({"Make": secret.arn}), opts=pulumi.ResourceOptions(depends_on=[rights]))
 rotation = aws.secretsmanager.SecretRotation("s", secret_id=secret.id, rotation_lambda_arn=function.arn,
     rotation_rules={"automatically_after_days": 30}, opts=pulumi.ResourceOptions(depends_on=[made]))
 pulumi.export("result", made.result)
