@@ -62,6 +62,7 @@ class MLOps(pulumi.ComponentResource):
                 stack=args.stack,
                 cluster_name=cluster.control_plane.cluster_name,
                 cluster_arn=cluster.control_plane.arn,
+                perimeter=args.foundation.network.perimeter,
                 buckets={
                     DataClass.PHI: Bucket(storage.phi.arn, key_arns[DataClass.PHI]),
                     DataClass.ARTIFACTS: Bucket(storage.artifacts.arn, key_arns[DataClass.ARTIFACTS]),

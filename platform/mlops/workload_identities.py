@@ -9,6 +9,7 @@ import pulumi_aws as aws
 
 from cluster.pod_identity import PodRole, PodRoleArgs
 from foundation.data_class import DataClass
+from foundation.network.perimeter import Perimeter
 from foundation.policy_document import Conditions, Statement, allow
 from foundation.stack import Stack
 from mlops.data_path import WORKLOADS, Part, Workload
@@ -30,12 +31,14 @@ class WorkloadIdentitiesArgs:
     stack: Stack
     cluster_name: pulumi.Input[str]
     cluster_arn: pulumi.Input[str]
+    perimeter: Perimeter
     buckets: Mapping[DataClass, Bucket]
     """Of each class that `data_path` names."""
 
 
 class WorkloadIdentities(pulumi.ComponentResource):
-    """Pods work with the parts of the buckets that `data_path` gives them, through S3 under the bucket's own key.
+    """Pods work with the parts of the buckets that `data_path` gives them, through S3 under the bucket's own key, and
+    from within the VPC alone.
 
     None of them has any other right in AWS, but for MLflow's, which has a role of its own.
     """
@@ -71,7 +74,8 @@ class WorkloadIdentities(pulumi.ComponentResource):
 
 
 def _policies(workload: Workload, args: WorkloadIdentitiesArgs) -> Mapping[str, Sequence[Statement]]:
-    data = [*_objects(workload, args.buckets), *_listings(workload, args.buckets), *_keys(workload, args)]
+    within = args.perimeter.only_from_within()
+    data = [*_objects(workload, args.buckets), *_listings(workload, args.buckets), *_keys(workload, args), within]
     return {"data": data, "metrics": [_measure()]} if workload.measures else {"data": data}
 
 

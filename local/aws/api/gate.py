@@ -18,6 +18,7 @@ from xml.sax.saxutils import escape
 
 from moto import server
 from moto.core import DEFAULT_ACCOUNT_ID
+from moto.ec2.models import ec2_backends
 from moto.kms.models import kms_backends
 from moto.s3.models import s3_backends
 from moto.secretsmanager.models import FakeSecret, secretsmanager_backends
@@ -101,7 +102,8 @@ def denied(session: Session, asked: Asked) -> str | None:
 def judge(session: Session, asked: Asked, call: Call) -> iam.Verdict:
     owner = call.resource.split(":")[4] if call.resource.count(":") >= 5 else ""
     owner = owner or session.account
-    keys = {**TRANSPORT, "aws:RequestedRegion": asked.region, **call.keys}
+    keys = {**TRANSPORT, "aws:RequestedRegion": asked.region, "aws:SourceVpc": vpcs(session.account, asked.region)}
+    keys |= call.keys
     if call.resource != "*":
         keys["aws:ResourceAccount"] = owner
     request = iam.Request(
@@ -115,6 +117,11 @@ def judge(session: Session, asked: Asked, call: Call) -> iam.Verdict:
         resource_decides=call.action.startswith(("kms:", "sts:AssumeRole")),
     )
     return iam.evaluate(request, policies)
+
+
+def vpcs(account: str, region: str) -> list[str]:
+    """Where a caller is: what runs here has no network of its own, and stands in each VPC of its account."""
+    return list(ec2_backends[account][region].vpcs)
 
 
 def resource_policy(arn: str, account: str, region: str) -> iam.Document | None:

@@ -12,6 +12,7 @@ import pulumi_aws as aws
 from foundation.network.egress import Egress, EgressArgs
 from foundation.network.endpoints import Endpoints, EndpointsArgs
 from foundation.network.flow_logs import FlowLogs
+from foundation.network.perimeter import Perimeter
 from foundation.network.query_logs import QueryLogs
 from foundation.network.site import Site, SiteConnection, SiteConnectionArgs, vpn_gateway
 from foundation.network.subnets import divide
@@ -57,6 +58,7 @@ class Network(pulumi.ComponentResource):
     """Where the site's DNS servers send queries for the VPC's private names; none without a resolver endpoint."""
     zone_id: pulumi.Output[str]
     """The private hosted zone of the domain."""
+    perimeter: Perimeter
 
     def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:foundation:Network", name, {"cidr": str(args.cidr), "egress": args.egress}, opts)
@@ -125,6 +127,7 @@ class Network(pulumi.ComponentResource):
         )
         self.gateway_prefix_list_ids = endpoints.gateway_prefix_list_ids
         self.gateway_cidrs = endpoints.gateway_cidrs
+        self.perimeter = Perimeter(vpc_id=vpc.id, services=args.interface_endpoints)
         logs = VpcLogsArgs(
             stack=args.stack,
             vpc_id=vpc.id,

@@ -133,6 +133,7 @@ class MlflowServer(pulumi.ComponentResource):
                         bucket_arn=foundation.storage.artifacts.arn,
                         prefix=PREFIX,
                         key_arn=foundation.keys.arns[DataClass.ARTIFACTS],
+                        perimeter=foundation.network.perimeter,
                         audit_log_arn=audit_log_arn,
                     )
                 ),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pulumi
 
+from foundation.network.perimeter import Perimeter
 from foundation.policy_document import Statement, allow
 from foundation.stack import Stack
 
@@ -16,12 +17,16 @@ class RightsArgs:
     prefix: str
     key_arn: pulumi.Input[str]
     """The key of the artifacts class."""
+    perimeter: Perimeter
     audit_log_arn: pulumi.Input[str]
 
 
 def rights(args: RightsArgs) -> Mapping[str, Sequence[Statement]]:
-    """Its own prefix of the bucket, under that bucket's key through S3 alone, and its own audit log to add to."""
-    return {"artifacts": _artifacts(args), "audit": _audit(args)}
+    """Its own prefix of the bucket, under that bucket's key through S3 alone, and its own audit log to add to.
+
+    All of it from within the VPC alone, and so whatever else the role may do there.
+    """
+    return {"artifacts": [*_artifacts(args), args.perimeter.only_from_within()], "audit": _audit(args)}
 
 
 def _artifacts(args: RightsArgs) -> list[Statement]:

@@ -82,6 +82,25 @@ def test_a_bucket_is_open_to_what_the_role_may(local_aws: LocalAws) -> None:
     assert refusal(s3.delete_object, Bucket="bucket", Key="own/a")[0] == "AccessDenied"
 
 
+def test_who_runs_here_is_in_the_vpcs_of_the_account_and_in_no_other(local_aws: LocalAws) -> None:
+    admin = local_aws.client("s3")
+    admin.create_bucket(Bucket="bucket")
+    vpc = local_aws.client("ec2").create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+
+    def only_from(where: str) -> dict[str, Any]:
+        elsewhere = {"StringNotEquals": {"aws:SourceVpc": where}}
+        return allow("s3:*", Condition=elsewhere) | {"Effect": "Deny"}
+
+    worker = Worker(local_aws, allow("s3:PutObject"), only_from(vpc))
+    worker.client("s3").put_object(Bucket="bucket", Key="a", Body=b"1")
+    local_aws.client("iam").put_role_policy(
+        RoleName="worker", PolicyName="own", PolicyDocument=document(allow("s3:PutObject"), only_from("vpc-of-another"))
+    )
+    code, told = refusal(worker.client("s3").put_object, Bucket="bucket", Key="a", Body=b"2")
+    assert code == "AccessDenied"
+    assert "explicit deny" in told
+
+
 @pytest.mark.parametrize("version", ["s3v4", "s3"])
 def test_a_link_opens_what_its_signer_may(local_aws: LocalAws, version: str) -> None:
     admin = local_aws.client("s3")

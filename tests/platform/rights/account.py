@@ -64,6 +64,10 @@ class Account:
     def _named(self, kind: str, name: str) -> Made:
         return self.asked.one(kind, f"{STACK}-{name}")
 
+    @property
+    def vpc_id(self) -> str:
+        return self.asked.one("ec2/vpc:Vpc", STACK).id
+
     def arn(self, words: str) -> str:
         """The ARN that a line of the table means: `bucket phi/scan`, `key logs`, or one written out."""
         kind, _, name = words.partition(" ")

@@ -66,13 +66,16 @@ def judged(row: dict[str, Any], action: str) -> iam.Verdict:
         keys |= {"kms:ViaService": f"{row['through']}.{REGION}.amazonaws.com", "kms:CallerAccount": who.account}
     if action.startswith("kms:"):
         keys["kms:CallerAccount"] = who.account
+    outside = row["who"].split()[0] in ("colleague", "stranger", "service", "linked") or "through" in row
+    within = row.get("from", "anywhere" if outside else "vpc") == "vpc"
+    if within:
+        keys["aws:SourceVpc"] = account().vpc_id
     for name, value in row.get("with", {}).items():
         keys[filled(name)] = account().arn(value) if isinstance(value, str) else value
     request = iam.Request(principal=who, action=action, resource=resource, account=owner, keys=keys)
     own = owner == ACCOUNT_ID and action.partition(":")[0] in MOVED_WITH_RESOURCE
     of_resource = (account().resource_policy(resource) if own else iam.parse(OPEN, "open")) if "to" in row else None
-    outside = row["who"].split()[0] in ("colleague", "stranger", "service", "linked") or "through" in row
-    endpoints = account().endpoints(action) if row.get("from", "anywhere" if outside else "vpc") == "vpc" else []
+    endpoints = account().endpoints(action) if within else []
     verdicts = [
         iam.evaluate(
             request,
