@@ -28,6 +28,7 @@ foundation = Foundation(
         egress=settings.egress,
         interface_endpoints=settings.interface_endpoints,
         key_administrators=settings.key_administrators,
+        secret_readers=settings.secret_readers,
         spot=settings.spot,
         database_instance_class=settings.database_instance_class,
         database_multi_az=settings.database_multi_az,

@@ -29,6 +29,10 @@ MAX_GPU_GROUPS: Final = 20
 """The policy of what lets them grow names each of them, and IAM has room for these."""
 MAX_MLFLOW_USERS: Final = 50
 """The policy of the server's role names each account's secret, and IAM has room for these."""
+MAX_READERS: Final = 150
+"""The policy of the secrets' key names each reader, and has 32,768 characters (AWS KMS quotas, Key policy document
+size): room for these, with ARNs of 190."""
+FROM_ELSEWHERE: Final = "whoever is of another takes a role of this one first (sts:AssumeRole)"
 MAX_DOMAIN: Final = 62
 """The gateway's certificate is for `*.` and the domain, and a certificate's first name has 64 characters at most (AWS
 Certificate Manager API Reference, "RequestCertificate", DomainName)."""
@@ -153,6 +157,18 @@ def _named_apart(groups: tuple[Named, ...]) -> tuple[Named, ...]:
         if name in names[:index]:
             raise refusal(f"[{index}].name", name, f"another name than that of [{names.index(name)}]")
     return groups
+
+
+def _readable(users: tuple[Account, ...], info: ValidationInfo) -> tuple[Account, ...]:
+    account = info.data.get("allowed_account_id", "")
+    for index, user in enumerate(users):
+        for place, arn in enumerate(user.readers):
+            if account and arn.split(":")[4] != account:
+                raise refusal(f"[{index}].readers[{place}]", arn, f"one of the account {account}: {FROM_ELSEWHERE}")
+    readers = {reader for user in users for reader in user.readers}
+    if len(readers) > MAX_READERS:
+        raise refusal("", f"{len(readers)} readers", f"such that all accounts together have at most {MAX_READERS}")
+    return users
 
 
 def _offered_version(version: str) -> str:
@@ -308,6 +324,7 @@ MlflowUsers = Annotated[
     tuple[OneAccount, ...],
     BeforeValidator(_parsed),
     AfterValidator(_named_apart),
+    AfterValidator(_readable),
     Field(max_length=MAX_MLFLOW_USERS, description=f"a list of at most {MAX_MLFLOW_USERS} accounts, each an object"),
 ]
 SystemInstanceTypes = Annotated[

@@ -122,6 +122,12 @@ class Settings(BaseModel):
         )
 
     @property
+    def secret_readers(self) -> tuple[str, ...]:
+        """The roles of people that read a password of MLflow; not those who administer keys, who never use one."""
+        of_users = {reader for user in self.mlflow_users for reader in user.readers}
+        return tuple(sorted({*of_users, *self.cluster_administrators} - set(self.key_administrators)))
+
+    @property
     def system_nodes(self) -> SystemNodes:
         return SystemNodes(
             instance_types=self.system_instance_types, min=self.system_nodes_min, max=self.system_nodes_max

@@ -95,7 +95,7 @@ class ControlPlane(pulumi.ComponentResource):
             upgrade_policy={"support_type": "STANDARD"},
             deletion_protection=args.stack.protect,
             tags=data_class.tags(DataClass.CLUSTER),
-            opts=pulumi.ResourceOptions(parent=self, protect=args.stack.protect, depends_on=[log, allowed]),
+            opts=pulumi.ResourceOptions(parent=self, protect=args.stack.protect, depends_on=[log, *allowed]),
         )
         self.cluster_name = cluster.name
         self.arn = cluster.arn
@@ -105,7 +105,7 @@ class ControlPlane(pulumi.ComponentResource):
         self.administered = [self._administrator(name, each, args.stack.account) for each in args.administrators]
         self.register_outputs({"clusterName": self.cluster_name, "endpoint": self.endpoint})
 
-    def _role(self, name: str, args: ControlPlaneArgs) -> tuple[aws.iam.Role, pulumi.Resource]:
+    def _role(self, name: str, args: ControlPlaneArgs) -> tuple[aws.iam.Role, list[pulumi.Resource]]:
         own = pulumi.ResourceOptions(parent=self)
         role = aws.iam.Role(
             f"{name}-control-plane",
@@ -124,12 +124,23 @@ class ControlPlane(pulumi.ComponentResource):
             ),
             opts=own,
         )
-        allowed = aws.iam.RolePolicyAttachment(
-            f"{name}-control-plane",
-            role=role.name,
-            policy_arn=args.stack.account.managed_policy("AmazonEKSClusterPolicy"),
+        # EKS uses the key by a grant. With the role it looks whether that is there, time and again, and each refusal is
+        # one more alarm (terraform-aws-modules/terraform-aws-eks, issue 1913).
+        looks = aws.iam.Policy(
+            f"{name}-control-plane-key",
+            description=f"Lets the control plane of {name} see that its key and its grant are there.",
+            policy=document(
+                allow("SeeTheGrant", actions=["kms:DescribeKey", "kms:ListGrants"], resources=args.key_arn)
+            ),
             opts=own,
         )
+        allowed: list[pulumi.Resource] = [
+            aws.iam.RolePolicyAttachment(policy_name, role=role.name, policy_arn=arn, opts=own)
+            for policy_name, arn in (
+                (f"{name}-control-plane", args.stack.account.managed_policy("AmazonEKSClusterPolicy")),
+                (f"{name}-control-plane-key", looks.arn),
+            )
+        ]
         return role, allowed
 
     def _administrator(self, name: str, principal: str, account: Account) -> aws.eks.AccessPolicyAssociation:

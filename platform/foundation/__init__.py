@@ -29,6 +29,8 @@ class FoundationArgs:
     egress: bool
     interface_endpoints: Sequence[str]
     key_administrators: Sequence[str]
+    secret_readers: Sequence[str]
+    """ARNs of the IAM roles of people that read a secret."""
     spot: bool
     """Whether Spot Instances are launched, with volumes under the cluster's key."""
     database_instance_class: str
@@ -66,7 +68,13 @@ class Foundation(pulumi.ComponentResource):
         roles = ServiceLinkedRoles(name, ServiceLinkedRolesArgs(stack=args.stack, roles=linked), own)
         self.keys = Keys(
             name,
-            KeysArgs(stack=args.stack, administrators=args.key_administrators, spot=args.spot, named=roles.made),
+            KeysArgs(
+                stack=args.stack,
+                administrators=args.key_administrators,
+                spot=args.spot,
+                secret_readers=args.secret_readers,
+                named=roles.made,
+            ),
             own,
         )
         self.storage = Storage(

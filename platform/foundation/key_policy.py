@@ -72,20 +72,29 @@ USES: Final = {
 }
 
 
-def key_policy(stack: Stack, data_class: DataClass, administrators: Sequence[str], *, spot: bool) -> pulumi.Output[str]:
+def key_policy(
+    stack: Stack, data_class: DataClass, administrators: Sequence[str], *, spot: bool, readers: Sequence[str] = ()
+) -> pulumi.Output[str]:
     """The policy of the class's key in the stack.
 
     A principal uses the key only through the class's services, only from this account, and only where its own IAM
-    policy allows that too. Administrators are those whom IAM lets administer keys and, if `administrators` (ARNs)
-    is not empty, of them only the listed ones and the root user. An administrator who changes this policy to gain
-    the use of the key is not stopped: CloudTrail records PutKeyPolicy.
+    policy allows that too; `readers` (ARNs of roles) read secrets without one. Administrators are those whom IAM lets
+    administer keys and, if `administrators` (ARNs) is not empty, of them only the listed ones and the root user. An
+    administrator who changes this policy to gain the use of the key is not stopped: CloudTrail records PutKeyPolicy.
     """
     account = stack.account
     statements = [_administer(account, administrators), *_use(account, USES[data_class])]
     if data_class is DataClass.LOGS:
         statements.append(_use_by_cloudwatch_logs(stack))
+    if data_class is DataClass.SECRETS and readers:
+        statements.append(_read_by(account, readers))
     if data_class is DataClass.CLUSTER:
-        statements += [*_use_by_launchers(account, spot), _grant_to_eks(account), _use_by_sessions(account)]
+        statements += [
+            *_use_by_launchers(account, spot),
+            _grant_to_eks(account),
+            _looked_at_by_eks(account),
+            _use_by_sessions(account),
+        ]
     return document(*statements)
 
 
@@ -170,7 +179,7 @@ def _use_by_launchers(account: Account, spot: bool) -> list[Statement]:
 def _grant_to_eks(account: Account) -> Statement:
     # CreateCluster makes the grant with which the control plane encrypts Secrets, and does not say that it is for an
     # AWS resource (Amazon EKS User Guide, "Encrypt Kubernetes secrets with KMS on existing clusters", note). Instead
-    # only EKS can ask for it, and whoever holds it can hand on no other grant.
+    # only EKS can ask for it. Which operations it asks for is nowhere documented, so none is left out.
     return allow(
         "GrantToControlPlane",
         principals={"AWS": account.root},
@@ -180,9 +189,33 @@ def _grant_to_eks(account: Account) -> Statement:
             "StringEquals": {
                 "kms:CallerAccount": account.id,
                 "kms:ViaService": f"eks.{account.region}.amazonaws.com",
-            },
-            "ForAllValues:StringNotEquals": {"kms:GrantOperations": "CreateGrant"},
+            }
         },
+    )
+
+
+def _looked_at_by_eks(account: Account) -> Statement:
+    # EKS looks by the cluster's role whether key and grant are there, and calls the cluster unhealthy where it may not
+    # (Amazon EKS User Guide, "Amazon EKS cluster IAM role"; "Default envelope encryption for all Kubernetes API data",
+    # health checks). The role is no administrator of the key.
+    return allow(
+        "LookedAtByControlPlane",
+        principals={"AWS": account.root},
+        actions=["kms:DescribeKey", "kms:ListGrants"],
+        resources="*",
+        when={"StringEquals": {"kms:CallerAccount": account.id}},
+    )
+
+
+def _read_by(account: Account, readers: Sequence[str]) -> Statement:
+    # Named, they need no policy of their own: roles of IAM Identity Center cannot be given one from here (IAM Identity
+    # Center User Guide, "Referencing permission sets in resource policies, Amazon EKS, and AWS KMS").
+    return allow(
+        "ReadByPeople",
+        principals={"AWS": list(readers)},
+        actions="kms:Decrypt",
+        resources="*",
+        when=_through(account, ("secretsmanager",)),
     )
 
 

@@ -22,6 +22,8 @@ class KeysArgs:
     """ARNs of IAM roles and users; empty for whomever the account's IAM policies allow."""
     spot: bool
     """Whether Spot Instances are launched, with volumes under the cluster's key."""
+    secret_readers: Sequence[str]
+    """ARNs of the IAM roles of people that read a secret. None of them is an administrator."""
     named: Sequence[pulumi.Resource]
     """The roles that a key's policy names, which must be there before it."""
 
@@ -46,7 +48,7 @@ class Keys(pulumi.ComponentResource):
             description=f"Encrypts the {holds} data of {name}.",
             enable_key_rotation=True,
             deletion_window_in_days=DELETION_WINDOW_DAYS,
-            policy=key_policy(args.stack, holds, args.administrators, spot=args.spot),
+            policy=key_policy(args.stack, holds, args.administrators, spot=args.spot, readers=args.secret_readers),
             tags=data_class.tags(holds),
             opts=pulumi.ResourceOptions(parent=self, protect=args.stack.protect, depends_on=args.named),
         )

@@ -96,7 +96,8 @@ class SecretDelivery(pulumi.ComponentResource):
                 SecretReadersArgs(
                     stack=args.stack,
                     secret_arn=each.arn,
-                    reader_arns=[role.arn, *each.readers, *(() if each.of_rds else (args.rotator_arn,))],
+                    reader_arns=[role.arn, *(() if each.of_rds else (args.rotator_arn,))],
+                    people=each.readers,
                     of_rds=each.of_rds,
                 ),
                 own,

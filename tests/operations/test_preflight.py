@@ -188,6 +188,22 @@ def test_administrators_exist_and_the_deploying_role_is_one(aws: LocalAws, write
     assert text == f"{role}; you are signed in by {role}"
 
 
+def test_a_role_of_people_that_does_not_exist_is_told_before_a_policy_that_names_it_is_refused(
+    aws: LocalAws, write: Write
+) -> None:
+    roles = {name: f"arn:aws:iam::{ACCOUNT}:role/{name}" for name in ("scientist", "clinic", "auditor")}
+    text = f"{STACK}  parapet:auditorRoles: [{roles['auditor']}]\n  parapet:mlflowUsers:\n"
+    text += f"    - {{name: a, readers: [{roles['scientist']}, {roles['clinic']}]}}\n"
+    text += f"    - {{name: b, readers: [{roles['clinic']}]}}\n"
+    aws.client("iam").create_role(RoleName="scientist", AssumeRolePolicyDocument="{}")
+    found = [each for each in texts(look(write(text)), "administrators") if "does not exist" in each]
+    assert [each.split()[0] for each in found] == [
+        f"arn:aws:iam::{ACCOUNT}:role/deployer",
+        roles["auditor"],
+        roles["clinic"],
+    ]
+
+
 def test_whoever_deploys_without_being_an_administrator_is_told_before_the_cluster_shuts_them_out(
     aws: LocalAws, write: Write
 ) -> None:

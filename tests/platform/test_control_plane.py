@@ -100,7 +100,10 @@ def test_the_control_planes_role_is_for_this_cluster_alone(stack: Recorder) -> N
     }
     attached = stack.of("iam/rolePolicyAttachment:RolePolicyAttachment")
     policies = [each.inputs["policyArn"] for each in attached if each.inputs["role"] == role.name]
-    assert policies == ["arn:aws:iam::aws:policy/AmazonEKSClusterPolicy"]
+    assert [each.rpartition("/")[2] for each in policies] == [
+        "AmazonEKSClusterPolicy",
+        "parapet-test-control-plane-key",
+    ]
 
 
 def rules(stack: Recorder, direction: str, group: str) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from foundation.data_class import DataClass
-from tests.platform.mocked import ACCOUNT_ID, Made, Recorder, run_program
+from tests.platform.mocked import ACCOUNT_ID, DEPLOYER, Made, Recorder, run_program
 
 ROOT = f"arn:aws:iam::{ACCOUNT_ID}:root"
 ADMINISTRATOR = f"arn:aws:iam::{ACCOUNT_ID}:role/key-administrator"
@@ -112,10 +112,8 @@ def test_a_grant_is_made_for_an_aws_resource_only(stack: Recorder) -> None:
     assert granting
     for statement in granting:
         conditions = statement["Condition"]
-        if conditions["StringEquals"]["kms:ViaService"] == "eks.us-east-1.amazonaws.com":
-            # CreateCluster does not say that its grant is for an AWS resource; what it grants hands on no other grant.
-            assert conditions["ForAllValues:StringNotEquals"] == {"kms:GrantOperations": "CreateGrant"}
-        else:
+        # CreateCluster does not say that its grant is for an AWS resource.
+        if conditions["StringEquals"]["kms:ViaService"] != "eks.us-east-1.amazonaws.com":
             assert conditions["Bool"] == {"kms:GrantIsForAWSResource": "true"}
 
 
@@ -129,7 +127,11 @@ def test_the_roles_that_launch_nodes_use_the_cluster_key_through_ec2_and_spot_ha
     expected = [f"{prefix}/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"]
     expected += [f"{prefix}/spot.amazonaws.com/AWSServiceRoleForEC2Spot"] if spot else []
     for key in keys(stack):
-        named = [each for each in key.policy() if each["Principal"].get("AWS") not in (None, ROOT)]
+        named = [
+            each
+            for each in key.policy()
+            if each["Principal"].get("AWS") not in (None, ROOT) and each["Sid"] != "ReadByPeople"
+        ]
         assert len(named) == (2 if key.name.endswith("-cluster") else 0)
         for statement in named:
             assert statement["Principal"] == {"AWS": expected}
@@ -175,6 +177,25 @@ def test_every_log_group_is_one_that_the_logs_key_encrypts(stack: Recorder) -> N
         assert any(fnmatchcase(arn, pattern) for pattern in patterns), arn
 
 
+def test_eks_sees_its_grant_by_a_role_that_does_not_administer_the_key() -> None:
+    cluster = run_program(keyAdministrators=[ADMINISTRATOR]).one("kms/key:Key", "parapet-test-cluster")
+    looked = [
+        each for each in cluster.policy() if grants(each, ["kms:ListGrants"]) and not grants(each, ADMINISTRATION)
+    ]
+    assert [each["Condition"] for each in looked] == [{"StringEquals": {"kms:CallerAccount": ACCOUNT_ID}}]
+
+
+def test_people_who_read_a_secret_decrypt_it_through_secrets_manager_alone() -> None:
+    reader = f"arn:aws:iam::{ACCOUNT_ID}:role/scientist"
+    stack = run_program(mlflowUsers=[{"name": "a", "readers": [reader]}, {"name": "b", "readers": [reader]}])
+    named = {key.name: each for key in keys(stack) for each in key.policy() if reader in json.dumps(each["Principal"])}
+    assert set(named) == {"parapet-test-secrets"}
+    (statement,) = named.values()
+    assert statement["Principal"] == {"AWS": [DEPLOYER, reader]}
+    assert statement["Action"] == "kms:Decrypt"
+    assert statement["Condition"]["StringEquals"]["kms:ViaService"] == ["secretsmanager.us-east-1.amazonaws.com"]
+
+
 def test_named_administrators_and_the_root_user_alone_administer() -> None:
     for key in keys(run_program(keyAdministrators=[ADMINISTRATOR])):
         (statement,) = [each for each in key.policy() if grants(each, ADMINISTRATION)]
@@ -182,6 +203,7 @@ def test_named_administrators_and_the_root_user_alone_administer() -> None:
 
 
 def test_an_administrator_is_named_in_no_statement_of_use() -> None:
-    for key in keys(run_program(keyAdministrators=[ADMINISTRATOR])):
+    # Not even as one who administers the cluster too, and reads MLflow's passwords.
+    for key in keys(run_program(keyAdministrators=[ADMINISTRATOR], clusterAdministrators=[ADMINISTRATOR, DEPLOYER])):
         for statement in key.policy():
             assert ADMINISTRATOR not in json.dumps(statement) or not grants(statement, USE)

@@ -161,6 +161,10 @@ def test_only_the_local_stack_is_local_and_unprotected() -> None:
                 [{"name": "a"}, {"name": "a"}],
                 [{"name": "a", "readers": ["arn:aws:iam::111122223333:user/a"]}],
                 [{"readers": []}],
+                [
+                    {"name": "a", "readers": [f"arn:aws:iam::111122223333:role/{number}" for number in range(100)]},
+                    {"name": "b", "readers": [f"arn:aws:iam::111122223333:role/{number}" for number in range(50, 151)]},
+                ],
             ],
         ),
         (
@@ -191,6 +195,17 @@ def test_a_bad_value_is_named_with_what_is_allowed() -> None:
         'parapet:auditRetentionYears is "5"; '
         "it must be a whole number of years from 6 (45 CFR 164.316(b)(2)(i)) to 100."
     ]
+
+
+def test_a_reader_of_another_account_is_told_to_take_a_role_of_this_one() -> None:
+    user = {"name": "a", "readers": ["arn:aws:iam::444455556666:role/a"]}
+    (line,) = refusal(
+        allowedAccountId="111122223333",
+        clusterAdministrators=["arn:aws:iam::111122223333:role/a"],
+        mlflowUsers=[user],
+    )
+    assert line.startswith('parapet:mlflowUsers[0].readers[0] is "arn:aws:iam::444455556666:role/a"; it must be one of')
+    assert "sts:AssumeRole" in line
 
 
 def test_a_local_stack_needs_no_administrator_of_the_cluster_and_a_real_one_does() -> None:

@@ -1,6 +1,9 @@
-"""Whether somebody will be let into the cluster: its administrators exist here, and the deploying role is one."""
+"""Whether those whom the settings name are there, and the deploying role is an administrator of the cluster.
 
-from collections.abc import Iterator
+EKS, KMS and Secrets Manager refuse an access entry or a policy that names a principal which does not exist.
+"""
+
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from botocore.exceptions import ClientError
@@ -15,7 +18,7 @@ SETTING: Final = "parapet:clusterAdministrators"
 def check(account: Account) -> Iterator[Finding]:
     iam = account.access.client("iam")
     absent: list[str] = []
-    for arn in (*account.settings.cluster_administrators, *account.settings.key_administrators):
+    for arn in _named(account):
         kind, _, path = arn.split(":")[5].partition("/")
         name = path.rpartition("/")[2]
         try:
@@ -36,6 +39,14 @@ def check(account: Account) -> Iterator[Finding]:
         yield to_do(ABOUT, f"{deployer}, by which you are signed in, is not among them: add it to {SETTING}")
     elif not absent:
         yield ok(ABOUT, f"{', '.join(account.settings.cluster_administrators)}; you are signed in by {deployer}")
+
+
+def _named(account: Account) -> Iterable[str]:
+    """Everybody whom a policy or an access entry will name, each once."""
+    settings = account.settings
+    people = (reader for user in settings.mlflow_users for reader in user.readers)
+    in_cluster = (arn for roles in settings.principals.values() for arn in roles)
+    return dict.fromkeys((*settings.cluster_administrators, *settings.key_administrators, *in_cluster, *people))
 
 
 def _role(account: Account) -> str | None:

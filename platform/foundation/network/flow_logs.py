@@ -65,7 +65,14 @@ class FlowLogs(pulumi.ComponentResource):
                     "Write",
                     actions=["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
                     resources=pulumi.Output.concat(group.arn, ":*"),
-                )
+                ),
+                # Asked of the list of all groups, and so allowed for all or for none (Service Authorization Reference,
+                # "Actions, resources, and condition keys for Amazon CloudWatch Logs").
+                allow(
+                    "FindTheGroup",
+                    actions="logs:DescribeLogGroups",
+                    resources=account.arn("logs", "log-group:*"),
+                ),
             ),
             opts=own,
         )

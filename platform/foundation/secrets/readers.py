@@ -8,23 +8,28 @@ import pulumi_aws as aws
 
 from foundation import service_linked_roles
 from foundation.account import Account
-from foundation.policy_document import Conditions, deny, document
+from foundation.policy_document import Conditions, allow, deny, document
 from foundation.stack import Stack
 
 
-def secret_policy(account: Account, reader_arns: Sequence[pulumi.Input[str]]) -> pulumi.Output[str]:
+def secret_policy(
+    account: Account, reader_arns: Sequence[pulumi.Input[str]], people: Sequence[str] = ()
+) -> pulumi.Output[str]:
     """A secret's policy: nobody but these roles and AWS's own services reads its value, whatever IAM allows them.
 
-    Nobody from another account does anything with it. Administration stays with whom IAM allows it: a policy that
-    denied it could not be taken back.
+    The `people` among them need no other policy to read it. Nobody from another account does anything with it.
+    Administration stays with whom IAM allows it: a policy that denied it could not be taken back.
     """
     # A person's or a pod's session has the ARN of its role here.
-    others: Conditions = {"ArnNotEquals": {"aws:PrincipalArn": reader_arns}}
-    people: Conditions = {"Bool": {"aws:PrincipalIsAWSService": "false"}}
+    others: Conditions = {"ArnNotEquals": {"aws:PrincipalArn": [*reader_arns, *people]}}
+    no_service: Conditions = {"Bool": {"aws:PrincipalIsAWSService": "false"}}
     strangers: Conditions = {"StringNotEquals": {"aws:PrincipalAccount": account.id}}
+    read = "secretsmanager:GetSecretValue"
+    allowed = [allow("ReadByPeople", principals={"AWS": list(people)}, actions=read, resources="*")] if people else []
     return document(
-        deny("DenyOtherReaders", actions="secretsmanager:GetSecretValue", resources="*", when={**others, **people}),
-        deny("DenyOtherAccounts", actions="secretsmanager:*", resources="*", when={**strangers, **people}),
+        *allowed,
+        deny("DenyOtherReaders", actions=read, resources="*", when={**others, **no_service}),
+        deny("DenyOtherAccounts", actions="secretsmanager:*", resources="*", when={**strangers, **no_service}),
     )
 
 
@@ -34,6 +39,8 @@ class SecretReadersArgs:
     secret_arn: pulumi.Input[str]
     reader_arns: Sequence[pulumi.Input[str]]
     """The roles that read its value; for a generated secret, `Rotator.role_arn` among them."""
+    people: Sequence[str] = ()
+    """ARNs of roles that this stack does not make, and so gives no policy of their own: they read it too."""
     of_rds: bool = False
     """Whether RDS manages the secret, and so its service-linked role reads it too."""
 
@@ -49,7 +56,7 @@ class SecretReaders(pulumi.ComponentResource):
         aws.secretsmanager.SecretPolicy(
             name,
             secret_arn=args.secret_arn,
-            policy=secret_policy(account, [*args.reader_arns, *rds]),
+            policy=secret_policy(account, [*args.reader_arns, *rds], args.people),
             block_public_policy=True,
             opts=pulumi.ResourceOptions(parent=self),
         )

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from setting_types import MAX_GPU_GROUPS, MAX_MLFLOW_USERS
+from setting_types import MAX_GPU_GROUPS, MAX_MLFLOW_USERS, MAX_READERS
 from tests.platform.mocked import ACCOUNT_ID, Made, Recorder
 from tests.platform.rights.account import Account
 
 LETTERS = string.ascii_lowercase
 ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role/{'r' * 64}"
+READER = f"arn:aws:iam::{ACCOUNT_ID}:role/{'p' * (189 - 31 - 64)}/{'r' * 64}"
 QUOTAS = {
     # IAM and AWS STS quotas: white space does not count in a managed policy; in a trust policy it does.
     "aws:iam/policy:Policy": ("policy", 6144),
@@ -41,8 +42,9 @@ def largest() -> Recorder:
         {"name": f"group-with-long-na-{letter}", "instanceTypes": ["g6.xlarge"], "max": 1}
         for letter in LETTERS[:MAX_GPU_GROUPS]
     ]
+    readers = [f"{READER[:-3]}{number:03}" for number in range(MAX_READERS)]
     users = [
-        {"name": f"{'u' * 38}{number:02}", "readers": [f"{ROLE[:-2]}{other:02}" for other in range(10)]}
+        {"name": f"{'u' * 38}{number:02}", "readers": readers[number % 15 * 10 :][:10]}
         for number in range(MAX_MLFLOW_USERS)
     ]
     people = [f"{ROLE[:-2]}{number:02}" for number in range(10)]

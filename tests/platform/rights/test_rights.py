@@ -14,14 +14,16 @@ from tests.platform.rights.account import ALL, OPEN, REGION, STACK, STRANGER, Ac
 
 TABLE = yaml.safe_load((PROJECT / "docs" / "rights.yaml").read_text())
 GROUPS = [{"name": "shared", "instanceTypes": ["g6.xlarge"], "max": 2}]
+USERS = [{"name": "scientist", "readers": [f"arn:aws:iam::{ACCOUNT_ID}:role/scientist"]}]
 OWN_KEYS = {"who", "may", "may-not", "to", "from", "through", "with", "of", "source"}
+OUTSIDE = ("colleague", "ordinary", "stranger", "service", "linked")
 MOVED_WITH_RESOURCE = ("secretsmanager", "sqs", "kms", "s3", "sts")
 """The services whose resources have policies."""
 
 
 @cache
 def account() -> Account:
-    return Account.planned(gpuGroups=GROUPS)
+    return Account.planned(gpuGroups=GROUPS, mlflowUsers=USERS)
 
 
 def lines() -> Iterator[Any]:
@@ -41,6 +43,8 @@ def principal(who: str) -> tuple[iam.Principal, list[iam.Document], iam.Document
     if kind in ("colleague", "stranger"):
         owner = ACCOUNT_ID if kind == "colleague" else STRANGER
         return _session(owner, kind, f"role/{kind}"), everything, None
+    if kind == "ordinary":
+        return _session(ACCOUNT_ID, name, f"role/{name}"), [], None
     if kind == "linked":
         return _session(ACCOUNT_ID, name.rpartition("/")[2], f"role/aws-service-role/{name}"), [], None
     role = f"{STACK}-{who}"
@@ -66,7 +70,7 @@ def judged(row: dict[str, Any], action: str) -> iam.Verdict:
         keys |= {"kms:ViaService": f"{row['through']}.{REGION}.amazonaws.com", "kms:CallerAccount": who.account}
     if action.startswith("kms:"):
         keys["kms:CallerAccount"] = who.account
-    outside = row["who"].split()[0] in ("colleague", "stranger", "service", "linked") or "through" in row
+    outside = row["who"].split()[0] in OUTSIDE or "through" in row
     within = row.get("from", "anywhere" if outside else "vpc") == "vpc"
     if within:
         keys["aws:SourceVpc"] = account().vpc_id
@@ -103,4 +107,4 @@ def test_who_may_and_who_may_not(row: dict[str, Any], action: str, wanted: bool)
 def test_every_role_of_the_stack_stands_in_the_table() -> None:
     told = {row["who"] for row in TABLE}
     of_pods = {each.name.removeprefix(f"{STACK}-") for each in account().asked.of("iam/role:Role")}
-    assert of_pods - told <= {"control-plane", "mlflow-monitoring", "flow-logs"}
+    assert of_pods - told <= {"mlflow-monitoring"}
