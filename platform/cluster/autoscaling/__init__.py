@@ -10,7 +10,7 @@ import pulumi_kubernetes as k8s
 
 from cluster import images
 from cluster import namespaces as ns
-from cluster.autoscaling.controller_policy import over_nodes, over_surroundings
+from cluster.autoscaling.controller_policy import Surroundings, over_nodes, over_surroundings
 from cluster.autoscaling.interruptions import Interruptions
 from cluster.autoscaling.node_class import NodeClassArgs, node_class
 from cluster.autoscaling.node_pool import node_pool
@@ -89,17 +89,30 @@ class Autoscaling(pulumi.ComponentResource):
                 cluster_arn=args.cluster_arn,
                 description="Lets Karpenter launch and end the nodes of its own pools.",
                 policies={
-                    "nodes": over_nodes(account, cluster, pools),
+                    "nodes": over_nodes(account, cluster, pools, self._surroundings(args)),
                     "surroundings": over_surroundings(
                         account,
                         cluster,
                         node_role_arn=args.node_role.arn,
+                        instance_profile=args.node_role.instance_profile,
                         queue_arn=interruptions.queue_arn,
                         key_arn=args.key_arn,
                     ),
                 },
             ),
             pulumi.ResourceOptions(parent=self),
+        )
+
+    @staticmethod
+    def _surroundings(args: AutoscalingArgs) -> Surroundings:
+        zones = {zone for group in args.groups for zone in group.zones or args.subnet_ids}
+        return Surroundings(
+            subnet_ids=[subnet_id for zone, subnet_id in args.subnet_ids.items() if zone in zones],
+            security_group_id=args.security_group_id,
+            placement_groups=[
+                args.placement_groups[group.name] for group in args.groups if group.name in args.placement_groups
+            ],
+            reservations=sorted({group.reservation for group in args.groups if group.reservation}),
         )
 
     def _controller(

@@ -2,10 +2,11 @@
 
 Its rights follow its own reference ("CloudFormation", KarpenterControllerPolicy), but for these: pools are named where
 that takes any, and none (`NO_POOL`) where a class is tried; nodes have an instance profile that exists, so that it
-makes and changes none; subnets, groups and images are this account's or AWS's.
+makes and changes none; subnets, security groups, placement groups and reservations are those of its node classes.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import pulumi
@@ -37,7 +38,19 @@ DESCRIBE: Final = (
 )
 
 
-def over_nodes(account: Account, cluster: str, pools: Sequence[str]) -> list[Statement]:
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What a node is launched into, as the node classes have it."""
+
+    subnet_ids: Sequence[pulumi.Input[str]]
+    security_group_id: pulumi.Input[str]
+    placement_groups: Sequence[pulumi.Input[str]]
+    """Their names."""
+    reservations: Sequence[str]
+    """Ids of capacity reservations."""
+
+
+def over_nodes(account: Account, cluster: str, pools: Sequence[str], surroundings: Surroundings) -> list[Statement]:
     """The rights over the nodes of these pools in the cluster of this name, and over no other instance."""
     requested: Conditions = {
         "StringEquals": {
@@ -54,7 +67,7 @@ def over_nodes(account: Account, cluster: str, pools: Sequence[str]) -> list[Sta
     }
     launched = [account.arn("ec2", f"{kind}/*") for kind in LAUNCHED]
     return [
-        allow("LaunchFrom", actions=LAUNCH, resources=_launched_from(account)),
+        allow("LaunchFrom", actions=LAUNCH, resources=_launched_from(account, surroundings)),
         allow(
             "LaunchFromOwnTemplates",
             actions=LAUNCH,
@@ -99,6 +112,7 @@ def over_surroundings(
     cluster: str,
     *,
     node_role_arn: pulumi.Input[str],
+    instance_profile: pulumi.Input[str],
     queue_arn: pulumi.Input[str],
     key_arn: pulumi.Input[str],
 ) -> list[Statement]:
@@ -126,7 +140,9 @@ def over_surroundings(
         allow(
             "ReadInstanceProfiles",
             actions="iam:GetInstanceProfile",
-            resources=f"arn:{account.partition}:iam::{account.id}:instance-profile/*",
+            resources=pulumi.Output.concat(
+                f"arn:{account.partition}:iam::{account.id}:instance-profile/", instance_profile
+            ),
         ),
         allow("FindTheCluster", actions="eks:DescribeCluster", resources=account.arn("eks", f"cluster/{cluster}")),
         allow(
@@ -138,7 +154,17 @@ def over_surroundings(
     ]
 
 
-def _launched_from(account: Account) -> list[str]:
-    shared = [f"arn:{account.partition}:ec2:{account.region}::{kind}/*" for kind in ("image", "snapshot")]
-    own = ("capacity-reservation", "placement-group", "security-group", "subnet")
-    return [*shared, *(account.arn("ec2", f"{kind}/*") for kind in own)]
+def _launched_from(account: Account, surroundings: Surroundings) -> list[pulumi.Input[str]]:
+    shared: list[pulumi.Input[str]] = [
+        f"arn:{account.partition}:ec2:{account.region}::{kind}/*" for kind in ("image", "snapshot")
+    ]
+    own: dict[str, Sequence[pulumi.Input[str]]] = {
+        "subnet": surroundings.subnet_ids,
+        "security-group": [surroundings.security_group_id],
+        "placement-group": surroundings.placement_groups,
+        "capacity-reservation": surroundings.reservations,
+    }
+    return [
+        *shared,
+        *(pulumi.Output.concat(account.arn("ec2", f"{kind}/"), each) for kind, named in own.items() for each in named),
+    ]

@@ -79,6 +79,10 @@ class Account:
                 return f"arn:aws:kms:{OURS}:key/{self._named('kms/key:Key', name).name}"
             case "role":
                 return f"arn:aws:iam::{ACCOUNT_ID}:role/{self._named('iam/role:Role', name).name}"
+            case "subnet":
+                return f"arn:aws:ec2:{OURS}:subnet/{self._named('ec2/subnet:Subnet', name).id}"
+            case "security-group":
+                return f"arn:aws:ec2:{OURS}:security-group/{self._named('ec2/securityGroup:SecurityGroup', name).id}"
             case "queue":
                 return f"arn:aws:sqs:{OURS}:{self._named('sqs/queue:Queue', name).name}"
             case "secret" if name == "rds":

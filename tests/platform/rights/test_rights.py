@@ -13,7 +13,10 @@ from tests.platform.project import PROJECT
 from tests.platform.rights.account import ALL, OPEN, REGION, STACK, STRANGER, Account, filled
 
 TABLE = yaml.safe_load((PROJECT / "docs" / "rights.yaml").read_text())
-GROUPS = [{"name": "shared", "instanceTypes": ["g6.xlarge"], "max": 2}]
+GROUPS = [
+    {"name": "shared", "instanceTypes": ["g6.xlarge"], "max": 2},
+    {"name": "reserved", "instanceTypes": ["g6.xlarge"], "max": 2, "capacity": "cr-0123456789abcdef0"},
+]
 USERS = [{"name": "scientist", "readers": [f"arn:aws:iam::{ACCOUNT_ID}:role/scientist"]}]
 OWN_KEYS = {"who", "may", "may-not", "to", "from", "through", "with", "of", "source"}
 OUTSIDE = ("colleague", "ordinary", "stranger", "service", "linked")
