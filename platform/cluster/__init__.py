@@ -242,6 +242,7 @@ class Cluster(pulumi.ComponentResource):
                 service_cidr=service_range(args.vpc_cidr),
                 gateway_endpoint_cidrs=args.foundation.network.gateway_cidrs,
                 client_cidrs=list(map(str, args.client_cidrs)),
+                domain=args.domain,
                 gpus=sum(group.max * group.schedulable_gpus for group in groups),
                 after=[namespaces],
             ),

@@ -10,10 +10,11 @@ import pulumi_kubernetes as kubernetes
 
 from cluster import namespaces as ns
 from cluster.guardrails.flows import GATEWAY
+from cluster.guardrails.object_rules import ENTRANCE
 from cluster.labels import Manifest, metadata
 from foundation.stack import Stack
 
-NAME: Final = "istio-ingress"
+NAME: Final = ENTRANCE
 SECONDS: Final = 60
 """How long a resolver may go on believing an old name of the load balancer."""
 

@@ -1,7 +1,7 @@
 """Strict mutual TLS between all services, and who may call whom by service account (docs/decisions/0006)."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import pulumi
@@ -11,7 +11,8 @@ from cluster import entrance, images, mesh_values
 from cluster import namespaces as ns
 from cluster.chart import chart
 from cluster.entrance import Entrance, EntranceArgs
-from cluster.guardrails.flows import GATEWAY
+from cluster.guardrails.flows import GATEWAY, PUBLISHED
+from cluster.guardrails.object_rules import GATEWAY_REFERENCE
 from cluster.labels import metadata
 from cluster.mesh_egress import aws_services
 from foundation.stack import Stack
@@ -25,9 +26,7 @@ CIPHERS: Final = (
     "ECDHE-RSA-AES128-GCM-SHA256",
 )
 
-GATEWAY_NAME: Final = "ingress"
-GATEWAY_REFERENCE: Final = f"{ns.INGRESS.name}/{GATEWAY_NAME}"
-"""How a VirtualService of another namespace names the gateway."""
+GATEWAY_NAME: Final = GATEWAY_REFERENCE.partition("/")[2]
 
 
 def principal(namespace: str, account: str) -> str:
@@ -48,11 +47,16 @@ class Caller:
     namespace: str
     principals: tuple[str, ...]
     ports: tuple[str, ...]
+    name: str = "callers"
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Of the pods that they may call; without labels, all of the namespace."""
 
 
 CALLERS: Final = (
     Caller(ns.MLFLOW.name, (_GATEWAY, _PIPELINE, _TRAINER, _PREDICTOR, _NOTEBOOK), ("5000",)),
-    Caller(ns.SERVING.name, (_GATEWAY, _PIPELINE), ("8080",)),
+    Caller(ns.SERVING.name, (_PIPELINE,), ("8080",)),
+    # The gateway speaks for whoever asks it, so it gets to what a team has published and no further.
+    Caller(ns.SERVING.name, (_GATEWAY,), ("8080",), "published", PUBLISHED),
     Caller(ns.TRAINING.name, (_TRAINER,), ()),
 )
 
@@ -152,7 +156,7 @@ class Mesh(pulumi.ComponentResource):
         # An ALLOW policy without a rule allows nothing.
         self._custom(version, "AuthorizationPolicy", root, "deny-all", {"action": "ALLOW"})
         for caller in CALLERS:
-            self._custom(version, "AuthorizationPolicy", caller.namespace, "callers", allow(caller))
+            self._custom(version, "AuthorizationPolicy", caller.namespace, caller.name, allow(caller))
         self._custom(version, "AuthorizationPolicy", ns.INGRESS.name, "users", USERS)
         # Spans would carry the paths of requests, which may name a patient.
         silent = {"tracing": [{"disableSpanReporting": True}]}
@@ -178,9 +182,11 @@ USERS: Final = {
 
 
 def allow(caller: Caller) -> dict[str, Any]:
-    """An AuthorizationPolicy for a whole namespace."""
+    """An AuthorizationPolicy for a whole namespace, or for the pods of it that have the labels."""
+    selector = {"selector": {"matchLabels": dict(caller.labels)}} if caller.labels else {}
     to = {"to": [{"operation": {"ports": list(caller.ports)}}]} if caller.ports else {}
-    return {"action": "ALLOW", "rules": [{"from": [{"source": {"principals": list(caller.principals)}}], **to}]}
+    rule = {"from": [{"source": {"principals": list(caller.principals)}}], **to}
+    return {"action": "ALLOW", **selector, "rules": [rule]}
 
 
 def gateway() -> dict[str, Any]:

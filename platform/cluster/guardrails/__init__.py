@@ -21,6 +21,8 @@ class GuardrailsArgs:
     service_cidr: pulumi.Input[str]
     gateway_endpoint_cidrs: Sequence[pulumi.Input[Sequence[str]]]
     client_cidrs: Sequence[str]
+    domain: str
+    """Whose hosts lead to the gateway."""
     gpus: int
     after: Sequence[pulumi.Resource]
     """The namespaces."""
@@ -46,5 +48,5 @@ class Guardrails(pulumi.ComponentResource):
         )
         Quotas(name, QuotasArgs(stack=args.stack, gpus=args.gpus, after=args.after), own)
         Priorities(name, PrioritiesArgs(stack=args.stack), own)
-        Admission(name, AdmissionArgs(stack=args.stack), own)
+        Admission(name, AdmissionArgs(stack=args.stack, domain=args.domain), own)
         self.register_outputs({})

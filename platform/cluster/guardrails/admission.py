@@ -8,6 +8,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from cluster import namespaces as ns
+from cluster.guardrails.object_rules import ObjectRule, object_rules
 from cluster.guardrails.pod_rules import VARIABLES, Check, PodRule, cel, pod_rules
 from cluster.labels import DATA_CLASS, DATA_CLASSES, OWNER, Manifest, metadata
 from foundation.stack import Stack
@@ -47,6 +48,8 @@ PRIVILEGED: Final = tuple(each.name for each in ns.MADE if each.level != ns.REST
 @dataclass(frozen=True, kw_only=True)
 class AdmissionArgs:
     stack: Stack
+    domain: str
+    """Whose hosts lead to the gateway."""
 
 
 class Admission(pulumi.ComponentResource):
@@ -63,6 +66,11 @@ class Admission(pulumi.ComponentResource):
             rules = [_resources(*kind) for kind in POD_KINDS]
             spec = _policy(rules, VARIABLES, rule.checks, MATCH_CONDITIONS)
             self._enforce(rule.name, spec, (*ns.EKS_OWNED, *rule.exempt), _why(rule))
+        for each in object_rules(args.domain):
+            spec = _policy(
+                [_resources(each.group, "*", each.resources)], each.variables, each.checks, MATCH_CONDITIONS[:1]
+            )
+            self._enforce(each.name, spec, each.exempt, _why(each))
         labels = {"labels": "has(object.metadata.labels) ? object.metadata.labels : {}"}
         spec = _policy([_resources("", "v1", ("namespaces",))], labels, NAMESPACE_CHECKS, MATCH_CONDITIONS[:1])
         self._enforce("namespaces-are-restricted", spec, (ns.KUBE_SYSTEM, *ns.UNUSED, *PRIVILEGED), "")
@@ -80,12 +88,10 @@ class Admission(pulumi.ComponentResource):
             spec=spec,
             opts=pulumi.ResourceOptions(parent=self),
         )
-        elsewhere = {"key": ns.NAME_LABEL, "operator": "NotIn", "values": sorted(set(exempt))}
-        binding: Manifest = {
-            "policyName": policy_name,
-            "validationActions": ["Deny", "Audit"],
-            "matchResources": {"namespaceSelector": {"matchExpressions": [elsewhere]}},
-        }
+        binding: Manifest = {"policyName": policy_name, "validationActions": ["Deny", "Audit"]}
+        if exempt:
+            elsewhere = {"key": ns.NAME_LABEL, "operator": "NotIn", "values": sorted(set(exempt))}
+            binding["matchResources"] = {"namespaceSelector": {"matchExpressions": [elsewhere]}}
         kubernetes.admissionregistration.v1.ValidatingAdmissionPolicyBinding(
             f"{self._name}-{rule_name}",
             metadata=metadata(policy_name, self._owner),
@@ -94,7 +100,7 @@ class Admission(pulumi.ComponentResource):
         )
 
 
-def _why(rule: PodRule) -> str:
+def _why(rule: PodRule | ObjectRule) -> str:
     return f"{', '.join(rule.exempt)}: {rule.why_exempt}" if rule.exempt else ""
 
 

@@ -68,6 +68,10 @@ _GATEWAY: Final = Pods(ns.INGRESS.name, GATEWAY)
 MLFLOW_LABELS: Final = {"app.kubernetes.io/name": "mlflow"}
 _MLFLOW: Final = Pods(ns.MLFLOW.name, MLFLOW_LABELS)
 _MODELS: Final = Pods(ns.SERVING.name, {"app.kubernetes.io/component": "predictor"})
+PUBLISHED: Final = {"parapet.dev/published": "true"}
+"""What a team says of a model's pods to have the gateway lead to them. Whoever reaches the gateway may call them then,
+pods of the VPC too: it asks nobody for a name, and what the model answers to is the gateway."""
+_PUBLISHED: Final = Pods(ns.SERVING.name, {**_MODELS.labels, **PUBLISHED})
 _CLIENTS: Final = (ns.PIPELINES.name, ns.TRAINING.name, ns.SERVING.name, ns.NOTEBOOKS.name)
 
 # fmt: off
@@ -92,8 +96,8 @@ FLOWS: Final = (
     # Users come through the load balancer to the gateway, and to the rest from there only.
     Flow("users",           (Range.VPC, Range.CLIENTS),      (_GATEWAY,),                     (443, 15021)),
     Flow("to-mlflow",       (_GATEWAY, *_all(*_CLIENTS)),    (_MLFLOW, Range.SERVICES),       (5000,)),
-    Flow("to-models",       (_GATEWAY, *_all(ns.PIPELINES.name)),
-                                                             (_MODELS, Range.SERVICES),       (8080,)),
+    Flow("to-models",       _all(ns.PIPELINES.name),         (_MODELS, Range.SERVICES),       (8080,)),
+    Flow("to-published",    (_GATEWAY,),                     (_PUBLISHED, Range.SERVICES),    (8080,)),
     Flow("mlflow-database", (_MLFLOW,),                      (Range.VPC,),                    (5432,)),
     # The workers of one training job; its launcher starts them by the API server.
     Flow("workers",         _all(ns.TRAINING.name),          _all(ns.TRAINING.name),          ()),

@@ -24,6 +24,16 @@ TOKEN_USERS: Final = (
     f"{ns.INGRESS.name}/istio-ingress",
 )
 """Nobody but a platform operator may start pods in these namespaces (`roles.py`)."""
+AUDIENCES: Final = (
+    # Amazon EKS User Guide, "Understand how EKS Pod Identity works".
+    "pods.eks.amazonaws.com",
+    # What a proxy proves itself to istiod with (Istio, "Security", Identity and certificate management).
+    "istio-ca",
+)
+"""Whom a pod's projected tokens may be for. The API server takes those for its own audiences, and each is a name like
+another (Kubernetes, "Managing Service Accounts", --api-audiences), so the list is of those that are not."""
+ACCOUNTS: Final = {each.name: (each.service_account, "default") for each in ns.WORKLOADS}
+"""The accounts of each namespace of workloads: its own, and the one that has no right anywhere."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +80,9 @@ _BY_NAME: Final = (
     f" && !e.name.matches({json.dumps(_POINTS_ELSEWHERE)})"
 )
 _BY_VALUE: Final = f"{_IS_LITERAL} && e.value.matches({json.dumps(_SENSITIVE_VALUE)})"
+_OF_THE_GPU_RUNTIME: Final = "e.name in ['NVIDIA_VISIBLE_DEVICES', 'NVIDIA_DRIVER_CAPABILITIES']"
+"""What the container runtime gives a container by: a pod's own value comes after the device plugin's (NVIDIA Container
+Toolkit, "Specialized Configurations with Docker", environment variables)."""
 _FROM_SECRETS_MANAGER: Final = (
     "Mount it from Secrets Manager with the Secrets Store CSI driver, or use valueFrom.secretKeyRef."
 )
@@ -173,13 +186,54 @@ def pod_rules(registry: str) -> tuple[PodRule, ...]:
                     fix="Set automountServiceAccountToken: false. AWS is reached through EKS Pod Identity, without it.",
                 ),
                 Check(
-                    holds="variables.needsToken || !variables.volumes.exists(v, has(v.projected)"
-                    " && has(v.projected.sources) && v.projected.sources.exists(s, has(s.serviceAccountToken)"
-                    " && !has(s.serviceAccountToken.audience)))",
-                    found='"a projected token of service account " + variables.account + " is for the API server"',
-                    fix="Name the audience that it is meant for, or leave the volume out.",
+                    holds="variables.needsToken || size(variables.audiences) == 0",
+                    found='"a projected token of service account " + variables.account + " is for "'
+                    ' + variables.audiences.join(", ")',
+                    fix=f"A pod's tokens are for {' or '.join(AUDIENCES)}; name one, or leave the volume out.",
                 ),
             ),
+        ),
+        PodRule(
+            name="one-identity-a-namespace",
+            checks=(
+                Check(
+                    holds="variables.account in variables.accounts",
+                    found='"service account " + variables.account + " is not for " + request.namespace',
+                    fix="Leave serviceAccountName out, or name the namespace's own: kubectl get serviceaccounts.",
+                ),
+            ),
+            exempt=tuple(each.name for each in ns.SYSTEM),
+            why_exempt="their charts bring accounts of their own, and nobody starts pods there",
+        ),
+        PodRule(
+            name="nodes-by-the-scheduler",
+            checks=(
+                Check(
+                    # What the scheduler has placed has the field, and is changed with it.
+                    holds="object.kind == 'Pod' && request.operation == 'UPDATE' || !has(variables.pod.nodeName)"
+                    " || variables.pod.nodeName == ''",
+                    found='"the pod names the node " + variables.pod.nodeName',
+                    fix="Say by nodeSelector or affinity what the node must have: the scheduler heeds taints and GPUs.",
+                ),
+            ),
+        ),
+        PodRule(
+            name="gpus-by-the-device-plugin",
+            checks=(
+                Check(
+                    holds=_no_variable(_OF_THE_GPU_RUNTIME),
+                    found=_variables(_OF_THE_GPU_RUNTIME) + ' + " would choose GPUs past the device plugin"',
+                    fix="Ask for GPUs by resources.limits; the device plugin says which they are.",
+                ),
+                Check(
+                    holds="size(variables.gpuContainers) == 0 || !variables.containers.exists(c, has(c.envFrom))",
+                    found=_names("variables.containers.filter(c, has(c.envFrom))")
+                    + ' + " takes all variables of a ConfigMap or Secret, next to a GPU"',
+                    fix="Name each variable by valueFrom: one of NVIDIA's could be among them.",
+                ),
+            ),
+            exempt=(ns.GPU_SOFTWARE.name,),
+            why_exempt="the device plugin and the exporter see every GPU of a node",
         ),
         PodRule(
             name="owner-and-data-class",
@@ -277,6 +331,14 @@ VARIABLES: Final = {
     "images": "variables.containers.map(c, has(c.image) ? c.image : '')"
     " + variables.volumes.filter(v, has(v.image)).map(v, has(v.image.reference) ? v.image.reference : '')",
     "account": "has(variables.pod.serviceAccountName) ? variables.pod.serviceAccountName : 'default'",
+    "accounts": f"request.namespace in {json.dumps(ACCOUNTS)}"
+    f" ? {json.dumps(ACCOUNTS)}[request.namespace] : ['default']",
+    # Of the projected tokens, by volume, those that are for somebody else than may be.
+    "audiences": "variables.volumes.filter(v, has(v.projected) && has(v.projected.sources))"
+    ".map(v, v.projected.sources.filter(s, has(s.serviceAccountToken)"
+    f" && !(has(s.serviceAccountToken.audience) && s.serviceAccountToken.audience in {cel(AUDIENCES)}))"
+    ".map(s, has(s.serviceAccountToken.audience) ? s.serviceAccountToken.audience : 'the API server').join(', '))"
+    ".filter(told, told != '')",
     "needsToken": f"(request.namespace + '/' + variables.account) in {cel(TOKEN_USERS)}",
     "tolerations": "has(variables.pod.tolerations) ? variables.pod.tolerations : []",
     "gpuContainers": "variables.containers.filter(c, has(c.resources)"

@@ -5,7 +5,7 @@ from typing import Any, Final
 import pulumi
 
 from cluster import namespaces as ns
-from cluster.mesh import GATEWAY_REFERENCE
+from cluster.guardrails.object_rules import GATEWAY_REFERENCE
 from mlops.mlflow_server.pod import PORT
 
 SERVICE: Final = "mlflow"
@@ -23,6 +23,7 @@ def from_gateway(host: str) -> dict[str, Any]:
     return {
         "hosts": [host],
         "gateways": [GATEWAY_REFERENCE],
+        "exportTo": [ns.INGRESS.name],
         "http": [
             {
                 "name": "mlflow",

@@ -1,6 +1,7 @@
 """The table of what each guardrail refuses and admits, as manifests."""
 
 import copy
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,16 +36,21 @@ class Case:
     says: str = ""
 
     def manifest(self, kind: str | None = None) -> dict[str, Any]:
-        pod = compliant_pod(self.namespace)
-        for pointer in self.remove:
-            _parent(pod, pointer).pop(_steps(pointer)[-1])
-        for pointer, value in self.set.items():
-            parent, step = _parent(pod, pointer), _steps(pointer)[-1]
-            if step == "-":
-                parent.append(value)
-            else:
-                parent[step] = value
-        return controller(kind or self.kind, pod)
+        return controller(kind or self.kind, changed(compliant_pod(self.namespace), self.set, self.remove))
+
+
+def changed(manifest: dict[str, Any], put: dict[str, Any], remove: Iterable[str] = ()) -> dict[str, Any]:
+    """A manifest with these JSON pointers set and taken away."""
+    manifest = copy.deepcopy(manifest)
+    for pointer in remove:
+        _parent(manifest, pointer).pop(_steps(pointer)[-1])
+    for pointer, value in put.items():
+        parent, step = _parent(manifest, pointer), _steps(pointer)[-1]
+        if step == "-":
+            parent.append(value)
+        else:
+            parent[step] = value
+    return manifest
 
 
 def compliant_pod(namespace: str) -> dict[str, Any]:

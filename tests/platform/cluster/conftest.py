@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+import yaml
 
 from cluster.guardrails.pod_rules import pod_rules
 from local import toolchain
@@ -56,6 +57,23 @@ def guarded(empty: Api) -> Api:
         wait_for(partial(_refused, empty, broken.manifest()))
     wait_for(lambda: all(_counted(each) for each in empty.items("resourcequotas", "--all-namespaces")))
     return empty
+
+
+@pytest.fixture(scope="session")
+def meshed(guarded: Api, workspace: Workspace) -> Api:
+    """The same, with the mesh's CRDs of the pinned release."""
+    crds = [
+        each
+        for file in (workspace.sources / "crds" / "istio").rglob("*.yaml")
+        for each in yaml.load_all(file.read_text(), Loader=yaml.CSafeLoader)
+        if each and each["kind"] == "CustomResourceDefinition"
+    ]
+    assert crds
+    answer = guarded.apply(*crds)
+    assert answer.done, answer.text
+    waited = guarded.run("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+    assert waited.done, waited.text
+    return guarded
 
 
 def _refused(api: Api, manifest: dict[str, Any]) -> bool:

@@ -185,7 +185,7 @@ def test_a_load_balancer_is_to_be_had_in_the_ingress_namespace_only(guarded: Api
             "metadata": {"name": "open", "namespace": namespace},
             "spec": {"type": "LoadBalancer", "ports": [{"port": 443}], "selector": {"app": "x"}},
         }
-        assert "exceeded quota" in guarded.apply(service, dry_run=True).text
+        assert "is of type LoadBalancer" in guarded.apply(service, dry_run=True).text
     (quota,) = guarded.items("resourcequotas", "--namespace=ingress")
     assert quota["spec"]["hard"]["services.loadbalancers"] == "1"
 

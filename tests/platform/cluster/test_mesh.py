@@ -4,12 +4,10 @@ import json
 from typing import Any
 
 import pytest
-import yaml
 
 from cluster import namespaces as ns
-from cluster.guardrails.flows import FLOWS, Pods
+from cluster.guardrails.flows import FLOWS, PUBLISHED, Pods
 from cluster.mesh import CALLERS
-from local.workspace import Workspace
 from tests.platform.cluster import charts, manifests
 from tests.platform.cluster.api import Api
 
@@ -17,23 +15,6 @@ from tests.platform.cluster.api import Api
 @pytest.fixture(scope="module")
 def resources() -> list[dict[str, Any]]:
     return manifests.objects(manifests.record(manifests.mesh))
-
-
-@pytest.fixture(scope="module")
-def meshed(guarded: Api, workspace: Workspace) -> Api:
-    """The API server with the CRDs of the pinned release."""
-    crds = [
-        each
-        for file in (workspace.sources / "crds" / "istio").rglob("*.yaml")
-        for each in yaml.load_all(file.read_text(), Loader=yaml.CSafeLoader)
-        if each and each["kind"] == "CustomResourceDefinition"
-    ]
-    assert crds
-    answer = guarded.apply(*crds)
-    assert answer.done, answer.text
-    waited = guarded.run("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
-    assert waited.done, waited.text
-    return guarded
 
 
 def one(resources: list[dict[str, Any]], kind: str, namespace: str, name: str) -> dict[str, Any]:
@@ -108,10 +89,28 @@ def test_whoever_may_call_by_name_may_also_connect() -> None:
             for flow in FLOWS
             for source in flow.source
             if isinstance(source, Pods)
-            and any(isinstance(end, Pods) and end.namespace == caller.namespace for end in flow.target)
+            and any(
+                isinstance(end, Pods)
+                and end.namespace == caller.namespace
+                and (PUBLISHED.items() <= end.labels.items()) == (PUBLISHED.items() <= caller.labels.items())
+                for end in flow.target
+            )
             and set(flow.ports) == ports
         }
         assert named == connecting, caller.namespace
+
+
+def test_the_gateway_is_let_in_to_mlflow_and_to_pods_that_are_published(resources: list[dict[str, Any]]) -> None:
+    gateway = "cluster.local/ns/ingress/sa/istio-ingress"
+    letting = {
+        each["metadata"]["namespace"]: each["spec"].get("selector")
+        for each in resources
+        if each["kind"] == "AuthorizationPolicy"
+        for rule in each["spec"].get("rules", [])
+        for source in rule.get("from", [])
+        if gateway in source["source"]["principals"]
+    }
+    assert letting == {"mlflow": None, "serving": {"matchLabels": {"parapet.dev/published": "true"}}}
 
 
 def test_every_principal_is_a_service_account_that_is_made() -> None:

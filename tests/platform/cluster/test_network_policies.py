@@ -74,14 +74,31 @@ def test_a_training_job_reaches_s3_and_dynamodb_at_their_public_addresses(made: 
     assert [peer["ipBlock"]["cidr"] for peer in peers(policy)] == [*manifests.S3_CIDRS, *manifests.DYNAMODB_CIDRS]
 
 
-def test_a_model_is_reached_by_the_gateway_and_pipelines_only(made: list[dict[str, Any]]) -> None:
-    (policy,) = [each for each in made if each["metadata"]["name"] == "to-models-in"]
+@pytest.mark.parametrize(
+    ("name", "caller", "more"),
+    [("to-models-in", "pipelines", {}), ("to-published-in", "ingress", {"parapet.dev/published": "true"})],
+)
+def test_a_model_is_reached_by_pipelines_and_by_the_gateway_only_if_its_pods_say_published(
+    made: list[dict[str, Any]], name: str, caller: str, more: dict[str, str]
+) -> None:
+    (policy,) = [each for each in made if each["metadata"]["name"] == name]
     assert policy["metadata"]["namespace"] == "serving"
-    assert [peer["namespaceSelector"]["matchLabels"][ns.NAME_LABEL] for peer in peers(policy)] == [
-        "ingress",
-        "pipelines",
-    ]
+    assert policy["spec"]["podSelector"]["matchLabels"] == {"app.kubernetes.io/component": "predictor", **more}
+    assert [peer["namespaceSelector"]["matchLabels"][ns.NAME_LABEL] for peer in peers(policy)] == [caller]
     assert [port["port"] for rule in rules(policy) for port in rule["ports"]] == [8080]
+
+
+def test_the_gateway_reaches_mlflow_and_what_is_published_and_no_other_pod(made: list[dict[str, Any]]) -> None:
+    into = {
+        (each["metadata"]["namespace"], each["metadata"]["name"])
+        for each in made
+        for peer in peers(each)
+        if "Ingress" in each["spec"]["policyTypes"]
+        and peer.get("namespaceSelector", {}).get("matchLabels") == {ns.NAME_LABEL: "ingress"}
+    }
+    assert into >= {("mlflow", "to-mlflow-in"), ("serving", "to-published-in")}
+    assert {namespace for namespace, _ in into} == {"mlflow", "serving", "kube-system", "istio-system"}
+    assert [name for namespace, name in into if namespace == "serving"] == ["to-published-in"]
 
 
 def test_what_comes_into_a_notebook_is_nothing_but_a_scrape(made: list[dict[str, Any]]) -> None:
