@@ -49,6 +49,7 @@ class StateBucket:
             raise
         if not self._listed():  # whoever owns it may have let us in
             raise Refused(self._foreign)
+        self._refuse_what_leads_elsewhere()
         return True
 
     def missing(self) -> Iterator[Action]:
@@ -60,6 +61,29 @@ class StateBucket:
         for setting in self._settings(key_arn or ""):
             if only_planned or not setting.holds():
                 yield Action(f"{self.name}: {setting.text}", setting.put)
+
+    def _refuse_what_leads_elsewhere(self) -> None:
+        """A bucket of the account's, in which a state would not be where it seems, or not alone."""
+        own, s3 = {"Bucket": self.name, "ExpectedBucketOwner": self.access.id}, self._s3
+        # us-east-1 has no constraint (Amazon S3 API Reference, GetBucketLocation).
+        region = s3.get_bucket_location(**own).get("LocationConstraint") or "us-east-1"
+        if region != self.access.region:
+            raise Refused(
+                f"The bucket {self.name} is in {region}, not in {self.access.region}. Name another: --bucket NAME."
+            )
+        if copied := _found(lambda: s3.get_bucket_replication(**own)["ReplicationConfiguration"]["Rules"]):
+            where = ", ".join(sorted({each["Destination"]["Bucket"] for each in copied}))
+            raise Refused(
+                f"The bucket {self.name} is replicated to {where}, where each state would be too. "
+                f"End that (aws s3api delete-bucket-replication --bucket {self.name}), or name another: --bucket NAME."
+            )
+        encrypted = _same_encryption(s3.get_bucket_encryption, own, _encryption(self.key.arn() or "none"))
+        if not encrypted and s3.list_object_versions(**own, MaxKeys=1).get("Versions"):
+            raise Refused(
+                f"The bucket {self.name} holds objects and does not encrypt with the state's key: no bootstrap left it "
+                "so, and what lies there would be taken for a state. Name another: --bucket NAME; or, if you know each "
+                "object, encrypt with the key again (aws s3api put-bucket-encryption)."
+            )
 
     @property
     def _s3(self) -> Any:
@@ -192,4 +216,10 @@ def _found(get: Callable[[], Any]) -> Any:
         raise
 
 
-NOT_SET: Final = frozenset({"OwnershipControlsNotFoundError", "ServerSideEncryptionConfigurationNotFoundError"})
+NOT_SET: Final = frozenset(
+    {
+        "OwnershipControlsNotFoundError",
+        "ReplicationConfigurationNotFoundError",
+        "ServerSideEncryptionConfigurationNotFoundError",
+    }
+)

@@ -15,7 +15,15 @@ from operations.refused import Refused
 
 ALIAS: Final = "alias/parapet-state"
 TAG: Final = {"TagKey": "Purpose", "TagValue": "parapet-state"}
-"""By which a key is known again whose alias a stopped run did not come to."""
+"""By which a key is looked for whose alias a stopped run did not come to. Whoever may tag a key can set it, so that it
+proves nothing: what is taken up is as such a run made it."""
+KIND: Final = {
+    "Origin": "AWS_KMS",
+    "KeySpec": "SYMMETRIC_DEFAULT",
+    "KeyUsage": "ENCRYPT_DECRYPT",
+    "MultiRegion": False,
+}
+"""Material that KMS made, that is nowhere else, and that somebody else cannot take away."""
 
 
 def secrets_provider(region: str) -> str:
@@ -54,6 +62,11 @@ class StateKey:
                 "Disabled": f"aws kms enable-key --key-id {key['KeyId']}",
             }.get(key["KeyState"], "wait until it is enabled")
             raise Refused(f"The key {ALIAS} is {key['KeyState']}; what it encrypts cannot be read. Mend it: {how}.")
+        if unlike := _unlike(key, self.access):
+            raise Refused(
+                f"{ALIAS} leads to the key {key['KeyId']}, which no bootstrap made: {unlike}. Point it to one that it "
+                f"made (aws kms update-alias), or delete the alias, unless a state is encrypted with the key."
+            )
         return str(key["Arn"])
 
     def missing(self) -> Iterator[Action]:
@@ -82,6 +95,7 @@ class StateKey:
             Description="Encrypts the state of Pulumi and the secrets in it.",
             Policy=json.dumps(policy(self.access)),
             Tags=[TAG],
+            **KIND,
         )["KeyMetadata"]
         kms.enable_key_rotation(KeyId=made["KeyId"])
         self._name(made["KeyId"])
@@ -97,6 +111,21 @@ class StateKey:
                     tags = kms.list_resource_tags(KeyId=each["KeyId"])["Tags"]
                 except ClientError:  # a key of somebody else's that does not show its tags is not ours
                     continue
-                if TAG in tags and kms.describe_key(KeyId=each["KeyId"])["KeyMetadata"]["KeyState"] == "Enabled":
+                if TAG in tags and self._as_made(each["KeyId"]):
                     return str(each["KeyId"])
         return None
+
+    def _as_made(self, key_id: str) -> bool:
+        """Whether it is enabled and as `_make` left it, so that nobody but the account can use it."""
+        kms = self.access.client("kms")
+        key = kms.describe_key(KeyId=key_id)["KeyMetadata"]
+        if key["KeyState"] != "Enabled" or _unlike(key, self.access) or kms.list_grants(KeyId=key_id)["Grants"]:
+            return False
+        text = kms.get_key_policy(KeyId=key_id, PolicyName="default")["Policy"]
+        return bool(json.loads(text) == policy(self.access))
+
+
+def _unlike(key: dict[str, Any], access: Access) -> str:
+    """What a key has that the state's has not; empty for one that could be it."""
+    wanted = {"AWSAccountId": access.id, "KeyManager": "CUSTOMER", **KIND}
+    return ", ".join(f"{name} is {key.get(name)}" for name, value in wanted.items() if key.get(name) != value)

@@ -9,14 +9,19 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from operations.account.access import Access
 from operations.account.bootstrap import bootstrap
 from operations.account.state_bucket import StateBucket
+from operations.account.state_key import KIND, TAG, policy
 from operations.refused import Refused
 from operations.stack_settings import StackFile
 from tests.engine import Engine
 from tests.local.aws.conftest import LocalAws
 from tests.operations.conftest import ACCOUNT, STACK
 
+ACCESS = Access(boto3.Session(), ACCOUNT, "aws", "us-east-1", f"arn:aws:iam::{ACCOUNT}:user/me")
+LEFT: dict[str, Any] = {"Tags": [TAG], "Policy": json.dumps(policy(ACCESS)), **KIND}
+"""A key that a stopped run left without its alias."""
 BUCKET = f"parapet-state-{ACCOUNT}-us-east-1"
 Write = Callable[..., StackFile]
 
@@ -105,13 +110,76 @@ def test_wherever_it_was_stopped_the_next_run_goes_on(aws: LocalAws, write: Writ
 
 def test_a_key_that_a_stopped_run_left_without_its_alias_is_taken_up(aws: LocalAws, write: Write) -> None:
     kms = aws.client("kms")
-    tags = [{"TagKey": "Purpose", "TagValue": "parapet-state"}]
-    left = kms.create_key(Tags=tags)["KeyMetadata"]["KeyId"]
+    left = kms.create_key(**LEFT)["KeyMetadata"]["KeyId"]
     stack = write()
     told = run(stack)
     assert f"give the key {left} the alias alias/parapet-state" in told
     assert kms.get_key_rotation_status(KeyId=left)["KeyRotationEnabled"]
     assert run(stack) == []
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        {"Policy": json.dumps({"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}]})},
+        {"Origin": "EXTERNAL"},
+        {"KeySpec": "RSA_2048", "KeyUsage": "ENCRYPT_DECRYPT"},
+        {"MultiRegion": True},
+    ],
+    ids=lambda planted: next(iter(planted)),
+)
+def test_a_key_that_somebody_planted_under_the_tag_is_not_taken_up(
+    aws: LocalAws, write: Write, planted: dict[str, Any]
+) -> None:
+    kms = aws.client("kms")
+    theirs = kms.create_key(**(LEFT | planted))["KeyMetadata"]["Arn"]
+    run(write())
+    assert kms.describe_key(KeyId="alias/parapet-state")["KeyMetadata"]["Arn"] != theirs
+
+
+def test_a_key_whose_use_somebody_was_granted_is_not_taken_up(aws: LocalAws, write: Write) -> None:
+    kms = aws.client("kms")
+    theirs = kms.create_key(**LEFT)["KeyMetadata"]["Arn"]
+    kms.create_grant(KeyId=theirs, GranteePrincipal="arn:aws:iam::999988887777:role/other", Operations=["Decrypt"])
+    run(write())
+    assert kms.describe_key(KeyId="alias/parapet-state")["KeyMetadata"]["Arn"] != theirs
+
+
+def test_a_key_under_the_alias_whose_material_is_somebodys_is_refused(aws: LocalAws, write: Write) -> None:
+    kms = aws.client("kms")
+    theirs = kms.create_key(KeySpec="RSA_2048", KeyUsage="ENCRYPT_DECRYPT")["KeyMetadata"]["KeyId"]
+    kms.create_alias(AliasName="alias/parapet-state", TargetKeyId=theirs)
+    with pytest.raises(
+        Refused, match=f"alias/parapet-state leads to the key {theirs}.*KeySpec is RSA_2048.*update-alias"
+    ):
+        run(write())
+
+
+def test_a_bucket_that_holds_what_the_states_key_does_not_encrypt_is_refused(aws: LocalAws, write: Write) -> None:
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket=BUCKET)
+    s3.put_object(Bucket=BUCKET, Key=".pulumi/stacks/parapet/real.json", Body=b"{}")
+    with pytest.raises(Refused, match=rf"The bucket {BUCKET} holds objects and .*--bucket NAME"):
+        run(write())
+
+
+def test_a_bucket_that_is_copied_elsewhere_is_refused(aws: LocalAws, write: Write) -> None:
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket=BUCKET)
+    s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+    s3.create_bucket(Bucket="elsewhere")
+    s3.put_bucket_versioning(Bucket="elsewhere", VersioningConfiguration={"Status": "Enabled"})
+    copy = {"Status": "Enabled", "Prefix": "", "Destination": {"Bucket": "arn:aws:s3:::elsewhere"}}
+    role = f"arn:aws:iam::{ACCOUNT}:role/replication"
+    s3.put_bucket_replication(Bucket=BUCKET, ReplicationConfiguration={"Role": role, "Rules": [copy]})
+    with pytest.raises(Refused, match=rf"The bucket {BUCKET} is replicated to arn:aws:s3:::elsewhere"):
+        run(write())
+
+
+def test_a_bucket_of_another_region_is_refused(aws: LocalAws, write: Write) -> None:
+    aws.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    with pytest.raises(Refused, match=rf"The bucket {BUCKET} is in eu-west-1, not in us-east-1"):
+        run(write())
 
 
 def test_what_somebody_opened_is_closed_again(aws: LocalAws, write: Write) -> None:
