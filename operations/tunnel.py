@@ -10,11 +10,9 @@ from urllib.parse import urlsplit
 import yaml
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cluster.operators_host import group_name
+from cluster.operators_host import api_document, group_name
 from operations.refused import Refused
 
-DOCUMENT: Final = "AWS-StartPortForwardingSessionToRemoteHost"
-API: Final = 443
 PROGRAMS: Final = {
     "aws": "the AWS CLI, version 2 (AWS CLI User Guide, Installing or updating to the latest version)",
     "session-manager-plugin": "the Session Manager plugin (AWS Systems Manager User Guide, Install the Session Manager "
@@ -38,10 +36,10 @@ class Way:
 
     def command(self, port: int) -> list[str]:
         """What keeps the tunnel open for as long as it runs."""
-        parameters = f"host={self.api},portNumber={API},localPortNumber={port}"
         return [
             *("aws", "ssm", "start-session", "--region", self.region, "--target", self.host),
-            *("--document-name", DOCUMENT, "--parameters", parameters),
+            # Host and port of the other end are the document's.
+            *("--document-name", api_document(self.cluster), "--parameters", f"localPortNumber={port}"),
         ]
 
     def kubeconfig(self, port: int) -> str:

@@ -207,6 +207,8 @@ class Cluster(pulumi.ComponentResource):
                     vpc_cidr=str(args.vpc_cidr),
                     subnet_ids=network.private_subnet_ids,
                     control_plane_security_group_id=security_groups.control_plane_id,
+                    cluster_arn=self.control_plane.arn,
+                    api_endpoint=self.control_plane.endpoint,
                     key_arn=keys[DataClass.CLUSTER],
                     sessions=sessions,
                 ),

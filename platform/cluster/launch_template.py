@@ -29,6 +29,8 @@ class Alone:
     instance_profile: pulumi.Input[str]
     """Its name."""
     volume_gib: int
+    user_data: str
+    """What it runs once, before anybody comes to it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +87,7 @@ def launch_template(name: str, args: LaunchTemplateArgs, parent: pulumi.Resource
         if args.placement_group
         else None,
         capacity_reservation_specification=_reservation(group),
-        user_data=encoded(user_data(group)) if group else None,
+        user_data=encoded(alone.user_data if alone else user_data(group) if group else None),
         tag_specifications=[
             {"resource_type": kind, "tags": {"Name": name, **args.stack.tags, **data_class.tags(DataClass.CLUSTER)}}
             for kind in TAGGED

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlsplit
 
 import pulumi
 import pulumi_aws as aws
 
 from cluster.launch_template import Alone, LaunchTemplateArgs, launch_template
+from cluster.operators_policy import OperatorsPolicyArgs, operators_policy
 from cluster.sessions import Sessions
 from foundation import data_class
 from foundation.data_class import DataClass
@@ -19,6 +21,21 @@ IMAGE: Final = "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kern
 """Looked up at each launch (Amazon EC2 Auto Scaling User Guide, "Use AWS Systems Manager parameters instead of AMI
 IDs")."""
 VOLUME_GIB: Final = 8
+NO_ROOT: Final = "\n".join(
+    (
+        "#!/bin/sh",
+        "set -eu",
+        # The agent writes a rule of its own for sudo unless the file is there (aws/amazon-ssm-agent,
+        # agent/session/utility/utility_unix.go); the image's is for a user that nobody should become.
+        "umask 0227",
+        "printf '# No rule: what root does, no log of a session keeps.\\n' > /etc/sudoers.d/ssm-agent-users",
+        "rm -f /etc/sudoers.d/90-cloud-init-users",
+        "id ssm-user > /dev/null 2>&1 || useradd -m ssm-user",
+        # Behind a forwarded port it would be a way in that is not logged.
+        "systemctl mask --now sshd.service",
+        "",
+    )
+)
 LONGEST_LIFE: Final = 7 * 24 * 3600  # seconds
 NEEDS: Final = ("ec2messages", "kms", "logs", "ssm", "ssmmessages")
 """The endpoints without which nobody comes to it, or nothing of it would be logged."""
@@ -31,6 +48,9 @@ class OperatorsHostArgs:
     vpc_cidr: str
     subnet_ids: Sequence[pulumi.Input[str]]
     control_plane_security_group_id: pulumi.Input[str]
+    cluster_arn: pulumi.Input[str]
+    api_endpoint: pulumi.Input[str]
+    """Where the Kubernetes API is, as a URL."""
     key_arn: pulumi.Input[str]
     """The key of the cluster class."""
     sessions: Sessions
@@ -40,8 +60,9 @@ class OperatorsHost(pulumi.ComponentResource):
     """One small instance that Session Manager reaches and that reaches the Kubernetes API: no key, no open port.
 
     It comes to Systems Manager by itself, through the endpoints, and speaks HTTPS within the VPC to nothing else. It
-    holds nothing and has no right on the cluster: who tunnels through it brings credentials of their own. Within a week
-    it is replaced by one of the newest image, in whatever zone is up.
+    holds nothing and has no right on the cluster: who tunnels through it brings credentials of their own. Nobody on it
+    becomes root, who could take out of a session's log what it did. Within a week it is replaced by one of the newest
+    image, in whatever zone is up. Whoever is to come to it gets the policy `STACK-operators` (`operators_policy.py`).
     """
 
     def __init__(self, name: str, args: OperatorsHostArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -55,7 +76,11 @@ class OperatorsHost(pulumi.ComponentResource):
                 security_group_id=self._security_group(host, args),
                 key_arn=args.key_arn,
                 alone=Alone(
-                    image=IMAGE, instance_type=INSTANCE_TYPE, instance_profile=profile.name, volume_gib=VOLUME_GIB
+                    image=IMAGE,
+                    instance_type=INSTANCE_TYPE,
+                    instance_profile=profile.name,
+                    volume_gib=VOLUME_GIB,
+                    user_data=NO_ROOT,
                 ),
             ),
             self,
@@ -73,7 +98,49 @@ class OperatorsHost(pulumi.ComponentResource):
             tags=[{"key": key, "value": value, "propagate_at_launch": False} for key, value in tags.items()],
             opts=pulumi.ResourceOptions(parent=self, depends_on=allowed),
         )
+        operators_policy(
+            name,
+            OperatorsPolicyArgs(
+                stack=args.stack,
+                host=host,
+                cluster_arn=args.cluster_arn,
+                key_arn=args.key_arn,
+                document_arns=[args.sessions.document_arn, self._to_the_api(name, args)],
+            ),
+            self,
+        )
         self.register_outputs({})
+
+    def _to_the_api(self, name: str, args: OperatorsHostArgs) -> pulumi.Output[str]:
+        """A document whose sessions lead to the Kubernetes API alone: AWS's own lead wherever the caller says."""
+        api = pulumi.Output.from_input(args.api_endpoint).apply(lambda url: urlsplit(url).hostname or "")
+        content = {
+            "schemaVersion": "1.0",
+            "description": f"Leads a port of a workstation to the Kubernetes API of {name}.",
+            "sessionType": "Port",
+            "parameters": {
+                "localPortNumber": {
+                    "type": "String",
+                    "description": "The port of the workstation; 0 for one that is free.",
+                    "allowedPattern": "^[0-9]{1,5}$",
+                    "default": "0",
+                }
+            },
+            "properties": {
+                "type": "LocalPortForwarding",
+                "host": api,
+                "portNumber": "443",
+                "localPortNumber": "{{ localPortNumber }}",
+            },
+        }
+        return aws.ssm.Document(
+            api_document(name),
+            name=api_document(name),
+            document_type="Session",
+            document_format="JSON",
+            content=pulumi.Output.json_dumps(content),
+            opts=pulumi.ResourceOptions(parent=self),
+        ).arn
 
     def _security_group(self, host: str, args: OperatorsHostArgs) -> pulumi.Output[str]:
         own = pulumi.ResourceOptions(parent=self)
@@ -124,6 +191,11 @@ class OperatorsHost(pulumi.ComponentResource):
         )
         profile = aws.iam.InstanceProfile(host, role=role.name, opts=own)
         return profile, [managed, args.sessions.on("operators", role.name)]
+
+
+def api_document(stack: str) -> str:
+    """The session document that leads to the Kubernetes API of a stack."""
+    return f"{stack}-kubernetes-api"
 
 
 def group_name(stack: str) -> str:

@@ -38,13 +38,14 @@ class Sessions(pulumi.ComponentResource):
     """
 
     document_name: pulumi.Output[str]
+    document_arn: pulumi.Output[str]
 
     def __init__(self, name: str, args: SessionsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:cluster:Sessions", name, {"preferences": args.preferences}, opts)
         own = pulumi.ResourceOptions(parent=self)
         self._name = name
         log = log_group(args.stack, "sessions", key_arn=args.logs_key_arn, audit=True, parent=self)
-        self.document_name = aws.ssm.Document(
+        shell = aws.ssm.Document(
             f"{name}-sessions",
             name=PREFERENCES if args.preferences else f"{name}-sessions",
             document_type="Session",
@@ -71,7 +72,8 @@ class Sessions(pulumi.ComponentResource):
                 }
             ),
             opts=own,
-        ).name
+        )
+        self.document_name, self.document_arn = shell.name, shell.arn
         # AWS Systems Manager User Guide, "Create a custom IAM role for Session Manager", with the log group and the key
         # in place of every one.
         self._policy_arn = aws.iam.Policy(

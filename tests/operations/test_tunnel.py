@@ -64,8 +64,7 @@ def found(
 def test_the_command_forwards_a_port_here_to_the_api_through_the_host() -> None:
     assert found().command(8443) == [
         *("aws", "ssm", "start-session", "--region", REGION, "--target", "i-0123456789abcdef0"),
-        *("--document-name", "AWS-StartPortForwardingSessionToRemoteHost"),
-        *("--parameters", f"host={API},portNumber=443,localPortNumber=8443"),
+        *("--document-name", "parapet-test-kubernetes-api", "--parameters", "localPortNumber=8443"),
     ]
 
 

@@ -1,7 +1,11 @@
 """The operators' way in under mocks: who gets onto an instance, who reaches the API through one, what is recorded."""
 
+import base64
 import json
+import subprocess
+import tempfile
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -69,21 +73,55 @@ def test_the_host_may_be_reached_through_session_manager_log_that_and_nothing_el
     assert trust["Principal"] == {"Service": "ec2.amazonaws.com"}
 
 
+def test_nobody_on_the_host_becomes_root_and_nobody_logs_in_past_session_manager(stack: Recorder) -> None:
+    """What root does, it can take out of the log of the session."""
+    told = base64.b64decode(stack.one("ec2/launchTemplate:LaunchTemplate", HOST).inputs["userData"]).decode()
+    assert told.startswith("#!/bin/sh\n")
+    sudoers = tmp_sudoers(told)
+    assert set(sudoers) == {"ssm-agent-users"}
+    rules = [line for line in sudoers["ssm-agent-users"].splitlines() if line and not line.startswith("#")]
+    assert rules == []
+    assert "systemctl mask --now sshd.service" in told
+
+
+def tmp_sudoers(script: str) -> dict[str, str]:
+    """What lies in /etc/sudoers.d after the script, where the image's own rule and no user of the agent's were."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        (place / "90-cloud-init-users").write_text("ec2-user ALL=(ALL) NOPASSWD:ALL\n")
+        programs = "id() { return 1; }\nuseradd() { :; }\nsystemctl() { :; }\n"
+        text = programs + script.replace("/etc/sudoers.d", folder)
+        subprocess.run(["/bin/sh", "-c", text], check=True)
+        return {each.name: each.read_text() for each in place.iterdir()}
+
+
+def test_the_tunnels_document_leads_to_the_clusters_api_and_nowhere_else(stack: Recorder) -> None:
+    content = json.loads(stack.one("ssm/document:Document", "parapet-test-kubernetes-api").inputs["content"])
+    assert content["sessionType"] == "Port"
+    properties = content["properties"]
+    assert (properties["host"], properties["portNumber"]) == ("eks.test", "443")
+    assert set(content["parameters"]) == {"localPortNumber"}
+
+
 def test_without_the_host_there_is_no_trace_of_it() -> None:
     stack = run_program(operatorsHost=False)
     assert [each.name for each in stack.made if each.name.startswith(HOST)] == []
 
 
+def shell(stack: Recorder) -> Made:
+    (document,) = [each for each in stack.of("ssm/document:Document") if each.name.endswith("-sessions")]
+    return document
+
+
 def preferences(stack: Recorder) -> dict[str, Any]:
-    (document,) = stack.of("ssm/document:Document")
+    document = shell(stack)
     assert document.inputs["documentType"] == "Session"
     found: dict[str, Any] = json.loads(document.inputs["content"])
     return found
 
 
 def test_a_session_that_names_no_document_is_logged_as_an_audit_record_and_encrypted(stack: Recorder) -> None:
-    (document,) = stack.of("ssm/document:Document")
-    assert document.inputs["name"] == "SSM-SessionManagerRunShell"
+    assert shell(stack).inputs["name"] == "SSM-SessionManagerRunShell"
     asked = preferences(stack)
     assert (asked["schemaVersion"], asked["sessionType"]) == ("1.0", "Standard_Stream")
     inputs = asked["inputs"]
@@ -100,8 +138,7 @@ def test_a_session_that_names_no_document_is_logged_as_an_audit_record_and_encry
 
 def test_a_second_stack_of_an_account_has_a_session_document_of_its_own_name() -> None:
     stack = run_program(sessionPreferences=False)
-    (document,) = stack.of("ssm/document:Document")
-    assert document.inputs["name"] == "parapet-test-sessions"
+    assert shell(stack).inputs["name"] == "parapet-test-sessions"
     assert preferences(stack)["inputs"]["cloudWatchLogGroupName"] == "/parapet-test/sessions"
 
 

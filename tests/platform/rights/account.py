@@ -25,6 +25,7 @@ ARNS = {
     "aws:iam/policy:Policy": f"arn:aws:iam::{ACCOUNT_ID}:policy/{{}}",
     "aws:kms/key:Key": f"arn:aws:kms:{OURS}:key/{{}}",
     "aws:sqs/queue:Queue": f"arn:aws:sqs:{OURS}:{{}}",
+    "aws:ssm/document:Document": f"arn:aws:ssm:{OURS}:document/{{}}",
     "aws:eks/cluster:Cluster": f"arn:aws:eks:{OURS}:cluster/{{}}",
     "aws:lambda/function:Function": f"arn:aws:lambda:{OURS}:function:{{}}",
     "aws:cloudwatch/eventRule:EventRule": f"arn:aws:events:{OURS}:rule/{{}}",
@@ -107,6 +108,10 @@ class Account:
         for each in self.asked.of("iam/rolePolicy:RolePolicy"):
             if each.inputs["role"] == role:
                 yield iam.parse(each.inputs["policy"], each.name)
+
+    def own_policy(self, name: str) -> iam.Document:
+        """A policy of the stack by its name without the stack's."""
+        return iam.parse(self._named("iam/policy:Policy", name).inputs["policy"], name)
 
     def boundary(self, role: str) -> iam.Document | None:
         arn = self.asked.one("iam/role:Role", role).inputs.get("permissionsBoundary")

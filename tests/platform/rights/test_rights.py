@@ -19,7 +19,7 @@ GROUPS = [
 ]
 USERS = [{"name": "scientist", "readers": [f"arn:aws:iam::{ACCOUNT_ID}:role/scientist"]}]
 OWN_KEYS = {"who", "may", "may-not", "to", "from", "through", "with", "of", "source"}
-OUTSIDE = ("colleague", "ordinary", "stranger", "service", "linked")
+OUTSIDE = ("colleague", "holder", "ordinary", "stranger", "service", "linked")
 MOVED_WITH_RESOURCE = ("secretsmanager", "sqs", "kms", "s3", "sts")
 """The services whose resources have policies."""
 
@@ -50,6 +50,8 @@ def principal(who: str) -> tuple[iam.Principal, list[iam.Document], iam.Document
         return _session(ACCOUNT_ID, name, f"role/{name}"), [], None
     if kind == "linked":
         return _session(ACCOUNT_ID, name.rpartition("/")[2], f"role/aws-service-role/{name}"), [], None
+    if kind == "holder":
+        return _session(ACCOUNT_ID, kind, "role/holder"), [account().own_policy(name)], None
     role = f"{STACK}-{who}"
     policies = list(account().role_policies(role))
     assert policies, f"no role {role} with policies is asked for"
