@@ -17,7 +17,6 @@ from local.registry import Registry as LocalRegistry
 from local.registry import stand_in_digest
 from local.workspace import Workspace, enter
 from operations.images import ImagesFailed, Registry, State, build, mirror, plan
-from operations.images.building import Ingredients
 
 app = typer.Typer(help="The images that a stack runs: list them, mirror them, build our own.", no_args_is_help=True)
 
@@ -48,16 +47,11 @@ def bring(
 
 
 @app.command("build")
-def build_own(
-    stack: Stack,
-    base: Annotated[str, typer.Option(help="The base image, with its digest; looked up where it is not named.")] = "",
-    rds_ca_sha256: Annotated[str, typer.Option(help="The checksum of RDS's certificates; computed otherwise.")] = "",
-) -> None:
+def build_own(stack: Stack) -> None:
     """Build the images of this repository, push them, and write their digests into images.lock.yaml."""
     workspace = Workspace()
     registry, lock_file = _of(workspace, stack)
-    given = Ingredients(base, rds_ca_sha256)
-    _or_refuse(lambda: build(registry, lock_file, tools.crane(workspace), note, given))
+    _or_refuse(lambda: build(registry, lock_file, tools.crane(workspace), note))
 
 
 def fill(workspace: Workspace, registry: LocalRegistry, repositories: str) -> None:

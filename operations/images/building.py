@@ -1,12 +1,9 @@
 """The images of this repository, built and pushed with what the machine has for it."""
 
-import hashlib
 import shutil
 import tempfile
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from cluster.images import IMAGES, ROOT, Image
@@ -15,19 +12,6 @@ from operations.images.failures import ImagesFailed
 from operations.images.registry import Pusher, Registry
 
 BUILDERS = ("docker", "podman", "buildah")
-BASE = "docker.io/library/python:3.13-slim-bookworm"
-RDS_CA = "https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem"
-"""Amazon RDS User Guide, "Using SSL/TLS to encrypt a connection to a DB instance or cluster"."""
-
-
-@dataclass(frozen=True)
-class Ingredients:
-    """What goes into an image from elsewhere; each is looked up where it is empty."""
-
-    base: str = ""
-    """The base image with its digest."""
-    rds_ca_sha256: str = ""
-    """The checksum of the bundle of RDS's authorities."""
 
 
 def build(
@@ -35,7 +19,6 @@ def build(
     lock_file: Path,
     crane: Path,
     say: Callable[[str], None],
-    ingredients: Ingredients = Ingredients(),
 ) -> None:
     """Builds each image that the registry lacks, pushes it under its tag, and writes its digest into the lock.
 
@@ -56,7 +39,7 @@ def build(
                 say(f"{image.tagged} is there.")
                 digest = held[image.tag]
             else:
-                digest = _build(Path(builder), image, registry, pusher, crane, say, ingredients)
+                digest = _build(Path(builder), image, registry, pusher, crane, say)
         lock.add(lock_file, image, digest)
         say(f"{image.tagged} is {digest}: written to {lock_file.name}.")
 
@@ -68,16 +51,11 @@ def _build(
     pusher: Pusher,
     crane: Path,
     say: Callable[[str], None],
-    given: Ingredients,
 ) -> str:
-    base = given.base or f"{BASE}@{pusher.run(str(crane), 'digest', BASE)}"
-    if "@sha256:" not in base:
-        raise ImagesFailed(f"The base image {base} has no digest; name it by NAME@sha256:...")
-    checksum = given.rds_ca_sha256 or _checksum(RDS_CA)
-    say(f"Building {image.tagged} with {builder.name}, on {base}, with RDS's authorities of sha256 {checksum} ...")
+    say(f"Building {image.tagged} with {builder.name} ...")
     target = f"{pusher.host}/{registry.repository(image)}:{image.tag}"
-    arguments = [f"--build-arg={name}={value}" for name, value in (("BASE", base), ("RDS_CA_SHA256", checksum))]
-    arguments.append(f"--platform={image.platforms[0]}")
+    # What it is built from is named by digest in its Dockerfile.
+    arguments = [f"--platform={image.platforms[0]}"]
     with _context(ROOT / image.built) as folder:
         if builder.name == "docker":
             output = f"--output=type=registry,name={target},rewrite-timestamp=true"
@@ -94,11 +72,3 @@ def _context(folder: Path) -> Iterator[Path]:
     """A copy, without what was compiled meanwhile."""
     with tempfile.TemporaryDirectory() as copy:
         yield shutil.copytree(folder, Path(copy) / "context", ignore=shutil.ignore_patterns("__pycache__"))
-
-
-def _checksum(url: str) -> str:
-    try:
-        with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 (an address of this module's)
-            return hashlib.sha256(answer.read()).hexdigest()
-    except OSError as error:
-        raise ImagesFailed(f"{url} cannot be read ({error}): name the bundle's checksum by --rds-ca-sha256.") from None

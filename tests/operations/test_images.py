@@ -31,6 +31,9 @@ INDEX = json.dumps(
 )
 
 
+OWN = [each for each in images.IMAGES.values() if each.built]
+
+
 class World:
     """A maker's registry, a stack's, and ECR's API."""
 
@@ -175,6 +178,35 @@ def test_where_nothing_builds_one_line_says_what_to_install(world: World, monkey
         ImagesFailed, match=r"^Nothing on the PATH builds images: install one of docker, podman, buildah\.$"
     ):
         build(world.registry, world.lock_file, world.crane, world.said.append)
+
+
+@pytest.mark.parametrize("image", OWN, ids=lambda each: each.name)
+def test_what_goes_into_an_image_from_elsewhere_is_named_by_digest_in_its_dockerfile(image: Image) -> None:
+    """So that it was reviewed, and that another one makes another tag."""
+    text = (images.ROOT / image.built / "Dockerfile").read_text()
+    named = dict(re.findall(r"^ARG (\w+)=?(.*)$", text, re.MULTILINE))
+    assert re.search(r"@sha256:[0-9a-f]{64}$", named["BASE"])
+    assert re.fullmatch("[0-9a-f]{64}", named["RDS_CA_SHA256"])
+    fetched = re.findall(r"^(?:FROM|ADD) .*", text, re.MULTILINE)
+    assert all(re.search(r"^FROM (scratch|\$)|--checksum=sha256:", line) for line in fetched), fetched
+
+
+def test_a_build_takes_nothing_but_what_the_dockerfile_names(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = OWN[0]
+    world.images = [image]
+    world.make_repositories()
+    monkeypatch.setattr(building, "IMAGES", {image.name: image})
+    told = world.stack.home / "told"
+    builder = world.stack.home / "podman"
+    builder.write_text(f'#!/bin/sh\necho "$*" >> {told}\n')
+    builder.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{world.stack.home}:/usr/bin:/bin")
+    monkeypatch.setattr(building, "BUILDERS", ("podman",))
+    with pytest.raises(ImagesFailed):  # this builder pushes nothing
+        build(world.registry, world.lock_file, world.crane, world.said.append)
+    command = told.read_text().splitlines()[0]
+    assert command.startswith(f"build --platform={image.platforms[0]} --timestamp=0 --tag=")
+    assert "--build-arg" not in command
 
 
 def test_a_reviewed_digest_is_never_overwritten(tmp_path: Path) -> None:
