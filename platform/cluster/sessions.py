@@ -47,7 +47,7 @@ class Sessions(pulumi.ComponentResource):
         log = log_group(args.stack, "sessions", key_arn=args.logs_key_arn, audit=True, parent=self)
         shell = aws.ssm.Document(
             f"{name}-sessions",
-            name=PREFERENCES if args.preferences else f"{name}-sessions",
+            name=document_name(name, preferences=args.preferences),
             document_type="Session",
             document_format="JSON",
             content=pulumi.Output.json_dumps(
@@ -108,3 +108,8 @@ class Sessions(pulumi.ComponentResource):
             policy_arn=self._policy_arn,
             opts=pulumi.ResourceOptions(parent=self),
         )
+
+
+def document_name(stack: str, *, preferences: bool) -> str:
+    """Which document a stack's sessions take."""
+    return PREFERENCES if preferences else f"{stack}-sessions"

@@ -85,7 +85,7 @@ class Database(pulumi.ComponentResource):
     def __init__(self, name: str, args: DatabaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         inputs = {"instanceClass": args.instance_class, "multiAz": args.multi_az}
         super().__init__("parapet:foundation:Database", name, inputs, opts)
-        self._name = f"{name}-mlflow"
+        self._name = instance_name(name)
         self.security_group_id = self._group(args.vpc_id)
         self.instance = instance = self._instance(args)
         self.address, self.port, self.resource_id = instance.address, instance.port, instance.resource_id
@@ -199,3 +199,8 @@ class Database(pulumi.ComponentResource):
             tags=data_class.tags(DataClass.ARTIFACTS),
             opts=pulumi.ResourceOptions(parent=self, protect=args.stack.protect, depends_on=logs),
         )
+
+
+def instance_name(stack: str) -> str:
+    """The identifier of a stack's server."""
+    return f"{stack}-mlflow"

@@ -15,10 +15,13 @@ DELIVERY_SERVICE: Final = "delivery.logs.amazonaws.com"
 
 def arns(stack: Stack) -> list[str]:
     """The patterns of the ARNs of all log groups of the stack: the logs key encrypts these only."""
-    name = stack.name
+    return [stack.account.arn("logs", f"log-group:{prefix}*") for prefix in prefixes(stack.name)]
+
+
+def prefixes(stack: str) -> list[str]:
+    """What the names of all log groups of a stack of this name begin with."""
     # The last three are where EKS, Container Insights and RDS write, whatever one would rather call them.
-    paths = (f"/{name}/*", f"/aws/eks/{name}/*", f"/aws/containerinsights/{name}/*", f"/aws/rds/instance/{name}-*")
-    return [stack.account.arn("logs", f"log-group:{path}") for path in paths]
+    return [f"/{stack}/", f"/aws/eks/{stack}/", f"/aws/containerinsights/{stack}/", f"/aws/rds/instance/{stack}-"]
 
 
 def log_group(

@@ -12,7 +12,17 @@ from botocore.stub import Stubber
 from cluster.images import IMAGES, LOCK
 from operations.account.access import Access
 from operations.account.bootstrap import bootstrap
-from operations.account.preflight import Finding, State, container_images, preflight, quotas, tools, zones
+from operations.account.preflight import (
+    Finding,
+    State,
+    backend,
+    container_images,
+    placeholders,
+    preflight,
+    quotas,
+    tools,
+    zones,
+)
 from operations.account.preflight.finding import Account
 from operations.refused import Refused
 from operations.stack_settings import StackFile
@@ -95,9 +105,10 @@ def test_a_new_accounts_quotas_are_told_with_code_and_value_to_ask_for(stubbed: 
     answer(stubbed, "L-29B6F2EB", 50, "vpc")
     found = list(quotas.check(account(write, f"{STACK}  parapet:gpuGroups: [{GPU}, {SPOT}, {RESERVED}]\n")))
     to_do = texts(found, "quotas", State.TO_DO)
-    # Six m7i.xlarge of 4 vCPUs, four g6.2xlarge of 8, two p5.48xlarge of 192; the reservation was counted before.
+    # Six m7i.xlarge of 4 vCPUs and the operators' host of 2, four g6.2xlarge of 8, two p5.48xlarge of 192; the
+    # reservation was counted before.
     assert [text.split(" ")[0] for text in to_do] == ["L-1216C47A", "L-DB2E81BA", "L-C4BD4855"]
-    for text, value in zip(to_do, (24, 32, 384), strict=True):
+    for text, value in zip(to_do, (26, 32, 384), strict=True):
         code = text.split(" ")[0]
         assert f"--quota-code {code} --desired-value {value} --region us-east-1" in text
     assert len(texts(found, "quotas", State.OK)) == 2
@@ -106,7 +117,7 @@ def test_a_new_accounts_quotas_are_told_with_code_and_value_to_ask_for(stubbed: 
 
 def test_quotas_that_hold_are_ok_and_egress_wants_addresses(stubbed: Stubber, write: Write, aws: LocalAws) -> None:
     aws.client("ec2").allocate_address(Domain="vpc")
-    answer(stubbed, "L-1216C47A", 24)
+    answer(stubbed, "L-1216C47A", 26)
     answer(stubbed, "L-0263D0A3", 3)
     answer(stubbed, "L-F678F1CE", 5, "vpc")
     answer(stubbed, "L-29B6F2EB", 50, "vpc")
@@ -120,14 +131,14 @@ def test_what_this_very_stack_has_already_is_not_counted_twice(stubbed: Stubber,
     before = len(ec2.describe_vpcs()["Vpcs"])
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     ec2.create_tags(Resources=[vpc], Tags=[{"Key": "Environment", "Value": "real"}])
-    answer(stubbed, "L-1216C47A", 24)
+    answer(stubbed, "L-1216C47A", 26)
     answer(stubbed, "L-F678F1CE", before + 1, "vpc")
     answer(stubbed, "L-29B6F2EB", 50, "vpc")
     assert all(each.state is State.OK for each in quotas.check(account(write)))
 
 
 def test_a_family_whose_spot_quota_nobody_knows_is_not_called_ok(stubbed: Stubber, write: Write) -> None:
-    answer(stubbed, "L-1216C47A", 24)
+    answer(stubbed, "L-1216C47A", 26)
     answer(stubbed, "L-F678F1CE", 5, "vpc")
     answer(stubbed, "L-29B6F2EB", 50, "vpc")
     group = "{name: new, instanceTypes: [p6-b200.48xlarge], max: 1, capacity: spot}"
@@ -319,3 +330,78 @@ def test_images_are_ok_when_the_registry_holds_each_by_the_locks_digest(
     (found,) = container_images.check(account(write))
     assert found.state is State.TO_DO
     assert found.text.startswith(f"{first.tagged}: another image under the tag: ./parapet images")
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "on_demand", "spot"),
+    [
+        ("m7i.xlarge", "L-1216C47A", "L-34B43A08"),
+        ("t4g.micro", "L-1216C47A", "L-34B43A08"),
+        ("im4gn.large", "L-1216C47A", "L-34B43A08"),
+        ("g6.xlarge", "L-DB2E81BA", "L-3819A6DF"),
+        ("gr6.4xlarge", "L-DB2E81BA", "L-3819A6DF"),
+        ("p4d.24xlarge", "L-417A185B", "L-7212CCBC"),
+        ("p5en.48xlarge", "L-417A185B", "L-C4BD4855"),
+        ("inf2.xlarge", None, None),
+        ("mac2.metal", None, None),
+    ],
+)
+def test_an_instance_counts_against_the_quota_of_its_family(
+    instance_type: str, on_demand: str | None, spot: str | None
+) -> None:
+    told = [quotas.of_type(instance_type, spot=each) for each in (False, True)]
+    assert [each and each.code for each in told] == [on_demand, spot]
+
+
+def test_instances_of_others_that_run_already_are_asked_for_too(stubbed: Stubber, write: Write, aws: LocalAws) -> None:
+    ec2 = aws.client("ec2")
+    image = ec2.describe_images()["Images"][0]["ImageId"]
+    for environment in ("real", "another"):
+        tags = [{"Key": "Environment", "Value": environment}]
+        ec2.run_instances(
+            ImageId=image,
+            InstanceType="m5.2xlarge",
+            MinCount=1,
+            MaxCount=1,
+            TagSpecifications=[{"ResourceType": "instance", "Tags": tags}],
+        )
+    answer(stubbed, "L-1216C47A", 26)
+    answer(stubbed, "L-F678F1CE", 5, "vpc")
+    answer(stubbed, "L-29B6F2EB", 50, "vpc")
+    (text,) = texts(quotas.check(account(write)), "quotas", State.TO_DO)
+    assert text.startswith("L-1216C47A (")
+    assert "is 26: ask for 34:" in text
+
+
+def test_a_state_that_would_be_kept_elsewhere_is_told(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = account(write)
+    monkeypatch.delenv("PULUMI_BACKEND_URL", raising=False)
+    monkeypatch.setenv("PULUMI_HOME", str(tmp_path))
+
+    def told() -> str:
+        (found,) = backend.check(here)
+        return f"{found.state}: {found.text}"
+
+    ours = "s3://bucket?region=us-east-1&awssdk=v2"
+    login = f"and an up would keep its state there: pulumi login '{ours}'"
+    assert told() == f"to do: the login of pulumi says https://api.pulumi.com, {login}"
+    (tmp_path / "credentials.json").write_text(json.dumps({"current": "file://~"}))
+    assert told() == f"to do: the login of pulumi says file://~, {login}"
+    (tmp_path / "credentials.json").write_text(json.dumps({"current": ours}))
+    assert told() == f"ok: {ours}"
+    with (tmp_path / "Pulumi.yaml").open("a") as project:
+        project.write("backend: {url: 's3://other'}\n")
+    assert told() == f"to do: Pulumi.yaml (backend) says s3://other, {login}, and take it out of Pulumi.yaml (backend)"
+    monkeypatch.setenv("PULUMI_BACKEND_URL", ours)
+    assert told() == f"ok: {ours}"
+
+
+def test_a_lock_with_what_is_no_digest_is_told_without_an_account(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = tmp_path / "images.lock.yaml"
+    monkeypatch.setenv(LOCK, str(lock))
+    lock.write_text(json.dumps({next(iter(IMAGES.values())).tagged: f"sha256:{'0' * 64}"}))
+    assert any("not all of them 0" in each for each in texts(placeholders.check(account(write)), "placeholders"))

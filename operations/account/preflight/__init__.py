@@ -13,7 +13,9 @@ from operations.account import state_bucket
 from operations.account.access import explained, open_account
 from operations.account.preflight import (
     administrators,
+    backend,
     container_images,
+    names,
     placeholders,
     quotas,
     roles,
@@ -33,10 +35,12 @@ ON_THIS_MACHINE: Final[tuple[Offline, ...]] = (tools.check,)
 ONLINE: Final[dict[str, Online]] = {
     administrators.ABOUT: administrators.check,
     roles.ABOUT: roles.check,
+    names.ABOUT: names.check,
     quotas.ABOUT: quotas.check,
     zones.ABOUT: zones.check,
     zones.ENDPOINTS: zones.endpoints,
     state.ABOUT: state.check,
+    backend.ABOUT: backend.check,
     container_images.ABOUT: container_images.check,
 }
 """What the account tells, by what it is about."""

@@ -4,7 +4,10 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from operations.account.preflight.finding import Finding, Stack, State, ok
+import pulumi
+
+from cluster.images import lock_file, read_lock
+from operations.account.preflight.finding import Finding, Stack, State, ok, to_do
 from operations.stack_settings import StackFile
 
 ABOUT: Final = "placeholders"
@@ -21,6 +24,10 @@ def check(stack: Stack) -> Iterator[Finding]:
     if not stack.settings.allowed_account_id:
         text = "parapet:allowedAccountId is empty: set it, or a stray AWS_PROFILE decides whose account is provisioned"
         found.append(Finding(ABOUT, State.PLACEHOLDER, text))
+    try:
+        read_lock(lock_file())
+    except pulumi.RunError as error:
+        found.append(to_do(ABOUT, str(error)))
     yield from found or [ok(ABOUT, "none")]
 
 

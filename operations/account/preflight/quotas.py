@@ -1,5 +1,6 @@
 """Whether the account's quotas hold what the settings ask for. A new account's do not."""
 
+import string
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from typing import Any, Final
 from botocore.exceptions import ClientError
 
 from cluster.gpu_group import GpuGroup
+from cluster.operators_host import INSTANCE_TYPE as HOST
 from operations.account.access import code
 from operations.account.preflight.finding import Account, Finding, State, ok, to_do
 
@@ -29,6 +31,13 @@ P: Final = Quota("ec2", "L-417A185B", "vCPUs of On-Demand P instances")
 SPOT_G: Final = Quota("ec2", "L-3819A6DF", "vCPUs of G and VT Spot Instances")
 SPOT_P: Final = Quota("ec2", "L-7212CCBC", "vCPUs of P4, P3 and P2 Spot Instances")
 SPOT_P5: Final = Quota("ec2", "L-C4BD4855", "vCPUs of P5 Spot Instances")
+SPOT_STANDARD: Final = Quota("ec2", "L-34B43A08", "vCPUs of Standard (A, C, D, H, I, M, R, T, Z) Spot Instances")
+FAMILIES: Final = {
+    **dict.fromkeys(("a", "c", "d", "h", "i", "im", "is", "m", "r", "t", "z"), (STANDARD, SPOT_STANDARD)),
+    **dict.fromkeys(("g", "gr", "vt"), (G, SPOT_G)),
+}
+"""The quotas of a family by the letters that its name begins with, on demand and by Spot; those of P differ in the
+number too."""
 ADDRESSES: Final = Quota("ec2", "L-0263D0A3", "Elastic IP addresses in the Region")
 VPCS: Final = Quota("vpc", "L-F678F1CE", "VPCs in the Region")
 INTERFACE_ENDPOINTS: Final = Quota("vpc", "L-29B6F2EB", "interface endpoints in a VPC")
@@ -55,33 +64,57 @@ def check(account: Account) -> Iterator[Finding]:
 def _wanted(account: Account) -> Iterator[tuple[Quota, int]]:
     """How much of each the stack takes where all its groups are at their largest, with what is there of others'."""
     settings = account.settings
-    of_system = max(_vcpus(account, settings.system_instance_types).values())
-    yield STANDARD, settings.system_nodes_max * of_system
+    ec2 = account.access.client("ec2")
     by_quota: dict[Quota, int] = defaultdict(int)
+    hosts = (HOST,) if settings.operators_host else ()
+    vcpus = _vcpus(account, (*settings.system_instance_types, *hosts))
+    of_system = max(vcpus[each] for each in settings.system_instance_types)
+    by_quota[STANDARD] = settings.system_nodes_max * of_system + sum(vcpus[each] for each in hosts)
     for group in settings.gpu_groups:
         # A reservation was held against the quota when it was made.
-        if group.reservation is None and (quota := _gpu_quota(group)):
+        if group.reservation is None and (quota := of_type(group.instance_types[0], spot=group.spot)):
             by_quota[quota] += group.max * max(each.vcpus for each in group.instances)
+    for quota, vcpus_of_others in _running(account, ec2).items():
+        if quota in by_quota:
+            by_quota[quota] += vcpus_of_others
     yield from by_quota.items()
-    ec2 = account.access.client("ec2")
     if settings.egress:
         yield ADDRESSES, settings.zones + _others(account, ec2.describe_addresses()["Addresses"])
     yield VPCS, 1 + _others(account, ec2.describe_vpcs()["Vpcs"])
     yield INTERFACE_ENDPOINTS, len(settings.interface_endpoints)
 
 
-def _gpu_quota(group: GpuGroup) -> Quota | None:
-    family = group.instance_types[0].partition(".")[0]
-    if family.startswith("g"):
-        return SPOT_G if group.spot else G
-    if not group.spot:
-        return P
-    return {"p3": SPOT_P, "p4": SPOT_P, "p5": SPOT_P5}.get(family[:2])
+def of_type(instance_type: str, *, spot: bool) -> Quota | None:
+    """The quota that an instance of the type counts against; None for one that no stack here asks for."""
+    family = instance_type.partition(".")[0]
+    letters = family[: len(family) - len(family.lstrip(string.ascii_lowercase))]
+    if letters == "p":
+        return {"p2": SPOT_P, "p3": SPOT_P, "p4": SPOT_P, "p5": SPOT_P5}.get(family[:2]) if spot else P
+    quotas = FAMILIES.get(letters)
+    return quotas[spot] if quotas else None
+
+
+def _running(account: Account, ec2: Any) -> Mapping[Quota, int]:
+    """The vCPUs of others' instances, by the quota that they count against."""
+    found: dict[Quota, int] = defaultdict(int)
+    live = [{"Name": "instance-state-name", "Values": ["pending", "running"]}]
+    pages = ec2.get_paginator("describe_instances").paginate(Filters=live)
+    instances = [each for page in pages for one in page["Reservations"] for each in one["Instances"]]
+    others = [each for each in instances if not _own(account, each)]
+    if not others:
+        return found
+    vcpus = _vcpus(account, tuple({each["InstanceType"] for each in others}))
+    for each in others:
+        quota = of_type(each["InstanceType"], spot=each.get("InstanceLifecycle") == "spot")
+        # What a reservation holds was counted when it was made.
+        if quota and not each.get("CapacityReservationId"):
+            found[quota] += vcpus.get(each["InstanceType"], 0)
+    return found
 
 
 def _untold(groups: tuple[GpuGroup, ...]) -> Iterator[Finding]:
     for group in groups:
-        if group.reservation is None and _gpu_quota(group) is None:
+        if group.reservation is None and of_type(group.instance_types[0], spot=group.spot) is None:
             yield Finding(
                 ABOUT,
                 State.UNKNOWN,
@@ -97,8 +130,11 @@ def _vcpus(account: Account, types: tuple[str, ...]) -> Mapping[str, int]:
 
 def _others(account: Account, found: list[dict[str, Any]]) -> int:
     """How many are not this stack's own, which a later `up` finds there."""
-    own = {"Key": "Environment", "Value": account.settings.environment}
-    return sum(own not in each.get("Tags", []) for each in found)
+    return sum(not _own(account, each) for each in found)
+
+
+def _own(account: Account, found: Mapping[str, Any]) -> bool:
+    return {"Key": "Environment", "Value": account.settings.environment} in found.get("Tags", [])
 
 
 def _value(account: Account, quota: Quota) -> float | None:

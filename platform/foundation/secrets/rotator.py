@@ -54,7 +54,7 @@ class Rotator(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: RotatorArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:foundation:Rotator", name, None, opts)
-        self._name = f"{name}-rotator"
+        self._name = function_name(name)
         group = log_group(
             args.stack,
             "rotator",
@@ -169,3 +169,8 @@ def _statements(function: str, args: RotatorArgs, group: aws.cloudwatch.LogGroup
         allow("Interfaces", actions=INTERFACES, resources="*"),
         deny("NoInterfacesForCode", actions=INTERFACES, resources="*", when=by_the_code, principals=None),
     ]
+
+
+def function_name(stack: str) -> str:
+    """What a stack's rotator is called, in Lambda and elsewhere."""
+    return f"{stack}-rotator"
