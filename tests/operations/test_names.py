@@ -71,8 +71,9 @@ def test_what_a_destroyed_stack_left_is_told_with_what_to_do(account: Account, a
     assert found == {
         f"the log group {left} is there and not this stack's: keep what you need of it, then aws logs "
         f"delete-log-group --log-group-name {left}",
-        "the session document SSM-SessionManagerRunShell is there and not this stack's: set parapet:sessionPreferences "
-        "to false, or aws ssm delete-document --name SSM-SessionManagerRunShell",
+        "the session document SSM-SessionManagerRunShell is there and not this stack's: aws ssm delete-document --name "
+        "SSM-SessionManagerRunShell, or, where it is the account's SSM-SessionManagerRunShell, set "
+        "parapet:sessionPreferences to false",
         "the repository parapet-real/mlflow is there and not this stack's: aws ecr delete-repository --repository-name "
         "parapet-real/mlflow",
         "the key's alias alias/parapet-real-phi is there and not this stack's: aws kms delete-alias --alias-name "

@@ -7,7 +7,7 @@ from typing import Any, Final
 from botocore.exceptions import ClientError
 
 from cluster.images import IMAGES
-from cluster.operators_host import group_name
+from cluster.operators_host import api_document, group_name
 from cluster.sessions import document_name
 from foundation import log_group
 from foundation.data_class import DataClass
@@ -67,7 +67,10 @@ def exact(settings: Settings) -> dict[str, list[str]]:
         FUNCTION: [function_name(stack)],
         DATABASE: [instance_name(stack)],
         GROUP: [group_name(stack)] if settings.operators_host else [],
-        DOCUMENT: [document_name(stack, preferences=settings.session_preferences)],
+        DOCUMENT: [
+            document_name(stack, preferences=settings.session_preferences),
+            *([api_document(stack)] if settings.operators_host else []),
+        ],
     }
 
 
@@ -179,6 +182,7 @@ KINDS: Final = (
         DOCUMENT,
         "the session document",
         _one(DOCUMENT, _document),
-        "set parapet:sessionPreferences to false, or aws ssm delete-document --name {}",
+        "aws ssm delete-document --name {}, or, where it is the account's SSM-SessionManagerRunShell, set "
+        "parapet:sessionPreferences to false",
     ),
 )
