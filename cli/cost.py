@@ -1,6 +1,7 @@
 """`./parapet cost`: what a stack costs, from the plan that the engine makes of its settings."""
 
 import json
+from contextlib import ExitStack
 
 from rich import box
 from rich.console import Console
@@ -10,7 +11,7 @@ import operations.cost
 from cli import images, stack
 from cli.output import Refused, note, results
 from cli.stack import AwsPlugin
-from local import processes
+from local import processes, registry
 from local.aws import server
 from local.engine import plan
 from local.engine.run import EngineFailed
@@ -41,15 +42,18 @@ def tell(workspace: Workspace, name: str, as_json: bool) -> None:
 
 def _planned(workspace: Workspace, name: str) -> list[plan.Planned]:
     stack.prepare_tools(workspace, AwsPlugin.STAND_IN)
-    images.ensure_lock(workspace)
-    api, is_new = server.ensure(workspace, None)
-    try:
-        return plan.plan(workspace, exports(workspace, server.endpoint(api)), name)
-    except EngineFailed as error:
-        raise Refused(f"The stack {name} cannot be planned:\n{error}") from None
-    finally:
+    with ExitStack() as started:
+        api, is_new = server.ensure(workspace, None)
         if is_new:
-            processes.stop(workspace.run, api)
+            started.callback(processes.stop, workspace.run, api)
+        held, is_new = registry.ensure(workspace)
+        if is_new:
+            started.callback(registry.forget, workspace)
+        images.ensure_planned(workspace, registry.Registry(held.port), images.prefix(name))
+        try:
+            return plan.plan(workspace, exports(workspace, server.endpoint(api)), name)
+        except EngineFailed as error:
+            raise Refused(f"The stack {name} cannot be planned:\n{error}") from None
 
 
 def _print(name: str, estimate: Estimate) -> None:

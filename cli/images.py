@@ -1,5 +1,6 @@
 """`./parapet images`, and the registry that takes ECR's place for a local stack."""
 
+from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,13 +11,15 @@ from cli import tools
 from cli.output import Refused, note, results
 from cluster.images import IMAGES, ROOT, Image, read_lock
 from local import built
+from local import charts as archives
 from local.aws import server
 from local.files import write_private
 from local.images import InstallFailed
+from local.made import made_once
 from local.registry import Registry as LocalRegistry
 from local.registry import stand_in_digest
 from local.workspace import Workspace, enter
-from operations.images import ImagesFailed, Registry, State, build, mirror, plan
+from operations.images import ImagesFailed, Registry, State, build, charts, mirror, plan
 
 app = typer.Typer(help="The images that a stack runs: list them, mirror them, build our own.", no_args_is_help=True)
 
@@ -55,19 +58,44 @@ def build_own(stack: Stack) -> None:
 
 
 def fill(workspace: Workspace, registry: LocalRegistry, repositories: str) -> None:
-    """Makes the local registry hold every image of the stack, and the stack's lock say so.
+    """Makes the local registry hold every image and chart of the stack, and the stack's lock say so.
 
     `repositories` is what the names of the stack's begin with. A stand-in takes the place of an image whose maker's
     registry is not asked here, and of one of our own that cannot be built here.
     """
-    digests = {}
-    for image in IMAGES.values():
+    digests = fill_charts(workspace, registry, repositories)
+    for image in (each for each in IMAGES.values() if not each.is_chart):
         repository = f"{repositories}/{image.name}"
         if own := built.found(Path(image.built).name) if image.built else None:
             digests[image.tagged] = registry.push(workspace.bin / "crane", own.layout, repository, image.tag)
         else:
             digests[image.tagged] = registry.push_stand_in(repository, image.tag, _stands_for(image))
     _write(workspace, digests)
+
+
+def fill_charts(workspace: Workspace, registry: LocalRegistry, repositories: str) -> dict[str, str]:
+    """Makes it hold the charts, which come out of their Go modules; returns their digests by NAME:TAG."""
+    return {
+        image.tagged: registry.push(
+            workspace.bin / "crane", _packed(workspace, image), f"{repositories}/{image.name}", image.tag
+        )
+        for image in IMAGES.values()
+        if image.is_chart
+    }
+
+
+def _packed(workspace: Workspace, image: Image) -> Path:
+    """The layout of a chart, packed once for all clones."""
+    key = sha256(f"{workspace.sources.resolve().name} {image.tagged}".encode())
+    for packer in (charts, archives):
+        key.update(Path(packer.__file__).read_bytes())
+
+    def pack(folder: Path) -> None:
+        draft = folder.with_name(f"{folder.name}.new")
+        charts.lay_out(archives.archive(workspace.sources / image.name, image.tag), draft)
+        draft.rename(folder)
+
+    return made_once("charts", key.hexdigest()[:16], pack)
 
 
 def prepare() -> None:
@@ -86,10 +114,12 @@ def prepare() -> None:
             note(f"{error}\n{image.name} runs from an environment of its packages instead.")
 
 
-def ensure_lock(workspace: Workspace) -> None:
-    """Makes sure of a lock for a plan that nothing is made of: of the digests that stand-ins have."""
+def ensure_planned(workspace: Workspace, registry: LocalRegistry, repositories: str) -> None:
+    """Makes sure of the charts, and of a lock, for a plan that nothing is made of: its images are stand-ins."""
+    packed = fill_charts(workspace, registry, repositories)
     if not workspace.images_lock.exists() or len(read_lock(workspace.images_lock)) < len(IMAGES):
-        _write(workspace, {image.tagged: stand_in_digest(_stands_for(image)) for image in IMAGES.values()})
+        stand_ins = {image.tagged: stand_in_digest(_stands_for(image)) for image in IMAGES.values()}
+        _write(workspace, stand_ins | packed)
 
 
 def _stands_for(image: Image) -> str:

@@ -7,6 +7,7 @@ Distribution Specification.
 import hashlib
 import http.client
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -18,9 +19,13 @@ from local import processes
 from local.processes import Record
 from local.workspace import Workspace
 
-__all__ = ["NAME", "Registry", "ensure", "forget", "of", "running", "stand_in_digest"]
+__all__ = ["ECR", "NAME", "Registry", "ensure", "forget", "of", "running", "stand_in_digest"]
 
 NAME = "registry"
+ECR = re.compile(
+    r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/(?P<name>[^:@]+)(:(?P<tag>[^@]+))?(@(?P<digest>.+))?"
+)
+"""A reference to what is in ECR, whose place this one takes."""
 STAND_IN = "dev.parapet.stand-in-for"
 """The label of an image that is made here, since its maker's registry is not reached: what it stands for."""
 CONFIG = "application/vnd.oci.image.config.v1+json"
@@ -43,7 +48,7 @@ def ensure(workspace: Workspace) -> tuple[Record, bool]:
     """The running registry, or a new and empty one; the second value tells whether it is new. Raises StartFailed."""
     if record := running(workspace):
         return record, False
-    port = processes.choose_port(None, preferred=_last_port(workspace))
+    port = processes.choose_port(None, preferred=workspace.registry_port)
     folder = workspace.home / "registry"
     folder.mkdir(parents=True, exist_ok=True)
     registry = Registry(port)
@@ -173,10 +178,3 @@ def stand_in_digest(source: str) -> str:
 
 def _digest(content: bytes) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
-
-
-def _last_port(workspace: Workspace) -> int | None:
-    try:
-        return int((workspace.home / "registry.port").read_text())
-    except (FileNotFoundError, ValueError):
-        return None

@@ -97,6 +97,14 @@ class Workspace:
         """The digests of the images in the registry of this machine."""
         return self.home / "images.lock.yaml"
 
+    @property
+    def registry_port(self) -> int | None:
+        """Where the registry of this machine was last, and is as long as it runs."""
+        try:
+            return int((self.home / "registry.port").read_text())
+        except (FileNotFoundError, ValueError):
+            return None
+
     def pulumi_home(self, aws_plugin: str) -> Path:
         """The engine's plugins: a folder for the stand-in and one for the official plugin, which never meet."""
         return self.home / f"pulumi-{aws_plugin}"
@@ -128,7 +136,6 @@ def exports(workspace: Workspace, endpoint: str | None, aws_plugin: str = "stand
         "PARAPET_RECORDED": str(workspace.recorded),
         "PARAPET_CREATED": str(workspace.created),
         "PARAPET_IMAGES_LOCK": str(workspace.images_lock),
-        "PARAPET_CHARTS": str(workspace.sources / "charts"),
         # Also where no control plane was started yet: without it, kubectl would take the user's own cluster.
         "KUBECONFIG": str(workspace.kubeconfig),
         # What kubectl remembers of a cluster's kinds would lie in the home directory else.
@@ -144,6 +151,8 @@ def exports(workspace: Workspace, endpoint: str | None, aws_plugin: str = "stand
     }
     if endpoint:
         variables["AWS_ENDPOINT_URL"] = endpoint
+    if port := workspace.registry_port:
+        variables["PARAPET_REGISTRY"] = f"127.0.0.1:{port}"
     return variables
 
 

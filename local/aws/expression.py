@@ -55,6 +55,10 @@ class _Functions(functions.Functions):  # type: ignore[misc]
         return base64.b64encode(data).decode() if isinstance(data, bytes) else None
 
     @functions.signature({"types": ["string", "null"]})
+    def _func_text(self, data: str | None) -> str | None:
+        return base64.b64decode(data).decode() if data else None
+
+    @functions.signature({"types": ["string", "null"]})
     def _func_pem(self, text: str | None) -> str | None:
         return "\n".join(textwrap.wrap(text, 64)) if text else None
 

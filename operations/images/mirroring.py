@@ -1,11 +1,12 @@
-"""Other makers' images, copied by digest into a stack's registry."""
+"""Other makers' images and charts, copied by digest into a stack's registry."""
 
 import json
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from cluster.images import Image
-from operations.images import lock
+from operations.images import charts, lock
 from operations.images.failures import ImagesFailed
 from operations.images.planning import Row, State, plan
 from operations.images.registry import Pusher, Registry
@@ -37,9 +38,12 @@ def _look_up(rows: list[Row], lock_file: Path, pusher: Pusher, crane: Path, say:
         image = row.image
         if row.state is not State.UNKNOWN or image.built:
             continue
-        source = f"{image.source}:{image.tag}"
-        digest = pusher.run(str(crane), "digest", source)
-        _require_platforms(image, digest, pusher, crane)
+        if charts.is_archive(image):
+            with tempfile.TemporaryDirectory() as folder:
+                digest = charts.lay_out(charts.download(image), Path(folder))
+        else:
+            digest = pusher.run(str(crane), "digest", f"{image.source}:{image.tag}")
+            _require_platforms(image, digest, pusher, crane)
         lock.add(lock_file, image, digest)
         say(f"{image.tagged} is {digest} at {image.source}: written to {lock_file.name}.")
 
@@ -80,5 +84,19 @@ def _bring(
                     "or name the registry that has it (--built-in)."
                 )
             target = f"{pusher.host}/{registry.repository(image)}:{image.tag}"
-            pusher.run(str(crane), "copy", f"{source}@{row.locked}", target)
+            if charts.is_archive(image):
+                _push_archive(row, target, pusher, crane)
+            else:
+                pusher.run(str(crane), "copy", f"{source}@{row.locked}", target)
             say(f"{image.tagged} was copied from {source}.")
+
+
+def _push_archive(row: Row, target: str, pusher: Pusher, crane: Path) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        digest = charts.lay_out(charts.download(row.image), Path(folder))
+        if digest != row.locked:
+            raise ImagesFailed(
+                f"{row.image.tagged} at {row.image.source} makes {digest} now, and the lock says {row.locked}: it is "
+                "not what was reviewed. See what changed; take its line out of the lock to take it in."
+            )
+        pusher.run(str(crane), "push", folder, target)

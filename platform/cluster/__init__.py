@@ -166,6 +166,7 @@ class Cluster(pulumi.ComponentResource):
                 name,
                 AutoscalingArgs(
                     stack=args.stack,
+                    chart_passwords=args.foundation.registry.passwords,
                     cluster_name=control_plane.cluster_name,
                     cluster_arn=control_plane.arn,
                     cluster_endpoint=control_plane.endpoint,
@@ -265,6 +266,7 @@ class Cluster(pulumi.ComponentResource):
                 name,
                 GpuSoftwareArgs(
                     stack=args.stack,
+                    chart_passwords=args.foundation.registry.passwords,
                     sharing=[
                         GpuSharing(group=each.name, time_slices=each.time_slices, mig=bool(each.mig_profile))
                         for each in groups
@@ -278,6 +280,7 @@ class Cluster(pulumi.ComponentResource):
             name,
             MeshArgs(
                 stack=args.stack,
+                chart_passwords=args.foundation.registry.passwords,
                 certificate_arn=args.certificate_arn,
                 vpc_cidr=str(args.vpc_cidr),
                 client_cidrs=list(map(str, args.client_cidrs)),

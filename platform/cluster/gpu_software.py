@@ -14,7 +14,6 @@ from cluster.node_labels import GPU, GPU_NODES, TOLERATIONS
 from foundation.stack import Stack
 
 _NOT_SHARED: Final = "not-shared"
-_PLUGIN_REPOSITORY: Final = "https://nvidia.github.io/k8s-device-plugin"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +31,8 @@ class GpuSharing:
 @dataclass(frozen=True, kw_only=True)
 class GpuSoftwareArgs:
     stack: Stack
+    chart_passwords: Mapping[str, pulumi.Input[str]]
+    """What opens the stack's registry for its charts."""
     sharing: Sequence[GpuSharing]
     """One for each GPU group."""
     after: Sequence[pulumi.Resource]
@@ -50,8 +51,9 @@ class GpuSoftware(pulumi.ComponentResource):
         chart(
             f"{name}-device-plugin",
             "nvidia-device-plugin",
-            repository=_PLUGIN_REPOSITORY,
-            version=images.DEVICE_PLUGIN_VERSION,
+            chart=images.DEVICE_PLUGIN_CHART,
+            stack=args.stack,
+            passwords=args.chart_passwords,
             namespace=ns.GPU_SOFTWARE.name,
             values=device_plugin_values(args.stack, args.sharing),
             parent=self,

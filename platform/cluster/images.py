@@ -1,7 +1,8 @@
-"""The images that the stack runs: mirrored into its own registry, which is the only one that pods may come from.
+"""The images that the stack runs and the charts that it installs: mirrored into its own registry, and taken from there.
 
-The private subnets have no way to the makers' registries, and what is mirrored has been scanned. images.yaml lists
-them; the lock says by which digest each is run, so that what was reviewed is what runs.
+The private subnets have no way to the makers' registries, and what is mirrored has been scanned. A chart is an
+artefact of a registry like an image (Helm, "Use OCI-based registries"). images.yaml lists them; the lock says by which
+digest each is run, so that what was reviewed is what runs.
 """
 
 import os
@@ -20,20 +21,28 @@ LOCK: Final = "PARAPET_IMAGES_LOCK"
 """Names another lock than the project's own; a local stack has one of what its own registry holds."""
 DIGEST: Final = re.compile(r"sha256:(?!0{64}$)[0-9a-f]{64}")
 """Of an image. All zeros are what stands for one in examples, and name none."""
+CHARTS: Final = "charts/"
+"""What the names of charts begin with."""
 NOT_IN_IMAGE: Final = frozenset({"README.md", "requirements.in"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Image:
-    """An image under its name and tag in the stack's registry."""
+    """An image, or a chart, under its name and tag in the stack's registry."""
 
     name: str
     tag: str
     source: str = ""
-    """Where its maker publishes it, under the same tag; empty for one that is built from this repository."""
+    """Where its maker publishes it, under the same tag; empty for one that is built from this repository. A chart's may
+    be an https:// folder of archives."""
     built: str = ""
     """The folder of this repository that it is built from; empty for another maker's."""
-    platforms: tuple[str, ...]
+    platforms: tuple[str, ...] = ()
+    """What it has to run on; a chart runs on nothing."""
+
+    @property
+    def is_chart(self) -> bool:
+        return self.name.startswith(CHARTS)
 
     @property
     def tagged(self) -> str:
@@ -56,7 +65,7 @@ def _read(name: str, entry: Mapping[str, str]) -> Image:
         tag=tag,
         source=entry.get("source", ""),
         built=entry.get("built", ""),
-        platforms=tuple(entry["platforms"]),
+        platforms=tuple(entry.get("platforms", ())),
     )
 
 
@@ -64,7 +73,7 @@ IMAGES: Final = {
     name: _read(name, entry)
     for name, entry in yaml.safe_load((Path(__file__).parent / "images.yaml").read_text()).items()
 }
-"""By name: all that pods run but the add-ons, whose images EKS brings along."""
+"""By name: all that pods run but the add-ons, whose images EKS brings along, and all charts."""
 
 PROXY: Final = IMAGES["istio/proxyv2"].tagged
 PILOT: Final = IMAGES["istio/pilot"].tagged
@@ -74,9 +83,14 @@ DCGM_EXPORTER: Final = IMAGES["nvidia/dcgm-exporter"].tagged
 KARPENTER: Final = IMAGES["karpenter/controller"].tagged
 MLFLOW: Final = IMAGES["mlflow"].tagged
 
-ISTIO_VERSION: Final = IMAGES["istio/pilot"].tag
-"""The release whose API module, `istio.io/api` v1.31.4, holds the CRDs that the tests validate against."""
-DEVICE_PLUGIN_VERSION: Final = IMAGES["nvidia/k8s-device-plugin"].tag.removeprefix("v")
+ISTIO_BASE_CHART: Final = IMAGES["charts/istio/base"].tagged
+ISTIO_CNI_CHART: Final = IMAGES["charts/istio/cni"].tagged
+ISTIOD_CHART: Final = IMAGES["charts/istio/istiod"].tagged
+GATEWAY_CHART: Final = IMAGES["charts/istio/gateway"].tagged
+KARPENTER_CHART: Final = IMAGES["charts/karpenter/karpenter"].tagged
+KARPENTER_CRD_CHART: Final = IMAGES["charts/karpenter/karpenter-crd"].tagged
+DEVICE_PLUGIN_CHART: Final = IMAGES["charts/nvidia/nvidia-device-plugin"].tagged
+
 KARPENTER_VERSION: Final = IMAGES["karpenter/controller"].tag
 
 

@@ -17,7 +17,6 @@ from cluster.labels import metadata
 from cluster.mesh_egress import aws_services
 from foundation.stack import Stack
 
-REPOSITORY: Final = "https://istio-release.storage.googleapis.com/charts"
 CIPHERS: Final = (
     # Forward secrecy and authenticated encryption, as NIST SP 800-52 Rev. 2, 3.3.1.1 recommends for TLS 1.2.
     "ECDHE-ECDSA-AES256-GCM-SHA384",
@@ -64,6 +63,8 @@ CALLERS: Final = (
 @dataclass(frozen=True, kw_only=True)
 class MeshArgs:
     stack: Stack
+    chart_passwords: Mapping[str, pulumi.Input[str]]
+    """What opens the stack's registry for its charts."""
     certificate_arn: pulumi.Input[str]
     """The certificate in ACM that the load balancer before the gateway shows."""
     vpc_cidr: str
@@ -88,11 +89,22 @@ class Mesh(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: MeshArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:cluster:Mesh", name, {"reachable": args.reachable}, opts)
-        self._name, self._owner = name, args.stack.owner
-        base = self._chart("base", ns.ISTIO_SYSTEM, mesh_values.base(reachable=args.reachable), after=args.after)
-        cni = self._chart("cni", ns.ISTIO_CNI, mesh_values.cni(args.stack), after=[base])
+        self._name, self._args, self._owner = name, args, args.stack.owner
+        base = self._chart(
+            "base",
+            "istio-base",
+            images.ISTIO_BASE_CHART,
+            ns.ISTIO_SYSTEM,
+            mesh_values.base(reachable=args.reachable),
+            after=args.after,
+        )
+        cni = self._chart(
+            "cni", "istio-cni", images.ISTIO_CNI_CHART, ns.ISTIO_CNI, mesh_values.cni(args.stack), after=[base]
+        )
         istiod = self._chart(
             "istiod",
+            "istiod",
+            images.ISTIOD_CHART,
             ns.ISTIO_SYSTEM,
             mesh_values.istiod(args.stack, reachable=args.reachable),
             after=[base],
@@ -108,16 +120,13 @@ class Mesh(pulumi.ComponentResource):
             "aws",
             aws_services(args.stack.account),
         )
-        running = chart(
-            f"{name}-gateway",
+        running = self._chart(
+            "gateway",
             entrance.NAME,
-            chart="gateway",
-            repository=REPOSITORY,
-            version=images.ISTIO_VERSION,
-            namespace=ns.INGRESS.name,
-            values=mesh_values.gateway(args.stack.owner, reachable=args.reachable),
-            parent=self,
-            depends_on=[istiod, cni],
+            images.GATEWAY_CHART,
+            ns.INGRESS,
+            mesh_values.gateway(args.stack.owner, reachable=args.reachable),
+            after=[istiod, cni],
         )
         Entrance(
             name,
@@ -135,14 +144,20 @@ class Mesh(pulumi.ComponentResource):
         self.register_outputs({})
 
     def _chart(
-        self, which: str, namespace: ns.Namespace, values: dict[str, Any], after: Sequence[pulumi.Resource]
+        self,
+        which: str,
+        release: str,
+        tagged: str,
+        namespace: ns.Namespace,
+        values: dict[str, Any],
+        after: Sequence[pulumi.Resource],
     ) -> kubernetes.helm.v4.Chart:
         return chart(
             f"{self._name}-{which}",
-            which if which == "istiod" else f"istio-{which}",
-            chart=which,
-            repository=REPOSITORY,
-            version=images.ISTIO_VERSION,
+            release,
+            chart=tagged,
+            stack=self._args.stack,
+            passwords=self._args.chart_passwords,
             namespace=namespace.name,
             values=values,
             parent=self,

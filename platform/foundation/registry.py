@@ -1,4 +1,4 @@
-"""The stack's own image registry: the only one that its pods may pull from."""
+"""The stack's own registry: the only one that its pods may pull from, and its charts come from."""
 
 import json
 import sys
@@ -13,6 +13,8 @@ from foundation import data_class
 from foundation.data_class import DataClass
 from foundation.stack import Stack
 
+USER: Final = "AWS"
+"""Who signs in to a registry with a password of ECR's (Amazon ECR User Guide, "Private registry authentication")."""
 UNTAGGED_DAYS: Final = 14
 """How long an image stays that no tag names any more, so that what runs by its digest is not gone at once."""
 FORGET_UNTAGGED: Final = {
@@ -36,12 +38,16 @@ class RegistryArgs:
 
 
 class Registry(pulumi.ComponentResource):
-    """A private repository for each image, whose tags never move and whose images are scanned as they arrive.
+    """A private repository for each image and chart, whose tags never move and whose images are scanned as they arrive.
 
     A repository's name is `<name>/<image>`, as `Account.registry` has it. A run fails where the registry lacks an image
     that pods are to run, or has another one under its tag: what is new is made up to here, what runs is left as it is,
     and the next run goes on once `./parapet images mirror` has filled it.
     """
+
+    passwords: Mapping[str, pulumi.Output[str]]
+    """What opens the registry for half a day, for each that it is to hold, by NAME:TAG: secret, and known no sooner
+    than that is there, so that nobody asks in vain. A preview waits for that one alone."""
 
     def __init__(self, name: str, args: RegistryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         digests = args.stack.images
@@ -51,6 +57,13 @@ class Registry(pulumi.ComponentResource):
         complete = pulumi.Output.all(*held).apply(
             lambda found: require(args.stack, dict(zip(digests, found, strict=True)))
         )
+        token = aws.ecr.get_authorization_token_output(opts=pulumi.InvokeOutputOptions(parent=self))
+        password = pulumi.Output.secret(token.password)
+        dry = pulumi.runtime.is_dry_run()
+        self.passwords = {
+            tagged: pulumi.Output.all(password, own if dry else complete).apply(lambda known: str(known[0]))
+            for tagged, own in zip(digests, held, strict=True)
+        }
         self.register_outputs({"complete": complete})
 
     def _held(self, name: str, tagged: str, repository: aws.ecr.Repository) -> pulumi.Output[str]:

@@ -21,7 +21,7 @@ class Stack:
     """The team or mailbox that answers for the stack."""
     account: Account
     images: Mapping[str, str]
-    """The digest of each image that its pods run, by NAME:TAG in its registry."""
+    """The digest of each image that its pods run, and of each chart, by NAME:TAG in its registry."""
     tags: Mapping[str, str]
     """Of instances, volumes and whatever else the provider's default tags do not reach."""
     audit_retention_years: int

@@ -1,7 +1,10 @@
 """A stack's registry filled from its makers': two registries on this machine, and ECR's API over one of them."""
 
+import gzip
+import io
 import json
 import re
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +20,7 @@ from local import registry, toolchain
 from local.aws.api import images as ecr
 from local.registry import Registry as LocalRegistry
 from local.workspace import Workspace
-from operations.images import ImagesFailed, Registry, State, build, building, lock, mirror, plan, planning
+from operations.images import ImagesFailed, Registry, State, build, building, charts, lock, mirror, plan, planning
 from operations.images.registry import Pusher
 
 pytestmark = [pytest.mark.server]
@@ -156,6 +159,45 @@ def test_an_image_for_other_machines_alone_is_refused(world: World, monkeypatch:
     with pytest.raises(ImagesFailed, match=r"one:1\.0 has nothing for linux/amd64"):
         world.mirror()
     assert not world.lock_file.exists()
+
+
+def test_a_chart_that_is_on_a_web_server_alone_is_packed_and_is_what_the_lock_says_from_then_on(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chart = Image(name="charts/maker/demo", tag="1.0.0", source="https://maker.test/stable")
+    world.images[:] = [chart]
+    for module in (images, planning):
+        monkeypatch.setattr(module, "IMAGES", {chart.name: chart})
+    served = {"https://maker.test/stable/demo-1.0.0.tgz": chart_archive("first")}
+    monkeypatch.setattr(charts.urllib.request, "urlopen", lambda url, timeout: io.BytesIO(served[url]))
+    world.make_repositories()
+    world.mirror()
+    assert world.states() == [State.THERE]
+    assert lock.read(world.lock_file) == {chart.tagged: world.held(chart)}
+
+    world.at[world.stack].delete("parapet-test/charts/maker/demo", "1.0.0")
+    served.update(dict.fromkeys(served, chart_archive("another")))
+    with pytest.raises(ImagesFailed, match=r"demo:1\.0\.0 at https://maker\.test/stable makes .*not what was reviewed"):
+        world.mirror()
+    assert world.states() == [State.MISSING]
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"<html>", gzip.compress(b"no archive")], ids=["nothing", "a page", "no archive"]
+)
+def test_what_is_no_chart_is_not_taken(content: bytes, tmp_path: Path) -> None:
+    with pytest.raises(ImagesFailed, match=r"^what was read is no chart"):
+        charts.lay_out(content, tmp_path)
+
+
+def chart_archive(content: str) -> bytes:
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w:gz") as packed:
+        for name, text in {"Chart.yaml": "name: demo\nversion: 1.0.0\n", "values.yaml": content}.items():
+            member = tarfile.TarInfo(f"demo/{name}")
+            member.size = len(text)
+            packed.addfile(member, io.BytesIO(text.encode()))
+    return made.getvalue()
 
 
 def test_a_maker_s_registry_that_does_not_answer_is_named(world: World) -> None:

@@ -133,6 +133,8 @@ class Recorder(pulumi.runtime.Mocks):
                 return {"arns": self.roles}
             case "aws:ecr/getImages:getImages":
                 return {"imageIds": self._images(args.args["repositoryName"])}
+            case "aws:ecr/getAuthorizationToken:getAuthorizationToken":
+                return {"userName": "AWS", "password": "opens"}
             case "aws:ec2/getPrefixList:getPrefixList":
                 return {**args.args, "cidrBlocks": [RANGES[args.args["prefixListId"].rpartition("-")[2]]]}
             case "aws:acmpca/getCertificateAuthority:getCertificateAuthority":

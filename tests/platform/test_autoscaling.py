@@ -154,13 +154,13 @@ def test_outside_the_weekly_window_only_an_empty_node_goes(stack: Recorder) -> N
 def test_the_controller_is_pinned_and_its_definitions_come_from_the_chart_made_for_them(stack: Recorder) -> None:
     charts = {each.inputs["name"]: each.inputs for each in stack.of(CHART) if each.inputs["namespace"] == "karpenter"}
     assert set(charts) == {"karpenter", "karpenter-crd"}
+    registry = f"{ACCOUNT_ID}.dkr.ecr.us-east-1.amazonaws.com/parapet-test"
     for name, chart in charts.items():
-        assert chart["chart"] == f"oci://public.ecr.aws/karpenter/{name}"
+        assert chart["chart"].startswith(f"oci://{registry}/charts/karpenter/{name}@sha256:")
         assert chart["version"] == "1.14.0"
         assert chart["namespace"] == "karpenter"
         assert chart["skipCrds"] is True
     values = charts["karpenter"]["values"]
-    registry = f"{ACCOUNT_ID}.dkr.ecr.us-east-1.amazonaws.com/parapet-test"
     image = values["controller"]["image"]
     assert (image["repository"], image["tag"]) == (f"{registry}/karpenter/controller", "1.14.0")
     assert re.fullmatch(r"sha256:[0-9a-f]{64}", image["digest"])

@@ -1,5 +1,6 @@
 """The stack as the real engine provisions it, through the stand-in for the AWS provider, on a local AWS API."""
 
+import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,7 +48,7 @@ class Stack:
     def __init__(self, tools: Path, folder: Path) -> None:
         self.workspace = Workspace(home=folder / "home")
         self.api, _ = server.ensure(self.workspace, None)
-        toolchain.ensure_crane(self.workspace)
+        toolchain.ensure(self.workspace)
         self.registry, _ = registry.ensure(self.workspace)
         images.fill(self.workspace, Registry(self.registry.port), "parapet-test")
         aws.install(self.workspace.pulumi_home("stand-in"), self.workspace.python)
@@ -105,6 +106,15 @@ def test_a_second_up_changes_nothing(stack: Stack) -> None:
 
 def test_a_refresh_finds_no_drift(stack: Stack) -> None:
     stack("refresh", "--preview-only", "--expect-no-changes")
+
+
+def test_what_opens_the_registry_is_nowhere_in_the_state(stack: Stack) -> None:
+    (told,) = stack.client("ecr").get_authorization_token()["authorizationData"]
+    password = base64.b64decode(told["authorizationToken"]).decode().partition(":")[2]
+    state = stack("stack", "export", "--show-secrets")
+    assert password
+    assert "oci://" not in state, "a chart's inputs are in no state"
+    assert password not in state
 
 
 def test_another_spelling_of_the_endpoint_changes_nothing(stack: Stack) -> None:

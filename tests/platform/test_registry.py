@@ -3,16 +3,18 @@
 import json
 import re
 
+import pulumi
 import pytest
 
 from cluster.images import IMAGES, PILOT
 from foundation import registry
 from foundation.registry import require
 from tests.images import DIGESTS
-from tests.platform.mocked import ACCOUNT_ID, Recorder, run_program
+from tests.platform.mocked import ACCOUNT_ID, Recorder, record, run_program
 from tests.platform.stacks import stack as make_stack
 
 REGISTRY = f"{ACCOUNT_ID}.dkr.ecr.us-east-1.amazonaws.com/parapet-test"
+CHART = "kubernetes:helm.sh/v4:Chart"
 OWN = re.compile(rf"{ACCOUNT_ID}\.dkr\.ecr\.us-east-1\.amazonaws\.com/parapet-test/([a-z0-9/-]+)")
 
 
@@ -30,6 +32,30 @@ def test_each_image_that_something_names_has_a_repository_and_each_repository_an
     assert {each.inputs["name"] for each in stack.of("ecr/repository:Repository")} == {
         f"parapet-test/{image}" for image in IMAGES
     }
+
+
+def test_every_chart_is_the_registrys_by_its_digest_and_no_other_host_is_asked(stack: Recorder) -> None:
+    """So that `pulumi up` needs no way to the internet for them, and a tag that was moved changes nothing."""
+    found = {each.inputs["chart"]: each.inputs for each in stack.of(CHART)}
+    assert found.keys() == {
+        f"oci://{REGISTRY}/{image.name}@{DIGESTS[image.tagged]}" for image in IMAGES.values() if image.is_chart
+    }
+    for chart, inputs in found.items():
+        (image,) = [each for each in IMAGES.values() if f"/{each.name}@" in chart]
+        assert inputs["version"] == image.tag
+        assert inputs["repositoryOpts"]["value"] == {"username": "AWS", "password": "opens"}  # wrapped: a secret
+
+
+def test_what_opens_the_registry_is_secret() -> None:
+    seen: list[bool] = []
+
+    def make() -> pulumi.Output[None]:
+        made = registry.Registry("parapet-test", registry.RegistryArgs(stack=make_stack(), key_arn="arn"))
+        assert made.passwords.keys() == DIGESTS.keys()
+        return pulumi.Output.all(*(each.is_secret() for each in made.passwords.values())).apply(seen.extend)
+
+    record(make)
+    assert seen == [True] * len(DIGESTS)
 
 
 def test_tags_never_move_and_images_are_scanned_and_encrypted(stack: Recorder) -> None:

@@ -2,14 +2,20 @@
 
 import datetime
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import hipaa
+from cli import images
+from cluster.images import LOCK
 from hipaa import signals, waivers
+from local import registry, toolchain
 from local.kubernetes import provider
-from local.workspace import ROOT
+from local.kubernetes.provider import charts
+from local.registry import Registry
+from local.workspace import ROOT, Workspace
 from tests.engine import Engine
 from tests.policies.harness import PACK, Run, run
 
@@ -35,12 +41,24 @@ NEVER_PASSED = {
 
 
 @pytest.fixture(scope="module")
-def engine(tools: Path, tmp_path_factory: pytest.TempPathFactory) -> Engine:
+def held(tools: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """What leads to a registry that has the stack's charts, and its lock."""
+    workspace = Workspace(home=tmp_path_factory.mktemp("registry"))
+    toolchain.ensure(workspace)
+    try:
+        running = Registry(registry.ensure(workspace)[0].port)
+        images.ensure_planned(workspace, running, "parapet-local")
+        yield {LOCK: str(workspace.images_lock), charts.REGISTRY: running.address}
+    finally:
+        registry.forget(workspace)
+
+
+@pytest.fixture(scope="module")
+def engine(tools: Path, held: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Engine:
     kubeconfig = tmp_path_factory.mktemp("cluster") / "kubeconfig"
     kubeconfig.write_text(KUBECONFIG)
     here = {"AWS_ENDPOINT_URL": ENDPOINT, "KUBECONFIG": str(kubeconfig), "PARAPET_KUBECONFIG": ""}
-    charts = {"PARAPET_CHARTS": str(tools.parent / "sources" / "charts")}
-    return Engine(tools, tmp_path_factory.mktemp("home"), here | charts)
+    return Engine(tools, tmp_path_factory.mktemp("home"), here | held)
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ KWOK starts a pod as soon as it is scheduled. Where a registry runs, its stage w
 """
 
 import json
-import re
 import sys
 from collections.abc import Iterator, Mapping
 from http.client import HTTPException
@@ -15,14 +14,11 @@ from local import registry
 from local.keeping import keep
 from local.kubernetes.control_plane.api import MERGE, Api, ApiError
 from local.kubernetes.control_plane.stages import MARK
-from local.registry import Registry
+from local.registry import ECR, Registry
 from local.workspace import Workspace
 
 EVERY = 0.3  # seconds between two looks: what a pod waits at most, where its images are there
 PENDING = "/api/v1/pods?fieldSelector=status.phase%3DPending&resourceVersion=0"
-ECR = re.compile(
-    r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/(?P<name>[^:@]+)(:(?P<tag>[^@]+))?(@(?P<digest>.+))?"
-)
 
 
 def missing(held: Registry, pod: Mapping[str, Any]) -> dict[str, str]:

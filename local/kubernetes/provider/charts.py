@@ -1,13 +1,16 @@
-"""Charts: which one is at hand, and what the real Helm makes of it."""
+"""Charts: which one is at hand, and what the real Helm makes of it.
+
+What a program takes from ECR is pulled from the registry on this machine, by the digest and version that it asks for.
+"""
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import re
 import shutil
 import subprocess
+import tarfile
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,9 +23,12 @@ import yaml
 from local.kubernetes.provider.manifests import decode
 from local.kubernetes.provider.objects import Object
 from local.plugin.failures import UserError
+from local.plugin.values import UNKNOWN
+from local.registry import ECR
 
-CHARTS = "PARAPET_CHARTS"
-"""Environment variable naming the folder with one folder a chart."""
+REGISTRY = "PARAPET_REGISTRY"
+"""Environment variable with the address of the registry on this machine that takes ECR's place."""
+OCI = "oci://"
 # Helm's own rules for a release's name (helm.sh, "helm install"), and RFC 1123 for a namespace.
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 _LONGEST_NAME = 53
@@ -38,6 +44,8 @@ class Wanted:
     namespace: str
     version: str = ""
     repo: str = ""
+    signed_in: bool = False
+    """Whether it says who asks the registry; an answer that a preview has not yet counts."""
     values: Mapping[str, Any] = field(default_factory=dict)
     values_files: tuple[Any, ...] = ()
     with_definitions: bool = True
@@ -48,47 +56,41 @@ class Wanted:
 
 def wanted(inputs: Mapping[str, Any]) -> Wanted:
     """The chart that the inputs of a Release or a Chart ask for."""
-    options = inputs.get("repositoryOpts") or {}
+    given = inputs.get("repositoryOpts") or {}
+    options = given if isinstance(given, Mapping) else {}
     return Wanted(
         chart=str(inputs.get("chart") or ""),
         release=str(inputs.get("name") or ""),
         namespace=str(inputs.get("namespace") or ""),
         version=str(inputs.get("version") or ""),
         repo=str(options.get("repo") or ""),
+        signed_in=given is UNKNOWN or bool(options.get("username") and options.get("password")),
         values=inputs.get("values") or {},
         values_files=tuple(inputs.get("valueYamlFiles") or ()),
         with_definitions=not inputs.get("skipCrds"),
     )
 
 
-def at_hand(chart: Wanted) -> Path | None:
-    """The folder or archive of a chart, None where it is not at hand in the version that is asked for."""
+def at_hand(chart: Wanted) -> str | None:
+    """Where Helm finds a chart: on disk, or in the registry on this machine; None where nobody may ask for it here.
+
+    UserError for a path that is not there, and for a program that asks ECR without signing in, as ECR answers it.
+    """
     path = Path(chart.chart).expanduser()
     if not chart.repo and "://" not in chart.chart and (path.is_dir() or path.suffix == ".tgz"):
         if not path.exists():
             raise UserError(f"there is no chart {chart.chart} in {Path.cwd()}")
-        return path
-    charts = os.environ.get(CHARTS)
-    for name, entry in _known().items() if charts else ():
-        if not any(_is(chart, reference) for reference in entry["references"]):
-            continue
-        folder = Path(str(charts)) / name
-        same = not chart.version or chart.version.removeprefix("v") == str(entry["version"])
-        return folder if same and folder.is_dir() else None
-    return None
-
-
-def _is(chart: Wanted, reference: Mapping[str, str]) -> bool:
-    given = (chart.repo.rstrip("/"), chart.chart.rstrip("/"))
-    known = (reference.get("repo", ""), reference["chart"])
-    # A repository that is an OCI registry may be written apart from the name.
-    return given == known or "/".join(part for part in given if part) == known[1]
-
-
-@functools.cache
-def _known() -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "charts.yaml").read_text())
-    return found
+        return str(path.resolve())
+    found = ECR.fullmatch(chart.chart.removeprefix(OCI)) if chart.chart.startswith(OCI) else None
+    registry = os.environ.get(REGISTRY)
+    if found is None or not registry:
+        return None
+    if not chart.signed_in:
+        raise UserError(
+            f"{chart.chart}: no basic auth credentials; repositoryOpts takes the username and the password of "
+            "aws.ecr.get_authorization_token"
+        )
+    return f"{OCI}{registry}/{chart.chart.removeprefix(OCI).partition('/')[2]}"
 
 
 @dataclass(frozen=True)
@@ -110,20 +112,21 @@ class Capabilities:
     kinds: tuple[str, ...] = ()
 
 
-def render(chart: Wanted, source: Path, capabilities: Capabilities) -> Rendered:
+def render(chart: Wanted, source: str, capabilities: Capabilities) -> Rendered:
     """What `helm template` makes of the chart. UserError with Helm's own words where it refuses."""
     for what, name in (("release", chart.release), ("namespace", chart.namespace)):
         if not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
             raise UserError(f"{name!r} is no name for a {what}: up to {_LONGEST_NAME} of a-z, 0-9, - and . are")
     with tempfile.TemporaryDirectory() as folder:
+        at = _pull(source, chart, folder) if source.startswith(OCI) else source
         files = [_write(Path(folder), number, one) for number, one in enumerate([*chart.values_files, chart.values])]
-        arguments = ["template", chart.release, str(source.resolve()), "--namespace", chart.namespace, "--no-hooks"]
+        arguments = ["template", chart.release, at, "--namespace", chart.namespace, "--no-hooks"]
         arguments += [part for file in files for part in ("--values", str(file))]
         arguments += ["--kube-version", capabilities.version] if capabilities.version else []
         arguments += [part for kind in capabilities.kinds for part in ("--api-versions", kind)]
         text = _helm(arguments, chart, folder)
-        about = yaml.safe_load(_helm(["show", "chart", str(source.resolve())], chart, folder))
-        crds = _helm(["show", "crds", str(source.resolve())], chart, folder) if chart.with_definitions else ""
+        crds = _helm(["show", "crds", at], chart, folder) if chart.with_definitions else ""
+        about = _about(Path(at))
     return Rendered(
         decode(crds, f"chart {chart}"),
         decode(text, f"chart {chart}"),
@@ -131,6 +134,28 @@ def render(chart: Wanted, source: Path, capabilities: Capabilities) -> Rendered:
         str(about.get("version", "")),
         str(about.get("appVersion", "")),
     )
+
+
+def _pull(source: str, chart: Wanted, folder: str) -> str:
+    """The archive of what the registry has under the digest; refused by Helm where another has the version's tag."""
+    into = Path(folder) / "pulled"
+    into.mkdir()
+    version = ["--version", chart.version] if chart.version else []
+    _helm(["pull", source, *version, "--plain-http", "--destination", str(into)], chart, folder)
+    (archive,) = into.iterdir()
+    return str(archive)
+
+
+def _about(source: Path) -> Mapping[str, Any]:
+    """What its Chart.yaml says; Helm has read it before."""
+    if source.is_dir():
+        text = (source / "Chart.yaml").read_bytes()
+    else:
+        with tarfile.open(source) as archive:
+            names = [each for each in archive.getnames() if each.count("/") == 1 and each.endswith("/Chart.yaml")]
+            file = archive.extractfile(names[0])
+            text = file.read() if file else b""
+    return yaml.safe_load(text) or {}
 
 
 def _write(folder: Path, number: int, values: Any) -> Path:

@@ -44,7 +44,8 @@ class Components(framework.Provider):
         component = pulumi.ComponentResource(request.resource_type, request.name, {}, request.options)
         urn = await component.urn.future() or ""
         children: list[pulumi.CustomResource] = []
-        if has_unknown(inputs):
+        # A preview may not know yet what opens a registry; the one on this machine is open.
+        if has_unknown({name: value for name, value in inputs.items() if name != "repositoryOpts"}):
             pulumi.warn("an input is not known yet, so that nothing of it is shown", component)
         else:
             provider = self._provider()

@@ -26,13 +26,14 @@ from foundation.stack import Stack
 __all__ = ["Autoscaling", "AutoscalingArgs"]
 
 SERVICE_ACCOUNT: Final = "karpenter"
-REPOSITORY: Final = "oci://public.ecr.aws/karpenter"
 CONTROLLER_RESOURCES: Final = {"cpu": "1", "memory": "1Gi"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class AutoscalingArgs:
     stack: Stack
+    chart_passwords: Mapping[str, pulumi.Input[str]]
+    """What opens the stack's registry for its charts."""
     cluster_name: pulumi.Input[str]
     cluster_arn: pulumi.Input[str]
     cluster_endpoint: pulumi.Input[str]
@@ -120,7 +121,7 @@ class Autoscaling(pulumi.ComponentResource):
     ) -> k8s.helm.v4.Chart:
         # Helm takes a chart's own definitions once and never again, so they come from the chart that is made for it
         # (Karpenter, "Upgrade Guide", CRD Upgrades).
-        definitions = self._chart(name, "karpenter-crd", {}, after)
+        definitions = self._chart(name, "karpenter-crd", images.KARPENTER_CRD_CHART, args, {}, after)
         repository, tag, digest = images.in_parts(args.stack.image(images.KARPENTER))
         values = {
             "replicas": 2,
@@ -140,16 +141,23 @@ class Autoscaling(pulumi.ComponentResource):
                 "resources": {"requests": CONTROLLER_RESOURCES, "limits": CONTROLLER_RESOURCES},
             },
         }
-        return self._chart(name, "karpenter", values, [definitions, *after])
+        return self._chart(name, "karpenter", images.KARPENTER_CHART, args, values, [definitions, *after])
 
     def _chart(
-        self, name: str, release: str, values: Mapping[str, Any], after: Sequence[pulumi.Resource]
+        self,
+        name: str,
+        release: str,
+        tagged: str,
+        args: AutoscalingArgs,
+        values: Mapping[str, Any],
+        after: Sequence[pulumi.Resource],
     ) -> k8s.helm.v4.Chart:
         return chart(
             f"{name}-{release}",
             release,
-            chart=f"{REPOSITORY}/{release}",
-            version=images.KARPENTER_VERSION,
+            chart=tagged,
+            stack=args.stack,
+            passwords=args.chart_passwords,
             namespace=ns.KARPENTER.name,
             values=values,
             skip_crds=True,

@@ -12,13 +12,10 @@ from tests.platform.cluster import manifests
 from tests.platform.mocked import Made
 
 AT_HAND = {
-    "nvidia-device-plugin": "nvidia-device-plugin",
-    "base": "istio-base",
-    "cni": "istio-cni",
-    "istiod": "istiod",
-    "gateway": "istio-gateway",
+    name.rpartition("/")[2]: name
+    for name in ("nvidia/nvidia-device-plugin", "istio/base", "istio/cni", "istio/istiod", "istio/gateway")
 }
-"""The charts that lie in Go modules, by their names in their repositories, and the folders that they lie in."""
+"""The charts that lie in Go modules, by their own names, and the folders that they lie in."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +24,7 @@ class Chart:
     release: str
     namespace: str
     version: str
-    repository: str
+    reference: str
     values: dict[str, Any]
 
 
@@ -53,16 +50,17 @@ class Helm:
 
 
 def charts(made: list[Made]) -> dict[str, Chart]:
-    """The charts among these, by their names in their repositories."""
+    """The charts among these, by their own names."""
     inputs = [manifests.plain(each.inputs) for each in made if each.type == "kubernetes:helm.sh/v4:Chart"]
     return {
-        each["chart"]: Chart(
-            name=each["chart"],
+        name: Chart(
+            name=name,
             release=each["name"],
             namespace=each["namespace"],
             version=each["version"],
-            repository=each["repositoryOpts"]["repo"],
+            reference=each["chart"],
             values=each["values"],
         )
         for each in inputs
+        for name in (each["chart"].partition("@")[0].rpartition("/")[2],)
     }

@@ -13,6 +13,7 @@ from cluster.guardrails import Guardrails, GuardrailsArgs
 from cluster.mesh import Mesh, MeshArgs
 from cluster.namespaces import Namespaces, NamespacesArgs
 from foundation.account import Account
+from tests.images import DIGESTS
 from tests.platform import mocked
 from tests.platform.mocked import Made
 from tests.platform.stacks import stack
@@ -86,6 +87,7 @@ def gpu_software(*, cut: bool = True) -> None:
         "test",
         GpuSoftwareArgs(
             stack=STACK,
+            chart_passwords=DIGESTS,
             sharing=[
                 GpuSharing(group="whole"),
                 GpuSharing(group="shared", time_slices=4),
@@ -105,6 +107,7 @@ def mesh(*, reachable: bool = True) -> None:
         "test",
         MeshArgs(
             stack=STACK,
+            chart_passwords=DIGESTS,
             certificate_arn=CERTIFICATE_ARN,
             vpc_cidr=VPC_CIDR,
             client_cidrs=CLIENT_CIDRS,

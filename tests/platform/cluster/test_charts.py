@@ -141,11 +141,17 @@ def test_every_chart_is_at_hand_and_so_rendered_and_judged(asked: dict[str, char
     assert asked.keys() == charts.AT_HAND.keys()
 
 
-def test_charts_are_pinned_and_come_from_their_makers(asked: dict[str, charts.Chart]) -> None:
-    assert {(each.name, each.version, each.repository.split("/")[2]) for each in asked.values()} == {
-        ("nvidia-device-plugin", "0.17.4", "nvidia.github.io"),
-        *((name, "1.31.4", "istio-release.storage.googleapis.com") for name in ("base", "cni", "istiod", "gateway")),
-    }
+def test_charts_are_pinned_to_their_images_versions_and_come_from_the_stacks_registry(
+    asked: dict[str, charts.Chart],
+) -> None:
+    plugin, istio = (images.in_parts(each)[1] for each in (images.DEVICE_PLUGIN, images.PILOT))
+    for each in asked.values():
+        maker, version = (
+            ("nvidia", plugin.removeprefix("v")) if each.name == "nvidia-device-plugin" else ("istio", istio)
+        )
+        name = f"charts/{maker}/{each.name}"
+        assert each.version == version
+        assert each.reference == f"oci://{manifests.REGISTRY}/{name}@{manifests.STACK.images[f'{name}:{version}']}"
 
 
 def test_each_chart_goes_into_its_own_namespace(asked: dict[str, charts.Chart]) -> None:

@@ -87,7 +87,6 @@ def stack(engine: Engine, tmp_path: Path, cluster: Cluster) -> Iterator[Stack]:
     namespace = f"test-{secrets.token_hex(4)}"
     variables = {
         "KUBECONFIG": str(cluster.workspace.kubeconfig),
-        "PARAPET_CHARTS": str(cluster.workspace.sources / "charts"),
         "PATH": f"{cluster.workspace.bin}:{engine.environment['PATH']}",
     }
     yield Stack(engine, engine.program(tmp_path / "program", ""), cluster, namespace, variables)

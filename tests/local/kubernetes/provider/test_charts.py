@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from tests.cluster import CLUSTER
+import pytest
+
+from local import registry, toolchain
+from local.charts import archive
+from local.kubernetes.provider.charts import REGISTRY
+from local.registry import Registry
+from local.workspace import Workspace
+from operations.images.charts import lay_out
+from tests.cluster import CLUSTER, Cluster
 
 from .conftest import Stack
 
 pytestmark = CLUSTER
 
 CHART = """
-plugin = k.helm.v4.Chart("plugin", name="plugin", chart="nvidia-device-plugin", version="0.17.4", namespace=NAMESPACE,
-    repository_opts={"repo": "https://nvidia.github.io/k8s-device-plugin"}, opts=within,
+plugin = k.helm.v4.Chart("plugin", name="plugin", version="0.17.4", namespace=NAMESPACE,
+    chart="oci://123456789012.dkr.ecr.us-east-1.amazonaws.com/test/nvidia-device-plugin@DIGEST",
+    repository_opts={"username": "AWS", "password": pulumi.Output.secret("opens-it")}, opts=within,
     values={"nfd": {"enabled": False}, "gfd": {"enabled": False}})
 absent = k.helm.v4.Chart("absent", chart="absent", version="1.0.0", repository_opts={"repo": "https://charts.test"},
     namespace=NAMESPACE, opts=within)
@@ -20,7 +32,7 @@ absent = k.helm.v4.Chart("absent", chart="absent", version="1.0.0", repository_o
 RELEASE = """
 own = k.helm.v3.Release("own", name="own", chart="./chart", namespace=NAMESPACE, values={"size": 1, "gone": None},
     opts=within)
-other = k.helm.v3.Release("other", name="other", chart="nvidia-device-plugin", version="9.9.9", namespace=NAMESPACE,
+other = k.helm.v3.Release("other", name="other", chart="nvidia-device-plugin", version="0.17.4", namespace=NAMESPACE,
     repository_opts={"repo": "https://nvidia.github.io/k8s-device-plugin"}, opts=within)
 """
 TEMPLATES = {
@@ -64,6 +76,29 @@ k.helm.v3.Chart("fourth", local, within)
 '''
 
 
+@dataclass(frozen=True)
+class Charts:
+    """A registry on this machine that holds the device plugin's chart."""
+
+    address: str
+    digest: str
+
+
+@pytest.fixture
+def charts(cluster: Cluster, tmp_path: Path) -> Iterator[Charts]:
+    workspace = Workspace(home=tmp_path / "home")
+    crane = toolchain.ensure_crane(workspace)
+    plugin = archive(cluster.workspace.sources / "charts" / "nvidia" / "nvidia-device-plugin", "0.17.4")
+    try:
+        held = Registry(registry.ensure(workspace)[0].port)
+        layout = tmp_path / "layout"
+        digest = lay_out(plugin, layout)
+        assert held.push(crane, layout, "test/nvidia-device-plugin", "0.17.4") == digest
+        yield Charts(held.address, digest)
+    finally:
+        registry.forget(workspace)
+
+
 def _chart(stack: Stack) -> None:
     for name, text in TEMPLATES.items():
         file = Path(stack.folder) / "chart" / name
@@ -71,8 +106,9 @@ def _chart(stack: Stack) -> None:
         file.write_text(text)
 
 
-def test_a_chart_is_its_objects_and_one_that_is_not_at_hand_is_recorded(stack: Stack) -> None:
-    stack.program(CHART)
+def test_a_chart_is_its_objects_and_one_that_is_not_at_hand_is_recorded(stack: Stack, charts: Charts) -> None:
+    stack.variables |= {REGISTRY: charts.address}
+    stack.program(CHART.replace("DIGEST", charts.digest))
     recorded = stack.folder / "recorded"
     said = stack.up(PARAPET_RECORDED=str(recorded))
     assert "absent 1.0.0 is not at hand" in said
@@ -81,7 +117,19 @@ def test_a_chart_is_its_objects_and_one_that_is_not_at_hand_is_recorded(stack: S
     assert line.startswith("kubernetes:helm.sh/v4:Chart urn:pulumi:")
     assert line.endswith("::absent")
     assert f"plugin:{stack.namespace}/plugin-nvidia-device-plugin" in stack.resources()
+    assert "opens-it" not in json.dumps(stack.resources())
     stack.unchanged()
+
+
+def test_a_chart_whose_tag_was_moved_is_refused_by_helm_and_one_that_nobody_signed_in_for_by_ecr(
+    stack: Stack, charts: Charts
+) -> None:
+    stack.variables |= {REGISTRY: charts.address}
+    stack.program(CHART.replace("DIGEST", charts.digest).replace('"username": "AWS", ', ""))
+    assert "no basic auth credentials" in stack.run("preview", ok=False)
+    stack.program(CHART.replace("DIGEST", f"sha256:{'a' * 64}"))
+    said = stack.run("preview", ok=False)
+    assert f"chart reference digest mismatch: {charts.digest} is not sha256:aaa" in said
 
 
 def test_a_release_is_upgraded_compared_and_uninstalled_as_a_whole(stack: Stack) -> None:

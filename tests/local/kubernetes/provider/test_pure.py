@@ -370,25 +370,36 @@ def test_a_cluster_that_is_away_is_no_obstacle_to_a_preview_and_can_be_left_behi
 # Charts and manifests
 
 
-def test_every_chart_at_hand_is_found_by_its_reference_in_its_version_only(
+def test_what_is_in_ecr_is_found_in_the_registry_here_and_what_is_elsewhere_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(charts.CHARTS, str(tmp_path))
-    known = yaml.safe_load((Path(charts.__file__).parent / "charts.yaml").read_text())
-    for name, entry in known.items():
-        for reference in entry["references"]:
-            asked = {"chart": reference["chart"], "name": "r", "namespace": "n", "version": f"v{entry['version']}"}
-            options = {"repositoryOpts": {"repo": reference.get("repo", "")}}
-            assert charts.at_hand(charts.wanted({**asked, **options})) is None
-            (tmp_path / name).mkdir()
-            assert charts.at_hand(charts.wanted({**asked, **options})) == tmp_path / name
-            assert charts.at_hand(charts.wanted({**asked, **options, "version": "0.0.1"})) is None
+    ecr = f"oci://123456789012.dkr.ecr.eu-west-1.amazonaws.com/dev/charts/istiod@sha256:{'a' * 64}"
+    login = {"username": "AWS", "password": "opens"}
+
+    def found(chart: str, **options: object) -> str | None:
+        return charts.at_hand(charts.wanted({"chart": chart, "name": "r", "namespace": "n", "repositoryOpts": options}))
+
+    monkeypatch.delenv(charts.REGISTRY, raising=False)
+    assert found(ecr, **login) is None
+    monkeypatch.setenv(charts.REGISTRY, "127.0.0.1:5000")
+    assert found(ecr, **login) == f"oci://127.0.0.1:5000/dev/charts/istiod@sha256:{'a' * 64}"
+    assert found(ecr, username="AWS", password=UNKNOWN), "a preview may not know it yet"
+    for options in ({}, {"username": "AWS"}, {"password": "opens"}):
+        with pytest.raises(UserError, match=r"istiod@sha256:a+: no basic auth credentials; repositoryOpts takes"):
+            found(ecr, **options)
+    for other in (
+        ecr.replace("amazonaws.com", "amazonaws.com.attacker.test"),
+        "oci://public.ecr.aws/karpenter/karpenter",
+    ):
+        assert found(other, **login) is None
+    assert found("istiod", repo="https://charts.test") is None
+    assert found(str(tmp_path)) == str(tmp_path)
 
 
 def test_a_release_is_named_as_helm_names_it(tmp_path: Path) -> None:
     for name in ("--set=a=b", "Upper", "a" * 54, ""):
         with pytest.raises(UserError, match="no name for a release"):
-            charts.render(charts.Wanted("c", name, "n"), tmp_path, charts.Capabilities())
+            charts.render(charts.Wanted("c", name, "n"), str(tmp_path), charts.Capabilities())
 
 
 def test_a_manifest_is_read_as_kubernetes_reads_it() -> None:

@@ -1,0 +1,76 @@
+"""Helm charts as artefacts of a registry, as `helm push` makes them."""
+
+import io
+import json
+import tarfile
+import urllib.request
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from cluster.images import Image
+from operations.images.failures import ImagesFailed
+
+MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
+# Helm, "Use OCI-based registries", Helm chart manifest.
+CONFIG: Final = "application/vnd.cncf.helm.config.v1+json"
+CONTENT: Final = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
+
+
+def is_archive(image: Image) -> bool:
+    """Whether it is a chart that its maker has in no registry, only as an archive on a web server."""
+    return image.source.startswith("https://")
+
+
+def download(image: Image) -> bytes:
+    """The archive of such a chart; raises ImagesFailed where it cannot be had."""
+    url = f"{image.source}/{image.name.rpartition('/')[2]}-{image.tag}.tgz"
+    try:
+        with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 (the list's own, and https)
+            content: bytes = answer.read()
+            return content
+    except OSError as error:
+        raise ImagesFailed(f"{url} cannot be read: {error}") from None
+
+
+def lay_out(archive: bytes, folder: Path) -> str:
+    """Writes an OCI image layout of a chart's archive, the same for the same archive; returns the artefact's digest.
+
+    Raises ImagesFailed for what is no chart.
+    """
+    config = _blob(folder, json.dumps(_about(archive), sort_keys=True, default=str).encode())
+    manifest: dict[str, Any] = {
+        "schemaVersion": 2,
+        "mediaType": MANIFEST,
+        "config": {"mediaType": CONFIG, **config},
+        "layers": [{"mediaType": CONTENT, **_blob(folder, archive)}],
+    }
+    made = {"mediaType": MANIFEST, **_blob(folder, json.dumps(manifest, sort_keys=True).encode())}
+    (folder / "oci-layout").write_text(json.dumps({"imageLayoutVersion": "1.0.0"}))
+    (folder / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [made]}))
+    return str(made["digest"])
+
+
+def _about(archive: bytes) -> Mapping[str, Any]:
+    """What its Chart.yaml says."""
+    try:
+        with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as opened:
+            (name,) = [each for each in opened.getnames() if each.count("/") == 1 and each.endswith("/Chart.yaml")]
+            file = opened.extractfile(name)
+            found = yaml.safe_load(file.read()) if file else None
+    except (tarfile.TarError, OSError, ValueError, yaml.YAMLError) as error:
+        raise ImagesFailed(f"what was read is no chart: {error}") from None
+    if not isinstance(found, dict):
+        raise ImagesFailed("what was read is no chart: its Chart.yaml says nothing")
+    return found
+
+
+def _blob(folder: Path, content: bytes) -> dict[str, Any]:
+    named = sha256(content).hexdigest()
+    file = folder / "blobs" / "sha256" / named
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(content)
+    return {"digest": f"sha256:{named}", "size": len(content)}
