@@ -104,7 +104,7 @@ def tell_nodes(
 @app.command("tunnel")
 def open_tunnel(
     name: Annotated[str, typer.Option("--stack", help="The stack: one of a real account.")] = "dev",
-    port: Annotated[int, typer.Option(min=1024, max=65535, help="The port here that leads to the API.")] = 8443,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port here that leads to the API.")] = 8443,
     print_only: Annotated[
         bool, typer.Option("--print", help="Show the command that would keep the tunnel open, and end.")
     ] = False,

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
 from cluster.gpu_group import GpuGroup
 from cluster.gpu_instances import GPU_INSTANCES
+from cluster.images import IMAGES
 from cluster.operators_host import NEEDS
 from cluster.system_nodes import arch
 from cluster.versions import VERSIONS
@@ -32,6 +33,7 @@ MAX_MLFLOW_USERS: Final = 50
 MAX_READERS: Final = 150
 """The policy of the secrets' key names each reader, and has 32,768 characters (AWS KMS quotas, Key policy document
 size): room for these, with ARNs of 190."""
+LIST: Final = "platform/cluster/images.yaml"
 FROM_ELSEWHERE: Final = "whoever is of another takes a role of this one first (sts:AssumeRole)"
 MAX_DOMAIN: Final = 62
 """The gateway's certificate is for `*.` and the domain, and a certificate's first name has 64 characters at most (AWS
@@ -141,6 +143,16 @@ def _of_the_account(arns: tuple[str, ...], info: ValidationInfo) -> tuple[str, .
 def _without_gpu(types: tuple[str, ...]) -> tuple[str, ...]:
     if any(each in GPU_INSTANCES for each in types) or len(set(map(arch, types))) > 1:
         raise ValueError
+    return types
+
+
+def _run_by_the_images(types: tuple[str, ...]) -> tuple[str, ...]:
+    # On another processor every pod of the image ends at once with `exec format error`.
+    for image in IMAGES.values():
+        built_for = [platform.removeprefix("linux/") for platform in image.platforms]
+        if arch(types[0]) not in built_for:
+            allowed = f"of {', '.join(built_for)}: {image.name} is built for nothing else ({LIST})"
+            raise refusal("[0]", types[0], allowed)
     return types
 
 
@@ -331,8 +343,10 @@ SystemInstanceTypes = Annotated[
     tuple[InstanceType, ...],
     BeforeValidator(_parsed),
     AfterValidator(_distinct),
+    Field(min_length=1),
     AfterValidator(_without_gpu),
-    Field(min_length=1, description="a list of EC2 instance types without GPU, each once, all of one processor"),
+    AfterValidator(_run_by_the_images),
+    Field(description="a list of EC2 instance types without GPU, each once, all of one processor"),
 ]
 OneGpuGroup = Annotated[GpuGroup, Field(description="an object with name, instanceTypes and max, at least")]
 GpuGroups = Annotated[

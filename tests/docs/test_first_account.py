@@ -15,6 +15,7 @@ import typer.main
 import yaml
 from botocore import xform_name
 from typer.core import TyperGroup
+from typer.testing import CliRunner
 
 from cli.__main__ import app
 from tests.docs.guide import GUIDE, ROOT, Block, blocks, commands, says, settings
@@ -174,3 +175,9 @@ def test_commands_are_taken_apart() -> None:
         ["pulumi", "login", "SUBSTITUTED"],
         ["./parapet", "status"],
     ]
+
+
+def test_the_port_of_the_guides_tunnel_is_one_that_the_command_takes() -> None:
+    (port,) = [words[words.index("--port") + 1] for words in COMMANDS if "tunnel" in words and "--port" in words]
+    told = CliRunner().invoke(app, ["tunnel", "--stack", "local", "--port", port])
+    assert "no tunnel is needed" in str(told.exception)

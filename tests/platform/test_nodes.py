@@ -50,11 +50,11 @@ def test_there_is_a_system_group_and_one_for_each_gpu_group(stack: Recorder) -> 
 
 
 def test_the_system_group_spans_the_zones_between_its_bounds() -> None:
-    stack = run_program(systemNodesMin=4, systemNodesMax=9, systemInstanceTypes=["m7g.xlarge"])
+    stack = run_program(systemNodesMin=4, systemNodesMax=9, systemInstanceTypes=["m7a.xlarge"])
     system = group(stack, "system").inputs
     assert system["scalingConfig"] == {"minSize": 4, "desiredSize": 4, "maxSize": 9}
     assert len(system["subnetIds"]) == 3
-    assert system["amiType"] == "AL2023_ARM_64_STANDARD"
+    assert system["amiType"] == "AL2023_x86_64_STANDARD"
     assert "taints" not in system
 
 

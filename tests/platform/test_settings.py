@@ -130,8 +130,8 @@ def test_only_the_local_stack_is_local_and_unprotected() -> None:
         ),
         (
             "systemInstanceTypes",
-            [["m7i.xlarge"], ["m7g.xlarge", "c7gn.large"], ["m7i-flex.large", "m6a.large"]],
-            [[], ["g6.xlarge"], ["m7i.xlarge", "m7g.xlarge"], ["m7i.xlarge", "m7i.xlarge"], ["large"]],
+            [["m7i.xlarge"], ["m7i-flex.large", "m6a.large"]],
+            [[], ["g6.xlarge"], ["m7i.xlarge", "m7g.xlarge"], ["m7g.xlarge"], ["m7i.xlarge", "m7i.xlarge"], ["large"]],
         ),
         ("systemNodesMin", [2, 6], [1, 0, 51]),
         ("systemNodesMax", [3, 50], [2, 51, "many"]),
@@ -206,6 +206,14 @@ def test_a_reader_of_another_account_is_told_to_take_a_role_of_this_one() -> Non
     )
     assert line.startswith('parapet:mlflowUsers[0].readers[0] is "arn:aws:iam::444455556666:role/a"; it must be one of')
     assert "sts:AssumeRole" in line
+
+
+def test_a_processor_that_an_image_is_not_built_for_is_refused_with_the_images_name() -> None:
+    (line,) = refusal(systemInstanceTypes=["m7g.xlarge"])
+    assert line == (
+        'parapet:systemInstanceTypes[0] is "m7g.xlarge"; it must be of amd64: mlflow is built for nothing else '
+        "(platform/cluster/images.yaml)."
+    )
 
 
 def test_a_local_stack_needs_no_administrator_of_the_cluster_and_a_real_one_does() -> None:

@@ -21,6 +21,7 @@ from operations.account.preflight import (
     roles,
     state,
     tools,
+    transit_gateway,
     zones,
 )
 from operations.account.preflight.finding import Account, Finding, Offline, Online, Stack, State, ok, to_do
@@ -39,6 +40,7 @@ ONLINE: Final[dict[str, Online]] = {
     quotas.ABOUT: quotas.check,
     zones.ABOUT: zones.check,
     zones.ENDPOINTS: zones.endpoints,
+    transit_gateway.ABOUT: transit_gateway.check,
     state.ABOUT: state.check,
     backend.ABOUT: backend.check,
     container_images.ABOUT: container_images.check,
