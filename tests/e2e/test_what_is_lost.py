@@ -12,6 +12,7 @@ from local.aws import databases, server
 from local.kubernetes.control_plane.servers import PARTS
 from tests.cluster import wait_for
 from tests.e2e.user import ONE_STACK, User
+from tests.engine import WRITTEN_ONCE
 
 pytestmark = ONE_STACK
 
@@ -26,7 +27,7 @@ def _kill(user: User, *parts: str) -> None:
 
 def test_an_api_that_was_lost_is_noticed_and_filled_again(user: User, said_by_up: str) -> None:
     _kill(user, "aws")
-    status, said = user.parapet("up")
+    status, said = user.parapet("up", **WRITTEN_ONCE)
     assert status == 0, said
     assert "started anew and is empty" in said
     assert "is not the one that the stack was made in" not in said
@@ -49,7 +50,7 @@ def test_a_cluster_whose_data_was_lost_is_noticed_and_filled_again(user: User, s
     identity = user.get("namespace", "kube-system")["metadata"]["uid"]
     _kill(user, *PARTS)
     shutil.rmtree(user.home / "kubernetes")
-    status, said = user.parapet("up")
+    status, said = user.parapet("up", **WRITTEN_ONCE)
     assert status == 0, said
     assert "is not the one that the stack was made in" in said
     assert "started anew and is empty" not in said
@@ -71,7 +72,7 @@ def test_down_leaves_nothing_running_and_no_file_elsewhere(user: User, said_by_u
     served = {name for name in servers if name.startswith(("database-", "workload-"))}
     assert len(served) == 3, "PostgreSQL, what speaks TLS for it, and MLflow"
     assert set(servers) - served == {server.NAME, databases.NAME, registry.NAME, *PARTS}
-    status, said = user.parapet("down")
+    status, said = user.parapet("down", **WRITTEN_ONCE)
     assert status == 0, said
     assert user.processes() == []
     assert not [pid for pid in ours if Path(f"/proc/{pid}").exists()]

@@ -52,11 +52,11 @@ class User:
             stderr=subprocess.DEVNULL,
         )
 
-    def parapet(self, *arguments: str) -> tuple[int, str]:
+    def parapet(self, *arguments: str, **variables: str) -> tuple[int, str]:
         """Exit status and everything that was said."""
         told = subprocess.run(
             [str(self.command), *arguments],
-            env=self.environment,
+            env=self.environment | variables,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -17,7 +17,7 @@ from local import aws, processes, registry, toolchain
 from local.aws import server
 from local.registry import Registry
 from local.workspace import Workspace
-from tests.engine import Engine
+from tests.engine import WRITTEN_ONCE, Engine
 from tests.platform import kubernetes_echo
 from tests.platform.project import copy_project
 
@@ -94,7 +94,7 @@ class Stack:
 def stack(tools: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     stack = Stack(tools, tmp_path_factory.mktemp("provisioned"))
     try:
-        stack("up", "--yes", "--skip-preview")
+        stack("up", "--yes", "--skip-preview", **WRITTEN_ONCE)
         yield stack
     finally:
         stack.close()
@@ -313,7 +313,7 @@ def test_asking_for_egress_and_taking_it_back_replaces_nothing(stack: Stack) -> 
 
 
 def test_a_destroy_leaves_nothing_but_the_accounts_own_roles(stack: Stack) -> None:
-    stack("destroy", "--yes", "--skip-preview")
+    stack("destroy", "--yes", "--skip-preview", **WRITTEN_ONCE)
     assert stack.client("s3").list_buckets()["Buckets"] == []
     assert all(vpc["IsDefault"] for vpc in stack.client("ec2").describe_vpcs()["Vpcs"])
     assert stack.client("logs").describe_log_groups()["logGroups"] == []

@@ -3,6 +3,7 @@
 import datetime
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from local.kubernetes import provider
 from local.kubernetes.provider import charts
 from local.registry import Registry
 from local.workspace import ROOT, Workspace
-from tests.engine import Engine
+from tests.engine import WRITTEN_ONCE, Engine
 from tests.policies.harness import PACK, Run, run
 
 pytestmark = [pytest.mark.engine, pytest.mark.pack, pytest.mark.xdist_group("own stack")]
@@ -78,7 +79,8 @@ def own(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def update(engine: Engine, own: Path) -> Run:
     """Everything provisioned by the echo: all that is known only afterwards is known, and no chart is rendered."""
-    return run(engine, own, "up", "--yes", "--skip-preview", stack="local")
+    at_its_end = replace(engine, variables={**engine.variables, **WRITTEN_ONCE})
+    return run(at_its_end, own, "up", "--yes", "--skip-preview", stack="local")
 
 
 def rendered(engine: Engine, own: Path) -> Run:
