@@ -3,23 +3,26 @@
 import os
 import sys
 from argparse import ArgumentParser
+from importlib import import_module
 
 from moto import server
 from moto.core.config import default_user_config
 
-from local.aws.api import (
-    buckets,
-    databases,
-    functions,
-    gate,
-    images,
-    pod_identities,
-    principals,
-    queues,
-    quotas,
-    rotation,
-    service_linked_roles,
+from local.aws.api import functions
+
+MENDED = (
+    "buckets",
+    "databases",
+    "gate",
+    "images",
+    "pod_identities",
+    "principals",
+    "queues",
+    "quotas",
+    "rotation",
+    "service_linked_roles",
 )
+"""The modules of this package that mend a part of moto."""
 
 
 def _told_port() -> str:
@@ -37,18 +40,7 @@ if __name__ == "__main__":
     # Jobs, and functions of other languages than Python, would run in containers, which this machine may not have:
     # they succeed.
     default_user_config["lambda"]["use_docker"] = default_user_config["batch"]["use_docker"] = False
-    for module in (
-        buckets,
-        databases,
-        gate,
-        images,
-        pod_identities,
-        principals,
-        queues,
-        quotas,
-        rotation,
-        service_linked_roles,
-    ):
-        module.mend()
+    for name in MENDED:
+        import_module(f"local.aws.api.{name}").mend()
     functions.mend(f"http://127.0.0.1:{_told_port()}")
     server.main(sys.argv[1:])

@@ -1,48 +1,17 @@
-"""Buckets: whom a policy refuses, who may log, how long what is kept."""
+"""Buckets: who may log, how long what is kept."""
 
-import json
 from typing import Any
 
-from flask import has_request_context, request
-from moto.iam.access_control import IAMPolicy, PermissionResult
+from moto.iam.access_control import PermissionResult
 from moto.s3.exceptions import InvalidBucketState
 from moto.s3.models import FakeBucket, FakeDeleteMarker, S3Backend
 
-from local.aws.api.conditions import holds
 from local.aws.api.mending import replace
 
 
 def permission(bucket: FakeBucket, action: str, resource: str) -> PermissionResult:
-    """What the bucket's policy says of the request that is being answered.
-
-    A statement whose condition does not hold, or cannot be told, decides nothing.
-    """
-    if bucket.policy is None:
-        return PermissionResult.NEUTRAL
-    headers: dict[str, str] = {}
-    if has_request_context():
-        headers = {name.lower(): value for name, value in request.headers}
-        action = _action(request.method, set(request.args)) or action
-    policy = json.loads(bucket.policy)
-    statements = policy["Statement"] if isinstance(policy["Statement"], list) else [policy["Statement"]]
-    policy["Statement"] = [
-        {name: value for name, value in statement.items() if name != "Condition"}
-        for statement in statements
-        if holds(statement.get("Condition") or {}, headers)
-    ]
-    return IAMPolicy(json.dumps(policy)).is_action_permitted(action, resource)
-
-
-def _action(method: str, subresources: set[str]) -> str | None:
-    """The action that a request on an object needs where moto takes another: it makes one up of the method.
-
-    Source: Amazon S3 API Reference, "Required permissions for Amazon S3 API operations".
-    """
-    if method == "POST" and subresources & {"uploads", "uploadId"}:
-        return "s3:PutObject"
-    if method == "DELETE" and "uploadId" in subresources:
-        return "s3:AbortMultipartUpload"
-    return "s3:GetObject" if method == "HEAD" else None
+    """Nothing more: what the bucket's policy says, the gate has heeded."""
+    return PermissionResult.NEUTRAL
 
 
 def may_log(target_bucket: FakeBucket, target_prefix: str | None = None) -> bool:
@@ -76,7 +45,7 @@ def dispose(marker: FakeDeleteMarker) -> None:
 
 def mend() -> None:
     """moto reads a bucket policy's statements without their conditions, so that a `Deny` of plain-text transport, or of
-    a wrong key, denies every access to the objects.
+    a wrong key, denies every access to the objects. The gate judges instead of it.
 
     It lets a bucket log its access only to one whose policy has the service in the first statement, and delivers the
     log in the moment of the request. Here any bucket of the Region is taken, as S3 does, and nothing is delivered, as

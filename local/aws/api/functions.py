@@ -18,7 +18,7 @@ from moto.awslambda.models import LambdaBackend, LambdaFunction
 from moto.awslambda.utils import get_backend
 from moto.awslambda_simple.models import LambdaSimpleBackend
 
-from local.aws.api import sessions
+from local.aws.api import networks, sessions
 from local.aws.api.mending import replace
 
 RUNTIME = Path(__file__).with_name("runtime.py")
@@ -117,7 +117,9 @@ def _environment(function: LambdaFunction, endpoint: str) -> dict[str, str]:
 def _credentials(function: LambdaFunction) -> dict[str, str]:
     """Those of a session of the function's role, which is all that it may do here."""
     keys = {"aws:SourceAccount": function.account_id, "aws:SourceArn": function.function_arn}
-    session = sessions.taken_by("lambda.amazonaws.com", function.role, function.function_name, keys)
+    subnets = (function._vpc_config or {}).get("SubnetIds", [])  # what moto tells of it names another VPC
+    vpc = networks.vpc_of(function.account_id, function.region, subnets)
+    session = sessions.taken_by("lambda.amazonaws.com", function.role, function.function_name, keys, vpc)
     if session is None:
         return {}
     return {

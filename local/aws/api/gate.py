@@ -1,9 +1,9 @@
 """IAM at the door: a request that a role's session has signed is judged before the API answers it.
 
 The caller is known by the access key in the signature. The stack's own administrator, and whoever else has no session,
-is let in as before; so is a session of another account, whose policies nobody knows here. A request whose actions are
-not known (`requests.py`) is refused to a role, unless it may do everything: what nobody has looked up would be allowed
-unseen.
+is let in, but for what a bucket's policy denies to all; a session of another account is let in, since nobody knows its
+policies here. A request whose actions are not known (`requests.py`) is refused to a role, unless it may do everything:
+what nobody has looked up would be allowed unseen.
 """
 
 import io
@@ -18,26 +18,14 @@ from xml.sax.saxutils import escape
 
 from moto import server
 from moto.core import DEFAULT_ACCOUNT_ID
-from moto.ec2.models import ec2_backends
-from moto.kms.models import kms_backends
-from moto.s3.models import s3_backends
-from moto.secretsmanager.models import FakeSecret, secretsmanager_backends
-from moto.sqs.models import sqs_backends
 
-from local.aws import iam
 from local.aws.api import sessions
-from local.aws.api.requests import Asked, Call, calls
-from local.aws.api.sessions import Session
+from local.aws.api.judging import denied, denied_to_all
+from local.aws.api.requests import Asked
 
 CREDENTIAL = re.compile(r"Credential=([^/,]+)/\d+/([^/]+)/([^/]+)/aws4_request")
 TEMPORARY = "ASIA"
 """What the access keys of sessions begin with."""
-TRANSPORT = {"aws:SecureTransport": "true", "s3:TlsVersion": "1.3"}
-"""Plain HTTP on the loopback address stands for TLS, so that a policy that demands it does not refuse everybody."""
-
-ANYTHING = Call("any:Thing", "arn:aws:any:::thing")
-"""What only a role can do that may do everything."""
-
 Start = Callable[..., Any]
 Application = Callable[[dict[str, Any], Start], Iterable[bytes]]
 
@@ -52,17 +40,23 @@ class Gate:
         query = dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
         key, region, service = _signed(environ.get("HTTP_AUTHORIZATION", ""), query)
         session = sessions.of(key)
-        if session is None and not key.startswith(TEMPORARY):
+        if session is None and not key.startswith(TEMPORARY) and service != "s3":
             return self._behind(environ, start)
         asked = _asked(environ, query, region, service)
+        if session is None and not key.startswith(TEMPORARY):
+            return self._answered(environ, start, asked, denied_to_all(asked))
         if session is None:
             return _refused(
                 start, asked, "InvalidClientTokenId", "The security token included in the request is invalid."
             )
+        if session.expired:
+            code = "ExpiredTokenException" if asked.target else "ExpiredToken"
+            return _refused(start, asked, code, "The security token included in the request is expired")
         if session.account != DEFAULT_ACCOUNT_ID:
             return self._behind(environ, start)
-        asked = _of_account(asked, session.account)
-        words = denied(session, asked)
+        return self._answered(environ, start, asked, denied(session, asked))
+
+    def _answered(self, environ: dict[str, Any], start: Start, asked: Asked, words: str | None) -> Iterable[bytes]:
         if words is None:
             return self._behind(environ, start)
         print(f"IAM: {words}", file=sys.stderr, flush=True)
@@ -77,92 +71,6 @@ def _signed(header: str, query: Mapping[str, str]) -> tuple[str, str, str]:
     return older or query.get("AWSAccessKeyId", ""), "us-east-1", "s3"
 
 
-def denied(session: Session, asked: Asked) -> str | None:
-    """Why a request is refused, in AWS's words, and in a second line what comes near; None where it is allowed."""
-    who = session.principal
-    wanted = calls(asked)
-    if wanted is None and judge(session, asked, ANYTHING).allowed:
-        return None
-    if wanted is None:
-        name = asked.operation or f"{asked.method} {asked.path}"
-        return (
-            f"User: {who.arn} is not authorized to perform: {asked.service}:{name}, since nobody has written down "
-            "which actions of IAM it needs. Do so in local/aws/api/requests.py"
-        )
-    try:
-        for call in wanted:
-            verdict = judge(session, asked, call)
-            if not verdict.allowed:
-                return f"{_words(who, call, verdict)}\n  {verdict}"
-    except iam.PolicyError as error:
-        return f"User: {who.arn} is not authorized: a policy cannot be read: {error}"
-    return None
-
-
-def judge(session: Session, asked: Asked, call: Call) -> iam.Verdict:
-    owner = call.resource.split(":")[4] if call.resource.count(":") >= 5 else ""
-    owner = owner or session.account
-    keys = {**TRANSPORT, "aws:RequestedRegion": asked.region, "aws:SourceVpc": vpcs(session.account, asked.region)}
-    keys |= call.keys
-    if call.resource != "*":
-        keys["aws:ResourceAccount"] = owner
-    request = iam.Request(
-        principal=session.principal, action=call.action, resource=call.resource, account=owner, keys=keys
-    )
-    policies = iam.Policies(
-        identity=session.identity(),
-        boundary=session.boundary(),
-        session=session.limit(),
-        resource=resource_policy(call.resource, owner, asked.region),
-        resource_decides=call.action.startswith(("kms:", "sts:AssumeRole")),
-    )
-    return iam.evaluate(request, policies)
-
-
-def vpcs(account: str, region: str) -> list[str]:
-    """Where a caller is: what runs here has no network of its own, and stands in each VPC of its account."""
-    return list(ec2_backends[account][region].vpcs)
-
-
-def resource_policy(arn: str, account: str, region: str) -> iam.Document | None:
-    """The policy of a bucket, key, secret, queue or role, if it has one."""
-    service, name = (arn.split(":")[2], arn.split(":", 5)[-1]) if arn.count(":") >= 5 else ("", "")
-    text: Any = None
-    match service:
-        case "s3":
-            bucket = s3_backends[account]["aws"].buckets.get(name.partition("/")[0])
-            text = bucket.policy if bucket else None
-        case "kms":
-            key = kms_backends[account][region].keys.get(name.removeprefix("key/"))
-            text = key.policy if key else None
-        case "secretsmanager":
-            secret = secretsmanager_backends[account][region].secrets.get(arn)
-            text = secret.policy if isinstance(secret, FakeSecret) else None
-        case "sqs":
-            queue = sqs_backends[account][region].queues.get(name)
-            text = getattr(queue, "policy", None)
-        case "iam":
-            role = sessions.role_of(arn)
-            text = role.assume_role_policy_document if role else None
-    if not text:
-        return None
-    written = text.decode() if isinstance(text, bytes) else text if isinstance(text, str) else json.dumps(text)
-    return iam.parse(written, f"the policy of {arn}")
-
-
-def _words(who: iam.Principal, call: Call, verdict: iam.Verdict) -> str:
-    # IAM User Guide, "Troubleshoot access denied error messages".
-    quoted = f'"{call.resource}"' if call.action.startswith("s3:") else call.resource
-    on = f" on resource: {quoted}" if call.resource != "*" else ""
-    article = "an" if verdict.layer.startswith("i") else "a"
-    why = (
-        f"with an explicit deny in {article} {verdict.layer}"
-        if verdict.explicit
-        else f"because no {verdict.layer} allows the {call.action} action"
-    )
-    return f"User: {who.arn} is not authorized to perform: {call.action}{on} {why}"
-
-
 def _asked(environ: dict[str, Any], query: dict[str, str], region: str, service: str) -> Asked:
     headers = {
         name.removeprefix("HTTP_").replace("_", "-").lower(): str(value)
@@ -171,15 +79,12 @@ def _asked(environ: dict[str, Any], query: dict[str, str], region: str, service:
     }
     headers |= {name.lower(): value for name, value in query.items() if name.lower().startswith("x-amz-")}
     body = b""
-    # What goes into a bucket is not looked at.
-    if service != "s3" and (length := int(environ.get("CONTENT_LENGTH") or 0)):
+    # What goes into a bucket is not looked at, but for a list of objects to delete.
+    if (service != "s3" or "delete" in query) and (length := int(environ.get("CONTENT_LENGTH") or 0)):
         body = environ["wsgi.input"].read(length)
         environ["wsgi.input"] = io.BytesIO(body)
-    return Asked("", region, service, environ["REQUEST_METHOD"], environ.get("PATH_INFO", "/"), query, headers, body)
-
-
-def _of_account(asked: Asked, account: str) -> Asked:
-    return Asked(account, *(getattr(asked, name) for name in Asked.__dataclass_fields__ if name != "account"))
+    method, path = environ["REQUEST_METHOD"], environ.get("PATH_INFO", "/")
+    return Asked(DEFAULT_ACCOUNT_ID, region, service, method, path, query, headers, body)
 
 
 def _code(asked: Asked) -> str:

@@ -15,7 +15,7 @@ from moto.eks.models import eks_backends
 from moto.eks.urls import url_paths as eks_paths
 from moto.moto_api._internal.urls import url_paths as own_paths
 
-from local.aws.api import sessions
+from local.aws.api import networks, sessions
 
 PATH = "{0}/clusters/(?P<name>[^/]+)/pod-identity-associations"
 AGENT = "/moto-api/parapet/pod-identity"
@@ -110,7 +110,7 @@ def credentials(request: Any, full_url: str, headers: Any) -> Answer:
 def _session(held: Mapping[str, Any], cluster: Any) -> Answer:
     keys = {"aws:SourceAccount": DEFAULT_ACCOUNT_ID, "aws:SourceArn": cluster.arn}
     name = f"eks-{held['clusterName']}-{held['namespace']}-{held['serviceAccount']}"
-    session = sessions.taken_by("pods.eks.amazonaws.com", held["roleArn"], name, keys)
+    session = sessions.taken_by("pods.eks.amazonaws.com", held["roleArn"], name, keys, _vpc(cluster))
     if session is None:
         words = f"The role {held['roleArn']} does not exist or does not trust pods.eks.amazonaws.com."
         return _answer(403, {"message": words}, "AccessDeniedException")
@@ -121,6 +121,13 @@ def _session(held: Mapping[str, Any], cluster: Any) -> Answer:
         "Expiration": session.expiration.strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
     return _answer(200, told)
+
+
+def _vpc(cluster: Any) -> str | None:
+    """The network in which a cluster's pods are."""
+    subnets = (cluster.resources_vpc_config or {}).get("subnetIds") or []
+    _, _, _, region, account, _ = cluster.arn.split(":", 5)
+    return networks.vpc_of(account, region, subnets)
 
 
 def mend() -> None:

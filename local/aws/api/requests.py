@@ -6,11 +6,13 @@ known, and whoever is judged may not do it.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from base64 import b64decode
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import parse_qs, unquote
 
+import xmltodict
 from moto.kms.models import kms_backends
 from moto.s3.models import s3_backends
 from moto.secretsmanager.models import FakeSecret, secretsmanager_backends
@@ -30,7 +32,7 @@ class Call:
 
     action: str
     resource: str = "*"
-    keys: Mapping[str, str] = field(default_factory=dict)
+    keys: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,22 @@ class Asked:
             return dict(self.form)
         found = json.loads(self.body or b"{}")
         return found if isinstance(found, dict) else {}
+
+    @property
+    def request_tags(self) -> dict[str, str | Sequence[str]]:
+        """The tags that a request of a JSON protocol gives to what it makes, as keys of conditions."""
+        given = self.parameters.get("Tags") if self.target else None
+        listed = given if isinstance(given, list) else []
+        tags = {
+            str(each.get("Key", each.get("TagKey"))): str(each.get("Value", each.get("TagValue", "")))
+            for each in listed
+            if isinstance(each, dict)
+        }
+        tags |= {str(name): str(value) for name, value in given.items()} if isinstance(given, dict) else {}
+        return {
+            **{f"aws:RequestTag/{name}": value for name, value in tags.items()},
+            **({"aws:TagKeys": list(tags)} if tags else {}),
+        }
 
     def arn(self, service: str, rest: str) -> str:
         return f"arn:aws:{service}:{self.region}:{self.account}:{rest}"
@@ -107,6 +125,12 @@ def _of_bucket(asked: Asked, arn: str, given: set[str]) -> list[Call] | None:
         return [Call("s3:GetBucketLocation", arn)]
     if asked.method == "GET" and given >= {"uploads"}:
         return [Call("s3:ListBucketMultipartUploads", arn)]
+    if asked.method == "POST" and given == {"delete"}:
+        # S3 tells of each object by itself which it may not delete; here the whole is refused for one.
+        return [
+            Call("s3:DeleteObjectVersion" if each.get("VersionId") else "s3:DeleteObject", f"{arn}/{each.get('Key')}")
+            for each in xmltodict.parse(asked.body, force_list=("Object",))["Delete"]["Object"]
+        ]
     return None
 
 
@@ -161,15 +185,21 @@ def _key_of_object(asked: Asked, bucket: str, key: str) -> str | None:
 
 
 def _through_s3(asked: Asked, bucket: str, key: str | None, *actions: str) -> list[Call]:
-    return _through("s3", asked, key, {"kms:EncryptionContext:aws:s3:arn": bucket}, *actions)
+    return _through("s3", asked, key, {"aws:s3:arn": bucket}, *actions)
 
 
 def _through(service: str, asked: Asked, key: str | None, context: Mapping[str, str], *actions: str) -> list[Call]:
     """A service's use of a key for the caller; a key of AWS's own asks nobody."""
     if not key or key.startswith("alias/aws/"):
         return []
-    keys = {"kms:ViaService": f"{service}.{asked.region}.amazonaws.com", "kms:CallerAccount": asked.account, **context}
+    via = {"kms:ViaService": f"{service}.{asked.region}.amazonaws.com", "kms:CallerAccount": asked.account}
+    keys = {**via, **_encryption_context(context)}
     return [Call(f"kms:{action}", _key_arn(asked, key), keys) for action in actions]
+
+
+def _encryption_context(context: Mapping[str, str]) -> dict[str, str | Sequence[str]]:
+    pairs: dict[str, str | Sequence[str]] = {f"kms:EncryptionContext:{name}": value for name, value in context.items()}
+    return {**pairs, **({"kms:EncryptionContextKeys": list(context)} if context else {})}
 
 
 def _key_arn(asked: Asked, key: str) -> str:
@@ -195,7 +225,7 @@ def _secret(action: str, *kms: str) -> Callable[[Asked], list[Call]]:
             if named.startswith("arn:")
             else asked.arn("secretsmanager", f"secret:{named}")
         )
-        context = {"kms:EncryptionContext:SecretARN": arn}
+        context = {"SecretARN": arn}
         key = found.kms_key_id if found else None
         return [
             Call(f"secretsmanager:{action}", arn, {"secretsmanager:SecretId": arn}),
@@ -216,10 +246,27 @@ def _stream(action: str) -> Callable[[Asked], list[Call]]:
 
 def _key(action: str) -> Callable[[Asked], list[Call]]:
     def of(asked: Asked) -> list[Call]:
-        named = str(asked.parameters.get("KeyId", ""))
-        return [Call(f"kms:{action}", _key_arn(asked, named), {"kms:CallerAccount": asked.account})]
+        told = asked.parameters
+        # What was encrypted names its key (moto puts the key's id first).
+        sealed = b64decode(str(told.get("CiphertextBlob", "")))[:36].decode(errors="replace")
+        context = _encryption_context(
+            {str(name): str(value) for name, value in (told.get("EncryptionContext") or {}).items()}
+        )
+        keys = {"kms:CallerAccount": asked.account, **context}
+        return [Call(f"kms:{action}", _key_arn(asked, str(told.get("KeyId") or sealed)), keys)]
 
     return of
+
+
+def _grant(asked: Asked) -> list[Call]:
+    told = asked.parameters
+    keys = {
+        "kms:CallerAccount": asked.account,
+        "kms:GrantIsForAWSResource": "false",
+        "kms:GranteePrincipal": str(told.get("GranteePrincipal", "")),
+        "kms:GrantOperations": [str(each) for each in told.get("Operations", [])],
+    }
+    return [Call("kms:CreateGrant", _key_arn(asked, str(told.get("KeyId", ""))), keys)]
 
 
 def _queue(action: str) -> Callable[[Asked], list[Call]]:
@@ -264,8 +311,9 @@ OPERATIONS: Final[Mapping[str, Callable[[Asked], list[Call]]]] = {
     "logs:GetLogEvents": _stream("GetLogEvents"),
     **{
         f"kms:{name}": _key(name)
-        for name in ("Encrypt", "GenerateDataKey", "Sign", "Verify", "DescribeKey", "GetPublicKey")
+        for name in ("Encrypt", "Decrypt", "GenerateDataKey", "Sign", "Verify", "DescribeKey", "GetPublicKey")
     },
+    "kms:CreateGrant": _grant,
     **{
         f"sqs:{name}": _queue(name) for name in ("ReceiveMessage", "DeleteMessage", "GetQueueUrl", "GetQueueAttributes")
     },

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from threading import Lock
 from typing import Any
 
@@ -17,11 +18,13 @@ RENEWED_MINUTES = 15  # before it ends
 
 _kept: dict[tuple[str, str], AssumedRole] = {}
 _keeping = Lock()
+_networks: dict[str, str] = {}
+"""The VPC of what a session was taken for, by its access key."""
 
 
 @dataclass(frozen=True)
 class Session:
-    """A role's session, as a request's access key names it."""
+    """A role's session, as a request's access key names it; made anew for each request."""
 
     held: AssumedRole
 
@@ -30,14 +33,23 @@ class Session:
         return self.held.account_id
 
     @property
+    def expired(self) -> bool:
+        return self.held.expiration < utcnow()
+
+    @cached_property
     def role(self) -> Role | None:
         """None where the role has gone since."""
         return role_of(self.held.role_arn)
 
-    @property
+    @cached_property
     def principal(self) -> iam.Principal:
         tags = {each["Key"]: each["Value"] for each in (self.role.tags if self.role else None) or []}
         return iam.Principal(arn=self.held.arn, role_arn=self.held.role_arn, tags=tags)
+
+    @property
+    def vpc(self) -> str | None:
+        """The VPC in which what runs with it is; None where that is not known."""
+        return _networks.get(self.held.access_key_id)
 
     def identity(self) -> list[iam.Document]:
         role = self.role
@@ -79,12 +91,15 @@ def role_of(arn: str) -> Role | None:
     account = arn.split(":")[4] if arn.count(":") >= 5 else ""
     if account not in iam_backends:
         return None
+    name = arn.rpartition("/")[2]
     roles = iam_backends[account][PARTITION].roles.values()
-    return next((role for role in roles if role.arn == arn), None)
+    return next((role for role in roles if role.name == name and role.arn == arn), None)
 
 
-def taken_by(service: str, role_arn: str, name: str, keys: Mapping[str, str]) -> AssumedRole | None:
-    """A session that a service of AWS takes for what it runs; the same one until it nears its end.
+def taken_by(
+    service: str, role_arn: str, name: str, keys: Mapping[str, str], vpc: str | None = None
+) -> AssumedRole | None:
+    """A session that a service of AWS takes for what it runs, in a VPC or outside; the same one until it nears its end.
 
     None where there is no such role, or its trust policy does not let the service, with these keys, take it.
     """
@@ -103,6 +118,8 @@ def taken_by(service: str, role_arn: str, name: str, keys: Mapping[str, str]) ->
                 duration=HOURS * 3600,
                 external_id="",
             )
+        if vpc:
+            _networks[held.access_key_id] = vpc
         return held
 
 

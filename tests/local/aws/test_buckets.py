@@ -91,10 +91,24 @@ def test_a_read_that_is_denied_hides_the_heads_too(s3: Any) -> None:
         s3.head_object(Bucket=BUCKET, Key="key")
 
 
-def test_a_statement_that_cannot_be_told_decides_nothing(s3: Any) -> None:
+def test_a_statement_that_speaks_of_the_caller_counts_for_the_administrator_too(s3: Any) -> None:
     _deny(s3, {"Condition": {"StringNotEquals": {"aws:PrincipalTag/team": "ours"}}})
+    with pytest.raises(ClientError, match=r"explicit deny in a resource-based policy"):
+        s3.put_object(Bucket=BUCKET, Key="key", Body=b"content")
+    _deny(s3, {"Condition": {"StringNotEquals": {"aws:PrincipalAccount": "123456789012"}}})
     s3.put_object(Bucket=BUCKET, Key="key", Body=b"content")
     assert s3.get_object(Bucket=BUCKET, Key="key")["Body"].read() == b"content"
+
+
+def test_a_list_of_objects_is_deleted_where_each_may_be(s3: Any) -> None:
+    for key in ("kept/a", "b"):
+        s3.put_object(Bucket=BUCKET, Key=key, Body=b"content")
+    kept = {"Action": "s3:DeleteObject", "Resource": f"arn:aws:s3:::{BUCKET}/kept/*"}
+    _deny(s3, kept)
+    with pytest.raises(ClientError, match="s3:DeleteObject on resource"):
+        s3.delete_objects(Bucket=BUCKET, Delete={"Objects": [{"Key": "b"}, {"Key": "kept/a"}]})
+    told = s3.delete_objects(Bucket=BUCKET, Delete={"Objects": [{"Key": "b"}]})
+    assert [each["Key"] for each in told["Deleted"]] == ["b"]
 
 
 def test_an_object_that_was_deleted_goes_from_a_bucket_that_is_versioned_no_longer(s3: Any) -> None:

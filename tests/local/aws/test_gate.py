@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import urllib.request
+from datetime import timedelta
 from typing import Any
 from urllib.error import HTTPError
 
@@ -11,7 +12,10 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from moto import mock_aws
 
+from local.aws.api import sessions
+from local.aws.api.gate import Gate
 from tests.local.aws.conftest import LocalAws
 from tests.local.aws.test_functions import make
 
@@ -82,25 +86,6 @@ def test_a_bucket_is_open_to_what_the_role_may(local_aws: LocalAws) -> None:
     assert refusal(s3.delete_object, Bucket="bucket", Key="own/a")[0] == "AccessDenied"
 
 
-def test_who_runs_here_is_in_the_vpcs_of_the_account_and_in_no_other(local_aws: LocalAws) -> None:
-    admin = local_aws.client("s3")
-    admin.create_bucket(Bucket="bucket")
-    vpc = local_aws.client("ec2").create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
-
-    def only_from(where: str) -> dict[str, Any]:
-        elsewhere = {"StringNotEquals": {"aws:SourceVpc": where}}
-        return allow("s3:*", Condition=elsewhere) | {"Effect": "Deny"}
-
-    worker = Worker(local_aws, allow("s3:PutObject"), only_from(vpc))
-    worker.client("s3").put_object(Bucket="bucket", Key="a", Body=b"1")
-    local_aws.client("iam").put_role_policy(
-        RoleName="worker", PolicyName="own", PolicyDocument=document(allow("s3:PutObject"), only_from("vpc-of-another"))
-    )
-    code, told = refusal(worker.client("s3").put_object, Bucket="bucket", Key="a", Body=b"2")
-    assert code == "AccessDenied"
-    assert "explicit deny" in told
-
-
 @pytest.mark.parametrize("version", ["s3v4", "s3"])
 def test_a_link_opens_what_its_signer_may(local_aws: LocalAws, version: str) -> None:
     admin = local_aws.client("s3")
@@ -164,6 +149,109 @@ def test_a_secrets_own_policy_and_a_boundary_deny_what_the_role_may(local_aws: L
     assert "no permissions boundary allows" in refusal(client.describe_secret, SecretId="s")[1]
 
 
+def test_a_grant_opens_a_key_for_its_operations_and_context(local_aws: LocalAws) -> None:
+    admin = local_aws.client("kms")
+    closed = document(allow("kms:*", Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:user/nobody"}))
+    local_aws.client("iam").create_user(UserName="nobody")
+    key = admin.create_key(Policy=closed, BypassPolicyLockoutSafetyCheck=True)["KeyMetadata"]["Arn"]
+    worker = Worker(local_aws, allow("kms:*"))
+    kms = worker.client("kms")
+    given = {"KeyId": key, "KeySpec": "AES_256"}
+    assert refusal(kms.generate_data_key, **given)[0] == "AccessDeniedException"
+    subset = {"EncryptionContextSubset": {"team": "ml"}}
+    operations = ["GenerateDataKey", "Decrypt"]
+    grant = admin.create_grant(KeyId=key, GranteePrincipal=worker.arn, Operations=operations, Constraints=subset)
+    assert refusal(kms.generate_data_key, **given)[0] == "AccessDeniedException"
+    context = {"team": "ml", "more": "1"}
+    sealed = kms.generate_data_key(**given, EncryptionContext=context)["CiphertextBlob"]
+    assert kms.decrypt(CiphertextBlob=sealed, EncryptionContext=context)["KeyId"] == key
+    assert (
+        "no resource-based policy allows the kms:Encrypt"
+        in refusal(kms.encrypt, KeyId=key, Plaintext=b"x", EncryptionContext=context)[1]
+    )
+    admin.revoke_grant(KeyId=key, GrantId=grant["GrantId"])
+    equals = {"EncryptionContextEquals": {"team": "ml"}}
+    admin.create_grant(KeyId=key, GranteePrincipal=worker.arn, Operations=operations, Constraints=equals)
+    kms.generate_data_key(**given, EncryptionContext={"team": "ml"})
+    assert refusal(kms.generate_data_key, **given, EncryptionContext=context)[0] == "AccessDeniedException"
+
+
+def test_a_role_gives_a_grant_where_it_may_give_that_one(local_aws: LocalAws) -> None:
+    key = local_aws.client("kms").create_key()["KeyMetadata"]["Arn"]
+    reading = {"ForAllValues:StringEquals": {"kms:GrantOperations": ["Decrypt"]}}
+    worker = Worker(local_aws, allow("kms:CreateGrant", Condition=reading))
+    kms = worker.client("kms")
+    kms.create_grant(KeyId=key, GranteePrincipal=worker.arn, Operations=["Decrypt"])
+    more = {"KeyId": key, "GranteePrincipal": worker.arn, "Operations": ["Decrypt", "Encrypt"]}
+    assert refusal(kms.create_grant, **more)[0] == "AccessDeniedException"
+
+
+def test_the_tags_of_a_resource_and_of_a_request_are_heeded(local_aws: LocalAws) -> None:
+    ours = {"StringEquals": {"aws:ResourceTag/team": "ours"}}
+    given = {"StringEquals": {"aws:RequestTag/team": "ours"}, "ForAllValues:StringEquals": {"aws:TagKeys": ["team"]}}
+    worker = Worker(
+        local_aws,
+        allow(["secretsmanager:GetSecretValue", "kms:GenerateDataKey", "sqs:GetQueueAttributes"], Condition=ours),
+        allow("ssm:GetParameter", Condition=ours),
+        allow("ssm:PutParameter", Condition=given),
+    )
+    pairs: dict[str, Any] = {team: [{"Key": "team", "Value": team}] for team in ("ours", "theirs")}
+    admin = local_aws.client
+    for team, tags in pairs.items():
+        allowed = team == "ours"
+        secret = admin("secretsmanager").create_secret(Name=team, SecretString="s", Tags=tags)["ARN"]
+        key = admin("kms").create_key(Tags=[{"TagKey": "team", "TagValue": team}])["KeyMetadata"]["Arn"]
+        queue = admin("sqs").create_queue(QueueName=team, tags={"team": team})["QueueUrl"]
+        admin("ssm").put_parameter(Name=f"/{team}/a", Value="v", Type="String", Tags=tags)
+        kept = {"Value": "v", "Type": "String"}
+        for call, asked in (
+            (worker.client("secretsmanager").get_secret_value, {"SecretId": secret}),
+            (worker.client("kms").generate_data_key, {"KeyId": key, "KeySpec": "AES_256"}),
+            (worker.client("sqs").get_queue_attributes, {"QueueUrl": queue}),
+            (worker.client("ssm").get_parameter, {"Name": f"/{team}/a"}),
+            (worker.client("ssm").put_parameter, {"Name": f"/{team}/b", "Tags": tags, **kept}),
+        ):
+            if allowed:
+                call(**asked)
+            else:
+                assert "because no identity-based policy allows" in refusal(call, **asked)[1]
+    untagged = {"Name": "/c", "Value": "v", "Type": "String"}
+    assert refusal(worker.client("ssm").put_parameter, **untagged)[0] == "AccessDeniedException"
+
+
+def test_a_function_in_a_network_goes_by_its_endpoint(local_aws: LocalAws) -> None:
+    ec2 = local_aws.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
+    group = ec2.create_security_group(GroupName="g", Description="g", VpcId=vpc)["GroupId"]
+    code = "import boto3\ndef handler(event, context):\n    boto3.client('s3').list_objects_v2(Bucket=event)"
+    network = {"VpcConfig": {"SubnetIds": [subnet], "SecurityGroupIds": [group]}}
+    make(local_aws, code, **network)
+    make(local_aws, code, name="outside")
+    narrow = document(allow("s3:*", "arn:aws:s3:::ours", Principal="*"))
+    endpoint = ec2.create_vpc_endpoint(VpcId=vpc, ServiceName="com.amazonaws.us-east-1.s3", PolicyDocument=narrow)[
+        "VpcEndpoint"
+    ]["VpcEndpointId"]
+    by_it = {"StringNotEquals": {"aws:SourceVpce": endpoint, "aws:SourceVpc": vpc}}
+    for bucket in ("ours", "theirs", "closed"):
+        local_aws.client("s3").create_bucket(Bucket=bucket)
+    alone = {"Effect": "Deny", "Principal": "*", "Action": "s3:ListBucket", "Resource": "*", "Condition": by_it}
+    local_aws.client("s3").put_bucket_policy(Bucket="ours", Policy=document(alone))
+
+    def says(function: str, bucket: str) -> str:
+        told = local_aws.client("lambda").invoke(FunctionName=function, Payload=json.dumps(bucket))
+        return str(told["Payload"].read())
+
+    assert "errorMessage" not in says("f", "ours")
+    assert "no VPC endpoint policy allows the s3:ListBucket" in says("f", "theirs")
+    assert "errorMessage" not in says("outside", "theirs")
+    assert "explicit deny in a resource-based policy" in says("outside", "ours")
+    elsewhere = {"StringNotEquals": {"aws:SourceVpc": "vpc-of-another"}}
+    perimeter = document(allow("*", Condition=elsewhere) | {"Effect": "Deny"})
+    local_aws.client("iam").put_role_policy(RoleName="any", PolicyName="perimeter", PolicyDocument=perimeter)
+    assert "explicit deny in an identity-based policy" in says("f", "ours")
+
+
 def test_what_nobody_has_mapped_is_refused_to_a_role_by_name(local_aws: LocalAws) -> None:
     client = Worker(local_aws, allow("dynamodb:*")).client("dynamodb")
     code, told = refusal(client.list_tables)
@@ -180,6 +268,26 @@ def test_a_session_that_has_gone_is_nobodys(local_aws: LocalAws) -> None:
     reset = urllib.request.Request(f"{local_aws.url}/moto-api/reset", method="POST")  # noqa: S310 (our own server)
     urllib.request.urlopen(reset)  # noqa: S310
     assert refusal(worker.client("sts").get_caller_identity)[0] == "InvalidClientTokenId"
+
+
+@mock_aws
+@pytest.mark.parametrize(
+    ("target", "code"), [("", "ExpiredToken"), ("secretsmanager.GetSecretValue", "ExpiredTokenException")]
+)
+def test_a_session_that_has_expired_is_told_as_such(target: str, code: str) -> None:
+    sts = boto3.client("sts", "us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
+    role = f"arn:aws:iam::{ACCOUNT}:role/worker"
+    key = sts.assume_role(RoleArn=role, RoleSessionName="pod")["Credentials"]["AccessKeyId"]
+    session = sessions.of(key)
+    assert session is not None
+    session.held.expiration -= timedelta(days=1)
+    environ = {
+        "HTTP_AUTHORIZATION": f"AWS4-HMAC-SHA256 Credential={key}/20260101/us-east-1/s3/aws4_request, Signature=x",
+        "HTTP_X_AMZ_TARGET": target,
+        "REQUEST_METHOD": "GET",
+    }
+    (told,) = Gate(lambda *_: pytest.fail("it was let in"))(environ, lambda *_: None)
+    assert code in told.decode()
 
 
 def test_whoever_has_no_session_is_the_administrator(local_aws: LocalAws) -> None:
