@@ -8,9 +8,9 @@ import pytest
 import yaml
 
 from local.aws import iam
-from tests.platform.mocked import ACCOUNT_ID
+from tests.platform.mocked import ACCOUNT_ID, DEPLOYER
 from tests.platform.project import PROJECT
-from tests.platform.rights.account import ALL, OPEN, REGION, STACK, STRANGER, Account, filled
+from tests.platform.rights.account import ALL, OPEN, REGION, STACK, STRANGER, Account, filled, managed
 
 TABLE = yaml.safe_load((PROJECT / "docs" / "rights.yaml").read_text())
 GROUPS = [
@@ -19,7 +19,7 @@ GROUPS = [
 ]
 USERS = [{"name": "scientist", "readers": [f"arn:aws:iam::{ACCOUNT_ID}:role/scientist"]}]
 OWN_KEYS = {"who", "may", "may-not", "to", "from", "through", "with", "of", "source"}
-OUTSIDE = ("colleague", "holder", "ordinary", "stranger", "service", "linked")
+OUTSIDE = ("colleague", "deployer", "holder", "ordinary", "stranger", "service", "linked")
 MOVED_WITH_RESOURCE = ("secretsmanager", "sqs", "kms", "s3", "sts")
 """The services whose resources have policies."""
 
@@ -48,6 +48,9 @@ def principal(who: str) -> tuple[iam.Principal, list[iam.Document], iam.Document
         return _session(owner, kind, f"role/{kind}"), everything, None
     if kind == "ordinary":
         return _session(ACCOUNT_ID, name, f"role/{name}"), [], None
+    if who == "deployer":
+        administers = [iam.parse(managed()["AdministratorAccess"], "AdministratorAccess")]
+        return _session(ACCOUNT_ID, who, DEPLOYER.rpartition(":")[2]), administers, None
     if kind == "linked":
         return _session(ACCOUNT_ID, name.rpartition("/")[2], f"role/aws-service-role/{name}"), [], None
     if kind == "holder":
@@ -111,5 +114,6 @@ def test_who_may_and_who_may_not(row: dict[str, Any], action: str, wanted: bool)
 
 def test_every_role_of_the_stack_stands_in_the_table() -> None:
     told = {row["who"] for row in TABLE}
+    assert {"deployer", "colleague", "stranger"} <= told
     of_pods = {each.name.removeprefix(f"{STACK}-") for each in account().asked.of("iam/role:Role")}
     assert of_pods - told <= {"mlflow-monitoring"}
