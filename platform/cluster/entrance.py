@@ -18,10 +18,10 @@ NAME: Final = ENTRANCE
 SECONDS: Final = 60
 """How long a resolver may go on believing an old name of the load balancer."""
 
-PORTS: Final = [
-    {"name": "status-port", "port": 15021, "protocol": "TCP", "targetPort": 15021},
-    {"name": "https", "port": 443, "protocol": "TCP", "targetPort": 443},
-]
+PORTS: Final = [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": 443}]
+"""Each is a listener of the load balancer. The gateway's status port is none: with the external traffic policy Local,
+the health check goes to the node's kube-proxy, on the Service's healthCheckNodePort, which says whether a gateway is on
+the node (Kubernetes, "Create an External Load Balancer", preserving the client source IP)."""
 
 
 @dataclass(frozen=True, kw_only=True)

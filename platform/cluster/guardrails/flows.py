@@ -94,7 +94,7 @@ FLOWS: Final = (
     Flow("mesh-control",    _all(*ns.MESH),                  (_ISTIOD, Range.SERVICES),       (15012,)),
     Flow("mesh-webhook",    (Range.VPC,),                    (_ISTIOD,),                      (15017,)),
     # Users come through the load balancer to the gateway, and to the rest from there only.
-    Flow("users",           (Range.VPC, Range.CLIENTS),      (_GATEWAY,),                     (443, 15021)),
+    Flow("users",           (Range.VPC, Range.CLIENTS),      (_GATEWAY,),                     (443,)),
     Flow("to-mlflow",       (_GATEWAY, *_all(*_CLIENTS)),    (_MLFLOW, Range.SERVICES),       (5000,)),
     Flow("to-models",       _all(ns.PIPELINES.name),         (_MODELS, Range.SERVICES),       (8080,)),
     Flow("to-published",    (_GATEWAY,),                     (_PUBLISHED, Range.SERVICES),    (8080,)),

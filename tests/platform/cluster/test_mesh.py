@@ -157,7 +157,9 @@ def test_the_gateways_load_balancer_is_internal_and_for_the_listed_networks(reso
     assert (annotations[f"{prefix}-type"], annotations[f"{prefix}-internal"]) == ("nlb", "true")
     assert service["spec"]["type"] == "LoadBalancer"
     assert service["spec"]["loadBalancerSourceRanges"] == [manifests.VPC_CIDR, *manifests.CLIENT_CIDRS]
-    assert sorted(port["port"] for port in service["spec"]["ports"]) == [443, 15021]
+    assert [port["port"] for port in service["spec"]["ports"]] == [443], "each is a listener: the status port is none"
+    # By which the health check is kube-proxy's, and needs no port of the gateway.
+    assert service["spec"]["externalTrafficPolicy"] == "Local"
 
 
 def test_the_load_balancer_shows_the_certificate_of_acm_and_speaks_tls_to_the_gateway(
