@@ -16,11 +16,13 @@ from typing import Final
 import pulumi
 import yaml
 
+from foundation.registry import NOT_LOCKED, not_locked
+
 ROOT: Final = Path(__file__).resolve().parents[2]
 LOCK: Final = "PARAPET_IMAGES_LOCK"
 """Names another lock than the project's own; a local stack has one of what its own registry holds."""
-DIGEST: Final = re.compile(r"sha256:(?!0{64}$)[0-9a-f]{64}")
-"""Of an image. All zeros are what stands for one in examples, and name none."""
+DIGEST: Final = re.compile(rf"(?!{NOT_LOCKED})sha256:[0-9a-f]{{64}}")
+"""Of an image. So many zeros stand for one that nobody knows yet, and in examples, and name none."""
 CHARTS: Final = "charts/"
 """What the names of charts begin with."""
 NOT_IN_IMAGE: Final = frozenset({"README.md", "requirements.in"})
@@ -129,20 +131,16 @@ def read_lock(file: Path) -> dict[str, str]:
         if not DIGEST.fullmatch(str(digest)):
             raise pulumi.RunError(
                 f"{file.name} gives {tagged} the digest {digest!r}; it must be sha256: and 64 hexadecimal digits, "
-                "not all of them 0. Write it anew: ./parapet images mirror."
+                "of which the first are not all 0. Write it anew: ./parapet images mirror."
             )
     return {image.tagged: str(found[image.tagged]) for image in IMAGES.values() if image.tagged in found}
 
 
 def locked() -> dict[str, str]:
-    """The digest of every image, by NAME:TAG; for one that the lock has not yet, a digest that no image has.
+    """The digest of every image, by NAME:TAG; for one that the lock has not yet, one that no image has.
 
     With that one a run makes the registry, without which nothing can be built or copied, and ends there. Raises
     `pulumi.RunError` for a lock that cannot be read.
     """
     digests = read_lock(lock_file())
-    return {image.tagged: digests.get(image.tagged) or _nothings(image) for image in IMAGES.values()}
-
-
-def _nothings(image: Image) -> str:
-    return f"sha256:{sha256(image.tagged.encode()).hexdigest()}"
+    return {image.tagged: digests.get(image.tagged) or not_locked(image.tagged) for image in IMAGES.values()}

@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Final
 
 import pulumi
@@ -17,6 +18,8 @@ USER: Final = "AWS"
 """Who signs in to a registry with a password of ECR's (Amazon ECR User Guide, "Private registry authentication")."""
 UNTAGGED_DAYS: Final = 14
 """How long an image stays that no tag names any more, so that what runs by its digest is not gone at once."""
+NOT_LOCKED: Final = f"sha256:{'0' * 48}"
+"""How the digest begins that stands for one which the lock does not have yet, so that whoever meets it can tell."""
 FORGET_UNTAGGED: Final = {
     "rulePriority": 1,
     "description": f"Forget untagged images after {UNTAGGED_DAYS} days",
@@ -105,14 +108,22 @@ def require(stack: Stack, held: Mapping[str, str]) -> bool:
     that cannot start.
     """
     lines = [
-        f"{tagged} is not in the registry {stack.registry}"
-        if not held[tagged]
-        else f"{tagged} in the registry {stack.registry} is {held[tagged]}, and the lock says {digest}"
-        for tagged, digest in stack.images.items()
-        if held[tagged] != digest
+        _amiss(stack, tagged, held[tagged], digest) for tagged, digest in stack.images.items() if held[tagged] != digest
     ]
     if lines:
         lines.append("Run `./parapet images mirror` and `build`, then this again: it goes on from here.")
         print("\n".join(lines), file=sys.stderr, flush=True)
         raise SystemExit(1)
     return True
+
+
+def _amiss(stack: Stack, tagged: str, held: str, digest: str) -> str:
+    if not held:
+        return f"{tagged} is not in the registry {stack.registry}"
+    said = "does not have it yet" if digest.startswith(NOT_LOCKED) else f"says {digest}"
+    return f"{tagged} in the registry {stack.registry} is {held}, and the lock {said}"
+
+
+def not_locked(tagged: str) -> str:
+    """The digest, which no image has, of one that the lock does not have yet."""
+    return f"{NOT_LOCKED}{sha256(tagged.encode()).hexdigest()[:16]}"

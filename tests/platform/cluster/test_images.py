@@ -1,5 +1,6 @@
 """The one list of images, and the lock that says by which digest each is run."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,14 +35,31 @@ def test_without_a_lock_each_image_has_a_digest_that_no_image_has(lock: Path) ->
     digests = images.locked()
     assert list(digests) == [image.tagged for image in IMAGES.values()]
     assert len(set(digests.values())) == len(IMAGES)
-    assert all(images.DIGEST.fullmatch(digest) for digest in digests.values())
-    assert not set(digests.values()) & set(DIGESTS.values())
+    assert all(re.fullmatch(r"sha256:0{48}[0-9a-f]{16}", digest) for digest in digests.values())
     with pytest.raises(SystemExit):
         require(replace(stack(), images=digests), dict.fromkeys(digests, ""))
 
 
+def test_what_a_registry_holds_and_no_lock_has_is_told_as_such(lock: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        require(replace(stack(), images=images.locked()), DIGESTS)
+    told = capsys.readouterr().err
+    assert f" is {DIGESTS[images.PILOT]}, and the lock does not have it yet\n" in told
+    assert "0000" not in told
+
+
 @pytest.mark.parametrize(
-    "digest", ["", "latest", f"sha256:{'0' * 64}", f"sha256:{'0' * 63}", f"sha256:{'A' * 64}", f"sha512:{'a' * 64}", 7]
+    "digest",
+    [
+        "",
+        "latest",
+        f"sha256:{'0' * 64}",
+        f"sha256:{'0' * 48}{'a' * 16}",
+        f"sha256:{'0' * 63}",
+        f"sha256:{'A' * 64}",
+        f"sha512:{'a' * 64}",
+        7,
+    ],
 )
 def test_what_is_no_digest_is_refused_and_all_zeros_are_none(lock: Path, digest: object) -> None:
     lock.write_text(yaml.safe_dump({**DIGESTS, images.PILOT: digest}))
