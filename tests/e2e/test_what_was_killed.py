@@ -3,6 +3,7 @@
 import contextlib
 import re
 import shutil
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -46,9 +47,14 @@ def _user(folder: Path, root: Path) -> Iterator[User]:
     shutil.rmtree(user.home)
 
 
-def _wait_for(condition: Callable[[], bool], seconds: float = 240) -> None:
+def _wait_for(
+    user: User, process: subprocess.Popen[bytes], condition: Callable[[], bool], seconds: float = 240
+) -> None:
+    """Until an `up` that runs has come so far; fails at once where it ends before."""
     limit = time.monotonic() + seconds
     while not condition():
+        ended = process.poll()
+        assert ended is None, f"it ended by itself, with {ended}: {user.said.read_text()[-2000:]}"
         assert time.monotonic() < limit, "it did not come to pass"
         time.sleep(0.002)
 
@@ -56,7 +62,7 @@ def _wait_for(condition: Callable[[], bool], seconds: float = 240) -> None:
 def test_an_up_whose_command_is_killed_is_finished_by_the_next(modest: User) -> None:
     """Only `./parapet` itself is killed: the engine ends what it has begun."""
     process = modest.start("up")
-    _wait_for(lambda: modest.resources_in_state() > 20)
+    _wait_for(modest, process, lambda: modest.resources_in_state() > 20)
     process.kill()
     process.wait()
     status, said = modest.parapet("up")
@@ -81,7 +87,7 @@ def test_an_up_that_is_killed_as_a_whole_is_finished_by_the_next(modest: User, k
 
 def _kill_and_finish(user: User, kind: str, resources: int) -> None:
     process = user.start("up")
-    _wait_for(lambda: user.resources_in_state() > resources and user.under_way(kind) > 0)
+    _wait_for(user, process, lambda: user.resources_in_state() > resources and user.under_way(kind) > 0)
     user.kill_all_but_the_servers()
     process.wait()
     status, said = user.parapet("up")
@@ -93,7 +99,7 @@ def _kill_and_finish(user: User, kind: str, resources: int) -> None:
 
 def test_a_preview_between_a_killed_up_and_the_next_changes_nothing(modest: User) -> None:
     process = modest.start("up")
-    _wait_for(lambda: modest.resources_in_state() > 12 and modest.under_way() > 0)
+    _wait_for(modest, process, lambda: modest.resources_in_state() > 12 and modest.under_way() > 0)
     modest.kill_all_but_the_servers()
     process.wait()
     before = modest.shell("pulumi stack export --stack local")
@@ -101,7 +107,7 @@ def test_a_preview_between_a_killed_up_and_the_next_changes_nothing(modest: User
     assert modest.shell("pulumi stack export --stack local") == before
     # And killed once more, before the engine has read what the first run made.
     process = modest.start("up")
-    _wait_for(lambda: modest.under_way() == 0)
+    _wait_for(modest, process, lambda: modest.under_way() == 0)
     modest.kill_all_but_the_servers()
     process.wait()
     status, said = modest.parapet("up")
@@ -111,7 +117,7 @@ def test_a_preview_between_a_killed_up_and_the_next_changes_nothing(modest: User
 
 def test_a_down_after_a_killed_up_leaves_nothing_to_remember(modest: User) -> None:
     process = modest.start("up")
-    _wait_for(lambda: modest.resources_in_state() > 12 and modest.under_way() > 0)
+    _wait_for(modest, process, lambda: modest.resources_in_state() > 12 and modest.under_way() > 0)
     modest.kill_all_but_the_servers()
     process.wait()
     status, said = modest.parapet("down")

@@ -42,15 +42,21 @@ class User:
         places = {"PARAPET_HOME": self.home, "HOME": self.house, "XDG_CACHE_HOME": cache().parent}
         return os.environ | {name: str(place) for name, place in places.items()} | {"COLUMNS": "200"}
 
+    @property
+    def said(self) -> Path:
+        """What the last command says that was started and not waited for."""
+        return self.home.parent / "started.log"
+
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        """A command that runs on. What it says is thrown away: a pipe that nobody empties would hold it up."""
-        return subprocess.Popen(
-            [str(self.command), *arguments],
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        """A command that runs on. What it says goes to a file: a pipe that nobody empties would hold it up."""
+        with self.said.open("wb") as said:
+            return subprocess.Popen(
+                [str(self.command), *arguments],
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+            )
 
     def parapet(self, *arguments: str, **variables: str) -> tuple[int, str]:
         """Exit status and everything that was said."""

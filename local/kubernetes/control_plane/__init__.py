@@ -8,8 +8,9 @@ import json
 import shutil
 import subprocess
 import urllib.request
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +39,7 @@ __all__ = ["ControlPlane", "Unreachable", "ensure", "forget", "identity", "runni
 LISTENING = (ETCD, "etcd-peer", API, CONTROLLERS, SCHEDULER, KWOK)
 FOLLOWING = (CONTROLLERS, SCHEDULER, KWOK, *OURS)
 DEFINED = "definitions.applied"
+PATIENCE = 60  # seconds for one call while all starts at once, on a machine that may have other work too
 
 
 class Unreachable(Exception):
@@ -163,7 +165,7 @@ def _start(workspace: Workspace, alive: dict[str, Record], missing: list[str]) -
         missing.append(part)
     pki.make(folder / "pki")
     configuration.write(folder, ports[API])
-    api = Api(folder / "pki", "admin", ports[API])
+    api = Api(folder / "pki", "admin", ports[API], timeout=PATIENCE)
 
     def begin(part: str) -> None:
         processes.start(
@@ -178,7 +180,8 @@ def _start(workspace: Workspace, alive: dict[str, Record], missing: list[str]) -
 
     _at_once((lambda part=part: begin(part)) for part in (ETCD, API) if part in missing)
     if {KWOK, *OURS} & set(missing):
-        definitions.permit(api)
+        with _told(workspace, "the permissions of its parts"):
+            definitions.permit(api)
     _at_once(
         [
             *((lambda part=part: begin(part)) for part in FOLLOWING if part in missing),
@@ -189,10 +192,21 @@ def _start(workspace: Workspace, alive: dict[str, Record], missing: list[str]) -
 
 def _define(workspace: Workspace, port: int) -> None:
     folder = workspace.kubernetes
+    api = Api(folder / "pki", "admin", port, timeout=PATIENCE)
+    with _told(workspace, "the resource definitions"):
+        definitions.define(api, workspace.sources / "crds", folder / DEFINED)
+
+
+@contextmanager
+def _told(workspace: Workspace, what: str) -> Iterator[None]:
+    """What the API server does not take, or not in time, becomes one line with what to do."""
     try:
-        definitions.define(Api(folder / "pki", "admin", port), workspace.sources / "crds", folder / DEFINED)
-    except (ApiError, definitions.NotEstablished) as error:
-        raise StartFailed(f"The resource definitions were not taken: {error}") from None
+        yield
+    except (ApiError, definitions.NotEstablished, OSError) as error:
+        raise StartFailed(
+            f"The API server did not take {what}: {str(error) or type(error).__name__}. Run the same command again, "
+            f"when the machine has less to do; what the server said is in {_log(workspace, API)}."
+        ) from None
 
 
 def _choose_ports(workspace: Workspace, alive: dict[str, Record]) -> tuple[dict[str, int], set[str]]:
