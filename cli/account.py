@@ -1,14 +1,11 @@
 """`./parapet account`: a real account made ready for its first `pulumi up`, and looked over before each."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.output import Refused, note, results
+from cli.output import note, results
 from local.workspace import Workspace
-from operations import refused
 
 if TYPE_CHECKING:
     from operations.account.preflight import Finding
@@ -34,14 +31,13 @@ def make_ready(
     from operations import stack_settings
     from operations.account.bootstrap import bootstrap
 
-    with _refusals():
-        file = stack_settings.read(Workspace().root, stack)
-        outcome = bootstrap(
-            file,
-            lambda text: results.print(f"{'would ' if plan else ''}{text}", markup=False),
-            plan=plan,
-            bucket=bucket,
-        )
+    file = stack_settings.read(Workspace().root, stack)
+    outcome = bootstrap(
+        file,
+        lambda text: results.print(f"{'would ' if plan else ''}{text}", markup=False),
+        plan=plan,
+        bucket=bucket,
+    )
     if not outcome.changes:
         results.print(f"Nothing to do: the account {outcome.account} is ready in {outcome.region}.", markup=False)
     elif plan:
@@ -64,8 +60,7 @@ def look_over(
     """Look at everything that must be so before a `pulumi up`; each is ok, or says what to do. Changes nothing."""
     from operations.account.preflight import State, preflight
 
-    with _refusals():
-        findings = [_told(each) for each in preflight(Workspace().root, stack, offline=offline, bucket=bucket)]
+    findings = [_told(each) for each in preflight(Workspace().root, stack, offline=offline, bucket=bucket)]
     stops = [each for each in findings if each.stops and not (sample and each.state is State.PLACEHOLDER)]
     if stops:
         note(f"{len(stops)} of {len(findings)} are not ok: mend them before `pulumi up --stack {stack}`.")
@@ -81,11 +76,3 @@ def _tell(text: str) -> None:
 def _told(finding: "Finding") -> "Finding":
     results.print(f"{finding.state:<13} {finding.about:<21} {finding.text}", markup=False)
     return finding
-
-
-@contextmanager
-def _refusals() -> Iterator[None]:
-    try:
-        yield
-    except refused.Refused as error:
-        raise Refused(str(error)) from None

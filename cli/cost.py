@@ -2,6 +2,7 @@
 
 import json
 from contextlib import ExitStack
+from datetime import date
 
 from rich import box
 from rich.console import Console
@@ -79,6 +80,8 @@ def _print(name: str, estimate: Estimate) -> None:
         "Idle: nobody works. Under load: every node there is that the settings allow, all month.", markup=False
     )
     results.print(f"Not counted: {'; '.join(estimate.not_counted)}.", markup=False)
+    if old := estimate.old(date.today()):
+        note(f"Look these prices up again, they are more than a year old: {'; '.join(old)}.")
 
 
 def _amount(line: Line, quantity: float, usd: float) -> str:

@@ -1,8 +1,9 @@
 """`./parapet images`, and the registry that takes ECR's place for a local stack."""
 
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 import yaml
@@ -19,7 +20,7 @@ from local.made import made_once
 from local.registry import Registry as LocalRegistry
 from local.registry import stand_in_digest
 from local.workspace import Workspace, enter
-from operations.images import ImagesFailed, Registry, State, build, charts, mirror, plan
+from operations.images import Registry, State, build, charts, mirror, plan
 
 app = typer.Typer(help="The images that a stack runs: list them, mirror them, build our own.", no_args_is_help=True)
 
@@ -29,7 +30,7 @@ Stack = Annotated[str, typer.Option("--stack", help="The stack whose registry is
 @app.command("plan")
 def tell_plan(stack: Stack) -> None:
     """Tell of each image whether it is in the stack's registry; exit with 1 where one is not."""
-    rows = _or_refuse(lambda: plan(*_of(Workspace(), stack)))
+    rows = plan(*_of(Workspace(), stack))
     for row in rows:
         source = row.image.source or row.image.built
         results.print(f"{row.image.tagged:<48} {row.state.value:<28} {row.locked or '-':<72} {source}", markup=False)
@@ -46,7 +47,7 @@ def bring(
     """Copy the makers' images by digest into the stack's registry, and write the digests into images.lock.yaml."""
     workspace = Workspace()
     registry, lock_file = _of(workspace, stack)
-    _or_refuse(lambda: mirror(registry, lock_file, tools.crane(workspace), note, built_in))
+    mirror(registry, lock_file, tools.crane(workspace), note, built_in)
 
 
 @app.command("build")
@@ -54,7 +55,7 @@ def build_own(stack: Stack) -> None:
     """Build the images of this repository, push them, and write their digests into images.lock.yaml."""
     workspace = Workspace()
     registry, lock_file = _of(workspace, stack)
-    _or_refuse(lambda: build(registry, lock_file, tools.crane(workspace), note))
+    build(registry, lock_file, tools.crane(workspace), note)
 
 
 def fill(workspace: Workspace, registry: LocalRegistry, repositories: str) -> None:
@@ -134,36 +135,23 @@ def _write(workspace: Workspace, digests: dict[str, str]) -> None:
 
 def prefix(stack: str) -> str:
     """What the names of the stack's repositories begin with."""
-    return f"parapet-{_settings(stack).get('environment', '')}"
+    return f"parapet-{_values(stack).get('environment', '')}"
 
 
 def _of(workspace: Workspace, stack: str) -> tuple[Registry, Path]:
     """The stack's registry and its lock; raises Refused where there is no such stack."""
-    settings = _settings(stack)
+    values = _values(stack)
     lock_file = ROOT / "images.lock.yaml"
-    if settings.get("localAws") in (True, "true"):
+    if values.get("localAws") == "true":
         endpoint = server.url(workspace)
         if not endpoint:
             raise Refused("The local AWS API does not run: `./parapet up` starts it, and fills its registry.")
         enter(workspace, endpoint)
         lock_file = workspace.images_lock
-    return Registry(prefix(stack), settings["region"], settings.get("allowedAccountId", "")), lock_file
+    return Registry(prefix(stack), values["region"], values.get("allowedAccountId", "")), lock_file
 
 
-def _settings(stack: str) -> dict[str, Any]:
-    """A stack's settings by name, defaults included, as they are written."""
-    file = ROOT / f"Pulumi.{stack}.yaml"
-    if not file.exists():
-        there = ", ".join(sorted(each.name.split(".")[1] for each in ROOT.glob("Pulumi.*.yaml")))
-        raise Refused(f"There is no stack {stack!r} (no Pulumi.{stack}.yaml). Stacks: {there}.")
-    declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
-    given = yaml.safe_load(file.read_text()).get("config") or {}
-    defaults = {name: each["default"] for name, each in declared.items() if "default" in each}
-    return defaults | {name.removeprefix("parapet:"): value for name, value in given.items()}
+def _values(stack: str) -> Mapping[str, str]:
+    from operations import stack_settings  # seconds of imports that no other command should wait for
 
-
-def _or_refuse(ask: Any) -> Any:
-    try:
-        return ask()
-    except ImagesFailed as error:
-        raise Refused(str(error)) from None
+    return stack_settings.read(ROOT, stack).values

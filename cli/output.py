@@ -2,12 +2,12 @@
 
 from rich.console import Console
 
+from operations.refused import Refused
+
+__all__ = ["Refused", "note", "notes", "results", "say_error"]
+
 results = Console(highlight=False, soft_wrap=True)
 notes = Console(stderr=True, highlight=False, soft_wrap=True)
-
-
-class Refused(Exception):
-    """The command can't do what was asked. The text says why and what to do next."""
 
 
 def note(text: str) -> None:

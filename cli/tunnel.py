@@ -8,7 +8,6 @@ import boto3
 
 from cli.output import Refused, note
 from local.workspace import Workspace
-from operations import refused
 
 KUBECONFIG = "tunnel.kubeconfig"
 
@@ -18,14 +17,11 @@ def run(workspace: Workspace, name: str, port: int, *, print_only: bool) -> None
     standard output, and returns. Raises Refused where there is no way."""
     from operations import tunnel  # it imports Pulumi's SDK, seconds that no other command should wait for
 
-    try:
-        cluster, region = _named(workspace, name)
-        if not print_only and (missing := tunnel.missing()):
-            raise Refused(missing)
-        session: Any = boto3.Session(region_name=region)
-        way = tunnel.find(cluster, region, session.client)
-    except refused.Refused as error:
-        raise Refused(str(error)) from None
+    cluster, region = _named(workspace, name)
+    if not print_only and (missing := tunnel.missing()):
+        raise Refused(missing)
+    session: Any = boto3.Session(region_name=region)
+    way = tunnel.find(cluster, region, session.client)
     command = way.command(port)
     if print_only:
         print(shlex.join(command))

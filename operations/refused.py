@@ -2,4 +2,4 @@
 
 
 class Refused(Exception):
-    """One line that says what was wrong and what to do next."""
+    """What was asked cannot be done. The text says what was wrong and what to do next, in one line for each thing."""

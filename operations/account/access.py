@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import boto3
 from botocore.exceptions import (
+    BotoCoreError,
     ClientError,
     CredentialRetrievalError,
     EndpointConnectionError,
@@ -85,6 +86,8 @@ def told() -> Iterator[None]:
         ) from None
     except ClientError as error:
         raise Refused(explained(error)) from None
+    except BotoCoreError as error:
+        raise Refused(f"AWS cannot be asked: {error}.") from None
 
 
 def code(error: ClientError) -> str:

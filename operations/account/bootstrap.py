@@ -60,7 +60,9 @@ def _actions(access: Access, spot: bool, stack: StackFile, name: str, backend: s
     keeps = StateBucket(access, key, name)
     written = SecretsProvider(stack, provider, backend)
     # What would be refused later is refused before anything is made.
-    key.arn(), keeps.there(), next(written.missing(), None)
+    key.arn()
+    if next(written.missing(), None) is None and not keeps.there():
+        raise Refused(f"{written.lost()}.")
     steps: tuple[Step, ...] = (ServiceLinkedRoles(access, spot), key, keeps, written)
     for step in steps:
         yield from step.missing()

@@ -48,6 +48,15 @@ class SecretsProvider:
                 lambda: self.stack.path.write_text(wanted),
             )
 
+    def lost(self) -> str:
+        """What is told where the bucket is gone that the file names: a new and empty one would hide it."""
+        return (
+            f"{self.stack.path.name} says that the state is in {self.backend.partition('?')[0]}, and that bucket is "
+            "gone. Make it again and put a copy of the state into it: without one, an up makes everything a second "
+            "time. Where nothing was ever made of this stack, take the lines `# State:` and `secretsprovider:` out of "
+            "the file instead, and run ./parapet account bootstrap"
+        )
+
     def _written(self, text: str) -> str:
         lines = f"# State: pulumi login '{self.backend}'\n"
         if not _LINE.search(text):

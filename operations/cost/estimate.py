@@ -2,11 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import date, timedelta
+from typing import Any, Final
 
 from operations.cost.charges import charges
 from operations.cost.prices import HOURS, Price, Prices
 from operations.cost.resource import Resource
+
+OLD_DAYS: Final = 365
+"""From when on a list price is to be looked up again."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,11 @@ class Estimate:
         """Of when the oldest and the newest of the prices are."""
         dates = sorted(line.price.dated for line in self.lines)
         return dates[0], dates[-1]
+
+    def old(self, today: date) -> list[str]:
+        """What has a price of more than a year ago."""
+        last = (today - timedelta(days=OLD_DAYS)).isoformat()
+        return [line.price.what for line in self.lines if line.price.dated < last]
 
     def to_json(self) -> dict[str, Any]:
         """For programs; the amounts are US dollars a month."""

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from cluster.images import IMAGES, ROOT, Image
 from operations.images import lock
-from operations.images.failures import ImagesFailed
 from operations.images.registry import Pusher, Registry
+from operations.refused import Refused
 
 BUILDERS = ("docker", "podman", "buildah")
 
@@ -22,15 +22,15 @@ def build(
 ) -> None:
     """Builds each image that the registry lacks, pushes it under its tag, and writes its digest into the lock.
 
-    Raises ImagesFailed where nothing builds here, where the registry has no repository, or where a step fails.
+    Raises Refused where nothing builds here, where the registry has no repository, or where a step fails.
     """
     builder = next((found for name in BUILDERS if (found := shutil.which(name))), None)
     if builder is None:
-        raise ImagesFailed(f"Nothing on the PATH builds images: install one of {', '.join(BUILDERS)}.")
+        raise Refused(f"Nothing on the PATH builds images: install one of {', '.join(BUILDERS)}.")
     for image in (each for each in IMAGES.values() if each.built):
         held = registry.digests(image)
         if held is None:
-            raise ImagesFailed(
+            raise Refused(
                 f"There is no repository {registry.repository(image)}. `pulumi up` makes it and stops; "
                 "then run this again."
             )

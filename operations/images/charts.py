@@ -12,7 +12,7 @@ from typing import Any, Final
 import yaml
 
 from cluster.images import Image
-from operations.images.failures import ImagesFailed
+from operations.refused import Refused
 
 MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
 # Helm, "Use OCI-based registries", Helm chart manifest.
@@ -26,20 +26,20 @@ def is_archive(image: Image) -> bool:
 
 
 def download(image: Image) -> bytes:
-    """The archive of such a chart; raises ImagesFailed where it cannot be had."""
+    """The archive of such a chart; raises Refused where it cannot be had."""
     url = f"{image.source}/{image.name.rpartition('/')[2]}-{image.tag}.tgz"
     try:
         with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 (the list's own, and https)
             content: bytes = answer.read()
             return content
     except OSError as error:
-        raise ImagesFailed(f"{url} cannot be read: {error}") from None
+        raise Refused(f"{url} cannot be read: {error}") from None
 
 
 def lay_out(archive: bytes, folder: Path) -> str:
     """Writes an OCI image layout of a chart's archive, the same for the same archive; returns the artefact's digest.
 
-    Raises ImagesFailed for what is no chart.
+    Raises Refused for what is no chart.
     """
     config = _blob(folder, json.dumps(_about(archive), sort_keys=True, default=str).encode())
     manifest: dict[str, Any] = {
@@ -62,9 +62,9 @@ def _about(archive: bytes) -> Mapping[str, Any]:
             file = opened.extractfile(name)
             found = yaml.safe_load(file.read()) if file else None
     except (tarfile.TarError, OSError, ValueError, yaml.YAMLError) as error:
-        raise ImagesFailed(f"what was read is no chart: {error}") from None
+        raise Refused(f"what was read is no chart: {error}") from None
     if not isinstance(found, dict):
-        raise ImagesFailed("what was read is no chart: its Chart.yaml says nothing")
+        raise Refused("what was read is no chart: its Chart.yaml says nothing")
     return found
 
 

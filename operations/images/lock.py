@@ -6,28 +6,28 @@ import pulumi
 import yaml
 
 from cluster.images import Image, read_lock
-from operations.images.failures import ImagesFailed
+from operations.refused import Refused
 
 HEADER = "# The images that the stacks run, by digest. ./parapet images mirror and build write it; commit it.\n"
 
 
 def read(file: Path) -> dict[str, str]:
-    """The digests by NAME:TAG; raises ImagesFailed where it holds what is no digest."""
+    """The digests by NAME:TAG; raises Refused where it holds what is no digest."""
     try:
         return read_lock(file)
     except pulumi.RunError as error:
-        raise ImagesFailed(str(error)) from None
+        raise Refused(str(error)) from None
 
 
 def add(file: Path, image: Image, digest: str) -> None:
     """Says by which digest the image is run; what is in no list any more goes.
 
-    Raises ImagesFailed where the lock says another: it was reviewed, and whoever may push could else have his own image
+    Raises Refused where the lock says another: it was reviewed, and whoever may push could else have his own image
     taken into it.
     """
     before = read(file)
     if before.get(image.tagged, digest) != digest:
-        raise ImagesFailed(
+        raise Refused(
             f"{image.tagged} is {digest} in the registry, and {file.name} says {before[image.tagged]}. See which of "
             f"the two was meant: delete the image there, or its line in {file.name}, then run this again."
         )

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from cluster.images import Image
 from operations.images import charts, lock
-from operations.images.failures import ImagesFailed
 from operations.images.planning import Row, State, plan
 from operations.images.registry import Pusher, Registry
+from operations.refused import Refused
 
 LISTS = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
 
@@ -18,7 +18,7 @@ def mirror(registry: Registry, lock_file: Path, crane: Path, say: Callable[[str]
     """Makes the registry hold every image by the lock's digest; a digest that the lock lacks is looked up first.
 
     What is there is left, so that a second run goes on. `built_in`: the registry and prefix of another stack, from
-    which an image that is built is copied too. Raises ImagesFailed, when all was tried, with a line for each image that
+    which an image that is built is copied too. Raises Refused, when all was tried, with a line for each image that
     is not there: where the registry has another image under a tag, nothing is changed, since its tags never move.
     """
     with registry.signed_in() as pusher:
@@ -27,10 +27,10 @@ def mirror(registry: Registry, lock_file: Path, crane: Path, say: Callable[[str]
         for row in plan(registry, lock_file):
             try:
                 _bring(row, registry, pusher, crane, say, built_in)
-            except ImagesFailed as error:
+            except Refused as error:
                 failed.append(str(error))
     if failed:
-        raise ImagesFailed("\n".join(failed))
+        raise Refused("\n".join(failed))
 
 
 def _look_up(rows: list[Row], lock_file: Path, pusher: Pusher, crane: Path, say: Callable[[str], None]) -> None:
@@ -54,7 +54,7 @@ def _require_platforms(image: Image, digest: str, pusher: Pusher, crane: Path) -
         return  # one image, for one platform; its own configuration says which, and a node says the rest
     offered = {f"{each['platform']['os']}/{each['platform']['architecture']}" for each in manifest["manifests"]}
     if lacking := set(image.platforms) - offered:
-        raise ImagesFailed(f"{image.source}:{image.tag} has nothing for {', '.join(sorted(lacking))}")
+        raise Refused(f"{image.source}:{image.tag} has nothing for {', '.join(sorted(lacking))}")
 
 
 def _bring(
@@ -65,21 +65,21 @@ def _bring(
         case State.THERE:
             say(f"{image.tagged} is there.")
         case State.UNKNOWN:
-            raise ImagesFailed(f"{image.tagged} was not built yet: ./parapet images build.")
+            raise Refused(f"{image.tagged} was not built yet: ./parapet images build.")
         case State.NO_REPOSITORY:
-            raise ImagesFailed(
+            raise Refused(
                 f"{image.tagged}: there is no repository {registry.repository(image)}. `pulumi up` makes it and stops; "
                 "then run this again."
             )
         case State.OTHER:
-            raise ImagesFailed(
+            raise Refused(
                 f"{image.tagged} in the registry is {row.held}, and the lock says {row.locked}. A tag never moves: "
                 "see which of the two was meant; delete the image there, or take its digest into the lock."
             )
         case State.MISSING:
             source = image.source or (f"{built_in}/{image.name}" if built_in else "")
             if not source:
-                raise ImagesFailed(
+                raise Refused(
                     f"{image.tagged} is built, and not in this registry: ./parapet images build, "
                     "or name the registry that has it (--built-in)."
                 )
@@ -95,7 +95,7 @@ def _push_archive(row: Row, target: str, pusher: Pusher, crane: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         digest = charts.lay_out(charts.download(row.image), Path(folder))
         if digest != row.locked:
-            raise ImagesFailed(
+            raise Refused(
                 f"{row.image.tagged} at {row.image.source} makes {digest} now, and the lock says {row.locked}: it is "
                 "not what was reviewed. See what changed; take its line out of the lock to take it in."
             )

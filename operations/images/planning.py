@@ -31,7 +31,7 @@ class Row:
 
 
 def plan(registry: Registry, lock_file: Path) -> list[Row]:
-    """Every image of the stack, and how it stands. Raises ImagesFailed where the registry cannot be asked."""
+    """Every image of the stack, and how it stands. Raises Refused where the registry cannot be asked."""
     return rows(lock.read(lock_file), registry.digests)
 
 

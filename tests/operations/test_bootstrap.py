@@ -197,6 +197,23 @@ def test_what_somebody_opened_is_closed_again(aws: LocalAws, write: Write) -> No
     assert run(stack) == []
 
 
+def test_a_bucket_that_is_gone_with_a_state_is_not_made_anew(aws: LocalAws, write: Write) -> None:
+    stack = write()
+    run(stack)
+    aws.client("s3").delete_bucket(Bucket=BUCKET)
+    kept = stack.path.read_text()
+    with pytest.raises(
+        Refused, match=rf"Pulumi\.real\.yaml says that the state is in s3://{BUCKET}, and .* is gone"
+    ) as told:
+        run(stack)
+    assert "\n" not in str(told.value)
+    assert not aws.client("s3").list_buckets()["Buckets"]
+    stack.path.write_text(
+        "".join(line for line in kept.splitlines(True) if not line.startswith(("# State:", "secrets")))
+    )
+    assert f"make the bucket {BUCKET} in us-east-1" in run(stack)
+
+
 def test_a_bucket_of_somebody_elses_is_refused_before_anything_is_made(
     aws: LocalAws, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:

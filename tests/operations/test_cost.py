@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -73,6 +74,15 @@ def test_a_region_without_prices_is_one_line() -> None:
         cost.estimate([], "eu-central-1")
     assert str(refused.value).startswith("There are no prices for the Region 'eu-central-1', only for us-east-1:")
     assert "\n" not in str(refused.value)
+
+
+def test_prices_of_more_than_a_year_ago_are_told() -> None:
+    found = planned()
+    oldest, newest = (date.fromisoformat(each) for each in found.dates)
+    assert not found.old(oldest + timedelta(days=365))
+    a_day_later = found.old(oldest + timedelta(days=366))
+    assert a_day_later == [line.price.what for line in found.lines if line.price.dated == str(oldest)]
+    assert len(found.old(newest + timedelta(days=366))) == len(found.lines)
 
 
 def test_the_default_stack_is_counted_from_its_settings() -> None:

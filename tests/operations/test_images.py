@@ -7,10 +7,12 @@ import re
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
 from moto import mock_aws
+from moto.core.exceptions import JsonRESTError
 from moto.ecr.models import ECRBackend
 from moto.ecr.responses import ECRResponse
 
@@ -20,8 +22,9 @@ from local import registry, toolchain
 from local.aws.api import images as ecr
 from local.registry import Registry as LocalRegistry
 from local.workspace import Workspace
-from operations.images import ImagesFailed, Registry, State, build, building, charts, lock, mirror, plan, planning
+from operations.images import Registry, State, build, building, charts, lock, mirror, plan, planning
 from operations.images.registry import Pusher
+from operations.refused import Refused
 
 pytestmark = [pytest.mark.server]
 
@@ -104,7 +107,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 
 def test_from_nothing_to_a_full_registry_in_the_documented_order(world: World) -> None:
     assert world.states() == [State.UNKNOWN] * 2
-    with pytest.raises(ImagesFailed) as refused:
+    with pytest.raises(Refused) as refused:
         world.mirror()
     assert str(refused.value).splitlines() == [
         f"{each.tagged}: there is no repository parapet-test/{each.name}. `pulumi up` makes it and stops; "
@@ -145,7 +148,7 @@ def test_a_registry_that_holds_another_image_under_the_tag_is_left_and_named(wor
     world.make_repositories()
     first = world.images[0]
     held = world.at[world.stack].push_stand_in(f"parapet-test/{first.name}", first.tag, "somebody's own")
-    with pytest.raises(ImagesFailed) as refused:
+    with pytest.raises(Refused) as refused:
         world.mirror()
     (line,) = str(refused.value).splitlines()
     assert line.startswith(f"{first.tagged} in the registry is {held}, and the lock says {world.digests[first.name]}.")
@@ -156,7 +159,7 @@ def test_a_registry_that_holds_another_image_under_the_tag_is_left_and_named(wor
 def test_an_image_for_other_machines_alone_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.make_repositories()
     monkeypatch.setattr(Pusher, "run", lambda _, *command: INDEX if command[1] == "manifest" else OTHER)
-    with pytest.raises(ImagesFailed, match=r"one:1\.0 has nothing for linux/amd64"):
+    with pytest.raises(Refused, match=r"one:1\.0 has nothing for linux/amd64"):
         world.mirror()
     assert not world.lock_file.exists()
 
@@ -177,7 +180,7 @@ def test_a_chart_that_is_on_a_web_server_alone_is_packed_and_is_what_the_lock_sa
 
     world.at[world.stack].delete("parapet-test/charts/maker/demo", "1.0.0")
     served.update(dict.fromkeys(served, chart_archive("another")))
-    with pytest.raises(ImagesFailed, match=r"demo:1\.0\.0 at https://maker\.test/stable makes .*not what was reviewed"):
+    with pytest.raises(Refused, match=r"demo:1\.0\.0 at https://maker\.test/stable makes .*not what was reviewed"):
         world.mirror()
     assert world.states() == [State.MISSING]
 
@@ -186,7 +189,7 @@ def test_a_chart_that_is_on_a_web_server_alone_is_packed_and_is_what_the_lock_sa
     "content", [b"", b"<html>", gzip.compress(b"no archive")], ids=["nothing", "a page", "no archive"]
 )
 def test_what_is_no_chart_is_not_taken(content: bytes, tmp_path: Path) -> None:
-    with pytest.raises(ImagesFailed, match=r"^what was read is no chart"):
+    with pytest.raises(Refused, match=r"^what was read is no chart"):
         charts.lay_out(content, tmp_path)
 
 
@@ -203,22 +206,43 @@ def chart_archive(content: str) -> bytes:
 def test_a_maker_s_registry_that_does_not_answer_is_named(world: World) -> None:
     world.make_repositories()
     registry.forget(world.maker)
-    with pytest.raises(ImagesFailed, match=r"`crane digest` failed: .*connection refused"):
+    with pytest.raises(Refused, match=r"`crane digest` failed: .*connection refused"):
         world.mirror()
 
 
 def test_credentials_of_another_account_are_refused_before_anything_is_written(world: World) -> None:
     elsewhere = Registry("parapet-test", "us-east-1", "999988887777")
-    with pytest.raises(ImagesFailed, match=r"of the account 123456789012, and .*Id is 999988887777"):
+    with pytest.raises(Refused, match=r"of the account 123456789012 .*, and parapet:allowedAccountId is 999988887777"):
         mirror(elsewhere, world.lock_file, world.crane, world.said.append)
     assert not world.lock_file.exists()
 
 
+@pytest.mark.parametrize("code", ["ExpiredToken", "ExpiredTokenException", "RequestExpired"])
+def test_a_token_that_expires_on_the_way_is_one_line_and_the_next_run_goes_on(
+    world: World, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    world.make_repositories()
+    asked: list[str] = []
+
+    def expire(backend: ECRBackend, *more: Any, **named: Any) -> Any:
+        asked.append("")
+        if len(asked) > 3:  # past the look at what is missing
+            raise JsonRESTError(code, "The security token included in the request is expired")
+        return ecr.list_images(backend, *more, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ECRBackend, "list_images", expire)
+        with pytest.raises(
+            Refused, match=r"^The AWS session has expired \(ListImages\)\. Sign in .* it goes on where it "
+        ):
+            world.mirror()
+    world.mirror()
+    assert world.states() == [State.THERE] * 2
+
+
 def test_where_nothing_builds_one_line_says_what_to_install(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(world.stack.home))
-    with pytest.raises(
-        ImagesFailed, match=r"^Nothing on the PATH builds images: install one of docker, podman, buildah\.$"
-    ):
+    with pytest.raises(Refused, match=r"^Nothing on the PATH builds images: install one of docker, podman, buildah\.$"):
         build(world.registry, world.lock_file, world.crane, world.said.append)
 
 
@@ -244,7 +268,7 @@ def test_a_build_takes_nothing_but_what_the_dockerfile_names(world: World, monke
     builder.chmod(0o755)
     monkeypatch.setenv("PATH", f"{world.stack.home}:/usr/bin:/bin")
     monkeypatch.setattr(building, "BUILDERS", ("podman",))
-    with pytest.raises(ImagesFailed):  # this builder pushes nothing
+    with pytest.raises(Refused):  # this builder pushes nothing
         build(world.registry, world.lock_file, world.crane, world.said.append)
     command = told.read_text().splitlines()[0]
     assert command.startswith(f"build --platform={image.platforms[0]} --timestamp=0 --tag=")
@@ -256,8 +280,6 @@ def test_a_reviewed_digest_is_never_overwritten(tmp_path: Path) -> None:
     reviewed = f"sha256:{'a' * 64}"
     lock.add(file, image, reviewed)
     lock.add(file, image, reviewed)
-    with pytest.raises(
-        ImagesFailed, match=f"^{re.escape(image.tagged)} is {OTHER} in the registry, and .* says {reviewed}"
-    ):
+    with pytest.raises(Refused, match=f"^{re.escape(image.tagged)} is {OTHER} in the registry, and .* says {reviewed}"):
         lock.add(file, image, OTHER)
     assert lock.read(file) == {image.tagged: reviewed}

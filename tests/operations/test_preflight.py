@@ -249,7 +249,7 @@ def test_the_state_and_the_roles_are_ok_after_a_bootstrap_and_told_before(aws: L
     assert texts(after, "state", State.OK) == [f"pulumi login 's3://{bucket}?region=us-east-1&awssdk=v2'"]
     assert texts(after, "service-linked roles", State.OK)
     aws.client("s3").delete_bucket(Bucket=bucket)
-    assert "where it held a state, that one is lost" in texts(look(stack), "state")[0]
+    assert "that bucket is gone. Make it again and put a copy of the state into it" in texts(look(stack), "state")[0]
 
 
 def test_credentials_of_another_account_end_it_with_one_line(aws: LocalAws, write: Write) -> None:

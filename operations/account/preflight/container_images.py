@@ -5,8 +5,7 @@ from typing import Final
 
 from cluster.images import lock_file
 from operations.account.preflight.finding import Account, Finding, ok, to_do
-from operations.images import ImagesFailed, Registry, State, plan
-from operations.refused import Refused
+from operations.images import Registry, State, plan
 
 ABOUT: Final = "images"
 
@@ -14,10 +13,7 @@ ABOUT: Final = "images"
 def check(account: Account) -> Iterator[Finding]:
     """A line for each that is not there; a stack that has no registry yet makes it with its first `pulumi up`."""
     settings, name = account.settings, account.file.name
-    try:
-        rows = plan(Registry(settings.name, account.access.region, settings.allowed_account_id), lock_file())
-    except ImagesFailed as error:
-        raise Refused(str(error)) from None
+    rows = plan(Registry(settings.name, account.access.region, settings.allowed_account_id), lock_file())
     if all(row.state is State.NO_REPOSITORY or not row.held for row in rows):
         yield to_do(
             ABOUT,

@@ -20,12 +20,10 @@ def check(account: Account) -> Iterator[Finding]:
     written = SecretsProvider(account.file, secrets_provider(access.region), url)
     left = [action.text for step in (key, bucket, written) for action in step.missing()]
     again = f"./parapet account bootstrap --stack {account.file.name}"
-    if not bucket.there():
-        yield to_do(
-            ABOUT,
-            f"the bucket {account.bucket} is not there: {again} (where it held a state, that one is lost: take it from "
-            "a copy before an up, which would make everything a second time)",
-        )
+    if not bucket.there() and next(written.missing(), None) is None:
+        yield to_do(ABOUT, written.lost())
+    elif not bucket.there():
+        yield to_do(ABOUT, f"the bucket {account.bucket} is not there: {again}")
     elif left:
         yield to_do(ABOUT, f"{again} has something left to do: {'; '.join(left)}")
     else:
