@@ -61,7 +61,8 @@ def _actions(access: Access, spot: bool, stack: StackFile, name: str, backend: s
     written = SecretsProvider(stack, provider, backend)
     # What would be refused later is refused before anything is made.
     key.arn()
-    if next(written.missing(), None) is None and not keeps.there():
+    there, left = keeps.there(), next(written.missing(), None)
+    if left is None and not there:
         raise Refused(f"{written.lost()}.")
     steps: tuple[Step, ...] = (ServiceLinkedRoles(access, spot), key, keeps, written)
     for step in steps:
