@@ -131,7 +131,7 @@ def read_lock(file: Path) -> dict[str, str]:
         if not DIGEST.fullmatch(str(digest)):
             raise pulumi.RunError(
                 f"{file.name} gives {tagged} the digest {digest!r}; it must be sha256: and 64 hexadecimal digits, "
-                "of which the first are not all 0. Write it anew: ./parapet images mirror."
+                "not all of them 0. Write it anew: ./parapet images mirror."
             )
     return {image.tagged: str(found[image.tagged]) for image in IMAGES.values() if image.tagged in found}
 
