@@ -1,6 +1,6 @@
 """How an instance of a node group is launched."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,6 +31,8 @@ class Alone:
     volume_gib: int
     user_data: str
     """What it runs once, before anybody comes to it."""
+    tags: Mapping[str, str]
+    """What the instance is known by, besides what every one has."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +55,7 @@ def launch_template(name: str, args: LaunchTemplateArgs, parent: pulumi.Resource
     group, alone = args.gpu_group, args.alone
     volume_gib = alone.volume_gib if alone else GPU_VOLUME_GIB if group else SYSTEM_VOLUME_GIB
     adapters = _adapters(group, args.security_group_id) if group and group.efa else None
+    tags = {"Name": name, **args.stack.tags, **data_class.tags(DataClass.CLUSTER)}
     return aws.ec2.LaunchTemplate(
         name,
         update_default_version=True,
@@ -89,7 +92,7 @@ def launch_template(name: str, args: LaunchTemplateArgs, parent: pulumi.Resource
         capacity_reservation_specification=_reservation(group),
         user_data=encoded(alone.user_data if alone else user_data(group) if group else None),
         tag_specifications=[
-            {"resource_type": kind, "tags": {"Name": name, **args.stack.tags, **data_class.tags(DataClass.CLUSTER)}}
+            {"resource_type": kind, "tags": {**tags, **(alone.tags if alone and kind == "instance" else {})}}
             for kind in TAGGED
         ],
         tags=data_class.tags(DataClass.CLUSTER),

@@ -9,7 +9,7 @@ import pulumi
 import pulumi_aws as aws
 
 from cluster.launch_template import Alone, LaunchTemplateArgs, launch_template
-from cluster.operators_policy import OperatorsPolicyArgs, operators_policy
+from cluster.operators_policy import OperatorsPolicyArgs, mark, operators_policy
 from cluster.sessions import Sessions
 from foundation import data_class
 from foundation.data_class import DataClass
@@ -81,6 +81,7 @@ class OperatorsHost(pulumi.ComponentResource):
                     instance_profile=profile.name,
                     volume_gib=VOLUME_GIB,
                     user_data=NO_ROOT,
+                    tags=mark(name),
                 ),
             ),
             self,
@@ -102,7 +103,6 @@ class OperatorsHost(pulumi.ComponentResource):
             name,
             OperatorsPolicyArgs(
                 stack=args.stack,
-                host=host,
                 cluster_arn=args.cluster_arn,
                 key_arn=args.key_arn,
                 document_arns=[args.sessions.document_arn, self._to_the_api(name, args)],

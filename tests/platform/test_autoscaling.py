@@ -210,7 +210,7 @@ def test_every_warning_reaches_the_queue(stack: Recorder) -> None:
 
 def rights(stack: Recorder) -> list[dict[str, Any]]:
     policies = [each for each in stack.of("iam/policy:Policy") if each.name.startswith(CONTROLLER)]
-    return [statement for each in policies for statement in each.policy()]
+    return [statement for each in policies for statement in each.policy() if statement["Effect"] == "Allow"]
 
 
 def test_the_controller_has_its_role_through_pod_identity(stack: Recorder) -> None:

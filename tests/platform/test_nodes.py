@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from cluster.operators_policy import mark
 from tests.platform.mocked import Made, Recorder, run_program
 
 RESERVATION = "cr-0123456789abcdef0"
@@ -24,6 +25,7 @@ GROUPS: list[dict[str, Any]] = [
     },
 ]
 ROLE = "parapet-test-node"
+HOST = ("parapet-test-operators", "instance")
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +143,7 @@ def test_what_a_launch_makes_is_tagged_like_everything_else(stack: Recorder) -> 
                 "Environment": "test",
                 "CostCenter": "42",
                 "DataClass": "cluster",
+                **(mark("parapet-test") if (each.name, spec["resourceType"]) == HOST else {}),
             }
         assert each.inputs["monitoring"] == {"enabled": True}
 

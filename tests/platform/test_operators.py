@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from cluster.operators_policy import MARK
 from foundation import retention
 from tests.platform.mocked import ACCOUNT_ID, Made, Recorder, run_program
 
@@ -65,6 +66,16 @@ def test_the_host_has_no_key_an_encrypted_disk_and_imdsv2_and_lives_a_week_in_a_
     assert hosts.inputs["maxInstanceLifetime"] == 7 * 24 * 3600
     private = [each.id for each in stack.of("ec2/subnet:Subnet") if "-private-" in each.name]
     assert hosts.inputs["vpcZoneIdentifiers"] == private
+
+
+def test_the_mark_that_the_operators_policy_trusts_is_on_the_host_alone(stack: Recorder) -> None:
+    marked = {
+        (made.name, each["resourceType"])
+        for made in stack.of("ec2/launchTemplate:LaunchTemplate")
+        for each in made.inputs["tagSpecifications"]
+        if MARK in each["tags"]
+    }
+    assert marked == {(HOST, "instance")}
 
 
 def test_the_host_may_be_reached_through_session_manager_log_that_and_nothing_else(stack: Recorder) -> None:

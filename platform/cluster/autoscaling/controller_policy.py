@@ -11,9 +11,10 @@ from typing import Final
 
 import pulumi
 
+from cluster.operators_policy import marking
 from cluster.volume_key import volume_key
 from foundation.account import Account
-from foundation.policy_document import Conditions, Statement, allow
+from foundation.policy_document import Conditions, Statement, allow, deny
 
 POOL: Final = "karpenter.sh/nodepool"
 NO_POOL: Final = ""
@@ -98,6 +99,8 @@ def over_nodes(account: Account, cluster: str, pools: Sequence[str], surrounding
                 },
             },
         ),
+        # What is launched may have any tag besides those that it must have.
+        deny("NoOperatorsHost", actions="ec2:CreateTags", resources="*", when=marking(), principals=None),
         allow(
             "EndOwnNodes",
             actions=["ec2:DeleteLaunchTemplate", "ec2:TerminateInstances"],

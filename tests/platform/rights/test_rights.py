@@ -54,7 +54,9 @@ def principal(who: str) -> tuple[iam.Principal, list[iam.Document], iam.Document
     if kind == "linked":
         return _session(ACCOUNT_ID, name.rpartition("/")[2], f"role/aws-service-role/{name}"), [], None
     if kind == "holder":
-        return _session(ACCOUNT_ID, kind, "role/holder"), [account().own_policy(name)], None
+        name, beside, _ = name.partition(" with everything")
+        policies = [account().own_policy(name), *(everything if beside else [])]
+        return _session(ACCOUNT_ID, kind, "role/holder"), policies, None
     role = f"{STACK}-{who}"
     policies = list(account().role_policies(role))
     assert policies, f"no role {role} with policies is asked for"
