@@ -23,8 +23,16 @@ POD_KINDS: Final = (
     ("argoproj.io", "v1alpha1", ("rollouts",)),
 )
 MATCH_CONDITIONS: Final = (
-    # What is on its way out is let go: a controller must be able to take its finalizer away.
-    {"name": "is-kept", "expression": "!has(object.metadata.deletionTimestamp)"},
+    # What is on its way out is let go, so that a controller can take its finalizer away whatever the object says. But a
+    # finalizer may also hold it for as long as its owner likes, at work and open to change: so it is let go as it is,
+    # but for its status and for the metadata that no rule reads.
+    {
+        "name": "is-kept-or-changed",
+        "expression": "!has(object.metadata.deletionTimestamp) || request.operation != 'UPDATE'"
+        " || !dyn(object).all(k, k in ['metadata', 'status'] || k in dyn(oldObject) && object[k] == oldObject[k])"
+        " || !dyn(oldObject).all(k, k in ['metadata', 'status'] || k in dyn(object))"
+        " || ['labels', 'annotations'].exists(k, dyn(object).metadata[?k] != dyn(oldObject).metadata[?k])",
+    },
     # A Rollout may take its template from a Deployment, which is judged itself.
     {"name": "has-a-template", "expression": "object.kind != 'Rollout' || has(object.spec.template)"},
 )
