@@ -86,6 +86,12 @@ def unheard_aws(local_aws: LocalAws) -> Iterator[LocalAws]:
     yield from _faulty(local_aws, "0.33", "after")
 
 
+@pytest.fixture
+def expiring_aws(local_aws: LocalAws) -> Iterator[LocalAws]:
+    """The local AWS API, for a session that has expired after some requests."""
+    yield from _faulty(local_aws, "25", "expired")
+
+
 def _faulty(local_aws: LocalAws, *arguments: str) -> Iterator[LocalAws]:
     command = [sys.executable, str(HERE / "faulty_proxy.py"), local_aws.url.rsplit(":", 1)[1], *arguments]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)

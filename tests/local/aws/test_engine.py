@@ -59,6 +59,22 @@ def test_a_fifth_of_all_answers_being_503_does_no_harm(stack: Stack, faulty_aws:
     assert len(local_aws.client("kms").list_keys()["Keys"]) == 1
 
 
+def test_a_session_that_expires_in_the_middle_is_told_in_a_line_and_the_next_one_goes_on(
+    stack: Stack, expiring_aws: LocalAws, local_aws: LocalAws
+) -> None:
+    stack.program(BUCKET + NETWORK)
+    stack.endpoint = expiring_aws.url
+    said = stack.run("up", "--yes", "--skip-preview", ok=False)
+    assert "ExpiredToken" in said
+    assert "Traceback" not in said
+    stack.endpoint = local_aws.url
+    assert stack.resources(), "what was made is known"
+    stack.up()
+    stack.unchanged()
+    assert len(local_aws.client("s3").list_buckets()["Buckets"]) == 2
+    assert len(local_aws.client("kms").list_keys()["Keys"]) == 1
+
+
 def test_refresh_reports_what_was_done_behind_its_back_and_up_repairs_it(stack: Stack, local_aws: LocalAws) -> None:
     stack.program(BUCKET + NETWORK)
     stack.up()
