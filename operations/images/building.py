@@ -1,6 +1,7 @@
 """The images of this repository, built and pushed with what the machine has for it."""
 
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,16 @@ from operations.images.registry import Pusher, Registry
 from operations.refused import Refused
 
 BUILDERS = ("docker", "podman", "buildah")
+NO_BUILDER = f"Nothing on the PATH builds images: install one of {', '.join(BUILDERS)} (docker with buildx)."
+
+
+def builder_here() -> str | None:
+    """The first program on the PATH that builds images; a docker without buildx does not."""
+    return next((found for name in BUILDERS if (found := shutil.which(name)) and _builds(name, found)), None)
+
+
+def _builds(name: str, program: str) -> bool:
+    return name != "docker" or not subprocess.run([program, "buildx", "version"], capture_output=True).returncode
 
 
 def build(
@@ -24,9 +35,9 @@ def build(
 
     Raises Refused where nothing builds here, where the registry has no repository, or where a step fails.
     """
-    builder = next((found for name in BUILDERS if (found := shutil.which(name))), None)
+    builder = builder_here()
     if builder is None:
-        raise Refused(f"Nothing on the PATH builds images: install one of {', '.join(BUILDERS)}.")
+        raise Refused(NO_BUILDER)
     for image in (each for each in IMAGES.values() if each.built):
         held = registry.digests(image)
         if held is None:
@@ -58,7 +69,9 @@ def _build(
     arguments = [f"--platform={image.platforms[0]}"]
     with _context(ROOT / image.built) as folder:
         if builder.name == "docker":
-            output = f"--output=type=registry,name={target},rewrite-timestamp=true"
+            # Where the daemon keeps images in containerd it would unpack this one, and refuses to where times are
+            # rewritten (docker/buildx #2733). Nobody needs it here.
+            output = f"--output=type=registry,name={target},rewrite-timestamp=true,unpack=false"
             arguments.append("--build-arg=SOURCE_DATE_EPOCH=0")
             pusher.run(str(builder), "buildx", "build", *arguments, output, str(folder))
         else:

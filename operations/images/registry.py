@@ -18,6 +18,9 @@ from cluster.images import Image
 from operations.account.access import code, open_account, told
 from operations.refused import Refused
 
+BESIDE = ("contexts", "cli-plugins", "buildx")
+"""What Docker looks for beside its configuration: how to reach its daemon, and with what to build."""
+
 
 @dataclass(frozen=True)
 class Registry:
@@ -53,9 +56,11 @@ class Registry:
             (token,) = access.client("ecr").get_authorization_token()["authorizationData"]
         host = re.sub(r"^https?://", "", token["proxyEndpoint"])
         with tempfile.TemporaryDirectory() as folder:
-            config = _users_own()
-            config["auths"] = {**config.get("auths", {}), host: {"auth": token["authorizationToken"]}}
+            config = _with_login(_users_own(), host, token["authorizationToken"])
             (Path(folder) / "config.json").write_text(json.dumps(config))
+            for kept in BESIDE:
+                if (_users_folder() / kept).exists():
+                    (Path(folder) / kept).symlink_to(_users_folder() / kept)
             yield Pusher(host, {**os.environ, "DOCKER_CONFIG": folder})
 
 
@@ -77,11 +82,27 @@ class Pusher:
         return done.stdout.strip()
 
 
+def _with_login(config: Mapping[str, Any], host: str, login: str) -> dict[str, Any]:
+    """A Docker configuration that also opens `host`.
+
+    A `credsStore` is asked for every host, and its empty answer would be taken in place of the login (docker/cli,
+    cli/config/credentials, `nativeStore.Get`): it stays for those that the configuration names.
+    """
+    auths, store = config.get("auths") or {}, config.get("credsStore")
+    helpers = {**(dict.fromkeys(auths, store) if store else {}), **(config.get("credHelpers") or {})}
+    helpers.pop(host, None)
+    rest = {key: value for key, value in config.items() if key != "credsStore"}
+    return {**rest, "auths": {**auths, host: {"auth": login}}, "credHelpers": helpers}
+
+
+def _users_folder() -> Path:
+    return Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker").absolute()
+
+
 def _users_own() -> dict[str, Any]:
     """The user's own Docker configuration, by which the makers' registries may know him."""
-    folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
     try:
-        found = json.loads((folder / "config.json").read_text())
+        found = json.loads((_users_folder() / "config.json").read_text())
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -47,6 +47,7 @@ USE: Final = (
     "kms:ReEncryptFrom",
     "kms:ReEncryptTo",
 )
+GRANT: Final = "kms:CreateGrant"
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,15 @@ USES: Final = {
 }
 
 
+NOT_SAID: Final = frozenset({"ecr", "eks"})
+"""Services that ask for a grant and do not say, as far as is documented, that it is for an AWS resource.
+
+CreateCluster does not say it (Amazon EKS User Guide, "Encrypt Kubernetes secrets with KMS on existing clusters", note),
+and ECR's own policy does not ask for it (Amazon ECR User Guide, "Encryption at rest"). Which operations they put into
+the grant is documented for neither, so none is left out: nobody but the service can ask for it.
+"""
+
+
 def key_policy(
     stack: Stack, data_class: DataClass, administrators: Sequence[str], *, spot: bool, readers: Sequence[str] = ()
 ) -> pulumi.Output[str]:
@@ -91,7 +101,6 @@ def key_policy(
     if data_class is DataClass.CLUSTER:
         statements += [
             *_use_by_launchers(account, spot),
-            _grant_to_eks(account),
             _looked_at_by_eks(account),
             _use_by_sessions(account),
         ]
@@ -125,15 +134,13 @@ def _use(account: Account, use: Use) -> list[Statement]:
     statements = [allow("UseThroughServices", principals=principals, actions=USE, resources="*", when=through)]
     if use.by_grant:
         # A grant made for an AWS resource ends with it, and cannot be made for a person.
-        by_grant = _through(account, use.by_grant)
-        for_resources = {**by_grant, "Bool": {"kms:GrantIsForAWSResource": "true"}}
+        saying = _through(account, [each for each in use.by_grant if each not in NOT_SAID])
+        for_resources = {**saying, "Bool": {"kms:GrantIsForAWSResource": "true"}}
         statements += [
-            allow(
-                "GrantToServices",
-                principals=principals,
-                actions="kms:CreateGrant",
-                resources="*",
-                when=for_resources,
+            allow("GrantToServices", principals=principals, actions=GRANT, resources="*", when=for_resources),
+            *(
+                allow(f"GrantTo{each.upper()}", principals=principals, actions=GRANT, resources="*", when=through)
+                for each, through in ((each, _through(account, [each])) for each in use.by_grant if each in NOT_SAID)
             ),
             # What ends with its resource is given back: ECR asks for it (Amazon ECR User Guide, "Encryption at rest").
             allow(
@@ -141,7 +148,7 @@ def _use(account: Account, use: Use) -> list[Statement]:
                 principals=principals,
                 actions="kms:RetireGrant",
                 resources="*",
-                when=by_grant,
+                when=_through(account, use.by_grant),
             ),
         ]
     return statements
@@ -170,28 +177,8 @@ def _use_by_launchers(account: Account, spot: bool) -> list[Statement]:
     for_resources = {**through, "Bool": {"kms:GrantIsForAWSResource": "true"}}
     return [
         allow("UseByLaunchers", principals={"AWS": roles}, actions=USE, resources="*", when=through),
-        allow(
-            "GrantByLaunchers", principals={"AWS": roles}, actions="kms:CreateGrant", resources="*", when=for_resources
-        ),
+        allow("GrantByLaunchers", principals={"AWS": roles}, actions=GRANT, resources="*", when=for_resources),
     ]
-
-
-def _grant_to_eks(account: Account) -> Statement:
-    # CreateCluster makes the grant with which the control plane encrypts Secrets, and does not say that it is for an
-    # AWS resource (Amazon EKS User Guide, "Encrypt Kubernetes secrets with KMS on existing clusters", note). Instead
-    # only EKS can ask for it. Which operations it asks for is nowhere documented, so none is left out.
-    return allow(
-        "GrantToControlPlane",
-        principals={"AWS": account.root},
-        actions="kms:CreateGrant",
-        resources="*",
-        when={
-            "StringEquals": {
-                "kms:CallerAccount": account.id,
-                "kms:ViaService": f"eks.{account.region}.amazonaws.com",
-            }
-        },
-    )
 
 
 def _looked_at_by_eks(account: Account) -> Statement:

@@ -242,7 +242,7 @@ def test_a_token_that_expires_on_the_way_is_one_line_and_the_next_run_goes_on(
 
 def test_where_nothing_builds_one_line_says_what_to_install(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(world.stack.home))
-    with pytest.raises(Refused, match=r"^Nothing on the PATH builds images: install one of docker, podman, buildah\.$"):
+    with pytest.raises(Refused, match=r"^Nothing on the PATH builds images: install one of docker, podman, buildah \(docker with buildx\)\.$"):
         build(world.registry, world.lock_file, world.crane, world.said.append)
 
 
@@ -273,6 +273,56 @@ def test_a_build_takes_nothing_but_what_the_dockerfile_names(world: World, monke
     command = told.read_text().splitlines()[0]
     assert command.startswith(f"build --platform={image.platforms[0]} --timestamp=0 --tag=")
     assert "--build-arg" not in command
+
+
+def test_a_docker_that_cannot_build_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, status in (("docker", 1), ("podman", 0)):
+        (tmp_path / name).write_text(f"#!/bin/sh\nexit {status}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert building.builder_here() == str(tmp_path / "podman")
+
+
+def test_docker_is_told_not_to_unpack_what_it_builds(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = OWN[0]
+    world.images = [image]
+    world.make_repositories()
+    monkeypatch.setattr(building, "IMAGES", {image.name: image})
+    told, docker = world.stack.home / "told", world.stack.home / "docker"
+    docker.write_text(f'#!/bin/sh\necho "$*" >> {told}\n')
+    docker.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{world.stack.home}:/usr/bin:/bin")
+    with pytest.raises(Refused):  # this builder pushes nothing
+        build(world.registry, world.lock_file, world.crane, world.said.append)
+    version, command = told.read_text().splitlines()
+    assert version == "buildx version"
+    assert command.startswith("buildx build ")
+    assert ",rewrite-timestamp=true,unpack=false " in command
+
+
+def test_a_login_is_found_whatever_the_user_keeps_his_own_in(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store that is asked for every host would answer in the login's place; contexts and builders lie beside it."""
+    own = {
+        "credsStore": "desktop",
+        "auths": {"nvcr.io": {}},
+        "credHelpers": {"gcr.io": "gcloud"},
+        "currentContext": "rootless",
+    }
+    (tmp_path / "config.json").write_text(json.dumps(own))
+    (tmp_path / "contexts").mkdir()
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    with world.registry.signed_in() as pusher:
+        folder = Path(pusher.environment["DOCKER_CONFIG"])
+        config = json.loads((folder / "config.json").read_text())
+        assert "credsStore" not in config
+        assert config["credHelpers"] == {"nvcr.io": "desktop", "gcr.io": "gcloud"}
+        assert config["auths"][pusher.host]["auth"]
+        assert config["currentContext"] == "rootless"
+        assert (folder / "contexts").resolve() == tmp_path / "contexts"
+        assert not (folder / "buildx").exists()
+    assert json.loads((tmp_path / "config.json").read_text()) == own
 
 
 def test_a_reviewed_digest_is_never_overwritten(tmp_path: Path) -> None:

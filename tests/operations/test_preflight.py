@@ -41,7 +41,7 @@ RESERVED = "{name: held, instanceTypes: [p4d.24xlarge], max: 2, capacity: cr-012
 
 @pytest.fixture(autouse=True)
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
-    """A machine with a Pulumi and an AWS CLI, which say at once what they are; a test may have others say it."""
+    """A machine with what an `up` needs, which says at once what it is; a test may have others say it."""
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))
@@ -52,6 +52,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, s
 
     has("pulumi", "v9.9.9")
     has("aws", "aws-cli/2.31.4 Python/3.13")
+    has("podman", "podman version 5.4.0")
     return has
 
 
@@ -294,14 +295,15 @@ def test_tools_that_are_missing_or_old_are_told(
     assert [(each.state, each.text) for each in tools.check(here)] == [
         (State.OK, "pulumi 9.9.9"),
         (State.OK, "aws 2.31.4"),
+        (State.OK, "podman builds images"),
     ]
     machine("pulumi", "v3.1.0")
     machine("aws", "aws-cli/1.27.159 Python/3.11")
-    old, older = tools.check(here)
+    old, older, _ = tools.check(here)
     assert old.text.startswith("pulumi is 3.1.0, older than the SDK's ")
     assert older.text.startswith("the AWS CLI is 1.27.159: install 2.12.3 or newer")
     monkeypatch.setenv("PATH", "/nowhere")
-    assert [each.state for each in tools.check(here)] == [State.TO_DO, State.TO_DO]
+    assert [each.state for each in tools.check(here)] == [State.TO_DO] * 3
 
 
 def test_an_account_without_images_is_told_how_they_get_there(aws: LocalAws, write: Write) -> None:

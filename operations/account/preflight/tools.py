@@ -5,9 +5,11 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from importlib import metadata
+from pathlib import Path
 from typing import Final
 
 from operations.account.preflight.finding import Finding, Stack, ok, to_do
+from operations.images.building import NO_BUILDER, builder_here
 
 ABOUT: Final = "tools"
 AWS: Final = {1: (1, 27, 160), 2: (2, 12, 3)}
@@ -32,6 +34,8 @@ def check(_: Stack) -> Iterator[Finding]:
         yield to_do(ABOUT, f"the AWS CLI is {found}: install {oldest} or newer, where the cluster's token comes from")
     else:
         yield ok(ABOUT, f"aws {_shown(aws)}")
+    builder = builder_here()
+    yield ok(ABOUT, f"{Path(builder).name} builds images") if builder else to_do(ABOUT, NO_BUILDER)
 
 
 def _version(command: str, argument: str) -> tuple[int, ...] | None:
