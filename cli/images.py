@@ -51,11 +51,16 @@ def bring(
 
 
 @app.command("build")
-def build_own(stack: Stack) -> None:
+def build_own(
+    stack: Stack,
+    take: Annotated[
+        str, typer.Option(help="The digest of an image that the registry has already, to be taken into the lock.")
+    ] = "",
+) -> None:
     """Build the images of this repository, push them, and write their digests into images.lock.yaml."""
     workspace = Workspace()
     registry, lock_file = _of(workspace, stack)
-    build(registry, lock_file, tools.crane(workspace), note)
+    build(registry, lock_file, tools.crane(workspace), note, take)
 
 
 def fill(workspace: Workspace, registry: LocalRegistry, repositories: str) -> None:

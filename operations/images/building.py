@@ -30,10 +30,13 @@ def build(
     lock_file: Path,
     crane: Path,
     say: Callable[[str], None],
+    take: str = "",
 ) -> None:
     """Builds each image that the registry lacks, pushes it under its tag, and writes its digest into the lock.
 
-    Raises Refused where nothing builds here, where the registry has no repository, or where a step fails.
+    What lies in the registry already under a tag of which the lock says nothing is not taken into it, unless `take` is
+    its digest: whoever may push knows the tag beforehand. Raises Refused for it, and where nothing builds here, where
+    the registry has no repository, or where a step fails.
     """
     builder = builder_here()
     if builder is None:
@@ -47,12 +50,24 @@ def build(
             )
         with registry.signed_in() as pusher:
             if image.tag in held:
-                say(f"{image.tagged} is there.")
                 digest = held[image.tag]
+                if image.tagged not in lock.read(lock_file) and digest != take:
+                    raise Refused(_found(image, digest, f"{pusher.host}/{registry.repository(image)}", lock_file))
+                say(f"{image.tagged} is there.")
             else:
                 digest = _build(Path(builder), image, registry, pusher, crane, say)
         lock.add(lock_file, image, digest)
         say(f"{image.tagged} is {digest}: written to {lock_file.name}.")
+
+
+def _found(image: Image, digest: str, repository: str, lock_file: Path) -> str:
+    return (
+        f"{image.tagged} is {digest} in the registry already, and {lock_file.name} says nothing of it: whoever may "
+        f"push could have put it there. See when it came and by whom (aws ecr describe-images --repository-name "
+        f"{repository.partition('/')[2]} --image-ids imageTag={image.tag}; PutImage in CloudTrail), and what is in it "
+        f"(crane export {repository}@{digest}). Delete it there to have it built anew, or, if it is yours, take it: "
+        f"./parapet images build --take {digest}."
+    )
 
 
 def _build(

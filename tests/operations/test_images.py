@@ -257,6 +257,30 @@ def test_what_goes_into_an_image_from_elsewhere_is_named_by_digest_in_its_docker
     assert all(re.search(r"^FROM (scratch|\$)|--checksum=sha256:", line) for line in fetched), fetched
 
 
+def test_what_lies_in_the_registry_before_the_lock_knows_it_is_taken_by_its_digest_alone(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its tag is known before it is built: whoever may push could have been first."""
+    image = OWN[0]
+    world.images = [image]
+    world.make_repositories()
+    for module in (images, building):
+        monkeypatch.setattr(module, "IMAGES", {image.name: image})
+    monkeypatch.setattr(building.shutil, "which", lambda name: f"/usr/bin/{name}")
+    held = world.at[world.stack].push_stand_in(f"parapet-test/{image.name}", image.tag, "somebody's own")
+    for take in ("", OTHER):
+        with pytest.raises(Refused) as refused:
+            build(world.registry, world.lock_file, world.crane, world.said.append, take)
+        said = str(refused.value)
+        assert said.startswith(f"{image.tagged} is {held} in the registry already, and images.lock.yaml says nothing")
+        assert f"--repository-name parapet-test/{image.name} --image-ids imageTag={image.tag}" in said
+        assert said.endswith(f"./parapet images build --take {held}.")
+        assert not world.lock_file.exists()
+    build(world.registry, world.lock_file, world.crane, world.said.append, held)
+    assert lock.read(world.lock_file) == {image.tagged: held}
+    build(world.registry, world.lock_file, world.crane, world.said.append)
+
+
 def test_a_build_takes_nothing_but_what_the_dockerfile_names(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     image = OWN[0]
     world.images = [image]
