@@ -38,6 +38,8 @@ FROM_ELSEWHERE: Final = "whoever is of another takes a role of this one first (s
 MAX_DOMAIN: Final = 62
 """The gateway's certificate is for `*.` and the domain, and a certificate's first name has 64 characters at most (AWS
 Certificate Manager API Reference, "RequestCertificate", DomainName)."""
+OF_AWS: Final = ("amazonaws.com", "amazonaws.com.cn", "api.aws", "aws.amazon.com", "on.aws")
+"""Whose names the VPC's endpoints and AWS's services answer to."""
 Named = TypeVar("Named", GpuGroup, Account)
 
 
@@ -106,6 +108,14 @@ def _in_region(arn: str, info: ValidationInfo) -> str:
     if arn and region and arn.split(":")[3] != region:
         raise refusal("", arn, f"the ARN of an AWS Private CA in {region}, the stack's own Region")
     return arn
+
+
+def _own(domain: str) -> str:
+    # The stack's private zone for it would answer, in the whole VPC, for AWS's own names.
+    for theirs in OF_AWS:
+        if domain == theirs or domain.endswith(f".{theirs}") or theirs.endswith(f".{domain}"):
+            raise refusal("", domain, f"a domain of your own: {theirs} is AWS's")
+    return domain
 
 
 def _served(accounts: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
@@ -330,6 +340,7 @@ Domain = Annotated[
         description=f"a domain name of two or more labels and at most {MAX_DOMAIN} characters, in lower case, such as "
         "ml.hospital.internal",
     ),
+    AfterValidator(_own),
 ]
 OneAccount = Annotated[Account, Field(description="an object with name, at least")]
 MlflowUsers = Annotated[

@@ -36,13 +36,15 @@ def log_group(
     """The log group `/<stack>/<topic>`, or `path` where the service that writes into it dictates its name.
 
     A `path` must be one of `arns`, or the logs key refuses to encrypt it. An `audit` record is kept as long as the law
-    asks, whatever other logs are.
+    asks, whatever other logs are, and CloudWatch Logs deletes none of a protected stack until somebody lifts that.
     """
     return aws.cloudwatch.LogGroup(
         f"{stack.name}-{topic}",
         name=path or f"/{stack.name}/{topic}",
         kms_key_id=key_arn,
         retention_in_days=stack.audit_log_days if audit else stack.log_retention_days,
+        # Written out where it is off: the provider turns nothing off that is not named.
+        deletion_protection_enabled=stack.protect if audit else None,
         tags=data_class.tags(DataClass.LOGS),
         opts=pulumi.ResourceOptions(parent=parent, protect=stack.protect),
     )

@@ -199,6 +199,14 @@ def test_log_groups_are_encrypted_with_the_logs_key_and_kept_as_long_as_asked() 
     assert all(group.inputs["kmsKeyId"].endswith("Key/parapet-test-logs") for group in groups)
 
 
+@pytest.mark.parametrize("protect", [True, False])
+def test_a_log_group_of_audit_records_is_deleted_by_no_call_until_its_protection_is_lifted(protect: bool) -> None:
+    every = run_program(protect=protect).of("cloudwatch/logGroup:LogGroup")
+    said = {each.inputs["name"]: each.inputs.get("deletionProtectionEnabled") for each in every}
+    trails = {"/parapet-test/sessions", "/parapet-test/mlflow-audit", "/aws/eks/parapet-test/cluster"}
+    assert {name: value for name, value in said.items() if value is not None} == dict.fromkeys(trails, protect)
+
+
 def test_the_flow_log_role_is_for_this_accounts_flow_logs_and_its_own_log_group(closed: Recorder) -> None:
     role = closed.one("iam/role:Role", "parapet-test-flow-logs")
     (trust,) = role.policy("assumeRolePolicy")

@@ -90,6 +90,11 @@ def test_only_the_local_stack_is_local_and_unprotected() -> None:
         ("interfaceEndpoints", [[], ["kms"], ["kms", "sts"]], [["kms", "kms"], ["s3"], [""], "kms", {"kms": 1}]),
         ("operatorsHost", [True, False], ["perhaps"]),
         ("sessionPreferences", [True, False], ["perhaps"]),
+        (
+            "domain",
+            ["parapet.internal", "ml.hospital.org", "my-amazonaws.com"],
+            ["internal", "amazonaws.com", "us-east-1.amazonaws.com", "amazon.com", "eks.us-east-1.api.aws", "on.aws"],
+        ),
         ("clusterVersion", ["1.36"], ["1.35", "1.36.1", "latest", ""]),
         (
             "clusterAdministrators",
