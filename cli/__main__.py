@@ -5,9 +5,12 @@ from typing import Annotated
 
 import typer
 
-from cli import account, checks, cost, images, mlflow, nodes, stack, status, tunnel
+from cli import account, images
 from cli.output import Refused, say_error
+from cli.plugins import AwsPlugin
 from local.workspace import Workspace
+
+# Each command imports by itself what it does: a shell that asks for its exports waits for nothing else.
 
 app = typer.Typer(
     help="A HIPAA-ready machine-learning platform on AWS, here against a local AWS API.",
@@ -22,7 +25,7 @@ app.add_typer(images.app, name="images")
 
 StackName = Annotated[str, typer.Option("--stack", help="The stack: one that runs against the local AWS API.")]
 Plugin = Annotated[
-    stack.AwsPlugin,
+    AwsPlugin,
     typer.Option(
         help="`official` lets the engine download Pulumi's own AWS plugin and use it against the same local API."
     ),
@@ -38,20 +41,26 @@ Port = Annotated[
 
 
 @app.command()
-def up(name: StackName = "local", aws_plugin: Plugin = stack.AwsPlugin.STAND_IN, aws_port: Port = None) -> None:
+def up(name: StackName = "local", aws_plugin: Plugin = AwsPlugin.STAND_IN, aws_port: Port = None) -> None:
     """Start what is needed, provision the stack under the policy pack, and write the review."""
+    from cli import stack
+
     raise typer.Exit(stack.up(Workspace(), name, aws_plugin, aws_port))
 
 
 @app.command()
-def preview(name: StackName = "local", aws_plugin: Plugin = stack.AwsPlugin.STAND_IN, aws_port: Port = None) -> None:
+def preview(name: StackName = "local", aws_plugin: Plugin = AwsPlugin.STAND_IN, aws_port: Port = None) -> None:
     """Show what `up` would change, under the policy pack and with the review; change nothing."""
+    from cli import stack
+
     raise typer.Exit(stack.preview(Workspace(), name, aws_plugin, aws_port))
 
 
 @app.command()
-def down(name: StackName = "local", aws_plugin: Plugin = stack.AwsPlugin.STAND_IN) -> None:
+def down(name: StackName = "local", aws_plugin: Plugin = AwsPlugin.STAND_IN) -> None:
     """Destroy the stack and stop all that was started."""
+    from cli import stack
+
     raise typer.Exit(stack.down(Workspace(), name, aws_plugin))
 
 
@@ -61,13 +70,15 @@ def tell_status(
     as_json: Annotated[bool, typer.Option("--json", help="For programs: one JSON object.")] = False,
 ) -> None:
     """Tell what runs, and where."""
+    from cli import status
+
     status.tell(Workspace(), name, as_json)
 
 
 @app.command()
 def env(
     name: StackName = "local",
-    aws_plugin: Plugin = stack.AwsPlugin.STAND_IN,
+    aws_plugin: Plugin = AwsPlugin.STAND_IN,
     credentials: Annotated[
         bool, typer.Option("--credentials", help="Also how an MLflow client signs in, password included.")
     ] = False,
@@ -76,6 +87,8 @@ def env(
     ] = None,
 ) -> None:
     """Print the exports with which plain commands reach the local stack: eval "$(./parapet env)"."""
+    from cli import mlflow, status
+
     workspace = Workspace()
     sign_in = mlflow.credentials(workspace, name, user) if credentials or user else None
     status.print_exports(workspace, aws_plugin, sign_in)
@@ -87,6 +100,8 @@ def tell_cost(
     as_json: Annotated[bool, typer.Option("--json", help="For programs: one JSON object.")] = False,
 ) -> None:
     """Tell what a stack costs a month by list prices: idle, and with every node that its settings allow."""
+    from cli import cost
+
     cost.tell(Workspace(), name, as_json)
 
 
@@ -98,6 +113,8 @@ def tell_nodes(
     ] = "us-east-1",
 ) -> None:
     """Tell how old the pinned image of the nodes is, with AWS credentials, and move the pin (docs/patching.md)."""
+    from cli import nodes
+
     nodes.tell(region, write=write)
 
 
@@ -110,6 +127,8 @@ def open_tunnel(
     ] = False,
 ) -> None:
     """Lead a port of this machine to the private Kubernetes API, through the operators' host, with AWS credentials."""
+    from cli import tunnel
+
     tunnel.run(Workspace(), name, port, print_only=print_only)
 
 
@@ -119,6 +138,8 @@ def test(
     arguments: Annotated[list[str] | None, typer.Argument(help="Passed on to pytest.")] = None,
 ) -> None:
     """Run all checks: ruff, the type checker, the import rules and the tests."""
+    from cli import checks
+
     raise typer.Exit(checks.run(Workspace(), fast, arguments or []))
 
 

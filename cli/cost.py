@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.table import Table
 
 import operations.cost
-from cli import images, stack
+from cli import filling, stack
 from cli.output import Refused, note, results
-from cli.stack import AwsPlugin
+from cli.plugins import AwsPlugin, prepare_tools
 from local import processes, registry
 from local.aws import server
 from local.engine import plan
@@ -42,7 +42,7 @@ def tell(workspace: Workspace, name: str, as_json: bool) -> None:
 
 
 def _planned(workspace: Workspace, name: str) -> list[plan.Planned]:
-    stack.prepare_tools(workspace, AwsPlugin.STAND_IN)
+    prepare_tools(workspace, AwsPlugin.STAND_IN)
     with ExitStack() as started:
         api, is_new = server.ensure(workspace, None)
         if is_new:
@@ -50,7 +50,7 @@ def _planned(workspace: Workspace, name: str) -> list[plan.Planned]:
         held, is_new = registry.ensure(workspace)
         if is_new:
             started.callback(registry.forget, workspace)
-        images.ensure_planned(workspace, registry.Registry(held.port), images.prefix(name))
+        filling.ensure_planned(workspace, registry.Registry(held.port), filling.prefix(name))
         try:
             return plan.plan(workspace, exports(workspace, server.endpoint(api)), name)
         except EngineFailed as error:

@@ -1,7 +1,5 @@
 """The MLflow server of the local stack: whether it runs, and how to sign in."""
 
-import boto3
-
 from cli.output import Refused
 from local.aws import server
 from local.engine.run import Engine
@@ -38,6 +36,8 @@ def credentials(workspace: Workspace, stack: str, user: str | None) -> dict[str,
     name = user or min(arns)
     if name not in arns:
         raise Refused(f"There is no account {name!r} in parapet:mlflowUsers; there are {', '.join(sorted(arns))}.")
+    import boto3  # half a second that a shell without MLflow should not wait for
+
     secrets = boto3.client(
         "secretsmanager",
         region_name=LOCAL_REGION,

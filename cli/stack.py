@@ -2,28 +2,19 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 
 import yaml
 
 import compliance
-from cli import images, mlflow, services, summary, tools
+from cli import filling, mlflow, services, summary
 from cli.output import Refused, note
+from cli.plugins import AwsPlugin, prepare_tools
 from cli.services import Services
-from local import aws
 from local.engine.run import Busy, Engine, EngineFailed, end_leftovers
-from local.kubernetes import provider as kubernetes
 from local.kubernetes.workloads import State
 from local.registry import Registry
 from local.workspace import Workspace, exports
-
-
-class AwsPlugin(StrEnum):
-    """Which AWS provider plugin the engine takes."""
-
-    STAND_IN = "stand-in"
-    OFFICIAL = "official"
 
 
 @dataclass(frozen=True)
@@ -86,10 +77,10 @@ def down(workspace: Workspace, name: str, plugin: AwsPlugin) -> int:
 def _open(workspace: Workspace, name: str, plugin: AwsPlugin, port: int | None) -> Session:
     check_stack(workspace, name)
     prepare_tools(workspace, plugin)
-    images.prepare()
+    filling.prepare()
     running = services.start(workspace, port)
     try:
-        images.fill(workspace, Registry(running.registry.port), images.prefix(name))
+        filling.fill(workspace, Registry(running.registry.port), filling.prefix(name))
         engine = _engine(workspace, name, plugin, running.endpoint)
         engine.ensure_stack()
         engine.release_stale_lock()
@@ -105,15 +96,6 @@ def _settle(engine: Engine) -> None:
         raise Refused(str(error)) from None
     if making:
         note(f"A run was killed while it made {making} resources: they are settled now.")
-
-
-def prepare_tools(workspace: Workspace, plugin: AwsPlugin) -> None:
-    """Makes the engine and its plugins be there; builds what is missing, once."""
-    tools.build(workspace)
-    home = workspace.pulumi_home(plugin)
-    if plugin is AwsPlugin.STAND_IN:
-        aws.install(home, workspace.python)
-    kubernetes.install(home, workspace.python)
 
 
 def _engine(workspace: Workspace, name: str, plugin: AwsPlugin, endpoint: str | None) -> Engine:

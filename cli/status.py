@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from cli import mlflow
 from cli.output import note, results
+from cli.plugins import AwsPlugin, prepare_tools
 from cli.services import cluster_of
-from cli.stack import AwsPlugin, prepare_tools
 from local.aws import server
 from local.engine.run import Engine
 from local.workspace import FOREIGN, Workspace, exports

@@ -10,7 +10,7 @@ import pytest
 
 from cli import stack, status, summary
 from cli.output import Refused
-from cli.stack import AwsPlugin
+from cli.plugins import AwsPlugin
 from local.workspace import FOREIGN, Workspace, exports
 
 ROOT = Path(__file__).parents[2]

@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 import pytest
 
-from cli import images
+from cli import filling
 from cluster.gpu_instances import GPU_INSTANCES
 from cluster.images import LOCK
 from foundation.data_class import TAG
@@ -50,7 +50,7 @@ class Stack:
         self.api, _ = server.ensure(self.workspace, None)
         toolchain.ensure(self.workspace)
         self.registry, _ = registry.ensure(self.workspace)
-        images.fill(self.workspace, Registry(self.registry.port), "parapet-test")
+        filling.fill(self.workspace, Registry(self.registry.port), "parapet-test")
         aws.install(self.workspace.pulumi_home("stand-in"), self.workspace.python)
         kubernetes_echo.install(self.workspace.pulumi_home("stand-in"), self.workspace.python)
         kubeconfig = folder / "kubeconfig"

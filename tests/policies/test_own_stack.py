@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import hipaa
-from cli import images
+from cli import filling
 from cluster.images import LOCK
 from hipaa import signals, waivers
 from local import registry, toolchain
@@ -48,7 +48,7 @@ def held(tools: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict
     toolchain.ensure(workspace)
     try:
         running = Registry(registry.ensure(workspace)[0].port)
-        images.ensure_planned(workspace, running, "parapet-local")
+        filling.ensure_planned(workspace, running, "parapet-local")
         yield {LOCK: str(workspace.images_lock), charts.REGISTRY: running.address}
     finally:
         registry.forget(workspace)

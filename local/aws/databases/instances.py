@@ -6,9 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import boto3
-from botocore.config import Config
-
 from local.workspace import LOCAL_REGION
 
 
@@ -29,6 +26,10 @@ class Instances:
     """Reads what the AWS API at an endpoint wants to be served."""
 
     def __init__(self, endpoint: str) -> None:
+        # Half a second, which whoever wants to know of an instance alone should not wait for.
+        import boto3
+        from botocore.config import Config
+
         # The credentials are in the environment that the local stack gives (`local.workspace.exports`).
         session = boto3.Session(region_name=LOCAL_REGION)
         self._endpoint = endpoint

@@ -1,0 +1,18 @@
+"""What a command waits for before it does anything."""
+
+import subprocess
+import sys
+
+import pytest
+
+from local.workspace import ROOT
+
+SECONDS = {"boto3", "pulumi", "pulumi_aws", "pulumi_kubernetes", "cluster", "foundation"}
+"""Packages that take from half a second to several to import."""
+
+
+@pytest.mark.parametrize("module", ["cli.__main__", "cli.status", "cli.mlflow"])
+def test_a_shell_that_asks_for_its_exports_waits_for_no_other_command(module: str) -> None:
+    script = f"import sys, {module}; print(*sorted(set(sys.modules) & {SECONDS!r}))"
+    told = subprocess.run([sys.executable, "-P", "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert told.stdout.split() == []
