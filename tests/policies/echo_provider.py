@@ -21,6 +21,8 @@ COMPUTED = ("arn", "keyId")
 REPORTED: dict[str, dict[str, Any]] = {
     "aws:ec2/vpcEndpoint:VpcEndpoint": {"prefixListId": "pl-0123456789abcdef0"},
     "aws:sqs/queue:Queue": {"name": "queue"},
+    "aws:iam/instanceProfile:InstanceProfile": {"name": "nodes"},
+    "aws:ec2/placementGroup:PlacementGroup": {"name": "close"},
     "aws:ec2/launchTemplate:LaunchTemplate": {"latestVersion": 1.0},
     "aws:eks/cluster:Cluster": {"endpoint": "https://cluster.test", "certificateAuthority": {"data": "Q0E="}},
     "aws:rds/instance:Instance": {
