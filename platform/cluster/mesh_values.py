@@ -7,7 +7,7 @@ import pulumi
 
 from cluster import images
 from cluster import namespaces as ns
-from cluster.guardrails.flows import LINK_LOCAL, Range
+from cluster.guardrails.mesh_words import EXCLUDED_RANGES
 from cluster.guardrails.priorities import INFERENCE
 from cluster.labels import labels
 from foundation.stack import Stack
@@ -66,21 +66,23 @@ def istiod(stack: Stack, *, reachable: bool) -> dict[str, Any]:
         "autoscaleMin": 2,
         "resources": {"requests": {"cpu": "500m", "memory": "2Gi"}, "limits": {"cpu": "2", "memory": "4Gi"}},
         # A job ends when its own containers end, since the proxy is an init container that goes on.
-        "env": {"ENABLE_NATIVE_SIDECARS": "true"},
+        # A Gateway takes pods of its own namespace only: another's that has its labels gets none of its routes.
+        "env": {"ENABLE_NATIVE_SIDECARS": "true", "PILOT_SCOPE_GATEWAY_TO_NAMESPACE": "true"},
         "experimental": {"stableValidationPolicy": True},
         "global": {
             "istioNamespace": ns.ISTIO_SYSTEM.name,
             # For the control planes of other clusters: it would read the Secrets of this one. There is one cluster.
             "enableReaderRBAC": False,
             "logAsJson": True,
+            # Without it no pod of the mesh starts, so that no workload may push it out.
+            "priorityClassName": "system-cluster-critical",
             "operatorManageWebhooks": not reachable,
             "configValidation": reachable,
             "proxy_init": {"image": stack.image(images.PROXY)},
             "proxy": {
                 "image": stack.image(images.PROXY),
                 "seccompProfile": SECCOMP,
-                # Credentials of the pod's own AWS role come from the node by plain HTTP, and are none of the mesh's.
-                "excludeIPRanges": LINK_LOCAL[Range.POD_IDENTITY],
+                "excludeIPRanges": EXCLUDED_RANGES,
             },
         },
         "meshConfig": {

@@ -9,6 +9,7 @@ import pulumi_kubernetes as kubernetes
 
 from cluster import namespaces as ns
 from cluster.guardrails.object_rules import ObjectRule, object_rules
+from cluster.guardrails.people_rules import people_rules
 from cluster.guardrails.pod_rules import VARIABLES, Check, PodRule, cel, pod_rules
 from cluster.labels import DATA_CLASS, DATA_CLASSES, OWNER, Manifest, metadata
 from foundation.stack import Stack
@@ -74,10 +75,10 @@ class Admission(pulumi.ComponentResource):
             rules = [_resources(*kind) for kind in POD_KINDS]
             spec = _policy(rules, VARIABLES, rule.checks, MATCH_CONDITIONS)
             self._enforce(rule.name, spec, (*ns.EKS_OWNED, *rule.exempt), _why(rule))
-        for each in object_rules(args.domain):
-            spec = _policy(
-                [_resources(each.group, "*", each.resources)], each.variables, each.checks, MATCH_CONDITIONS[:1]
-            )
+        for each in (*object_rules(args.domain), *people_rules()):
+            resources = _resources(each.group, "*", each.resources, each.operations)
+            conditions = ({"name": "whose", "expression": each.only},) if each.only else MATCH_CONDITIONS[:1]
+            spec = _policy([resources], each.variables, each.checks, conditions)
             self._enforce(each.name, spec, each.exempt, _why(each))
         labels = {"labels": "has(object.metadata.labels) ? object.metadata.labels : {}"}
         spec = _policy([_resources("", "v1", ("namespaces",))], labels, NAMESPACE_CHECKS, MATCH_CONDITIONS[:1])
@@ -112,12 +113,14 @@ def _why(rule: PodRule | ObjectRule) -> str:
     return f"{', '.join(rule.exempt)}: {rule.why_exempt}" if rule.exempt else ""
 
 
-def _resources(group: str, version: str, resources: tuple[str, ...]) -> Manifest:
+def _resources(
+    group: str, version: str, resources: tuple[str, ...], operations: tuple[str, ...] = ("CREATE", "UPDATE")
+) -> Manifest:
     return {
         "apiGroups": [group],
         "apiVersions": [version],
         "resources": list(resources),
-        "operations": ["CREATE", "UPDATE"],
+        "operations": list(operations),
     }
 
 

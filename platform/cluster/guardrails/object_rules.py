@@ -47,6 +47,9 @@ class ObjectRule:
     group: str
     resources: tuple[str, ...]
     checks: tuple[Check, ...]
+    operations: tuple[str, ...] = ("CREATE", "UPDATE")
+    only: str = ""
+    """Whose requests it judges (CEL); all of them are judged then, of what is on its way out too."""
     variables: Mapping[str, str] = field(default_factory=dict)
     exempt: tuple[str, ...] = ()
     why_exempt: str = ""

@@ -10,6 +10,7 @@ from typing import Final
 
 from cluster import images
 from cluster import namespaces as ns
+from cluster.guardrails.mesh_words import FOREIGN_WORDS, IMPOSTORS, POD_IS_PROXYS
 from cluster.guardrails.priorities import PRIORITIES
 from cluster.labels import DATA_CLASS, DATA_CLASSES, OWNER
 from cluster.node_labels import GPU
@@ -290,6 +291,24 @@ def pod_rules(registry: str) -> tuple[PodRule, ...]:
             why_exempt="agents that run on each GPU node and take no GPU",
         ),
         PodRule(
+            name="no-way-around-the-proxy",
+            checks=(
+                Check(
+                    holds="size(variables.meshWords) == 0",
+                    found='variables.meshWords.join(", ") + " would change what the mesh makes of the pod"',
+                    fix="Leave it out: every pod here has a proxy, as the mesh sets it up.",
+                ),
+                Check(
+                    holds=f"size({IMPOSTORS}) == 0 && !({POD_IS_PROXYS})",
+                    found=f'({POD_IS_PROXYS}) ? "the pod runs as the proxy\'s user"'
+                    f' : {_names(IMPOSTORS)} + " would stand for the proxy"',
+                    fix="Take another name, user and group: the proxy's packets alone pass it by.",
+                ),
+            ),
+            exempt=(ns.INGRESS.name, *(each.name for each in ns.SYSTEM)),
+            why_exempt="the gateway is a proxy itself, the system is outside of the mesh, and no team writes there",
+        ),
+        PodRule(
             name="priority-by-purpose",
             checks=(
                 Check(
@@ -323,6 +342,9 @@ VARIABLES: Final = {
     "pod": "variables.template.spec",
     "labels": "has(variables.template.metadata) && has(variables.template.metadata.labels)"
     " ? variables.template.metadata.labels : {}",
+    "annotations": "has(variables.template.metadata) && has(variables.template.metadata.annotations)"
+    " ? variables.template.metadata.annotations : {}",
+    "meshWords": FOREIGN_WORDS,
     "containers": "variables.pod.containers"
     " + (has(variables.pod.initContainers) ? variables.pod.initContainers : [])"
     " + (has(variables.pod.ephemeralContainers) ? variables.pod.ephemeralContainers : [])",

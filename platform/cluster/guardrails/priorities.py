@@ -35,7 +35,7 @@ PLATFORM: Final = Priority(
     name="platform",
     value=50_000,
     preempts=True,
-    namespaces=(ns.MLFLOW.name, ns.MONITORING.name, ns.PIPELINES.name, ns.INGRESS.name),
+    namespaces=(ns.MLFLOW.name, ns.MONITORING.name, ns.INGRESS.name),  # where no team writes a pod
     description="What the platform's users work with.",
 )
 TRAINING: Final = Priority(

@@ -35,6 +35,24 @@ ROOMS: Final = {
     ns.MONITORING.name: Room(16, 64, 50, 1_000),
     ns.INGRESS.name: Room(16, 32, 20, 0),
 }
+OBJECTS: Final = {
+    # Far above what anybody works with, far below what the API server and its etcd bear.
+    "configmaps": 500,
+    "secrets": 200,
+    "services": 200,
+    "persistentvolumeclaims": 500,
+    "jobs.batch": 2_000,
+    "cronjobs.batch": 200,
+    "deployments.apps": 200,
+    "statefulsets.apps": 200,
+    "horizontalpodautoscalers.autoscaling": 200,
+    "poddisruptionbudgets.policy": 200,
+}
+"""Of Kubernetes' own kinds. Of a kind that a chart defines a quota knows no number until the controller manager has
+found the definition and counts anew, minutes later, and it refuses every object meanwhile."""
+SCRATCH_GIB: Final = 10
+"""Of the nodes' own disks, for each pod that a namespace may have."""
+SCRATCH_GIB_PER_GPU: Final = 256
 CONTAINER_DEFAULT: Final = {"cpu": "500m", "memory": "512Mi", "ephemeral-storage": "2Gi"}
 CONTAINER_DEFAULT_REQUEST: Final = {"cpu": "100m", "memory": "128Mi", "ephemeral-storage": "256Mi"}
 CONTAINER_MAXIMUM: Final = {"cpu": "16", "memory": "64Gi", "ephemeral-storage": "100Gi"}
@@ -61,8 +79,8 @@ class QuotasArgs:
 
 
 class Quotas(pulumi.ComponentResource):
-    """No namespace takes the cluster from the others, no container has no limit, and a GPU is to be had in the GPU
-    namespaces only."""
+    """No namespace takes the cluster or its API server from the others, no container has no limit, and a GPU is to be
+    had in the GPU namespaces only."""
 
     def __init__(self, name: str, args: QuotasArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:cluster:Quotas", name, {"gpus": args.gpus}, opts)
@@ -94,11 +112,14 @@ def quotas(gpus: int) -> Iterator[tuple[str, dict[str, str]]]:
             hard["pods"] = "0"
         if room := ROOMS.get(namespace):
             cpu, memory = room.cpu + gpu * room.cpu_per_gpu, room.memory_gib + gpu * room.memory_gib_per_gpu
+            scratch = room.pods * SCRATCH_GIB + gpu * SCRATCH_GIB_PER_GPU
             hard |= {
                 "requests.cpu": str(cpu),
                 "limits.cpu": str(cpu * 2),
                 "requests.memory": f"{memory}Gi",
                 "limits.memory": f"{memory * 2}Gi",
+                "requests.ephemeral-storage": f"{scratch}Gi",
+                "limits.ephemeral-storage": f"{scratch * 2}Gi",
                 "requests.storage": f"{room.storage_gib}Gi",
                 "pods": str(room.pods),
                 # The one way in from outside of the cluster is the ingress gateway.
@@ -106,6 +127,7 @@ def quotas(gpus: int) -> Iterator[tuple[str, dict[str, str]]]:
                 # Each port of a load balancer's Service takes one of the nodes' ports.
                 "services.nodeports": "2" if namespace == ns.INGRESS.name else "0",
             }
+            hard |= {f"count/{kind}": str(most) for kind, most in OBJECTS.items()}
         yield namespace, hard
 
 

@@ -98,6 +98,16 @@ def test_every_image_is_of_the_stacks_registry(rendered: dict[str, list[dict[str
 
 
 @pytest.mark.engine
+def test_no_workload_pushes_the_mesh_out_and_no_pod_elsewhere_is_its_gateway(
+    rendered: dict[str, list[dict[str, Any]]],
+) -> None:
+    (istiod,) = pods(rendered["istiod"])
+    assert istiod["spec"]["priorityClassName"] == "system-cluster-critical"
+    (container,) = istiod["spec"]["containers"]
+    assert {"name": "PILOT_SCOPE_GATEWAY_TO_NAMESPACE", "value": "true"} in container["env"]
+
+
+@pytest.mark.engine
 def test_an_agent_of_the_gpu_nodes_runs_on_gpu_nodes_only(rendered: dict[str, list[dict[str, Any]]]) -> None:
     (plugin,) = [
         each for each in pods(rendered["nvidia-device-plugin"]) if each["metadata"]["name"] == "nvidia-device-plugin"
