@@ -77,11 +77,6 @@ class Foundation(pulumi.ComponentResource):
             ),
             own,
         )
-        self.storage = Storage(
-            name,
-            StorageArgs(stack=args.stack, key_arns=self.keys.arns),
-            own,
-        )
         self.network = Network(
             name,
             NetworkArgs(
@@ -93,6 +88,11 @@ class Foundation(pulumi.ComponentResource):
                 site=args.site,
                 logs_key_arn=self.keys.arns[DataClass.LOGS],
             ),
+            own,
+        )
+        self.storage = Storage(
+            name,
+            StorageArgs(stack=args.stack, key_arns=self.keys.arns, vpc_id=self.network.vpc_id),
             own,
         )
         self._services(name, args, own)

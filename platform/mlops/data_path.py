@@ -9,6 +9,7 @@ from typing import Final
 from cluster import namespaces as ns
 from cluster.namespaces import Namespace
 from foundation.data_class import DataClass
+from foundation.storage.from_within import INGEST
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Part:
     """Without a slash at either end."""
 
 
-RAW: Final = Part(DataClass.PHI, "raw")
+RAW: Final = Part(DataClass.PHI, INGEST)
 """Extracts as the hospital's systems delivered them. Nothing in the cluster changes them."""
 CURATED: Final = Part(DataClass.PHI, "curated")
 """Rows that kept their contract."""

@@ -27,6 +27,8 @@ __all__ = [
 class StorageArgs:
     stack: Stack
     key_arns: Mapping[DataClass, pulumi.Input[str]]
+    vpc_id: pulumi.Input[str]
+    """Whence alone PHI is worked with."""
 
 
 class Storage(pulumi.ComponentResource):
@@ -75,7 +77,11 @@ class Storage(pulumi.ComponentResource):
         return DataBucket(
             f"{name}-{holds}",
             DataBucketArgs(
-                stack=args.stack, holds=holds, key_arn=args.key_arns[holds], access_logs=self.access_logs.target
+                stack=args.stack,
+                holds=holds,
+                key_arn=args.key_arns[holds],
+                access_logs=self.access_logs.target,
+                vpc_id=args.vpc_id if holds is DataClass.PHI else None,
             ),
             pulumi.ResourceOptions(parent=self),
         )

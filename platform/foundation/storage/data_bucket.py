@@ -7,6 +7,7 @@ import pulumi
 
 from foundation.data_class import DataClass
 from foundation.stack import Stack
+from foundation.storage.from_within import only_from_within
 from foundation.storage.guard import Guard, LogTarget, guarded_bucket, lifecycle_rule
 from foundation.storage.right_key import right_key_only
 
@@ -23,6 +24,8 @@ class DataBucketArgs:
     key_arn: pulumi.Input[str]
     """The key of that class."""
     access_logs: LogTarget
+    vpc_id: pulumi.Input[str] | None = None
+    """Whence alone its objects are worked with; none for wherever somebody has the rights."""
 
 
 class DataBucket(pulumi.ComponentResource):
@@ -41,7 +44,10 @@ class DataBucket(pulumi.ComponentResource):
             holds=args.holds,
             key_arn=args.key_arn,
             access_logs=args.access_logs,
-            statements=lambda arn: right_key_only(arn, args.key_arn),
+            statements=lambda arn: [
+                *right_key_only(arn, args.key_arn),
+                *(only_from_within(arn, args.vpc_id) if args.vpc_id is not None else []),
+            ],
             lifecycle=[
                 lifecycle_rule(
                     "tier-then-forget-old-versions",

@@ -58,7 +58,9 @@ in_aws = pulumi.ResourceOptions(provider=provider)
 stack = settings.stack(Account.read(settings.zones, pulumi.InvokeOptions(provider=provider)), {})
 keys = {each: aws.kms.Key(f"{stack.name}-{each}", enable_key_rotation=True, opts=in_aws) for each in DataClass}
 arns = {each: key.arn for each, key in keys.items()}
-storage = Storage(stack.name, StorageArgs(stack=stack, key_arns=arns), pulumi.ResourceOptions(providers=[provider]))
+# Nobody works with what is in the buckets, from no VPC.
+args = StorageArgs(stack=stack, key_arns=arns, vpc_id="vpc-0123456789abcdef0")
+storage = Storage(stack.name, args, pulumi.ResourceOptions(providers=[provider]))
 # The cluster waits for all of the account, so that a run can be cut in the one half or in the other.
 in_cluster = kubernetes.Provider(stack.name, enable_patch_force=True)
 Cluster(stack, pulumi.ResourceOptions(providers=[in_cluster], depends_on=[storage]))
