@@ -269,7 +269,7 @@ def test_what_lies_in_the_registry_before_the_lock_knows_it_is_taken_by_its_dige
     world.make_repositories()
     for module in (images, building):
         monkeypatch.setattr(module, "IMAGES", {image.name: image})
-    monkeypatch.setattr(building.shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(building, "builder_here", lambda: "/usr/bin/docker")
     held = world.at[world.stack].push_stand_in(f"parapet-test/{image.name}", image.tag, "somebody's own")
     for take in ("", OTHER):
         with pytest.raises(Refused) as refused:

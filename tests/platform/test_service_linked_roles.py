@@ -18,8 +18,8 @@ from foundation.service_linked_roles import AUTO_SCALING, SPOT, ServiceLinkedRol
 from foundation.stack import Stack
 provider = aws.Provider("p", region="us-east-1", default_tags={{"tags": {{"Owner": "us"}}}})
 account = Account.read(3, pulumi.InvokeOptions(provider=provider))
-stack = Stack(name="mine", owner="us", account=account, tags={{}}, audit_retention_years=6, log_retention_days=400,
-    protect=False)
+stack = Stack(name="mine", owner="us", account=account, images={{}}, tags={{}}, audit_retention_years=6,
+    log_retention_days=400, protect=False)
 ServiceLinkedRoles("mine", ServiceLinkedRolesArgs(stack=stack, roles=[AUTO_SCALING, SPOT]),
     pulumi.ResourceOptions(providers=[provider]))
 """
