@@ -216,9 +216,13 @@ def test_the_flow_log_role_is_for_this_accounts_flow_logs_and_its_own_log_group(
         "ArnLike": {"aws:SourceArn": f"arn:aws:ec2:us-east-1:{ACCOUNT_ID}:vpc-flow-log/*"},
     }
     policy = closed.one("iam/policy:Policy", "parapet-test-flow-logs")
-    (statement,) = policy.policy()
-    assert statement["Resource"].endswith("LogGroup/parapet-test-flow-logs:*")
-    assert all(action.startswith("logs:") and "*" not in action for action in statement["Action"])
+    write, find = policy.policy()
+    assert write["Resource"].endswith("LogGroup/parapet-test-flow-logs:*")
+    assert all(action.startswith("logs:") and "*" not in action for action in write["Action"])
+    assert (find["Action"], find["Resource"]) == (
+        "logs:DescribeLogGroups",
+        f"arn:aws:logs:us-east-1:{ACCOUNT_ID}:log-group:*",
+    )
 
 
 def test_log_delivery_writes_to_the_query_log_group_only(closed: Recorder) -> None:
