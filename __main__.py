@@ -8,11 +8,11 @@ import pulumi
 # `pulumi install` installs the requirements alone and not this project, so the source root is put on the path here.
 sys.path.insert(0, str(Path(__file__).parent / "platform"))
 
-from cluster import Cluster, ClusterArgs
+from cluster.cluster import Cluster, ClusterArgs
 from cluster.images import locked
-from foundation import Foundation, FoundationArgs
 from foundation.account import Account
-from mlops import MLOps, MLOpsArgs
+from foundation.foundation import Foundation, FoundationArgs
+from mlops.mlops import MLOps, MLOpsArgs
 from provider import aws_provider, kubernetes_provider
 from settings import Settings
 

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 from cluster.gpu_group import GpuGroup
 from cluster.gpu_instances import GPU_INSTANCES
 from cluster.images import IMAGES
-from cluster.operators_host import NEEDS
+from cluster.sessions import ENDPOINTS
 from cluster.system_nodes import arch
 from cluster.versions import VERSIONS
 from foundation import retention
@@ -128,8 +128,8 @@ def _served(accounts: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
 
 
 def _reached(host: bool, info: ValidationInfo) -> bool:
-    endpoints = info.data.get("interface_endpoints", NEEDS)
-    if missing := [service for service in NEEDS if host and service not in endpoints]:
+    endpoints = info.data.get("interface_endpoints", ENDPOINTS)
+    if missing := [service for service in ENDPOINTS if host and service not in endpoints]:
         raise refusal("", host, f"false, or interfaceEndpoints must have {', '.join(missing)} too")
     return host
 

@@ -37,8 +37,6 @@ NO_ROOT: Final = "\n".join(
     )
 )
 LONGEST_LIFE: Final = 7 * 24 * 3600  # seconds
-NEEDS: Final = ("ec2messages", "kms", "logs", "ssm", "ssmmessages")
-"""The endpoints without which nobody comes to it, or nothing of it would be logged."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,8 @@ PREFERENCES: Final = "SSM-SessionManagerRunShell"
 """The document that a session takes which names none: the preferences of an account's Region."""
 IDLE_MINUTES: Final = 20
 LONGEST_MINUTES: Final = 480
+ENDPOINTS: Final = ("ec2messages", "kms", "logs", "ssm", "ssmmessages")
+"""Without them nobody comes onto an instance of the VPC, or nothing of it would be logged."""
 OF_A_SESSION: Final[Conditions] = {"StringLike": {"kms:EncryptionContext:aws:ssm:SessionId": "*"}}
 """What agent and plugin say of each key of a session, and nothing else does (amazon-ssm-agent, `BlockCipher`)."""
 

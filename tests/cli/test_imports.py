@@ -16,3 +16,10 @@ def test_a_shell_that_asks_for_its_exports_waits_for_no_other_command(module: st
     script = f"import sys, {module}; print(*sorted(set(sys.modules) & {SECONDS!r}))"
     told = subprocess.run([sys.executable, "-P", "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert told.stdout.split() == []
+
+
+def test_who_reads_settings_and_lists_of_the_stack_waits_for_none_of_its_resources() -> None:
+    """`./parapet up` refuses a wrong setting before the engine runs, and the engine's own program imports the rest."""
+    script = "import sys, cli.stack; print(*sorted(set(sys.modules) & {'foundation.foundation', 'cluster.cluster'}))"
+    told = subprocess.run([sys.executable, "-P", "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert told.stdout.split() == []

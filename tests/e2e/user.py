@@ -6,7 +6,7 @@ import os
 import shlex
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ class User:
 
     home: Path
     root: Path = ROOT
+    _told: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         self.house.mkdir(parents=True, exist_ok=True)
@@ -90,7 +91,7 @@ class User:
         self, command: str, folder: Path | None = None, given: str = "", options: Sequence[str] = ()
     ) -> tuple[int, str]:
         """A plain command in a shell that evaluated `./parapet env OPTIONS`, with `given` on its standard input."""
-        script = f'eval "$({shlex.join([str(self.command), "env", *options])})" && {command}'
+        script = f"{self._exports(*options)}\n{command}"
         told = subprocess.run(
             ["sh", "-c", script],
             cwd=folder or self.root,
@@ -101,6 +102,27 @@ class User:
             timeout=600,
         )
         return told.returncode, told.stdout + told.stderr
+
+    def _exports(self, *options: str) -> str:
+        """What `./parapet env` tells a shell to do. As in a shell that stays open, it is asked once for what runs now.
+
+        Not so with options: they ask for credentials, which are new each time.
+        """
+        runs = tuple(file.read_text() for file in sorted((self.home / "run").glob("*.json")))
+        if options or self._told.get("runs") != runs:
+            told = subprocess.run(
+                [str(self.command), "env", *options],
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=600,
+            )
+            exports = told.stdout if told.returncode == 0 else f"printf %s {shlex.quote(told.stderr)} >&2; exit 1"
+            if options:
+                return exports
+            self._told.update(runs=runs, exports=exports)
+        return self._told["exports"]
 
     def kubectl(self, *arguments: str, given: object = None) -> tuple[int, str]:
         """`kubectl ARGUMENTS` in such a shell, with `given` as JSON on its standard input."""

@@ -1,0 +1,74 @@
+"""All that the platform's users work with, made of the parts beside this file.
+
+A module of its own: who wants a name or a list of a part does not wait for all that provisions.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+
+from cluster.cluster import Cluster
+from foundation.data_class import DataClass
+from foundation.foundation import Foundation
+from foundation.stack import Stack
+from mlops.mlflow_server.account import Account
+from mlops.mlflow_server.mlflow_server import MlflowServer, MlflowServerArgs
+from mlops.workload_identities import Bucket, WorkloadIdentities, WorkloadIdentitiesArgs
+
+
+@dataclass(frozen=True, kw_only=True)
+class MLOpsArgs:
+    stack: Stack
+    foundation: Foundation
+    cluster: Cluster
+    domain: str
+    mlflow_users: Sequence[Account]
+    administrators: Sequence[str]
+    """ARNs of the IAM roles that may read administrators' passwords."""
+    loopback: bool
+    """Whether users come to the services at a loopback address too."""
+
+
+class MLOps(pulumi.ComponentResource):
+    """The services of machine learning, each behind a log-in of its own, in the cluster and over the account.
+
+    `name` is the stack's, and begins the name of every resource.
+    """
+
+    mlflow: MlflowServer
+
+    def __init__(self, name: str, args: MLOpsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("parapet:mlops:MLOps", name, {}, opts)
+        cluster = args.cluster
+        self.mlflow = MlflowServer(
+            f"{name}-mlflow",
+            MlflowServerArgs(
+                stack=args.stack,
+                foundation=args.foundation,
+                control_plane=cluster.control_plane,
+                nodes_security_group_id=cluster.nodes_security_group_id,
+                domain=args.domain,
+                users=args.mlflow_users,
+                administrators=args.administrators,
+                loopback=args.loopback,
+                after=cluster.ready,
+            ),
+            pulumi.ResourceOptions(parent=self, providers=[cluster.kubernetes]),
+        )
+        storage, key_arns = args.foundation.storage, args.foundation.keys.arns
+        WorkloadIdentities(
+            name,
+            WorkloadIdentitiesArgs(
+                stack=args.stack,
+                cluster_name=cluster.control_plane.cluster_name,
+                cluster_arn=cluster.control_plane.arn,
+                perimeter=args.foundation.network.perimeter,
+                buckets={
+                    DataClass.PHI: Bucket(storage.phi.arn, key_arns[DataClass.PHI]),
+                    DataClass.ARTIFACTS: Bucket(storage.artifacts.arn, key_arns[DataClass.ARTIFACTS]),
+                },
+            ),
+            pulumi.ResourceOptions(parent=self),
+        )
+        self.register_outputs({})
