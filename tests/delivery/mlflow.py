@@ -17,6 +17,7 @@ from local.processes import choose_port
 from tests.delivery.postgres import PASSWORD, USER, Postgres
 
 BUCKET = "artifacts"
+MIGRATED = "migrated"
 ADMINISTRATOR = ("parapet-admin", "the-password-of-the-administrator")
 ALICE, BOB = ("alice", "the-password-of-alice"), ("bob", "the-password-of-bob-1")
 
@@ -97,6 +98,15 @@ class Mlflow:
     def migrate(self) -> None:
         done = self.run("migrate", f"--backend-store-uri={self.postgres.uri(self.database)}")
         assert done.returncode == 0, done.stdout + done.stderr
+
+    def with_schema(self) -> None:
+        """A database as `migrate` makes it, copied from the one that the first to ask has made: it takes ten seconds."""
+        if self.postgres.sql(f"SELECT 1 FROM pg_database WHERE datname = '{MIGRATED}'"):
+            self.postgres.sql(f"DROP DATABASE {self.database}")
+            self.postgres.sql(f"CREATE DATABASE {self.database} TEMPLATE {MIGRATED}")
+        else:
+            self.migrate()
+            self.postgres.sql(f"CREATE DATABASE {MIGRATED} TEMPLATE {self.database}")
 
     def start(self, **changed: str) -> None:
         with self.log.open("ab") as log:

@@ -27,7 +27,7 @@ PROXY = "/api/2.0/mlflow-artifacts/artifacts"
 
 @pytest.fixture
 def served(mlflow: Mlflow) -> Mlflow:
-    mlflow.migrate()
+    mlflow.with_schema()
     mlflow.start()
     return mlflow
 
@@ -57,7 +57,7 @@ def listed(mlflow: Mlflow, run: str, who: tuple[str, str] = ALICE) -> dict[str, 
     return {file["path"]: int(file["file_size"]) for file in answer.json().get("files", [])}
 
 
-def test_who_may_do_what(served: Mlflow) -> None:
+def test_who_may_do_what(shared: Mlflow) -> None:
     asked = [
         ("GET", "/"),
         ("GET", "/metrics"),
@@ -74,15 +74,15 @@ def test_who_may_do_what(served: Mlflow) -> None:
     ]
     strangers = (None, ("admin", "password1234"), ("admin", "password"), (ALICE[0], BOB[1]))
     for method, path in asked:
-        told = [served.call(method, path, who).status_code for who in strangers]
+        told = [shared.call(method, path, who).status_code for who in strangers]
         assert told == [401] * len(strangers), (path, told)
     # What a client may read before it signs in: that the server lives, and what it can do.
-    assert served.call("GET", "/health").text == "OK"
-    assert "uri" not in served.call("GET", "/api/3.0/mlflow/server-info").text
+    assert shared.call("GET", "/health").text == "OK"
+    assert "uri" not in shared.call("GET", "/api/3.0/mlflow/server-info").text
 
-    experiment = new_experiment(served, ALICE, "of-alice")
-    run = new_run(served, ALICE, experiment)
-    assert served.call("PUT", f"{PROXY}/{experiment}/{run}/artifacts/a", ALICE, data=b"a").ok
+    experiment = new_experiment(shared, ALICE, "of-alice")
+    run = new_run(shared, ALICE, experiment)
+    assert shared.call("PUT", f"{PROXY}/{experiment}/{run}/artifacts/a", ALICE, data=b"a").ok
     forbidden = [
         ("GET", f"{API}/experiments/get?experiment_id={experiment}"),
         ("GET", f"{API}/runs/get?run_id={run}"),
@@ -91,44 +91,44 @@ def test_who_may_do_what(served: Mlflow) -> None:
         ("GET", f"/get-artifact?run_id={run}&path=a"),
     ]
     for method, path in forbidden:
-        assert [served.call(method, path, who).status_code for who in (BOB, None)] == [403, 401], path
-    assert "experiments" not in served.call("GET", f"{API}/experiments/search?max_results=9", BOB).json()
-    assert served.call("GET", f"{PROXY}/{experiment}/{run}/artifacts/a", ALICE).content == b"a"
-    assert served.call("GET", f"{API}/runs/get?run_id={run}", ADMINISTRATOR).ok
+        assert [shared.call(method, path, who).status_code for who in (BOB, None)] == [403, 401], path
+    assert "experiments" not in shared.call("GET", f"{API}/experiments/search?max_results=9", BOB).json()
+    assert shared.call("GET", f"{PROXY}/{experiment}/{run}/artifacts/a", ALICE).content == b"a"
+    assert shared.call("GET", f"{API}/runs/get?run_id={run}", ADMINISTRATOR).ok
 
     grant = {"username": BOB[0], "resource_type": "experiment", "resource_id": experiment, "permission": "READ"}
-    answer = served.call("POST", "/api/3.0/mlflow/users/permissions/grant", ALICE, json=grant)
+    answer = shared.call("POST", "/api/3.0/mlflow/users/permissions/grant", ALICE, json=grant)
     assert answer.ok, answer.text
-    assert served.call("GET", f"{API}/runs/get?run_id={run}", BOB).ok
+    assert shared.call("GET", f"{API}/runs/get?run_id={run}", BOB).ok
     # A grant that is taken away holds no call longer, in whichever worker.
-    answer = served.call("POST", "/api/3.0/mlflow/users/permissions/revoke", ALICE, json=grant)
+    answer = shared.call("POST", "/api/3.0/mlflow/users/permissions/revoke", ALICE, json=grant)
     assert answer.ok, answer.text
-    assert {served.call("GET", f"{API}/runs/get?run_id={run}", BOB).status_code for _ in range(8)} == {403}
+    assert {shared.call("GET", f"{API}/runs/get?run_id={run}", BOB).status_code for _ in range(8)} == {403}
 
 
-def test_no_secret_is_in_an_argument_a_log_or_the_first_environment(served: Mlflow) -> None:
-    assert served.process
-    family = [psutil.Process(served.process.pid), *psutil.Process(served.process.pid).children(recursive=True)]
+def test_no_secret_is_in_an_argument_a_log_or_the_first_environment(shared: Mlflow) -> None:
+    assert shared.process
+    family = [psutil.Process(shared.process.pid), *psutil.Process(shared.process.pid).children(recursive=True)]
     secrets = [PASSWORD, ADMINISTRATOR[1], ALICE[1]]
     assert len(family) >= 4
     for process in family:
         told = " ".join([*process.cmdline(), *process.environ().values()])
         assert not [secret for secret in secrets if secret in told]
-    assert not [secret for secret in [*secrets, "the-session-key"] if secret in served.log.read_text()]
-    (folder,) = served.temporary.glob("parapet-mlflow-*")
+    assert not [secret for secret in [*secrets, "the-session-key"] if secret in shared.log.read_text()]
+    (folder,) = shared.temporary.glob("parapet-mlflow-*")
     assert folder.stat().st_mode & 0o777 == 0o700
 
 
-def test_metrics_have_a_port_of_their_own_without_names(served: Mlflow) -> None:
-    new_experiment(served, ALICE, "Jane Doe")
-    told = requests.get(f"http://127.0.0.1:{served.metrics_port}/metrics", timeout=5).text
+def test_metrics_have_a_port_of_their_own_without_names(shared: Mlflow) -> None:
+    new_experiment(shared, ALICE, "Jane Doe")
+    told = requests.get(f"http://127.0.0.1:{shared.metrics_port}/metrics", timeout=5).text
     assert 'mlflow_http_request_total{method="POST",status="200"}' in told
     assert not [word for word in ("alice", "Jane") if word in told]
 
 
 @pytest.mark.parametrize("multipart", ["false", "true"])
-def test_a_plain_client_logs_a_large_artifact(served: Mlflow, multipart: str, tmp_path: Path) -> None:
-    size = 101 * 2**20
+def test_a_plain_client_logs_a_large_artifact(shared: Mlflow, multipart: str, tmp_path: Path) -> None:
+    size, told = 101 * 2**20, len(shared.audit())
     program = """
 import sys, mlflow
 mlflow.set_experiment("large")
@@ -140,10 +140,10 @@ print(run.info.artifact_uri)
     with large.open("wb") as file:
         file.truncate(size)
     done = subprocess.run(
-        [str(served.image / "bin" / "python"), "-c", program, str(large)],
-        env=served.variables()
+        [str(shared.image / "bin" / "python"), "-c", program, str(large)],
+        env=shared.variables()
         | {
-            "MLFLOW_TRACKING_URI": served.url,
+            "MLFLOW_TRACKING_URI": shared.url,
             "MLFLOW_TRACKING_USERNAME": ALICE[0],
             "MLFLOW_TRACKING_PASSWORD": ALICE[1],
             "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD": multipart,
@@ -156,8 +156,8 @@ print(run.info.artifact_uri)
     assert done.returncode == 0, done.stderr
     path = next(line for line in done.stdout.splitlines() if line.startswith("mlflow-artifacts:"))
     key = "mlflow" + path.removeprefix("mlflow-artifacts:") + "/large.bin"
-    assert client(served.endpoint, "s3").head_object(Bucket=BUCKET, Key=key)["ContentLength"] == size
-    actions = {line["action"] for line in served.audit()}
+    assert client(shared.endpoint, "s3").head_object(Bucket=BUCKET, Key=key)["ContentLength"] == size
+    actions = {line["action"] for line in shared.audit()[told:]}
     assert ("artifacts/multipart-complete" in actions) == (multipart == "true")
     assert ("artifacts/upload" in actions) == (multipart == "false")
 
@@ -188,7 +188,7 @@ def test_the_databases_password_is_rotated_while_a_client_logs(mlflow: Mlflow) -
     mlflow.secret("database", value)
     # A connection lives for a second, so that new ones are made all the time, with whatever password is true then.
     mlflow.environment |= {"PARAPET_DATABASE_SECRET_ARN": arn, "MLFLOW_SQLALCHEMYSTORE_POOL_RECYCLE": "1"}
-    mlflow.migrate()
+    mlflow.with_schema()
     mlflow.start()
     run = new_run(mlflow, ALICE, new_experiment(mlflow, ALICE, "rotated"))
     statuses: list[int] = []
@@ -272,7 +272,7 @@ def group(aws: str, mlflow: Mlflow) -> str:
 
 
 def test_the_trail_is_on_standard_output_and_in_the_log_group(mlflow: Mlflow, group: str) -> None:
-    mlflow.migrate()
+    mlflow.with_schema()
     mlflow.start()
     experiment = new_experiment(mlflow, ALICE, "Jane Doe")
     run = new_run(mlflow, ALICE, experiment)
@@ -312,7 +312,7 @@ def in_group(mlflow: Mlflow, group: str) -> list[dict[str, Any]]:
 
 def test_a_log_group_that_is_missing_is_told_once(mlflow: Mlflow) -> None:
     mlflow.environment["PARAPET_AUDIT_LOG_GROUP"] = "/absent"
-    mlflow.migrate()
+    mlflow.with_schema()
     mlflow.start(workers="1")
     for number in range(20):
         new_experiment(mlflow, ALICE, f"e{number}")
@@ -321,23 +321,23 @@ def test_a_log_group_that_is_missing_is_told_once(mlflow: Mlflow) -> None:
     assert len(mlflow.audit()) == 20
 
 
-def test_garbage_goes_with_its_artifacts(served: Mlflow) -> None:
-    experiment = new_experiment(served, ALICE, "garbage")
-    kept, gone = new_run(served, ALICE, experiment), new_run(served, ALICE, experiment)
+def test_garbage_goes_with_its_artifacts(shared: Mlflow) -> None:
+    experiment = new_experiment(shared, ALICE, "garbage")
+    kept, gone = new_run(shared, ALICE, experiment), new_run(shared, ALICE, experiment)
     for run in (kept, gone):
-        assert served.call("PUT", f"{PROXY}/{experiment}/{run}/artifacts/a", ALICE, data=b"a").ok
-    assert served.call("POST", f"{API}/runs/delete", ALICE, json={"run_id": gone}).ok
+        assert shared.call("PUT", f"{PROXY}/{experiment}/{run}/artifacts/a", ALICE, data=b"a").ok
+    assert shared.call("POST", f"{API}/runs/delete", ALICE, json={"run_id": gone}).ok
     where = [
-        f"--backend-store-uri={served.postgres.uri(served.database)}",
+        f"--backend-store-uri={shared.postgres.uri(shared.database)}",
         "--artifacts-destination=s3://artifacts/mlflow",
     ]
-    done = served.run("gc", *where, "--older-than=1d")
+    done = shared.run("gc", *where, "--older-than=1d")
     assert done.returncode == 0, done.stderr
-    assert served.call("GET", f"{API}/runs/get?run_id={gone}", ALICE).ok
+    assert shared.call("GET", f"{API}/runs/get?run_id={gone}", ALICE).ok
     time.sleep(1)
-    done = served.run("gc", *where, "--older-than=1s")
+    done = shared.run("gc", *where, "--older-than=1s")
     assert done.returncode == 0, done.stderr
-    assert served.call("GET", f"{API}/runs/get?run_id={gone}", ADMINISTRATOR).status_code == 404
-    s3 = client(served.endpoint, "s3")
+    assert shared.call("GET", f"{API}/runs/get?run_id={gone}", ADMINISTRATOR).status_code == 404
+    s3 = client(shared.endpoint, "s3")
     found = {run: s3.list_objects_v2(Bucket=BUCKET, Prefix=f"mlflow/{experiment}/{run}/") for run in (kept, gone)}
     assert {run: objects["KeyCount"] for run, objects in found.items()} == {kept: 1, gone: 0}

@@ -78,7 +78,7 @@ def test_a_wrong_password_of_the_database(mlflow: Mlflow) -> None:
 def test_a_schema_is_never_changed_by_the_server(mlflow: Mlflow) -> None:
     assert "Run the migration Job" in refused(mlflow)
     assert mlflow.postgres.sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'", mlflow.database) == "0"
-    mlflow.migrate()
+    mlflow.with_schema()
     mlflow.postgres.sql("UPDATE alembic_version_auth SET version_num = '8606fa83a998'", mlflow.database)
     assert "The accounts schema" in refused(mlflow)
 
@@ -88,7 +88,7 @@ def test_another_application_is_not_served(mlflow: Mlflow) -> None:
 
 
 def test_a_bucket_that_is_missing_or_anothers(mlflow: Mlflow) -> None:
-    mlflow.migrate()
+    mlflow.with_schema()
     assert "The bucket absent does not exist" in refused(mlflow, artifacts_destination="s3://absent/mlflow")
     assert "is no bucket" in refused(mlflow, artifacts_destination="./here")
     with s3(listing=403) as endpoint:
@@ -98,7 +98,7 @@ def test_a_bucket_that_is_missing_or_anothers(mlflow: Mlflow) -> None:
 
 @pytest.mark.parametrize("code", ["KMS.NotFoundException", "KMS.DisabledException", "AccessDenied"])
 def test_a_key_that_cannot_be_used(mlflow: Mlflow, code: str) -> None:
-    mlflow.migrate()
+    mlflow.with_schema()
     key = "arn:aws:kms:us-east-1:111122223333:key/absent"
     extra = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key}
     with s3(put=(400, code)) as endpoint:
@@ -109,7 +109,7 @@ def test_a_key_that_cannot_be_used(mlflow: Mlflow, code: str) -> None:
 
 
 def test_the_try_leaves_nothing_in_the_bucket(mlflow: Mlflow) -> None:
-    mlflow.migrate()
+    mlflow.with_schema()
     mlflow.start(artifacts_destination="s3://artifacts/tried")
     assert client(mlflow.endpoint, "s3").list_objects_v2(Bucket="artifacts", Prefix="tried").get("KeyCount") == 0
 

@@ -76,9 +76,7 @@ def test_a_second_up_changes_nothing_and_says_so(user: User, said_by_up: str) ->
 
 
 def test_plain_commands_work_in_a_shell_with_the_exports(user: User, said_by_up: str) -> None:
-    status, said = user.shell("pulumi preview --stack local --expect-no-changes")
-    assert status == 0, said
-    status, said = user.shell("pulumi refresh --stack local --yes --expect-no-changes")
+    status, said = user.shell("pulumi preview --stack local --refresh --expect-no-changes")
     assert status == 0, said
 
 
@@ -91,18 +89,26 @@ def test_a_preview_changes_nothing(user: User, said_by_up: str) -> None:
 
 
 def test_a_refresh_finds_what_was_changed_behind_its_back_and_up_mends_it(user: User, said_by_up: str) -> None:
+    """In the account and in the cluster."""
     outputs = user.outputs()
-    bucket = outputs["buckets"]["phi"]
-    key = outputs["keyArns"]["phi"]
+    bucket, key = outputs["buckets"]["phi"], outputs["keyArns"]["phi"]
     user.client("s3").delete_public_access_block(Bucket=bucket)
     user.client("kms").disable_key_rotation(KeyId=key)
-    status, said = user.shell("pulumi refresh --stack local --yes --expect-no-changes")
+    replicas = user.get("deployment", "karpenter", "--namespace=karpenter")["spec"]["replicas"]
+    scale = ("scale", "deployment", "karpenter", "--namespace=karpenter", f"--replicas={replicas + 3}")
+    assert user.kubectl(*scale)[0] == 0
+    status, said = user.shell("pulumi refresh --stack local --preview-only --diff --expect-no-changes")
     assert status != 0, said
-    status, said = user.shell("pulumi refresh --stack local --yes")
+    assert f"replicas: {replicas} => {replicas + 3}" in said
+    assert "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock" in said
+    assert "aws:kms/key:Key" in said
+    status, said = user.shell("pulumi up --stack local --refresh --yes --skip-preview")
     assert status == 0, said
-    assert user.parapet("up")[0] == 0
     assert all(user.client("s3").get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"].values())
     assert user.client("kms").get_key_rotation_status(KeyId=key)["KeyRotationEnabled"] is True
+    assert user.get("deployment", "karpenter", "--namespace=karpenter")["spec"]["replicas"] == replicas
+    status, said = user.shell("pulumi refresh --stack local --yes --expect-no-changes")
+    assert status == 0, said
 
 
 def test_the_engine_refuses_a_program_that_breaks_a_rule(user: User, said_by_up: str, tmp_path: Path) -> None:

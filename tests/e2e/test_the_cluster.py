@@ -25,7 +25,6 @@ GPU = {
 LOST = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 CHAOS = "node-not-ready.stage.kwok.x-k8s.io"
 TRAINER = "parapet-local/trainer"
-REFRESH = "pulumi refresh --stack local --preview-only --expect-no-changes --diff"
 
 
 @pytest.fixture(scope="module")
@@ -243,23 +242,6 @@ def test_a_disruption_budget_holds_against_a_drain(work: Work) -> None:
         assert work.running("serving") == running
     finally:
         work.user.kubectl("uncordon", node)
-
-
-def test_a_refresh_shows_a_deployment_that_was_edited_by_hand_and_an_update_puts_it_back(
-    user: User, said_by_up: str
-) -> None:
-    replicas = user.get("deployment", "karpenter", "--namespace=karpenter")["spec"]["replicas"]
-    scale = ("scale", "deployment", "karpenter", "--namespace=karpenter", f"--replicas={replicas + 3}")
-    assert user.kubectl(*scale)[0] == 0
-    status, said = user.shell(REFRESH)
-    assert status != 0
-    assert "kubernetes:apps/v1:Deployment" in said
-    assert f"replicas: {replicas} => {replicas + 3}" in said
-    status, said = user.shell("pulumi up --stack local --refresh --yes --skip-preview")
-    assert status == 0, said
-    assert user.get("deployment", "karpenter", "--namespace=karpenter")["spec"]["replicas"] == replicas
-    status, said = user.shell(REFRESH)
-    assert status == 0, said
 
 
 def test_a_pod_whose_image_is_gone_from_the_registry_does_not_start_until_it_is_back(

@@ -45,15 +45,26 @@ def test_an_api_server_that_was_killed_is_started_again_over_the_same_cluster(us
     assert user.get("namespace", "kube-system")["metadata"]["uid"] == identity
 
 
-def test_a_cluster_whose_data_was_lost_is_noticed_and_filled_again(user: User, said_by_up: str) -> None:
+def test_a_cluster_whose_data_was_lost_is_noticed_and_filled_again_also_by_an_up_that_is_killed(
+    user: User, said_by_up: str
+) -> None:
+    """Killed in the middle of it, with hundreds of resources in the state and many under way."""
     names = {one["metadata"]["name"] for one in user.get("namespaces")["items"]}
     identity = user.get("namespace", "kube-system")["metadata"]["uid"]
     _kill(user, *PARTS)
     shutil.rmtree(user.home / "kubernetes")
+    process = user.start("up")
+    told = "is not the one that the stack was made in"
+    user.wait_for(process, lambda: told in user.said.read_text())
+    user.wait_for(process, lambda: user.resources_in_state() > 400 and user.under_way("kubernetes:") > 3)
+    user.kill_all_but_the_servers()
+    process.wait()
+    assert "started anew and is empty" not in user.said.read_text()
     status, said = user.parapet("up", **WRITTEN_ONCE)
     assert status == 0, said
-    assert "is not the one that the stack was made in" in said
-    assert "started anew and is empty" not in said
+    assert told not in said
+    status, said = user.shell("pulumi preview --stack local --expect-no-changes")
+    assert status == 0, said
     assert user.get("namespace", "kube-system")["metadata"]["uid"] != identity
     assert {one["metadata"]["name"] for one in user.get("namespaces")["items"]} == names
     assert user.review()["totals"]["failed"] == 0

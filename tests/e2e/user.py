@@ -5,7 +5,8 @@ import json
 import os
 import shlex
 import subprocess
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -157,6 +158,15 @@ class User:
             except (psutil.NoSuchProcess, psutil.AccessDenied):
                 continue
         return found
+
+    def wait_for(self, process: subprocess.Popen[bytes], condition: Callable[[], bool], seconds: float = 240) -> None:
+        """Until an `up` that runs has come so far; fails at once where it ends before."""
+        limit = time.monotonic() + seconds
+        while not condition():
+            ended = process.poll()
+            assert ended is None, f"it ended by itself, with {ended}: {self.said.read_text()[-2000:]}"
+            assert time.monotonic() < limit, "it did not come to pass"
+            time.sleep(0.005)
 
     def kill_all_but_the_servers(self) -> None:
         """kill -9 on everything that a run has started, the AWS API and the control plane left alone."""
