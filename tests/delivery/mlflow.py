@@ -100,8 +100,8 @@ class Mlflow:
         assert done.returncode == 0, done.stdout + done.stderr
 
     def with_schema(self) -> None:
-        """A database as `migrate` makes it, copied from the one that the first to ask has made: it takes ten seconds."""
-        if self.postgres.sql(f"SELECT 1 FROM pg_database WHERE datname = '{MIGRATED}'"):
+        """A database as `migrate` makes it, copied from the one that the first to ask made: it takes ten seconds."""
+        if MIGRATED in self.postgres.sql("SELECT datname FROM pg_database").split():
             self.postgres.sql(f"DROP DATABASE {self.database}")
             self.postgres.sql(f"CREATE DATABASE {self.database} TEMPLATE {MIGRATED}")
         else:

@@ -154,7 +154,7 @@ class Stack:
         (file,) = (self.engine.home / "state" / ".pulumi" / "stacks").rglob("*.json")
         resources = json.loads(file.read_text())["checkpoint"]["latest"].get("resources", [])
         return {
-            one["urn"]: [one["id"], *(shown((given, one["outputs"].get(name))) for name, given in one["inputs"].items())]
+            one["urn"]: shown([one["id"], [(given, one["outputs"].get(name)) for name, given in one["inputs"].items()]])
             for one in resources
             if one["type"].startswith("aws:")
         }
