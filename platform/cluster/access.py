@@ -8,6 +8,7 @@ import pulumi_aws as aws
 import pulumi_kubernetes as kubernetes
 
 from cluster.labels import Manifest, metadata
+from cluster.namespaces import inside
 from cluster.roles import RBAC, ROLES, Grant, Role
 from foundation.stack import Stack
 
@@ -18,8 +19,8 @@ class AccessArgs:
     cluster_name: pulumi.Input[str]
     principals: Mapping[str, Sequence[str]]
     """ARNs of IAM roles, by the name of the role that they have here (`roles.ROLES`)."""
-    after: Sequence[pulumi.Resource]
-    """The namespaces."""
+    namespaces: Mapping[str, pulumi.Resource]
+    """Those that the stack makes, by their names."""
 
 
 class Access(pulumi.ComponentResource):
@@ -35,14 +36,14 @@ class Access(pulumi.ComponentResource):
         _require_distinct(args.principals)
         for role in ROLES:
             for grant in role.grants:
-                self._role(role, grant, args.after)
+                self._role(role, grant, args.namespaces)
             for arn in args.principals.get(role.name, ()):
                 self._entry(args.cluster_name, role, arn)
         self.register_outputs({})
 
-    def _role(self, role: Role, grant: Grant, after: Sequence[pulumi.Resource]) -> None:
+    def _role(self, role: Role, grant: Grant, namespaces: Mapping[str, pulumi.Resource]) -> None:
         """A ClusterRole, bound where it holds: in the namespaces alone, or in the whole cluster."""
-        own = pulumi.ResourceOptions(parent=self, depends_on=list(after))
+        own = pulumi.ResourceOptions(parent=self)
         name, role_name = f"{self._name}-{role.name}-{grant.name}", f"parapet:{role.name}:{grant.name}"
         rules: Manifest = list(grant.rules)
         reference: Manifest = {"apiGroup": RBAC, "kind": "ClusterRole", "name": role_name}
@@ -58,7 +59,7 @@ class Access(pulumi.ComponentResource):
                 metadata=metadata(role_name, self._owner, namespace=namespace),
                 role_ref=reference,
                 subjects=subjects,
-                opts=own,
+                opts=inside(namespace, namespaces, self),
             )
 
     def _entry(self, cluster_name: pulumi.Input[str], role: Role, arn: str) -> None:

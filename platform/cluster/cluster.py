@@ -160,7 +160,8 @@ class Cluster(pulumi.ComponentResource):
         services = self._add_ons(f"{name}-services", SERVICES, args, [*logs, nodes])
         default_storage_class(name, args.stack.owner, key_arn, in_cluster)
         mesh = self._software(name, args, groups, [namespaces, nodes], in_cluster)
-        self.ready = [namespaces, guardrails, nodes, services, mesh]
+        # They wait for the nodes, which wait for the guardrails, which wait for the namespaces.
+        self.ready = [services, mesh]
         growing = [group for group in groups if group.growth]
         if growing:
             Autoscaling(
@@ -234,7 +235,7 @@ class Cluster(pulumi.ComponentResource):
                 stack=args.stack,
                 cluster_name=self.control_plane.cluster_name,
                 principals=args.principals,
-                after=[namespaces],
+                namespaces=namespaces.made,
             ),
             opts,
         )
@@ -248,7 +249,7 @@ class Cluster(pulumi.ComponentResource):
                 client_cidrs=list(map(str, args.client_cidrs)),
                 domain=args.domain,
                 gpus=sum(group.max * group.schedulable_gpus for group in groups),
-                after=[namespaces],
+                namespaces=namespaces.made,
             ),
             opts,
         )

@@ -1,5 +1,6 @@
 """The namespaces of the cluster, by purpose."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -86,6 +87,11 @@ GPU: Final = tuple(each.name for each in MADE if each.gpu)
 MESH: Final = tuple(each.name for each in MADE if each.mesh)
 
 
+def inside(namespace: str, made: Mapping[str, pulumi.Resource], parent: pulumi.Resource) -> pulumi.ResourceOptions:
+    """The options of what lies in a namespace. Kubernetes' own are there from the beginning."""
+    return pulumi.ResourceOptions(parent=parent, depends_on=[made[namespace]] if namespace in made else None)
+
+
 @dataclass(frozen=True, kw_only=True)
 class NamespacesArgs:
     stack: Stack
@@ -97,10 +103,14 @@ class Namespaces(pulumi.ComponentResource):
     The four that cannot hold that level say why, in the annotation `parapet.dev/why-not-restricted`.
     """
 
+    made: dict[str, pulumi.Resource]
+    """Each by its name: what lies in one waits for that one."""
+
     def __init__(self, name: str, args: NamespacesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:cluster:Namespaces", name, {"owner": args.stack.owner}, opts)
+        self.made = {}
         for each in MADE:
-            namespace = kubernetes.core.v1.Namespace(
+            self.made[each.name] = namespace = kubernetes.core.v1.Namespace(
                 f"{name}-{each.name}",
                 metadata=namespace_metadata(each, args.stack.owner),
                 # Deleting a namespace deletes all that is in it, volumes too.

@@ -1,6 +1,6 @@
 """What holds for everybody in the cluster: who may talk to whom, how much one may have, what the API server refuses."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -24,8 +24,8 @@ class GuardrailsArgs:
     domain: str
     """Whose hosts lead to the gateway."""
     gpus: int
-    after: Sequence[pulumi.Resource]
-    """The namespaces."""
+    namespaces: Mapping[str, pulumi.Resource]
+    """Those that the stack makes, by their names."""
 
 
 class Guardrails(pulumi.ComponentResource):
@@ -42,11 +42,11 @@ class Guardrails(pulumi.ComponentResource):
                 service_cidr=args.service_cidr,
                 gateway_endpoint_cidrs=args.gateway_endpoint_cidrs,
                 client_cidrs=args.client_cidrs,
-                after=args.after,
+                namespaces=args.namespaces,
             ),
             own,
         )
-        Quotas(name, QuotasArgs(stack=args.stack, gpus=args.gpus, after=args.after), own)
+        Quotas(name, QuotasArgs(stack=args.stack, gpus=args.gpus, namespaces=args.namespaces), own)
         Priorities(name, PrioritiesArgs(stack=args.stack), own)
         Admission(name, AdmissionArgs(stack=args.stack, domain=args.domain), own)
         self.register_outputs({})

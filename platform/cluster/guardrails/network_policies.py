@@ -10,7 +10,7 @@ import pulumi_kubernetes as kubernetes
 
 from cluster.guardrails.flows import FLOWS, LINK_LOCAL, Flow, Pods, Range
 from cluster.labels import Manifest, metadata
-from cluster.namespaces import EVERY, NAME_LABEL
+from cluster.namespaces import EVERY, NAME_LABEL, inside
 from foundation.stack import Stack
 
 Ranges: TypeAlias = Mapping[str, Sequence[str]]
@@ -27,8 +27,8 @@ class NetworkPoliciesArgs:
     """The `cidr_blocks` of S3's and DynamoDB's gateway endpoints."""
     client_cidrs: Sequence[str]
     """Networks outside of the VPC whose users may reach the gateway."""
-    after: Sequence[pulumi.Resource]
-    """The namespaces."""
+    namespaces: Mapping[str, pulumi.Resource]
+    """Those that the stack makes, by their names."""
 
 
 class NetworkPolicies(pulumi.ComponentResource):
@@ -37,7 +37,7 @@ class NetworkPolicies(pulumi.ComponentResource):
     def __init__(self, name: str, args: NetworkPoliciesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:cluster:NetworkPolicies", name, {"vpcCidr": args.vpc_cidr}, opts)
         self._name, self._owner = name, args.stack.owner
-        self._own = pulumi.ResourceOptions(parent=self, depends_on=list(args.after))
+        self._namespaces = args.namespaces
         endpoints = pulumi.Output.all(*args.gateway_endpoint_cidrs)
         ranges: pulumi.Output[Ranges] = pulumi.Output.all(args.service_cidr, endpoints).apply(
             lambda known: {
@@ -61,7 +61,7 @@ class NetworkPolicies(pulumi.ComponentResource):
             f"{self._name}-{namespace}-{policy_name}",
             metadata=metadata(policy_name, self._owner, namespace=namespace),
             spec=spec,
-            opts=self._own,
+            opts=inside(namespace, self._namespaces, self),
         )
 
 

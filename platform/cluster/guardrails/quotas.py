@@ -1,6 +1,6 @@
 """How much of the cluster a namespace may have, and how much one container."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -74,8 +74,8 @@ class QuotasArgs:
     gpus: int
     """What the GPU groups can grow to, in the units that the device plugin offers: a shared GPU counts as often as it
     is shared."""
-    after: Sequence[pulumi.Resource]
-    """The namespaces."""
+    namespaces: Mapping[str, pulumi.Resource]
+    """Those that the stack makes, by their names."""
 
 
 class Quotas(pulumi.ComponentResource):
@@ -84,20 +84,19 @@ class Quotas(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: QuotasArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:cluster:Quotas", name, {"gpus": args.gpus}, opts)
-        own = pulumi.ResourceOptions(parent=self, depends_on=list(args.after))
         for namespace, hard in quotas(args.gpus):
             kubernetes.core.v1.ResourceQuota(
                 f"{name}-{namespace}",
                 metadata=metadata("quota", args.stack.owner, namespace=namespace),
                 spec={"hard": hard},
-                opts=own,
+                opts=ns.inside(namespace, args.namespaces, self),
             )
         for each in ns.WORKLOADS:
             kubernetes.core.v1.LimitRange(
                 f"{name}-{each.name}",
                 metadata=metadata("limits", args.stack.owner, namespace=each.name),
                 spec=limits(each),
-                opts=own,
+                opts=ns.inside(each.name, args.namespaces, self),
             )
         self.register_outputs({})
 

@@ -72,14 +72,14 @@ def guardrails(gpus: int = 8) -> None:
             client_cidrs=CLIENT_CIDRS,
             domain=DOMAIN,
             gpus=gpus,
-            after=(),
+            namespaces={},
         ),
     )
 
 
 def access(**principals: list[str]) -> None:
     named = {name.replace("_", "-"): arns for name, arns in principals.items()}
-    Access("test", AccessArgs(stack=STACK, cluster_name="parapet-test", principals=named, after=()))
+    Access("test", AccessArgs(stack=STACK, cluster_name="parapet-test", principals=named, namespaces={}))
 
 
 def gpu_software(*, cut: bool = True) -> None:
