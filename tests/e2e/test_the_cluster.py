@@ -101,7 +101,9 @@ def _nodes(user: User, role: str) -> list[dict[str, Any]]:
 
 
 def _is_ready(node: dict[str, Any]) -> bool:
-    return any(one["type"] == "Ready" and one["status"] == "True" for one in node["status"]["conditions"])
+    """Also without the taints of a lost node, for which pods are still deleted when its condition is well again."""
+    lost = any(one["key"] in LOST for one in node["spec"].get("taints", ()))
+    return not lost and any(one["type"] == "Ready" and one["status"] == "True" for one in node["status"]["conditions"])
 
 
 def test_the_kubeconfig_that_status_names_leads_to_the_nodes_of_the_node_groups(user: User, said_by_up: str) -> None:
