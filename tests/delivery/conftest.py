@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -67,10 +68,27 @@ def client(endpoint: str, service: str) -> "boto3.client":
 @pytest.fixture
 def mlflow(image: Path, database: Postgres, aws: str, tmp_path: Path) -> Iterator[Mlflow]:
     """A server that is not started, over an empty database."""
+    with prepared(image, database, aws, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def shared(image: Path, database: Postgres, aws: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mlflow]:
+    """A server that serves all tests which leave its secrets, its settings and each other's things alone."""
+    with prepared(image, database, aws, tmp_path_factory.mktemp("shared")) as made:
+        made.migrate()
+        made.start()
+        yield made
+
+
+@contextmanager
+def prepared(image: Path, database: Postgres, aws: str, folder: Path) -> Iterator[Mlflow]:
     name = f"mlflow_{uuid4().hex[:8]}"
     database.sql(f"CREATE DATABASE {name}")
-    made = Mlflow(image, database, aws, tmp_path, name)
-    yield made
-    if made.process and made.process.poll() is None:
-        made.kill()
-    shutil.rmtree(made.temporary, ignore_errors=True)
+    made = Mlflow(image, database, aws, folder, name)
+    try:
+        yield made
+    finally:
+        if made.process and made.process.poll() is None:
+            made.kill()
+        shutil.rmtree(made.temporary, ignore_errors=True)

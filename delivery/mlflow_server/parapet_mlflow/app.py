@@ -16,6 +16,7 @@ def create_app() -> Trail:
     from mlflow.server import app, auth
 
     from parapet_mlflow import remembered
+    from parapet_mlflow.login import assembly
 
     remembered.install()
     application = auth.create_app()
@@ -29,4 +30,4 @@ def create_app() -> Trail:
     if group := os.environ.get(GROUP):
         sinks.append(CloudWatchLogs(group, stream_of_this_process()))
     actions = Actions.of_rules(rule.rule for rule in app.url_map.iter_rules())
-    return Trail(application, actions, verified, sinks)
+    return Trail(assembly.around(application), actions, verified, sinks)
