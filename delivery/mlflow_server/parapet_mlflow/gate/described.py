@@ -48,6 +48,11 @@ def messages(offered: Collection[str]) -> dict[str, Any]:
             return _short(field.message_type.full_name)
         return SCALARS[kinds[field.type]]
 
+    def choice(field: Any) -> str:
+        # Of a oneof at most one is given. Protobuf makes one, whose name begins with _, of each optional field.
+        several = field.containing_oneof
+        return "" if several is None or several.name.startswith("_") else f" @{several.name}"
+
     def note(message: Any) -> None:
         name = _short(message.full_name)
         if name in found or message.full_name.startswith("google.protobuf."):
@@ -59,7 +64,7 @@ def messages(offered: Collection[str]) -> dict[str, Any]:
                 assert told(key) == "string"
                 found[name][field.name] = f"{{{told(value)}}}"
             else:
-                found[name][field.name] = f"[{told(field)}]" if field.is_repeated else told(field)
+                found[name][field.name] = (f"[{told(field)}]" if field.is_repeated else told(field)) + choice(field)
 
     for _, _, message in services():
         if _short(message.full_name) in offered:

@@ -50,6 +50,8 @@ class Route:
     message: str = ""
     place: str = ""
     """The field that is a path of artifacts, if one is."""
+    document: str = ""
+    """The page's GraphQL document, if it is one. Those have one path."""
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -67,19 +69,44 @@ def at(path: str) -> tuple[str, ...]:
     return (path,) if path.startswith("/") else tuple(prefix + path for prefix in PREFIXES)
 
 
+@dataclass(frozen=True)
+class Refused:
+    """What is not offered, and why: a method or ANY, and a path that may end with `*` for all that begins so."""
+
+    method: str
+    path: str
+    why: str
+
+    def covers(self, method: str, path: str) -> bool:
+        """Whether a path, or the template of one, is among it."""
+        if self.method not in ("ANY", method):
+            return False
+        if self.path.endswith("*"):
+            return any(path.startswith(start.removesuffix("*")) for start in at(self.path))
+        return any(path == one or _matched(tuple(one.split("/")), path.split("/")) is not None for one in at(self.path))
+
+
 class Routes:
     """What is offered, found by method and path."""
 
-    def __init__(self, routes: Iterable[Route]) -> None:
+    def __init__(self, routes: Iterable[Route], refused: Iterable["Refused"] = ()) -> None:
+        self._refused = tuple(refused)
         self._fixed: dict[tuple[str, str], Route] = {}
         self._open: dict[str, list[tuple[tuple[str, ...], Route]]] = {}
+        self._documents: dict[str, Route] = {}
         for route in routes:
+            if route.document:
+                self._documents[route.document] = route
             for path in route.paths:
                 if "<" in path:
                     self._open.setdefault(route.method, []).append((tuple(path.split("/")), route))
                 else:
                     self._fixed[route.method, path] = route
         self._all = tuple({route.name: route for route in self._each()}.values())
+
+    def document(self, name: str) -> Route | None:
+        """The route of a GraphQL document."""
+        return self._documents.get(name)
 
     def __iter__(self) -> Iterator[Route]:
         return iter(self._all)
@@ -97,8 +124,13 @@ class Routes:
                 return route, found
         return None
 
+    def why(self, method: str, path: str) -> str:
+        """Why something of MLflow's is not offered; nothing of what is not MLflow's."""
+        return next((each.why for each in self._refused if each.covers(method, path)), "")
+
     def _each(self) -> Iterator[Route]:
         yield from self._fixed.values()
+        yield from self._documents.values()
         for several in self._open.values():
             yield from (route for _, route in several)
 
@@ -106,7 +138,8 @@ class Routes:
 @cache
 def load() -> Routes:
     """What routes.yaml offers."""
-    return Routes(offered(yaml.safe_load(ROUTES.read_text())["groups"], messages()))
+    groups = yaml.safe_load(ROUTES.read_text())["groups"]
+    return Routes(offered(groups, messages()), refused(groups))
 
 
 @cache
@@ -123,7 +156,14 @@ def offered(groups: Mapping[str, Mapping[str, Any]], messages: Mapping[str, Any]
             shape = messages[message] if message else {field: _type(told) for field, told in given["fields"].items()}
             needs = () if given["needs"] == "undecided" else tuple(Need.of(words) for words in given["needs"])
             in_path = dict.fromkeys(_in_path(given[method]), "string")
-            yield Route(name, group, method, given[method], in_path | shape, needs, message, given.get("place", ""))
+            more = {word: given.get(word, "") for word in ("message", "place", "document")}
+            yield Route(name, group, method, given[method], in_path | shape, needs, **more)
+
+
+def refused(groups: Mapping[str, Mapping[str, Any]]) -> Iterator[Refused]:
+    for told in groups.values():
+        for entry in told.get("not offered", ()):
+            yield Refused(*entry.split(" "), why=" ".join(told["why"].split()))
 
 
 def _type(told: str | list[str]) -> str:
