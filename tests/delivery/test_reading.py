@@ -10,7 +10,7 @@ import pytest
 
 from parapet_mlflow.gate import names, reading
 from parapet_mlflow.gate.refusal import Refusal
-from parapet_mlflow.gate.routes import Route, load
+from parapet_mlflow.gate.routes import Route, load, messages
 from tests.delivery.lawful import RUN, Request, request, requests
 
 EVERY = list(requests())
@@ -44,7 +44,9 @@ def test_a_lawful_request_is_read_and_goes_on_as_it_was_read(route: Route, sent:
     if route.method == "GET":
         assert canonical.body == b""
     elif route.name not in reading.STREAMED and not route.document:
-        assert json.loads(canonical.body or b"{}").keys() == asked.fields.keys() - set(route.in_path)
+        # A field of the path is in the body too where MLflow's message has it, with the same value.
+        left = asked.fields.keys() - (set(route.in_path) - messages().get(route.message, {}).keys())
+        assert json.loads(canonical.body or b"{}").keys() == left
 
 
 def camel(name: str) -> str:

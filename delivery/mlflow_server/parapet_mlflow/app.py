@@ -17,10 +17,15 @@ def create_app() -> Trail:
     """The ASGI application of one worker."""
     from mlflow.server import app, auth
 
-    from parapet_mlflow import remembered
+    from parapet_mlflow import remembered, sharing
+    from parapet_mlflow.gate import creators
+    from parapet_mlflow.gate.permissions import Permissions
+    from parapet_mlflow.gate.world import Database
     from parapet_mlflow.login import assembly
 
     remembered.install()
+    creators.install()
+    sharing.install()
     application = auth.create_app()
 
     def verified(name: str, password: str) -> bool:
@@ -32,5 +37,5 @@ def create_app() -> Trail:
     if group := os.environ.get(GROUP):
         sinks.append(CloudWatchLogs(group, stream_of_this_process()))
     actions = Actions.of_rules(rule.rule for rule in app.url_map.iter_rules())
-    gate = Gate(application, routes.load(), lambda user, asked: None)
+    gate = Gate(application, routes.load(), Permissions(Database(auth.store.engine)).allowed)
     return Trail(assembly.around(gate), actions, verified, sinks)

@@ -5,7 +5,7 @@ the check of the password has just told. Grants are read at every call, so that 
 longer; but by one prepared statement, and without a transaction, which would be two more trips to the database.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,11 @@ from mlflow.server.auth.db.models import SqlRole, SqlRolePermission, SqlUserRole
 from mlflow.server.auth.entities import User
 from mlflow.server.auth.sqlalchemy_store import RESOURCE_TYPE_WORKSPACE, RoleGrantRow
 from mlflow.store.tracking.dbmodels.models import SqlRun
-from sqlalchemy import Engine, bindparam, select
+from mlflow.utils.workspace_utils import DEFAULT_WORKSPACE_NAME
+from sqlalchemy import bindparam, select
+
+from parapet_mlflow.database import reading
+from parapet_mlflow.gate.caller import Asking, asking, counts
 
 RUNS = 20_000
 """How many runs a worker remembers, the last asked for: some megabytes."""
@@ -63,7 +67,9 @@ def install() -> None:
 
 
 GRANTS = (
-    select(SqlRolePermission.resource_type, SqlRolePermission.resource_pattern, SqlRolePermission.permission)
+    select(
+        SqlRole.name, SqlRolePermission.resource_type, SqlRolePermission.resource_pattern, SqlRolePermission.permission
+    )
     .join(SqlRole, SqlRole.id == SqlRolePermission.role_id)
     .join(SqlUserRoleAssignment, SqlUserRoleAssignment.role_id == SqlRole.id)
     .where(
@@ -75,16 +81,24 @@ GRANTS = (
 
 
 def list_grants(user_id: int, workspace: str, resource_types: Collection[str]) -> list[RoleGrantRow]:
-    """What a user may do with things of these types, as `SqlAlchemyStore.list_grants` tells it (a test compares)."""
-    types = sorted({*resource_types, RESOURCE_TYPE_WORKSPACE})
-    with reading(auth.store.engine).connect() as connection:
-        found = connection.execute(GRANTS, {"user": user_id, "workspace": workspace, "types": types})
-        return [RoleGrantRow(*each) for each in found]
+    """What a user may do with things of these types, as `SqlAlchemyStore.list_grants` tells it (a test compares).
 
-
-def reading(engine: Engine) -> Engine:
-    """The engine, over the same connections, for what only reads."""
-    return engine.execution_options(isolation_level="AUTOCOMMIT")
+    Less a `*` among an account's own grants, which is a name there (gate/caller.py), and with what a READ on a model
+    opens to this request. What the gate has read for this request is not read again.
+    """
+    types = {*resource_types, RESOURCE_TYPE_WORKSPACE}
+    about = asking.get() or Asking()
+    found: Sequence[tuple[str, str, str]] | None = (
+        about.told(user_id, types) if workspace == DEFAULT_WORKSPACE_NAME else None
+    )
+    if found is None:
+        with reading(auth.store.engine).connect() as connection:
+            rows = connection.execute(GRANTS, {"user": user_id, "workspace": workspace, "types": sorted(types)}).all()
+        own = auth.store._is_synthetic_role_name
+        found = [
+            (kind, pattern, level) for role, kind, pattern, level in rows if counts(pattern, role_is_own=own(role))
+        ]
+    return [RoleGrantRow(*each) for each in (*found, *about.implied(types))]
 
 
 class _Remembering:

@@ -1,7 +1,6 @@
 """The layer before MLflow's own application: reads, checks, asks for permission, and passes on what was read."""
 
-import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from parapet_mlflow.gate import names, places, reading
@@ -42,8 +41,8 @@ NO_SPANS: Final = Refusal(
     "REST OTLP span logging is not supported here: MLflow's client keeps the spans with the trace.",
 )
 
-Allowed = Callable[[str, Asked], Refusal | None]
-"""Whether a user may have what is asked for: None where it is so."""
+Allowed = Callable[[str | None, Asked], Awaitable[Refusal | None]]
+"""Whether a user, or nobody, may have what is asked for: None where it is so (permissions.py)."""
 
 
 class Gate:
@@ -93,10 +92,7 @@ class Gate:
         )
 
     async def _permit(self, scope: Scope, asked: Asked) -> None:
-        if not asked.route.needs:
-            return
-        # What it needs is asked of the database.
-        if why := await asyncio.to_thread(self.allowed, scope[USER], asked):
+        if why := await self.allowed(scope.get(USER), asked):
             raise why
 
     async def _pass(self, scope: Scope, asked: Asked, receive: Receive, send: Send) -> None:

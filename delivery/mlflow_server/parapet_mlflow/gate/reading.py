@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote_plus, urlencode
 
 from parapet_mlflow.gate import documents, values
 from parapet_mlflow.gate.refusal import Refusal, field, invalid
-from parapet_mlflow.gate.routes import PREFIXES, Route, load
+from parapet_mlflow.gate.routes import PREFIXES, Route, load, messages
 
 ALIASES = {"run_uuid": "run_id"}
 """Older names of a field that clients still send beside the new one; MLflow reads either. They go on as the new one."""
@@ -52,6 +52,10 @@ class Asked:
             return Canonical(path, urlencode(list(_query(left))).encode(), b"")
         if self.route.name in STREAMED:
             return Canonical(path, b"", None)
+        # MLflow looks in the body for what its message has, though it be in the path: finalize wants its model twice.
+        left |= {
+            name: self.fields[name] for name in self.route.in_path if name in messages().get(self.route.message, ())
+        }
         body = documents.request(self.route.document, left) if self.route.document else left
         return Canonical(
             path, b"", json.dumps(body, separators=(",", ":")).encode() if body or self.route.shape else b""
