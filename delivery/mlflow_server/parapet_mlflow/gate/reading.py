@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote_plus, urlencode
 
 from parapet_mlflow.gate import documents, values
 from parapet_mlflow.gate.refusal import Refusal, field, invalid
-from parapet_mlflow.gate.routes import PREFIXES, Route, load, messages
+from parapet_mlflow.gate.routes import PREFIXES, Route, load
 
 ALIASES = {"run_uuid": "run_id"}
 """Older names of a field that clients still send beside the new one; MLflow reads either. They go on as the new one."""
@@ -45,16 +45,16 @@ class Asked:
 
     def canonical(self) -> "Canonical":
         """The request as it goes on to MLflow."""
-        left = dict(self.fields)
-        parts = [_filled(part, left) for part in self.template.split("/")]
-        path = "/".join(parts)
+        path = "/".join(_filled(part, self.fields) for part in self.template.split("/"))
+        in_path = self.route.in_path
         if self.route.method == "GET":
+            left = {name: value for name, value in self.fields.items() if name not in in_path}
             return Canonical(path, urlencode(list(_query(left))).encode(), b"")
         if self.route.name in STREAMED:
             return Canonical(path, b"", None)
-        # MLflow looks in the body for what its message has, though it be in the path: finalize wants its model twice.
-        left |= {
-            name: self.fields[name] for name in self.route.in_path if name in messages().get(self.route.message, ())
+        # Where its message has the path's field too, MLflow may ask for it in the body: it is the same there.
+        left = {
+            name: value for name, value in self.fields.items() if name not in in_path or name in self.route.in_message
         }
         body = documents.request(self.route.document, left) if self.route.document else left
         return Canonical(
@@ -108,7 +108,7 @@ def _merged(route: Route, in_path: Mapping[str, str], given: dict[str, Any]) -> 
     for name, value in told.items():
         within = [other for other in found.values() if isinstance(other, dict)]
         if any(other.get(name, value) != value for other in (found, *within)):
-            raise field(name, "in the body is another than in the path. Give it in the path alone.")
+            raise field(name, "is another one in the path. Give it in the path alone.")
     for old, new in ALIASES.items():
         if old in found and new in route.shape:
             value = found.pop(old)
@@ -122,8 +122,6 @@ def _of_query(route: Route, query: bytes) -> dict[str, Any]:
     for part in query.split(b"&") if query else ():
         name, value = (_decoded(half) for half in _halves(part))
         kind = route.shape.get(name, "")
-        if name in route.in_path:
-            raise field(name, "stands in the path. Leave it out of the query.")
         if kind.startswith("["):
             given.setdefault(name, []).append(value)
         elif name in given:
@@ -178,8 +176,8 @@ def _query(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield name, str(one).lower() if isinstance(one, bool) else str(one)
 
 
-def _filled(part: str, fields: dict[str, Any]) -> str:
-    return str(fields.pop(part.strip("<>").removeprefix("path:"))) if part.startswith("<") else part
+def _filled(part: str, fields: Mapping[str, Any]) -> str:
+    return str(fields[part.strip("<>").removeprefix("path:")]) if part.startswith("<") else part
 
 
 def _within(told: Any, path: Sequence[str]) -> Iterator[Any]:

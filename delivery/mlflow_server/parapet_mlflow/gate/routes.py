@@ -1,7 +1,7 @@
 """The routes that are offered, from routes.yaml: what each takes, and what its caller needs."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -57,6 +57,11 @@ class Route:
     def paths(self) -> tuple[str, ...]:
         """The templates of all paths that it is at."""
         return at(self.path)
+
+    @property
+    def in_message(self) -> Collection[str]:
+        """The fields of its message, which may be those of the path again."""
+        return messages()[self.message] if self.message else ()
 
     @property
     def in_path(self) -> tuple[str, ...]:
