@@ -1,7 +1,7 @@
 """What MLflow's permission checks ask of the database at each call, asked more cheaply.
 
 Which experiment a run is of cannot change, and MLflow reads the whole run for it: it is remembered. Who the caller is,
-the check of the password has just told. Grants are read at every call, so that one that is taken away holds no call
+the log-in has just told. Grants are read at every call, so that one that is taken away holds no call
 longer; but by one prepared statement, and without a transaction, which would be two more trips to the database.
 """
 
@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from cachetools import LRUCache
-from flask import g, has_request_context, request
 from mlflow.server import auth
 from mlflow.server.auth.db.models import SqlRole, SqlRolePermission, SqlUserRoleAssignment
 from mlflow.server.auth.entities import User
@@ -21,6 +20,7 @@ from sqlalchemy import bindparam, select
 
 from parapet_mlflow.database import reading
 from parapet_mlflow.gate.caller import Asking, asking, counts
+from parapet_mlflow.login.handed import caller
 
 RUNS = 20_000
 """How many runs a worker remembers, the last asked for: some megabytes."""
@@ -118,12 +118,6 @@ def _users(ask: Any) -> Any:
 
 
 def _caller(username: str) -> User | None:
-    """The one who calls, as MLflow remembers him since the check of his password (`configuration.CACHED`)."""
-    if not has_request_context() or username != g.get("mlflow_authenticated_user"):
-        return None
-    given = request.authorization
-    if given is None or given.username != username or given.password is None:
-        return None
-    with auth._USER_AUTH_CACHE_LOCK:
-        found: User | None = auth._USER_AUTH_CACHE.get(auth._auth_cache_key(username, given.password))
-    return found
+    """The one who calls, as the log-in found him out (`configuration.CACHED`)."""
+    user: User | None = caller()
+    return user if user is not None and user.username == username else None

@@ -1,7 +1,7 @@
 """MLflow's accounts, as the log-in asks for them and guards them."""
 
 import secrets
-from typing import Any
+from typing import Any, Final
 
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, RESOURCE_ALREADY_EXISTS, ErrorCode
@@ -13,8 +13,11 @@ from werkzeug.security import check_password_hash, generate_password_hash
 
 from parapet_mlflow.login import passwords
 from parapet_mlflow.login.basic import Checks
+from parapet_mlflow.login.tables import PEOPLE
 
 _HASH = select(SqlUser.password_hash)
+_PERSON = select(PEOPLE.c.user_id).join(SqlUser, SqlUser.id == PEOPLE.c.user_id)
+PERSON: Final = "This account is a person's, who signs in with the identity provider and has no password here."
 
 
 def checks() -> Checks:
@@ -28,7 +31,9 @@ def install() -> None:
     if not isinstance(store.create_user, _Guarded):
         pretended = generate_password_hash(secrets.token_urlsafe())
         store.authenticate_user = _Authenticate(store, pretended)
-        store.create_user, store.update_user = _Guarded(store.create_user), _Guarded(store.update_user)
+        store.create_user, store.update_user = (
+            _Guarded(store, set_password) for set_password in (store.create_user, store.update_user)
+        )
 
 
 def _remembered(name: str, password: str) -> User | None:
@@ -54,12 +59,15 @@ class _Authenticate:
 class _Guarded:
     """One of the store's two functions that set a password."""
 
-    def __init__(self, function: Any) -> None:
-        self._function = function
+    def __init__(self, store: Any, function: Any) -> None:
+        self._store, self._function = store, function
 
     def __call__(self, username: str, password: str | None = None, *more: Any, **named: Any) -> User:
-        if password is not None and (told := passwords.weakness(username, password)):
-            raise MlflowException(told, INVALID_PARAMETER_VALUE)
+        if password is not None:
+            if told := passwords.weakness(username, password):
+                raise MlflowException(told, INVALID_PARAMETER_VALUE)
+            if self._is_a_persons(username):
+                raise MlflowException(PERSON, INVALID_PARAMETER_VALUE)
         try:
             changed: User = self._function(username, password, *more, **named)
         except MlflowException as error:
@@ -68,3 +76,7 @@ class _Guarded:
             # MLflow's words have the statement with its parameters, the hash of the password among them.
             raise MlflowException("An account of this name exists.", RESOURCE_ALREADY_EXISTS) from None
         return changed
+
+    def _is_a_persons(self, username: str) -> bool:
+        with self._store.engine.connect() as connection:
+            return connection.scalar(_PERSON.where(SqlUser.username == username)) is not None

@@ -7,6 +7,8 @@ from typing import Any, Final
 from parapet_mlflow.login import address, basic
 from parapet_mlflow.login.asgi import Answer, Application, Headers, Receive, Scope, Send, refusal, values
 from parapet_mlflow.login.handed import handed
+from parapet_mlflow.login.oidc.caller import CHALLENGE, SignedOn
+from parapet_mlflow.login.oidc.cookies import SESSION, SIGNING_IN, without
 
 USER: Final = "parapet.user"
 """Where the scope has the name of the user who was found out."""
@@ -15,12 +17,13 @@ FREE: Final = re.compile(r"/health|/version|/favicon\.ico|/static-files/.*|/(?:a
 ELSEWHERE: Final = b"x-mlflow-authorization"
 """A second place for a password, of a part of MLflow that is not offered."""
 
-WRONG: Final = refusal(
-    401,
-    "UNAUTHENTICATED",
+_WORDS: Final = (
     "You are not authenticated: there is no account of this name, or the password is another. Give both as "
-    "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD.",
-    ("www-authenticate", 'Basic realm="mlflow"'),
+    "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD."
+)
+WRONG: Final = refusal(401, "UNAUTHENTICATED", _WORDS, ("www-authenticate", 'Basic realm="mlflow"'))
+WRONG_PASSWORD: Final = refusal(
+    401, "UNAUTHENTICATED", f"{_WORDS} People have no password here: they sign in with the page.", CHALLENGE
 )
 DOUBLED: Final = refusal(400, "BAD_REQUEST", "The header Authorization is there more than once. Send it once.")
 
@@ -31,8 +34,8 @@ class Login:
     The user's name is in `scope["parapet.user"]`, and MLflow has the user from `handed`.
     """
 
-    def __init__(self, application: Application, passwords: basic.Passwords) -> None:
-        self.application, self._passwords = application, passwords
+    def __init__(self, application: Application, passwords: basic.Passwords, signed_on: SignedOn | None = None) -> None:
+        self.application, self._passwords, self._signed_on = application, passwords, signed_on
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan" or (scope["type"] == "http" and _free(scope)):
@@ -43,6 +46,9 @@ class Login:
             await send({"type": "websocket.close", "code": 1008})  # nothing here speaks it
 
     async def _ask(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._signed_on and (answer := await self._signed_on.answer(scope)):
+            await answer.send(send)
+            return
         found = await self._caller(scope)
         if isinstance(found, Answer):
             await found.send(send)
@@ -56,15 +62,25 @@ class Login:
         given = values(scope["headers"], b"authorization")
         if len(given) > 1:
             return DOUBLED
+        scheme, _, rest = given[0].strip().partition(b" ") if given else (b"", b"", b"")
+        if self._signed_on and not given:
+            found = await self._signed_on.by_session(scope)
+        elif self._signed_on and scheme.lower() == b"bearer":
+            found = await self._signed_on.by_token(rest.strip().decode("latin-1"))
+        else:
+            return await self._by_password(scope, given)
+        return found if isinstance(found, Answer) else _Caller(found, _others(scope))
+
+    async def _by_password(self, scope: Scope, given: list[bytes]) -> "Answer | _Caller":
         credentials = basic.credentials(given[0]) if given else None
-        if credentials is None:
-            return WRONG
-        found = await self._passwords.user(credentials, address.of(scope))
+        found = await self._passwords.user(credentials, address.of(scope)) if credentials else None
         if isinstance(found, basic.Paused):
             return paused(found.seconds)
-        if found is None:
-            return WRONG
-        return _Caller(found, [*_others(scope), (b"authorization", credentials.header)])
+        if credentials is None or found is None:
+            return WRONG_PASSWORD if self._signed_on else WRONG
+        # With sign-on MLflow asks `handed`, and without it looks here by itself.
+        own = () if self._signed_on else ((b"authorization", credentials.header),)
+        return _Caller(found, [*_others(scope), *own])
 
 
 def paused(seconds: int) -> Answer:
@@ -89,4 +105,6 @@ class _Caller:
 
 
 def _others(scope: Scope) -> Headers:
-    return [each for each in scope["headers"] if each[0] not in (b"authorization", ELSEWHERE)]
+    """What says nothing of who calls."""
+    kept = [each for each in scope["headers"] if each[0] not in (b"authorization", ELSEWHERE)]
+    return [(name, without(value, (SESSION, SIGNING_IN)) if name == b"cookie" else value) for name, value in kept]
