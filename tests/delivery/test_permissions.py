@@ -280,6 +280,16 @@ def test_read_on_a_model_opens_the_files_of_its_versions_and_no_others() -> None
     assert refused(world, "bob", "runs/get", run_id=RUN)
 
 
+def test_a_version_by_its_run_and_one_of_elsewhere() -> None:
+    grants = [Grant("registered_model", "model", "MANAGE")]
+    world = Pretended({"alice": [*grants, experiment("READ")], "bob": [*grants, experiment("READ", "2")]})
+    asked = {"name": "model", "version": "1"}
+    for location, may in ((f"runs:/{RUN}/m", True), ("s3://elsewhere/m", False), (f"mlflow-artifacts:/1/{RUN}", False)):
+        world.versions = [Version("model", "1", location, location, RUN, "")]
+        assert refused(world, "alice", "model-versions/get-download-uri", **asked) != may, location
+        assert refused(world, "bob", "model-versions/get-download-uri", **asked), location
+
+
 def test_a_version_lends_what_its_creator_may_read_for_as_long_as_he_may() -> None:
     bob = [Grant("registered_model", "model", "READ"), Grant("registered_model", "copy", "MANAGE")]
     copy = Version("copy", "1", "models:/model/1", VERSION.location, RUN, "bob")

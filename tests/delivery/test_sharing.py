@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -203,6 +203,48 @@ def test_no_route_gives_a_stranger_anything_of_a_team_or_changes_it(shared: Mlfl
         if answer.status_code != 403:
             passed.append((route.name, answer.status_code, answer.text[:200]))
         assert not [word for word in alices.identifiers if word in answer.text], route.name
+    assert not passed
+    assert seen(shared, alices) == before
+
+
+def mixed(own: Team, others: Team) -> Iterator[tuple[str, lawful.Request]]:
+    """Each request of the first team's, with one of what it names the other's."""
+    theirs = others.fields()
+    for route, sent in requests_about(own):
+        for need in route.needs:
+            *within, last = need.field.split(".")
+            value = theirs.get(last.removesuffix("s"))
+            if value is None or value == own.fields()[last.removesuffix("s")]:
+                continue
+            name = f"{route.name} {need.field}"
+            if last in route.in_path:
+                yield name, replace(sent, path=sent.path.replace(str(own.fields()[last]), value))
+            elif not route.document:
+                fields = json.loads(json.dumps(sent.fields))
+                if put(fields, [*within, last], value):
+                    yield name, sent.with_fields(fields)
+
+
+def put(fields: Any, path: list[str], value: str) -> bool:
+    """Puts it there, into one place of those that there are."""
+    if isinstance(fields, list):
+        return any(put(each, path, value) for each in reversed(fields))
+    if not isinstance(fields, dict) or path[0] not in fields:
+        return False
+    if path[1:]:
+        return put(fields[path[0]], path[1:], value)
+    fields[path[0]] = [*fields[path[0]][1:], value] if isinstance(fields[path[0]], list) else value
+    return True
+
+
+def test_one_thing_of_another_among_ones_own_is_refused(shared: Mlflow, alices: Team) -> None:
+    own, before, passed = made(shared, BOB), seen(shared, alices), []
+    every = list(mixed(own, alices))
+    assert {"traces/start trace.trace_info.trace_id", "runs/log-batch metrics.model_id"} <= {name for name, _ in every}
+    for name, sent in every:
+        answer = send(shared, BOB, sent)
+        if answer.status_code not in (400, 403):
+            passed.append((name, answer.status_code, answer.text[:300]))
     assert not passed
     assert seen(shared, alices) == before
 

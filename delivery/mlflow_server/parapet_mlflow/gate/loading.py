@@ -27,15 +27,9 @@ class Version:
     version: str
     source: str
     location: str
-    """Where its files are, `mlflow-artifacts:/EXPERIMENT/...`."""
+    """Where its files are: `mlflow-artifacts:/EXPERIMENT/...` or `runs:/RUN/...`."""
     run: str
     creator: str
-
-    @property
-    def experiment(self) -> str:
-        """The experiment that its files lie in; nothing where they lie elsewhere."""
-        found = places.WITHIN.fullmatch(self.location.removeprefix(ARTIFACTS))
-        return found["experiment_id"] if found and self.location.startswith(ARTIFACTS) else ""
 
 
 class Registry(Protocol):
@@ -89,20 +83,37 @@ def is_of_source(registry: Registry, kind: str, names: Iterable[str], text: str)
 
 def may_load(registry: Registry, caller: Caller, version: Version, copies: int = COPIES) -> bool:
     """Whether this account may read the files of that version, by a grant on its model."""
-    if (caller.on("registered_model", version.name) or NOTHING) < READ or not version.experiment:
+    if (caller.on("registered_model", version.name) or NOTHING) < READ:
         return False
-    if caller.within(version.experiment) >= READ:
+    if (experiment := _experiment(registry, version.location)) is None:
+        return False
+    if caller.within(experiment) >= READ:
         return True
     creator = registry.caller(version.creator, TRACKING | REGISTRY) if version.creator and copies else None
     if creator is None:
         return False
-    if creator.within(version.experiment) >= READ:
+    if creator.within(experiment) >= READ:
         return True
     source = _named_in(registry, version.source)
     # One that was made anew under the same name and number has files of its own.
     return (
         source is not None and source.location == version.location and may_load(registry, creator, source, copies - 1)
     )
+
+
+def _experiment(registry: Registry, location: str) -> str | None:
+    """Whose files these are; None for files elsewhere, which a client of an earlier server named."""
+    if source := places.source(location):
+        run = source.run_id
+        return (
+            registry.experiments("run", [run]).get(run) if run and location.startswith("runs:") else _in_place(location)
+        )
+    return None
+
+
+def _in_place(location: str) -> str | None:
+    found = places.WITHIN.fullmatch(location.removeprefix(ARTIFACTS))
+    return found["experiment_id"] if found else None
 
 
 def _named_in(registry: Registry, text: str) -> Version | None:

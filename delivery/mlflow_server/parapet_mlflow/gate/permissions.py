@@ -76,7 +76,7 @@ class Permissions:
     def decide(self, user: str, asked: Asked, about: Asking) -> Refusal | None:
         """The same, with the database asked in this thread."""
         needs = [need for need in asked.route.needs if need.permission not in OPEN]
-        registry = any(need.resource in REGISTERED or need.permission == "LOAD" for need in needs)
+        registry = any(need.resource in REGISTERED for need in needs)
         caller = self._world.caller(user, TRACKING | REGISTRY if registry else TRACKING)
         if asked.route.name not in CHANGES_GRANTS:
             about.caller = caller
@@ -168,7 +168,8 @@ class _Judged:
 
     def _opened(self, experiment: str, place: str) -> bool:
         """Whether a READ on a model opens this place, which MLflow's own check is then told for this request alone."""
-        if self._caller.within(experiment) < NOTHING or not loading.of_place(self._world, self._caller, place):
+        caller = self._world.caller(self._caller.name, TRACKING | REGISTRY)
+        if caller is None or not loading.of_place(self._world, caller, place):
             return False
         self._about.opened.add(experiment)
         return True
