@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli import account, images
+from cli import account, images, sharing
 from cli.output import Refused, say_error
 from cli.plugins import AwsPlugin
 from local.workspace import Workspace
@@ -22,6 +22,7 @@ app = typer.Typer(
 
 app.add_typer(account.app, name="account")
 app.add_typer(images.app, name="images")
+app.add_typer(sharing.app, name="mlflow")
 
 StackName = Annotated[str, typer.Option("--stack", help="The stack: one that runs against the local AWS API.")]
 Plugin = Annotated[

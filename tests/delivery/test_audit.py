@@ -173,7 +173,7 @@ def test_what_needs_no_account_is_not_told(path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/2.0/mlflow/runs/get", "/api/2.0/mlflow/runs/search", "/graphql", "/"])
-@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("status", [401, 403, 429])
 def test_every_refusal_is_told_and_no_plain_read(path: str, status: int) -> None:
     line = Server(status).ask("GET", path, who=("mallory", "guess"))
     assert line

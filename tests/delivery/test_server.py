@@ -75,7 +75,8 @@ def test_who_may_do_what(shared: Mlflow) -> None:
     strangers = (None, ("admin", "password1234"), ("admin", "password"), (ALICE[0], BOB[1]))
     for method, path in asked:
         told = [shared.call(method, path, who).status_code for who in strangers]
-        assert told == [401] * len(strangers), (path, told)
+        assert set(told) <= {401, 429}, (path, told)  # after some tries there are pauses
+    shared.postgres.sql("DELETE FROM parapet_log_in_tries", shared.database)  # as an hour does
     # What a client may read before it signs in: that the server lives, and what it can do.
     assert shared.call("GET", "/health").text == "OK"
     assert "uri" not in shared.call("GET", "/api/3.0/mlflow/server-info").text

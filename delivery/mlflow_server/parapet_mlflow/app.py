@@ -1,4 +1,4 @@
-"""The application `parapet`: MLflow with authentication, and the audit trail around all of it."""
+"""The application `parapet`: MLflow, the gate before it, the log-in around that, the audit trail around all of it."""
 
 import os
 
@@ -6,6 +6,8 @@ from parapet_mlflow import database
 from parapet_mlflow.audit.actions import Actions
 from parapet_mlflow.audit.sinks import GROUP, CloudWatchLogs, StandardOutput, stream_of_this_process
 from parapet_mlflow.audit.trail import Sink, Trail
+from parapet_mlflow.gate import routes
+from parapet_mlflow.gate.gate import Gate
 
 # In each worker, which is a process of its own, before MLflow opens a connection.
 database.install()
@@ -15,9 +17,15 @@ def create_app() -> Trail:
     """The ASGI application of one worker."""
     from mlflow.server import app, auth
 
-    from parapet_mlflow import remembered
+    from parapet_mlflow import remembered, sharing
+    from parapet_mlflow.gate import creators
+    from parapet_mlflow.gate.permissions import Permissions
+    from parapet_mlflow.gate.world import Database
+    from parapet_mlflow.login import assembly
 
     remembered.install()
+    creators.install()
+    sharing.install()
     application = auth.create_app()
 
     def verified(name: str, password: str) -> bool:
@@ -29,4 +37,5 @@ def create_app() -> Trail:
     if group := os.environ.get(GROUP):
         sinks.append(CloudWatchLogs(group, stream_of_this_process()))
     actions = Actions.of_rules(rule.rule for rule in app.url_map.iter_rules())
-    return Trail(application, actions, verified, sinks)
+    gate = Gate(application, routes.load(), Permissions(Database(auth.store.engine)).allowed)
+    return Trail(assembly.around(gate), actions, verified, sinks)

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from parapet_mlflow import configuration, metrics
+from parapet_mlflow.login.oidc.settings import SignOn
 from parapet_mlflow.refusal import Refused
 from parapet_mlflow.secret_files import SecretFiles
 
@@ -35,7 +36,8 @@ def server(arguments: list[str]) -> int:
 
         artifacts.check(destination)
         accounts.reconcile(uri, secrets)
-        configuration.deliver(configuration.write(Path(folder), uri, accounts.ADMINISTRATOR), secrets)
+        sign_on = SignOn.declared() is not None
+        configuration.deliver(configuration.write(Path(folder), uri, accounts.ADMINISTRATOR, sign_on=sign_on), secrets)
         if exposed := options["expose_prometheus"]:
             metrics.prepare(Path(exposed))
             metrics.serve(Path(exposed), options["host"])
@@ -86,6 +88,8 @@ def _check(uri: str, secrets: SecretFiles) -> None:
     from parapet_mlflow import accounts, database, schema
 
     secrets.session_key()
+    if SignOn.declared():
+        secrets.sign_on()
     accounts.check(secrets)
     database.install()
     database.check(uri)

@@ -33,14 +33,19 @@ DEFAULTS = {
 }
 
 
-def write(folder: Path, uri: str, administrator: str) -> Path:
-    """MLflow's authentication settings, in a file of that folder. No secret is in it: the address has no password."""
+def write(folder: Path, uri: str, administrator: str, *, sign_on: bool) -> Path:
+    """MLflow's authentication settings, in a file of that folder. No secret is in it: the address has no password.
+
+    With sign-on MLflow takes the user whom the log-in hands over. Without, it looks for the name and the password
+    again, which it remembers from the log-in's check; its page then offers to change the password.
+    """
     settings = configparser.ConfigParser(interpolation=None)
     settings["mlflow"] = {
         "default_permission": "NO_PERMISSIONS",
         "database_uri": uri.replace("%", "%%"),  # MLflow reads it with interpolation
         "admin_username": administrator,
         "auth_cache_ttl_seconds": str(CACHED),
+        **({"authorization_function": "parapet_mlflow.login.handed:authorization"} if sign_on else {}),
     }
     file = folder / "basic_auth.ini"
     with file.open("w") as out:

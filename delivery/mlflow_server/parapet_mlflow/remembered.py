@@ -1,22 +1,26 @@
 """What MLflow's permission checks ask of the database at each call, asked more cheaply.
 
 Which experiment a run is of cannot change, and MLflow reads the whole run for it: it is remembered. Who the caller is,
-the check of the password has just told. Grants are read at every call, so that one that is taken away holds no call
+the log-in has just told. Grants are read at every call, so that one that is taken away holds no call
 longer; but by one prepared statement, and without a transaction, which would be two more trips to the database.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from cachetools import LRUCache
-from flask import g, has_request_context, request
 from mlflow.server import auth
 from mlflow.server.auth.db.models import SqlRole, SqlRolePermission, SqlUserRoleAssignment
 from mlflow.server.auth.entities import User
 from mlflow.server.auth.sqlalchemy_store import RESOURCE_TYPE_WORKSPACE, RoleGrantRow
 from mlflow.store.tracking.dbmodels.models import SqlRun
-from sqlalchemy import Engine, bindparam, select
+from mlflow.utils.workspace_utils import DEFAULT_WORKSPACE_NAME
+from sqlalchemy import bindparam, select
+
+from parapet_mlflow.database import reading
+from parapet_mlflow.gate.caller import Asking, asking, counts
+from parapet_mlflow.login.handed import caller
 
 RUNS = 20_000
 """How many runs a worker remembers, the last asked for: some megabytes."""
@@ -63,7 +67,9 @@ def install() -> None:
 
 
 GRANTS = (
-    select(SqlRolePermission.resource_type, SqlRolePermission.resource_pattern, SqlRolePermission.permission)
+    select(
+        SqlRole.name, SqlRolePermission.resource_type, SqlRolePermission.resource_pattern, SqlRolePermission.permission
+    )
     .join(SqlRole, SqlRole.id == SqlRolePermission.role_id)
     .join(SqlUserRoleAssignment, SqlUserRoleAssignment.role_id == SqlRole.id)
     .where(
@@ -75,16 +81,24 @@ GRANTS = (
 
 
 def list_grants(user_id: int, workspace: str, resource_types: Collection[str]) -> list[RoleGrantRow]:
-    """What a user may do with things of these types, as `SqlAlchemyStore.list_grants` tells it (a test compares)."""
-    types = sorted({*resource_types, RESOURCE_TYPE_WORKSPACE})
-    with reading(auth.store.engine).connect() as connection:
-        found = connection.execute(GRANTS, {"user": user_id, "workspace": workspace, "types": types})
-        return [RoleGrantRow(*each) for each in found]
+    """What a user may do with things of these types, as `SqlAlchemyStore.list_grants` tells it (a test compares).
 
-
-def reading(engine: Engine) -> Engine:
-    """The engine, over the same connections, for what only reads."""
-    return engine.execution_options(isolation_level="AUTOCOMMIT")
+    Less a `*` among an account's own grants, which is a name there (gate/caller.py), and with what a READ on a model
+    opens to this request. What the gate has read for this request is not read again.
+    """
+    types = {*resource_types, RESOURCE_TYPE_WORKSPACE}
+    about = asking.get() or Asking()
+    found: Sequence[tuple[str, str, str]] | None = (
+        about.told(user_id, types) if workspace == DEFAULT_WORKSPACE_NAME else None
+    )
+    if found is None:
+        with reading(auth.store.engine).connect() as connection:
+            rows = connection.execute(GRANTS, {"user": user_id, "workspace": workspace, "types": sorted(types)}).all()
+        own = auth.store._is_synthetic_role_name
+        found = [
+            (kind, pattern, level) for role, kind, pattern, level in rows if counts(pattern, role_is_own=own(role))
+        ]
+    return [RoleGrantRow(*each) for each in (*found, *about.implied(types))]
 
 
 class _Remembering:
@@ -104,12 +118,6 @@ def _users(ask: Any) -> Any:
 
 
 def _caller(username: str) -> User | None:
-    """The one who calls, as MLflow remembers him since the check of his password (`configuration.CACHED`)."""
-    if not has_request_context() or username != g.get("mlflow_authenticated_user"):
-        return None
-    given = request.authorization
-    if given is None or given.username != username or given.password is None:
-        return None
-    with auth._USER_AUTH_CACHE_LOCK:
-        found: User | None = auth._USER_AUTH_CACHE.get(auth._auth_cache_key(username, given.password))
-    return found
+    """The one who calls, as the log-in found him out (`configuration.CACHED`)."""
+    user: User | None = caller()
+    return user if user is not None and user.username == username else None

@@ -1,4 +1,4 @@
-"""The tables of MLflow and of its accounts: checked by the server, changed by the migration Job alone."""
+"""The tables of MLflow, its accounts and the log-in: checked by the server, changed by the migration Job alone."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,13 +12,14 @@ from mlflow.version import VERSION
 from sqlalchemy.engine import Engine
 
 from parapet_mlflow import database
+from parapet_mlflow.login import tables
 from parapet_mlflow.refusal import Refused
 
 LOCK = 0x70617261706574  # "parapet" in ASCII: one number for every migration of this database
 
 
 def verify(uri: str) -> None:
-    """Raises Refused unless both schemas are those of this version. Changes nothing."""
+    """Raises Refused unless all are those of this version. Changes nothing."""
     with database.engine(uri).connect() as connection:
         for name, table, wanted in _heads():
             found = MigrationContext.configure(connection, opts={"version_table": table}).get_current_revision()
@@ -27,10 +28,15 @@ def verify(uri: str) -> None:
                     f"The {name} schema of {database.shown(uri)} is at {found or 'nothing'}, and MLflow {VERSION} "
                     f"needs {wanted}. Run the migration Job (`parapet-mlflow migrate`) of this image first."
                 )
+        if missing := tables.missing(connection):
+            raise Refused(
+                f"{database.shown(uri)} has no {' and no '.join(missing)} as this image needs. Run the migration Job "
+                "(`parapet-mlflow migrate`) of this image first."
+            )
 
 
 def migrate(uri: str) -> None:
-    """Brings both schemas to this version, an empty database too. Two at once take turns; the second finds it done."""
+    """Brings all to this version, an empty database too. Two at once take turns; the second finds it done."""
     engine = database.engine(uri)
     with _alone(engine):
         # MLflow makes its first tables outside of the migrations; on tables that are there, this adds nothing.
@@ -39,6 +45,7 @@ def migrate(uri: str) -> None:
         else:
             tracking._upgrade_db(engine)
         accounts.migrate(engine, "head")
+        tables.create(engine)
 
 
 def _heads() -> Iterator[tuple[str, str, str]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from parapet_mlflow.refusal import Refused
 
 FOLDER = "PARAPET_SECRETS_DIR"
-DATABASE, ADMINISTRATOR, SESSION_KEY, ACCOUNT = "database", "admin", "flask", "user-"
+DATABASE, ADMINISTRATOR, SESSION_KEY, SIGN_ON, ACCOUNT = "database", "admin", "flask", "sign-on", "user-"
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,10 @@ class SecretFiles:
     def session_key(self) -> str:
         return self._text(SESSION_KEY)
 
+    def sign_on(self) -> str:
+        """The secret by which the identity provider knows this server."""
+        return self._text(SIGN_ON)
+
     def accounts(self) -> dict[str, str]:
         """The password of each account that has a file `user-NAME`."""
         return {name.removeprefix(ACCOUNT): self._text(name) for name in self._account_files()}
@@ -51,7 +55,8 @@ class SecretFiles:
     def fingerprint(self) -> str:
         """Changes with each secret that needs a new start: all but the database's, which each connection reads."""
         total = sha256()
-        for name in (ADMINISTRATOR, SESSION_KEY, *self._account_files()):
+        sign_on = (SIGN_ON,) if (self.folder / SIGN_ON).exists() else ()
+        for name in (ADMINISTRATOR, SESSION_KEY, *sign_on, *self._account_files()):
             content = self._text(name).encode()
             total.update(f"{name} {len(content)} ".encode() + content)
         return total.hexdigest()

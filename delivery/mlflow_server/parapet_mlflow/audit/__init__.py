@@ -2,7 +2,7 @@
 
 One line of JSON on standard output and in CloudWatch Logs for each of these:
 
-- a request that was refused (401, 403), whatever it asked for;
+- a request that was refused (401, 403, and 429 after too many failed log-ins), whatever it asked for;
 - a request that creates, changes or deletes, whether it succeeded or not;
 - a request that takes an artifact or a model's file out.
 

@@ -17,7 +17,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-REFUSED = (401, 403)
+REFUSED = (401, 403, 429)
 GONE = 499
 """The status of a request whose client went before it was answered (nginx's number; HTTP has none)."""
 ACCOUNT = re.compile(r"[\w.@-]{1,64}", re.ASCII)

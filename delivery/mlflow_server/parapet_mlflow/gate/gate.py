@@ -1,0 +1,150 @@
+"""The layer before MLflow's own application: reads, checks, asks for permission, and passes on what was read."""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from parapet_mlflow.gate import names, places, reading
+from parapet_mlflow.gate.reading import Asked
+from parapet_mlflow.gate.refusal import Refusal, invalid
+from parapet_mlflow.gate.routes import Route, Routes
+from parapet_mlflow.login.asgi import Application, Headers, Message, Receive, Scope, Send, refusal, values
+
+ASKED: Final = "parapet.asked"
+"""Where the scope has what was asked for, once that was read."""
+ROUTE: Final = "parapet.route"
+"""Where the scope has the route, from the moment that there is one."""
+USER: Final = "parapet.user"
+"""Where the log-in puts the user's name."""
+LARGEST: Final = 16 * 2**20
+"""Bytes of a body that is no file. MLflow takes 1 MB of metrics at once, and any size of records to evaluate with."""
+PASSED: Final = frozenset(
+    (
+        b"accept",
+        b"accept-encoding",
+        b"authorization",
+        b"host",
+        b"if-modified-since",
+        b"if-none-match",
+        b"origin",
+        b"range",
+        b"user-agent",
+    )
+)
+"""Headers that go on. By others MLflow or what it is made of decides something: X-MLFLOW-WORKSPACE, Cookie,
+Content-Encoding, X-HTTP-Method-Override, X-Forwarded-*."""
+ONCE: Final = frozenset((b"content-length", b"content-type", b"host", b"origin"))
+TRACES: Final = ("POST", "/v1/traces")
+NO_SPANS: Final = Refusal(
+    501,
+    "NOT_IMPLEMENTED",
+    # MLflow's client looks for these words (tracing/export/mlflow_v3.py), and then puts spans into the trace's file.
+    "REST OTLP span logging is not supported here: MLflow's client keeps the spans with the trace.",
+)
+
+Allowed = Callable[[str | None, Asked], Awaitable[Refusal | None]]
+"""Whether a user, or nobody, may have what is asked for: None where it is so (permissions.py)."""
+
+
+class Gate:
+    """An ASGI application around MLflow's, which is asked for what `routes` offers and nothing else."""
+
+    def __init__(self, application: Application, routes: Routes, allowed: Allowed) -> None:
+        self.application, self.routes, self.allowed = application, routes, allowed
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self.application(scope, receive, send)
+        elif scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1008})  # nothing here speaks it
+        else:
+            try:
+                asked = await self._asked(scope, receive)
+                scope[ASKED] = asked
+                await self._permit(scope, asked)
+            except Refusal as why:
+                await refusal(why.status, why.code, why.message).send(send)
+            except _Gone:
+                return
+            else:
+                await self._pass(scope, asked, receive, send)
+
+    async def _asked(self, scope: Scope, receive: Receive) -> Asked:
+        route, in_path = self._route(scope["method"], scope["path"])
+        scope[ROUTE] = route
+        headers: Headers = scope["headers"]
+        for name in ONCE:
+            if len(values(headers, name)) > 1:
+                raise invalid(f"The header {name.decode()} is there more than once. Send it once.")
+        body = b"" if route.name in reading.STREAMED else await _whole(headers, receive)
+        types = values(headers, b"content-type")
+        asked = places.check(reading.read(route, scope["path"], in_path, scope["query_string"], types, body))
+        names.check(asked)
+        return asked
+
+    def _route(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
+        if found := self.routes.of(method, path):
+            return found
+        if (method, path) == TRACES:
+            raise NO_SPANS
+        why = self.routes.why(method, path)
+        raise Refusal(
+            404, "ENDPOINT_NOT_FOUND", f"This is not offered here. {why}" if why else "There is nothing here."
+        )
+
+    async def _permit(self, scope: Scope, asked: Asked) -> None:
+        if why := await self.allowed(scope.get(USER), asked):
+            raise why
+
+    async def _pass(self, scope: Scope, asked: Asked, receive: Receive, send: Send) -> None:
+        canonical = asked.canonical()
+        headers = [each for each in scope["headers"] if each[0] in PASSED]
+        if canonical.body is None:
+            headers += [(name, value) for name, value in scope["headers"] if name == b"content-length"]
+        elif canonical.body:
+            headers += [
+                (b"content-type", reading.JSON.encode()),
+                (b"content-length", str(len(canonical.body)).encode()),
+            ]
+        passed = {
+            **scope,
+            "path": canonical.path,
+            "raw_path": canonical.raw_path,
+            "root_path": "",
+            "query_string": canonical.query,
+            "headers": headers,
+        }
+        await self.application(passed, receive if canonical.body is None else _once(canonical.body, receive), send)
+
+
+class _Gone(Exception):
+    """The client went while it was asking."""
+
+
+async def _whole(headers: Headers, receive: Receive) -> bytes:
+    told = values(headers, b"content-length")
+    if told and (not told[0].isdigit() or int(told[0]) > LARGEST):
+        raise _too_large()
+    chunks: list[bytes] = []
+    size, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _Gone
+        chunks.append(message.get("body", b""))
+        more = message.get("more_body", False)
+        if (size := size + len(chunks[-1])) > LARGEST:
+            raise _too_large()
+    return b"".join(chunks)
+
+
+def _too_large() -> Refusal:
+    return Refusal(413, "INVALID_PARAMETER_VALUE", f"The body has more than {LARGEST} bytes. Send less at once.")
+
+
+def _once(body: bytes, receive: Receive) -> Receive:
+    waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def told() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return told

@@ -1,0 +1,168 @@
+"""What the database tells of who owns what, by a few prepared statements and over MLflow's own connections.
+
+What can never change, the experiment of a run, a trace or a logged model, is remembered. Grants are read at every
+request, so that one that is taken away holds no request longer.
+"""
+
+import threading
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from cachetools import LRUCache
+from mlflow.entities import EntityAssociationType
+from mlflow.entities.model_registry.model_version_stages import STAGE_DELETED_INTERNAL
+from mlflow.prompt.constants import IS_PROMPT_TAG_KEY
+from mlflow.server.auth.db.models import SqlRole, SqlRolePermission, SqlUser, SqlUserRoleAssignment
+from mlflow.server.auth.sqlalchemy_store import SqlAlchemyStore
+from mlflow.store.model_registry.dbmodels.models import SqlModelVersion, SqlRegisteredModelTag
+from mlflow.store.tracking.dbmodels.models import (
+    SqlAssessments,
+    SqlEntityAssociation,
+    SqlExperiment,
+    SqlLoggedModel,
+    SqlRun,
+    SqlTraceInfo,
+)
+from mlflow.utils.workspace_utils import DEFAULT_WORKSPACE_NAME
+from sqlalchemy import Engine, Row, Select, and_, bindparam, select
+
+from parapet_mlflow import database
+from parapet_mlflow.gate.caller import Caller, Grant, counts
+from parapet_mlflow.gate.loading import ARTIFACTS, Version
+
+REMEMBERED = 20_000
+"""How many of each kind a worker remembers, the last asked for: some megabytes."""
+
+CALLER = (
+    select(
+        SqlUser.id,
+        SqlUser.is_admin,
+        SqlRole.name,
+        SqlRolePermission.resource_type,
+        SqlRolePermission.resource_pattern,
+        SqlRolePermission.permission,
+    )
+    .select_from(SqlUser)
+    .outerjoin(SqlUserRoleAssignment, SqlUserRoleAssignment.user_id == SqlUser.id)
+    .outerjoin(
+        SqlRole,
+        and_(SqlRole.id == SqlUserRoleAssignment.role_id, SqlRole.workspace == DEFAULT_WORKSPACE_NAME),
+    )
+    .outerjoin(
+        SqlRolePermission,
+        and_(
+            SqlRolePermission.role_id == SqlRole.id,
+            SqlRolePermission.resource_type.in_(bindparam("types", expanding=True)),
+        ),
+    )
+    .where(SqlUser.username == bindparam("name"))
+)
+
+
+def _of(key: Any, owner: Any) -> Select[Any]:
+    return select(key, owner).where(key.in_(bindparam("names", expanding=True)))
+
+
+EXPERIMENTS = {
+    "run": _of(SqlRun.run_uuid, SqlRun.experiment_id),
+    "trace": _of(SqlTraceInfo.request_id, SqlTraceInfo.experiment_id),
+    "logged-model": _of(SqlLoggedModel.model_id, SqlLoggedModel.experiment_id),
+}
+ASSESSMENTS = _of(SqlAssessments.assessment_id, SqlAssessments.trace_id)
+NAMED = select(SqlExperiment.experiment_id).where(
+    SqlExperiment.workspace == DEFAULT_WORKSPACE_NAME, SqlExperiment.name == bindparam("name")
+)
+OF_DATASET = select(SqlEntityAssociation.destination_id).where(
+    SqlEntityAssociation.source_type == EntityAssociationType.EVALUATION_DATASET,
+    SqlEntityAssociation.source_id == bindparam("name"),
+    SqlEntityAssociation.destination_type == EntityAssociationType.EXPERIMENT,
+)
+PROMPTS = select(SqlRegisteredModelTag.value).where(
+    SqlRegisteredModelTag.workspace == DEFAULT_WORKSPACE_NAME,
+    SqlRegisteredModelTag.key == IS_PROMPT_TAG_KEY,
+    SqlRegisteredModelTag.name == bindparam("name"),
+)
+VERSIONS = select(
+    SqlModelVersion.name,
+    SqlModelVersion.version,
+    SqlModelVersion.source,
+    SqlModelVersion.storage_location,
+    SqlModelVersion.run_id,
+    SqlModelVersion.user_id,
+).where(SqlModelVersion.workspace == DEFAULT_WORKSPACE_NAME, SqlModelVersion.current_stage != STAGE_DELETED_INTERNAL)
+VERSION = VERSIONS.where(SqlModelVersion.name == bindparam("name"), SqlModelVersion.version == bindparam("version"))
+AT = VERSIONS.where(SqlModelVersion.storage_location.in_(bindparam("locations", expanding=True)))
+AT_OF = AT.where(SqlModelVersion.name.in_(bindparam("names", expanding=True)))
+
+
+class Database:
+    """The database of one worker."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = database.reading(engine)
+        self._known: dict[str, LRUCache[str, str]] = {kind: LRUCache(REMEMBERED) for kind in EXPERIMENTS}
+        self._lock = threading.Lock()
+
+    def caller(self, name: str, types: frozenset[str]) -> Caller | None:
+        """An account with its grants of these types; None where there is none of that name."""
+        found = self._rows(CALLER, name=name, types=sorted(types))
+        if not found:
+            return None
+        own = SqlAlchemyStore._is_synthetic_role_name
+        grants = tuple(
+            Grant(kind, pattern, permission)
+            for _, _, role, kind, pattern, permission in found
+            if kind and counts(pattern, role_is_own=own(role))
+        )
+        return Caller(name, found[0][0], bool(found[0][1]), types, grants)
+
+    def experiments(self, kind: str, names: Iterable[str]) -> dict[str, str]:
+        """The experiment of each run, trace or logged model that is there."""
+        known, found, missing = self._known[kind], dict[str, str](), list[str]()
+        with self._lock:
+            for name in names:
+                if (told := known.get(name)) is None:
+                    missing.append(name)
+                else:
+                    found[name] = told
+        if missing:
+            read = {name: str(experiment) for name, experiment in self._rows(EXPERIMENTS[kind], names=missing)}
+            found |= read
+            with self._lock:
+                known.update(read)
+        return found
+
+    def experiment_named(self, name: str) -> str | None:
+        return next((str(row[0]) for row in self._rows(NAMED, name=name)), None)
+
+    def experiments_of_dataset(self, dataset: str) -> list[str]:
+        return [str(row[0]) for row in self._rows(OF_DATASET, name=dataset)]
+
+    def family(self, name: str) -> str:
+        """The type of the grants on what has this name in the registry: a prompt is a model with a tag."""
+        prompt = any(str(row[0]).lower() == "true" for row in self._rows(PROMPTS, name=name))
+        return "prompt" if prompt else "registered_model"
+
+    def traces_of_assessments(self, names: Iterable[str]) -> dict[str, str]:
+        return {str(name): str(trace) for name, trace in self._rows(ASSESSMENTS, names=list(names))}
+
+    def version(self, name: str, version: str) -> Version | None:
+        if not (version.isascii() and version.isdigit()):
+            return None
+        return next(map(_version, self._rows(VERSION, name=name, version=int(version))), None)
+
+    def versions_at(self, places: list[str], names: list[str] | None) -> list[Version]:
+        """The versions whose files lie at one of these places; of the models of these names, or of any."""
+        locations = [ARTIFACTS + place for place in places]
+        if names is None:
+            return [_version(row) for row in self._rows(AT, locations=locations)]
+        return [_version(row) for row in self._rows(AT_OF, locations=locations, names=names)]
+
+    def _rows(self, statement: Select[Any], **values: Any) -> Sequence[Row[Any]]:
+        with self._engine.connect() as connection:
+            return connection.execute(statement, values).all()
+
+
+def _version(row: Row[Any]) -> Version:
+    name, version, source, location, run, creator = row
+    return Version(name, str(version), source or "", location or "", run or "", creator or "")

@@ -1,0 +1,82 @@
+"""MLflow's accounts, as the log-in asks for them and guards them."""
+
+import secrets
+from typing import Any, Final
+
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, RESOURCE_ALREADY_EXISTS, ErrorCode
+from mlflow.server import auth
+from mlflow.server.auth.db.models import SqlUser
+from mlflow.server.auth.entities import User
+from sqlalchemy import select
+from werkzeug.security import check_password_hash, generate_password_hash
+
+from parapet_mlflow.login import passwords
+from parapet_mlflow.login.basic import Checks
+from parapet_mlflow.login.tables import PEOPLE
+
+_HASH = select(SqlUser.password_hash)
+_PERSON = select(PEOPLE.c.user_id).join(SqlUser, SqlUser.id == PEOPLE.c.user_id)
+PERSON: Final = "This account is a person's, who signs in with the identity provider and has no password here."
+
+
+def checks() -> Checks:
+    """MLflow's own check of a password, before which a worker remembers the last right ones."""
+    return Checks(_remembered, auth._authenticate_cached, auth._auth_cache_key)
+
+
+def install() -> None:
+    """Puts the guards around MLflow's store of accounts, whichever of its routes asks for it. Once in each process."""
+    store = auth.store
+    if not isinstance(store.create_user, _Guarded):
+        pretended = generate_password_hash(secrets.token_urlsafe())
+        store.authenticate_user = _Authenticate(store, pretended)
+        store.create_user, store.update_user = (
+            _Guarded(store, set_password) for set_password in (store.create_user, store.update_user)
+        )
+
+
+def _remembered(name: str, password: str) -> User | None:
+    if auth._USER_AUTH_CACHE is None:
+        return None
+    with auth._USER_AUTH_CACHE_LOCK:
+        found: User | None = auth._USER_AUTH_CACHE.get(auth._auth_cache_key(name, password))
+    return found
+
+
+class _Authenticate:
+    """MLflow's own answers at once where there is no such account, and holds a connection while it checks."""
+
+    def __init__(self, store: Any, pretended: str) -> None:
+        self._store, self._pretended = store, pretended
+
+    def __call__(self, username: str, password: str, *, use_primary: bool = False) -> bool:
+        with self._store.engine.connect() as connection:
+            stored = connection.scalar(_HASH.where(SqlUser.username == username))
+        return passwords.right(stored, self._pretended, password, check_password_hash)
+
+
+class _Guarded:
+    """One of the store's two functions that set a password."""
+
+    def __init__(self, store: Any, function: Any) -> None:
+        self._store, self._function = store, function
+
+    def __call__(self, username: str, password: str | None = None, *more: Any, **named: Any) -> User:
+        if password is not None:
+            if told := passwords.weakness(username, password):
+                raise MlflowException(told, INVALID_PARAMETER_VALUE)
+            if self._is_a_persons(username):
+                raise MlflowException(PERSON, INVALID_PARAMETER_VALUE)
+        try:
+            changed: User = self._function(username, password, *more, **named)
+        except MlflowException as error:
+            if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
+                raise
+            # MLflow's words have the statement with its parameters, the hash of the password among them.
+            raise MlflowException("An account of this name exists.", RESOURCE_ALREADY_EXISTS) from None
+        return changed
+
+    def _is_a_persons(self, username: str) -> bool:
+        with self._store.engine.connect() as connection:
+            return connection.scalar(_PERSON.where(SqlUser.username == username)) is not None

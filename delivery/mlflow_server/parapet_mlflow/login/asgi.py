@@ -1,0 +1,39 @@
+"""The words of ASGI, and an answer of the log-in's own."""
+
+import json
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A whole answer. It is never kept by a cache on its way."""
+
+    status: int
+    body: bytes = b""
+    headers: tuple[tuple[str, str], ...] = ()
+    type: str = "application/json"
+
+    async def send(self, send: Send) -> None:
+        headers = (("content-type", self.type), ("content-length", str(len(self.body))), ("cache-control", "no-store"))
+        encoded = [(name.encode(), value.encode("latin-1")) for name, value in (*headers, *self.headers)]
+        await send({"type": "http.response.start", "status": self.status, "headers": encoded})
+        await send({"type": "http.response.body", "body": self.body})
+
+
+def refusal(status: int, code: str, message: str, *headers: tuple[str, str]) -> Answer:
+    """An error in MLflow's own form, so that its clients show the words."""
+    return Answer(status, json.dumps({"error_code": code, "message": message}).encode(), headers)
+
+
+def values(headers: Headers, name: bytes) -> list[bytes]:
+    """All of a header's values, one for each time that it was sent."""
+    return [value for key, value in headers if key == name]

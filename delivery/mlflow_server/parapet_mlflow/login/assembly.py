@@ -1,0 +1,28 @@
+"""The log-in of one worker, put together."""
+
+from mlflow.server import auth
+
+from parapet_mlflow.login import accounts
+from parapet_mlflow.login.asgi import Application
+from parapet_mlflow.login.basic import Passwords
+from parapet_mlflow.login.login import Login
+from parapet_mlflow.login.oidc.caller import SignedOn
+from parapet_mlflow.login.oidc.people import People
+from parapet_mlflow.login.oidc.provider import Provider
+from parapet_mlflow.login.oidc.settings import SignOn
+from parapet_mlflow.login.tries import Tries
+from parapet_mlflow.secret_files import SecretFiles
+
+
+def around(application: Application) -> Login:
+    """The log-in around an application. MLflow's authentication is set up by then."""
+    accounts.install()
+    return Login(application, Passwords(accounts.checks(), Tries(auth.store.engine)), _signed_on())
+
+
+def _signed_on() -> SignedOn | None:
+    if (settings := SignOn.declared()) is None:
+        return None
+    secrets = SecretFiles.named()
+    provider = Provider(settings, secrets.sign_on())
+    return SignedOn(settings, provider, secrets.session_key(), People(auth.store, settings))

@@ -1,0 +1,96 @@
+"""What a token says, once it is known to be the provider's, for this server, and of now (RFC 7519, RFC 8725)."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from joserfc import jws, jwt
+from joserfc.errors import ClaimError, ExpiredTokenError, JoseError
+from joserfc.jwk import Key
+
+from parapet_mlflow.login.oidc.provider import Provider
+from parapet_mlflow.login.oidc.settings import SignOn
+
+ALGORITHMS: Final = ("RS256", "ES256")
+"""Both with a public key: with a shared secret in this list, the public one would do as that (RFC 8725, 3.1)."""
+LEEWAY: Final = 30
+"""Seconds by which two clocks may differ."""
+LONGEST: Final = 16_384
+NAME: Final = re.compile(r"[a-z0-9][a-z0-9._@-]{2,63}")
+
+
+class NotTrusted(Exception):
+    """Why a token is not taken; the text names claims, never their values."""
+
+
+@dataclass(frozen=True)
+class Person:
+    """Who signed on. The subject is never another's (OpenID Connect Core 1.0, 5.7); a name may be, some day."""
+
+    issuer: str
+    subject: str
+    name: str
+    groups: frozenset[str]
+
+
+def claims(token: str, settings: SignOn, provider: Provider, nonce: str | None = None) -> Mapping[str, Any]:
+    """The claims of a token; of an ID token that was asked for with a nonce, only with that one. Raises NotTrusted, and
+    Unreachable."""
+    if len(token) > LONGEST:
+        raise NotTrusted("it is too long")
+    try:
+        header = jws.extract_compact(token.encode()).headers()
+        decoded = jwt.decode(token, _key(header, provider), algorithms=ALGORITHMS)
+        jwt.JWTClaimsRegistry(
+            leeway=LEEWAY,
+            iss={"essential": True, "value": settings.issuer},
+            aud={"essential": True, "values": list(settings.audiences)},
+            sub={"essential": True},
+            exp={"essential": True},
+            iat={"essential": True},
+        ).validate(decoded.claims)
+    except ExpiredTokenError:
+        raise NotTrusted("it has expired") from None
+    except (ClaimError, JoseError, ValueError) as error:
+        what = f"its claim {error.claim}" if isinstance(error, ClaimError) else "its form or its signature"
+        raise NotTrusted(f"{what} is not as it must be") from None
+    if nonce is not None:
+        _for_this_sign_in(decoded.claims, settings, nonce)
+    return decoded.claims
+
+
+def person(told: Mapping[str, Any], settings: SignOn) -> Person:
+    """Who it is, by the settings. Raises NotTrusted."""
+    name, subject = told.get(settings.name_claim), told["sub"]
+    if not isinstance(name, str) or not NAME.fullmatch(name.lower()):
+        raise NotTrusted(
+            f"its claim {settings.name_claim} is no name of an account: 3 to 64 letters, digits, dots, hyphens, "
+            "underscores and @, from a letter or digit"
+        )
+    if settings.name_claim == "email" and told.get("email_verified") is not True:
+        raise NotTrusted("its claim email is not verified")
+    if not 0 < len(subject) <= 255:
+        raise NotTrusted("its claim sub has no length from 1 to 255")
+    groups = told.get(settings.groups_claim)
+    listed = groups if isinstance(groups, list) else []
+    return Person(settings.issuer, subject, name.lower(), settings.groups & {g for g in listed if isinstance(g, str)})
+
+
+def _key(header: Mapping[str, Any], provider: Provider) -> Key:
+    kid = header.get("kid")
+    if header.get("alg") not in ALGORITHMS or not isinstance(kid, str | None):
+        raise NotTrusted(f"its algorithm is none of {', '.join(ALGORITHMS)}, or its key id no text")
+    if (key := provider.key(kid)) is None:
+        raise NotTrusted("the provider has no such key")
+    return key
+
+
+def _for_this_sign_in(told: Mapping[str, Any], settings: SignOn, nonce: str) -> None:
+    """An ID token is for the client that asked for it, and for once (OpenID Connect Core 1.0, 3.1.3.7)."""
+    if told.get("nonce") != nonce:
+        raise NotTrusted("its claim nonce is not as it must be")
+    audience = told["aud"] if isinstance(told["aud"], list) else [told["aud"]]
+    party = told.get("azp", settings.client_id if len(audience) == 1 else None)
+    if settings.client_id not in audience or party != settings.client_id:
+        raise NotTrusted("it is for another client")

@@ -1,0 +1,92 @@
+"""The log-in of a server as the container runs it, with its counts in the database."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import requests
+from requests.adapters import HTTPAdapter
+
+from tests.delivery.mlflow import ADMINISTRATOR, ALICE, BOB, Mlflow
+
+pytestmark = [pytest.mark.server, pytest.mark.xdist_group("mlflow")]
+
+CURRENT = "/api/2.0/mlflow/users/current"
+CREATE, UPDATE = "/api/2.0/mlflow/users/create", "/api/2.0/mlflow/users/update-password"
+
+
+class _From(HTTPAdapter):
+    def __init__(self, address: str) -> None:
+        self._address = address
+        super().__init__()
+
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+        super().init_poolmanager(*arguments, source_address=(self._address, 0), **options)
+
+
+@contextmanager
+def at(address: str) -> Iterator[requests.Session]:
+    """A client with a loopback address of its own: what it tries counts for no other test."""
+    with requests.Session() as session:
+        session.mount("http://", _From(address))
+        yield session
+
+
+def test_guesses_are_limited_by_all_workers_together(shared: Mlflow) -> None:
+    with at("127.0.7.1") as stranger:
+        answers = [stranger.get(shared.url + CURRENT, auth=(ALICE[0], f"guess-{number}")) for number in range(84)]
+        statuses = [answer.status_code for answer in answers]
+        assert statuses[:10] == [401] * 10
+        assert statuses.count(401) <= 14, statuses  # a pause of a second or two may end meanwhile
+        refused = next(answer for answer in answers if answer.status_code == 429)
+        assert int(refused.headers["Retry-After"]) >= 1
+        assert refused.json()["error_code"] == "REQUEST_LIMIT_EXCEEDED"
+        # Nobody else's log-in suffers, neither from there nor of that name.
+        assert stranger.get(shared.url + CURRENT, auth=BOB).ok
+    with at("127.0.7.2") as owner:
+        assert owner.get(shared.url + CURRENT, auth=ALICE).ok
+    assert "guess" not in shared.postgres.sql("SELECT * FROM parapet_log_in_tries", shared.database)
+
+
+def test_a_right_password_forgets_the_tries_before_it(shared: Mlflow) -> None:
+    with at("127.0.7.3") as client:
+        for _ in range(3):
+            statuses = [client.get(shared.url + CURRENT, auth=("carol", "wrong")).status_code for _ in range(3)]
+            assert statuses == [401] * 3
+            password = f"the-password-of-carol-{time.monotonic_ns()}"
+            new = {"username": "carol", "password": password}
+            made = shared.call("POST", CREATE, ADMINISTRATOR, json=new)
+            assert made.ok or shared.call("PATCH", UPDATE, ADMINISTRATOR, json=new).ok, made.text
+            assert client.get(shared.url + CURRENT, auth=("carol", password)).ok
+
+
+def test_a_known_and_an_unknown_name_get_the_same_answer(shared: Mlflow) -> None:
+    with at("127.0.7.4") as stranger:
+        answers = [
+            stranger.get(shared.url + CURRENT, auth=(name, "wrong")) for name in (ALICE[0], "nobody-of-that-name")
+        ]
+    known, unknown = ({**answer.headers, "status": answer.status_code, "text": answer.text} for answer in answers)
+    assert known.pop("date") <= unknown.pop("date")
+    assert known == unknown
+
+
+@pytest.mark.parametrize("password", ["short", "password1234", "dora-dora-dora", "dora.example"])
+def test_a_weak_password_is_taken_from_nobody(shared: Mlflow, password: str) -> None:
+    asked = [("POST", CREATE, ADMINISTRATOR, "dora.example"), ("PATCH", UPDATE, ADMINISTRATOR, BOB[0])]
+    for method, path, who, name in asked:
+        answer = shared.call(method, path, who, json={"username": name, "password": password})
+        assert (answer.status_code, answer.json()["error_code"]) == (400, "INVALID_PARAMETER_VALUE"), answer.text
+        assert "12 characters" in answer.json()["message"]
+        assert password not in answer.text
+    own = {"username": BOB[0], "password": password, "current_password": BOB[1]}
+    assert shared.call("PATCH", UPDATE, BOB, json=own).status_code == 400
+    assert shared.call("GET", CURRENT, BOB).ok
+
+
+def test_a_name_that_is_taken_tells_nothing_of_the_account(shared: Mlflow) -> None:
+    new = {"username": BOB[0], "password": "another-password-than-his"}
+    answer = shared.call("POST", CREATE, ADMINISTRATOR, json=new)
+    assert (answer.status_code, answer.json()["error_code"]) == (400, "RESOURCE_ALREADY_EXISTS")
+    assert not [word for word in ("scrypt", "INSERT", new["password"]) if word in answer.text]

@@ -1,0 +1,347 @@
+"""Who may do what: the table of needs, and how a request is judged by it, over a pretended database."""
+
+import asyncio
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+
+import pytest
+import yaml
+
+from parapet_mlflow.gate import places
+from parapet_mlflow.gate.caller import EDIT, MANAGE, READ, Asking, Caller, Grant, counts
+from parapet_mlflow.gate.loading import Version
+from parapet_mlflow.gate.permissions import OPEN, TIERS, Permissions
+from parapet_mlflow.gate.reading import ALIASES, Asked
+from parapet_mlflow.gate.refusal import Refusal
+from parapet_mlflow.gate.routes import ROUTES, Route, Shape, load, messages
+
+IDENTIFIER = re.compile(r"(?:.*_)?(?:id|ids|uuid|name|names|alias|version|source|overrides|username|pattern|path)")
+"""Fields that may name something which is somebody's."""
+FREE: dict[str, str] = yaml.safe_load(ROUTES.read_text())["free"]
+RESOURCES = {"experiment", "experiment-name", "file", "dataset", "model", "version", "source", "granted", *TIERS}
+RUN, OTHERS, UNKNOWN = "a" * 32, "b" * 32, "c" * 32
+MODEL, TRACE = f"m-{'a' * 32}", f"tr-{'a' * 32}"
+
+
+def fields(shape: Shape, within: str = "", deep: int = 0) -> Iterator[str]:
+    """Every field of a route, and those of the messages within."""
+    for name, kind in shape.items():
+        told = messages().get(kind.partition(" @")[0].strip("[]"))
+        if isinstance(told, dict) and deep < 6:
+            yield from fields(told, f"{within}{name}.", deep + 1)
+        else:
+            yield within + name
+
+
+def test_each_need_is_of_a_kind_that_is_judged_and_of_a_field_that_is_there() -> None:
+    for route in load():
+        assert route.needs, route.name
+        for need in route.needs:
+            assert not need.field or need.field in set(fields(route.shape)), (route.name, need)
+            if need.permission in (*OPEN, "ADMINISTRATOR"):
+                assert not need.resource
+            elif need.permission == "SELF":
+                assert need.resource == "user"
+            elif need.permission == "NEW":
+                assert need.resource in ("trace", "assessment")
+            else:
+                assert need.permission in ("READ", "EDIT", "MANAGE", "LOAD"), (route.name, need)
+                assert need.resource in RESOURCES, (route.name, need)
+
+
+def test_each_field_that_names_something_has_a_need_or_a_reason_for_none() -> None:
+    used = set()
+    for route in load():
+        needed = {need.field for need in route.needs}
+        if any(need.permission == "ADMINISTRATOR" for need in route.needs):
+            continue
+        for name in fields(route.shape):
+            if not IDENTIFIER.fullmatch(name.rpartition(".")[2]) or name in needed or ALIASES.get(name) in needed:
+                continue
+            reasons = [entry for entry in FREE if fnmatchcase(f"{route.name} {name}", entry)]
+            assert reasons, (
+                f"{route.name}: {name} has no need. Give it one in routes.yaml, or say under `free` why not."
+            )
+            used.update(reasons)
+    idle = sorted(set(FREE) - used)
+    assert not idle, "these reasons are for nothing"
+
+
+def test_what_changes_something_needs_more_than_an_account() -> None:
+    makes = {"experiments/create", "registered-models/create"}
+    searches = {route.name for route in load() if route.name.endswith(("search", "search-runs"))}
+    for route in load():
+        if route.method != "GET" and all(need.permission in OPEN for need in route.needs):
+            assert route.name in makes | searches, route.name
+
+
+@dataclass
+class Pretended:
+    """A database of two experiments, 1 of alice's and 2 of bob's."""
+
+    grants: dict[str, list[Grant]] = field(default_factory=dict)
+    administrators: tuple[str, ...] = ("root",)
+    of: dict[str, dict[str, str]] = field(
+        default_factory=lambda: {
+            "run": {RUN: "1", OTHERS: "2"},
+            "trace": {TRACE: "1"},
+            "logged-model": {MODEL: "1"},
+        }
+    )
+    versions: list[Version] = field(default_factory=list)
+    datasets: dict[str, list[str]] = field(default_factory=lambda: {"d-1": ["1"], "d-2": ["1", "2"], "d-3": []})
+    prompts: tuple[str, ...] = ()
+
+    def caller(self, name: str, types: frozenset[str]) -> Caller | None:
+        if name not in (*self.grants, *self.administrators):
+            return None
+        return Caller(name, hash(name), name in self.administrators, types, tuple(self.grants.get(name, ())))
+
+    def experiments(self, kind: str, names: Iterable[str]) -> dict[str, str]:
+        return {name: self.of[kind][name] for name in names if name in self.of[kind]}
+
+    def experiment_named(self, name: str) -> str | None:
+        return {"alices": "1", "bobs": "2"}.get(name)
+
+    def experiments_of_dataset(self, dataset: str) -> list[str]:
+        return self.datasets.get(dataset, [])
+
+    def family(self, name: str) -> str:
+        return "prompt" if name in self.prompts else "registered_model"
+
+    def traces_of_assessments(self, names: Iterable[str]) -> dict[str, str]:
+        return {name: TRACE for name in names if name == "a-1"}
+
+    def version(self, name: str, version: str) -> Version | None:
+        return next((each for each in self.versions if (each.name, each.version) == (name, version)), None)
+
+    def versions_at(self, places: list[str], names: list[str] | None) -> list[Version]:
+        where = {f"mlflow-artifacts:/{place}" for place in places}
+        return [each for each in self.versions if each.location in where and (names is None or each.name in names)]
+
+
+def experiment(level: str, name: str = "1") -> Grant:
+    return Grant("experiment", name, level)
+
+
+def ask(world: Pretended, who: str | None, name: str, about: Asking | None = None, /, **given: Any) -> Refusal | None:
+    """The judgement of one request, without the gate's other checks."""
+    route = next(each for each in load() if each.name == name)
+    asked = Asked(route, route.paths[0], given)
+    if route.place and route.group == "files":
+        asked = places.check(asked)
+    if about is not None:
+        assert who
+        return Permissions(world).decide(who, asked, about)
+    return asyncio.run(Permissions(world).allowed(who, asked))
+
+
+def refused(world: Pretended, who: str, name: str, /, **given: Any) -> bool:
+    told = ask(world, who, name, **given)
+    assert told is None or told.status == 403, told
+    return told is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "level", "given"),
+    [
+        ("experiments/get", READ, {"experiment_id": "1"}),
+        ("experiments/get-by-name", READ, {"experiment_name": "alices"}),
+        ("experiments/update", EDIT, {"experiment_id": "1"}),
+        ("experiments/delete", MANAGE, {"experiment_id": "1"}),
+        ("runs/get", READ, {"run_id": RUN}),
+        ("runs/set-tag", EDIT, {"run_id": RUN}),
+        ("runs/delete", MANAGE, {"run_id": RUN}),
+        ("runs/log-batch", EDIT, {"run_id": RUN, "metrics": [{"model_id": MODEL}]}),
+        ("artifacts/download", READ, {"artifact_path": f"1/{RUN}/artifacts/a"}),
+        ("artifacts/upload", EDIT, {"artifact_path": f"1/models/{MODEL}/artifacts/a"}),
+        ("artifacts/delete", MANAGE, {"artifact_path": f"1/traces/{TRACE}/artifacts/a"}),
+        ("logged-models/get", READ, {"model_id": MODEL}),
+        ("traces/get", READ, {"trace_id": TRACE}),
+        ("assessments/create", EDIT, {"trace_id": TRACE}),
+        ("datasets/get", READ, {"dataset_id": "d-1"}),
+        ("users/permissions/grant", MANAGE, {"resource_type": "experiment", "resource_id": "1"}),
+    ],
+)
+def test_a_permission_is_enough_and_a_lower_one_is_not(name: str, level: int, given: dict[str, Any]) -> None:
+    ranks = {"READ": READ, "EDIT": EDIT, "MANAGE": MANAGE}
+    for told, rank in ranks.items():
+        world = Pretended({"carol": [experiment(told), experiment("MANAGE", "2")]})
+        assert refused(world, "carol", name, **given) == (rank < level), told
+    for none in ([], [experiment("MANAGE", "2")], [experiment("MANAGE"), experiment("DENY")]):
+        assert refused(Pretended({"carol": none}), "carol", name, **given)
+    assert not refused(Pretended(), "root", name, **given)
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("runs/log-batch", {"run_id": OTHERS, "metrics": [{}, {"model_id": MODEL}]}),
+        ("runs/log-batch", {"run_id": OTHERS, "metrics": [{"run_id": RUN}]}),
+        ("runs/log-inputs", {"run_id": OTHERS, "models": [{"model_id": MODEL}]}),
+        ("metrics/get-history-bulk", {"run_id": [OTHERS, RUN]}),
+        ("traces/link-to-run", {"run_id": OTHERS, "trace_ids": [TRACE]}),
+        ("datasets/get", {"dataset_id": "d-2"}),
+        ("datasets/get", {"dataset_id": "d-3"}),
+        ("datasets/add-experiments", {"dataset_id": "d-2", "experiment_ids": ["1"]}),
+        ("traces/search", {"locations": [{"mlflow_experiment": {"experiment_id": each}} for each in ("2", "1")]}),
+        ("runs/get", {"run_id": UNKNOWN}),
+        ("artifacts/download", {"artifact_path": f"2/{RUN}/artifacts/a"}),
+        ("logged-models/create", {"experiment_id": "2", "source_run_id": RUN}),
+        ("model-versions/create", {"name": "mine", "source": f"runs:/{RUN}/m"}),
+        ("model-versions/create", {"name": "mine", "source": f"runs:/{OTHERS}/m", "model_id": MODEL}),
+        ("users/permissions/grant", {"resource_type": "experiment", "resource_id": "1"}),
+        ("users/permissions/grant", {"resource_type": "workspace", "resource_id": "default"}),
+        ("users/get", {"username": "alice"}),
+        ("users/list", {}),
+        ("roles/list", {"workspace": ["default"]}),
+        ("roles/get", {"role_id": 1}),
+    ],
+)
+def test_one_thing_of_another_is_enough_to_refuse_it_all(name: str, given: dict[str, Any]) -> None:
+    bob = [experiment("MANAGE", "2"), Grant("registered_model", "mine", "MANAGE")]
+    assert refused(Pretended({"bob": bob}), "bob", name, **given)
+
+
+def test_a_name_is_compared_literally_and_a_star_is_for_roles() -> None:
+    for name in ("10", "01", " 1", "*"):
+        assert refused(Pretended({"bob": [experiment("MANAGE", "1")]}), "bob", "experiments/get", experiment_id=name)
+    assert counts("*", role_is_own=False)
+    assert not counts("*", role_is_own=True)
+    assert not refused(Pretended({"bob": [experiment("READ", "*")]}), "bob", "runs/get", run_id=RUN)
+    assert refused(Pretended({"bob": [experiment("READ", "*"), experiment("DENY")]}), "bob", "runs/get", run_id=RUN)
+    everyone = ask(Pretended(), "root", "users/permissions/grant", resource_type="experiment", resource_id="*")
+    assert everyone is not None
+    assert everyone.status == 400
+
+
+def test_a_prompts_grant_is_for_the_prompt() -> None:
+    world = Pretended({"bob": [Grant("registered_model", "p", "MANAGE")]}, prompts=("p",))
+    assert refused(world, "bob", "registered-models/get", name="p")
+    world.grants["bob"] = [Grant("prompt", "p", "READ")]
+    assert not refused(world, "bob", "registered-models/get", name="p")
+
+
+def test_a_role_may_say_otherwise_of_runs_than_of_their_experiment() -> None:
+    denied = Pretended({"bob": [experiment("MANAGE"), Grant("run", "*", "DENY")]})
+    assert refused(denied, "bob", "runs/get", run_id=RUN)
+    assert not refused(denied, "bob", "experiments/get", experiment_id="1")
+    assert not refused(
+        Pretended({"bob": [experiment("READ"), Grant("run", "*", "EDIT")]}), "bob", "runs/set-tag", run_id=RUN
+    )
+    assert refused(Pretended({"bob": [Grant("run", "*", "EDIT")]}), "bob", "runs/set-tag", run_id=RUN)
+
+
+def test_a_trace_is_started_under_a_new_id_or_within_its_own_experiment() -> None:
+    world = Pretended({"alice": [experiment("MANAGE")], "bob": [experiment("MANAGE", "2")]})
+
+    def start(who: str, trace: str, in_: str, **more: Any) -> bool:
+        info = {"trace_id": trace, "trace_location": {"mlflow_experiment": {"experiment_id": in_}}, **more}
+        return refused(world, who, "traces/start", trace={"trace_info": info})
+
+    assert not start("bob", "tr-new", "2")
+    assert not start("alice", TRACE, "1")
+    assert start("bob", TRACE, "2")
+    assert start("root", TRACE, "2"), "an administrator has no reason to either"
+    for taken in ({"assessment_id": "a-1"}, {"overrides": "a-1"}, {"trace_id": TRACE}):
+        assert start("bob", "tr-new", "2", assessments=[taken]), taken
+    assert not start("alice", TRACE, "1", assessments=[{"assessment_id": "a-1"}])
+    assert not start("bob", "tr-new", "2", assessments=[{"assessment_id": "a-2"}])
+
+
+VERSION = Version("model", "1", f"models:/{MODEL}", f"mlflow-artifacts:/1/models/{MODEL}/artifacts", RUN, "alice")
+LOADED = (
+    ("model-versions/get-download-uri", {"name": "model", "version": "1"}),
+    ("logged-models/get", {"model_id": MODEL}),
+    ("artifacts/list-files", {"path": f"1/models/{MODEL}/artifacts"}),
+    ("artifacts/download", {"artifact_path": f"1/models/{MODEL}/artifacts/a/b"}),
+)
+
+
+def test_read_on_a_model_opens_the_files_of_its_versions_and_no_others() -> None:
+    bob = [Grant("registered_model", "model", "READ")]
+    world = Pretended({"alice": [experiment("MANAGE")], "bob": bob, "carol": []}, versions=[VERSION])
+    for name, given in LOADED:
+        assert not refused(world, "bob", name, **given), name
+        assert refused(world, "carol", name, **given), name
+    about = Asking()
+    assert ask(world, "bob", "artifacts/download", about, artifact_path=f"1/models/{MODEL}/artifacts/a") is None
+    assert about.implied({"experiment"}) == [experiment("READ")]
+    world.of["logged-model"]["m-" + "d" * 32] = "1"
+    for place in (f"1/{RUN}/artifacts/a", f"1/models/m-{'d' * 32}/artifacts/a", f"1/traces/{TRACE}/artifacts/a"):
+        about = Asking()
+        assert ask(world, "bob", "artifacts/download", about, artifact_path=place) is not None, place
+        assert not about.implied({"experiment"})
+    for name in ("artifacts/upload", "artifacts/delete"):
+        assert refused(world, "bob", name, artifact_path=f"1/models/{MODEL}/artifacts/a")
+    assert refused(world, "bob", "runs/get", run_id=RUN)
+
+
+def test_a_version_by_its_run_and_one_of_elsewhere() -> None:
+    grants = [Grant("registered_model", "model", "MANAGE")]
+    world = Pretended({"alice": [*grants, experiment("READ")], "bob": [*grants, experiment("READ", "2")]})
+    asked = {"name": "model", "version": "1"}
+    for location, may in ((f"runs:/{RUN}/m", True), ("s3://elsewhere/m", False), (f"mlflow-artifacts:/1/{RUN}", False)):
+        world.versions = [Version("model", "1", location, location, RUN, "")]
+        assert refused(world, "alice", "model-versions/get-download-uri", **asked) != may, location
+        assert refused(world, "bob", "model-versions/get-download-uri", **asked), location
+
+
+def test_a_version_lends_what_its_creator_may_read_for_as_long_as_he_may() -> None:
+    bob = [Grant("registered_model", "model", "READ"), Grant("registered_model", "copy", "MANAGE")]
+    copy = Version("copy", "1", "models:/model/1", VERSION.location, RUN, "bob")
+    world = Pretended({"alice": [experiment("MANAGE")], "bob": bob}, versions=[VERSION, copy])
+    world.grants["carol"] = [Grant("registered_model", "copy", "READ")]
+    asked = {"name": "copy", "version": "1"}
+    create = {"name": "copy", "source": "models:/model/1", "run_id": RUN, "model_id": MODEL}
+    for who in ("bob", "carol"):
+        assert not refused(world, who, "model-versions/get-download-uri", **asked)
+    assert not refused(world, "bob", "model-versions/create", **create)
+    assert refused(world, "bob", "model-versions/create", **{**create, "run_id": OTHERS})
+    world.grants["bob"] = bob[1:]
+    # Nor does it help him to make alice an owner of the copy.
+    world.grants["alice"].append(Grant("registered_model", "copy", "MANAGE"))
+    for who in ("bob", "carol"):
+        assert refused(world, who, "model-versions/get-download-uri", **asked)
+        assert refused(world, who, "artifacts/download", artifact_path=f"1/models/{MODEL}/artifacts/a")
+    assert refused(world, "bob", "model-versions/create", **create)
+    assert not refused(world, "alice", "model-versions/get-download-uri", **asked)
+
+
+def test_what_a_request_has_read_is_not_read_again() -> None:
+    world, about = Pretended({"bob": [experiment("READ"), Grant("run", "*", "READ")]}), Asking()
+    assert ask(world, "bob", "runs/get", about, run_id=RUN) is None
+    assert about.told(hash("bob"), {"experiment", "workspace"}) == [experiment("READ")]
+    assert about.told(hash("bob"), {"registered_model"}) is None
+    assert about.told(hash("alice"), {"experiment"}) is None
+
+
+def test_a_request_that_names_nothing_and_one_of_nobody_are_refused() -> None:
+    world = Pretended({"bob": []})
+    told = ask(world, "bob", "runs/get")
+    assert told is not None
+    assert (told.status, "run_id" in told.message) == (400, True)
+    assert (ask(world, None, "runs/get", run_id=RUN) or told).status == 401
+    assert (ask(world, "nobody", "runs/get", run_id=RUN) or told).status == 403
+    assert ask(world, None, "health") is None
+    assert ask(world, "bob", "experiments/search") is None
+    assert ask(world, "bob", "users/get", username="bob") is None
+
+
+def test_no_refusal_has_a_value_in_it() -> None:
+    world = Pretended({"bob": []})
+    for route in load():
+        given = dict.fromkeys(route.shape, "Jane-Doe")
+        if route.group == "files":
+            continue
+        told = (
+            Permissions(world).decide("bob", Asked(route, route.paths[0], given), Asking()) if _judged(route) else None
+        )
+        assert told is None or "Jane" not in told.message
+
+
+def _judged(route: Route) -> bool:
+    return any(need.permission not in OPEN for need in route.needs)

@@ -1,0 +1,250 @@
+"""One reading of a request: for every route and every field, the ways to say one thing twice are refused by name."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from parapet_mlflow.gate import names, reading
+from parapet_mlflow.gate.refusal import Refusal
+from parapet_mlflow.gate.routes import Route, load
+from tests.delivery.lawful import RUN, Request, request, requests
+
+EVERY = list(requests())
+THEIRS = "fedcba9876543210fedcba9876543210"
+
+
+def again(request: Request) -> Request:
+    """What went on to MLflow, as if a client had sent it."""
+    canonical = request.read().canonical()
+    body = canonical.body or b""
+    return Request(request.method, canonical.path, canonical.query, (b"application/json",) if body else (), body)
+
+
+def told(request: Request) -> str:
+    """Why it is refused, or nothing."""
+    try:
+        request.read()
+    except Refusal as why:
+        return f"{why.message} {why.status} {why.code}"
+    return ""
+
+
+@pytest.mark.parametrize(("route", "sent"), EVERY, ids=[f"{route.name} {sent.path}" for route, sent in EVERY])
+def test_a_lawful_request_is_read_and_goes_on_as_it_was_read(route: Route, sent: Request) -> None:
+    asked = sent.read()
+    assert asked.route == route
+    assert set(asked.fields) == set(route.shape) - set(reading.ALIASES)
+    assert again(sent).read() == asked
+    canonical = asked.canonical()
+    assert canonical.raw_path.decode() == quote(sent.path)
+    if route.method == "GET":
+        assert canonical.body == b""
+    elif route.name not in reading.STREAMED and not route.document:
+        assert json.loads(canonical.body or b"{}").keys() == asked.fields.keys() - set(route.in_path) | (
+            set(route.in_path) & set(route.in_message)
+        )
+
+
+def camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(other.capitalize() for other in others)
+
+
+def confusions(route: Route, sent: Request) -> Iterator[tuple[str, str, Request]]:
+    """What it is, the word that must be in the refusal, and the request."""
+    for name in sent.fields:
+        yield from of_field(route, sent, name)
+    for name in route.in_path:
+        yield from of_path(route, sent, name)
+    if sent.body:
+        yield from of_body(sent)
+    if route.method != "GET":
+        yield "a query beside the body", "query", replace(sent, query=b"run_id=" + THEIRS.encode())
+    else:
+        body = replace(sent, body=b'{"run_id":"x"}', types=(b"application/json",))
+        yield "a body beside the query", "body", body
+        yield "a part without a value", "=", replace(sent, query=joined(sent.query, b"name"))
+        yield "no UTF-8", "UTF-8", replace(sent, query=joined(sent.query, b"a=%ff"))
+    yield "an unknown field", "unknown_field", sent.with_fields({**sent.fields, "unknown_field": "x"})
+
+
+def joined(query: bytes, more: bytes) -> bytes:
+    return query + b"&" + more if query else more
+
+
+def of_field(route: Route, sent: Request, name: str) -> Iterator[tuple[str, str, Request]]:
+    value, others = sent.fields[name], {each: one for each, one in sent.fields.items() if each != name}
+    if (other := camel(name)) != name:
+        yield "the other spelling", other, sent.with_fields({**others, other: value})
+        yield "both spellings", other, sent.with_fields({**sent.fields, other: value})
+    yield "its name in capitals", name.upper(), sent.with_fields({**others, name.upper(): value})
+    kind = route.shape.get(name, "object")
+    if sent.method == "GET":
+        if not kind.startswith("["):
+            yield "given twice", name, replace(sent, query=joined(sent.query, f"{name}=x".encode()))
+            yield (
+                "given twice, encoded",
+                name,
+                replace(sent, query=f"%{ord(name[0]):02x}{name[1:]}=x&".encode() + sent.query),
+            )
+        return
+    twice = json.dumps({name: value})[1:-1] + "," + json.dumps(sent.fields)[1:]
+    yield "given twice", name, replace(sent, body=("{" + twice).encode())
+    escaped = "{" + f'"\\u{ord(name[0]):04x}{name[1:]}":0,' + json.dumps(sent.fields)[1:]
+    yield "given twice, escaped", name, replace(sent, body=escaped.encode())
+    wrong = [3, True, ["x"], [[]], {"a": "b"}, '{"a": "b"}'] if kind == "string" else ["-!", [["-!"]]]
+    for each in wrong:
+        if not (kind == "string" and isinstance(each, str)) and not (kind == "object" and isinstance(each, dict)):
+            yield f"of another type, {each!r}", name, sent.with_fields({**others, name: each})
+    if kind == "string":
+        yield "with a NUL", name, sent.with_fields({**others, name: f"{value}\0"})
+        yield "with half a character", name, sent.with_fields({**others, name: "\ud800"})
+
+
+def of_path(route: Route, sent: Request, name: str) -> Iterator[tuple[str, str, Request]]:
+    if sent.method == "GET":
+        yield "of the path, another in the query", name, replace(sent, query=joined(sent.query, f"{name}=x".encode()))
+    elif route.name not in reading.STREAMED:
+        yield "of the path, another in the body", name, sent.with_fields({**sent.fields, name: THEIRS})
+    value = sent.read().fields[name]
+    yield "of the path, with a NUL", name, replace(sent, path=sent.path.replace(f"/{value}", f"/{value}\0"))
+
+
+def of_body(sent: Request) -> Iterator[tuple[str, str, Request]]:
+    body, types = sent.body, sent.types
+    for kind in (b"text/plain", b"application/x-www-form-urlencoded", b"multipart/form-data; boundary=a", b"text/json"):
+        yield f"as {kind.decode()}", "Content-Type", replace(sent, types=(kind,))
+    yield "as nothing", "Content-Type", replace(sent, types=())
+    yield "in Latin-1", "Content-Type", replace(sent, types=(b"application/json; charset=latin-1",))
+    yield "with two types", "Content-Type", replace(sent, types=(types[0], b"text/plain"))
+    yield "encoded twice", "encoded twice", replace(sent, body=json.dumps(body.decode()).encode())
+    yield "in a list", "object", replace(sent, body=b"[" + body + b"]")
+    yield "in UTF-16", "JSON", replace(sent, body=body.decode().encode("utf-16"))
+    yield "after a mark", "JSON", replace(sent, body=b"\xef\xbb\xbf" + body)
+    yield "before another", "JSON", replace(sent, body=body + body)
+    yield "with a comment", "JSON", replace(sent, body=b"/**/" + body)
+    yield "with a trailing comma", "JSON", replace(sent, body=body[:-1] + b",}")
+    yield "with NaN", "JSON", replace(sent, body=b'{"a":NaN,' + body[1:])
+    yield "as a form", "JSON", replace(sent, body=b"name=theirs")
+    yield "too deep", "JSON", replace(sent, body=b'{"a":' * 100_000)
+
+
+def test_every_confusion_is_refused_by_name() -> None:
+    seen = 0
+    for route, sent in EVERY:
+        if route.document or route.name in reading.STREAMED:
+            continue
+        for what, word, confused in confusions(route, sent):
+            seen += 1
+            why = told(confused)
+            assert word in why, (route.name, sent.path, what, why)
+            assert why.endswith(" 400 INVALID_PARAMETER_VALUE")
+    assert seen > 5_000
+
+
+def test_space_and_order_change_nothing() -> None:
+    for _, sent in EVERY:
+        if sent.body:
+            padded = replace(sent, body=b" " * 70_000 + json.dumps(json.loads(sent.body), indent=3).encode() + b"\n\n")
+            assert padded.read() == sent.read()
+            backwards = dict(reversed(json.loads(sent.body).items()))
+            assert sent.with_fields(backwards).read() == sent.read()
+
+
+def of(name: str, /, **fields: Any) -> Request:
+    route = next(route for route in load() if route.name == name)
+    return request(route, route.paths[0]).with_fields(fields)
+
+
+def test_two_names_of_a_run_are_one() -> None:
+    asked = of("runs/set-tag", run_id=RUN, run_uuid=RUN, key="a", value="b").read()
+    assert asked.fields == {"run_id": RUN, "key": "a", "value": "b"}
+    assert of("runs/set-tag", run_uuid=RUN, key="a", value="b").read() == asked
+    assert "run_uuid" in told(of("runs/set-tag", run_id=RUN, run_uuid=THEIRS, key="a", value="b"))
+
+
+def test_an_identifier_of_the_path_may_stand_in_the_body_if_it_is_the_same() -> None:
+    sent = next(sent for route, sent in EVERY if route.name == "assessments/update")
+    trace = sent.read().fields["trace_id"]
+    assert "trace_id" in told(sent.with_fields({**sent.fields, "assessment": {"trace_id": f"tr-{THEIRS}"}}))
+    assert sent.with_fields({**sent.fields, "assessment": {"trace_id": trace}}).read().fields["trace_id"] == trace
+    finalize = next(sent for route, sent in EVERY if route.name == "logged-models/finalize")
+    model = finalize.read().fields["model_id"]
+    assert finalize.with_fields({**finalize.fields, "model_id": model}).read() == finalize.read()
+
+
+def test_numbers_have_one_way_to_be_written() -> None:
+    def asked(**fields: Any) -> Any:
+        return of("runs/log-metric", run_id=RUN, key="k", timestamp=1, **fields).read().fields
+
+    assert asked(value="NaN")["value"] == "NaN"
+    assert asked(value="1.5")["value"] == 1.5
+    assert asked(value=1, step="7")["step"] == 7
+    assert asked(value=1, step=7.0)["step"] == 7
+    for wrong in (True, "07", " 7", "7_0", "+7", "\u0667", 7.5, 2**63, "1" * 5000):
+        assert "step" in told(of("runs/log-metric", run_id=RUN, key="k", value=1, timestamp=1, step=wrong))
+    for wrong in (True, "nan", "inf", "1_0", " 1", "1" * 400, 10**400):
+        assert "value" in told(of("runs/log-metric", run_id=RUN, key="k", value=wrong, timestamp=1))
+
+
+def test_of_a_choice_one_is_given() -> None:
+    sent = next(sent for route, sent in EVERY if route.name == "assessments/create")
+    both = {"feedback": {"value": 1}, "expectation": {"value": 1}}
+    assert "cannot both" in told(sent.with_fields({"assessment": both}))
+
+
+def test_nothing_stands_for_nothing() -> None:
+    assert of("runs/search", experiment_ids=["7"], page_token=None).read().fields == {"experiment_ids": ["7"]}
+    assert "experiment_ids" in told(of("runs/search", experiment_ids=["7", None]))
+
+
+@pytest.mark.parametrize("name", ["runs/get", "runs/set-tag", "registered-models/delete-alias"])
+def test_a_refusal_tells_no_value(name: str) -> None:
+    route = next(route for route in load() if route.name == name)
+    sent = request(route, route.paths[0])
+    marked = dict.fromkeys(sent.fields, "Jane Doe\0")
+    assert "Jane" not in told(sent.with_fields(marked))
+    assert "Jane" not in told(sent.with_fields({"Jane Doe": "x"}))
+
+
+def identifiers() -> Iterator[tuple[Route, Request, str]]:
+    for route, sent in EVERY:
+        yield from (
+            (route, sent, name) for name in route.shape if names.pattern_of(name) and route.shape[name] == "string"
+        )
+
+
+OTHERWISE: list[Callable[[str], str]] = [
+    lambda one: f" {one}",
+    lambda one: f"{one} ",
+    lambda one: f"{one}\n",
+    lambda one: f"{one}\0",
+    lambda one: f"+{one}",
+    lambda one: f"{one},{one}",
+    lambda one: f"{one}%",
+    lambda one: f"{one}%00",
+    lambda one: f"{one}\u200b",
+    lambda one: f"{one}/../{one}",
+    lambda one: f"'{one}'",
+    lambda one: "*",
+    lambda one: "\u0663",
+    lambda one: "x" * 500,
+]
+
+
+def test_an_identifier_has_one_way_to_be_written() -> None:
+    seen = set()
+    for route, sent, name in identifiers():
+        if name in route.in_path or route.document:
+            continue
+        seen.add(name)
+        for change in OTHERWISE:
+            other = change(sent.fields.get(name, RUN))
+            assert name in told(sent.with_fields({**sent.fields, name: other})), (route.name, name, other)
+    for one in ("01", "1_0", "1.0", "-1", "1e3", "0x1"):
+        assert "experiment_id" in told(of("experiments/delete", experiment_id=one))
+    assert {"run_id", "experiment_id", "version", "trace_id", "request_id"} <= seen

@@ -1,0 +1,179 @@
+"""A server with sign-on: people by a real provider, jobs by their passwords, roles by groups."""
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tests.delivery import identity
+from tests.delivery.conftest import prepared
+from tests.delivery.identity import CLIENT, SECRET, Provider
+from tests.delivery.mlflow import ADMINISTRATOR, ALICE, Mlflow
+from tests.delivery.postgres import Postgres
+
+pytestmark = [pytest.mark.server, pytest.mark.xdist_group("mlflow")]
+
+CURRENT = "/api/2.0/mlflow/users/current"
+EXPERIMENTS = "/api/2.0/mlflow/experiments"
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[Provider]:
+    with identity.serve() as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def served(
+    image: Path, database: Postgres, aws: str, provider: Provider, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Mlflow]:
+    with prepared(image, database, aws, tmp_path_factory.mktemp("sign-on")) as mlflow:
+        declared = {
+            "issuer": provider.issuer,
+            "clientId": CLIENT,
+            "url": mlflow.url,
+            "roles": {"ward-7": "ward-7-readers"},
+            "administrators": "mlflow-administrators",
+        }
+        mlflow.environment["PARAPET_SIGN_ON"] = json.dumps(declared)
+        mlflow.secret("sign-on", SECRET)
+        mlflow.migrate()
+        mlflow.start()
+        yield mlflow
+
+
+def call(mlflow: Mlflow, method: str, path: str, token: str, **options: Any) -> requests.Response:
+    headers = {"authorization": f"Bearer {token}"}
+    return requests.request(method, mlflow.url + path, headers=headers, timeout=60, **options)
+
+
+def sign_in(mlflow: Mlflow, provider: Provider, subject: str) -> tuple[requests.Response, str]:
+    """As a browser does, from the page on; returns the last answer and the session's cookie."""
+    page = requests.get(mlflow.url + "/", headers={"accept": "text/html"}, allow_redirects=False, timeout=60)
+    assert (page.status_code, page.headers["location"]) == (302, "/sign-in?next=%2F")
+    begun = requests.get(mlflow.url + page.headers["location"], allow_redirects=False, timeout=60)
+    back = provider.agrees(begun.headers["location"], subject)
+    cookie = begun.headers["set-cookie"].partition(";")[0]
+    done = requests.get(back, headers={"cookie": cookie}, allow_redirects=False, timeout=60)
+    return done, done.headers.get("set-cookie", "").partition(";")[0]
+
+
+def test_a_person_signs_in_and_works_with_the_page(served: Mlflow, provider: Provider) -> None:
+    provider.knows("1001", preferred_username="Dora.Doe")
+    done, cookie = sign_in(served, provider, "1001")
+    assert (done.status_code, done.headers["location"]) == (302, "/"), done.text
+    with requests.Session() as page:
+        page.headers["cookie"] = cookie
+        told = page.get(served.url + CURRENT, timeout=60).json()
+        assert (told["user"]["username"], told["user"]["is_admin"], told["is_basic_auth"]) == ("dora.doe", False, False)
+        assert "<title>MLflow</title>" in page.get(served.url + "/", timeout=60).text
+        new = {"name": "of-dora"}
+        assert (
+            page.post(f"{served.url}/ajax-api/2.0/mlflow/experiments/create", json=new, timeout=60).status_code == 403
+        )
+        page.headers["sec-fetch-site"] = "same-origin"
+        made = page.post(f"{served.url}/ajax-api/2.0/mlflow/experiments/create", json=new, timeout=60)
+        assert made.ok, made.text
+        # It is hers: the same person by a token, and nobody else.
+        experiment = f"{EXPERIMENTS}/get?experiment_id={made.json()['experiment_id']}"
+        assert call(served, "GET", experiment, provider.token("1001")).ok
+        assert served.call("GET", experiment, ALICE).status_code == 403
+    assert [line for line in served.audit() if line.get("user") == "dora.doe" or line["status"] == 403]
+
+
+def test_the_published_client_logs_with_a_token(served: Mlflow, provider: Provider) -> None:
+    provider.knows("1002", preferred_username="erik")
+    program = """
+import mlflow
+mlflow.set_experiment("of-erik")
+with mlflow.start_run():
+    mlflow.log_metric("loss", 0.5)
+    mlflow.log_text("some text", "a.txt")
+    print(mlflow.artifacts.load_text(mlflow.get_artifact_uri("a.txt")))
+"""
+    environment = {"MLFLOW_TRACKING_URI": served.url, "MLFLOW_TRACKING_TOKEN": provider.token("1002")}
+    done = subprocess.run(
+        [str(served.image / "bin" / "python"), "-c", program],
+        env=served.variables() | environment | {"MLFLOW_DISABLE_TELEMETRY": "true", "PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "some text" in done.stdout
+
+
+def test_a_job_logs_in_with_its_password_and_a_person_has_none(served: Mlflow, provider: Provider) -> None:
+    assert served.call("GET", CURRENT, ALICE).json()["user"]["username"] == "alice"
+    provider.knows("1003", preferred_username="frida")
+    assert call(served, "GET", CURRENT, provider.token("1003")).ok
+    new = {"username": "frida", "password": "a-password-for-frida-then"}
+    path = "/api/2.0/mlflow/users/update-password"
+    answer = served.call("PATCH", path, ADMINISTRATOR, json=new)
+    assert (answer.status_code, "signs in with the identity provider" in answer.text) == (400, True), answer.text
+    assert served.call("GET", CURRENT, (new["username"], new["password"])).status_code == 401
+
+
+def test_a_name_that_a_job_has_is_given_to_nobody(served: Mlflow, provider: Provider) -> None:
+    provider.knows("1004", preferred_username="alice")
+    answer = call(served, "GET", CURRENT, provider.token("1004"))
+    assert (answer.status_code, "not this person's" in answer.text) == (401, True)
+    done, cookie = sign_in(served, provider, "1004")
+    assert (done.status_code, cookie) == (403, "")
+    # Nor the name of another person: it is the subject that is one's own, and who has an account keeps it.
+    provider.knows("1005", preferred_username="gil")
+    provider.knows("1006", preferred_username="gil")
+    assert call(served, "GET", CURRENT, provider.token("1005")).ok
+    assert call(served, "GET", CURRENT, provider.token("1006")).status_code == 401
+    provider.knows("1005", preferred_username="gilbert")
+    assert call(served, "GET", CURRENT, provider.token("1005")).json()["user"]["username"] == "gil"
+
+
+def test_groups_give_roles_and_take_them_away(served: Mlflow, provider: Provider) -> None:
+    roles = "/api/3.0/mlflow/users/current/permissions"
+    experiment = served.call("POST", f"{EXPERIMENTS}/create", ALICE, json={"name": "of-ward-7"}).json()["experiment_id"]
+    provider.knows("1007", preferred_username="hana", groups=["ward-7", "choir"])
+    assert call(served, "GET", roles, provider.token("1007")).json()["permissions"] == []
+    role = served.postgres.sql("SELECT id FROM roles WHERE name = 'ward-7-readers'", served.database)
+    grant = {"role_id": int(role), "resource_type": "experiment", "resource_pattern": experiment, "permission": "READ"}
+    added = served.call("POST", "/api/3.0/mlflow/roles/permissions/add", ADMINISTRATOR, json=grant)
+    assert added.ok, added.text
+    read = f"{EXPERIMENTS}/get?experiment_id={experiment}"
+    assert call(served, "GET", read, provider.token("1007")).ok
+    provider.knows("1007", preferred_username="hana", groups=["choir"])
+    assert {call(served, "GET", read, provider.token("1007")).status_code for _ in range(6)} == {403}
+
+
+def test_the_administrators_group_makes_administrators_while_one_is_in_it(served: Mlflow, provider: Provider) -> None:
+    for groups, is_admin in ((["mlflow-administrators"], True), ([], False)):
+        provider.knows("1008", preferred_username="ines", groups=groups)
+        told = call(served, "GET", CURRENT, provider.token("1008")).json()
+        assert told["user"]["is_admin"] == is_admin
+
+
+def test_who_is_nobody_is_told_so(served: Mlflow, provider: Provider) -> None:
+    provider.knows("1009", preferred_username="jan")
+    token = provider.token("1009")
+    for wrong in (token[:-4], provider.token("1009", client="another")):
+        answer = call(served, "GET", CURRENT, wrong)
+        assert (answer.status_code, answer.json()["error_code"]) == (401, "UNAUTHENTICATED")
+    # No header makes anybody: what MLflow is told comes from the log-in alone.
+    for name in ("x-forwarded-user", "x-parapet-user", "x-mlflow-authorization", "remote-user"):
+        assert requests.get(served.url + CURRENT, headers={name: "alice"}, timeout=60).status_code == 401
+    assert requests.get(served.url + "/health", timeout=60).text == "OK"
+
+
+def test_a_secret_that_is_missing_keeps_the_server_from_starting(served: Mlflow) -> None:
+    kept = (served.secrets / "sign-on").read_text()
+    (served.secrets / "sign-on").unlink()
+    try:
+        done = served.run("migrate", f"--backend-store-uri={served.postgres.uri(served.database)}")
+        assert done.returncode == 0
+        refused = served.run("server", *served.options())
+        assert (refused.returncode, "sign-on cannot be read" in refused.stderr) == (1, True), refused.stderr
+    finally:
+        served.secret("sign-on", kept)

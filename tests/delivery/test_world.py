@@ -1,0 +1,72 @@
+"""What the gate reads of MLflow's tables is what MLflow itself tells of them."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+MLFLOW = """
+import json, os, sys
+from parapet_mlflow import configuration
+configuration.decide()
+os.environ |= {"MLFLOW_AUTH_CONFIG_PATH": sys.argv[1], "MLFLOW_FLASK_SERVER_SECRET_KEY": "any"}
+from mlflow.server import auth
+from parapet_mlflow import remembered
+from parapet_mlflow.gate.caller import REGISTRY, TRACKING, Asking, asking
+from parapet_mlflow.gate.world import Database
+
+auth.store.init_db(sys.argv[2])
+alice, bob = (auth.store.create_user(name, "a-long-password") for name in ("alice", "bob"))
+OWN = (
+    ("experiment", "1", "MANAGE"),
+    ("experiment", "2", "READ"),
+    ("registered_model", "m", "EDIT"),
+    ("registered_model", "*", "MANAGE"),
+    ("prompt", "p", "READ"),
+    ("run", "*", "EDIT"),
+)
+for grant in OWN:
+    auth.store.grant_user_permission("alice", *grant)
+role = auth.store.create_role("auditors", "default")
+auth.store.add_role_permission(role.id, "experiment", "*", "READ")
+auth.store.add_role_permission(role.id, "workspace", "*", "USE")
+auth.store.assign_role_to_user(alice.id, role.id)
+theirs = auth.store.list_grants
+remembered.install()
+world = Database(auth.store.engine)
+told = {}
+for name, user in (("alice", alice), ("bob", bob)):
+    for types in (("experiment",), ("experiment", "run"), ("registered_model", "prompt"), ("gateway_secret",)):
+        about = Asking(world.caller(name, TRACKING | REGISTRY))
+        lists = [theirs(user.id, "default", types), auth.store.list_grants(user.id, "default", types)]
+        token = asking.set(about)
+        lists.append(auth.store.list_grants(user.id, "default", types))
+        about.opened.add("7")
+        lists.append(auth.store.list_grants(user.id, "default", types))
+        asking.reset(token)
+        told[f"{name} {' '.join(types)}"] = [sorted(map(list, each)) for each in lists]
+assert world.caller("nobody", TRACKING) is None
+print(json.dumps(told))
+"""
+
+
+@pytest.mark.process
+@pytest.mark.xdist_group("mlflow")
+def test_grants_are_told_as_mlflow_tells_them_but_for_stars_of_ones_own(image: Path, tmp_path: Path) -> None:
+    address, settings = f"sqlite:///{tmp_path}/auth.db", tmp_path / "auth.ini"
+    settings.write_text(
+        "[mlflow]\ndefault_permission = NO_PERMISSIONS\nadmin_username = administrator\n"
+        f"database_uri = {address}\nauth_cache_ttl_seconds = 60\n"
+    )
+    asked = [str(image / "bin" / "python"), "-c", MLFLOW, str(settings), address]
+    done = subprocess.run(asked, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    told: dict[str, list[list[list[str]]]] = json.loads(done.stdout)
+    assert len(told["alice experiment run"][0]) == 5
+    for asked_for, (theirs, ours, of_this_request, opened) in told.items():
+        own_stars = [["registered_model", "*", "MANAGE"], ["run", "*", "EDIT"]]
+        assert ours == [each for each in theirs if each not in own_stars], asked_for
+        assert of_this_request == ours, asked_for
+        more = [["experiment", "7", "READ"]] if "experiment" in asked_for else []
+        assert opened == sorted(ours + more), asked_for
