@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from parapet_mlflow.gate.routes import METHODS, ROUTES, load, messages, refused
+from parapet_mlflow.gate.routes import METHODS, ROUTES, answered, load, messages, refused
 
 GROUPS: dict[str, dict[str, Any]] = yaml.safe_load(ROUTES.read_text())["groups"]
 MLFLOW = """
@@ -98,6 +98,10 @@ def test_every_route_and_field_of_mlflow_is_decided(image: Path, tmp_path: Path)
     idle = [each for each in left_out if not any(each.covers(*one) for one in served)]
     assert not idle, "MLflow has these no longer"
     assert not {one for one in ours if any(each.covers(*one) for each in left_out)}
+    for entry in answered(GROUPS):
+        one = tuple(entry.split(" "))
+        assert one in served
+        assert any(each.covers(*one) for each in left_out)
     # The fields as well: what is in the data is what MLflow's own descriptors say today.
     assert told["messages"] == (ROUTES.parent / "messages.json").read_text()
     described = {(method, path): message.removeprefix("mlflow.") for method, path, message in told["services"]}

@@ -7,7 +7,7 @@ from parapet_mlflow.gate import names, places, reading
 from parapet_mlflow.gate.reading import Asked
 from parapet_mlflow.gate.refusal import Refusal, invalid
 from parapet_mlflow.gate.routes import Route, Routes
-from parapet_mlflow.login.asgi import Application, Headers, Message, Receive, Scope, Send, refusal, values
+from parapet_mlflow.login.asgi import Answer, Application, Headers, Message, Receive, Scope, Send, refusal, values
 
 ASKED: Final = "parapet.asked"
 """Where the scope has what was asked for, once that was read."""
@@ -56,6 +56,8 @@ class Gate:
             await self.application(scope, receive, send)
         elif scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1008})  # nothing here speaks it
+        elif (told := self.routes.answer(scope["method"], scope["path"])) is not None:
+            await Answer(200, told).send(send)
         else:
             try:
                 asked = await self._asked(scope, receive)

@@ -94,8 +94,11 @@ class Refused:
 class Routes:
     """What is offered, found by method and path."""
 
-    def __init__(self, routes: Iterable[Route], refused: Iterable["Refused"] = ()) -> None:
+    def __init__(
+        self, routes: Iterable[Route], refused: Iterable["Refused"] = (), answered: Mapping[str, Any] | None = None
+    ) -> None:
         self._refused = tuple(refused)
+        self._answered = {asked: json.dumps(told).encode() for asked, told in (answered or {}).items()}
         self._fixed: dict[tuple[str, str], Route] = {}
         self._open: dict[str, list[tuple[tuple[str, ...], Route]]] = {}
         self._documents: dict[str, Route] = {}
@@ -129,6 +132,10 @@ class Routes:
                 return route, found
         return None
 
+    def answer(self, method: str, path: str) -> bytes | None:
+        """The constant that stands for something of MLflow's that is not offered, where there is one."""
+        return self._answered.get(f"{method} {path}")
+
     def why(self, method: str, path: str) -> str:
         """Why something of MLflow's is not offered; nothing of what is not MLflow's."""
         return next((each.why for each in self._refused if each.covers(method, path)), "")
@@ -144,7 +151,7 @@ class Routes:
 def load() -> Routes:
     """What routes.yaml offers."""
     groups = yaml.safe_load(ROUTES.read_text())["groups"]
-    return Routes(offered(groups, messages()), refused(groups))
+    return Routes(offered(groups, messages()), refused(groups), answered(groups))
 
 
 @cache
@@ -169,6 +176,10 @@ def refused(groups: Mapping[str, Mapping[str, Any]]) -> Iterator[Refused]:
     for told in groups.values():
         for entry in told.get("not offered", ()):
             yield Refused(*entry.split(" "), why=" ".join(told["why"].split()))
+
+
+def answered(groups: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    return {asked: told for group in groups.values() for asked, told in group.get("answered", {}).items()}
 
 
 def _type(told: str | list[str]) -> str:
