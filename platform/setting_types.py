@@ -16,6 +16,7 @@ from foundation import retention
 from foundation.network.endpoint_policies import IAM_PREFIXES
 from foundation.network.subnets import MAX_ZONES
 from mlops.mlflow_server.account import Account
+from mlops.mlflow_server.sign_on import SignOn
 from role_arn import RoleArn
 from setting_errors import refusal
 
@@ -349,6 +350,14 @@ MlflowUsers = Annotated[
     AfterValidator(_named_apart),
     AfterValidator(_readable),
     Field(max_length=MAX_MLFLOW_USERS, description=f"a list of at most {MAX_MLFLOW_USERS} accounts, each an object"),
+]
+OneProvider = Annotated[
+    SignOn, Field(description="an object with issuer, clientId, clientSecretArn and cidrs, at least")
+]
+MlflowSignOn = Annotated[
+    tuple[OneProvider, ...],
+    BeforeValidator(_parsed),
+    Field(max_length=1, description="a list of one identity provider, an object, or of none"),
 ]
 SystemInstanceTypes = Annotated[
     tuple[InstanceType, ...],

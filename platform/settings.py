@@ -20,6 +20,7 @@ from foundation import retention
 from foundation.account import Account
 from foundation.network.site import Site
 from foundation.stack import Stack
+from mlops.mlflow_server.sign_on import SignOn
 
 NAMESPACE: Final = "parapet"
 
@@ -77,6 +78,7 @@ class Settings(BaseModel):
     vpn_gateway: types.VpnGateway
     resolver_endpoint: types.ResolverEndpoint
     mlflow_users: types.MlflowUsers
+    mlflow_sign_on: types.MlflowSignOn
 
     @property
     def name(self) -> str:
@@ -126,6 +128,11 @@ class Settings(BaseModel):
         """The roles of people that read a password of MLflow; not those who administer keys, who never use one."""
         of_users = {reader for user in self.mlflow_users for reader in user.readers}
         return tuple(sorted({*of_users, *self.cluster_administrators} - set(self.key_administrators)))
+
+    @property
+    def sign_on(self) -> SignOn | None:
+        """The identity provider of MLflow's people."""
+        return self.mlflow_sign_on[0] if self.mlflow_sign_on else None
 
     @property
     def system_nodes(self) -> SystemNodes:

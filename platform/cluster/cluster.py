@@ -58,6 +58,8 @@ class ClusterArgs:
     """Whether the stack's session document is that of the account's Region."""
     vpc_cidr: IPv4Network
     egress: bool
+    sign_on_cidrs: Sequence[IPv4Network]
+    """Where MLflow's server reaches the identity provider of its people."""
     system_nodes: SystemNodes
     gpu_groups: Sequence[GpuGroup]
     principals: Mapping[str, Sequence[str]]
@@ -103,6 +105,7 @@ class Cluster(pulumi.ComponentResource):
                 api_client_cidrs=list(map(str, args.api_client_cidrs)),
                 api_client_security_groups=args.api_client_security_groups,
                 egress=args.egress,
+                sign_on_cidrs=list(map(str, args.sign_on_cidrs)),
             ),
             own,
         )
@@ -247,6 +250,7 @@ class Cluster(pulumi.ComponentResource):
                 service_cidr=service_range(args.vpc_cidr),
                 gateway_endpoint_cidrs=args.foundation.network.gateway_cidrs,
                 client_cidrs=list(map(str, args.client_cidrs)),
+                sign_on_cidrs=list(map(str, args.sign_on_cidrs)),
                 domain=args.domain,
                 gpus=sum(group.max * group.schedulable_gpus for group in groups),
                 namespaces=namespaces.made,

@@ -28,6 +28,8 @@ class SecurityGroupsArgs:
     """Ranges from which people and runners reach the Kubernetes API."""
     api_client_security_groups: Sequence[str]
     """Groups whose members do so too."""
+    sign_on_cidrs: Sequence[str] = ()
+    """Where the identity provider is."""
     egress: bool
     """Whether the network has a way out to the internet."""
 
@@ -63,6 +65,9 @@ class SecurityGroups(pulumi.ComponentResource):
             self._out(f"gateway-{index}", "HTTPS to a gateway endpoint", 443, prefix_list=prefix_list)
         if args.egress:
             self._out("https-anywhere", "HTTPS to the internet", 443, cidr="0.0.0.0/0")
+        else:
+            for cidr in args.sign_on_cidrs:
+                self._out(f"sign-on-{cidr.replace('/', '-')}", "HTTPS to the identity provider", 443, cidr=cidr)
         self.register_outputs({"controlPlaneId": self.control_plane_id, "nodesId": self.nodes_id})
 
     def _group(self, which: str, description: str, args: SecurityGroupsArgs) -> pulumi.Output[str]:

@@ -14,6 +14,7 @@ from foundation.foundation import Foundation
 from foundation.stack import Stack
 from mlops.mlflow_server.account import Account
 from mlops.mlflow_server.mlflow_server import MlflowServer, MlflowServerArgs
+from mlops.mlflow_server.sign_on import SignOn
 from mlops.workload_identities import Bucket, WorkloadIdentities, WorkloadIdentitiesArgs
 
 
@@ -24,6 +25,7 @@ class MLOpsArgs:
     cluster: Cluster
     domain: str
     mlflow_users: Sequence[Account]
+    mlflow_sign_on: SignOn | None
     administrators: Sequence[str]
     """ARNs of the IAM roles that may read administrators' passwords."""
     loopback: bool
@@ -50,6 +52,7 @@ class MLOps(pulumi.ComponentResource):
                 nodes_security_group_id=cluster.nodes_security_group_id,
                 domain=args.domain,
                 users=args.mlflow_users,
+                sign_on=args.mlflow_sign_on,
                 administrators=args.administrators,
                 loopback=args.loopback,
                 after=cluster.ready,

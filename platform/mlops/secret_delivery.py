@@ -32,6 +32,8 @@ class DeliveredSecret:
     arn: pulumi.Input[str]
     of_rds: bool = False
     """Whether RDS manages it, and not the stack's rotator."""
+    given: bool = False
+    """Whether someone else made it, and says himself who reads it besides the pods."""
     readers: Sequence[str] = ()
     """ARNs of the IAM roles that read it besides the pods."""
 
@@ -103,6 +105,7 @@ class SecretDelivery(pulumi.ComponentResource):
                 own,
             )
             for each in args.secrets
+            if not each.given
         ]
         provider_class = kubernetes.apiextensions.CustomResource(
             name,

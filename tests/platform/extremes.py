@@ -59,6 +59,14 @@ EVERYTHING: Final[dict[str, Any]] = {
         {"name": _named(f"u{number:02}", NAME), "readers": _roles(f"u{number:02}")}
         for number in range(MAX_MLFLOW_USERS)
     ],
+    "mlflowSignOn": [
+        {
+            "issuer": "https://login.example.org/tenant",
+            "clientId": "mlflow",
+            "clientSecretArn": "arn:aws:secretsmanager:us-east-1:111122223333:secret:mlflow-client-AbCdEf",
+            "cidrs": ["203.0.113.0/24"],
+        }
+    ],
 }
 NOTHING: Final[dict[str, Any]] = {
     "environment": ENVIRONMENT,
@@ -82,6 +90,7 @@ NOTHING: Final[dict[str, Any]] = {
     "transitGatewayId": "",
     "vpnGateway": False,
     "mlflowUsers": [],
+    "mlflowSignOn": [],
 }
 AS_IT_IS: Final = {
     # What makes the stack another's, and no larger.

@@ -7,6 +7,7 @@ import pytest
 
 from cluster.images import MLFLOW
 from mlops.secret_delivery import FOLDER
+from parapet_mlflow.login.oidc.settings import SignOn
 from tests.images import DIGESTS
 from tests.platform.mocked import ACCOUNT_ID, Made, Recorder, run_program
 
@@ -154,3 +155,68 @@ def test_the_mesh_leads_the_gateways_host_to_the_server_and_the_server_to_its_da
     assert route["hosts"] == ["mlflow.parapet.internal"]
     assert route["gateways"] == ["ingress/ingress"]
     assert only(stack, f"{kinds}:ServiceEntry").inputs["spec"]["exportTo"] == ["."]
+
+
+PROVIDER = {
+    "issuer": "https://login.example.org/tenant",
+    "clientId": "mlflow",
+    "clientSecretArn": f"arn:aws:secretsmanager:us-east-1:{ACCOUNT_ID}:secret:mlflow-client-AbCdEf",
+    "cidrs": ["203.0.113.0/24"],
+    "hosts": ["keys.example.org"],
+    "roles": [{"group": "Ward 7", "role": "ward-7"}],
+}
+
+
+@pytest.fixture(scope="module")
+def signed_on() -> Recorder:
+    return run_program(mlflowSignOn=[PROVIDER])
+
+
+def test_the_server_is_told_of_the_provider_and_reads_the_clients_secret_from_a_file(signed_on: Recorder) -> None:
+    told = json.loads(variables(pods(signed_on)[0])["PARAPET_SIGN_ON"])
+    assert told == {
+        "issuer": PROVIDER["issuer"],
+        "clientId": "mlflow",
+        "url": "https://mlflow.parapet.internal",
+        "audiences": [],
+        "nameClaim": "preferred_username",
+        "groupsClaim": "groups",
+        "roles": {"Ward 7": "ward-7"},
+        "administrators": "",
+    }
+    assert SignOn.parse(json.dumps(told)).roles == {"Ward 7": "ward-7"}  # as the image reads it
+    provider_class = only(signed_on, "kubernetes:secrets-store.csi.x-k8s.io/v1:SecretProviderClass").inputs["spec"]
+    files = {each["objectAlias"]: each["objectName"] for each in json.loads(provider_class["parameters"]["objects"])}
+    assert files["sign-on"] == PROVIDER["clientSecretArn"]
+    policies = [each for each in signed_on.of("iam/policy:Policy") if each.name.startswith("parapet-test-mlflow-")]
+    (read,) = [each for policy in policies for each in policy.policy() if each["Sid"] == "ReadOwnSecrets"]
+    assert PROVIDER["clientSecretArn"] in read["Resource"]
+    # Who else reads it is for whoever made it to say: its policy is not overwritten.
+    of_ours = [each.inputs["secretArn"] for each in signed_on.of("secretsmanager/secretPolicy:SecretPolicy")]
+    assert PROVIDER["clientSecretArn"] not in of_ours
+
+
+def test_the_server_alone_gets_out_to_the_provider_and_to_nothing_else(signed_on: Recorder, stack: Recorder) -> None:
+    kind = "kubernetes:networking.istio.io/v1:ServiceEntry"
+    entries = {each.inputs["metadata"]["name"]: each.inputs for each in signed_on.of(kind)}
+    entry = entries["mlflow-sign-on"]
+    assert entry["metadata"]["namespace"] == "mlflow"
+    assert (entry["spec"]["hosts"], entry["spec"]["exportTo"]) == (["keys.example.org", "login.example.org"], ["."])
+    policies = {
+        (each.inputs["metadata"]["namespace"], each.inputs["metadata"]["name"]): each.inputs["spec"]
+        for each in signed_on.of("kubernetes:networking.k8s.io/v1:NetworkPolicy")
+    }
+    (rule,) = policies["mlflow", "sign-on-out"]["egress"]
+    assert rule == {
+        "to": [{"ipBlock": {"cidr": "203.0.113.0/24"}}],
+        "ports": [{"port": 443, "protocol": "TCP"}],
+    }
+    assert policies["mlflow", "sign-on-out"]["podSelector"] == {"matchLabels": {"app.kubernetes.io/name": "mlflow"}}
+    assert [name for name in policies if "sign-on" in name[1]] == [("mlflow", "sign-on-out")]
+    out = [
+        each.inputs["cidrIpv4"]
+        for each in signed_on.of("vpc/securityGroupEgressRule:SecurityGroupEgressRule")
+        if "cidrIpv4" in each.inputs
+    ]
+    assert "203.0.113.0/24" in out
+    assert "PARAPET_SIGN_ON" not in variables(pods(stack)[0])

@@ -59,6 +59,14 @@ def test_by_default_audit_records_are_kept_as_long_as_the_law_asks() -> None:
     assert declared_settings()["auditRetentionYears"]["default"] == retention.AUDIT_YEARS
 
 
+PROVIDER = {
+    "issuer": "https://login.example.org",
+    "clientId": "mlflow",
+    "clientSecretArn": "arn:aws:secretsmanager:us-east-1:111122223333:secret:mlflow-client-AbCdEf",
+    "cidrs": ["203.0.113.0/24"],
+}
+
+
 @pytest.mark.parametrize("file", STACKS)
 def test_the_settings_of_every_committed_stack_are_good(file: str) -> None:
     config = yaml.safe_load((PROJECT / file).read_text())["config"]
@@ -170,6 +178,36 @@ def test_only_the_local_stack_is_local_and_unprotected() -> None:
                     {"name": "a", "readers": [f"arn:aws:iam::111122223333:role/{number}" for number in range(100)]},
                     {"name": "b", "readers": [f"arn:aws:iam::111122223333:role/{number}" for number in range(50, 151)]},
                 ],
+            ],
+        ),
+        (
+            "mlflowSignOn",
+            [
+                [],
+                [PROVIDER],
+                [PROVIDER | {"issuer": "https://login.example.org/tenant/", "cidrs": ["10.9.0.0/16", "8.8.8.8/32"]}],
+                [PROVIDER | {"roles": [{"group": "Ward 7", "role": "ward-7"}], "administrators": "ML"}],
+            ],
+            [
+                PROVIDER,
+                [PROVIDER, PROVIDER],
+                [{"issuer": PROVIDER["issuer"]} | {name: PROVIDER[name] for name in PROVIDER if name != "clientId"}],
+                *(
+                    [PROVIDER | changed]
+                    for changed in (
+                        {"issuer": "http://login.example.org"},
+                        {"issuer": "https://10.0.0.1"},
+                        {"issuer": "https://login.example.org/?a=b"},
+                        {"clientSecretArn": "a-secret"},
+                        {"clientSecretArn": f"{PROVIDER['clientSecretArn']}*"},
+                        {"cidrs": []},
+                        {"cidrs": ["203.0.113.0/24", "0.0.0.0/0"]},
+                        {"cidrs": ["203.0.113.0/24", "10.9.0.1/16"]},
+                        {"hosts": ["*.example.org"]},
+                        {"roles": [{"group": "Ward 7", "role": "__user_1__"}]},
+                        {"roles": {"Ward 7": "ward-7"}},
+                    )
+                ),
             ],
         ),
         (

@@ -20,6 +20,8 @@ class GuardrailsArgs:
     vpc_cidr: str
     service_cidr: pulumi.Input[str]
     gateway_endpoint_cidrs: Sequence[pulumi.Input[Sequence[str]]]
+    sign_on_cidrs: Sequence[str] = ()
+    """Where the identity provider is."""
     client_cidrs: Sequence[str]
     domain: str
     """Whose hosts lead to the gateway."""
@@ -43,6 +45,7 @@ class Guardrails(pulumi.ComponentResource):
                 gateway_endpoint_cidrs=args.gateway_endpoint_cidrs,
                 client_cidrs=args.client_cidrs,
                 namespaces=args.namespaces,
+                sign_on_cidrs=args.sign_on_cidrs,
             ),
             own,
         )

@@ -23,6 +23,8 @@ class Range(Enum):
     """S3 and DynamoDB: through their gateway endpoints, but at their public addresses."""
     CLIENTS = auto()
     """Where users come from besides the VPC: their address reaches the gateway as it is."""
+    SIGN_ON = auto()
+    """The identity provider, where people sign on with one."""
     NODE_DNS = auto()
     POD_IDENTITY = auto()
 
@@ -73,6 +75,9 @@ PUBLISHED: Final = {"parapet.dev/published": "true"}
 pods of the VPC too: it asks nobody for a name, and what the model answers to is the gateway."""
 _PUBLISHED: Final = Pods(ns.SERVING.name, {**_MODELS.labels, **PUBLISHED})
 _CLIENTS: Final = (ns.PIPELINES.name, ns.TRAINING.name, ns.SERVING.name, ns.NOTEBOOKS.name)
+
+SIGN_ON: Final = Flow("sign-on", (_MLFLOW,), (Range.SIGN_ON,), (443,))
+"""Of a stack that has a provider. The mesh lets the server out to its hosts' names alone."""
 
 # fmt: off
 FLOWS: Final = (

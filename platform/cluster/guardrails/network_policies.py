@@ -8,7 +8,7 @@ from typing import TypeAlias
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from cluster.guardrails.flows import FLOWS, LINK_LOCAL, Flow, Pods, Range
+from cluster.guardrails.flows import FLOWS, LINK_LOCAL, SIGN_ON, Flow, Pods, Range
 from cluster.labels import Manifest, metadata
 from cluster.namespaces import EVERY, NAME_LABEL, inside
 from foundation.stack import Stack
@@ -25,6 +25,8 @@ class NetworkPoliciesArgs:
     """The cluster's service range: `kubernetes_network_config.service_ipv4_cidr` of the EKS cluster."""
     gateway_endpoint_cidrs: Sequence[pulumi.Input[Sequence[str]]]
     """The `cidr_blocks` of S3's and DynamoDB's gateway endpoints."""
+    sign_on_cidrs: Sequence[str] = ()
+    """Where the identity provider is; without one, nothing is let out to it."""
     client_cidrs: Sequence[str]
     """Networks outside of the VPC whose users may reach the gateway."""
     namespaces: Mapping[str, pulumi.Resource]
@@ -44,6 +46,7 @@ class NetworkPolicies(pulumi.ComponentResource):
                 Range.VPC.name: [args.vpc_cidr],
                 Range.SERVICES.name: [known[0]],
                 Range.CLIENTS.name: args.client_cidrs,
+                Range.SIGN_ON.name: args.sign_on_cidrs,
                 Range.GATEWAY_ENDPOINTS.name: [cidr for cidrs in filter(None, known[1]) for cidr in cidrs],
                 **{each.name: [cidr] for each, cidr in LINK_LOCAL.items()},
             }
@@ -51,7 +54,7 @@ class NetworkPolicies(pulumi.ComponentResource):
         for namespace in EVERY:
             closed: Manifest = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
             self._policy(namespace, "default-deny", closed)
-        for flow in FLOWS:
+        for flow in (*FLOWS, *([SIGN_ON] if args.sign_on_cidrs else [])):
             for namespace, policy_name, specify in policies(flow):
                 self._policy(namespace, policy_name, ranges.apply(specify))
         self.register_outputs({})

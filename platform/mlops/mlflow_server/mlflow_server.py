@@ -3,7 +3,7 @@
 A module of its own: who wants a name or a list of a part does not wait for all that provisions.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,6 +23,7 @@ from foundation.stack import Stack
 from mlops.mlflow_server import pod, routes
 from mlops.mlflow_server.account import Account
 from mlops.mlflow_server.rights import RightsArgs, rights
+from mlops.mlflow_server.sign_on import SignOn
 from mlops.secret_delivery import DeliveredSecret, SecretDelivery, SecretDeliveryArgs
 
 __all__ = ["MlflowServer", "MlflowServerArgs"]
@@ -48,6 +49,8 @@ class MlflowServerArgs:
     domain: str
     users: Sequence[Account]
     """Accounts that have a generated password each. Others are the administrator's to make."""
+    sign_on: SignOn | None
+    """The identity provider of people; without one, all sign in with passwords."""
     administrators: Sequence[str]
     """ARNs of the IAM roles that may read the password of MLflow's administrator."""
     loopback: bool
@@ -115,6 +118,7 @@ class MlflowServer(pulumi.ComponentResource):
             DeliveredSecret("database", foundation.database.secret_arn, of_rds=True),
             DeliveredSecret("admin", admin, readers=args.administrators),
             DeliveredSecret("flask", flask),
+            *([DeliveredSecret("sign-on", args.sign_on.client_secret_arn, given=True)] if args.sign_on else []),
             *(
                 DeliveredSecret(f"user-{user.name}", self.user_secret_arns[user.name], readers=user.readers)
                 for user in args.users
@@ -161,6 +165,7 @@ class MlflowServer(pulumi.ComponentResource):
             hosts=[host, *routes.in_cluster_hosts(), *loopback],
             origins=[self.url],
             audit_log_group=audit_log_group,
+            sign_on=args.sign_on.declared(self.url) if args.sign_on else "",
             volume=delivery.volume,
             mount=delivery.mount,
         )
@@ -230,13 +235,16 @@ class MlflowServer(pulumi.ComponentResource):
             spec=service,
             opts=self._own(args.after),
         )
-        custom: Mapping[str, tuple[str, Manifest]] = {
-            "VirtualService": ("mlflow", routes.from_gateway(host)),
-            "ServiceEntry": ("mlflow-database", routes.to_database(database.address, database.port)),
-        }
-        for kind, (object_name, spec) in custom.items():
+        to_database = routes.to_database(database.address, database.port)
+        custom: list[tuple[str, str, str, Manifest]] = [
+            ("virtualservice", "VirtualService", "mlflow", routes.from_gateway(host)),
+            ("serviceentry", "ServiceEntry", "mlflow-database", to_database),
+        ]
+        if args.sign_on:
+            custom.append(("sign-on", "ServiceEntry", "mlflow-sign-on", routes.to_provider(args.sign_on.all_hosts)))
+        for topic, kind, object_name, spec in custom:
             kubernetes.apiextensions.CustomResource(
-                f"{self._name}-{kind.lower()}",
+                f"{self._name}-{topic}",
                 api_version="networking.istio.io/v1",
                 kind=kind,
                 metadata=self._metadata(object_name),

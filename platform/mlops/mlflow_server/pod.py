@@ -58,6 +58,8 @@ class PodArgs:
     origins: Sequence[str]
     """Where pages come from that may call the server, such as https://mlflow.example.com."""
     audit_log_group: pulumi.Input[str]
+    sign_on: str
+    """The identity provider, as the image reads it; empty for none."""
     volume: Manifest
     mount: Manifest
     """The secrets, as `SecretDelivery` has them."""
@@ -155,6 +157,7 @@ def _environment(args: PodArgs) -> list[dict[str, Any]]:
         "PARAPET_DATABASE_SECRET_ARN": args.database_secret_arn,
         "PARAPET_METRICS_PORT": str(METRICS_PORT),
         "PARAPET_SECRETS_DIR": FOLDER,
+        **({"PARAPET_SIGN_ON": args.sign_on} if args.sign_on else {}),
     }
     return [{"name": name, "value": value} for name, value in variables.items()]
 

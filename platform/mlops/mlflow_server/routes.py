@@ -1,5 +1,6 @@
 """How users come to the MLflow server, and the server to its database, through the mesh."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import pulumi
@@ -32,6 +33,17 @@ def from_gateway(host: str) -> dict[str, Any]:
                 "retries": {"attempts": 2, "retryOn": "connect-failure,refused-stream,reset-before-request"},
             }
         ],
+    }
+
+
+def to_provider(hosts: Sequence[str]) -> dict[str, Any]:
+    """A ServiceEntry: the identity provider, by the names in TLS that the server itself begins and verifies."""
+    return {
+        "hosts": list(hosts),
+        "location": "MESH_EXTERNAL",
+        "resolution": "DNS",
+        "exportTo": ["."],
+        "ports": [{"number": 443, "name": "tls", "protocol": "TLS"}],
     }
 
 
