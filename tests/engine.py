@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cluster.images import LOCK
+from local.engine.run import HASTY
 from local.workspace import FOREIGN, Workspace, exports
 from tests.images import lock_file
 
@@ -34,7 +35,7 @@ class Engine:
         kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
         own = exports(Workspace(home=self.home), None) | {LOCK: str(lock_file())}
         own |= {"PATH": f"{self.tools}{os.pathsep}{os.environ['PATH']}"}
-        return kept | own | {"PULUMI_DEBUG_COMMANDS": "true"} | dict(self.variables)
+        return kept | own | HASTY | {"PULUMI_DEBUG_COMMANDS": "true"} | dict(self.variables)
 
     def __call__(self, folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Runs `pulumi ARGUMENTS` in the folder and returns what it said; never raises for its exit status."""
