@@ -76,6 +76,7 @@ def mlflow(image: Path, database: Postgres, aws: str, tmp_path: Path) -> Iterato
 def shared(image: Path, database: Postgres, aws: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mlflow]:
     """A server that serves all tests which leave its secrets, its settings and each other's things alone."""
     with prepared(image, database, aws, tmp_path_factory.mktemp("shared")) as made:
+        made.prefix = made.database
         made.with_schema()
         made.start()
         yield made

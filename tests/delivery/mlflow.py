@@ -31,6 +31,7 @@ class Mlflow:
     endpoint: str
     folder: Path
     database: str
+    prefix: str = "mlflow"
     environment: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
 
@@ -57,6 +58,10 @@ class Mlflow:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def place(self) -> str:
+        return f"s3://{BUCKET}/{self.prefix}"
+
     def variables(self) -> dict[str, str]:
         # Of this machine's own variables, only what finds programs: a proxy or profile stays out.
         return {
@@ -82,7 +87,7 @@ class Mlflow:
             "port": str(self.port),
             "workers": "2",
             "backend-store-uri": self.postgres.uri(self.database),
-            "artifacts-destination": f"s3://{BUCKET}/mlflow",
+            "artifacts-destination": self.place,
             "allowed-hosts": f"127.0.0.1:{self.port}",
             "cors-allowed-origins": "https://mlflow.example.org",
             "expose-prometheus": str(self.temporary / "prometheus"),

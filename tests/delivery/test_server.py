@@ -320,25 +320,3 @@ def test_a_log_group_that_is_missing_is_told_once(mlflow: Mlflow) -> None:
         time.sleep(0.2)
     assert mlflow.log.read_text().count("audit: /absent takes no lines") == 1
     assert len(mlflow.audit()) == 20
-
-
-def test_garbage_goes_with_its_artifacts(shared: Mlflow) -> None:
-    experiment = new_experiment(shared, ALICE, "garbage")
-    kept, gone = new_run(shared, ALICE, experiment), new_run(shared, ALICE, experiment)
-    for run in (kept, gone):
-        assert shared.call("PUT", f"{PROXY}/{experiment}/{run}/artifacts/a", ALICE, data=b"a").ok
-    assert shared.call("POST", f"{API}/runs/delete", ALICE, json={"run_id": gone}).ok
-    where = [
-        f"--backend-store-uri={shared.postgres.uri(shared.database)}",
-        "--artifacts-destination=s3://artifacts/mlflow",
-    ]
-    done = shared.run("gc", *where, "--older-than=1d")
-    assert done.returncode == 0, done.stderr
-    assert shared.call("GET", f"{API}/runs/get?run_id={gone}", ALICE).ok
-    time.sleep(1)
-    done = shared.run("gc", *where, "--older-than=1s")
-    assert done.returncode == 0, done.stderr
-    assert shared.call("GET", f"{API}/runs/get?run_id={gone}", ADMINISTRATOR).status_code == 404
-    s3 = client(shared.endpoint, "s3")
-    found = {run: s3.list_objects_v2(Bucket=BUCKET, Prefix=f"mlflow/{experiment}/{run}/") for run in (kept, gone)}
-    assert {run: objects["KeyCount"] for run, objects in found.items()} == {kept: 1, gone: 0}

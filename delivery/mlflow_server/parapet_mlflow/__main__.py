@@ -26,9 +26,10 @@ def _command(name: str) -> Callable[[list[str]], int] | None:
     if name not in ("server", "migrate", "gc"):
         return None
     from parapet_mlflow import commands, configuration
+    from parapet_mlflow.disposal import command
 
     configuration.decide()
-    return {"server": commands.server, "migrate": commands.migrate, "gc": commands.gc}[name]
+    return {"server": commands.server, "migrate": commands.migrate, "gc": command.gc}[name]
 
 
 if __name__ == "__main__":

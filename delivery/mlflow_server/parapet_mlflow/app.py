@@ -16,8 +16,11 @@ database.install()
 def create_app() -> Trail:
     """The ASGI application of one worker."""
     from mlflow.server import app, auth
+    from mlflow.server.constants import ARTIFACTS_DESTINATION_ENV_VAR
 
     from parapet_mlflow import remembered, sharing
+    from parapet_mlflow.disposal import traces
+    from parapet_mlflow.disposal.bucket import Bucket
     from parapet_mlflow.gate import creators
     from parapet_mlflow.gate.permissions import Permissions
     from parapet_mlflow.gate.world import Database
@@ -26,6 +29,7 @@ def create_app() -> Trail:
     remembered.install()
     creators.install()
     sharing.install()
+    traces.install(Bucket(os.environ[ARTIFACTS_DESTINATION_ENV_VAR]))
     application = auth.create_app()
 
     def verified(name: str, password: str) -> bool:

@@ -1,4 +1,4 @@
-"""The three commands: serve, migrate, collect garbage."""
+"""Two of the commands: serve and migrate."""
 
 import os
 import signal
@@ -7,7 +7,6 @@ import tempfile
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from parapet_mlflow import configuration, metrics
 from parapet_mlflow.login.oidc.settings import SignOn
@@ -56,31 +55,6 @@ def migrate(arguments: list[str]) -> int:
     schema.migrate(uri)
     accounts.reconcile(uri, secrets)
     print(f"parapet-mlflow: {database.shown(uri)} is of this version")
-    return 0
-
-
-def gc(arguments: list[str]) -> int:
-    """Runs `mlflow gc`: removes what was deleted before `--older-than`, with its artifacts. Raises Refused."""
-    from mlflow import cli, set_tracking_uri
-    from mlflow.store.artifact import artifact_repository_registry
-    from mlflow.store.artifact.s3_artifact_repo import S3ArtifactRepository
-
-    from parapet_mlflow import artifacts, database, schema
-
-    options = _parsed(cli.gc, arguments)
-    uri, destination = options["backend_store_uri"] or "", options["artifacts_destination"] or ""
-    database.install()
-    database.check(uri)
-    schema.verify(uri)
-    artifacts.check(destination)
-
-    def in_the_bucket(address: str, *_: object, **__: object) -> S3ArtifactRepository:
-        # MLflow would ask its own server, with the password of one who may delete everything.
-        return S3ArtifactRepository(destination.rstrip("/") + urlsplit(address).path)
-
-    artifact_repository_registry._artifact_repository_registry.register("mlflow-artifacts", in_the_bucket)
-    set_tracking_uri(uri)
-    cli.gc.main(arguments, standalone_mode=False)
     return 0
 
 
