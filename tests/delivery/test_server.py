@@ -156,7 +156,7 @@ print(run.info.artifact_uri)
     )
     assert done.returncode == 0, done.stderr
     path = next(line for line in done.stdout.splitlines() if line.startswith("mlflow-artifacts:"))
-    key = "mlflow" + path.removeprefix("mlflow-artifacts:") + "/large.bin"
+    key = shared.prefix + path.removeprefix("mlflow-artifacts:") + "/large.bin"
     assert client(shared.endpoint, "s3").head_object(Bucket=BUCKET, Key=key)["ContentLength"] == size
     actions = {line["action"] for line in shared.audit()[told:]}
     assert ("artifacts/multipart-complete" in actions) == (multipart == "true")
