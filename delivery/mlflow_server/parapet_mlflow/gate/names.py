@@ -6,11 +6,13 @@ and a name holds no pattern.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final
 
 from parapet_mlflow.gate.reading import Asked
 from parapet_mlflow.gate.refusal import field
+from parapet_mlflow.gate.routes import Shape, fields_within, message_of
 
 LONGEST: Final = 250
 """Characters of a name. MLflow's tables have room for 256 of a registered model's."""
@@ -42,13 +44,41 @@ def check(asked: Asked) -> None:
     for name in NAMES:
         if (value := asked.fields.get(name)) is not None:
             _name(name, value)
-    for name, value in _each(asked.fields):
-        if pattern := pattern_of(name):
-            for one in value if isinstance(value, list) else [value]:
-                if one != "" and isinstance(one, str) and not pattern.fullmatch(one):
-                    raise field(name, "is not written as an identifier of its kind is.")
+    _identifiers(_looked_at(asked.route.shape), asked.fields)
 
 
+def _identifiers(looked_at: "LookedAt", fields: Mapping[str, Any]) -> None:
+    for name, pattern, kind in looked_at:
+        if name not in fields:
+            continue
+        value = fields[name]
+        for one in value if isinstance(value, list) else [value]:
+            if kind:
+                _identifiers(_within(kind), one)
+            elif pattern and one != "" and isinstance(one, str) and not pattern.fullmatch(one):
+                raise field(name, "is not written as an identifier of its kind is.")
+
+
+LookedAt = tuple[tuple[str, re.Pattern[str] | None, str], ...]
+"""The fields that are identifiers, or messages with some in them; of a thousand metrics nothing else is looked at."""
+
+
+def _looked_at(shape: Shape) -> LookedAt:
+    each = ((name, pattern_of(name), kind if _has_identifiers(kind) else "") for name, kind in shape.items())
+    return tuple(told for told in each if told[1] or told[2])
+
+
+@cache
+def _within(kind: str) -> LookedAt:
+    return _looked_at(message_of(kind) or {})
+
+
+@cache
+def _has_identifiers(kind: str) -> bool:
+    return message_of(kind) is not None and any(pattern_of(name) for name in fields_within(kind))
+
+
+@cache
 def pattern_of(name: str) -> re.Pattern[str] | None:
     """How the values of a field are written, if they are identifiers."""
     one = name.removesuffix("s") if name.endswith("_ids") else name
@@ -66,12 +96,3 @@ def _name(name: str, value: str) -> None:
         raise field(name, "begins or ends with a space. Leave it out.")
     if len(value) > LONGEST:
         raise field(name, f"has more than {LONGEST} characters.")
-
-
-def _each(fields: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Every field, and those within it."""
-    for name, value in fields.items():
-        yield name, value
-        for one in value if isinstance(value, list) else [value]:
-            if isinstance(one, Mapping):
-                yield from _each(one)

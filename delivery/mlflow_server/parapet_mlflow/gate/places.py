@@ -7,11 +7,13 @@ What a client names is a path within something that it may write or read, never 
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, Final
 from urllib.parse import unquote
 
 from parapet_mlflow.gate.reading import Asked
 from parapet_mlflow.gate.refusal import field
+from parapet_mlflow.gate.routes import Shape, fields_within, message_of
 
 LONGEST: Final = 900
 """Bytes of a path. A key of S3 has 1,024, and some stand before it."""
@@ -34,6 +36,8 @@ MOVING: Final = frozenset(
 """Tags by which MLflow finds a trace's files."""
 SIGNED: Final = frozenset(("mlflow.auth.userId", "mlflow.auth.username"))
 """What MLflow notes of who made a trace."""
+TAGGED: Final = frozenset(("tags", "trace_metadata", "request_metadata"))
+"""Fields that have tags: keys and values, or a list of both."""
 PROMPT: Final = "mlflow.prompt.is_prompt"
 """Makes a registered model a prompt, with other permissions: it is given when the model is made, and stays."""
 PLACEHOLDERS: Final = ("dummy-source", "prompt-template")
@@ -142,18 +146,23 @@ def _tags(asked: Asked) -> Iterator[tuple[str, str]]:
     """Field and key of each tag, wherever a request has some."""
     if "tag" in asked.route.name and isinstance(key := asked.fields.get("key", asked.fields.get("tag_key")), str):
         yield "key", key
-    yield from _keys(asked.fields)
+    yield from _keys(asked.route.shape, asked.fields)
 
 
-def _keys(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+@cache
+def _has_tags(kind: str) -> bool:
+    return not TAGGED.isdisjoint(fields_within(kind))
+
+
+def _keys(shape: Shape, fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, value in fields.items():
-        if name in ("tags", "trace_metadata", "request_metadata"):
+        if name in TAGGED:
             each = value.items() if isinstance(value, Mapping) else ()
             yield from ((name, key) for key, _ in each)
             yield from ((name, tag.get("key", "")) for tag in value if isinstance(tag, Mapping))
-        for one in value if isinstance(value, list) else [value]:
-            if isinstance(one, Mapping):
-                yield from _keys(one)
+        if _has_tags(shape[name]) and (message := message_of(shape[name])):
+            for one in value if isinstance(value, list) else [value]:
+                yield from _keys(message, one)
 
 
 __all__ = ["Source", "canonical", "check", "source"]

@@ -155,6 +155,27 @@ def load() -> Routes:
 
 
 @cache
+def fields_within(kind: str) -> frozenset[str]:
+    """The names of all fields that a message has, and those within it; none of what is no message."""
+    seen: dict[str, Shape] = {}
+    waiting = [kind]
+    while waiting:
+        # A message may be within itself.
+        told = messages().get(name := waiting.pop().partition(" @")[0].strip("[]{}"))
+        if isinstance(told, dict) and name not in seen:
+            seen[name] = told
+            waiting += told.values()
+    return frozenset(field for shape in seen.values() for field in shape)
+
+
+@cache
+def message_of(kind: str) -> Shape | None:
+    """The shape of the message that a field is, or has several of."""
+    told = messages().get(kind.partition(" @")[0].strip("[]"))
+    return told if isinstance(told, dict) else None
+
+
+@cache
 def messages() -> dict[str, Any]:
     """MLflow's messages: field to type; of an enum its names."""
     return dict(json.loads(MESSAGES.read_text()))

@@ -6,15 +6,15 @@ leaves what it had: MLflow goes on with that.
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
 from parapet_mlflow.gate.refusal import field
 from parapet_mlflow.gate.routes import Shape, messages
 
-Reader = Callable[[Any, str], Any]
-"""Value and the field's name, to the value as it goes on. Raises Refusal."""
+Reader = Callable[[Any, str, str], Any]
+"""Value, the field's name and what stands before it, to the value as it goes on. Raises Refusal."""
 
 WHOLE = re.compile(r"0|-?[1-9][0-9]{0,18}")
 NUMBER = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,3})?")
@@ -29,7 +29,6 @@ PATTERNS = {
     ),
     "google.protobuf.FieldMask": re.compile(r"([A-Za-z][A-Za-z0-9]*([.,][A-Za-z][A-Za-z0-9]*)*)?"),
 }
-FREE = "google.protobuf.Value"
 DEPTH = 32
 """How deep free JSON may lie in itself."""
 
@@ -51,129 +50,143 @@ def reader(kind: str) -> Reader:
     return _enum(tuple(told)) if isinstance(told, list) else _message(told)
 
 
-def read(shape: Shape, given: dict[str, Any], within: str = "") -> dict[str, Any]:
+def read(shape: Shape, given: dict[str, Any]) -> dict[str, Any]:
     """The fields of an object, with what is null left out. Raises Refusal for one that the shape does not have."""
+    return _each({name: _choices(kind) for name, kind in shape.items() if name in given}, given, "")
+
+
+def _choices(kind: str) -> tuple[Reader, str]:
+    kind, _, choice = kind.partition(" @")
+    return reader(kind), choice
+
+
+def _each(readers: Mapping[str, tuple[Reader, str]], given: dict[str, Any], within: str) -> dict[str, Any]:
     found = {}
     chosen: dict[str, str] = {}
     for name, value in given.items():
-        if (kind := shape.get(name)) is None:
+        if name not in readers:
             raise field(within + name, "is no field of this request. Leave it out.")
-        kind, _, choice = kind.partition(" @")
-        if value is None and kind != FREE:
+        told, choice = readers[name]
+        if value is None and told is not _anything:
             continue
         if choice and chosen.setdefault(choice, name) != name:
             raise field(within + name, f"and {chosen[choice]} cannot both be given.")
-        found[name] = reader(kind)(value, within + name)
+        found[name] = told(value, name, within)
     return found
 
 
 def _message(shape: Shape) -> Reader:
-    def told(value: Any, name: str) -> Any:
+    @cache
+    def readers() -> dict[str, tuple[Reader, str]]:
+        # Not before it is asked for: a message may be within itself.
+        return {name: _choices(kind) for name, kind in shape.items()}
+
+    def told(value: Any, name: str, within: str) -> Any:
         if not isinstance(value, dict):
-            raise field(name, "is no object.")
-        return read(shape, value, name + ".")
+            raise field(within + name, "is no object.")
+        return _each(readers(), value, f"{within}{name}.")
 
     return told
 
 
 def _several(each: Reader) -> Reader:
-    def told(value: Any, name: str) -> list[Any]:
+    def told(value: Any, name: str, within: str) -> list[Any]:
         if not isinstance(value, list):
-            raise field(name, "is no list.")
-        return [each(one, name) for one in value]
+            raise field(within + name, "is no list.")
+        return [each(one, name, within) for one in value]
 
     return told
 
 
 def _map(each: Reader) -> Reader:
-    def told(value: Any, name: str) -> dict[str, Any]:
+    def told(value: Any, name: str, within: str) -> dict[str, Any]:
         if not isinstance(value, dict):
-            raise field(name, "is no object.")
-        return {_string(key, name): each(one, name) for key, one in value.items()}
+            raise field(within + name, "is no object.")
+        return {_string(key, name, within): each(one, name, within) for key, one in value.items()}
 
     return told
 
 
 def _enum(names: tuple[str, ...]) -> Reader:
-    def told(value: Any, name: str) -> str:
+    def told(value: Any, name: str, within: str) -> str:
         if not isinstance(value, str) or value not in names:
-            raise field(name, f"is none of {', '.join(names)}.")
+            raise field(within + name, f"is none of {', '.join(names)}.")
         return value
 
     return told
 
 
 def _whole(least: int, beyond: int) -> Reader:
-    def told(value: Any, name: str) -> int:
+    def told(value: Any, name: str, within: str) -> int:
         if (isinstance(value, str) and WHOLE.fullmatch(value)) or (isinstance(value, float) and value.is_integer()):
             value = int(value)
         if not isinstance(value, int) or isinstance(value, bool):
-            raise field(name, "is no whole number.")
+            raise field(within + name, "is no whole number.")
         if not least <= value < beyond:
-            raise field(name, f"is not between {least} and {beyond - 1}.")
+            raise field(within + name, f"is not between {least} and {beyond - 1}.")
         return value
 
     return told
 
 
 def _pattern(pattern: re.Pattern[str]) -> Reader:
-    def told(value: Any, name: str) -> str:
+    def told(value: Any, name: str, within: str) -> str:
         if not isinstance(value, str) or not pattern.fullmatch(value):
-            raise field(name, "is not written as it should be.")
+            raise field(within + name, "is not written as it should be.")
         return value
 
     return told
 
 
-def _string(value: Any, name: str) -> str:
+def _string(value: Any, name: str, within: str) -> str:
     if not isinstance(value, str):
-        raise field(name, "is no text.")
+        raise field(within + name, "is no text.")
     if "\0" in value:
-        raise field(name, "has a character that is not allowed: NUL.")
+        raise field(within + name, "has a character that is not allowed: NUL.")
     if not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
-        raise field(name, "has half a character, a lone surrogate.")
+        raise field(within + name, "has half a character, a lone surrogate.")
     return value
 
 
-def _bool(value: Any, name: str) -> bool:
+def _bool(value: Any, name: str, within: str) -> bool:
     if not isinstance(value, bool):
-        raise field(name, "is neither true nor false.")
+        raise field(within + name, "is neither true nor false.")
     return value
 
 
-def _double(value: Any, name: str) -> float | str:
+def _double(value: Any, name: str, within: str) -> float | str:
     if isinstance(value, str):
         if value in NOT_FINITE:
             return value
         if NUMBER.fullmatch(value):
             value = float(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise field(name, "is no number.")
+        raise field(within + name, "is no number.")
     try:
         finite = math.isfinite(value)
     except OverflowError:
         finite = False
     if not finite:
-        raise field(name, f"is too large for a number. {NOT_FINITE[1]} is written as text.")
+        raise field(within + name, f"is too large for a number. {NOT_FINITE[1]} is written as text.")
     return value
 
 
-def _anything(value: Any, name: str, depth: int = DEPTH) -> Any:
+def _anything(value: Any, name: str, within: str, depth: int = DEPTH) -> Any:
     """Free JSON, of which MLflow reads no field."""
     if depth == 0:
-        raise field(name, "lies too deep in itself.")
+        raise field(within + name, "lies too deep in itself.")
     if isinstance(value, dict):
-        return {_string(key, name): _anything(one, name, depth - 1) for key, one in value.items()}
+        return {_string(key, name, within): _anything(one, name, within, depth - 1) for key, one in value.items()}
     if isinstance(value, list):
-        return [_anything(one, name, depth - 1) for one in value]
+        return [_anything(one, name, within, depth - 1) for one in value]
     if isinstance(value, str):
-        return _string(value, name)
-    return value if value is None or isinstance(value, bool) else _double(value, name)
+        return _string(value, name, within)
+    return value if value is None or isinstance(value, bool) else _double(value, name, within)
 
 
 SCALARS: dict[str, Reader] = {
     "string": _string,
     "bool": _bool,
     "double": _double,
-    FREE: _anything,
+    "google.protobuf.Value": _anything,
 }
