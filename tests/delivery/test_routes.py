@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from parapet_mlflow.gate import documents
 from parapet_mlflow.gate.routes import METHODS, ROUTES, answered, load, messages, refused
 
 GROUPS: dict[str, dict[str, Any]] = yaml.safe_load(ROUTES.read_text())["groups"]
@@ -24,6 +25,7 @@ sharing.install()
 print(json.dumps({
     "served": sorted(described.served(auth.create_app())),
     "messages": described.written(described.messages(described.offered())),
+    "documents": described.documents(),
     "services": [(method, path, message.full_name) for method, path, message in described.services()],
 }))
 """
@@ -79,7 +81,7 @@ def test_what_is_not_in_the_table_is_not_there(method: str, path: str) -> None:
 
 @pytest.mark.process
 @pytest.mark.xdist_group("mlflow")
-def test_every_route_and_field_of_mlflow_is_decided(image: Path, tmp_path: Path) -> None:
+def test_every_route_field_and_document_of_mlflow_is_decided(image: Path, tmp_path: Path) -> None:
     settings = tmp_path / "auth.ini"
     settings.write_text(
         "[mlflow]\ndefault_permission = NO_PERMISSIONS\nadmin_username = administrator\n"
@@ -102,6 +104,7 @@ def test_every_route_and_field_of_mlflow_is_decided(image: Path, tmp_path: Path)
         one = tuple(entry.split(" "))
         assert one in served
         assert any(each.covers(*one) for each in left_out)
+    assert sorted(map(documents.words, told["documents"])) == sorted(map(documents.words, documents.load().values()))
     # The fields as well: what is in the data is what MLflow's own descriptors say today.
     assert told["messages"] == (ROUTES.parent / "messages.json").read_text()
     described = {(method, path): message.removeprefix("mlflow.") for method, path, message in told["services"]}

@@ -85,6 +85,7 @@ def test_a_schema_is_never_changed_by_the_server(mlflow: Mlflow) -> None:
 
 def test_another_application_is_not_served(mlflow: Mlflow) -> None:
     assert "no audit trail" in refused(mlflow, app_name="basic-auth")
+    assert "from the root" in refused(mlflow, static_prefix="/mlflow")
 
 
 def test_a_bucket_that_is_missing_or_anothers(mlflow: Mlflow) -> None:

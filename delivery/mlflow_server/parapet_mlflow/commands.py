@@ -28,6 +28,8 @@ def server(arguments: list[str]) -> int:
 
         options = _parsed(cli.server, arguments)
         uri, destination = options["backend_store_uri"] or "", options["artifacts_destination"] or ""
+        if options["static_prefix"]:
+            raise Refused("--static-prefix is given. Leave it out: the gate knows each path once, from the root.")
         if options["app_name"] != APPLICATION:
             raise Refused(f"--app-name is {options['app_name']}. Use {APPLICATION}: others write no audit trail.")
         _check(uri, secrets)

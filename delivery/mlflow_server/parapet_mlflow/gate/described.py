@@ -28,6 +28,7 @@ SCALARS = {
     "TYPE_FIXED32": "uint32",
     "TYPE_UINT32": "uint32",
 }
+DOCUMENT = re.compile(r"`\s*((?:query|mutation|subscription) \w+\([^`]+)`")
 OWN = "mlflow."
 """The package whose name is left away."""
 
@@ -115,6 +116,14 @@ def _native(routes: Iterable[Any], prefix: str = "") -> Iterator[tuple[str, str]
             yield from _native(router.routes, prefix + route.include_context.prefix)
         else:
             yield from ((method, prefix + route.path) for method in getattr(route, "methods", None) or ())
+
+
+def documents() -> list[str]:
+    """The GraphQL documents in the files of MLflow's page."""
+    import mlflow.server
+
+    files = Path(mlflow.server.__file__).with_name("js").glob("build/static/js/*.js")
+    return [found for file in files for found in DOCUMENT.findall(file.read_text())]
 
 
 def offered() -> set[str]:
