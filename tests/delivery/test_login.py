@@ -270,7 +270,36 @@ def test_a_count_tells_no_name(name: str, other: str, at: str) -> None:
     ],
 )
 def test_an_address_is_one_client(client: object, told: str) -> None:
-    assert address.of({"client": client}) == told
+    assert address.of({"client": client, "headers": [(b"x-forwarded-for", b"10.9.9.9")]}) == told
+
+
+GATEWAY = "spiffe://cluster.local/ns/ingress/sa/ingress"
+JOB = "spiffe://cluster.local/ns/training/sa/trainer"
+
+
+def certificate(identity: str) -> str:
+    return f'By=spiffe://cluster.local/ns/mlflow/sa/mlflow;Hash=0a;Subject="";URI={identity}'
+
+
+@pytest.mark.parametrize(
+    ("certificates", "forwarded", "told"),
+    [
+        (certificate(GATEWAY), "10.1.2.3", "10.1.2.3"),
+        (certificate(GATEWAY), "10.9.9.9, 10.1.2.3", "10.1.2.3"),
+        (certificate(GATEWAY), "10.1.2.3, made up", "unknown"),
+        (certificate(GATEWAY), None, "unknown"),
+        (certificate(JOB), "10.9.9.9", JOB),
+        (f"{certificate(GATEWAY)},{certificate(JOB)}", "10.9.9.9", JOB),
+        (f'Subject="{certificate(GATEWAY)},{certificate(JOB)}', "10.9.9.9", JOB),
+        (None, "10.9.9.9", "127.0.0.6"),
+    ],
+)
+def test_in_the_mesh_the_gateway_alone_is_believed_of_addresses(
+    certificates: str | None, forwarded: str | None, told: str
+) -> None:
+    given = {b"x-forwarded-client-cert": certificates, b"x-forwarded-for": forwarded}
+    headers = [(name, value.encode()) for name, value in given.items() if value is not None]
+    assert address.of({"client": ("127.0.0.6", 1), "headers": headers}, GATEWAY) == told
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,13 @@ def test_guesses_are_limited_by_all_workers_together(shared: Mlflow) -> None:
     assert "guess" not in shared.postgres.sql("SELECT * FROM parapet_log_in_tries", shared.database)
 
 
+def test_an_address_that_is_made_up_makes_no_new_stranger(shared: Mlflow) -> None:
+    made_up = [{"x-forwarded-for": f"10.0.0.{number}", "x-real-ip": f"10.0.0.{number}"} for number in range(12)]
+    answers = [shared.call("GET", CURRENT, ("guessed", "wrong"), headers=headers) for headers in made_up]
+    assert 429 in [answer.status_code for answer in answers]
+    shared.postgres.sql("DELETE FROM parapet_log_in_tries", shared.database)  # others come from here too
+
+
 def test_a_right_password_forgets_the_tries_before_it(shared: Mlflow) -> None:
     with at("127.0.7.3") as client:
         for _ in range(3):

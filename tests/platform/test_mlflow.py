@@ -70,6 +70,17 @@ def test_the_database_is_reached_by_verified_tls_without_a_password_in_sight(sta
         assert "@" not in store
 
 
+def test_the_server_knows_the_gateway_that_tells_it_where_people_come_from(stack: Recorder) -> None:
+    told = variables(pods(stack)[0])["PARAPET_GATEWAY"]
+    assert told == "spiffe://cluster.local/ns/ingress/sa/istio-ingress"
+    (policy,) = [
+        each.inputs["spec"]
+        for each in stack.of("kubernetes:security.istio.io/v1:AuthorizationPolicy")
+        if each.inputs["metadata"]["namespace"] == "mlflow"
+    ]
+    assert told.removeprefix("spiffe://") in policy["rules"][0]["from"][0]["source"]["principals"]
+
+
 def test_no_variable_holds_a_secret(stack: Recorder) -> None:
     for pod in pods(stack):
         assert all("value" in each for each in pod["containers"][0]["env"])

@@ -20,6 +20,8 @@ DECIDED = {
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     # A native route without a permission check of its own is denied.
     "MLFLOW_BASIC_AUTH_FAIL_CLOSED": "true",
+    # uvicorn would take a client's address from a header of whoever comes from this machine, as all do behind a proxy.
+    "FORWARDED_ALLOW_IPS": "",
     # Its lines have query strings, in which names stand; the audit trail tells who did what.
     "UVICORN_ACCESS_LOG": "false",
     # The accounts were reconciled before; a worker then needs no password of the administrator.

@@ -10,6 +10,7 @@ from cluster import namespaces as ns
 from cluster.guardrails.flows import MLFLOW_LABELS
 from cluster.guardrails.priorities import PLATFORM, Priority
 from cluster.labels import Manifest, labels
+from cluster.mesh import principal
 from foundation.stack import Stack
 from mlops.secret_delivery import FOLDER
 
@@ -155,6 +156,7 @@ def _environment(args: PodArgs) -> list[dict[str, Any]]:
         "MLFLOW_S3_UPLOAD_EXTRA_ARGS": encryption,
         "PARAPET_AUDIT_LOG_GROUP": args.audit_log_group,
         "PARAPET_DATABASE_SECRET_ARN": args.database_secret_arn,
+        "PARAPET_GATEWAY": f"spiffe://{principal(ns.INGRESS.name, ns.INGRESS.service_account)}",
         "PARAPET_METRICS_PORT": str(METRICS_PORT),
         "PARAPET_SECRETS_DIR": FOLDER,
         **({"PARAPET_SIGN_ON": args.sign_on} if args.sign_on else {}),

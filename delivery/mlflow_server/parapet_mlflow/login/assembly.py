@@ -1,8 +1,11 @@
 """The log-in of one worker, put together."""
 
+import os
+
 from mlflow.server import auth
 
 from parapet_mlflow.login import accounts
+from parapet_mlflow.login.address import GATEWAY
 from parapet_mlflow.login.asgi import Application
 from parapet_mlflow.login.basic import Passwords
 from parapet_mlflow.login.login import Login
@@ -17,7 +20,8 @@ from parapet_mlflow.secret_files import SecretFiles
 def around(application: Application) -> Login:
     """The log-in around an application. MLflow's authentication is set up by then."""
     accounts.install()
-    return Login(application, Passwords(accounts.checks(), Tries(auth.store.engine)), _signed_on())
+    passwords = Passwords(accounts.checks(), Tries(auth.store.engine))
+    return Login(application, passwords, _signed_on(), os.environ.get(GATEWAY, ""))
 
 
 def _signed_on() -> SignedOn | None:

@@ -34,8 +34,15 @@ class Login:
     The user's name is in `scope["parapet.user"]`, and MLflow has the user from `handed`.
     """
 
-    def __init__(self, application: Application, passwords: basic.Passwords, signed_on: SignedOn | None = None) -> None:
+    def __init__(
+        self,
+        application: Application,
+        passwords: basic.Passwords,
+        signed_on: SignedOn | None = None,
+        gateway: str = "",
+    ) -> None:
         self.application, self._passwords, self._signed_on = application, passwords, signed_on
+        self._gateway = gateway
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan" or (scope["type"] == "http" and _free(scope)):
@@ -73,7 +80,7 @@ class Login:
 
     async def _by_password(self, scope: Scope, given: list[bytes]) -> "Answer | _Caller":
         credentials = basic.credentials(given[0]) if given else None
-        found = await self._passwords.user(credentials, address.of(scope)) if credentials else None
+        found = await self._passwords.user(credentials, address.of(scope, self._gateway)) if credentials else None
         if isinstance(found, basic.Paused):
             return paused(found.seconds)
         if credentials is None or found is None:
