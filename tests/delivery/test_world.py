@@ -3,6 +3,7 @@
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,6 +48,20 @@ for name, user in (("alice", alice), ("bob", bob)):
         asking.reset(token)
         told[f"{name} {' '.join(types)}"] = [sorted(map(list, each)) for each in lists]
 assert world.caller("nobody", TRACKING) is None
+
+from flask import Flask, g
+from parapet_mlflow.gate import searches
+asked = ["1", "2", "3"]
+def searched():
+    with Flask("any").test_request_context():
+        g.mlflow_authenticated_user = "bob"
+        return auth.filter_experiment_ids(asked)
+auth.store.grant_user_permission("bob", "experiment", "2", "READ")
+auth.sender_is_admin = lambda: None.is_admin
+told["theirs"] = searched()
+searches.install(world)
+searches.install(world)
+told["ours"] = searched()
 print(json.dumps(told))
 """
 
@@ -62,7 +77,9 @@ def test_grants_are_told_as_mlflow_tells_them_but_for_stars_of_ones_own(image: P
     asked = [str(image / "bin" / "python"), "-c", MLFLOW, str(settings), address]
     done = subprocess.run(asked, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    told: dict[str, list[list[list[str]]]] = json.loads(done.stdout)
+    told: dict[str, Any] = json.loads(done.stdout)
+    # MLflow's filter of a search fails here, and leaves everything in.
+    assert (told.pop("theirs"), told.pop("ours")) == (["1", "2", "3"], ["2"])
     assert len(told["alice experiment run"][0]) == 5
     for asked_for, (theirs, ours, of_this_request, opened) in told.items():
         own_stars = [["registered_model", "*", "MANAGE"], ["run", "*", "EDIT"]]

@@ -21,7 +21,7 @@ def create_app() -> Trail:
     from parapet_mlflow import remembered, sharing
     from parapet_mlflow.disposal import traces
     from parapet_mlflow.disposal.bucket import Bucket
-    from parapet_mlflow.gate import creators
+    from parapet_mlflow.gate import creators, searches
     from parapet_mlflow.gate.permissions import Permissions
     from parapet_mlflow.gate.world import Database
     from parapet_mlflow.login import assembly
@@ -31,6 +31,8 @@ def create_app() -> Trail:
     sharing.install()
     traces.install(Bucket(os.environ[ARTIFACTS_DESTINATION_ENV_VAR]))
     application = auth.create_app()
+    world = Database(auth.store.engine)
+    searches.install(world)
 
     def verified(name: str, password: str) -> bool:
         # Whoever passed the check is remembered by it: no second one, and no query.
@@ -41,5 +43,5 @@ def create_app() -> Trail:
     if group := os.environ.get(GROUP):
         sinks.append(CloudWatchLogs(group, stream_of_this_process()))
     actions = Actions.of_rules(rule.rule for rule in app.url_map.iter_rules())
-    gate = Gate(application, routes.load(), Permissions(Database(auth.store.engine)).allowed)
+    gate = Gate(application, routes.load(), Permissions(world).allowed)
     return Trail(assembly.around(gate), actions, verified, sinks)
