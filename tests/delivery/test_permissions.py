@@ -275,6 +275,9 @@ def test_read_on_a_model_opens_the_files_of_its_versions_and_no_others() -> None
         about = Asking()
         assert ask(world, "bob", "artifacts/download", about, artifact_path=place) is not None, place
         assert not about.implied({"experiment"})
+    world.grants["carol"] = [*bob, experiment("DENY")]
+    for name, given in LOADED:
+        assert refused(world, "carol", name, **given), name
     for name in ("artifacts/upload", "artifacts/delete"):
         assert refused(world, "bob", name, artifact_path=f"1/models/{MODEL}/artifacts/a")
     assert refused(world, "bob", "runs/get", run_id=RUN)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from parapet_mlflow.gate import places
-from parapet_mlflow.gate.caller import NOTHING, READ, REGISTRY, TRACKING, Caller
+from parapet_mlflow.gate.caller import DENY, NOTHING, READ, REGISTRY, TRACKING, Caller
 
 ARTIFACTS = "mlflow-artifacts:/"
 """Before a place, where the registry has it."""
@@ -87,8 +87,9 @@ def may_load(registry: Registry, caller: Caller, version: Version, copies: int =
         return False
     if (experiment := _experiment(registry, version.location)) is None:
         return False
-    if caller.within(experiment) >= READ:
-        return True
+    own = caller.within(experiment)
+    if own >= READ or own == DENY:
+        return own != DENY
     creator = registry.caller(version.creator, TRACKING | REGISTRY) if version.creator and copies else None
     if creator is None:
         return False
