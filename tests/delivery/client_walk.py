@@ -88,7 +88,9 @@ client.set_registered_model_alias(name, "champion", "2")
 client.update_model_version(name, "1", "text")
 client.set_model_version_tag(name, "1", "a", "b")
 client.delete_model_version_tag(name, "1", "a")
-client.transition_model_version_stage(name, "1", "Production")
+client.transition_model_version_stage(name, "2", "Production")
+client.transition_model_version_stage(name, "1", "Production", archive_existing_versions=True)
+assert client.get_model_version(name, "2").current_stage == "Archived"
 assert client.get_latest_versions(name, ["Production"])
 assert len(client.search_model_versions(f"name='{name}'")) == 3
 assert client.search_registered_models(f"name LIKE '%{word}'")

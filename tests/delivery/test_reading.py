@@ -7,6 +7,8 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from parapet_mlflow.gate import names, reading
 from parapet_mlflow.gate.refusal import Refusal
@@ -248,3 +250,48 @@ def test_an_identifier_has_one_way_to_be_written() -> None:
     for one in ("01", "1_0", "1.0", "-1", "1e3", "0x1"):
         assert "experiment_id" in told(of("experiments/delete", experiment_id=one))
     assert {"run_id", "experiment_id", "version", "trace_id", "request_id"} <= seen
+
+
+ANY = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=12)
+    | st.sampled_from([RUN, "7", "key", "a/b"]),
+    lambda one: (
+        st.lists(one, max_size=3) | st.dictionaries(st.sampled_from(["key", "value", "tags", "a"]), one, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.data())
+def test_whatever_comes_is_read_or_refused(data: st.DataObject) -> None:
+    route, sent = data.draw(st.sampled_from(EVERY))
+    names_of_fields = [*route.shape, "variables", "operationName"]
+    fields = sent.fields | data.draw(st.dictionaries(st.sampled_from(names_of_fields), ANY, max_size=3))
+    body = json.dumps(fields).encode() if route.method != "GET" else b""
+    query = data.draw(st.binary(max_size=20)) if route.method == "GET" else b""
+    try:
+        asked = replace(sent, body=body, query=query, types=(b"application/json",)).read()
+    except Refusal:
+        return
+    canonical = asked.canonical()
+    assert canonical.body is None or json.loads(canonical.body or b"{}") is not None
+    if not route.document:
+        again = Request(route.method, canonical.path, canonical.query, (b"application/json",), canonical.body or b"")
+        assert again.read() == asked
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(EVERY), st.binary(max_size=40))
+def test_whatever_bytes_come_are_read_or_refused(route_and_sent: tuple[Route, Request], body: bytes) -> None:
+    _, sent = route_and_sent
+    told(replace(sent, body=body, types=(b"application/json",)))
+    told(
+        replace(sent, path=sent.path + body.decode("utf-8", "replace"))
+        if load().of(sent.method, sent.path + "x")
+        else sent
+    )

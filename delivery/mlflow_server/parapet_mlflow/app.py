@@ -18,7 +18,7 @@ def create_app() -> Trail:
     from mlflow.server import app, auth
     from mlflow.server.constants import ARTIFACTS_DESTINATION_ENV_VAR
 
-    from parapet_mlflow import remembered, sharing
+    from parapet_mlflow import remembered, sharing, stages
     from parapet_mlflow.disposal import traces
     from parapet_mlflow.disposal.bucket import Bucket
     from parapet_mlflow.gate import creators, searches
@@ -29,6 +29,7 @@ def create_app() -> Trail:
     remembered.install()
     creators.install()
     sharing.install()
+    stages.install()
     traces.install(Bucket(os.environ[ARTIFACTS_DESTINATION_ENV_VAR]))
     application = auth.create_app()
     world = Database(auth.store.engine)
