@@ -1,7 +1,8 @@
 """MLflow's stages, on PostgreSQL.
 
 Where a version takes a stage and the others of the stage are archived, MLflow 3.17.2 compares a version's number with
-the text that the client sent. SQLite forgives that, and psycopg2; this driver tells PostgreSQL the types, which refuses.
+the text that the client sent. SQLite forgives that, and so does psycopg2; this driver tells PostgreSQL the types, and
+it refuses.
 """
 
 from functools import wraps
