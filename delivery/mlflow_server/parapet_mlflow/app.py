@@ -18,7 +18,7 @@ def create_app() -> Trail:
     from mlflow.server import app, auth
     from mlflow.server.constants import ARTIFACTS_DESTINATION_ENV_VAR
 
-    from parapet_mlflow import remembered, sharing, stages
+    from parapet_mlflow import remembered, sharing, stages, streaming
     from parapet_mlflow.disposal import traces
     from parapet_mlflow.disposal.bucket import Bucket
     from parapet_mlflow.gate import creators, searches
@@ -31,7 +31,8 @@ def create_app() -> Trail:
     sharing.install()
     stages.install()
     traces.install(Bucket(os.environ[ARTIFACTS_DESTINATION_ENV_VAR]))
-    application = auth.create_app()
+    streaming.install()
+    application = streaming.around(auth.create_app())
     world = Database(auth.store.engine)
     searches.install(world)
 
