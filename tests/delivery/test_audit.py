@@ -36,6 +36,10 @@ FILE = f"/api/2.0/mlflow-artifacts/artifacts/7/{RUN}/artifacts/john-doe.pkl"
 ALICE = ("alice", "her-password")
 
 
+def authorization(name: str, password: str) -> str:
+    return "Basic " + b64encode(f"{name}:{password}".encode()).decode()
+
+
 class Kept(list[str]):
     """A sink that keeps what it is given."""
 
@@ -52,11 +56,14 @@ class Server:
     def __init__(self, status: int = 200, answer: bytes = b"{}") -> None:
         self.status, self.answer, self.bodies = status, answer, list[int]()
         self.kept = Kept()
-        self.trail = Trail(self._answer, ACTIONS, lambda *who: who == ALICE, [self.kept])
+        self.trail = Trail(self._answer, ACTIONS, [self.kept])
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             return
+        scope["parapet.address"] = "10.1.2.3"
+        if (b"authorization", authorization(*ALICE).encode()) in scope["headers"]:
+            scope["parapet.user"] = ALICE[0]  # as the log-in does
         if self.status == 0:
             raise ConnectionError
         while True:
@@ -78,7 +85,7 @@ class Server:
     ) -> dict[str, Any] | None:
         """The line that was written, if one was."""
         if who:
-            headers["authorization"] = "Basic " + b64encode(":".join(who).encode()).decode()
+            headers["authorization"] = authorization(*who)
         scope = {
             "type": "http",
             "method": method,
@@ -115,6 +122,7 @@ def test_a_change_is_told_with_who_what_and_how_it_ended() -> None:
     assert line == {
         "audit": 1,
         "user": "alice",
+        "from": "10.1.2.3",
         "method": "POST",
         "action": "registered-models/create",
         "status": 200,

@@ -25,6 +25,7 @@ def create_app() -> Trail:
     from parapet_mlflow.gate.permissions import Permissions
     from parapet_mlflow.gate.world import Database
     from parapet_mlflow.login import assembly
+    from parapet_mlflow.login.oidc.browser import PATHS
 
     remembered.install()
     creators.install()
@@ -36,14 +37,9 @@ def create_app() -> Trail:
     world = Database(auth.store.engine)
     searches.install(world)
 
-    def verified(name: str, password: str) -> bool:
-        # Whoever passed the check is remembered by it: no second one, and no query.
-        with auth._USER_AUTH_CACHE_LOCK:
-            return auth._auth_cache_key(name, password) in auth._USER_AUTH_CACHE
-
     sinks: list[Sink] = [StandardOutput()]
     if group := os.environ.get(GROUP):
         sinks.append(CloudWatchLogs(group, stream_of_this_process()))
-    actions = Actions.of_rules(rule.rule for rule in app.url_map.iter_rules())
+    actions = Actions.of_rules([*PATHS, *(rule.rule for rule in app.url_map.iter_rules())])
     gate = Gate(application, routes.load(), Permissions(world).allowed)
-    return Trail(assembly.around(gate), actions, verified, sinks)
+    return Trail(assembly.around(gate), actions, sinks)

@@ -3,19 +3,13 @@
 import base64
 import json
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Protocol
 from uuid import uuid4
 
 from parapet_mlflow.audit import facts
 from parapet_mlflow.audit.actions import FILES, Action, Actions
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+from parapet_mlflow.login.asgi import ADDRESS, SIGNED_IN, USER, Application, Message, Receive, Scope, Send
 
 REFUSED = (401, 403, 429)
 GONE = 499
@@ -34,14 +28,12 @@ class Sink(Protocol):
 class Trail:
     """An ASGI application around another, which writes the audit trail (see this package's docstring).
 
-    `verified` tells whether a name and a password are those of an account; until then the name is a mere claim, which
-    may be a password that was typed in the wrong field, and is told as a digest.
+    Who calls, and from where, the log-in within writes into the scope. Without it a name is a mere claim, which may be
+    a password that was typed in the wrong field, and is told as a digest.
     """
 
-    def __init__(
-        self, application: Application, actions: Actions, verified: Callable[[str, str], bool], sinks: list[Sink]
-    ) -> None:
-        self.application, self.actions, self.verified, self.sinks = application, actions, verified, sinks
+    def __init__(self, application: Application, actions: Actions, sinks: list[Sink]) -> None:
+        self.application, self.actions, self.sinks = application, actions, sinks
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -62,7 +54,7 @@ class Trail:
             seen.status = seen.status or 500
             raise
         finally:
-            if action.kind or seen.status in REFUSED:
+            if action.kind or seen.status in REFUSED or scope.get(SIGNED_IN):
                 self._write(scope, seen)
 
     def _write(self, scope: Scope, seen: "_Seen") -> None:
@@ -72,7 +64,8 @@ class Trail:
             "audit": 1,
             "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "request": _request_id(headers.get(b"x-request-id", b"")),
-            **self._who(_credentials(scope["path"], headers), status),
+            **_who(scope, headers.get(b"authorization", b"")),
+            **({"from": scope[ADDRESS]} if ADDRESS in scope else {}),
             "method": scope["method"],
             "action": seen.action.name,
             "status": status,
@@ -84,19 +77,6 @@ class Trail:
         text = json.dumps(line, separators=(",", ":"))
         for sink in self.sinks:
             sink.write(text)
-
-    def _who(self, header: bytes, status: int) -> dict[str, str]:
-        """The account, or whose name was claimed, or nothing."""
-        scheme, _, encoded = header.partition(b" ")
-        if scheme.lower() != b"basic":
-            return {}
-        try:
-            name, _, password = base64.b64decode(encoded).decode().partition(":")
-        except ValueError:
-            return {}
-        if ACCOUNT.fullmatch(name) and (status < 400 or (status != 401 and self.verified(name, password))):
-            return {"user": name}
-        return {"claimed": facts.digest(name)}
 
 
 class _Seen:
@@ -122,10 +102,18 @@ class _Seen:
         await self._send(message)
 
 
-def _credentials(path: str, headers: dict[bytes, bytes]) -> bytes:
-    # There, a model provider's key stands in the usual header, and MLflow takes its own first.
-    own = headers.get(b"x-mlflow-authorization") if path.startswith("/gateway/") else None
-    return own or headers.get(b"authorization", b"")
+def _who(scope: Scope, authorization: bytes) -> dict[str, str]:
+    """The account, or whose name was claimed, or nothing."""
+    if name := scope.get(USER):
+        return {"user": name if ACCOUNT.fullmatch(name) else facts.digest(name)}
+    scheme, _, encoded = authorization.partition(b" ")
+    if scheme.lower() != b"basic":
+        return {}
+    try:
+        claimed = base64.b64decode(encoded).decode().partition(":")[0]
+    except ValueError:
+        return {}
+    return {"claimed": facts.digest(claimed)}
 
 
 def _request_id(header: bytes) -> str:

@@ -3,7 +3,15 @@
 import json
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
+
+# What the log-in writes into the scope, for the layers around it and in it.
+USER: Final = "parapet.user"
+"""The name of the user who was found out."""
+ADDRESS: Final = "parapet.address"
+"""Where the request comes from (`address.of`)."""
+SIGNED_IN: Final = "parapet.signed_in"
+"""True where a browser has just signed in."""
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]

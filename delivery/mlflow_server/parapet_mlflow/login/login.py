@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from parapet_mlflow.login import address, basic
-from parapet_mlflow.login.asgi import Answer, Application, Headers, Receive, Scope, Send, refusal, values
+from parapet_mlflow.login.asgi import ADDRESS, USER, Answer, Application, Headers, Receive, Scope, Send, refusal, values
 from parapet_mlflow.login.handed import handed
 from parapet_mlflow.login.oidc.caller import CHALLENGE, SignedOn
 from parapet_mlflow.login.oidc.cookies import SESSION, SIGNING_IN, without
 
-USER: Final = "parapet.user"
-"""Where the scope has the name of the user who was found out."""
 FREE: Final = re.compile(r"/health|/version|/favicon\.ico|/static-files/.*|/(?:ajax-)?api/\d\.0/mlflow/server-info")
 """What is read without an account: that the server lives, what it is, and the files of the page."""
 ELSEWHERE: Final = b"x-mlflow-authorization"
@@ -31,7 +29,7 @@ DOUBLED: Final = refusal(400, "BAD_REQUEST", "The header Authorization is there 
 class Login:
     """An ASGI application around another, which is asked nothing before the caller is known.
 
-    The user's name is in `scope["parapet.user"]`, and MLflow has the user from `handed`.
+    The user's name is in the scope as USER, where the request comes from as ADDRESS; MLflow has the user from `handed`.
     """
 
     def __init__(
@@ -53,6 +51,7 @@ class Login:
             await send({"type": "websocket.close", "code": 1008})  # nothing here speaks it
 
     async def _ask(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope[ADDRESS] = address.of(scope, self._gateway)
         if self._signed_on and (answer := await self._signed_on.answer(scope)):
             await answer.send(send)
             return
@@ -80,7 +79,7 @@ class Login:
 
     async def _by_password(self, scope: Scope, given: list[bytes]) -> "Answer | _Caller":
         credentials = basic.credentials(given[0]) if given else None
-        found = await self._passwords.user(credentials, address.of(scope, self._gateway)) if credentials else None
+        found = await self._passwords.user(credentials, scope[ADDRESS]) if credentials else None
         if isinstance(found, basic.Paused):
             return paused(found.seconds)
         if credentials is None or found is None:

@@ -9,7 +9,7 @@ from html import escape
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, urlencode
 
-from parapet_mlflow.login.asgi import Answer, Headers, Scope, values
+from parapet_mlflow.login.asgi import SIGNED_IN, USER, Answer, Headers, Scope, values
 from parapet_mlflow.login.oidc import tokens
 from parapet_mlflow.login.oidc.cookies import SESSION, SIGNING_IN, Cookies
 from parapet_mlflow.login.oidc.provider import Provider
@@ -31,7 +31,7 @@ class Browser:
     """What is done for a browser, in a thread. `account` finds or makes the account of a person."""
 
     def __init__(
-        self, settings: SignOn, provider: Provider, session_key: str, account: Callable[[Person], object]
+        self, settings: SignOn, provider: Provider, session_key: str, account: Callable[[Person], Any]
     ) -> None:
         self._settings, self._provider, self._account = settings, provider, account
         self._session = Cookies(SESSION, session_key, HOUR)
@@ -64,7 +64,7 @@ class Browser:
                 200, "You are signed out here. Your session at the identity provider goes on.", self._session.clearing()
             )
         if scope["path"] == DONE:
-            return self._finish(asked, scope["headers"])
+            return self._finish(asked, scope)
         return self._start(asked.get("next", "/"))
 
     def _start(self, wanted: str) -> Answer:
@@ -85,8 +85,8 @@ class Browser:
         where = f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(asked)}"
         return redirect(where, self._signing_in.setting(kept))
 
-    def _finish(self, told: Mapping[str, str], headers: Headers) -> Answer:
-        began = self._signing_in.read(headers)
+    def _finish(self, told: Mapping[str, str], scope: Scope) -> Answer:
+        began = self._signing_in.read(scope["headers"])
         if began is None or not compare_digest(told.get("state", "").encode(), began["state"].encode()):
             raise NotTrusted("it was not begun by this browser within the last ten minutes")
         if (issuer := told.get("iss")) != self._settings.issuer and (issuer or self._provider.says_who_answers()):
@@ -96,7 +96,7 @@ class Browser:
         token = self._provider.token(code, began["verifier"], self._settings.url + DONE)
         claims = tokens.claims(token, self._settings, self._provider, began["nonce"])
         person = tokens.person(claims, self._settings)
-        self._account(person)
+        scope[USER], scope[SIGNED_IN] = self._account(person).username, True
         kept: dict[str, Any] = {
             "issuer": person.issuer,
             "subject": person.subject,

@@ -13,8 +13,6 @@ from parapet_mlflow.login.oidc.settings import SignOn
 from parapet_mlflow.login.oidc.tokens import NotTrusted, Person
 
 AT_ONCE: Final = 8
-SIGNED_IN: Final = "parapet.signed_in"
-"""The scope has it, true, where a browser has just signed in: the audit trail tells of it."""
 CHALLENGE: Final = ("www-authenticate", 'Bearer realm="mlflow"')
 """Not `Basic`, for which a browser would ask for a password by itself."""
 Told = TypeVar("Told")
@@ -46,9 +44,7 @@ class SignedOn:
         """The answer on one of the paths of signing in and out; None on others."""
         if scope["path"] not in browser.PATHS:
             return None
-        answered = await self._in_a_thread(lambda: self._browser.answer(scope), _no_sign_in)
-        scope[SIGNED_IN] = scope["path"] == browser.DONE and answered.status == 302
-        return answered
+        return await self._in_a_thread(lambda: self._browser.answer(scope), _no_sign_in)
 
     def _of_token(self, token: str) -> Any:
         person = tokens.person(tokens.claims(token, self._settings, self._provider), self._settings)
