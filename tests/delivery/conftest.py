@@ -16,8 +16,9 @@ import requests
 from local import images
 from local.processes import choose_port
 from tests.delivery import postgres
-from tests.delivery.mlflow import BUCKET, Mlflow
+from tests.delivery.mlflow import ADMINISTRATOR, ALICE, BUCKET, Mlflow
 from tests.delivery.postgres import Postgres
+from tests.delivery.teams import API, Team, Who, asked, made
 
 
 @pytest.fixture(scope="session")
@@ -93,3 +94,15 @@ def prepared(image: Path, database: Postgres, aws: str, folder: Path) -> Iterato
         if made.process and made.process.poll() is None:
             made.kill()
         shutil.rmtree(made.temporary, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def carol(shared: Mlflow) -> Who:
+    who = ("carol-who-reads", f"the-password-of-{uuid4()}")
+    asked(shared, ADMINISTRATOR, "POST", f"{API}/users/create", username=who[0], password=who[1])
+    return who
+
+
+@pytest.fixture(scope="session")
+def alices(shared: Mlflow) -> Team:
+    return made(shared, ALICE)

@@ -5,6 +5,7 @@ the log-in has just told. Grants are read at every call, so that one that is tak
 longer; but by one prepared statement, and without a transaction, which would be two more trips to the database.
 """
 
+import threading
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,7 @@ from parapet_mlflow.login.handed import caller
 
 RUNS = 20_000
 """How many runs a worker remembers, the last asked for: some megabytes."""
+_LOCK = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,16 @@ class _Store:
         return getattr(self._store, name)
 
     def get_run(self, run_id: str) -> _Run:
-        if (found := self._runs.get(run_id)) is None:
+        with _LOCK:  # a cache that moves what was asked for is not safe between threads
+            found = self._runs.get(run_id)
+        if found is None:
             with reading(self._store.engine).connect() as connection:
                 told = connection.scalar(select(SqlRun.experiment_id).where(SqlRun.run_uuid == run_id))
             # MLflow's own words for a run that is not there.
             experiment = self._store.get_run(run_id).info.experiment_id if told is None else told
-            found = self._runs[run_id] = _Run(_Info(str(experiment)))
+            found = _Run(_Info(str(experiment)))
+            with _LOCK:
+                self._runs[run_id] = found
         return found
 
 
