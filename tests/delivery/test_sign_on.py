@@ -170,6 +170,7 @@ def bearer(text: str) -> dict[str, str]:
         token(preferred_username="JDoe"),
         token(groups=["ward-7", "choir", 5]),
     ],
+    ids=["by an RSA key", "by an elliptic curve", "for several audiences", "of a name with capitals", "with groups"],
 )
 def test_a_token_of_the_provider_is_taken(good: str) -> None:
     server = Server()
