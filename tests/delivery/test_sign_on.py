@@ -220,6 +220,9 @@ BAD = {
     "too long": "a" * 20_000,
     "no ascii": "\u00e9.\u00e9.\u00e9",
     "a small key": token(SMALL),
+    "a list for a header": "WyJhbGciXQ.e30.AA",
+    "more groups than it can hold": token(_claim_names={"groups": "src1"}),
+    "too many groups": token(hasgroups=True),
 }
 
 
@@ -261,6 +264,22 @@ def test_a_new_key_is_learned_and_invented_ones_make_no_questions() -> None:
     server.pretended.keys = [EC]
     server.pretended.now += provider.KEPT  # the provider withdrew it
     assert server.ask(**bearer(token()))[0] == 401
+
+
+def test_a_group_that_is_alone_may_be_a_text() -> None:
+    server = Server()
+    assert server.ask(**bearer(token(groups="ward-7")))[0] == 200
+    assert server.accounts.seen[0].groups == {"ward-7"}
+
+
+def test_a_provider_that_falls_silent_is_not_asked_all_the_time_once_its_keys_are_old() -> None:
+    server = Server()
+    assert server.ask(**bearer(token()))[0] == 200
+    server.pretended.silent = True
+    server.pretended.now += provider.KEPT
+    before = len(server.pretended.asked)
+    assert [server.ask(**bearer(token()))[0] for _ in range(20)] == [503] * 20
+    assert len(server.pretended.asked) == before + 1
 
 
 def test_a_provider_that_is_silent_lets_nobody_in_and_is_not_asked_all_the_time() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,7 +43,7 @@ def served(
         }
         mlflow.environment["PARAPET_SIGN_ON"] = json.dumps(declared)
         mlflow.secret("sign-on", SECRET)
-        mlflow.migrate()
+        mlflow.with_schema()
         mlflow.start(workers="1")
         yield mlflow
 
@@ -133,6 +134,19 @@ def test_a_name_that_a_job_has_is_given_to_nobody(served: Mlflow, provider: Prov
     assert call(served, "GET", CURRENT, provider.token("1006")).status_code == 401
     provider.knows("1005", preferred_username="gilbert")
     assert call(served, "GET", CURRENT, provider.token("1005")).json()["user"]["username"] == "gil"
+
+
+def test_a_persons_account_does_not_become_a_jobs(
+    served: Mlflow, provider: Provider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider.knows("1010", preferred_username="nightly")
+    assert call(served, "GET", CURRENT, provider.token("1010")).ok
+    secrets = shutil.copytree(served.secrets, tmp_path / "secrets")
+    (secrets / "user-nightly").write_text("the-password-of-a-job-of-the-night")
+    monkeypatch.setitem(served.environment, "PARAPET_SECRETS_DIR", str(secrets))
+    refused = served.run("migrate", f"--backend-store-uri={served.postgres.uri(served.database)}")
+    assert (refused.returncode, "user-nightly is a person's" in refused.stderr) == (1, True), refused.stderr
+    assert served.call("GET", CURRENT, ("nightly", "the-password-of-a-job-of-the-night")).status_code == 401
 
 
 def test_groups_give_roles_and_take_them_away(served: Mlflow, provider: Provider) -> None:

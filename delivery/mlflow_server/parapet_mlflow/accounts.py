@@ -5,6 +5,7 @@ from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
 from mlflow.server.auth.sqlalchemy_store import SqlAlchemyStore
 from mlflow.utils.validation import _validate_password, _validate_username
 
+from parapet_mlflow.login.tables import is_a_persons
 from parapet_mlflow.refusal import Refused
 from parapet_mlflow.secret_files import ACCOUNT, SecretFiles
 from parapet_mlflow.secret_files import ADMINISTRATOR as ADMINISTRATORS_FILE
@@ -34,6 +35,12 @@ def reconcile(uri: str, secrets: SecretFiles) -> None:
     store.init_db(uri)
     for file, name, password in _wanted(secrets):
         administers = file == ADMINISTRATORS_FILE
+        if is_a_persons(store.engine, name):
+            # A job and a person would be one account, and each have what the other is given.
+            raise Refused(
+                f"The account of the secret {secrets.folder / file} is a person's, who signs on with the identity "
+                "provider. Give the job another name, or have the administrator delete the person's account first."
+            )
         if not store.has_user(name):
             try:
                 store.create_user(name, password, is_admin=administers)

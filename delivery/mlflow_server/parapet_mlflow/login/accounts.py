@@ -13,10 +13,9 @@ from werkzeug.security import check_password_hash, generate_password_hash
 
 from parapet_mlflow.login import passwords
 from parapet_mlflow.login.basic import Checks
-from parapet_mlflow.login.tables import PEOPLE
+from parapet_mlflow.login.tables import is_a_persons
 
 _HASH = select(SqlUser.password_hash)
-_PERSON = select(PEOPLE.c.user_id).join(SqlUser, SqlUser.id == PEOPLE.c.user_id)
 PERSON: Final = "This account is a person's, who signs in with the identity provider and has no password here."
 
 
@@ -78,5 +77,4 @@ class _Guarded:
         return changed
 
     def _is_a_persons(self, username: str) -> bool:
-        with self._store.engine.connect() as connection:
-            return connection.scalar(_PERSON.where(SqlUser.username == username)) is not None
+        return is_a_persons(self._store.engine, username)

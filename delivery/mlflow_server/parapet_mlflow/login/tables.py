@@ -14,7 +14,7 @@ TRIES = Table(
     Column("until", DateTime(timezone=True), nullable=False),
 )
 # As much of MLflow's own as is referred to; it makes it.
-_USERS = Table("users", MetaData(), Column("id", Integer, primary_key=True))
+_USERS = Table("users", MetaData(), Column("id", Integer, primary_key=True), Column("username", String(255)))
 PEOPLE = Table(
     "parapet_people",
     METADATA,
@@ -25,6 +25,13 @@ PEOPLE = Table(
     UniqueConstraint("issuer", "subject"),
 )
 """Which account is whose, by what the identity provider never gives to another (OpenID Connect Core 1.0, 5.7)."""
+
+
+def is_a_persons(engine: Engine, username: str) -> bool:
+    """Whether the account is of somebody who signs on with the identity provider."""
+    mine = sqlalchemy.select(PEOPLE.c.user_id).join(_USERS, _USERS.c.id == PEOPLE.c.user_id)
+    with engine.connect() as connection:
+        return connection.scalar(mine.where(_USERS.c.username == username)) is not None
 
 
 def create(engine: Engine) -> None:

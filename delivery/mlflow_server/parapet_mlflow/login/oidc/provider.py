@@ -80,7 +80,8 @@ class Provider:
         return token
 
     def _learn(self) -> None:
-        if self._clock() - self._tried < PAUSE and not self._keys:
+        # Also where older keys are there: each who waits here waits for the one before.
+        if self._clock() - self._tried < PAUSE and self._tried != self._learned:
             raise Unreachable("it did not answer a moment ago")
         self._tried = self._clock()
         told = self._ask(self._settings.issuer.rstrip("/") + WELL_KNOWN)

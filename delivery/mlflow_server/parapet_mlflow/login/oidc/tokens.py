@@ -72,12 +72,26 @@ def person(told: Mapping[str, Any], settings: SignOn) -> Person:
         raise NotTrusted("its claim email is not verified")
     if not 0 < len(subject) <= 255:
         raise NotTrusted("its claim sub has no length from 1 to 255")
-    groups = told.get(settings.groups_claim)
-    listed = groups if isinstance(groups, list) else []
-    return Person(settings.issuer, subject, name.lower(), settings.groups & {g for g in listed if isinstance(g, str)})
+    return Person(settings.issuer, subject, name.lower(), settings.groups & _groups(told, settings))
 
 
-def _key(header: Mapping[str, Any], provider: Provider) -> Key:
+def _groups(told: Mapping[str, Any], settings: SignOn) -> frozenset[str]:
+    groups, elsewhere = told.get(settings.groups_claim), told.get("_claim_names")
+    # Entra ID leaves out the groups of who has too many and says where to ask for them (OpenID Connect Core 1.0,
+    # 5.6.2): taken for none, they would cost him his rights.
+    if told.get("hasgroups") or (isinstance(elsewhere, Mapping) and settings.groups_claim in elsewhere):
+        raise NotTrusted(
+            f"its claim {settings.groups_claim} has too many to be in it. Have the provider put in the groups that are "
+            "assigned to this application, or roles of it"
+        )
+    # AD FS writes a group that is alone as a text.
+    listed = groups if isinstance(groups, list) else [groups]
+    return frozenset(each for each in listed if isinstance(each, str))
+
+
+def _key(header: object, provider: Provider) -> Key:
+    if not isinstance(header, Mapping):  # any JSON can stand there
+        raise NotTrusted("its header is no object")
     kid = header.get("kid")
     if header.get("alg") not in ALGORITHMS or not isinstance(kid, str | None):
         raise NotTrusted(f"its algorithm is none of {', '.join(ALGORITHMS)}, or its key id no text")
