@@ -139,7 +139,7 @@ def test_the_tables_are_in_postgresql(user: User, logged: dict[str, Any]) -> Non
 )
 @pytest.mark.parametrize("who", [("", ""), ("admin", "password1234"), ("admin", "password"), (TEAM, "password1234")])
 def test_a_stranger_is_refused(user: User, said_by_up: str, path: str, body: object, who: tuple[str, str]) -> None:
-    assert _status(user, path, *who, body=body) == 401
+    assert _status(user, path, *who, body=body) in (401, 429)  # after some tries there are pauses
 
 
 def test_another_team_sees_nothing_of_it(user: User, logged: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from tests.e2e import small
 from tests.e2e.user import User
 
 # Each has a stack of its own. One after the other: beside each other, they leave too little to the rest.
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("killed")]
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("killed"), pytest.mark.timeout(1800)]
 
 
 @pytest.fixture

@@ -159,8 +159,11 @@ class User:
                 continue
         return found
 
-    def wait_for(self, process: subprocess.Popen[bytes], condition: Callable[[], bool], seconds: float = 240) -> None:
-        """Until an `up` that runs has come so far; fails at once where it ends before."""
+    def wait_for(self, process: subprocess.Popen[bytes], condition: Callable[[], bool], seconds: float = 600) -> None:
+        """Until an `up` that runs has come so far; fails at once where it ends before.
+
+        Long enough for the first of all on a machine, which builds MLflow's image or waits for who does.
+        """
         limit = time.monotonic() + seconds
         while not condition():
             ended = process.poll()

@@ -57,6 +57,7 @@ def test_what_was_killed_is_started_again_over_the_same_data(cluster: Cluster, k
 def test_a_server_that_hangs_is_replaced(cluster: Cluster) -> None:
     before = _records(cluster)[API]
     os.kill(before.pid, signal.SIGSTOP)
+    wait_for(lambda: psutil.Process(before.pid).status() == psutil.STATUS_STOPPED)  # each of its threads
     control_plane.ensure(cluster.workspace)
     assert _records(cluster)[API] != before
     assert cluster.get("nodes")
