@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import random
 import signal
 import socket
 import subprocess
@@ -141,6 +142,11 @@ def choose_port(named: int | None, preferred: int | None = None, taken: Collecti
 
 
 def _any_free() -> int:
+    # Not one of those that a kernel gives to whoever connects (Linux: from 32768): that may be another's by the time
+    # that somebody listens on it.
+    for _ in range(100):
+        if _free(port := random.randint(20_000, 29_999)):  # noqa: S311 # no secret
+            return port
     with socket.socket() as probe:
         try:
             probe.bind(("127.0.0.1", 0))
