@@ -12,7 +12,8 @@ from typing import Any
 from flask import jsonify, make_response
 from mlflow.server import app, auth
 
-PREFIXES = ("/api/2.0/mlflow", "/ajax-api/2.0/mlflow")
+from parapet_mlflow.gate.routes import at
+
 METHODS = {"create": "POST", "get": "GET", "update": "PATCH", "delete": "DELETE"}
 
 
@@ -38,8 +39,7 @@ def install() -> None:
     auth._RESOURCE_WORKSPACE_FETCHER[auth.RESOURCE_TYPE_PROMPT] = auth._WORKSPACE_FETCHER[auth.RESOURCE_TYPE_PROMPT]
     for kind in KINDS:
         for step, method in METHODS.items():
-            for prefix in PREFIXES:
-                path = f"{prefix}/{kind.path}/permissions/{step}"
+            for path in at(f"2.0/mlflow/{kind.path}/permissions/{step}"):
                 auth.BEFORE_REQUEST_VALIDATORS[path, method] = kind.may_share
                 if path not in app.view_functions:
                     app.add_url_rule(path, path, partial(_answer, kind, step), methods=[method])

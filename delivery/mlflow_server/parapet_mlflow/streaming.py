@@ -30,6 +30,7 @@ from mlflow.utils.mime_type_utils import _guess_mime_type
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from parapet_mlflow.gate.routes import at
 from parapet_mlflow.login.asgi import Application, Message, Receive, Scope, Send
 
 MIB: Final = 2**20
@@ -172,8 +173,7 @@ def install() -> None:
 
 def around(application: Any) -> Streamed:
     """The application with the streamed download before MLflow's. Its own checks are around both."""
-    for prefix in ("/api", "/ajax-api"):
-        path = prefix + "/2.0/mlflow-artifacts/artifacts/{artifact_path:path}"
+    for path in at("2.0/mlflow-artifacts/artifacts/{artifact_path:path}"):
         application.add_api_route(path, _download, methods=["GET"])
         application.router.routes.insert(0, application.router.routes.pop())
     return Streamed(application)

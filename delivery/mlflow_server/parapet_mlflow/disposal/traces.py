@@ -1,6 +1,5 @@
 """The deletion of a trace through the API takes its files along: spans, archive, attachments."""
 
-from collections.abc import Callable
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -41,11 +40,7 @@ def install(bucket: Bucket) -> None:
         _delete(bucket, place_of(address or ""), found)
         return int(remove(store, experiment_id, trace_ids=found))
 
-    _install(with_files)
-
-
-def _install(function: Callable[..., int]) -> None:
-    SqlAlchemyStore._delete_traces = function
+    SqlAlchemyStore._delete_traces = with_files
 
 
 def _delete(bucket: Bucket, place: str | None, traces: list[str]) -> None:

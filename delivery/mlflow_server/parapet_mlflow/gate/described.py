@@ -13,8 +13,8 @@ from typing import Any
 
 import yaml
 
-MESSAGES = Path(__file__).parent / "messages.json"
-ROUTES = Path(__file__).parent / "routes.yaml"
+from parapet_mlflow.gate.routes import MESSAGES, ROUTES
+
 SCALARS = {
     "TYPE_STRING": "string",
     "TYPE_BOOL": "bool",

@@ -7,14 +7,12 @@ from parapet_mlflow.gate import names, places, reading
 from parapet_mlflow.gate.reading import Asked
 from parapet_mlflow.gate.refusal import Refusal, invalid
 from parapet_mlflow.gate.routes import Route, Routes
-from parapet_mlflow.login.asgi import Answer, Application, Headers, Message, Receive, Scope, Send, refusal, values
+from parapet_mlflow.login.asgi import USER, Answer, Application, Headers, Message, Receive, Scope, Send, refusal, values
 
 ASKED: Final = "parapet.asked"
 """Where the scope has what was asked for, once that was read."""
 ROUTE: Final = "parapet.route"
 """Where the scope has the route, from the moment that there is one."""
-USER: Final = "parapet.user"
-"""Where the log-in puts the user's name."""
 LARGEST: Final = 16 * 2**20
 """Bytes of a body that is no file. MLflow takes 1 MB of metrics at once, and any size of records to evaluate with."""
 PASSED: Final = frozenset(

@@ -104,15 +104,10 @@ def may_load(registry: Registry, caller: Caller, version: Version, copies: int =
 
 def _experiment(registry: Registry, location: str) -> str | None:
     """Whose files these are; None for files elsewhere, which a client of an earlier server named."""
-    if source := places.source(location):
-        run = source.run_id
-        return (
-            registry.experiments("run", [run]).get(run) if run and location.startswith("runs:") else _in_place(location)
-        )
-    return None
-
-
-def _in_place(location: str) -> str | None:
+    if (source := places.source(location)) is None:
+        return None
+    if source.run_id and location.startswith("runs:"):
+        return registry.experiments("run", [source.run_id]).get(source.run_id)
     found = places.WITHIN.fullmatch(location.removeprefix(ARTIFACTS))
     return found["experiment_id"] if found else None
 

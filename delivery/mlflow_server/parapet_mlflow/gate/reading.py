@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote_plus, urlencode
 
 from parapet_mlflow.gate import documents, values
 from parapet_mlflow.gate.refusal import Refusal, field, invalid
-from parapet_mlflow.gate.routes import PREFIXES, Route, load
+from parapet_mlflow.gate.routes import PREFIXES, Route, field_of, load
 
 ALIASES = {"run_uuid": "run_id"}
 """Older names of a field that clients still send beside the new one; MLflow reads either. They go on as the new one."""
@@ -177,7 +177,7 @@ def _query(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _filled(part: str, fields: Mapping[str, Any]) -> str:
-    return str(fields[part.strip("<>").removeprefix("path:")]) if part.startswith("<") else part
+    return str(fields[field_of(part)]) if part.startswith("<") else part
 
 
 def _within(told: Any, path: Sequence[str]) -> Iterator[Any]:

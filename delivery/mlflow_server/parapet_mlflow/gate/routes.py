@@ -208,10 +208,11 @@ def _type(told: str | list[str]) -> str:
 
 
 def _in_path(path: str) -> tuple[str, ...]:
-    return tuple(_field(part) for part in path.split("/") if part.startswith("<"))
+    return tuple(field_of(part) for part in path.split("/") if part.startswith("<"))
 
 
-def _field(part: str) -> str:
+def field_of(part: str) -> str:
+    """The field that a part of a template stands for, such as `<run_id>` or `<path:artifact_path>`."""
     return part.strip("<>").removeprefix("path:")
 
 
@@ -227,7 +228,7 @@ def _matched(template: tuple[str, ...], parts: list[str]) -> dict[str, str] | No
         if expected.startswith("<"):
             if not part:
                 return None
-            found[_field(expected)] = part
+            found[field_of(expected)] = part
         elif expected != part:
             return None
     return found

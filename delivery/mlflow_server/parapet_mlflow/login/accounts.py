@@ -65,7 +65,7 @@ class _Guarded:
         if password is not None:
             if told := passwords.weakness(username, password):
                 raise MlflowException(told, INVALID_PARAMETER_VALUE)
-            if self._is_a_persons(username):
+            if is_a_persons(self._store.engine, username):
                 raise MlflowException(PERSON, INVALID_PARAMETER_VALUE)
         try:
             changed: User = self._function(username, password, *more, **named)
@@ -75,6 +75,3 @@ class _Guarded:
             # MLflow's words have the statement with its parameters, the hash of the password among them.
             raise MlflowException("An account of this name exists.", RESOURCE_ALREADY_EXISTS) from None
         return changed
-
-    def _is_a_persons(self, username: str) -> bool:
-        return is_a_persons(self._store.engine, username)
