@@ -34,8 +34,8 @@ auth.store.add_role_permission(role.id, "experiment", "*", "READ")
 auth.store.add_role_permission(role.id, "workspace", "*", "USE")
 auth.store.assign_role_to_user(alice.id, role.id)
 theirs = auth.store.list_grants
-remembered.install()
 world = Database(auth.store.engine)
+remembered.install(world)
 told = {}
 for name, user in (("alice", alice), ("bob", bob)):
     for types in (("experiment",), ("experiment", "run"), ("registered_model", "prompt"), ("gateway_secret",)):

@@ -27,7 +27,6 @@ def create_app() -> Trail:
     from parapet_mlflow.login import assembly
     from parapet_mlflow.login.oidc.browser import PATHS
 
-    remembered.install()
     creators.install()
     sharing.install()
     stages.install()
@@ -35,6 +34,7 @@ def create_app() -> Trail:
     streaming.install()
     application = streaming.around(auth.create_app())
     world = Database(auth.store.engine)
+    remembered.install(world)
     searches.install(world)
 
     sinks: list[Sink] = [StandardOutput()]

@@ -1,31 +1,25 @@
 """What MLflow's permission checks ask of the database at each call, asked more cheaply.
 
-Which experiment a run is of cannot change, and MLflow reads the whole run for it: it is remembered. Who the caller is,
-the log-in has just told. Grants are read at every call, so that one that is taken away holds no call
-longer; but by one prepared statement, and without a transaction, which would be two more trips to the database.
+Which experiment a run is of, MLflow reads the whole run for: the gate has just asked, and remembers it. Who the caller
+is, the log-in has just told. Grants are read at every call, so that one that is taken away holds no call longer; but by
+one prepared statement, and without a transaction, which would be two more trips to the database.
 """
 
-import threading
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cachetools import LRUCache
 from mlflow.server import auth
 from mlflow.server.auth.db.models import SqlRole, SqlRolePermission, SqlUserRoleAssignment
 from mlflow.server.auth.entities import User
 from mlflow.server.auth.sqlalchemy_store import RESOURCE_TYPE_WORKSPACE, RoleGrantRow
-from mlflow.store.tracking.dbmodels.models import SqlRun
 from mlflow.utils.workspace_utils import DEFAULT_WORKSPACE_NAME
 from sqlalchemy import bindparam, select
 
 from parapet_mlflow.database import reading
 from parapet_mlflow.gate.caller import Asking, asking, counts
+from parapet_mlflow.gate.world import Database
 from parapet_mlflow.login.handed import caller
-
-RUNS = 20_000
-"""How many runs a worker remembers, the last asked for: some megabytes."""
-_LOCK = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -43,31 +37,23 @@ class _Run:
 class _Store:
     """The tracking store, as the checks see it."""
 
-    def __init__(self, store: Any, runs: "LRUCache[str, _Run]") -> None:
-        self._store, self._runs = store, runs
+    def __init__(self, store: Any, world: Database) -> None:
+        self._store, self._world = store, world
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
     def get_run(self, run_id: str) -> _Run:
-        with _LOCK:  # a cache that moves what was asked for is not safe between threads
-            found = self._runs.get(run_id)
-        if found is None:
-            with reading(self._store.engine).connect() as connection:
-                told = connection.scalar(select(SqlRun.experiment_id).where(SqlRun.run_uuid == run_id))
-            # MLflow's own words for a run that is not there.
-            experiment = self._store.get_run(run_id).info.experiment_id if told is None else told
-            found = _Run(_Info(str(experiment)))
-            with _LOCK:
-                self._runs[run_id] = found
-        return found
+        told = self._world.experiments("run", [run_id]).get(run_id)
+        # MLflow's own words for a run that is not there.
+        return _Run(_Info(self._store.get_run(run_id).info.experiment_id if told is None else told))
 
 
-def install() -> None:
+def install(world: Database) -> None:
     """Puts both between the checks of this process and the database. Doing it again adds nothing."""
     if isinstance(auth._get_tracking_store, _Remembering):
         return
-    auth._get_tracking_store = _Remembering(auth._get_tracking_store)
+    auth._get_tracking_store = _Remembering(auth._get_tracking_store, world)
     auth.store.get_user = _users(auth.store.get_user)
     auth.store.list_grants = list_grants
 
@@ -108,12 +94,11 @@ def list_grants(user_id: int, workspace: str, resource_types: Collection[str]) -
 
 
 class _Remembering:
-    def __init__(self, ask: Any) -> None:
-        self._ask = ask
-        self._runs: LRUCache[str, _Run] = LRUCache(RUNS)
+    def __init__(self, ask: Any, world: Database) -> None:
+        self._ask, self._world = ask, world
 
     def __call__(self) -> _Store:
-        return _Store(self._ask(), self._runs)
+        return _Store(self._ask(), self._world)
 
 
 def _users(ask: Any) -> Any:

@@ -119,7 +119,7 @@ class Database:
     def experiments(self, kind: str, names: Iterable[str]) -> dict[str, str]:
         """The experiment of each run, trace or logged model that is there."""
         known, found, missing = self._known[kind], dict[str, str](), list[str]()
-        with self._lock:
+        with self._lock:  # a cache that moves what was asked for is not safe between threads
             for name in names:
                 if (told := known.get(name)) is None:
                     missing.append(name)
