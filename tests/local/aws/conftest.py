@@ -17,6 +17,7 @@ import boto3
 import pytest
 
 from local import aws
+from local.processes import choose_port
 from local.workspace import Workspace
 from tests.engine import Engine
 
@@ -38,12 +39,6 @@ class LocalAws:
         )
 
 
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
 @pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What asks a running API is left out by --fast."""
@@ -55,7 +50,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def moto() -> Iterator[LocalAws]:
     """A moto server for the whole session."""
-    port = _free_port()
+    port = choose_port(None)
     command = [sys.executable, "-m", "local.aws.api", "-H", "127.0.0.1", "-p", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     for _ in range(1200):  # a minute: other tests start servers too
@@ -138,12 +133,16 @@ class Stack:
         self.up()
         told = self._state()
         self.run("up", "--refresh", "--yes", "--skip-preview", "--expect-no-changes")
-        assert self._state() == told
+        read = self._state()
+        assert read.keys() == told.keys()
+        for urn, (id_, inputs) in told.items():
+            # An import has the inputs that were read; the next run adds those that the program has and ignores.
+            assert (read[urn][0], {name: read[urn][1].get(name) for name in inputs}) == (id_, inputs), urn
 
-    def _state(self) -> dict[str, Any]:
-        """What the state says of each input of each resource of AWS: the other outputs of one are for others to change.
+    def _state(self) -> dict[str, tuple[str, dict[str, Any]]]:
+        """The id of each resource of AWS, and what the state says of each of its inputs: given, and as an output.
 
-        A secret is nothing here: it is encrypted anew with each writing.
+        Its other outputs are for others to change. A secret is nothing here: it is encrypted anew with each writing.
         """
 
         def shown(told: Any) -> Any:
@@ -154,7 +153,10 @@ class Stack:
         (file,) = (self.engine.home / "state" / ".pulumi" / "stacks").rglob("*.json")
         resources = json.loads(file.read_text())["checkpoint"]["latest"].get("resources", [])
         return {
-            one["urn"]: shown([one["id"], [(given, one["outputs"].get(name)) for name, given in one["inputs"].items()]])
+            one["urn"]: (
+                one["id"],
+                {name: shown([given, one["outputs"].get(name)]) for name, given in one["inputs"].items()},
+            )
             for one in resources
             if one["type"].startswith("aws:")
         }

@@ -17,6 +17,8 @@ from typing import Any
 
 import envoy
 
+from local.processes import choose_port
+
 HTTP = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 STATUS = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
 TLS = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext"
@@ -127,9 +129,7 @@ def _get(connection: socket.socket, host: str) -> tuple[int, str]:
 @contextmanager
 def running(folder: Path, made: Any) -> Iterator[Proxy]:
     """Envoy with the listener that `made(port)` gives it."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = choose_port(None)
     file = folder / "envoy.json"
     file.write_text(json.dumps({"static_resources": {"listeners": [made(port)]}}))
     log = folder / "envoy.log"
