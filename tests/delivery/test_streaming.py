@@ -21,24 +21,27 @@ SIZE = 300 * MIB
 
 
 class Watched(threading.Thread):
-    """The most that a server's processes had in memory, beyond the beginning, and that lay in its folder for files."""
+    """The most that a server's processes had in memory, and that lay in its folder for files, beyond the beginning."""
 
     def __init__(self, mlflow: Mlflow) -> None:
         super().__init__(daemon=True)
         assert mlflow.process
         self._folder, process = mlflow.temporary, psutil.Process(mlflow.process.pid)
         self._processes = process.children(recursive=True)
-        self._begun = self._memory()
+        self._begun, self._lay = self._memory(), self._files()
         self.memory = self.disk = 0
         self._ended = threading.Event()
 
     def _memory(self) -> int:
         return sum(each.memory_info().rss for each in self._processes)
 
+    def _files(self) -> int:
+        return sum(size(each) for each in self._folder.rglob("*"))
+
     def run(self) -> None:
         while not self._ended.wait(0.05):
             self.memory = max(self.memory, self._memory() - self._begun)
-            self.disk = max(self.disk, sum(size(each) for each in self._folder.rglob("*")))
+            self.disk = max(self.disk, self._files() - self._lay)
 
     def end(self) -> None:
         self._ended.set()
@@ -110,9 +113,14 @@ def test_an_upload_whose_client_goes_away_leaves_nothing(shared: Mlflow) -> None
     with pytest.raises(requests.ConnectionError):
         shared.call("PUT", f"{PROXY}/{place}", ALICE, data=breaks_off())
     s3 = client(shared.endpoint, "s3")
+    key = f"{shared.prefix}/{place}"
+
+    def begun() -> bool:
+        return key in {each["Key"] for each in s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads", ())}
+
     for _ in range(100):
-        if not s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads"):
+        if not begun():
             break
         time.sleep(0.1)
-    assert not s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads")
-    assert s3.list_objects_v2(Bucket=BUCKET, Prefix=f"{shared.prefix}/{place}")["KeyCount"] == 0
+    assert not begun()
+    assert s3.list_objects_v2(Bucket=BUCKET, Prefix=key)["KeyCount"] == 0

@@ -28,7 +28,8 @@ def one(resources: list[dict[str, Any]], kind: str, namespace: str, name: str) -
 
 @pytest.mark.engine
 def test_the_api_server_takes_every_resource_of_the_mesh(meshed: Api, resources: list[dict[str, Any]]) -> None:
-    answer = meshed.apply(*resources)
+    # Tried only: among them is Istio's own policy, which would then answer other tests in the place of the platform's.
+    answer = meshed.apply(*resources, dry_run=True)
     assert answer.done, answer.text
     assert "Warning" not in answer.text
 
