@@ -74,6 +74,7 @@ mlops = MLOps(
         domain=settings.domain,
         mlflow_users=settings.mlflow_users,
         mlflow_sign_on=settings.sign_on,
+        mlflow_kept=settings.mlflow_deleted_days,
         administrators=settings.cluster_administrators,
         loopback=settings.local_aws,
     ),

@@ -1,6 +1,7 @@
 """What a setting may be. A type's description is what is allowed, as an error message says it."""
 
 import json
+from collections.abc import Callable
 from ipaddress import IPv4Network
 from typing import Annotated, Any, Final, TypeVar
 
@@ -16,6 +17,7 @@ from foundation import retention
 from foundation.network.endpoint_policies import IAM_PREFIXES
 from foundation.network.subnets import MAX_ZONES
 from mlops.mlflow_server.account import Account
+from mlops.mlflow_server.retention import Kept
 from mlops.mlflow_server.sign_on import SignOn
 from role_arn import RoleArn
 from setting_errors import refusal
@@ -41,7 +43,7 @@ MAX_DOMAIN: Final = 62
 Certificate Manager API Reference, "RequestCertificate", DomainName)."""
 OF_AWS: Final = ("amazonaws.com", "amazonaws.com.cn", "api.aws", "aws.amazon.com", "on.aws")
 """Whose names the VPC's endpoints and AWS's services answer to."""
-Named = TypeVar("Named", GpuGroup, Account)
+One = TypeVar("One", GpuGroup, Account, Kept)
 
 
 def _parsed(value: Any) -> Any:
@@ -174,12 +176,15 @@ def _as_many_at_most(most: int, info: ValidationInfo) -> int:
     return most
 
 
-def _named_apart(groups: tuple[Named, ...]) -> tuple[Named, ...]:
-    names = [group.name for group in groups]
-    for index, name in enumerate(names):
-        if name in names[:index]:
-            raise refusal(f"[{index}].name", name, f"another name than that of [{names.index(name)}]")
-    return groups
+def _each_another(field: str) -> Callable[[tuple[One, ...]], tuple[One, ...]]:
+    def checked(several: tuple[One, ...]) -> tuple[One, ...]:
+        told = [getattr(one, field) for one in several]
+        for index, value in enumerate(told):
+            if value in told[:index]:
+                raise refusal(f"[{index}].{field}", value, f"another {field} than that of [{told.index(value)}]")
+        return several
+
+    return checked
 
 
 def _readable(users: tuple[Account, ...], info: ValidationInfo) -> tuple[Account, ...]:
@@ -347,7 +352,7 @@ OneAccount = Annotated[Account, Field(description="an object with name, at least
 MlflowUsers = Annotated[
     tuple[OneAccount, ...],
     BeforeValidator(_parsed),
-    AfterValidator(_named_apart),
+    AfterValidator(_each_another("name")),
     AfterValidator(_readable),
     Field(max_length=MAX_MLFLOW_USERS, description=f"a list of at most {MAX_MLFLOW_USERS} accounts, each an object"),
 ]
@@ -358,6 +363,13 @@ MlflowSignOn = Annotated[
     tuple[OneProvider, ...],
     BeforeValidator(_parsed),
     Field(max_length=1, description="a list of one identity provider, an object, or of none"),
+]
+OneKept = Annotated[Kept, Field(description="an object with kind and days")]
+MlflowDeletedDays = Annotated[
+    tuple[OneKept, ...],
+    BeforeValidator(_parsed),
+    AfterValidator(_each_another("kind")),
+    Field(description="a list of objects, one for each kind at most"),
 ]
 SystemInstanceTypes = Annotated[
     tuple[InstanceType, ...],
@@ -372,7 +384,7 @@ OneGpuGroup = Annotated[GpuGroup, Field(description="an object with name, instan
 GpuGroups = Annotated[
     tuple[OneGpuGroup, ...],
     BeforeValidator(_parsed),
-    AfterValidator(_named_apart),
+    AfterValidator(_each_another("name")),
     Field(max_length=MAX_GPU_GROUPS, description=f"a list of at most {MAX_GPU_GROUPS} GPU groups"),
 ]
 EndpointServices = Annotated[

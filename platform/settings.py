@@ -79,6 +79,7 @@ class Settings(BaseModel):
     resolver_endpoint: types.ResolverEndpoint
     mlflow_users: types.MlflowUsers
     mlflow_sign_on: types.MlflowSignOn
+    mlflow_deleted_days: types.MlflowDeletedDays
 
     @property
     def name(self) -> str:

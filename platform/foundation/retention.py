@@ -8,6 +8,9 @@ AUDIT_YEARS: Final = 6
 LOG_DAYS: Final = (365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
 """The retention periods of a year or more that CloudWatch Logs knows (API reference, PutRetentionPolicy), in days."""
 
+UNDO_DAYS: Final = 90
+"""For how many days what was deleted or overwritten in a bucket can be brought back."""
+
 FOR_EVER: Final = 0
 """The retention period of a log group whose events never expire."""
 

@@ -14,6 +14,7 @@ from foundation.foundation import Foundation
 from foundation.stack import Stack
 from mlops.mlflow_server.account import Account
 from mlops.mlflow_server.mlflow_server import MlflowServer, MlflowServerArgs
+from mlops.mlflow_server.retention import Kept
 from mlops.mlflow_server.sign_on import SignOn
 from mlops.workload_identities import Bucket, WorkloadIdentities, WorkloadIdentitiesArgs
 
@@ -26,6 +27,8 @@ class MLOpsArgs:
     domain: str
     mlflow_users: Sequence[Account]
     mlflow_sign_on: SignOn | None
+    mlflow_kept: Sequence[Kept]
+    """How long what was deleted in MLflow is kept, by kind."""
     administrators: Sequence[str]
     """ARNs of the IAM roles that may read administrators' passwords."""
     loopback: bool
@@ -53,6 +56,7 @@ class MLOps(pulumi.ComponentResource):
                 domain=args.domain,
                 users=args.mlflow_users,
                 sign_on=args.mlflow_sign_on,
+                kept=args.mlflow_kept,
                 administrators=args.administrators,
                 loopback=args.loopback,
                 after=cluster.ready,

@@ -1,7 +1,8 @@
 """The largest stack that settings allow, with every option on, and the smallest, with every option off."""
 
-from typing import Any, Final
+from typing import Any, Final, get_args
 
+from mlops.mlflow_server.retention import MOST_DAYS, Kind
 from setting_types import MAX_GPU_GROUPS, MAX_MLFLOW_USERS
 from tests.platform.mocked import ACCOUNT_ID
 
@@ -67,6 +68,7 @@ EVERYTHING: Final[dict[str, Any]] = {
             "cidrs": ["203.0.113.0/24"],
         }
     ],
+    "mlflowDeletedDays": [{"kind": kind, "days": MOST_DAYS} for kind in get_args(Kind)],
 }
 NOTHING: Final[dict[str, Any]] = {
     "environment": ENVIRONMENT,
@@ -91,6 +93,7 @@ NOTHING: Final[dict[str, Any]] = {
     "vpnGateway": False,
     "mlflowUsers": [],
     "mlflowSignOn": [],
+    "mlflowDeletedDays": [],
 }
 AS_IT_IS: Final = {
     # What makes the stack another's, and no larger.

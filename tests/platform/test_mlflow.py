@@ -1,16 +1,21 @@
 """The MLflow server under mocks: what the cluster and the account are asked for."""
 
 import json
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from cluster.images import MLFLOW
+from foundation.retention import UNDO_DAYS
+from mlops.mlflow_server.retention import Kind
 from mlops.secret_delivery import FOLDER
+from parapet_mlflow.disposal import command
 from parapet_mlflow.login.oidc.settings import SignOn
 from tests.images import DIGESTS
 from tests.platform.mocked import ACCOUNT_ID, Made, Recorder, run_program
 
+DAY = 86_400_000
+"""In milliseconds."""
 USERS = ["clinic-a", "clinic-b"]
 READER = f"arn:aws:iam::{ACCOUNT_ID}:role/clinic-a"
 SERVER, GC, MIGRATION = (
@@ -180,7 +185,17 @@ PROVIDER = {
 
 @pytest.fixture(scope="module")
 def signed_on() -> Recorder:
-    return run_program(mlflowSignOn=[PROVIDER])
+    return run_program(mlflowSignOn=[PROVIDER], mlflowDeletedDays=[{"kind": "traces", "days": 7}])
+
+
+def test_what_was_deleted_is_kept_by_kind_and_the_report_says_how_long_the_bucket_keeps_it(
+    stack: Recorder, signed_on: Recorder
+) -> None:
+    assert set(command.KINDS) == set(get_args(Kind))
+    for recorded, kept in ((stack, {}), (signed_on, {"traces": 7 * DAY})):
+        _, _, collector = pods(recorded)
+        asked = command.parse(collector["containers"][0]["args"][1:])
+        assert (asked.older_than, asked.keep, asked.old_versions_days) == (UNDO_DAYS * DAY, kept, UNDO_DAYS)
 
 
 def test_the_server_is_told_of_the_provider_and_reads_the_clients_secret_from_a_file(signed_on: Recorder) -> None:

@@ -211,6 +211,18 @@ def test_only_the_local_stack_is_local_and_unprotected() -> None:
             ],
         ),
         (
+            "mlflowDeletedDays",
+            [[], [{"kind": "traces", "days": 1}, {"kind": "runs", "days": 3650}]],
+            [
+                {"runs": 30},
+                [{"kind": "runs"}],
+                [{"kind": "runs", "days": 0}],
+                [{"kind": "runs", "days": 3651}],
+                [{"kind": "prompts", "days": 30}],
+                [{"kind": "runs", "days": 30}, {"kind": "runs", "days": 60}],
+            ],
+        ),
+        (
             "keyAdministrators",
             [[], ["arn:aws:iam::111122223333:role/a"], ["arn:aws-us-gov:iam::111122223333:user/path/b"]],
             [

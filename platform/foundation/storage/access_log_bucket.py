@@ -1,17 +1,14 @@
 """The bucket that the other buckets' access logs go to."""
 
 from dataclasses import dataclass
-from typing import Final
 
 import pulumi
 
 from foundation.data_class import DataClass
 from foundation.policy_document import Statement, allow
+from foundation.retention import UNDO_DAYS
 from foundation.stack import Stack
 from foundation.storage.guard import Guard, LogTarget, guarded_bucket, lifecycle_rule
-
-UNDO_DAYS: Final = 90
-"""How long a deleted log can be brought back."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ from typing import Final
 import pulumi
 
 from foundation.data_class import DataClass
+from foundation.retention import UNDO_DAYS
 from foundation.stack import Stack
 from foundation.storage.from_within import only_from_within
 from foundation.storage.guard import Guard, LogTarget, guarded_bucket, lifecycle_rule
@@ -13,8 +14,6 @@ from foundation.storage.right_key import right_key_only
 
 TIERING_DAYS: Final = 30
 """After so many days S3 Intelligent-Tiering watches an object's use, and moves it without delaying a read."""
-UNDO_DAYS: Final = 90
-"""How long an overwritten or deleted object can be brought back."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,7 @@ from foundation.secrets import GeneratedSecret, GeneratedSecretArgs
 from foundation.stack import Stack
 from mlops.mlflow_server import pod, routes
 from mlops.mlflow_server.account import Account
+from mlops.mlflow_server.retention import Kept
 from mlops.mlflow_server.rights import RightsArgs, rights
 from mlops.mlflow_server.sign_on import SignOn
 from mlops.secret_delivery import DeliveredSecret, SecretDelivery, SecretDeliveryArgs
@@ -51,6 +52,8 @@ class MlflowServerArgs:
     """Accounts that have a generated password each. Others are the administrator's to make."""
     sign_on: SignOn | None
     """The identity provider of people; without one, all sign in with passwords."""
+    kept: Sequence[Kept]
+    """How long what was deleted is kept, by kind."""
     administrators: Sequence[str]
     """ARNs of the IAM roles that may read the password of MLflow's administrator."""
     loopback: bool
@@ -166,6 +169,7 @@ class MlflowServer(pulumi.ComponentResource):
             origins=[self.url],
             audit_log_group=audit_log_group,
             sign_on=args.sign_on.declared(self.url) if args.sign_on else "",
+            kept=args.kept,
             volume=delivery.volume,
             mount=delivery.mount,
         )

@@ -11,7 +11,9 @@ from cluster.guardrails.flows import MLFLOW_LABELS
 from cluster.guardrails.priorities import PLATFORM, Priority
 from cluster.labels import Manifest, labels
 from cluster.mesh import principal
+from foundation.retention import UNDO_DAYS
 from foundation.stack import Stack
+from mlops.mlflow_server.retention import Kept
 from mlops.secret_delivery import FOLDER
 
 PORT: Final = 5000
@@ -25,14 +27,12 @@ USER: Final = 10001
 COMPONENT: Final = "app.kubernetes.io/component"
 SERVER: Final = "server"
 WORKERS: Final = 2
-UNUSED_DAYS: Final = 90
-"""How long a deleted run, and its artifacts, can be brought back: as long as a deleted object in the bucket."""
 
 SERVER_RESOURCES: Final = {
     "requests": {"cpu": "500m", "memory": "2Gi", "ephemeral-storage": "1Gi"},
     "limits": {"cpu": "2", "memory": "4Gi", "ephemeral-storage": "4Gi"},
 }
-"""Each worker takes half a GiB before it serves anybody, and a proxied artifact passes through /tmp in chunks."""
+"""Each worker takes half a GiB before it serves anybody, and holds parts of the artifacts that stream through it."""
 JOB_RESOURCES: Final = {
     "requests": {"cpu": "250m", "memory": "1Gi", "ephemeral-storage": "256Mi"},
     "limits": {"cpu": "1", "memory": "2Gi", "ephemeral-storage": "1Gi"},
@@ -61,6 +61,8 @@ class PodArgs:
     audit_log_group: pulumi.Input[str]
     sign_on: str
     """The identity provider, as the image reads it; empty for none."""
+    kept: Sequence[Kept]
+    """How long what was deleted is kept, by kind."""
     volume: Manifest
     mount: Manifest
     """The secrets, as `SecretDelivery` has them."""
@@ -114,8 +116,13 @@ def migration(args: PodArgs) -> Manifest:
 
 
 def garbage_collection(args: PodArgs) -> Manifest:
-    """The template of the job that removes what was deleted long ago, artifacts included."""
-    return _job(args, "garbage-collection", ["gc", *_stores(args), "--older-than", f"{UNUSED_DAYS}d"], PLATFORM)
+    """The template of the job that removes what was deleted long ago, artifacts included.
+
+    What no setting names is kept as long as a deleted object in the bucket.
+    """
+    kept = [argument for each in args.kept for argument in ("--keep", f"{each.kind}={each.days}d")]
+    arguments = ["gc", *_stores(args), "--older-than", f"{UNDO_DAYS}d", *kept, "--old-versions-days", str(UNDO_DAYS)]
+    return _job(args, "garbage-collection", arguments, PLATFORM)
 
 
 def selector(component: str = SERVER) -> dict[str, str]:

@@ -22,7 +22,7 @@ def gc(arguments: Sequence[str]) -> int:
 
     Returns 1 where something could not be removed: it is tried again the next time. Raises Refused.
     """
-    asked = _parse(arguments)
+    asked = parse(arguments)
     from parapet_mlflow import artifacts, database, schema
 
     database.install()
@@ -71,7 +71,8 @@ def _ids(text: str) -> frozenset[str]:
     return frozenset(filter(None, text.split(",")))
 
 
-def _parse(arguments: Sequence[str]) -> Any:
+def parse(arguments: Sequence[str]) -> Any:
+    """Raises Refused, with what is wrong."""
     parser = _Parser(prog="gc", add_help=False, allow_abbrev=False)
     parser.add_argument("--backend-store-uri", required=True)
     parser.add_argument("--artifacts-destination", required=True)
