@@ -15,8 +15,9 @@ from parapet_mlflow.login import address, basic, limits, passwords
 from parapet_mlflow.login.asgi import Message, Receive, Scope, Send
 from parapet_mlflow.login.basic import Checks, Passwords
 from parapet_mlflow.login.handed import caller
-from parapet_mlflow.login.limits import OF_ADDRESS, OF_NAME, Counted, counted
+from parapet_mlflow.login.limits import OF_ADDRESS, OF_NAME, OF_SIGN_INS
 from parapet_mlflow.login.login import Login
+from tests.delivery.pretended import Counts
 
 GOOD = "correct-horse-battery-staple"
 
@@ -24,28 +25,6 @@ GOOD = "correct-horse-battery-staple"
 @dataclass
 class User:
     username: str
-
-
-@dataclass
-class Counts:
-    """`tries.Tries` in memory, with a clock that stands still."""
-
-    tries: dict[str, int] = field(default_factory=dict)
-    until: dict[str, float] = field(default_factory=dict)
-    now: float = 0.0
-
-    def begin(self, counted: tuple[Counted, ...]) -> int:
-        for each in counted:
-            if (left := self.until.get(each.key, 0) - self.now) > 0:
-                return int(left)
-        for each in counted:
-            self.tries[each.key] = self.tries.get(each.key, 0) + 1
-            self.until[each.key] = self.now + each.limit.pause(self.tries[each.key])
-        return 0
-
-    def succeed(self, address: Counted, name: Counted) -> None:
-        self.tries[address.key] -= 1
-        self.tries.pop(name.key), self.until.pop(name.key)
 
 
 @dataclass
@@ -218,6 +197,26 @@ def test_an_address_has_fifty_tries_whatever_the_names() -> None:
     assert server.ask(ALICE, at="10.0.0.2")[0] == 200
 
 
+def test_one_wrong_job_stops_no_other_of_its_address_however_long_it_goes_on() -> None:
+    server = Server()
+    for _ in range(200):
+        server.counts.now += OF_NAME.longest
+        assert server.ask(typed("a-wrong-job", "an old password"))[0] == 401
+    assert server.ask(ALICE)[0] == 200
+
+
+def test_whoever_was_right_from_an_address_is_not_stopped_by_what_others_try_there() -> None:
+    server = Server()
+    assert server.ask(ALICE)[0] == 200
+    told = [server.ask(typed(f"name-{number}", "one-guess"))[0] for number in range(84)]
+    assert told[-1] == 429
+    assert server.ask(ALICE)[0] == 200
+    # That buys nobody a guess: neither at other names, nor at hers.
+    assert server.ask(typed("one-more", "one-guess"))[0] == 429
+    told = [server.ask(typed("alice", f"guess-{number}"))[0] for number in range(20)]
+    assert told == [401] * 10 + [429] * 10
+
+
 def test_whoever_was_right_a_moment_ago_goes_on_while_others_guess() -> None:
     server = Server(remembers=True)
     assert server.ask(ALICE)[0] == 200
@@ -246,7 +245,7 @@ def test_many_guesses_at_once_are_as_many_tries() -> None:
     assert sorted(asyncio.run(all_at_once()))[10:] == [429] * 50
 
 
-@pytest.mark.parametrize("limit", [OF_NAME, OF_ADDRESS])
+@pytest.mark.parametrize("limit", [OF_NAME, OF_ADDRESS, OF_SIGN_INS], ids=["name", "address", "sign-in"])
 def test_no_pause_is_for_ever(limit: limits.Limit) -> None:
     assert [limit.pause(tries) for tries in (0, limit.free - 1, limit.free, 10**9)] == [0, 0, 1, limit.longest]
     assert limit.longest <= 900
@@ -254,10 +253,11 @@ def test_no_pause_is_for_ever(limit: limits.Limit) -> None:
 
 @given(st.text(), st.text(), st.text())
 def test_a_count_tells_no_name(name: str, other: str, at: str) -> None:
-    of_address, of_name = counted(name, at)
-    assert (counted(other, at)[1].key == of_name.key) == (name == other)
-    assert counted(other, at)[0] == of_address
-    assert len(of_name.key) == 64
+    of_name, of_address = limits.password(name, at).counts
+    assert (limits.password(other, at).counts[0].key == of_name.key) == (name == other)
+    assert limits.password(other, at).counts[1] == of_address
+    assert limits.sign_in(at).counts[0].key not in (of_name.key, of_address.key)
+    assert {len(key) for key in (of_name.key, limits.password(name, at).known)} == {64}
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,8 @@ import pytest
 import requests
 from requests.adapters import HTTPAdapter
 
+from parapet_mlflow.login import limits
+from parapet_mlflow.login.limits import Counted
 from tests.delivery.mlflow import ADMINISTRATOR, ALICE, BOB, Mlflow
 
 pytestmark = [pytest.mark.server, pytest.mark.xdist_group("mlflow")]
@@ -48,6 +50,40 @@ def test_guesses_are_limited_by_all_workers_together(shared: Mlflow) -> None:
     with at("127.0.7.2") as owner:
         assert owner.get(shared.url + CURRENT, auth=ALICE).ok
     assert "guess" not in shared.postgres.sql("SELECT * FROM parapet_log_in_tries", shared.database)
+
+
+def tried(mlflow: Mlflow, counted: Counted, times: int | None = None) -> int:
+    """How often it was counted; with a number, as if it had been so often."""
+    if times is not None:
+        change = f"UPDATE parapet_log_in_tries SET tries = {times} WHERE key = '{counted.key}'"  # noqa: S608 (ours)
+        mlflow.postgres.sql(change, mlflow.database)
+    ask = f"SELECT tries FROM parapet_log_in_tries WHERE key = '{counted.key}'"  # noqa: S608 (ours)
+    return int(mlflow.postgres.sql(ask, mlflow.database))
+
+
+def test_many_names_from_one_address_are_paused_and_who_was_right_there_is_not(shared: Mlflow) -> None:
+    new = {"username": "who-was-right", "password": "the-password-of-who-was-right"}
+    assert shared.call("POST", CREATE, ADMINISTRATOR, json=new).ok
+
+    def status(name: str, password: str) -> int:
+        return pod.get(shared.url + CURRENT, auth=(name, password)).status_code
+
+    with at("127.0.7.5") as pod:
+        assert (status(new["username"], new["password"]), status("sprayed", "wrong")) == (200, 401)
+        address = limits.password("sprayed", "127.0.7.5").counts[1]
+        assert tried(shared, address, times=address.limit.free + 20)
+        assert [status(name, "wrong") for name in ("one", "two")] == [401, 429]
+        assert status(new["username"], "wrong") == 401  # it was looked at
+        assert tried(shared, address) == address.limit.free + 21
+
+
+def test_a_job_with_an_old_password_does_not_stop_those_beside_it(shared: Mlflow) -> None:
+    of_name, of_address = limits.password("old", "127.0.7.6").counts
+    with at("127.0.7.6") as job:
+        assert job.get(shared.url + CURRENT, auth=("old", "wrong")).status_code == 401
+        assert tried(shared, of_name, times=of_name.limit.free)
+        assert job.get(shared.url + CURRENT, auth=("old", "wrong")).status_code == 401
+    assert tried(shared, of_address) == 1
 
 
 def test_an_address_that_is_made_up_makes_no_new_stranger(shared: Mlflow) -> None:

@@ -1,164 +1,20 @@
 """Sign-on with a pretended provider: which tokens are taken, how a browser signs in, what another site can do."""
 
-import asyncio
 import hmac
 import json
 import time
-import warnings
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from joserfc import jwt
-from joserfc.jwk import ECKey, Key, RSAKey
 
-from parapet_mlflow.login.asgi import Answer, Message, Receive, Scope, Send
-from parapet_mlflow.login.basic import Checks, Passwords
-from parapet_mlflow.login.handed import caller
-from parapet_mlflow.login.login import Login
 from parapet_mlflow.login.oidc import browser, provider
-from parapet_mlflow.login.oidc.caller import SignedOn
-from parapet_mlflow.login.oidc.provider import Provider, Unreachable
 from parapet_mlflow.login.oidc.settings import SignOn
 from parapet_mlflow.login.oidc.tokens import NotTrusted, Person
 from parapet_mlflow.refusal import Refused
-
-ISSUER, URL = "https://id.example.org", "https://mlflow.example.org"
-DECLARED = {
-    "issuer": ISSUER,
-    "clientId": "mlflow",
-    "url": URL,
-    "audiences": ["api://mlflow"],
-    "roles": {"ward-7": "readers", "lab": "writers"},
-    "administrators": "admins",
-}
-SETTINGS = SignOn.parse(json.dumps(DECLARED))
-RSA, EC, STRANGERS = (
-    RSAKey.generate_key(2048, {"kid": "rsa"}),
-    ECKey.generate_key("P-256", {"kid": "ec"}),
-    RSAKey.generate_key(2048, {"kid": "rsa"}),
-)
-with warnings.catch_warnings(action="ignore"):
-    SMALL = RSAKey.generate_key(1024, {"kid": "small"})
-
-
-@dataclass
-class Pretended:
-    """A provider's answers, and how often it was asked for keys."""
-
-    keys: list[Key] = field(default_factory=lambda: [RSA, EC])
-    metadata: dict[str, Any] = field(default_factory=dict)
-    id_token: str = ""
-    asked: list[str] = field(default_factory=list)
-    forms: list[dict[str, Any]] = field(default_factory=list)
-    now: float = 0.0
-    silent: bool = False
-
-    def ask(self, url: str, **form: Any) -> Mapping[str, Any]:
-        self.asked.append(url)
-        if self.silent:
-            raise Unreachable("it is silent")
-        if url == ISSUER + provider.WELL_KNOWN:
-            endpoints = {"authorization_endpoint": f"{ISSUER}/authorize", "token_endpoint": f"{ISSUER}/token"}
-            return {"issuer": ISSUER, **endpoints, "jwks_uri": f"{ISSUER}/keys", **self.metadata}
-        if url == f"{ISSUER}/keys":
-            return {"keys": [key.as_dict(private=False) for key in self.keys]}
-        self.forms.append(form)
-        return {"id_token": self.id_token}
-
-
-@dataclass
-class User:
-    username: str
-
-
-@dataclass
-class Accounts:
-    known: set[str] = field(default_factory=set)
-    seen: list[Person] = field(default_factory=list)
-
-    def user(self, person: Person, *, may_be_new: bool) -> User | None:
-        self.seen.append(person)
-        if may_be_new:
-            self.known.add(person.subject)
-        return User(person.name) if person.subject in self.known else None
-
-
-class NoTries:
-    def begin(self, counted: object) -> int:
-        return 0
-
-    def succeed(self, address: object, name: object) -> None: ...
-
-
-class Server:
-    """An application behind a log-in with sign-on, and a password for one job."""
-
-    def __init__(self) -> None:
-        self.pretended, self.accounts, self.passed = Pretended(), Accounts(), list[dict[str, Any]]()
-        asked = Provider(SETTINGS, "the client's secret", self.pretended.ask, lambda: self.pretended.now)
-        signed_on = SignedOn(SETTINGS, asked, "the session key", self.accounts)
-        job = Checks(
-            lambda *_: None, lambda *who: User("job") if who == ("job", "right") else None, lambda *_: ("", b"")
-        )
-        self.login = Login(self._application, Passwords(job, NoTries()), signed_on)
-
-    async def _application(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.passed.append({**scope, "caller": caller().username})
-        await Answer(200, b"{}").send(send)
-
-    def ask(self, path: str = "/api", method: str = "GET", **headers: str) -> tuple[int, list[tuple[str, str]], str]:
-        place = urlsplit(path)
-        scope = {
-            "type": "http",
-            "method": method,
-            "path": place.path,
-            "query_string": place.query.encode(),
-            "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()],
-        }
-        sent: list[Message] = []
-
-        async def receive() -> Message:
-            return {"type": "http.request", "body": b""}
-
-        async def send(message: Message) -> None:
-            sent.append(message)
-
-        asyncio.run(self.login(scope, receive, send))
-        told = [(name.decode(), value.decode()) for name, value in sent[0]["headers"]]
-        return sent[0]["status"], told, sent[1]["body"].decode()
-
-    def sign_in(
-        self, wanted: str = "/", state: str = "", nonce: str = "", **claims: Any
-    ) -> tuple[int, dict[str, str], str]:
-        """As a browser does; returns the last answer and the cookies by then."""
-        status, headers, _ = self.ask(f"/sign-in?next={wanted}")
-        assert status == 302
-        asked = {name: values[0] for name, values in parse_qs(urlsplit(dict(headers)["location"]).query).items()}
-        self.pretended.id_token = token(nonce=nonce or asked["nonce"], **claims)
-        back = f"/sign-in/done?code=x&state={state or asked['state']}"
-        status, headers, _ = self.ask(back, cookie=kept(headers))
-        return status, dict(headers), kept(headers)
-
-
-def kept(headers: list[tuple[str, str]]) -> str:
-    """The Cookie header of a browser that got these."""
-    cookies = (value.partition(";")[0] for name, value in headers if name == "set-cookie")
-    return "; ".join(cookie for cookie in cookies if not cookie.endswith("="))
-
-
-def token(key: Key = RSA, alg: str = "RS256", header: Mapping[str, Any] | None = None, **claims: Any) -> str:
-    now = int(time.time())
-    told = {"iss": ISSUER, "aud": "mlflow", "sub": "4711", "iat": now, "exp": now + 300, "preferred_username": "jdoe"}
-    told = {name: value for name, value in (told | claims).items() if value is not None}
-    return jwt.encode(header or {"alg": alg, "kid": key.kid}, told, key, algorithms=[alg])
-
-
-def bearer(text: str) -> dict[str, str]:
-    return {"authorization": f"Bearer {text}"}
+from tests.delivery.pretended import DECLARED, EC, ISSUER, RSA, SMALL, STRANGERS, URL, Server, bearer, kept, token
 
 
 @pytest.mark.parametrize(
@@ -166,11 +22,23 @@ def bearer(text: str) -> dict[str, str]:
     [
         lambda: token(),
         lambda: token(EC, "ES256"),
-        lambda: token(aud=["api://mlflow", "another"]),
+        lambda: token(aud=["api://mlflow", "mlflow"]),
+        lambda: token(aud=["api://mlflow", "another"], azp="mlflow"),
+        lambda: token(aud=["api://mlflow", "another"], client_id="api://mlflow"),
+        lambda: token(aud="mlflow", azp="a program"),
         lambda: token(preferred_username="JDoe"),
         lambda: token(groups=["ward-7", "choir", 5]),
     ],
-    ids=["by an RSA key", "by an elliptic curve", "for several audiences", "of a name with capitals", "with groups"],
+    ids=[
+        "by an RSA key",
+        "by an elliptic curve",
+        "for two audiences of ours",
+        "for several, got by us",
+        "for several, got by a client of ours",
+        "for us alone, got by another",
+        "of a name with capitals",
+        "with groups",
+    ],
 )
 def test_a_token_of_the_provider_is_taken(good: Callable[[], str]) -> None:
     server = Server()
@@ -178,7 +46,7 @@ def test_a_token_of_the_provider_is_taken(good: Callable[[], str]) -> None:
     (passed,) = server.passed
     assert (passed["caller"], passed["parapet.user"], passed["headers"]) == ("jdoe", "jdoe", [])
     (seen,) = server.accounts.seen
-    assert seen == Person(ISSUER, "4711", "jdoe", seen.groups)
+    assert seen == Person(ISSUER, "4711", "jdoe", seen.groups, seen.at)
     assert seen.groups <= {"ward-7"}
 
 
@@ -197,6 +65,11 @@ def bad() -> dict[str, str]:
         "another's signature": token(STRANGERS),
         "another issuer": token(iss="https://id.example.com"),
         "another audience": token(aud="another"),
+        "several audiences, got by nobody knows whom": token(aud=["mlflow", "another"]),
+        "several audiences, got by another": token(aud=["mlflow", "another"], azp="another"),
+        "several audiences, got by two": token(aud=["mlflow", "another"], azp="mlflow", client_id="another"),
+        "several audiences, got by a list": token(aud=["mlflow", "another"], azp=["mlflow"]),
+        "an audience that is no text": token(aud=["mlflow", {}]),
         "no audience": token(aud=None),
         "expired": token(exp=now - 60),
         "never ends": token(exp=None),
@@ -419,12 +292,6 @@ def test_nobody_is_sent_elsewhere(wanted: str) -> None:
     assert told["location"] == "/"
 
 
-def test_signing_out_takes_the_session_away() -> None:
-    status, headers, _ = Server().ask("/sign-out")
-    assert status == 200
-    assert "__Host-parapet-session=; Max-Age=0" in dict(headers)["set-cookie"]
-
-
 def test_a_program_without_a_session_is_sent_nowhere() -> None:
     for headers in ({}, {"accept": "application/json"}, {"accept": "text/html", "sec_fetch_mode": "cors"}):
         status, told, _ = Server().ask(**headers)
@@ -435,7 +302,7 @@ def test_an_email_is_a_name_only_where_it_was_verified() -> None:
     settings = SignOn.parse(json.dumps(DECLARED | {"nameClaim": "email"}))
     from parapet_mlflow.login.oidc import tokens
 
-    told = {"sub": "1", "email": "jdoe@example.org"}
+    told = {"sub": "1", "email": "jdoe@example.org", "iat": 1}
     with pytest.raises(NotTrusted, match="not verified"):
         tokens.person(told, settings)
     assert tokens.person(told | {"email_verified": True}, settings).name == "jdoe@example.org"
@@ -453,11 +320,23 @@ def test_an_email_is_a_name_only_where_it_was_verified() -> None:
         ({"roles": []}, "roles"),
         ({"audiences": "x"}, "audiences"),
         ({"secret": "x"}, "secret"),
+        ({"scopes": ["a b"]}, "scopes"),
+        ({"scopes": ["openid"]}, "scopes"),
+        ({"authorities": "no certificate"}, "authorities"),
+        ({"authorities": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"}, "authorities"),
+        ({"subjectClaim": "preferred_username"}, "subjectClaim"),
+        ({"subjectClaim": "email"}, "subjectClaim"),
     ],
 )
 def test_a_provider_that_is_declared_wrongly_is_told(changed: dict[str, Any], told: str) -> None:
     with pytest.raises(Refused, match=told):
         SignOn.parse(json.dumps(DECLARED | changed))
+
+
+def test_a_group_that_is_declared_twice_is_told() -> None:
+    text = json.dumps(DECLARED).replace('"lab"', '"ward-7"')
+    with pytest.raises(Refused, match="ward-7 twice"):
+        SignOn.parse(text)
 
 
 @pytest.mark.parametrize("text", ["", "x", "[]", "null"])

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import requests
 from tests.delivery import identity
 from tests.delivery.conftest import prepared
 from tests.delivery.identity import CLIENT, SECRET, Provider
-from tests.delivery.mlflow import ADMINISTRATOR, ALICE, Mlflow
+from tests.delivery.mlflow import ADMINISTRATOR, ALICE, BOB, Mlflow
 from tests.delivery.postgres import Postgres
 
 pytestmark = [pytest.mark.server, pytest.mark.xdist_group("mlflow")]
@@ -56,8 +57,8 @@ def call(mlflow: Mlflow, method: str, path: str, token: str, **options: Any) -> 
 def sign_in(mlflow: Mlflow, provider: Provider, subject: str) -> tuple[requests.Response, str]:
     """As a browser does, from the page on; returns the last answer and the session's cookie."""
     page = requests.get(mlflow.url + "/", headers={"accept": "text/html"}, allow_redirects=False, timeout=60)
-    assert (page.status_code, page.headers["location"]) == (302, "/sign-in?next=%2F")
-    begun = requests.get(mlflow.url + page.headers["location"], allow_redirects=False, timeout=60)
+    assert (page.status_code, "location.replace('/sign-in?next='" in page.text) == (200, True)
+    begun = requests.get(mlflow.url + "/sign-in?next=%2F", allow_redirects=False, timeout=60)
     back = provider.agrees(begun.headers["location"], subject)
     cookie = begun.headers["set-cookie"].partition(";")[0]
     done = requests.get(back, headers={"cookie": cookie}, allow_redirects=False, timeout=60)
@@ -162,6 +163,79 @@ def test_groups_give_roles_and_take_them_away(served: Mlflow, provider: Provider
     assert call(served, "GET", read, provider.token("1007")).ok
     provider.knows("1007", preferred_username="hana", groups=["choir"])
     assert {call(served, "GET", read, provider.token("1007")).status_code for _ in range(6)} == {403}
+
+
+def test_an_older_token_gives_nothing_back_that_a_newer_one_took_away(served: Mlflow, provider: Provider) -> None:
+    provider.knows("1011", preferred_username="kira", groups=["mlflow-administrators"])
+    before = provider.token("1011")
+    time.sleep(1.1)  # `iat` has whole seconds
+    provider.knows("1011", preferred_username="kira")
+    for token, told in ((provider.token("1011"), "the newer one"), (before, "the older one")):
+        user = call(served, "GET", CURRENT, token).json()["user"]
+        assert (user["username"], user["is_admin"]) == ("kira", False), told
+
+
+def test_signing_out_ends_the_session_whoever_has_its_cookie(served: Mlflow, provider: Provider) -> None:
+    provider.knows("1012", preferred_username="lars")
+    _, cookie = sign_in(served, provider, "1012")
+    here = {"cookie": cookie, "sec-fetch-site": "same-origin"}
+    assert requests.get(served.url + CURRENT, headers=here, timeout=60).ok
+    assert requests.post(f"{served.url}/sign-out", headers=here, allow_redirects=False, timeout=60).ok
+    assert requests.get(served.url + CURRENT, headers=here, timeout=60).status_code == 401
+    _, cookie = sign_in(served, provider, "1012")
+    assert requests.get(served.url + CURRENT, headers={"cookie": cookie}, timeout=60).ok
+
+
+def test_a_name_in_other_letters_is_the_same_name(served: Mlflow, provider: Provider) -> None:
+    create, password = "/api/2.0/mlflow/users/create", "the-password-of-an-account"
+    assert served.call("POST", create, ADMINISTRATOR, json={"username": "Mona.M", "password": password}).ok
+    provider.knows("1013", preferred_username="mona.m")
+    answer = call(served, "GET", CURRENT, provider.token("1013"))
+    assert (answer.status_code, "Have the administrator delete it" in answer.text) == (401, True), answer.text
+    provider.knows("1014", preferred_username="nora.n")
+    assert call(served, "GET", CURRENT, provider.token("1014")).ok
+    answer = served.call("POST", create, ADMINISTRATOR, json={"username": "Nora.N", "password": password})
+    assert (answer.status_code, "signs in with the identity provider" in answer.text) == (400, True), answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "what"),
+    [
+        ("3.0/mlflow/roles/create", {"name": "a-role-of-two"}),
+        ("2.0/mlflow/users/create", {"username": "a-user-of-two"}),
+    ],
+    ids=["role", "user"],
+)
+def test_what_is_there_already_is_told_without_the_statement(served: Mlflow, path: str, what: dict[str, str]) -> None:
+    new = {**what, **({"password": "the-password-of-an-account"} if "username" in what else {"workspace": "default"})}
+    answers = [served.call("POST", f"/api/{path}", ADMINISTRATOR, json=new) for _ in range(2)]
+    assert answers[0].ok, answers[0].text
+    told = answers[1].json()
+    assert (told["error_code"], told["message"]) == ("RESOURCE_ALREADY_EXISTS", "There is one of this name already.")
+
+
+def test_an_outage_of_the_database_is_told_without_its_address(served: Mlflow, provider: Provider) -> None:
+    provider.knows("1015", preferred_username="olaf")
+    _, cookie = sign_in(served, provider, "1015")
+    provider.knows("1016", preferred_username="pia")
+    # None of these is remembered by the worker.
+    headers = [{"authorization": f"Bearer {provider.token('1016')}"}, {"cookie": cookie}]
+    before = served.log.stat().st_size
+    served.postgres.sql(f"ALTER DATABASE {served.database} ALLOW_CONNECTIONS false")
+    try:
+        of_this = f"datname = '{served.database}'"
+        served.postgres.sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {of_this}")  # noqa: S608 (ours)
+        answers = [requests.get(served.url + CURRENT, headers=each, timeout=60) for each in headers]
+        answers.append(served.call("GET", CURRENT, BOB))
+    finally:
+        served.postgres.sql(f"ALTER DATABASE {served.database} ALLOW_CONNECTIONS true")
+    for answer in answers:
+        assert (answer.status_code, answer.json()["error_code"]) == (503, "TEMPORARILY_UNAVAILABLE"), answer.text
+        assert "does not answer" in answer.json()["message"]
+    logged = served.log.read_text()[before:]
+    assert logged.count("log-in: the database of the accounts does not answer: OperationalError\n") == 3, logged
+    assert not [word for word in ("Traceback", "SELECT", "INSERT", served.database, "127.0.0.1:5") if word in logged]
+    assert served.call("GET", CURRENT, BOB).ok
 
 
 def test_the_administrators_group_makes_administrators_while_one_is_in_it(served: Mlflow, provider: Provider) -> None:

@@ -1,27 +1,38 @@
 """MLflow's accounts, as the log-in asks for them and guards them."""
 
+import inspect
 import secrets
 from typing import Any, Final
 
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, RESOURCE_ALREADY_EXISTS, ErrorCode
+from mlflow.protos.databricks_pb2 import (
+    INVALID_PARAMETER_VALUE,
+    RESOURCE_ALREADY_EXISTS,
+    TEMPORARILY_UNAVAILABLE,
+    ErrorCode,
+)
 from mlflow.server import auth
 from mlflow.server.auth.db.models import SqlUser
 from mlflow.server.auth.entities import User
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from parapet_mlflow.login import passwords
 from parapet_mlflow.login.basic import Checks
-from parapet_mlflow.login.tables import is_a_persons
+from parapet_mlflow.login.tables import asked, is_a_persons
 
 _HASH = select(SqlUser.password_hash)
+_WORDS: Final = {
+    ErrorCode.Name(RESOURCE_ALREADY_EXISTS): "There is one of this name already.",
+    ErrorCode.Name(TEMPORARILY_UNAVAILABLE): "The database does not answer. Try again.",
+}
 PERSON: Final = "This account is a person's, who signs in with the identity provider and has no password here."
 
 
 def checks() -> Checks:
     """MLflow's own check of a password, before which a worker remembers the last right ones."""
-    return Checks(_remembered, auth._authenticate_cached, auth._auth_cache_key)
+    return Checks(_remembered, _checked, auth._auth_cache_key)
 
 
 def install() -> None:
@@ -33,6 +44,9 @@ def install() -> None:
         store.create_user, store.update_user = (
             _Guarded(store, set_password) for set_password in (store.create_user, store.update_user)
         )
+        for name, function in inspect.getmembers(store, inspect.ismethod):
+            if not name.startswith("_"):
+                setattr(store, name, _Told(function))
 
 
 def _remembered(name: str, password: str) -> User | None:
@@ -40,6 +54,12 @@ def _remembered(name: str, password: str) -> User | None:
         return None
     with auth._USER_AUTH_CACHE_LOCK:
         found: User | None = auth._USER_AUTH_CACHE.get(auth._auth_cache_key(name, password))
+    return found
+
+
+def _checked(name: str, password: str) -> User | None:
+    with asked():
+        found: User | None = auth._authenticate_cached(name, password)
     return found
 
 
@@ -67,11 +87,22 @@ class _Guarded:
                 raise MlflowException(told, INVALID_PARAMETER_VALUE)
             if is_a_persons(self._store.engine, username):
                 raise MlflowException(PERSON, INVALID_PARAMETER_VALUE)
-        try:
-            changed: User = self._function(username, password, *more, **named)
-        except MlflowException as error:
-            if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
-                raise
-            # MLflow's words have the statement with its parameters, the hash of the password among them.
-            raise MlflowException("An account of this name exists.", RESOURCE_ALREADY_EXISTS) from None
+        changed: User = _Told(self._function)(username, password, *more, **named)
         return changed
+
+
+class _Told:
+    """Any function of the store, whose errors say what is wrong. MLflow's words have the statement with its parameters,
+    the hash of a password among them, and of a connection the database's address."""
+
+    def __init__(self, function: Any) -> None:
+        self._function = function
+
+    def __call__(self, *given: Any, **named: Any) -> Any:
+        try:
+            return self._function(*given, **named)
+        except MlflowException as error:
+            if not isinstance(error.__cause__, SQLAlchemyError):
+                raise
+            told = _WORDS.get(error.error_code, "The database did not take this.")
+            raise MlflowException(told, ErrorCode.Value(error.error_code)) from None

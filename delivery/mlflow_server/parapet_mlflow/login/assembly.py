@@ -20,13 +20,13 @@ from parapet_mlflow.secret_files import SecretFiles
 def around(application: Application) -> Login:
     """The log-in around an application. MLflow's authentication is set up by then."""
     accounts.install()
-    passwords = Passwords(accounts.checks(), Tries(auth.store.engine))
-    return Login(application, passwords, _signed_on(), os.environ.get(GATEWAY, ""))
+    tries = Tries(auth.store.engine)
+    return Login(application, Passwords(accounts.checks(), tries), _signed_on(tries), os.environ.get(GATEWAY, ""))
 
 
-def _signed_on() -> SignedOn | None:
+def _signed_on(tries: Tries) -> SignedOn | None:
     if (settings := SignOn.declared()) is None:
         return None
     secrets = SecretFiles.named()
     provider = Provider(settings, secrets.sign_on())
-    return SignedOn(settings, provider, secrets.session_key(), People(auth.store, settings))
+    return SignedOn(settings, provider, secrets.session_key(), People(auth.store, settings), tries)

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from parapet_mlflow.login.limits import Counted, counted
+from parapet_mlflow.login import limits
 
 AT_ONCE: Final = 4
 """Passwords that a worker checks at once. Each takes 32 MiB and a tenth of a second of a core, by design."""
@@ -37,8 +37,9 @@ class Paused:
 class Counting(Protocol):
     """`tries.Tries`."""
 
-    def begin(self, counted: tuple[Counted, ...]) -> int: ...
-    def succeed(self, address: Counted, name: Counted) -> None: ...
+    def begin(self, tried: limits.Try) -> limits.Begun: ...
+    def succeed(self, tried: limits.Try, begun: limits.Begun) -> None: ...
+    def take_back(self, begun: limits.Begun) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -72,12 +73,12 @@ class Passwords:
         return await asyncio.shield(running)
 
     def _try(self, given: Credentials, address: str) -> Any:
-        of_address, of_name = counted(given.name, address)
-        if wait := self._tries.begin((of_address, of_name)):
-            return Paused(wait)
+        tried = limits.password(given.name, address)
+        if (begun := self._tries.begin(tried)).wait:
+            return Paused(begun.wait)
         found = self._checks.checked(given.name, given.password)
         if found is not None:
-            self._tries.succeed(of_address, of_name)
+            self._tries.succeed(tried, begun)
         return found
 
 

@@ -9,6 +9,7 @@ from parapet_mlflow.login.asgi import ADDRESS, USER, Answer, Application, Header
 from parapet_mlflow.login.handed import handed
 from parapet_mlflow.login.oidc.caller import CHALLENGE, SignedOn
 from parapet_mlflow.login.oidc.cookies import SESSION, SIGNING_IN, without
+from parapet_mlflow.login.outage import UNKNOWN_FOR_NOW, Outage
 
 FREE: Final = re.compile(r"/health|/version|/favicon\.ico|/static-files/.*|/(?:ajax-)?api/\d\.0/mlflow/server-info")
 """What is read without an account: that the server lives, what it is, and the files of the page."""
@@ -52,10 +53,12 @@ class Login:
 
     async def _ask(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope[ADDRESS] = address.of(scope, self._gateway)
-        if self._signed_on and (answer := await self._signed_on.answer(scope)):
-            await answer.send(send)
-            return
-        found = await self._caller(scope)
+        try:
+            answer = await self._signed_on.answer(scope) if self._signed_on else None
+            found = answer or await self._caller(scope)
+        except Outage as outage:
+            print(f"log-in: the database of the accounts does not answer: {outage}", flush=True)
+            found = UNKNOWN_FOR_NOW
         if isinstance(found, Answer):
             await found.send(send)
             return

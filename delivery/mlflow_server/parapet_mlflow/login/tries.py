@@ -6,8 +6,11 @@ from typing import Final
 from sqlalchemy import text
 from sqlalchemy.engine import Connection, Engine
 
-from parapet_mlflow.login.limits import FORGOTTEN, Counted, Limit
+from parapet_mlflow.login.limits import FORGOTTEN, Begun, Counted, Try
+from parapet_mlflow.login.tables import asked
 
+REMEMBERED: Final = 24 * FORGOTTEN
+"""Seconds for which a row is there: so long is known who was right."""
 # One statement counts and decides, so that of many tries at once each is the only one at its number.
 COUNT: Final = text(
     """
@@ -25,6 +28,13 @@ PAUSE: Final = text(
 )
 LEFT: Final = text("SELECT extract(epoch FROM until - clock_timestamp()) FROM parapet_log_in_tries WHERE key = :key")
 FORGET: Final = text("DELETE FROM parapet_log_in_tries WHERE key = :key")
+KNOWN: Final = text("SELECT true FROM parapet_log_in_tries WHERE key = :key")
+KNOW: Final = text(
+    """
+    INSERT INTO parapet_log_in_tries (key, tries, last, until) VALUES (:key, 0, clock_timestamp(), clock_timestamp())
+    ON CONFLICT (key) DO UPDATE SET last = clock_timestamp()
+    """
+)
 TAKE_BACK: Final = text(
     "UPDATE parapet_log_in_tries SET tries = greatest(tries - 1, 0), until = clock_timestamp() WHERE key = :key"
 )
@@ -43,28 +53,40 @@ class Tries:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def begin(self, counted: tuple[Counted, ...]) -> int:
-        """Counts a try that may be made, and returns 0; else the seconds until one may be, and nothing is counted."""
-        with self._engine.connect() as connection, connection.begin() as transaction:
-            for each in counted:
-                if wait := _begin(connection, each.key, each.limit):
+    def begin(self, tried: Try) -> Begun:
+        """Counts a try that may be made; of one that may not, nothing is counted. Raises Outage."""
+        with asked(), self._engine.connect() as connection, connection.begin() as transaction:
+            known = bool(tried.known) and connection.scalar(KNOWN, {"key": tried.known})
+            counted: list[Counted] = []
+            for each in tried.counts[:1] if known else tried.counts:
+                if (tries := connection.scalar(COUNT, {"key": each.key, "forgotten": FORGOTTEN})) is None:
+                    wait = _left(connection, each)
                     transaction.rollback()
-                    return wait
-            connection.execute(CLEAN, {"old": 24 * FORGOTTEN})
-        return 0
+                    return Begun(wait=wait)
+                counted.append(each)
+                if pause := each.limit.pause(tries):
+                    connection.execute(PAUSE, {"key": each.key, "pause": pause})
+                if tries > each.limit.free:
+                    break
+            connection.execute(CLEAN, {"old": REMEMBERED})
+        return Begun(tuple(counted))
 
-    def succeed(self, address: Counted, name: Counted) -> None:
-        """Forgets the name's tries. The address's are one less: a log-in of one's own buys no guess at another's."""
-        with self._engine.begin() as connection:
-            connection.execute(TAKE_BACK, {"key": address.key})
-            connection.execute(FORGET, {"key": name.key})
+    def succeed(self, tried: Try, begun: Begun) -> None:
+        """Forgets the first count's tries. Of the others that it was added to it is taken back: a log-in of one's own
+        buys no guess at another's. Raises Outage."""
+        with asked(), self._engine.begin() as connection:
+            connection.execute(FORGET, {"key": tried.counts[0].key})
+            for each in begun.counted[1:]:
+                connection.execute(TAKE_BACK, {"key": each.key})
+            if tried.known:
+                connection.execute(KNOW, {"key": tried.known})
+
+    def take_back(self, begun: Begun) -> None:
+        """As if it had not been tried. Raises Outage."""
+        with asked(), self._engine.begin() as connection:
+            for each in begun.counted:
+                connection.execute(TAKE_BACK, {"key": each.key})
 
 
-def _begin(connection: Connection, key: str, limit: Limit) -> int:
-    tries = connection.scalar(COUNT, {"key": key, "forgotten": FORGOTTEN})
-    if tries is None:
-        left = connection.scalar(LEFT, {"key": key})
-        return max(1, math.ceil(left or 0))
-    if pause := limit.pause(tries):
-        connection.execute(PAUSE, {"key": key, "pause": pause})
-    return 0
+def _left(connection: Connection, counted: Counted) -> int:
+    return max(1, math.ceil(connection.scalar(LEFT, {"key": counted.key}) or 0))

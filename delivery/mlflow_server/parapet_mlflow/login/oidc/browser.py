@@ -2,17 +2,21 @@
 
 import base64
 import secrets
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Mapping
 from hashlib import sha256
 from hmac import compare_digest
 from html import escape
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from urllib.parse import parse_qsl, quote, urlencode
 
-from parapet_mlflow.login.asgi import SIGNED_IN, USER, Answer, Headers, Scope, values
+from parapet_mlflow.login import limits
+from parapet_mlflow.login.asgi import ADDRESS, SIGNED_IN, USER, Answer, Headers, Scope, values
+from parapet_mlflow.login.basic import Counting
 from parapet_mlflow.login.oidc import tokens
+from parapet_mlflow.login.oidc.asking import Unreachable
 from parapet_mlflow.login.oidc.cookies import SESSION, SIGNING_IN, Cookies
-from parapet_mlflow.login.oidc.provider import Provider
+from parapet_mlflow.login.oidc.provider import Provider, Stale
 from parapet_mlflow.login.oidc.settings import SignOn
 from parapet_mlflow.login.oidc.tokens import NotTrusted, Person
 
@@ -25,15 +29,36 @@ MINUTES: Final = 600
 SAFE: Final = ("GET", "HEAD", "OPTIONS")
 
 FOREIGN: Final = "This request comes from another site's page. Open this one's, and do it there."
+SIGNED_OUT: Final = "You are signed out here, in all browsers within a minute."
+# What is behind the # of an address, where MLflow's own pages are, no server is told: the browser itself puts it where
+# it is kept through the sign-in.
+GOES_ON: Final = (
+    f"location.replace('{SIGN_IN}?next='+encodeURIComponent(location.pathname+location.search+location.hash))"
+)
+
+
+class Accounts(Protocol):
+    """`people.People`."""
+
+    def user(self, person: Person, *, may_be_new: bool) -> Any: ...
+    def sign_out(self, person: Person) -> None: ...
+
+
+class Paused(Exception):
+    """Too many sign-ins from this address failed; the next may come in so many seconds."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__()
+        self.seconds = seconds
 
 
 class Browser:
-    """What is done for a browser, in a thread. `account` finds or makes the account of a person."""
+    """What is done for a browser, in a thread."""
 
     def __init__(
-        self, settings: SignOn, provider: Provider, session_key: str, account: Callable[[Person], Any]
+        self, settings: SignOn, provider: Provider, session_key: str, accounts: Accounts, tries: Counting
     ) -> None:
-        self._settings, self._provider, self._account = settings, provider, account
+        self._settings, self._provider, self._accounts, self._tries = settings, provider, accounts, tries
         self._session = Cookies(SESSION, session_key, HOUR)
         self._signing_in = Cookies(SIGNING_IN, session_key, MINUTES)
 
@@ -43,7 +68,7 @@ class Browser:
         if told is None or told.get("issuer") != self._settings.issuer:
             return None
         groups = self._settings.groups & set(told["groups"])
-        return Person(told["issuer"], told["subject"], told["name"], groups)
+        return Person(told["issuer"], told["subject"], told["name"], groups, told["at"], told["since"])
 
     def comes_from_here(self, method: str, headers: Headers) -> bool:
         """Whether what would change something was sent by a page of this server (Fetch Metadata; RFC 6454 for browsers
@@ -55,17 +80,35 @@ class Browser:
         return values(headers, b"origin") == [self._settings.url.encode()]
 
     def answer(self, scope: Scope) -> Answer:
-        """Of one of the three paths. Raises Unreachable, and NotTrusted."""
+        """Of one of the three paths. Raises Unreachable, NotTrusted and Paused."""
         asked = dict(parse_qsl(scope["query_string"].decode("latin-1")))
+        if scope["path"] == SIGN_OUT and scope["method"] == "POST":
+            return self._end(scope)
         if scope["method"] != "GET":
             return page(405, "Open this page with a browser.", ("allow", "GET"))
         if scope["path"] == SIGN_OUT:
-            return page(
-                200, "You are signed out here. Your session at the identity provider goes on.", self._session.clearing()
-            )
+            return page(200, "Sign out of MLflow, in all browsers?", action=f'<form method="post">{BUTTON}</form>')
         if scope["path"] == DONE:
             return self._finish(asked, scope)
         return self._start(asked.get("next", "/"))
+
+    def _end(self, scope: Scope) -> Answer:
+        """Ends the person's sessions, and has the provider end its own, where it offers that (OpenID Connect
+        RP-Initiated Logout 1.0)."""
+        if not self.comes_from_here(scope["method"], scope["headers"]):
+            return page(403, FOREIGN)
+        if person := self.person(scope["headers"]):
+            self._accounts.sign_out(person)
+        try:
+            endpoint = self._provider.endpoint("end_session")
+        except Unreachable:
+            endpoint = ""
+        if not endpoint:
+            words = f"{SIGNED_OUT} Your session at the identity provider goes on."
+            return page(200, words, self._session.clearing())
+        # Without where to come back to, which the provider would have to know first: it says itself that it is done.
+        where = with_query(endpoint, {"client_id": self._settings.client_id})
+        return Answer(303, headers=(("location", where), self._session.clearing()))
 
     def _start(self, wanted: str) -> Answer:
         state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
@@ -74,7 +117,7 @@ class Browser:
             "response_type": "code",
             "client_id": self._settings.client_id,
             "redirect_uri": self._settings.url + DONE,
-            "scope": "openid profile email",
+            "scope": " ".join(("openid", *self._settings.scopes)),
             "state": state,
             "nonce": nonce,
             "code_challenge": challenge,
@@ -82,8 +125,7 @@ class Browser:
         }
         endpoint = self._provider.endpoint("authorization")
         kept = {"state": state, "nonce": nonce, "verifier": verifier, "next": local(wanted)}
-        where = f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(asked)}"
-        return redirect(where, self._signing_in.setting(kept))
+        return redirect(with_query(endpoint, asked), self._signing_in.setting(kept))
 
     def _finish(self, told: Mapping[str, str], scope: Scope) -> Answer:
         began = self._signing_in.read(scope["headers"])
@@ -93,21 +135,33 @@ class Browser:
             raise NotTrusted("another provider answered")  # RFC 9207
         if not (code := told.get("code")):
             raise NotTrusted("the identity provider refused it")
-        token = self._provider.token(code, began["verifier"], self._settings.url + DONE)
+        # From here on the provider is asked something for whoever calls.
+        if (begun := self._tries.begin(limits.sign_in(scope[ADDRESS]))).wait:
+            raise Paused(begun.wait)
+        try:
+            token = self._provider.token(code, began["verifier"], self._settings.url + DONE)
+        except Stale:
+            raise NotTrusted("the identity provider takes its code for used. Sign in again") from None
         claims = tokens.claims(token, self._settings, self._provider, began["nonce"])
         person = tokens.person(claims, self._settings)
-        scope[USER], scope[SIGNED_IN] = self._account(person).username, True
+        scope[USER], scope[SIGNED_IN] = self._accounts.user(person, may_be_new=True).username, True
+        self._tries.take_back(begun)
         kept: dict[str, Any] = {
             "issuer": person.issuer,
             "subject": person.subject,
             "name": person.name,
             "groups": sorted(person.groups),
+            "at": person.at,
+            "since": time.time(),
         }
         return redirect(began["next"], self._session.setting(kept), self._signing_in.clearing())
 
 
 def to_sign_in(scope: Scope) -> Answer:
     """Sends a browser that has no session to get one, and back to what it wanted."""
+    if scope["path"] == "/":
+        script = f"<script>{GOES_ON}</script>"
+        return page(200, "You are sent to the identity provider.", action=script, script=GOES_ON)
     query = scope["query_string"].decode("latin-1")
     wanted = quote(scope["path"]) + (f"?{query}" if query else "")
     return redirect(f"{SIGN_IN}?{urlencode({'next': wanted})}")
@@ -131,12 +185,21 @@ def redirect(where: str, *headers: tuple[str, str]) -> Answer:
     return Answer(302, headers=(("location", where), *headers))
 
 
-def page(status: int, words: str, *headers: tuple[str, str]) -> Answer:
-    """A page of constant words."""
+def with_query(address: str, more: Mapping[str, str]) -> str:
+    return f"{address}{'&' if '?' in address else '?'}{urlencode(more)}"
+
+
+BUTTON: Final = "<button>Sign out</button>"
+
+
+def page(status: int, words: str, *headers: tuple[str, str], action: str = "", script: str = "") -> Answer:
+    """A page of constant words, with a link to sign in and what else can be done there. No script runs but this."""
+    allowed = base64.b64encode(sha256(script.encode()).digest()).decode()
+    scripts = f"script-src 'sha256-{allowed}'; " if script else ""
     safe = (
-        ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+        ("content-security-policy", f"default-src 'none'; {scripts}frame-ancestors 'none'"),
         ("x-content-type-options", "nosniff"),
     )
     head = '<!doctype html><meta charset="utf-8"><title>MLflow</title>'
-    body = f'{head}<p>{escape(words)}</p><p><a href="{SIGN_IN}">Sign in</a></p>'
+    body = f'{head}<p>{escape(words)}</p>{action}<p><a href="{SIGN_IN}">Sign in</a></p>'
     return Answer(status, body.encode(), (*safe, *headers), "text/html; charset=utf-8")

@@ -3,48 +3,54 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
 from parapet_mlflow.login.asgi import Answer, Headers, Scope, refusal
+from parapet_mlflow.login.basic import Counting
 from parapet_mlflow.login.oidc import browser, tokens
-from parapet_mlflow.login.oidc.browser import Browser
-from parapet_mlflow.login.oidc.provider import Provider, Unreachable
+from parapet_mlflow.login.oidc.asking import Unreachable
+from parapet_mlflow.login.oidc.browser import Accounts, Browser, Paused
+from parapet_mlflow.login.oidc.provider import Provider, Silent
 from parapet_mlflow.login.oidc.settings import SignOn
-from parapet_mlflow.login.oidc.tokens import NotTrusted, Person
+from parapet_mlflow.login.oidc.tokens import NotTrusted
 
 AT_ONCE: Final = 8
+"""Threads for sessions, as many for tokens, and as many for signing in: waiting for the provider, to which a stranger
+can bring this server, holds up nobody who is signed in."""
 CHALLENGE: Final = ("www-authenticate", 'Bearer realm="mlflow"')
 """Not `Basic`, for which a browser would ask for a password by itself."""
 Told = TypeVar("Told")
 
 
-class Accounts(Protocol):
-    """`people.People`."""
-
-    def user(self, person: Person, *, may_be_new: bool) -> Any: ...
-
-
 class SignedOn:
     """Finds the user of a token or a session; answers on the paths of signing in and out."""
 
-    def __init__(self, settings: SignOn, provider: Provider, session_key: str, accounts: Accounts) -> None:
+    def __init__(
+        self, settings: SignOn, provider: Provider, session_key: str, accounts: Accounts, tries: Counting
+    ) -> None:
         self._settings, self._provider, self._accounts = settings, provider, accounts
-        self._browser = Browser(settings, provider, session_key, lambda who: accounts.user(who, may_be_new=True))
-        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="sign-on")
+        self._browser = Browser(settings, provider, session_key, accounts, tries)
+        self._sessions, self._tokens, self._sign_ins = (
+            ThreadPoolExecutor(AT_ONCE, thread_name_prefix=name) for name in ("session", "token", "sign-in")
+        )
 
     async def by_token(self, token: str) -> Any:
         """The user, or why not."""
-        return await self._in_a_thread(lambda: self._of_token(token), _no_token)
+        return await _in_a_thread(self._tokens, lambda: self._of_token(token), _no_token)
 
     async def by_session(self, scope: Scope) -> Any:
         """The user, or where to sign in, or why not."""
-        return await self._in_a_thread(lambda: self._of_session(scope), _no_token)
+        return await _in_a_thread(self._sessions, lambda: self._of_session(scope), _no_token)
 
     async def answer(self, scope: Scope) -> Answer | None:
         """The answer on one of the paths of signing in and out; None on others."""
         if scope["path"] not in browser.PATHS:
             return None
-        return await self._in_a_thread(lambda: self._browser.answer(scope), _no_sign_in)
+        try:
+            return await _in_a_thread(self._sign_ins, lambda: self._browser.answer(scope), _no_sign_in, NO_PROVIDER)
+        except Paused as paused:
+            words = f"Too many sign-ins from this address failed. Try again in {paused.seconds} s."
+            return browser.page(429, words, ("retry-after", str(paused.seconds)))
 
     def _of_token(self, token: str) -> Any:
         person = tokens.person(tokens.claims(token, self._settings, self._provider), self._settings)
@@ -61,15 +67,6 @@ class SignedOn:
             return refusal(403, "PERMISSION_DENIED", browser.FOREIGN)
         return user
 
-    async def _in_a_thread(self, ask: Callable[[], Told], refuse: Callable[[NotTrusted], Answer]) -> "Told | Answer":
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, ask)
-        except NotTrusted as reason:
-            return refuse(reason)
-        except Unreachable as reason:
-            print(f"log-in: the identity provider cannot be asked: {reason}", flush=True)
-            return UNREACHABLE
-
 
 NO_SESSION: Final = refusal(
     401,
@@ -78,9 +75,29 @@ NO_SESSION: Final = refusal(
     "name and password.",
     CHALLENGE,
 )
-UNREACHABLE: Final = refusal(
-    503, "TEMPORARILY_UNAVAILABLE", "The identity provider does not answer. Try again.", ("retry-after", "30")
+_SILENT: Final = (
+    "The identity provider gives no answer that can be used. Try again in half a minute. The server's log says why."
 )
+_LATER: Final = ("retry-after", "30")
+UNREACHABLE: Final = refusal(503, "TEMPORARILY_UNAVAILABLE", _SILENT, _LATER)
+NO_PROVIDER: Final = browser.page(503, _SILENT, _LATER)
+
+
+async def _in_a_thread(
+    threads: ThreadPoolExecutor,
+    ask: Callable[[], Told],
+    refuse: Callable[[NotTrusted], Answer],
+    unreachable: Answer = UNREACHABLE,
+) -> "Told | Answer":
+    try:
+        return await asyncio.get_running_loop().run_in_executor(threads, ask)
+    except NotTrusted as reason:
+        return refuse(reason)
+    except Silent:
+        return unreachable
+    except Unreachable as reason:
+        print(f"log-in: the identity provider cannot be asked: {reason}", flush=True)
+        return unreachable
 
 
 def _no_token(reason: NotTrusted) -> Answer:

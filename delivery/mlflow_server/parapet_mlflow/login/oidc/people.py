@@ -2,25 +2,35 @@
 
 import secrets
 import threading
-from collections.abc import Iterable
-from contextlib import suppress
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from cachetools import TTLCache
 from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, RESOURCE_DOES_NOT_EXIST, ErrorCode
 from mlflow.server.auth.db.models import SqlUser
 from mlflow.server.auth.entities import User
 from mlflow.utils.workspace_utils import DEFAULT_WORKSPACE_NAME
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Row, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 from werkzeug.security import generate_password_hash
 
 from parapet_mlflow.login.oidc.settings import SignOn
 from parapet_mlflow.login.oidc.tokens import NotTrusted, Person
-from parapet_mlflow.login.tables import PEOPLE
+from parapet_mlflow.login.tables import PEOPLE, asked
 
 REMEMBERED: Final = 60
 """Seconds for which a worker does not look again whether the account is there, as for passwords."""
+# One account's rights are changed by one worker at a time. No row is locked meanwhile, for which MLflow would wait when
+# it deletes the account, and we for MLflow.
+ALONE: Final = text("SELECT pg_advisory_xact_lock(1885695856, :user_id)")
+TAKEN: Final = (
+    "there is an account of this name already, and it is not this person's. Have the administrator delete it, or the "
+    "provider give another name"
+)
+_DONE: Final = [ErrorCode.Name(code) for code in (RESOURCE_ALREADY_EXISTS, RESOURCE_DOES_NOT_EXIST)]
 
 
 class People:
@@ -29,26 +39,42 @@ class People:
     def __init__(self, store: Any, settings: SignOn) -> None:
         self._store, self._settings = store, settings
         self._seen: TTLCache[Person, User] = TTLCache(10_000, REMEMBERED)
-        self._lock = threading.Lock()
+        self._lock, self._changing = threading.Lock(), threading.Lock()
 
     def user(self, person: Person, *, may_be_new: bool) -> User | None:
-        """The account, as the groups say. None where there is none and it may not be new; NotTrusted where its name is
-        another's."""
+        """The account, with the rights that its groups give. None where there is none and it may not be new, or its
+        owner has signed out since. Raises NotTrusted where its name is another's, and Outage."""
         with self._lock:
             if (seen := self._seen.get(person)) is not None:
                 return seen
-        if (name := self._name(person, may_be_new=may_be_new)) is None:
-            return None
-        user = self._as_groups_say(self._store.get_user(name), person)
+        with asked():
+            known = self._known(person, may_be_new=may_be_new)
+            if known is None or person.since * 1000 < known.signed_out:
+                return None
+            user: User = self._store.get_user(known.username)
+            if person.at >= known.told:
+                user = self._as_told(user, person)
         with self._lock:
             self._seen[person] = user
         return user
 
-    def _name(self, person: Person, *, may_be_new: bool) -> str | None:
+    def sign_out(self, person: Person) -> None:
+        """Ends all sessions that a person began before now: here at once, elsewhere within a minute. Raises Outage."""
+        mine = (PEOPLE.c.issuer == person.issuer) & (PEOPLE.c.subject == person.subject)
+        with asked(), self._store.engine.begin() as connection:
+            connection.execute(update(PEOPLE).where(mine).values(signed_out=int(time.time() * 1000)))
+        with self._lock:
+            for seen in [each for each in self._seen if (each.issuer, each.subject) == (person.issuer, person.subject)]:
+                del self._seen[seen]
+
+    def _known(self, person: Person, *, may_be_new: bool) -> Row[Any] | None:
         with self._store.engine.connect() as connection:
             found = _found(connection, person)
-        if found is not None or not may_be_new:
-            return found
+            if found is not None or not may_be_new:
+                return found
+            # A name in other letters would be taken for this one by whoever reads it.
+            if connection.scalar(select(SqlUser.id).where(func.lower(SqlUser.username) == person.name)) is not None:
+                raise NotTrusted(TAKEN)
         # A hash of what nobody knows: no password is right, and to say so takes as long as for any account.
         hashed = generate_password_hash(secrets.token_urlsafe(48))
         new = insert(SqlUser).values(username=person.name, password_hash=hashed, is_admin=False).returning(SqlUser.id)
@@ -56,15 +82,24 @@ class People:
             with self._store.engine.begin() as connection:
                 identity = {"issuer": person.issuer, "subject": person.subject}
                 connection.execute(insert(PEOPLE).values(user_id=connection.scalar(new), **identity))
-                return person.name
+                return _found(connection, person)
         except IntegrityError:
             with self._store.engine.connect() as connection:
                 if (found := _found(connection, person)) is not None:  # another worker was faster
                     return found
-            raise NotTrusted(
-                "there is an account of this name already, and it is not this person's. Have the administrator delete "
-                "it, or the provider give another name"
-            ) from None
+            raise NotTrusted(TAKEN) from None
+
+    def _as_told(self, user: User, person: Person) -> User:
+        """The newest word of the provider holds: an older token gives nothing back that was taken away since."""
+        mine = PEOPLE.c.user_id == user.id
+        with self._changing, self._store.engine.begin() as connection:
+            connection.execute(ALONE, {"user_id": user.id})
+            if (told := connection.scalar(select(PEOPLE.c.told).where(mine))) is None or told > person.at:
+                return user
+            user = self._as_groups_say(user, person)
+            if told < person.at:
+                connection.execute(update(PEOPLE).where(mine).values(told=person.at))
+        return user
 
     def _as_groups_say(self, user: User, person: Person) -> User:
         administers = bool(self._settings.administrators) and self._settings.administrators in person.groups
@@ -74,27 +109,35 @@ class People:
         has = {role.name: role.id for role in self._store.list_user_roles(user.id) if _ours(role)}
         given = set(self._settings.roles.values())
         for name in (set(has) & given) - wanted:
-            with suppress(MlflowException):  # another worker was faster
+            with _done_already():
                 self._store.unassign_role_from_user(user.id, has[name])
         for identifier in self._roles(wanted - set(has)):
-            with suppress(MlflowException):
+            with _done_already():
                 self._store.assign_role_to_user(user.id, identifier)
         return user
 
     def _roles(self, names: Iterable[str]) -> Iterable[int]:
         """Their ids. One that is not there is made, and may nothing until an administrator grants it something."""
         for name in names:
-            with suppress(MlflowException):
+            with _done_already():
                 self._store.create_role(name, DEFAULT_WORKSPACE_NAME, "Given by a group of the identity provider.")
             yield self._store.get_role_by_name(DEFAULT_WORKSPACE_NAME, name).id
 
 
-def _found(connection: Connection, person: Person) -> str | None:
-    known = select(SqlUser.username).join(PEOPLE, PEOPLE.c.user_id == SqlUser.id)
-    found: str | None = connection.scalar(
-        known.where(PEOPLE.c.issuer == person.issuer, PEOPLE.c.subject == person.subject)
-    )
-    return found
+def _found(connection: Connection, person: Person) -> Row[Any] | None:
+    known = select(SqlUser.username, PEOPLE.c.told, PEOPLE.c.signed_out).join(PEOPLE, PEOPLE.c.user_id == SqlUser.id)
+    mine = known.where(PEOPLE.c.issuer == person.issuer, PEOPLE.c.subject == person.subject)
+    return connection.execute(mine).one_or_none()
+
+
+@contextmanager
+def _done_already() -> Iterator[None]:
+    """Around what another worker, or the administrator, may have done a moment before."""
+    try:
+        yield
+    except MlflowException as error:
+        if error.error_code not in _DONE:
+            raise
 
 
 def _ours(role: Any) -> bool:

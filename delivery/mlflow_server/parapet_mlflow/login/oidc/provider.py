@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
-import requests
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, JWKRegistry, Key, RSAKey
 
+from parapet_mlflow.login.oidc.asking import Ask, Rejected, Unreachable, asking
 from parapet_mlflow.login.oidc.settings import SignOn, trusted
 from parapet_mlflow.refusal import Refused
 
@@ -17,14 +17,16 @@ KEPT: Final = 3600.0
 """Seconds for which endpoints and keys are taken as they were: a key that the provider withdrew is gone by then."""
 PAUSE: Final = 30.0
 """Seconds between two questions for keys: tokens with invented key ids make no more of them."""
-TIMEOUT: Final = (3.0, 5.0)
-LARGEST: Final = 1 << 20
 SMALLEST_RSA: Final = 2048
 WELL_KNOWN: Final = "/.well-known/openid-configuration"
 
 
-class Unreachable(Exception):
-    """The provider gave no answer that can be used. The text is the operator's, and has nothing of a person."""
+class Silent(Unreachable):
+    """It is not asked again so soon. Why was told when it was."""
+
+
+class Stale(Exception):
+    """The provider takes the code of a sign-in for used, or for none of its own."""
 
 
 class Provider:
@@ -34,10 +36,11 @@ class Provider:
         self,
         settings: SignOn,
         secret: str,
-        ask: "Callable[..., Mapping[str, Any]] | None" = None,
+        ask: Ask | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._settings, self._secret, self._ask, self._clock = settings, secret, ask or _asked, clock
+        self._settings, self._secret, self._clock = settings, secret, clock
+        self._ask = ask or asking(settings.authorities)
         self._lock = threading.Lock()
         self._metadata: Mapping[str, Any] = {}
         self._keys: Mapping[str | None, Key] = {}
@@ -52,29 +55,37 @@ class Provider:
             return self._keys.get(kid)
 
     def endpoint(self, name: str) -> str:
-        """`authorization` or `token`. Raises Unreachable."""
+        """`authorization` or `token`, or `end_session`, which not every provider has: then it is empty. Raises
+        Unreachable."""
         with self._lock:
             if self._clock() - self._learned >= KEPT:
                 self._learn()
-            return str(self._metadata[f"{name}_endpoint"])
+            return str(self._metadata.get(f"{name}_endpoint") or "")
 
     def says_who_answers(self) -> bool:
         """Whether an answer to a sign-in has the issuer in it (RFC 9207)."""
         return bool(self._metadata.get("authorization_response_iss_parameter_supported"))
 
     def token(self, code: str, verifier: str, redirect: str) -> str:
-        """The ID token for a code, which the provider gives to this client for this verifier. Raises Unreachable."""
+        """The ID token for a code, which the provider gives to this client for this verifier. Raises Stale, and
+        Unreachable."""
         endpoint = self.endpoint("token")
         form = {"grant_type": "authorization_code", "code": code, "code_verifier": verifier, "redirect_uri": redirect}
         methods = self._metadata.get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
+        client = self._settings.client_id
         if "client_secret_basic" in methods:
             # Encoded as a form first (RFC 6749, 2.3.1).
-            auth = (quote(self._settings.client_id, safe=""), quote(self._secret, safe=""))
-            told = self._ask(endpoint, data=form, auth=auth)
+            how: dict[str, Any] = {"data": form, "auth": (quote(client, safe=""), quote(self._secret, safe=""))}
         else:
-            told = self._ask(
-                endpoint, data={**form, "client_id": self._settings.client_id, "client_secret": self._secret}
-            )
+            how = {"data": {**form, "client_id": client, "client_secret": self._secret}}
+        try:
+            told = self._ask(endpoint, **how)
+        except Rejected as rejected:
+            if rejected.error == "invalid_grant":
+                raise Stale from None
+            raise Unreachable(
+                f"its token endpoint answered {rejected.error}. See clientId and the secret that clientSecretArn names"
+            ) from None
         if not isinstance(token := told.get("id_token"), str):
             raise Unreachable("the token endpoint gave no ID token")
         return token
@@ -82,7 +93,7 @@ class Provider:
     def _learn(self) -> None:
         # Also where older keys are there: each who waits here waits for the one before.
         if self._clock() - self._tried < PAUSE and self._tried != self._learned:
-            raise Unreachable("it did not answer a moment ago")
+            raise Silent
         self._tried = self._clock()
         told = self._ask(self._settings.issuer.rstrip("/") + WELL_KNOWN)
         if told.get("issuer") != self._settings.issuer:
@@ -90,6 +101,8 @@ class Provider:
         try:
             for name in ("authorization_endpoint", "token_endpoint", "jwks_uri"):
                 trusted(told.get(name), f"its {name}")
+            if end := told.get("end_session_endpoint"):
+                trusted(end, "its end_session_endpoint")
         except Refused as refusal:
             raise Unreachable(str(refusal)) from None
         self._keys = _keys(self._ask(told["jwks_uri"]))
@@ -114,29 +127,3 @@ def _keys(told: Mapping[str, Any]) -> Mapping[str | None, Key]:
     elif None in keys:
         del keys[None]
     return keys
-
-
-def _asked(url: str, **form: Any) -> Mapping[str, Any]:
-    try:
-        method = "POST" if form else "GET"
-        with requests.request(
-            method,
-            url,
-            timeout=TIMEOUT,
-            allow_redirects=False,
-            stream=True,
-            headers={"accept": "application/json"},
-            **form,
-        ) as answer:
-            if answer.status_code != 200:
-                raise Unreachable(f"it answered with status {answer.status_code}")
-            body = answer.raw.read(LARGEST + 1, decode_content=True)
-            if len(body) > LARGEST:
-                raise Unreachable("its answer is too large")
-            answer._content = body
-            told = answer.json()
-    except (requests.RequestException, ValueError, OSError) as error:
-        raise Unreachable(f"{type(error).__name__}") from None
-    if not isinstance(told, dict):
-        raise Unreachable("its answer is no JSON object")
-    return told

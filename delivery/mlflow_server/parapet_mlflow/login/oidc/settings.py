@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -11,11 +12,26 @@ from urllib.parse import urlsplit
 from parapet_mlflow.refusal import Refused
 
 VARIABLE: Final = "PARAPET_SIGN_ON"
+REASSIGNED: Final = (
+    "email",
+    "family_name",
+    "given_name",
+    "name",
+    "nickname",
+    "preferred_username",
+    "unique_name",
+    "upn",
+)
+"""Claims that may be another person's some day (OpenID Connect Core 1.0, 5.7): no account is bound to one of them."""
+SCOPE: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,64}")  # RFC 6749, 3.3
 ROLE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 LOOPBACK: Final = ("127.0.0.1", "localhost")
 _NEEDED: Final = ("issuer", "clientId", "url")
 _DEFAULTS: Final[Mapping[str, Any]] = {
     "audiences": [],
+    "scopes": ["profile", "email"],
+    "authorities": "",
+    "subjectClaim": "sub",
     "nameClaim": "preferred_username",
     "groupsClaim": "groups",
     "roles": {},
@@ -32,7 +48,14 @@ class SignOn:
     url: str
     """Where people's browsers find this server; nothing that a request says is taken for it."""
     audiences: tuple[str, ...]
-    """Whom a token must be for; the client's own id is always among them."""
+    """Whom a token must be for, and who may have got one that is for others too; the client's own id is always among
+    them."""
+    scopes: tuple[str, ...]
+    """What is asked for when a browser signs in, besides `openid`."""
+    authorities: str
+    """The certificates of the provider's authorities, as PEM; empty for those that everybody knows."""
+    subject_claim: str
+    """Which claim an account is bound to, the same in all tokens of a person."""
     name_claim: str
     groups_claim: str
     roles: Mapping[str, str]
@@ -49,7 +72,7 @@ class SignOn:
     def parse(cls, text: str) -> "SignOn":
         """From JSON. Raises Refused."""
         try:
-            told = json.loads(text)
+            told = json.loads(text, object_pairs_hook=_once)
         except ValueError:
             told = None
         if not isinstance(told, dict):
@@ -62,6 +85,11 @@ class SignOn:
         for name, value in values.items():
             if not isinstance(value, kind := type(_DEFAULTS.get(name, ""))):
                 raise Refused(f"{VARIABLE} has a {name} that is no {kind.__name__}.")
+        if values["subjectClaim"] in REASSIGNED:
+            raise Refused(
+                f"The subjectClaim of {VARIABLE} is {values['subjectClaim']}, which may be another person's some day. "
+                "Name one that never is, such as sub."
+            )
         for name in ("issuer", "url"):
             trusted(values[name], f"The {name} of {VARIABLE}")
         return cls(
@@ -69,6 +97,9 @@ class SignOn:
             client_id=values["clientId"],
             url=values["url"].rstrip("/"),
             audiences=(values["clientId"], *map(str, values["audiences"])),
+            scopes=_scopes(values["scopes"]),
+            authorities=_authorities(values["authorities"]),
+            subject_claim=values["subjectClaim"],
             name_claim=values["nameClaim"],
             groups_claim=values["groupsClaim"],
             roles=_roles(values["roles"]),
@@ -88,6 +119,30 @@ def trusted(url: object, whose: str) -> str:
         if place.hostname and (place.scheme == "https" or (place.scheme == "http" and place.hostname in LOOPBACK)):
             return url
     raise Refused(f"{whose} is no address that begins with https://.")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object. Raises Refused where a name is there twice: which of the two holds is nowhere said."""
+    names = [name for name, _ in pairs]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise Refused(f"{VARIABLE} has {twice[0]} twice. Leave one.")
+    return dict(pairs)
+
+
+def _authorities(told: str) -> str:
+    if told:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=told)
+        except (ssl.SSLError, ValueError):
+            raise Refused(f"The authorities of {VARIABLE} are no certificates in PEM.") from None
+    return told
+
+
+def _scopes(told: list[object]) -> tuple[str, ...]:
+    scopes = tuple(each for each in told if isinstance(each, str) and SCOPE.fullmatch(each) and each != "openid")
+    if len(scopes) != len(told):
+        raise Refused(f"The scopes of {VARIABLE} are no list of scopes, such as profile; openid is always asked for.")
+    return scopes
 
 
 def _roles(told: Mapping[str, object]) -> Mapping[str, str]:

@@ -1,5 +1,6 @@
 """What a token says, once it is known to be the provider's, for this server, and of now (RFC 7519, RFC 8725)."""
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,6 +33,10 @@ class Person:
     subject: str
     name: str
     groups: frozenset[str]
+    at: int
+    """When the provider said so (`iat`), in seconds."""
+    since: float = math.inf
+    """When the browser's session began, in seconds; a token is of no session."""
 
 
 def claims(token: str, settings: SignOn, provider: Provider, nonce: str | None = None) -> Mapping[str, Any]:
@@ -50,6 +55,7 @@ def claims(token: str, settings: SignOn, provider: Provider, nonce: str | None =
             exp={"essential": True},
             iat={"essential": True},
         ).validate(decoded.claims)
+        _for_us(decoded.claims, settings)
     except ExpiredTokenError:
         raise NotTrusted("it has expired") from None
     except (ClaimError, JoseError, ValueError) as error:
@@ -62,7 +68,7 @@ def claims(token: str, settings: SignOn, provider: Provider, nonce: str | None =
 
 def person(told: Mapping[str, Any], settings: SignOn) -> Person:
     """Who it is, by the settings. Raises NotTrusted."""
-    name, subject = told.get(settings.name_claim), told["sub"]
+    name, subject = told.get(settings.name_claim), told.get(settings.subject_claim)
     if not isinstance(name, str) or not NAME.fullmatch(name.lower()):
         raise NotTrusted(
             f"its claim {settings.name_claim} is no name of an account: 3 to 64 letters, digits, dots, hyphens, "
@@ -70,9 +76,10 @@ def person(told: Mapping[str, Any], settings: SignOn) -> Person:
         )
     if settings.name_claim == "email" and told.get("email_verified") is not True:
         raise NotTrusted("its claim email is not verified")
-    if not 0 < len(subject) <= 255:
-        raise NotTrusted("its claim sub has no length from 1 to 255")
-    return Person(settings.issuer, subject, name.lower(), settings.groups & _groups(told, settings))
+    if not isinstance(subject, str) or not 0 < len(subject) <= 255:
+        raise NotTrusted(f"its claim {settings.subject_claim} is no text of 1 to 255 characters")
+    groups = settings.groups & _groups(told, settings)
+    return Person(settings.issuer, subject, name.lower(), groups, int(told["iat"]))
 
 
 def _groups(told: Mapping[str, Any], settings: SignOn) -> frozenset[str]:
@@ -98,6 +105,17 @@ def _key(header: object, provider: Provider) -> Key:
     if (key := provider.key(kid)) is None:
         raise NotTrusted("the provider has no such key")
     return key
+
+
+def _for_us(told: Mapping[str, Any], settings: SignOn) -> None:
+    """A token that is for others too was got by a client of ours: any of the others could bring it here as well
+    (OpenID Connect Core 1.0, 3.1.3.7; RFC 9068, 2.2 and 5)."""
+    audience = told["aud"] if isinstance(told["aud"], list) else [told["aud"]]
+    parties = [told[name] for name in ("azp", "client_id") if name in told]
+    if all(each in settings.audiences for each in audience):
+        return
+    if not parties or not all(isinstance(each, str) and each in settings.audiences for each in parties):
+        raise NotTrusted("it is for several audiences, and its claim azp or client_id names no client of this server")
 
 
 def _for_this_sign_in(told: Mapping[str, Any], settings: SignOn, nonce: str) -> None:
