@@ -35,7 +35,11 @@ class Engine:
         kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
         own = exports(Workspace(home=self.home), None) | {LOCK: str(lock_file())}
         own |= {"PATH": f"{self.tools}{os.pathsep}{os.environ['PATH']}"}
-        return kept | own | HASTY | {"PULUMI_DEBUG_COMMANDS": "true"} | dict(self.variables)
+        own |= HASTY | {"PULUMI_DEBUG_COMMANDS": "true"}
+        # The program's environment has the SDKs of plugins that a test does without: each run would go to the internet
+        # for them, and wait for it three seconds where there is none.
+        own |= {"PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true"}
+        return kept | own | dict(self.variables)
 
     def __call__(self, folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Runs `pulumi ARGUMENTS` in the folder and returns what it said; never raises for its exit status."""

@@ -7,14 +7,17 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-import grpc
-from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
-from pulumi.runtime.proto import language_pb2_grpc
-
-from local.engine.host import LanguageHost
+from local.engine import protocol
 
 
 def main() -> None:
+    protocol.alone()
+    import grpc
+    from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
+    from pulumi.runtime.proto import language_pb2_grpc
+
+    from local.engine.host import LanguageHost
+
     addresses = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
     host = LanguageHost(addresses[0] if addresses else "")
     server = grpc.server(ThreadPoolExecutor(max_workers=16), options=_GRPC_CHANNEL_OPTIONS)

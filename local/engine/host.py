@@ -17,14 +17,16 @@ from typing import IO, Any
 import grpc
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.json_format import MessageToDict
-from pulumi.runtime.proto import LanguageRuntimeServicer, language_pb2, plugin_pb2
+from pulumi.runtime.proto import language_pb2, plugin_pb2
+from pulumi.runtime.proto.language_pb2_grpc import LanguageRuntimeServicer
 
 from local.engine import generate
 from local.engine.environment import Environment, NoEnvironment
 from local.engine.pcl import NotRead
-from local.engine.program import TOLD
 
 PROGRAM = Path(__file__).with_name("program.py")
+TOLD = 32
+"""The exit status of a program of which the engine has been told what went wrong, so that nothing is said twice."""
 
 
 class LanguageHost(LanguageRuntimeServicer):
@@ -82,6 +84,7 @@ class LanguageHost(LanguageRuntimeServicer):
         entry = (Path(request.info.program_directory) / (request.info.entry_point or ".")).resolve()
         told = {
             "entry": str(entry),
+            "told": TOLD,
             "args": list(request.args)[1:],
             "options": {
                 "project": request.project,

@@ -1,10 +1,11 @@
 """Runs one Pulumi program under the engine: started by the language host, by path, in the program's own environment.
 
-It imports the SDK and nothing of Parapet, since a program's environment knows nothing of it. Exit status 32 tells
-the host that the engine has been told what went wrong, so that nothing is said twice.
+It imports the SDK and nothing of Parapet, since a program's environment knows nothing of it. The host names the exit
+status that tells it that the engine has been told what went wrong.
 """
 
 import asyncio
+import gc
 import json
 import os
 import runpy
@@ -20,7 +21,6 @@ import grpc
 import pulumi
 from pulumi.runtime.stack import run_in_stack
 
-TOLD = 32
 MACHINERY = {Path(pulumi.__file__).parent, Path(asyncio.__file__).parent}
 
 
@@ -44,8 +44,9 @@ def _of_the_program(filename: str) -> bool:
     return filename != __file__ and not filename.startswith("<frozen") and not MACHINERY & set(Path(filename).parents)
 
 
-def run(entry: Path, workers: int) -> int:
-    """Runs the program at `entry` (a file, or a folder with a `__main__.py`) and returns the exit status."""
+def run(entry: Path, workers: int, told: int) -> int:
+    """Runs the program at `entry` (a file, or a folder with a `__main__.py`) and returns the exit status: `told` where
+    the engine knows what went wrong."""
     loop = asyncio.new_event_loop()
     loop.set_default_executor(ThreadPoolExecutor(max_workers=workers))
     loop.set_exception_handler(_stop_on_lost_engine)
@@ -53,19 +54,19 @@ def run(entry: Path, workers: int) -> int:
         loop.run_until_complete(run_in_stack(lambda: _run_path(entry)))
     except pulumi.RunError as error:
         pulumi.log.error(str(error))
-        return TOLD
+        return told
     except grpc.RpcError as error:
         if error.code() == grpc.StatusCode.UNAVAILABLE:
             return 0  # the engine is going down, and has said why
         pulumi.log.error(f"The engine refused a call of the program: {error.details()}")
-        return TOLD
+        return told
     except KeyboardInterrupt:
-        return TOLD
+        return told
     except SystemExit as error:
-        return _status(error.code)
+        return _status(error.code, told)
     except BaseException as error:
         pulumi.log.error(f"Program failed with an unhandled exception:\n{explain(error)}")
-        return TOLD
+        return told
     finally:
         for task in asyncio.all_tasks(loop):
             task.cancel()
@@ -80,11 +81,11 @@ def _run_path(entry: Path) -> None:
     runpy.run_path(str(entry), run_name="__main__")
 
 
-def _status(code: Any) -> int:
+def _status(code: Any, told: int) -> int:
     if code is None or isinstance(code, int):
         return code or 0
     pulumi.log.error(str(code))
-    return TOLD
+    return told
 
 
 def _stop_on_lost_engine(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -102,10 +103,13 @@ def main(request: dict[str, Any]) -> int:
     folder = entry if entry.is_dir() else entry.parent
     # The SDK folder of this script must not shadow a module of the program.
     sys.path[0] = str(folder)
-    return run(entry, max(request["options"]["parallel"] or 1, 1) * 4)
+    return run(entry, max(request["options"]["parallel"] or 1, 1) * 4, request["told"])
 
 
 if __name__ == "__main__":
+    # A program makes much and drops little, the SDK's thousands of classes first. By default the collector would look
+    # through all of it some thousand times: a tenth of the time of a program of a few resources.
+    gc.set_threshold(100_000)
     status = main(json.loads(sys.argv[1]))
     # A thread of the SDK may still wait for an engine that is gone.
     sys.stdout.flush()
