@@ -18,6 +18,9 @@ from foundation.data_class import DataClass
 from foundation.stack import Stack
 
 AMI_TYPES: Final = {"amd64": "AL2023_x86_64", "arm64": "AL2023_ARM_64"}
+ONE_BY_ONE: Final = 1
+"""How many nodes of a group an update drains at a time. A drain that a PodDisruptionBudget stops fails the update; it
+is never forced."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +65,7 @@ class NodeGroups(pulumi.ComponentResource):
             subnet_ids=list(args.subnet_ids.values()),
             scaling_config={"min_size": args.system.min, "desired_size": args.system.min, "max_size": args.system.max},
             labels={ROLE: "system"},
+            update_strategy="DEFAULT",
         )
 
     def _gpu(self, name: str, group: GpuGroup, args: NodeGroupsArgs) -> None:
@@ -77,6 +81,9 @@ class NodeGroups(pulumi.ComponentResource):
             scaling_config={"min_size": group.min, "desired_size": group.min, "max_size": max(group.min, 1)},
             labels=gpu_labels(group),
             taints=[{"key": GPU, "value": "true", "effect": "NO_SCHEDULE"}],
+            # The old node goes first: a reservation, a quota and many a zone have no GPU to spare (Amazon EKS User
+            # Guide, "Understand each phase of node updates").
+            update_strategy="MINIMAL",
         )
         scaling_group = nodes.resources[0].autoscaling_groups[0].name
         for key, value in node_template(group).items():
@@ -108,6 +115,7 @@ class NodeGroups(pulumi.ComponentResource):
         subnet_ids: Sequence[pulumi.Input[str]],
         scaling_config: aws.eks.NodeGroupScalingConfigArgsDict,
         labels: Mapping[str, str],
+        update_strategy: str,
         taints: Sequence[aws.eks.NodeGroupTaintArgsDict] = (),
         capacity_type: str = "ON_DEMAND",
     ) -> aws.eks.NodeGroup:
@@ -123,10 +131,17 @@ class NodeGroups(pulumi.ComponentResource):
             capacity_type=capacity_type,
             subnet_ids=subnet_ids,
             scaling_config=scaling_config,
-            # A drain that a PodDisruptionBudget stops fails the update; it is never forced.
-            update_config={"max_unavailable": 1},
+            update_config={"max_unavailable": ONE_BY_ONE, "update_strategy": update_strategy},
             labels=labels,
             taints=taints or None,
             tags=data_class.tags(DataClass.CLUSTER),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[*args.role.allowed, *args.after]),
         )
+
+
+def surge(zones: int) -> int:
+    """How many nodes the system group may have above its largest number while an update replaces them.
+
+    Source: Amazon EKS User Guide, "Understand each phase of node updates", Scale up phase.
+    """
+    return max(2 * zones, ONE_BY_ONE)

@@ -195,10 +195,15 @@ class Database(pulumi.ComponentResource):
             delete_automated_backups=not args.stack.protect,
             deletion_protection=args.stack.protect,
             skip_final_snapshot=not args.stack.protect,
-            final_snapshot_identifier=f"{self._name}-final" if args.stack.protect else None,
+            final_snapshot_identifier=self._last_snapshot() if args.stack.protect else None,
             tags=data_class.tags(DataClass.ARTIFACTS),
             opts=pulumi.ResourceOptions(parent=self, protect=args.stack.protect, depends_on=logs),
         )
+
+    def _last_snapshot(self) -> pulumi.Output[str]:
+        # It outlives the stack, and RDS takes no second of a name (Amazon RDS API Reference, DeleteDBInstance). The
+        # group's id is another in each life of a stack.
+        return self.security_group_id.apply(lambda group: f"{self._name}-final-{group.removeprefix('sg-')}")
 
 
 def instance_name(stack: str) -> str:

@@ -1,7 +1,9 @@
 """The database under mocks: who reaches it, what encrypts it, and what its logs never hold."""
 
+import re
 from typing import Any
 
+import pulumi
 import pytest
 
 from foundation.database import ADMINISTRATOR, EXPORTS
@@ -119,6 +121,23 @@ def test_it_goes_without_a_trace_only_where_nothing_is_protected(protect: bool) 
     assert made["skipFinalSnapshot"] is not protect
     assert made["deleteAutomatedBackups"] is not protect
     assert ("finalSnapshotIdentifier" in made) is protect
+
+
+def test_the_last_snapshot_of_one_life_of_a_stack_has_not_the_name_of_anothers(stack: Recorder) -> None:
+    # Amazon RDS API Reference, DeleteDBInstance: DBSnapshotAlreadyExists, and what a DBSnapshotIdentifier may be.
+    name = instance(run_program(Reborn())).inputs["finalSnapshotIdentifier"]
+    assert name == f"{NAME}-final-0a1b2c3d4e5f67890"
+    assert re.fullmatch(r"[a-z](-?[a-z0-9])*", name)
+    assert instance(stack).inputs["finalSnapshotIdentifier"] != name
+
+
+class Reborn(Recorder):
+    """An account in which a security group has the id that AWS gave it."""
+
+    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
+        identifier, outputs = super().new_resource(args)
+        ours = (args.typ, args.name) == ("aws:ec2/securityGroup:SecurityGroup", NAME)
+        return ("sg-0a1b2c3d4e5f67890" if ours else identifier), outputs
 
 
 @pytest.mark.parametrize("multi_az", [True, False])

@@ -76,6 +76,13 @@ def test_the_least_number_of_a_gpu_group_is_managed_and_no_more(stack: Recorder)
         }
 
 
+def test_an_update_takes_one_node_at_a_time_and_no_gpu_beside_those_that_are_there(stack: Recorder) -> None:
+    # A reservation, a quota or a zone has none to spare. System nodes are replaced before they go.
+    assert group(stack, "system").inputs["updateConfig"] == {"maxUnavailable": 1, "updateStrategy": "DEFAULT"}
+    for each in gpu_groups(stack):
+        assert each.inputs["updateConfig"] == {"maxUnavailable": 1, "updateStrategy": "MINIMAL"}
+
+
 def test_a_node_has_the_nvidia_image_of_its_processor_in_the_pinned_release(stack: Recorder) -> None:
     for each in gpu_groups(stack):
         arch = "ARM_64" if each.name.endswith("-arm") else "x86_64"

@@ -8,8 +8,9 @@ from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
-from cluster.gpu_group import GpuGroup
+from cluster.node_groups import surge
 from cluster.operators_host import INSTANCE_TYPE as HOST
+from foundation.network.query_logs import policy_name
 from operations.account.access import code
 from operations.account.preflight.finding import Account, Finding, State, ok, to_do
 
@@ -41,6 +42,9 @@ number too."""
 ADDRESSES: Final = Quota("ec2", "L-0263D0A3", "Elastic IP addresses in the Region")
 VPCS: Final = Quota("vpc", "L-F678F1CE", "VPCs in the Region")
 INTERFACE_ENDPOINTS: Final = Quota("vpc", "L-29B6F2EB", "interface endpoints in a VPC")
+LOG_POLICIES: Final = 10
+"""Resource policies that CloudWatch Logs takes in a Region. Nobody can ask for more (Amazon CloudWatch Logs User Guide,
+"CloudWatch Logs quotas")."""
 
 
 def check(account: Account) -> Iterator[Finding]:
@@ -58,7 +62,8 @@ def check(account: Account) -> Iterator[Finding]:
             )
         else:
             yield ok(ABOUT, f"{said}: {wanted} of {value:g}")
-    yield from _untold(account.settings.gpu_groups)
+    yield from _untold(account)
+    yield from _log_policies(account)
 
 
 def _wanted(account: Account) -> Iterator[tuple[Quota, int]]:
@@ -68,8 +73,15 @@ def _wanted(account: Account) -> Iterator[tuple[Quota, int]]:
     by_quota: dict[Quota, int] = defaultdict(int)
     hosts = (HOST,) if settings.operators_host else ()
     vcpus = _vcpus(account, (*settings.system_instance_types, *hosts))
-    of_system = max(vcpus[each] for each in settings.system_instance_types)
-    by_quota[STANDARD] = settings.system_nodes_max * of_system + sum(vcpus[each] for each in hosts)
+    for host in hosts:
+        by_quota[STANDARD] += vcpus[host]
+    # A group may launch any of its types; each family has a quota of its own.
+    largest: dict[Quota, int] = defaultdict(int)
+    for each in settings.system_instance_types:
+        if quota := of_type(each, spot=False):
+            largest[quota] = max(largest[quota], vcpus[each])
+    for quota, most in largest.items():
+        by_quota[quota] += (settings.system_nodes_max + surge(settings.zones)) * most
     for group in settings.gpu_groups:
         # A reservation was held against the quota when it was made.
         if group.reservation is None and (quota := of_type(group.instance_types[0], spot=group.spot)):
@@ -112,15 +124,35 @@ def _running(account: Account, ec2: Any) -> Mapping[Quota, int]:
     return found
 
 
-def _untold(groups: tuple[GpuGroup, ...]) -> Iterator[Finding]:
-    for group in groups:
-        if group.reservation is None and of_type(group.instance_types[0], spot=group.spot) is None:
+def _untold(account: Account) -> Iterator[Finding]:
+    asked = [("systemInstanceTypes", each, False) for each in account.settings.system_instance_types] + [
+        (f"gpuGroups, {group.name}", group.instance_types[0], group.spot)
+        for group in account.settings.gpu_groups
+        if group.reservation is None
+    ]
+    for setting, instance_type, spot in asked:
+        if of_type(instance_type, spot=spot) is None:
             yield Finding(
                 ABOUT,
                 State.UNKNOWN,
-                f"no quota is known for Spot Instances of {group.instance_types[0]} (parapet:gpuGroups, {group.name}): "
-                "look for its family in the console of Service Quotas, under Amazon EC2",
+                f"no quota is known for {'Spot' if spot else 'On-Demand'} Instances of {instance_type} "
+                f"(parapet:{setting}): look for its family in the console of Service Quotas, under Amazon EC2",
             )
+
+
+def _log_policies(account: Account) -> Iterator[Finding]:
+    pages = account.access.client("logs").get_paginator("describe_resource_policies").paginate()
+    names = {each["policyName"] for page in pages for each in page["resourcePolicies"]}
+    wanted = len(names | {policy_name(account.settings.name)})
+    said = "resource policies of CloudWatch Logs in the Region"
+    if wanted > LOG_POLICIES:
+        yield to_do(
+            ABOUT,
+            f"{said}: {wanted} are wanted, and AWS takes {LOG_POLICIES}, which it does not raise: see who needs them "
+            f"(aws logs describe-resource-policies --region {account.access.region}), and delete one",
+        )
+    else:
+        yield ok(ABOUT, f"{said}: {wanted} of {LOG_POLICIES}")
 
 
 def _vcpus(account: Account, types: tuple[str, ...]) -> Mapping[str, int]:

@@ -22,7 +22,7 @@ class QueryLogs(pulumi.ComponentResource):
         )
         delivery = aws.cloudwatch.LogResourcePolicy(
             f"{name}-query-logs",
-            policy_name=f"{name}-query-logs",
+            policy_name=policy_name(name),
             policy_document=document(
                 allow(
                     "DeliverQueryLogs",
@@ -46,3 +46,8 @@ class QueryLogs(pulumi.ComponentResource):
             name, resolver_query_log_config_id=config.id, resource_id=args.vpc_id, opts=own
         )
         self.register_outputs({})
+
+
+def policy_name(stack: str) -> str:
+    """The resource policy of a stack, by which the logs are written: a second of the name takes the place of the first."""
+    return f"{stack}-query-logs"
