@@ -13,6 +13,7 @@ from cluster.node_labels import TOLERATIONS
 from cluster.pod_identity import PodRole, PodRoleArgs
 from cluster.versions import Versions
 from cluster.volume_key import volume_key
+from foundation.network.perimeter import Perimeter
 from foundation.policy_document import Statement, deny
 from foundation.stack import Stack
 
@@ -115,6 +116,7 @@ class AddOnsArgs:
     add_ons: Sequence[AddOn]
     key_arn: pulumi.Input[str]
     """The key of the cluster class, for volumes."""
+    perimeter: Perimeter
     after: Sequence[pulumi.Resource] = ()
 
 
@@ -167,12 +169,13 @@ class AddOns(pulumi.ComponentResource):
 
 def _policies(add_on: AddOn, args: AddOnsArgs) -> dict[str, list[Statement]]:
     """What the add-on may do, and may not, besides what AWS's own policy for it says."""
-    policies: dict[str, list[Statement]] = {}
-    if add_on.uses_volume_key:
-        policies["volumes"] = volume_key(args.stack.account, args.key_arn)
-    if add_on.keeps_off_audit_logs:
-        policies["logs"] = _no_audit_logs(args.stack)
-    return policies
+    return {
+        "own": [
+            *(volume_key(args.stack.account, args.key_arn) if add_on.uses_volume_key else ()),
+            *(_no_audit_logs(args.stack) if add_on.keeps_off_audit_logs else ()),
+            args.perimeter.only_from_within(),
+        ]
+    }
 
 
 def _no_audit_logs(stack: Stack) -> list[Statement]:

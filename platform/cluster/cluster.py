@@ -182,6 +182,7 @@ class Cluster(pulumi.ComponentResource):
                     key_arn=key_arn,
                     groups=growing,
                     placement_groups=placement_groups,
+                    perimeter=network.perimeter,
                     egress=args.egress,
                     after=[namespaces, nodes],
                 ),
@@ -199,6 +200,7 @@ class Cluster(pulumi.ComponentResource):
                 preferences=args.session_preferences,
                 key_arn=keys[DataClass.CLUSTER],
                 logs_key_arn=keys[DataClass.LOGS],
+                perimeter=network.perimeter,
             ),
             own,
         )
@@ -310,6 +312,7 @@ class Cluster(pulumi.ComponentResource):
                 versions=VERSIONS[args.version],
                 add_ons=which,
                 key_arn=args.foundation.keys.arns[DataClass.CLUSTER],
+                perimeter=args.foundation.network.perimeter,
                 after=after,
             ),
             pulumi.ResourceOptions(parent=self),

@@ -7,6 +7,7 @@ import pulumi
 import pulumi_aws as aws
 
 from foundation.log_group import log_group
+from foundation.network.perimeter import Perimeter
 from foundation.policy_document import Conditions, allow, deny, document
 from foundation.stack import Stack
 
@@ -28,6 +29,7 @@ class SessionsArgs:
     key_arn: pulumi.Input[str]
     """The key of the cluster class: what passes in a session is what nodes hold."""
     logs_key_arn: pulumi.Input[str]
+    perimeter: Perimeter
 
 
 class Sessions(pulumi.ComponentResource):
@@ -80,7 +82,7 @@ class Sessions(pulumi.ComponentResource):
         # in place of every one.
         self._policy_arn = aws.iam.Policy(
             f"{name}-sessions",
-            description=f"Lets an instance of {name} log its sessions and decrypt their keys.",
+            description=f"Lets an instance of {name} log its sessions and decrypt their keys, in its own network.",
             policy=document(
                 allow(
                     "WriteSessions",
@@ -97,13 +99,16 @@ class Sessions(pulumi.ComponentResource):
                 # AmazonSSMManagedInstanceCore lets an instance read every parameter of the account, and neither agent
                 # nor node asks for one.
                 deny("NoParameters", actions=["ssm:GetParameter*"], resources="*", principals=None),
+                args.perimeter.only_from_within(),
             ),
             opts=own,
         ).arn
         self.register_outputs({"documentName": self.document_name})
 
     def on(self, which: str, role_name: pulumi.Input[str]) -> pulumi.Resource:
-        """Let the instances of a role have sessions, which Systems Manager's own policy for instances does not."""
+        """Let the instances of a role have sessions, which Systems Manager's own policy for instances does not.
+
+        All that the role may do is held to the VPC."""
         return aws.iam.RolePolicyAttachment(
             f"{self._name}-{which}-sessions",
             role=role_name,

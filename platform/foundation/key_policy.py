@@ -77,8 +77,9 @@ NOT_SAID: Final = frozenset({"ecr", "eks"})
 """Services that ask for a grant and do not say, as far as is documented, that it is for an AWS resource.
 
 CreateCluster does not say it (Amazon EKS User Guide, "Encrypt Kubernetes secrets with KMS on existing clusters", note),
-and ECR's own policy does not ask for it (Amazon ECR User Guide, "Encryption at rest"). Which operations they put into
-the grant is documented for neither, so none is left out: nobody but the service can ask for it.
+and ECR's own policy does not ask for it (Amazon ECR User Guide, "Encryption at rest"). Both are known to kms:ViaService
+(AWS KMS Developer Guide, "Services that support the kms:ViaService condition key"). Which operations they put into the
+grant is documented for neither, so none is left out: nobody but the service can ask for it.
 """
 
 
@@ -171,9 +172,7 @@ def _use_by_launchers(account: Account, spot: bool) -> list[Statement]:
     # theirs allows the use of a key, so the key's own names them (Amazon EC2 Auto Scaling User Guide, "Required AWS KMS
     # key policy for use with encrypted volumes").
     roles = [role.arn(account) for role in service_linked_roles.launchers(spot=spot)]
-    through: Conditions = {
-        "StringEquals": {"kms:CallerAccount": account.id, "kms:ViaService": f"ec2.{account.region}.amazonaws.com"}
-    }
+    through = _through(account, ("ec2",))
     for_resources = {**through, "Bool": {"kms:GrantIsForAWSResource": "true"}}
     return [
         allow("UseByLaunchers", principals={"AWS": roles}, actions=USE, resources="*", when=through),

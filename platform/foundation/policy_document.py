@@ -39,6 +39,15 @@ def deny(
     return _statement("Deny", sid, actions, resources, principals, when)
 
 
+def outside_of(vpc_id: Text) -> Conditions:
+    """Of a call that does not come from the VPC.
+
+    The key is there where the call came through a VPC endpoint, and an absent one differs (IAM User Guide, "AWS global
+    condition context keys", aws:SourceVpc). It is absent too where an AWS service calls.
+    """
+    return {"StringNotEquals": {"aws:SourceVpc": vpc_id}}
+
+
 def document(*statements: Statement) -> pulumi.Output[str]:
     """The policy as JSON. It is known during a preview if every part of it is."""
     return pulumi.Output.json_dumps({"Version": "2012-10-17", "Statement": list(statements)})

@@ -129,8 +129,8 @@ def test_no_other_add_on_has_a_role(stack: Recorder) -> None:
 
 
 def test_the_storage_driver_uses_the_clusters_key_for_volumes_only(stack: Recorder) -> None:
-    (policy,) = [each for each in stack.of("iam/policy:Policy") if each.name.endswith("-ebs-csi-controller-sa-volumes")]
-    for statement in policy.policy():
+    (policy,) = [each for each in stack.of("iam/policy:Policy") if each.name.endswith("-ebs-csi-controller-sa-own")]
+    for statement in [each for each in policy.policy() if each["Effect"] == "Allow"]:
         assert statement["Resource"].endswith("Key/parapet-test-cluster")
         assert statement["Condition"]["StringEquals"] == {"kms:ViaService": "ec2.us-east-1.amazonaws.com"}
         if "kms:CreateGrant" in statement["Action"]:

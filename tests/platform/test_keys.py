@@ -139,7 +139,7 @@ def test_the_roles_that_launch_nodes_use_the_cluster_key_through_ec2_and_spot_ha
             assert statement["Principal"] == {"AWS": expected}
             assert statement["Condition"]["StringEquals"] == {
                 "kms:CallerAccount": ACCOUNT_ID,
-                "kms:ViaService": "ec2.us-east-1.amazonaws.com",
+                "kms:ViaService": ["ec2.us-east-1.amazonaws.com"],
             }
 
 

@@ -99,7 +99,9 @@ def judge(who: Caller, asked: Asked, call: Call) -> iam.Verdict:
         keys |= {"aws:ResourceAccount": owner, **resources.tags(call.resource, owner, asked.region)}
     limit = None
     # What a service does with a key for its caller goes by no endpoint of the caller's.
-    own = who.vpc if "kms:ViaService" not in call.keys else None
+    by_service = "kms:ViaService" in call.keys
+    keys["aws:ViaAWSService"] = str(by_service).lower()
+    own = None if by_service else who.vpc
     if own and (endpoint := networks.endpoint(own, who.account, asked.region, asked.service)):
         keys |= {"aws:SourceVpc": own, "aws:SourceVpce": endpoint.id}
         limit = iam.parse(endpoint.policy_document, f"the policy of the endpoint {endpoint.id}")

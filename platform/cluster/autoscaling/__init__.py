@@ -21,6 +21,7 @@ from cluster.node_role import NodeRole
 from cluster.pod_identity import PodRole, PodRoleArgs
 from cluster.versions import Versions
 from foundation.data_class import NO_DATA
+from foundation.network.perimeter import Perimeter
 from foundation.stack import Stack
 
 __all__ = ["Autoscaling", "AutoscalingArgs"]
@@ -48,6 +49,7 @@ class AutoscalingArgs:
     """Those that grow, one at least."""
     placement_groups: Mapping[str, pulumi.Input[str]]
     """By the name of the GPU group that has one."""
+    perimeter: Perimeter
     egress: bool
     after: Sequence[pulumi.Resource]
     """The namespace of the controller, and nodes for it to run on."""
@@ -91,14 +93,17 @@ class Autoscaling(pulumi.ComponentResource):
                 description="Lets Karpenter launch and end the nodes of its own pools.",
                 policies={
                     "nodes": over_nodes(account, cluster, pools, self._surroundings(args)),
-                    "surroundings": over_surroundings(
-                        account,
-                        cluster,
-                        node_role_arn=args.node_role.arn,
-                        instance_profile=args.node_role.instance_profile,
-                        queue_arn=interruptions.queue_arn,
-                        key_arn=args.key_arn,
-                    ),
+                    "surroundings": [
+                        *over_surroundings(
+                            account,
+                            cluster,
+                            node_role_arn=args.node_role.arn,
+                            instance_profile=args.node_role.instance_profile,
+                            queue_arn=interruptions.queue_arn,
+                            key_arn=args.key_arn,
+                        ),
+                        args.perimeter.only_from_within(),
+                    ],
                 },
             ),
             pulumi.ResourceOptions(parent=self),

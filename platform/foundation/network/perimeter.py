@@ -2,16 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import pulumi
 
 from foundation.network.endpoint_policies import GATEWAYS, IAM_PREFIXES
-from foundation.policy_document import Statement, deny
-
-USED_BY_SERVICES: Final = ("kms",)
-"""A call that S3 or Secrets Manager makes for the caller comes from there, and not from the VPC. Who may use a key
-through such a service alone had to reach that service first (AWS KMS Developer Guide, `kms:ViaService`)."""
+from foundation.policy_document import Statement, deny, outside_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,14 +20,17 @@ class Perimeter:
     def only_from_within(self) -> Statement:
         """What a role that works in the VPC alone is denied: S3, and each service with an endpoint, from anywhere else.
 
-        So credentials that were carried out of a pod are of no use elsewhere (IAM User Guide, "AWS global condition
-        context keys", aws:SourceVpc: it is there if the call came through a VPC endpoint; an absent one differs).
+        So credentials that were carried out of a pod or off an instance are of no use elsewhere. What a service calls
+        for them in its turn, as S3 does KMS and a fleet the launch of its instances, comes from that service, which had
+        to be reached first (IAM User Guide, "AWS global condition context keys", aws:SourceVpc). The token by which a
+        node or a person proves itself to Kubernetes is a call of sts:GetCallerIdentity that EKS makes: no policy denies
+        that one (AWS STS API Reference, GetCallerIdentity).
         """
-        prefixes = {IAM_PREFIXES[each] for each in self.services if each not in USED_BY_SERVICES} | {*GATEWAYS}
+        prefixes = {IAM_PREFIXES[each] for each in self.services} | {*GATEWAYS}
         return deny(
             "OnlyFromTheVpc",
             actions=[f"{prefix}:*" for prefix in sorted(prefixes)],
             resources="*",
-            when={"StringNotEquals": {"aws:SourceVpc": self.vpc_id}},
+            when={**outside_of(self.vpc_id), "BoolIfExists": {"aws:ViaAWSService": "false"}},
             principals=None,
         )

@@ -49,5 +49,5 @@ class QueryLogs(pulumi.ComponentResource):
 
 
 def policy_name(stack: str) -> str:
-    """The resource policy of a stack, by which the logs are written: a second of the name takes the place of the first."""
+    """The resource policy by which a stack's are written. A second of the name takes the place of the first."""
     return f"{stack}-query-logs"

@@ -4,7 +4,7 @@ from typing import Final
 
 import pulumi
 
-from foundation.policy_document import Conditions, Statement, deny
+from foundation.policy_document import Conditions, Statement, deny, outside_of
 
 INGEST: Final = "raw"
 """Where data comes in, from wherever the hospital's own systems are."""
@@ -13,17 +13,13 @@ INGEST: Final = "raw"
 def only_from_within(bucket_arn: pulumi.Output[str], vpc_id: pulumi.Input[str]) -> list[Statement]:
     """Refuse to read, write or delete an object from outside of the VPC, but for writing what comes in.
 
-    A credential that may read every bucket and use every key of the account is of no use elsewhere (IAM User Guide,
-    "AWS global condition context keys", aws:SourceVpc: it is there if the call came through a VPC endpoint; an absent
-    one differs). An AWS service that comes as itself has no VPC; one that calls for somebody is that somebody. Nobody
-    ends a version before its time: that S3 itself does, which asks no policy (Amazon S3 User Guide, "Setting an S3
-    Lifecycle configuration on a bucket").
+    A credential that may read every bucket and use every key of the account is of no use elsewhere. An AWS service that
+    comes as itself has no VPC; one that calls for somebody is that somebody. Nobody ends a version before its time:
+    that S3 itself does, which asks no policy (Amazon S3 User Guide, "Setting an S3 Lifecycle configuration on a
+    bucket").
     """
     objects = pulumi.Output.concat(bucket_arn, "/*")
-    outside: Conditions = {
-        "StringNotEquals": {"aws:SourceVpc": vpc_id},
-        "BoolIfExists": {"aws:PrincipalIsAWSService": "false"},
-    }
+    outside: Conditions = {**outside_of(vpc_id), "BoolIfExists": {"aws:PrincipalIsAWSService": "false"}}
     return [
         deny("OnlyFromTheVpc", actions=["s3:GetObject*", "s3:DeleteObject*"], resources=objects, when=outside),
         {

@@ -1,5 +1,6 @@
 """The table of rights (`docs/rights.yaml`), each line judged by all the policies that the program asks for."""
 
+import json
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -7,8 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
+from foundation.network.perimeter import Perimeter
 from local.aws import iam
-from tests.platform.mocked import ACCOUNT_ID, DEPLOYER
+from tests.platform.mocked import ACCOUNT_ID, DEPLOYER, stack_settings
 from tests.platform.project import PROJECT
 from tests.platform.rights.account import ALL, OPEN, REGION, STACK, STRANGER, Account, filled, managed
 
@@ -76,6 +78,7 @@ def judged(row: dict[str, Any], action: str) -> iam.Verdict:
     keys: dict[str, Any] = {"aws:SecureTransport": "true", "s3:TlsVersion": "1.3", "aws:RequestedRegion": REGION}
     if "to" in row:
         keys["aws:ResourceAccount"] = owner
+    keys["aws:ViaAWSService"] = str("through" in row).lower()
     if "through" in row:
         keys |= {"kms:ViaService": f"{row['through']}.{REGION}.amazonaws.com", "kms:CallerAccount": who.account}
     if action.startswith("kms:"):
@@ -119,3 +122,22 @@ def test_every_role_of_the_stack_stands_in_the_table() -> None:
     assert {"deployer", "colleague", "stranger"} <= told
     of_pods = {each.name.removeprefix(f"{STACK}-") for each in account().asked.of("iam/role:Role")}
     assert of_pods - told <= {"mlflow-monitoring"}
+
+
+def test_every_role_of_a_pod_or_an_instance_is_held_to_the_vpc() -> None:
+    """In whatever it may do through an endpoint, but for what an AWS service does for it."""
+    denial = Perimeter(
+        vpc_id=account().vpc_id, services=json.loads(stack_settings()["interfaceEndpoints"])
+    ).only_from_within()
+    works_within = {"pods.eks.amazonaws.com", "ec2.amazonaws.com"}
+    held = {}
+    for role in account().asked.of("iam/role:Role"):
+        (trust,) = role.policy("assumeRolePolicy")
+        if set(trust["Principal"].values()) & works_within:
+            statements = [each for policy in account().role_policies(role.name) for each in policy.statements]
+            held[role.name.removeprefix(f"{STACK}-")] = sum(each.name == denial["Sid"] for each in statements)
+    assert {"node", "operators", "karpenter", "aws-node", "mlflow", "notebook"} <= held.keys()
+    assert held == dict.fromkeys(held, 1)
+    for action in denial["Action"]:
+        assert action.endswith(":*")
+    assert {"kms:*", "ec2:*", "ecr:*", "s3:*", "eks-auth:*", "ssmmessages:*"} <= {*denial["Action"]}
