@@ -20,8 +20,12 @@ def run(workspace: Workspace, name: str, port: int, *, print_only: bool) -> None
     cluster, region = _named(workspace, name)
     if not print_only and (missing := tunnel.missing()):
         raise Refused(missing)
-    session: Any = boto3.Session(region_name=region)
-    way = tunnel.find(cluster, region, session.client)
+
+    def client(service: str) -> Any:
+        session: Any = boto3.Session(region_name=region)
+        return session.client(service)
+
+    way = tunnel.find(cluster, region, client)
     command = way.command(port)
     if print_only:
         print(shlex.join(command))

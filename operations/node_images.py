@@ -2,23 +2,21 @@
 
 import datetime
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from cluster import versions
+from operations.account.access import code, told
+from operations.refused import Refused
 
 PINS: Final = Path(versions.__file__).with_name("versions.yaml")
 IMAGES: Final = ("x86_64/standard", "x86_64/nvidia", "arm64/standard", "arm64/nvidia")
 """The images that a stack's nodes may have, by processor and kind."""
 RELEASE: Final = re.compile(r"(?P<kubernetes>\d+\.\d+\.\d+)-(?P<date>\d{8})")
-
-
-class NotKnown(Exception):
-    """What AWS recommends could not be found out. The text says why and what to do next."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +44,12 @@ def _date(release: str) -> datetime.date:
     return datetime.datetime.strptime(release.rpartition("-")[2], "%Y%m%d").date()
 
 
-def pins(ssm: Any) -> Iterator[Pin]:
-    """Of every version that is pinned, asked with this boto3 client of SSM. Raises `NotKnown`."""
-    for kubernetes, pinned in versions.VERSIONS.items():
-        yield Pin(kubernetes, pinned.nodes, _recommended(ssm, kubernetes))
+def pins(client: Callable[[], Any]) -> Iterator[Pin]:
+    """Of every version that is pinned, asked with the boto3 client of SSM that `client` makes. Raises `Refused`."""
+    with told():
+        ssm = client()
+        for kubernetes, pinned in versions.VERSIONS.items():
+            yield Pin(kubernetes, pinned.nodes, _recommended(ssm, kubernetes))
 
 
 def _recommended(ssm: Any, kubernetes: str) -> str:
@@ -64,12 +64,12 @@ def _release(ssm: Any, kubernetes: str, image: str) -> str:
     name = f"/aws/service/eks/optimized-ami/{kubernetes}/amazon-linux-2023/{image}/recommended/release_version"
     try:
         value = str(ssm.get_parameter(Name=name)["Parameter"]["Value"])
-    except (BotoCoreError, ClientError) as error:
-        raise NotKnown(
-            f"AWS does not tell {name}: {error}. Check the credentials, which need ssm:GetParameter, and the Region."
-        ) from None
+    except ClientError as error:
+        if code(error) != "ParameterNotFound":
+            raise
+        raise Refused(f"AWS does not tell {name}: choose another --region, or move the pin by hand.") from None
     if not RELEASE.fullmatch(value):
-        raise NotKnown(f"{name} is {value!r}; a release such as 1.36.3-20260903 was expected. Move the pin by hand.")
+        raise Refused(f"{name} is {value!r}; a release such as 1.36.3-20260903 was expected. Move the pin by hand.")
     return value
 
 
@@ -80,5 +80,5 @@ def moved(text: str, pin: Pin) -> str:
     )
     changed, count = block.subn(rf"\g<1>{pin.recommended}", text)
     if count != 1:
-        raise NotKnown(f"{PINS.name} does not say nodes: {pin.pinned} for {pin.kubernetes}. Move the pin by hand.")
+        raise Refused(f"{PINS.name} does not say nodes: {pin.pinned} for {pin.kubernetes}. Move the pin by hand.")
     return changed

@@ -8,9 +8,9 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import yaml
-from botocore.exceptions import BotoCoreError, ClientError
 
 from cluster.operators_host import api_document, group_name
+from operations.account.access import told
 from operations.refused import Refused
 
 PROGRAMS: Final = {
@@ -72,14 +72,10 @@ def find(stack: str, region: str, client: Callable[[str], Any]) -> Way:
 
     `client` makes the client of an AWS service. Raises `Refused` where there is none, or the account cannot be asked.
     """
-    try:
+    with told():
         cluster = _cluster(client("eks"), stack, region)
         host = _host(client("autoscaling"), stack)
         _reached(client("ssm"), host)
-    except (BotoCoreError, ClientError) as error:
-        raise Refused(
-            f"The account cannot be asked: {error}. Check the credentials and the Region, {region}."
-        ) from None
     return Way(
         cluster=stack,
         region=region,
@@ -137,8 +133,8 @@ def _host(autoscaling: Any, stack: str) -> str:
 
 def _reached(ssm: Any, host: str) -> None:
     asked = [{"Key": "InstanceIds", "Values": [host]}]
-    told = ssm.describe_instance_information(Filters=asked)["InstanceInformationList"]
-    if not told or told[0].get("PingStatus") != "Online":
+    found = ssm.describe_instance_information(Filters=asked)["InstanceInformationList"]
+    if not found or found[0].get("PingStatus") != "Online":
         raise Refused(
             f"The operators' host ({host}) has not come to Session Manager yet: try again in some minutes. If it never "
             "does, look at the endpoints ssm, ssmmessages and ec2messages of its VPC."

@@ -7,9 +7,11 @@ import pytest
 import yaml
 from botocore.stub import Stubber
 
+from cli import nodes
 from cluster.versions import VERSIONS
 from operations import node_images
-from operations.node_images import NotKnown, Pin
+from operations.node_images import Pin
+from operations.refused import Refused
 
 NAME = "/aws/service/eks/optimized-ami/1.36/amazon-linux-2023/{}/recommended/release_version"
 
@@ -24,7 +26,7 @@ def told(ssm: Any, *releases: str) -> Pin:
     with Stubber(ssm) as answers:
         for image, release in zip(node_images.IMAGES, releases, strict=False):
             answers.add_response("get_parameter", {"Parameter": {"Value": release}}, {"Name": NAME.format(image)})
-        (pin,) = node_images.pins(ssm)
+        (pin,) = node_images.pins(lambda: ssm)
     return pin
 
 
@@ -62,17 +64,27 @@ def test_each_version_has_a_pin_of_its_own() -> None:
 
 
 def test_a_pin_that_is_not_there_is_not_moved() -> None:
-    with pytest.raises(NotKnown, match=r"does not say nodes: 1\.36\.0-20260101 for 1\.36"):
+    with pytest.raises(Refused, match=r"does not say nodes: 1\.36\.0-20260101 for 1\.36"):
         node_images.moved(node_images.PINS.read_text(), Pin("1.36", "1.36.0-20260101", "1.36.4-20261013"))
 
 
 def test_what_aws_does_not_tell_is_said_with_what_to_do(ssm: Any) -> None:
     with Stubber(ssm) as answers:
-        answers.add_client_error("get_parameter", "AccessDeniedException")
-        with pytest.raises(NotKnown, match="ssm:GetParameter"):
-            list(node_images.pins(ssm))
+        answers.add_client_error("get_parameter", "AccessDeniedException", "no right to ssm:GetParameter")
+        answers.add_client_error("get_parameter", "ParameterNotFound")
+        with pytest.raises(Refused, match=r"AWS denied GetParameter: no right to ssm:GetParameter\. Allow it"):
+            list(node_images.pins(lambda: ssm))
+        with pytest.raises(Refused, match=f"AWS does not tell {NAME.format('x86_64/standard')}: choose another"):
+            list(node_images.pins(lambda: ssm))
+
+
+def test_a_profile_that_nobody_has_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nobodys")
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    with pytest.raises(Refused, match=r"There are no AWS credentials: .*nobodys.*AWS_PROFILE, or sign in\.$"):
+        nodes.tell("us-east-1", write=False)
 
 
 def test_what_is_no_release_is_not_taken(ssm: Any) -> None:
-    with pytest.raises(NotKnown, match="'latest'"):
+    with pytest.raises(Refused, match="'latest'"):
         told(ssm, "latest")

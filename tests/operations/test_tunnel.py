@@ -115,7 +115,7 @@ def test_credentials_that_aws_refuses_are_told_in_one_line() -> None:
     stub = Stubber(client)
     stub.add_client_error("describe_cluster", "ExpiredTokenException", "The security token is expired")
     stub.activate()
-    with pytest.raises(Refused, match=r"cannot be asked: .*expired.* Check the credentials and the Region"):
+    with pytest.raises(Refused, match=r"The AWS session has expired \(DescribeCluster\)\. Sign in again"):
         tunnel.find(STACK, REGION, lambda _: client)
 
 

@@ -34,6 +34,7 @@ _WORDS: Final = {
     "sidecar.istio.io/proxyMemory": _ANY,
     "sidecar.istio.io/proxyMemoryLimit": _ANY,
 }
+_WHO: Final = ("runAsUser", "runAsGroup")
 _INJECTED: Final = ["istio-proxy", "istio-init", "istio-validation"]
 
 
@@ -49,8 +50,7 @@ def _foreign(words: str) -> str:
 FOREIGN_WORDS: Final = f"{_foreign('variables.labels')} + {_foreign('variables.annotations')}"
 """CEL: the pod's labels and annotations that the mesh would heed and that nobody may set."""
 _IS_PROXYS: Final = " || ".join(
-    f"has(c.securityContext) && has(c.securityContext.{who}) && c.securityContext.{who} == {PROXY_USER}"
-    for who in ("runAsUser", "runAsGroup")
+    f"has(c.securityContext) && has(c.securityContext.{who}) && c.securityContext.{who} == {PROXY_USER}" for who in _WHO
 )
 # In a pod, the injector's own containers have the names; a container that was there before, and that it merged into
 # them, it tells in the annotation proxy.istio.io/overrides, which is no word of the list.
@@ -60,6 +60,14 @@ IMPOSTORS: Final = (
 """CEL: the containers that would stand for the proxy, or run as its user."""
 POD_IS_PROXYS: Final = (
     "has(variables.pod.securityContext) && ["
-    + ", ".join(f"'{who}'" for who in ("runAsUser", "runAsGroup"))
+    + ", ".join(f"'{who}'" for who in _WHO)
     + f"].exists(f, f in variables.pod.securityContext && variables.pod.securityContext[f] == {PROXY_USER})"
 )
+_SAYS: Final = " && ".join(
+    f"(has(c.securityContext) && has(c.securityContext.{who})"
+    f" || has(variables.pod.securityContext) && has(variables.pod.securityContext.{who}))"
+    for who in _WHO
+)
+CHOSEN_BY_THE_IMAGE: Final = f"variables.containers.filter(c, !({_SAYS}))"
+"""CEL: the containers whose user or group the pod does not say. The image then does, by its USER or, where the pod says
+the user alone, by its /etc/passwd (containerd, pkg/oci, `WithUserID`), and no rule sees an image from within."""

@@ -10,7 +10,7 @@ from typing import Final
 
 from cluster import images
 from cluster import namespaces as ns
-from cluster.guardrails.mesh_words import FOREIGN_WORDS, IMPOSTORS, POD_IS_PROXYS
+from cluster.guardrails.mesh_words import CHOSEN_BY_THE_IMAGE, FOREIGN_WORDS, IMPOSTORS, POD_IS_PROXYS
 from cluster.guardrails.priorities import PRIORITIES
 from cluster.labels import DATA_CLASS, DATA_CLASSES, OWNER
 from cluster.node_labels import GPU
@@ -303,6 +303,11 @@ def pod_rules(registry: str) -> tuple[PodRule, ...]:
                     found=f'({POD_IS_PROXYS}) ? "the pod runs as the proxy\'s user"'
                     f' : {_names(IMPOSTORS)} + " would stand for the proxy"',
                     fix="Take another name, user and group: the proxy's packets alone pass it by.",
+                ),
+                Check(
+                    holds=f"size({CHOSEN_BY_THE_IMAGE}) == 0",
+                    found=_names(CHOSEN_BY_THE_IMAGE) + ' + " runs as the user and group that its image names"',
+                    fix="Set runAsUser and runAsGroup, of the pod or the container: an image may name the proxy's.",
                 ),
             ),
             exempt=(ns.INGRESS.name, *(each.name for each in ns.SYSTEM)),
