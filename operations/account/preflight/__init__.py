@@ -22,6 +22,7 @@ from operations.account.preflight import (
     state,
     tools,
     transit_gateway,
+    versions,
     zones,
 )
 from operations.account.preflight.finding import Account, Finding, Offline, Online, Stack, State, ok, to_do
@@ -38,6 +39,7 @@ ONLINE: Final[dict[str, Online]] = {
     roles.ABOUT: roles.check,
     names.ABOUT: names.check,
     quotas.ABOUT: quotas.check,
+    versions.ABOUT: versions.check,
     zones.ABOUT: zones.check,
     zones.ENDPOINTS: zones.endpoints,
     transit_gateway.ABOUT: transit_gateway.check,
