@@ -187,6 +187,28 @@ def _each_another(field: str) -> Callable[[tuple[One, ...]], tuple[One, ...]]:
     return checked
 
 
+def _one_meaning(providers: tuple[SignOn, ...], info: ValidationInfo) -> tuple[SignOn, ...]:
+    for index, provider in enumerate(providers):
+        for place, one in enumerate(provider.cidrs):
+            for before, other in enumerate(provider.cidrs[:place]):
+                if one.overlaps(other):
+                    raise refusal(f"[{index}].cidrs[{place}]", one, f"apart from cidrs[{before}], which is {other}")
+        groups = [each.group for each in provider.roles]
+        for place, group in enumerate(groups):
+            if group in groups[:place]:
+                where = f"[{index}].roles[{place}].group"
+                raise refusal(
+                    where, group, f"another group than that of roles[{groups.index(group)}]: each gives one role"
+                )
+        # The pods read it where they are, by a policy of this account's.
+        region, account = provider.client_secret_arn.split(":")[3:5]
+        for name, found in (("region", region), ("allowed_account_id", account)):
+            if (own := info.data.get(name)) and own != found:
+                where = f"[{index}].clientSecretArn"
+                raise refusal(where, provider.client_secret_arn, f"a secret of {own}, where this stack is")
+    return providers
+
+
 def _readable(users: tuple[Account, ...], info: ValidationInfo) -> tuple[Account, ...]:
     account = info.data.get("allowed_account_id", "")
     for index, user in enumerate(users):
@@ -362,6 +384,7 @@ OneProvider = Annotated[
 MlflowSignOn = Annotated[
     tuple[OneProvider, ...],
     BeforeValidator(_parsed),
+    AfterValidator(_one_meaning),
     Field(max_length=1, description="a list of one identity provider, an object, or of none"),
 ]
 OneKept = Annotated[Kept, Field(description="an object with kind and days")]

@@ -5,6 +5,7 @@ must be.
 """
 
 from collections.abc import Mapping
+from ipaddress import IPv4Network
 from typing import Any, Final
 
 import pulumi
@@ -117,12 +118,27 @@ class Settings(BaseModel):
     @property
     def site(self) -> Site:
         """The hospital's own network."""
+        sign_on = self.sign_on
         return Site(
             ranges=(*self.client_cidrs, *self.cluster_client_cidrs),
             transit_gateway_id=self.transit_gateway_id,
             vpn_gateway=self.vpn_gateway,
             resolver=self.resolver_endpoint,
+            services=self._asked_there,
+            resolvers=sign_on.resolvers if sign_on else (),
+            names=tuple(sign_on.all_hosts) if sign_on else (),
         )
+
+    @property
+    def _asked_there(self) -> tuple[IPv4Network, ...]:
+        """Where the identity provider and what knows its names are, if not in the VPC, and not on the internet that the
+        VPC has a way to."""
+        if not (sign_on := self.sign_on):
+            return ()
+        asked = [*sign_on.cidrs, *map(IPv4Network, sign_on.resolvers)]
+        outside = [each for each in asked if not each.subnet_of(self.vpc_cidr)]
+        private = [each for each in outside if any(each.subnet_of(own) for own in types.PRIVATE_RANGES)]
+        return tuple(private if self.egress else outside)
 
     @property
     def secret_readers(self) -> tuple[str, ...]:

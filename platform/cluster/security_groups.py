@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 from typing import Final
 
 import pulumi
@@ -66,7 +67,8 @@ class SecurityGroups(pulumi.ComponentResource):
         if args.egress:
             self._out("https-anywhere", "HTTPS to the internet", 443, cidr="0.0.0.0/0")
         else:
-            for cidr in args.sign_on_cidrs:
+            within = IPv4Network(args.vpc_cidr)  # which is let out already
+            for cidr in (each for each in args.sign_on_cidrs if not IPv4Network(each).subnet_of(within)):
                 self._out(f"sign-on-{cidr.replace('/', '-')}", "HTTPS to the identity provider", 443, cidr=cidr)
         self.register_outputs({"controlPlaneId": self.control_plane_id, "nodesId": self.nodes_id})
 

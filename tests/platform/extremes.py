@@ -65,7 +65,12 @@ EVERYTHING: Final[dict[str, Any]] = {
             "issuer": "https://login.example.org/tenant",
             "clientId": "mlflow",
             "clientSecretArn": "arn:aws:secretsmanager:us-east-1:111122223333:secret:mlflow-client-AbCdEf",
-            "cidrs": ["203.0.113.0/24"],
+            "cidrs": ["203.0.113.0/24", "192.168.7.0/24"],
+            "hosts": [f"{'h' * 63}.{'h' * 63}.example.org"],
+            "resolvers": ["192.168.0.53"],
+            "scopes": ["profile", "groups"],
+            "subjectClaim": "oid",
+            "roles": [{"group": "Ward 7", "role": "ward-7"}],
         }
     ],
     "mlflowDeletedDays": [{"kind": kind, "days": MOST_DAYS} for kind in get_args(Kind)],

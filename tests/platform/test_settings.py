@@ -8,6 +8,7 @@ import yaml
 
 from foundation import retention
 from settings import Settings
+from tests import authority
 from tests.platform.mocked import ACCOUNT_ID, declared_settings, stack_settings
 from tests.platform.project import PROJECT
 
@@ -187,6 +188,8 @@ def test_only_the_local_stack_is_local_and_unprotected() -> None:
                 [PROVIDER],
                 [PROVIDER | {"issuer": "https://login.example.org/tenant/", "cidrs": ["10.9.0.0/16", "8.8.8.8/32"]}],
                 [PROVIDER | {"roles": [{"group": "Ward 7", "role": "ward-7"}], "administrators": "ML"}],
+                [PROVIDER | {"resolvers": ["10.9.0.53"], "scopes": ["groups"], "subjectClaim": "oid"}],
+                [PROVIDER | {"authorities": authority.made("login.example.org")[0]}],
             ],
             [
                 PROVIDER,
@@ -203,6 +206,20 @@ def test_only_the_local_stack_is_local_and_unprotected() -> None:
                         {"cidrs": []},
                         {"cidrs": ["203.0.113.0/24", "0.0.0.0/0"]},
                         {"cidrs": ["203.0.113.0/24", "10.9.0.1/16"]},
+                        {"cidrs": ["203.0.113.0/24", "203.0.113.0/24"]},
+                        {"cidrs": ["203.0.113.0/24", "203.0.113.128/25"]},
+                        {"cidrs": ["203.0.113.0/24", "169.254.169.0/24"]},
+                        {"cidrs": ["203.0.113.0/24", "127.0.0.0/16"]},
+                        {"cidrs": ["203.0.113.0/24", "224.0.0.0/16"]},
+                        {"resolvers": ["169.254.169.253"]},
+                        {"resolvers": [f"10.9.0.{number}" for number in range(7)]},
+                        {"authorities": "not one"},
+                        {"scopes": ["openid"]},
+                        {"scopes": ["a b"]},
+                        {"subjectClaim": "email"},
+                        {"subjectClaim": "preferred_username"},
+                        {"roles": [{"group": "Ward 7", "role": "a"}, {"group": "Ward 7", "role": "b"}]},
+                        {"clientSecretArn": PROVIDER["clientSecretArn"].replace("us-east-1", "eu-west-1")},
                         {"hosts": ["*.example.org"]},
                         {"roles": [{"group": "Ward 7", "role": "__user_1__"}]},
                         {"roles": {"Ward 7": "ward-7"}},
@@ -243,6 +260,15 @@ def test_each_setting_is_taken_within_its_bounds_and_refused_beyond(name: str, g
         assert len(lines) == 1, (value, lines)
         assert lines[0].startswith(f"parapet:{name}"), (value, lines)
         assert "it must be" in lines[0], (value, lines)
+
+
+def test_a_key_among_authorities_is_refused_and_not_shown() -> None:
+    certificate, key = authority.made("login.example.org")
+    (line,) = refusal(mlflowSignOn=[PROVIDER | {"authorities": certificate + key}])
+    assert line == (
+        'parapet:mlflowSignOn[0].authorities is "something else"; it must be certificates in PEM, and nothing that is '
+        "secret."
+    )
 
 
 def test_a_bad_value_is_named_with_what_is_allowed() -> None:

@@ -107,3 +107,71 @@ def test_the_text_of_every_security_group_and_rule_is_one_that_ec2_takes(joined:
     ]
     assert len(texts) > 20
     assert [text for text in texts if not set(text) <= allowed] == []
+
+
+PROVIDER = {
+    "issuer": "https://login.hospital.org",
+    "clientId": "mlflow",
+    "clientSecretArn": "arn:aws:secretsmanager:us-east-1:111122223333:secret:mlflow-client-AbCdEf",
+    "hosts": ["keys.hospital.org"],
+    "cidrs": ["192.168.7.0/24", "172.20.9.0/24"],
+    "resolvers": ["172.20.0.53"],
+}
+
+
+@pytest.fixture(scope="module")
+def in_house() -> Recorder:
+    """An identity provider of the hospital's own, partly among its clients."""
+    return run_program(clientCidrs=[OFFICE], transitGatewayId=GATEWAY, resolverEndpoint=True, mlflowSignOn=[PROVIDER])
+
+
+def test_a_transit_gateway_leads_to_an_identity_provider_in_the_house(in_house: Recorder) -> None:
+    routes = {each.inputs["destinationCidrBlock"] for each in in_house.of(ROUTE)}
+    assert routes == {OFFICE, "172.20.9.0/24", "172.20.0.53/32"}
+
+
+def test_whoever_only_answers_may_not_ask_the_resolver(in_house: Recorder) -> None:
+    asked = [each.inputs for each in in_house.of("vpc/securityGroupIngressRule:SecurityGroupIngressRule")]
+    assert {each["cidrIpv4"] for each in asked if each.get("fromPort") == 53 and "cidrIpv4" in each} == {OFFICE}
+
+
+def test_the_hospitals_servers_are_asked_for_the_providers_names_and_for_nothing_else(in_house: Recorder) -> None:
+    endpoints = {each.inputs["direction"]: each for each in in_house.of("route53/resolverEndpoint:ResolverEndpoint")}
+    outbound = endpoints["OUTBOUND"]
+    rules = in_house.of("route53/resolverRule:ResolverRule")
+    assert {each.inputs["domainName"]: each.inputs["targetIps"] for each in rules} == {
+        name: [{"ip": "172.20.0.53", "port": 53}] for name in ("login.hospital.org", "keys.hospital.org")
+    }
+    assert {each.inputs["resolverEndpointId"] for each in rules} == {outbound.id}
+    assert {each.inputs["name"] for each in rules} == {"login-hospital-org", "keys-hospital-org"}
+    associations = in_house.of("route53/resolverRuleAssociation:ResolverRuleAssociation")
+    (vpc,) = in_house.of("ec2/vpc:Vpc")
+    assert {(each.inputs["resolverRuleId"], each.inputs["vpcId"]) for each in associations} == {
+        (each.id, vpc.id) for each in rules
+    }
+    (group,) = outbound.inputs["securityGroupIds"]
+    out = [
+        (each.inputs["cidrIpv4"], each.inputs["ipProtocol"], each.inputs["fromPort"], each.inputs["toPort"])
+        for each in in_house.of("vpc/securityGroupEgressRule:SecurityGroupEgressRule")
+        if each.inputs["securityGroupId"] == group
+    ]
+    assert sorted(out) == [("172.20.0.53/32", protocol, 53, 53) for protocol in ("tcp", "udp")]
+    ins = in_house.of("vpc/securityGroupIngressRule:SecurityGroupIngressRule")
+    assert group not in [each.inputs["securityGroupId"] for each in ins]
+
+
+@pytest.mark.parametrize(
+    ("egress", "routes"), [(False, {OFFICE, "8.8.8.0/24"}), (True, {OFFICE})], ids=["no way out", "a way out"]
+)
+def test_a_provider_at_public_addresses_is_reached_by_the_ways_out_that_there_are(
+    egress: bool, routes: set[str]
+) -> None:
+    # Its names are the internet's, and what is in the VPC needs no route.
+    provider = PROVIDER | {"resolvers": [], "cidrs": ["8.8.8.0/24", "10.0.7.0/24"]}
+    stack = run_program(clientCidrs=[OFFICE], transitGatewayId=GATEWAY, egress=egress, mlflowSignOn=[provider])
+    assert {
+        each.inputs["destinationCidrBlock"] for each in stack.of(ROUTE) if "transitGatewayId" in each.inputs
+    } == routes
+    assert stack.of("route53/resolverRule:ResolverRule") == []
+    out = [each.inputs for each in stack.of("vpc/securityGroupEgressRule:SecurityGroupEgressRule")]
+    assert "10.0.7.0/24" not in [each.get("cidrIpv4") for each in out]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Network, collapse_addresses
+from ipaddress import IPv4Address, IPv4Network, collapse_addresses
 
 import pulumi
 import pulumi_aws as aws
@@ -24,11 +24,21 @@ class Site:
     """Whether a VPN or Direct Connect ends at a gateway of the VPC's own."""
     resolver: bool = False
     """Whether the site's DNS servers ask the VPC's for its private names."""
+    services: tuple[IPv4Network, ...] = ()
+    """What of it the stack's own pods ask, whoever is there."""
+    resolvers: tuple[IPv4Address, ...] = ()
+    """Its DNS servers that the VPC's asks for these names; none where it knows them by itself."""
+    names: tuple[str, ...] = ()
+
+    @property
+    def clients(self) -> list[str]:
+        """The ranges, none of them within another."""
+        return list(map(str, collapse_addresses(self.ranges)))
 
     @property
     def destinations(self) -> list[str]:
-        """The ranges, none of them within another."""
-        return list(map(str, collapse_addresses(self.ranges)))
+        """All that is there, none of it within another."""
+        return list(map(str, collapse_addresses([*self.ranges, *self.services])))
 
 
 def vpn_gateway(name: str, vpc_id: pulumi.Input[str], parent: pulumi.Resource) -> pulumi.Output[str]:
@@ -65,6 +75,8 @@ class SiteConnection(pulumi.ComponentResource):
         self.resolver_addresses = (
             self._resolver(name, args) if args.site.resolver else pulumi.Output.from_input(list[str]())
         )
+        if args.site.resolvers:
+            self._forwarding(f"{name}-names", args)
         self.register_outputs({"resolverAddresses": self.resolver_addresses})
 
     def _transit(self, name: str, args: SiteConnectionArgs) -> None:
@@ -98,7 +110,7 @@ class SiteConnection(pulumi.ComponentResource):
             tags={"Name": f"{name}-resolver"},
             opts=own,
         )
-        for cidr in args.site.destinations:
+        for cidr in args.site.clients:
             for protocol in ("tcp", "udp"):
                 aws.vpc.SecurityGroupIngressRule(
                     f"{name}-resolver-{protocol}-{cidr.replace('/', '-')}",
@@ -121,3 +133,52 @@ class SiteConnection(pulumi.ComponentResource):
             opts=own,
         )
         return endpoint.ip_addresses.apply(lambda found: [each.ip or "" for each in found])
+
+    def _forwarding(self, name: str, args: SiteConnectionArgs) -> None:
+        own = pulumi.ResourceOptions(parent=self)
+        # No rule lets traffic in: an outbound endpoint asks and never answers.
+        group = aws.ec2.SecurityGroup(
+            name,
+            vpc_id=args.vpc_id,
+            description="DNS from the resolver of the VPC to the network of the hospital",
+            tags={"Name": name},
+            opts=own,
+        )
+        for address in args.site.resolvers:
+            for protocol in ("tcp", "udp"):
+                aws.vpc.SecurityGroupEgressRule(
+                    f"{name}-{protocol}-{address}",
+                    security_group_id=group.id,
+                    description="DNS to the network of the hospital",
+                    cidr_ipv4=f"{address}/32",
+                    ip_protocol=protocol,
+                    from_port=DNS,
+                    to_port=DNS,
+                    opts=own,
+                )
+        endpoint = aws.route53.ResolverEndpoint(
+            name,
+            name=name,
+            direction="OUTBOUND",
+            protocols=["Do53"],
+            security_group_ids=[group.id],
+            ip_addresses=[{"subnet_id": subnet} for subnet in args.subnet_ids[:RESOLVER_ZONES]],
+            tags={"Name": name},
+            opts=own,
+        )
+        for host in args.site.names:
+            # No dots, and no more than 64 characters (Amazon Route 53 API Reference, CreateResolverRule, Name).
+            plain = host.replace(".", "-")[:64]
+            rule = aws.route53.ResolverRule(
+                f"{name}-{host}",
+                name=plain,
+                domain_name=host,
+                rule_type="FORWARD",
+                resolver_endpoint_id=endpoint.id,
+                target_ips=[{"ip": str(address), "port": DNS} for address in args.site.resolvers],
+                tags={"Name": host},
+                opts=own,
+            )
+            aws.route53.ResolverRuleAssociation(
+                f"{name}-{host}", name=plain, resolver_rule_id=rule.id, vpc_id=args.vpc_id, opts=own
+            )

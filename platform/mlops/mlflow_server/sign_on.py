@@ -1,22 +1,74 @@
 """The identity provider with which people sign on to MLflow, as a stack's settings declare it."""
 
 import json
-from ipaddress import IPv4Network
+import ssl
+from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from setting_errors import refusal
+
 WIDEST_PREFIX: Final = 16
+MAX_RESOLVERS: Final = 6
+"""Of a rule of Route 53 Resolver (Amazon Route 53 API Reference, ResolverRule, TargetIps)."""
+NO_HOSTS: Final = tuple(map(IPv4Network, ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3")))
+"""Nobody's, this machine's, its link's (where EC2 answers for the node's role), and what is of many (RFC 6890)."""
+REASSIGNED: Final = (
+    "email",
+    "family_name",
+    "given_name",
+    "name",
+    "nickname",
+    "preferred_username",
+    "unique_name",
+    "upn",
+)
+"""Claims that may be another person's some day (OpenID Connect Core 1.0, 5.7)."""
 _HOST: Final = r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?"
 _STRICT: Final = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True, populate_by_name=True)
 
 
 def _narrow(network: IPv4Network) -> IPv4Network:
-    if network.prefixlen < WIDEST_PREFIX:
+    if network.prefixlen < WIDEST_PREFIX or not _of_a_host(network):
         raise ValueError
     return network
+
+
+def _of_a_host(where: IPv4Network | IPv4Address) -> bool:
+    return not any(IPv4Network(where).overlaps(each) for each in NO_HOSTS)
+
+
+def _host_address(address: IPv4Address) -> IPv4Address:
+    if not _of_a_host(address):
+        raise ValueError
+    return address
+
+
+def _besides_openid(scope: str) -> str:
+    if scope == "openid":
+        raise ValueError
+    return scope
+
+
+def _lasting(claim: str) -> str:
+    if claim in REASSIGNED:
+        raise ValueError
+    return claim
+
+
+def _certificates(text: str) -> str:
+    if text:
+        try:
+            if "PRIVATE KEY" in text:
+                raise ValueError
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=text)
+        except (ssl.SSLError, ValueError):
+            # The text itself is not shown: it may have a key in it.
+            raise refusal("", "something else", "certificates in PEM, and nothing that is secret") from None
+    return text
 
 
 Text = Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,255}$", description="1 to 255 characters of ASCII without spaces")]
@@ -26,7 +78,15 @@ Host = Annotated[str, Field(pattern=f"^{_HOST}$", description="a host name, such
 Addresses = Annotated[
     IPv4Network,
     AfterValidator(_narrow),
-    Field(description=f"an IPv4 range of a /{WIDEST_PREFIX} or narrower that starts on its own boundary"),
+    Field(description=f"an IPv4 range of hosts, of a /{WIDEST_PREFIX} or narrower, that starts on its own boundary"),
+]
+Resolver = Annotated[
+    IPv4Address, AfterValidator(_host_address), Field(description="the IPv4 address of a DNS server, such as 10.1.0.53")
+]
+Scope = Annotated[
+    str,
+    AfterValidator(_besides_openid),
+    Field(pattern=r"^[\x21\x23-\x5b\x5d-\x7e]{1,64}$", description="a scope besides openid, such as groups"),
 ]
 
 
@@ -61,7 +121,19 @@ class SignOn(BaseModel):
     )
     cidrs: tuple[Addresses, ...] = Field(min_length=1, description="a list of one IPv4 range or more")
     hosts: tuple[Host, ...] = Field(default=(), description="a list of host names")
+    resolvers: tuple[Resolver, ...] = Field(
+        default=(), max_length=MAX_RESOLVERS, description=f"a list of at most {MAX_RESOLVERS} addresses of DNS servers"
+    )
+    authorities: Annotated[str, AfterValidator(_certificates)] = Field(
+        default="",
+        max_length=32_768,
+        description="certificates in PEM, or empty for the authorities that everybody knows",
+    )
     audiences: tuple[Text, ...] = Field(default=(), description="a list of audiences")
+    scopes: tuple[Scope, ...] = Field(default=("profile", "email"), description="a list of scopes besides openid")
+    subject_claim: Annotated[Claim, AfterValidator(_lasting)] = Field(
+        default="sub", description=f"a claim that is never another's, and so none of {', '.join(REASSIGNED)}"
+    )
     name_claim: Claim = "preferred_username"
     groups_claim: Claim = "groups"
     roles: tuple[GroupRole, ...] = Field(default=(), description="a list of objects with group and role")
@@ -79,6 +151,9 @@ class SignOn(BaseModel):
             "clientId": self.client_id,
             "url": url,
             "audiences": list(self.audiences),
+            "scopes": list(self.scopes),
+            "authorities": self.authorities,
+            "subjectClaim": self.subject_claim,
             "nameClaim": self.name_claim,
             "groupsClaim": self.groups_claim,
             "roles": {each.group: each.role for each in self.roles},
