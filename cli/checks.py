@@ -15,8 +15,11 @@ NEEDS_THE_ENGINE = "not engine and not cluster and not pack and not process and 
 def run(workspace: Workspace, fast: bool, arguments: list[str]) -> int:
     """Runs them all, even after one has failed; returns 1 if any did. The tests and their closing line come last."""
     if not fast:
+        from cli import filling  # and with it the lists of the stack, for which --fast would wait
+
         # Before the tests, where its progress is seen and counts against no test's time limit.
         tools.build(workspace)
+        filling.prepare()
     tool = str(workspace.python.parent)
     chosen = ["-m", NEEDS_THE_ENGINE] if fast else []
     # One more than there are cores: a third of the time, a test waits for a process that it started. The others do not.
@@ -41,12 +44,14 @@ def run(workspace: Workspace, fast: bool, arguments: list[str]) -> int:
         "imports between rooms (import-linter)": [f"{tool}/lint-imports", "--no-cache"],
         "tests (pytest)": tests,
     }
+    # Each worker would translate the tests anew at each run, half of what a worker does before its first test.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     failed = []
     for name, command in checks.items():
         begun = time.monotonic()
         note(f"== {name}")
         sys.stdout.flush()
-        if subprocess.run(command, cwd=workspace.root).returncode:
+        if subprocess.run(command, cwd=workspace.root, env=environment).returncode:
             failed.append(name)
         if command is not tests:  # they tell it themselves, in their closing line
             note(f"   {time.monotonic() - begun:.0f} s")

@@ -1,6 +1,7 @@
 """Fixtures that several rooms share."""
 
 import gc
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from local.kubernetes import control_plane
 from local.workspace import Workspace
 from tests.cluster import Cluster
 from tests.engine import Engine
+from tests.platform import mocked
 
 DEAREST = ("a user's day", "killed", "provisioned", "cluster", "guarded", "mlflow", "own stack")
 """The groups that take minutes, the longest first. They start first, or the last of them would run alone."""
@@ -46,6 +48,15 @@ def pytest_collection_finish() -> None:
     """What was imported and collected is there to stay: without this, the collector looks through it time and again."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_recordings(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A program under mocks that one worker recorded is read by the others."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = tmp_path_factory.getbasetemp().parent / "recorded"  # each worker's own is a folder in there
+        folder.mkdir(exist_ok=True)
+        os.environ[mocked.SHARED] = str(folder)
 
 
 @pytest.fixture(scope="session")
