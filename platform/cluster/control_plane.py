@@ -115,7 +115,8 @@ class ControlPlane(pulumi.ComponentResource):
                     "AssumedByEks",
                     principals={"Service": "eks.amazonaws.com"},
                     actions="sts:AssumeRole",
-                    # Other accounts' clusters cannot borrow the role (IAM User Guide, "The confused deputy problem").
+                    # No other cluster can borrow the role (Amazon EKS User Guide, "Cross-service confused deputy
+                    # prevention in Amazon EKS").
                     when={
                         "StringEquals": {"aws:SourceAccount": args.stack.account.id},
                         "ArnLike": {"aws:SourceArn": args.stack.account.arn("eks", f"cluster/{name}")},

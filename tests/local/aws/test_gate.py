@@ -126,6 +126,14 @@ def test_the_key_behind_a_bucket_must_be_open_too(local_aws: LocalAws) -> None:
     assert worker.client("s3").get_object(Bucket="bucket", Key="a")["Body"].read() == b"x"
     # Not through S3, the key's own policy is closed to it.
     assert refusal(worker.client("kms").generate_data_key, KeyId=key, KeySpec="AES_256")[0] == "AccessDeniedException"
+    itself = {"BoolIfExists": {"aws:ViaAWSService": "false"}}
+    held = document(
+        json.loads(use)["Statement"][1], allow("s3:*"), allow("kms:*", Condition=itself) | {"Effect": "Deny"}
+    )
+    iam.put_role_policy(RoleName="worker", PolicyName="own", PolicyDocument=held)
+    worker.client("s3").put_object(Bucket="bucket", Key="a", Body=b"y")
+    told = refusal(worker.client("kms").generate_data_key, KeyId=key, KeySpec="AES_256")[1]
+    assert "explicit deny in an identity-based policy" in told
 
 
 def test_a_secrets_own_policy_and_a_boundary_deny_what_the_role_may(local_aws: LocalAws) -> None:
