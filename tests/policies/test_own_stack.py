@@ -32,6 +32,21 @@ current-context: made-up
 """
 
 
+# An identity provider in the house, with all that leads to it: nobody runs one beside the local stack.
+SIGN_ON = """\
+  parapet:clientCidrs: [192.168.8.0/24]
+  parapet:transitGatewayId: tgw-0123456789abcdef0
+  parapet:mlflowSignOn:
+    - issuer: https://login.hospital.example
+      clientId: mlflow
+      clientSecretArn: arn:aws:secretsmanager:us-east-1:123456789012:secret:mlflow-client-AbCdEf
+      cidrs: [192.168.7.0/24]
+      hosts: [keys.hospital.example]
+      resolvers: [192.168.0.53]
+      roles:
+        - {group: "Ward 7", role: ward-7}
+"""
+
 # A rule over the whole stack whose one answer is "waived", for the charts' workloads that call the API server; the
 # local stack's one database, which may be deleted by a waiver; and no version of a secret: the program writes none.
 NEVER_PASSED = {
@@ -64,10 +79,12 @@ def engine(tools: Path, held: dict[str, str], tmp_path_factory: pytest.TempPathF
 
 @pytest.fixture(scope="module")
 def own(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The platform's program in a folder of its own, so that no file of the repository is touched."""
+    """The platform's program in a folder of its own, so that no file of the repository is touched, with sign-on."""
     folder = tmp_path_factory.mktemp("own")
     for name in ("Pulumi.yaml", "Pulumi.local.yaml", "__main__.py"):
         shutil.copy(ROOT / name, folder)
+    settings = folder / "Pulumi.local.yaml"
+    settings.write_text(settings.read_text().replace("encryptionsalt:", f"{SIGN_ON}encryptionsalt:"))
     for name in ("platform", ".venv"):
         (folder / name).symlink_to(ROOT / name)
     (engine.home / "state").mkdir(parents=True)
@@ -105,6 +122,17 @@ def test_own_stack_meets_every_rule_and_needs_each_of_its_waivers(engine: Engine
     # A preview shows the charts' objects, and what was provisioned as well: a rule that it does not pass met nothing.
     assert {name for name in names if not preview.passed(name)} == NEVER_PASSED
     assert unused(preview) == []
+
+
+def test_people_sign_on_in_the_stack_that_is_judged(update: Run) -> None:
+    steps = [event["resourcePreEvent"]["metadata"] for event in update.events if "resourcePreEvent" in event]
+    names = {step["urn"].rpartition("::")[2] for step in steps if step["op"] == "create"}
+    made = {name.partition("parapet-local-")[2] for name in names}
+    assert {
+        "mlflow-sign-on",
+        "mlflow-sign-on-out",
+        "site-names-login.hospital.example",
+    } <= made, sorted(name for name in names if "sign" in name or "names" in name)
 
 
 def unused(preview: Run) -> list[str]:
