@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from parapet_mlflow.gate import places
-from parapet_mlflow.gate.caller import EDIT, MANAGE, READ, Asking, Caller, Grant, counts
+from parapet_mlflow.gate.caller import EDIT, MANAGE, READ, Asking, Caller, Grant, asking, counts
 from parapet_mlflow.gate.loading import Version
-from parapet_mlflow.gate.permissions import OPEN, TIERS, Permissions
+from parapet_mlflow.gate.permissions import BESIDE, OPEN, TIERS, Permissions
 from parapet_mlflow.gate.reading import ALIASES, Asked
 from parapet_mlflow.gate.refusal import Refusal
 from parapet_mlflow.gate.routes import ROUTES, Route, Shape, load, messages
@@ -45,7 +45,7 @@ def test_each_need_is_of_a_kind_that_is_judged_and_of_a_field_that_is_there() ->
                 assert not need.resource
             elif need.permission == "SELF":
                 assert need.resource == "user"
-            elif need.permission == "NEW":
+            elif need.permission in BESIDE:
                 assert need.resource in ("trace", "assessment")
             else:
                 assert need.permission in ("READ", "EDIT", "MANAGE", "LOAD"), (route.name, need)
@@ -163,6 +163,8 @@ def refused(world: Pretended, who: str, name: str, /, **given: Any) -> bool:
         ("traces/get", READ, {"trace_id": TRACE}),
         ("assessments/create", EDIT, {"trace_id": TRACE}),
         ("datasets/get", READ, {"dataset_id": "d-1"}),
+        ("datasets/add-experiments", MANAGE, {"dataset_id": "d-1", "experiment_ids": ["2"]}),
+        ("datasets/remove-experiments", MANAGE, {"dataset_id": "d-1", "experiment_ids": ["1"]}),
         ("users/permissions/grant", MANAGE, {"resource_type": "experiment", "resource_id": "1"}),
     ],
 )
@@ -246,10 +248,16 @@ def test_a_trace_is_started_under_a_new_id_or_within_its_own_experiment() -> Non
     assert not start("alice", TRACE, "1")
     assert start("bob", TRACE, "2")
     assert start("root", TRACE, "2"), "an administrator has no reason to either"
-    for taken in ({"assessment_id": "a-1"}, {"overrides": "a-1"}, {"trace_id": TRACE}):
+    for taken in ({"assessment_id": "a-1"}, {"overrides": "a-1"}, {"overrides": "a-2"}, {"trace_id": TRACE}):
         assert start("bob", "tr-new", "2", assessments=[taken]), taken
+    assert not start("bob", "tr-new", "2", assessments=[{"assessment_id": "a-2"}, {"overrides": "a-2"}])
     assert not start("alice", TRACE, "1", assessments=[{"assessment_id": "a-1"}])
     assert not start("bob", "tr-new", "2", assessments=[{"assessment_id": "a-2"}])
+    for nobodys in ({}, {"trace_id": ""}):
+        info = {"trace_location": {"mlflow_experiment": {"experiment_id": "2"}}, **nobodys}
+        why = ask(world, "bob", "traces/start", trace={"trace_info": info})
+        assert why is not None
+        assert (why.status, "trace_id is missing" in why.message) == (400, True)
 
 
 VERSION = Version("model", "1", f"models:/{MODEL}", f"mlflow-artifacts:/1/models/{MODEL}/artifacts", RUN, "alice")
@@ -312,6 +320,50 @@ def test_a_version_lends_what_its_creator_may_read_for_as_long_as_he_may() -> No
         assert refused(world, who, "artifacts/download", artifact_path=f"1/models/{MODEL}/artifacts/a")
     assert refused(world, "bob", "model-versions/create", **create)
     assert not refused(world, "alice", "model-versions/get-download-uri", **asked)
+
+
+def test_a_folder_named_as_anothers_model_is_does_not_make_it_the_copys() -> None:
+    like_it = f"mlflow-artifacts:/2/{OTHERS}/artifacts/models/{MODEL}/x"
+    grants = [Grant("registered_model", "mine", "MANAGE"), experiment("MANAGE", "2")]
+    world = Pretended({"bob": grants}, versions=[Version("mine", "1", like_it, like_it, OTHERS, "bob")])
+    create = {"name": "mine", "source": "models:/mine/1"}
+    assert not refused(world, "bob", "model-versions/create", **create)
+    assert refused(world, "bob", "model-versions/create", **create, model_id=MODEL)
+
+
+def test_what_is_acted_on_is_named_whatever_else_is() -> None:
+    world = Pretended({"bob": [experiment("MANAGE", "2")]})
+    for nothing in ({}, {"experiment_id": ""}):
+        why = ask(world, "bob", "logged-models/create", source_run_id=OTHERS, **nothing)
+        assert why is not None
+        assert (why.status, "experiment_id is missing" in why.message) == (400, True)
+
+
+def test_what_a_request_left_is_not_the_next_ones() -> None:
+    """A connection's next request, sent before the first was answered, is a task made by the first."""
+    world, left = Pretended({"bob": []}), Asking(opened={"1"})
+
+    async def told(name: str, **given: Any) -> Asking | None:
+        asking.set(left)
+        route = next(each for each in load() if each.name == name)
+        await Permissions(world).allowed("bob", Asked(route, route.paths[0], given))
+        return asking.get()
+
+    for name, given in (("experiments/search", {}), ("users/get", {"username": "bob"}), ("health", {})):
+        about = asyncio.run(told(name, **given))
+        assert about is not None
+        assert not about.opened, name
+
+
+def test_a_search_knows_what_may_be_read() -> None:
+    def readable(*grants: Grant, administers: bool = False) -> tuple[bool, tuple[str, ...]]:
+        return Caller("bob", 1, administers, frozenset(), grants).readable("experiment")
+
+    others = (experiment("NO_PERMISSIONS", "2"), Grant("prompt", "3", "READ"))
+    assert readable(experiment("READ"), *others) == (False, ("1",))
+    assert readable(experiment("READ", "*"), experiment("DENY"), experiment("EDIT", "2")) == (True, ("1",))
+    assert readable(experiment("DENY", "*"), experiment("READ")) == (False, ())
+    assert readable(experiment("DENY"), administers=True) == (True, ())
 
 
 def test_what_a_request_has_read_is_not_read_again() -> None:

@@ -25,6 +25,13 @@ class Grant(NamedTuple):
     permission: str
 
 
+class Readable(NamedTuple):
+    """The things of a type that have these names; or, with `every`, all that have none of them."""
+
+    every: bool
+    names: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class Caller:
     """An account with its grants of these types.
@@ -65,11 +72,17 @@ class Caller:
         own = self.on(kind, EVERY)
         return level if own is None else own
 
-    def named(self, kind: str) -> list[str] | None:
-        """The names of this type that it may read; None for all of them."""
-        if (self.on(kind, EVERY) or NOTHING) >= READ:
-            return None
-        return sorted(name for (type_, name), level in self._level.items() if type_ == kind and level >= READ)
+    def readable(self, kind: str) -> "Readable":
+        """What it may read of this type."""
+        if self.has_everything:
+            return Readable(True, ())
+        each = self.on(kind, EVERY) or NOTHING
+        if each == DENY:
+            return Readable(False, ())
+        every = each >= READ
+        told = [(name, level) for (type_, name), level in self._level.items() if type_ == kind and name != EVERY]
+        names = (name for name, level in told if (level == DENY if every else level >= READ))
+        return Readable(every, tuple(sorted(names)))
 
 
 def counts(pattern: str, *, role_is_own: bool) -> bool:
@@ -83,6 +96,8 @@ class Asking:
 
     caller: Caller | None = None
     opened: set[str] = field(default_factory=set)
+    searches: bool = False
+    """Whether what it may not read is left out of whatever it reads (searches.py)."""
 
     def told(self, user: int, types: Set[str]) -> list[Grant] | None:
         """What MLflow's own check would read; None where this request has not read it."""

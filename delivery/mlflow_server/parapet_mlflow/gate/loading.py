@@ -6,7 +6,7 @@ So a copy ends with the permission that it was made with. Who registered a versi
 (creators.py); of a version from before, where it is empty, only those may load it who may read its experiment.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -38,17 +38,17 @@ class Registry(Protocol):
     def caller(self, name: str, types: frozenset[str]) -> Caller | None: ...
     def experiments(self, kind: str, names: Iterable[str]) -> dict[str, str]: ...
     def version(self, name: str, version: str) -> Version | None: ...
-    def versions_at(self, places: list[str], names: list[str] | None) -> list[Version]: ...
+    def versions_at(self, places: Sequence[str], names: Sequence[str] | None) -> list[Version]: ...
 
 
 def of_place(registry: Registry, caller: Caller, place: str) -> bool:
     """Whether the files there are of a version that this account may load."""
-    names = caller.named("registered_model")
-    if names == []:
+    every, names = caller.readable("registered_model")
+    if not every and not names:
         return False
     parts = place.split("/")
     above = ["/".join(parts[:length]) for length in range(2, len(parts) + 1)]
-    return any(may_load(registry, caller, version) for version in registry.versions_at(above, names))
+    return any(may_load(registry, caller, version) for version in registry.versions_at(above, None if every else names))
 
 
 def of_version(registry: Registry, caller: Caller, name: str, version: str) -> bool:
@@ -74,11 +74,8 @@ def is_of_source(registry: Registry, kind: str, names: Iterable[str], text: str)
     """Whether the run and model that a copy names are those of the version that it is a copy of."""
     if (found := _named_in(registry, text)) is None:
         return False
-    return (
-        set(names) <= {found.run}
-        if kind == "run"
-        else all(f"/models/{name}/" in f"{found.location}/" for name in names)
-    )
+    place = places.WITHIN.fullmatch(found.location.removeprefix(ARTIFACTS))
+    return set(names) <= {found.run if kind == "run" else place and place["model_id"]}
 
 
 def may_load(registry: Registry, caller: Caller, version: Version, copies: int = COPIES) -> bool:

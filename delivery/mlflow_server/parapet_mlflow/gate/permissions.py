@@ -6,13 +6,14 @@ All that is named must be allowed; what is not there is refused as what is anoth
 
     NOTHING            not even an account
     ACCOUNT            any account
-    SHOWN              any account: the answer has only what the caller may read, which MLflow filters
+    SHOWN              any account: the answer has only what the caller may read (searches.py)
     SELF user          the account itself, or an administrator
     ADMINISTRATOR      an administrator
     READ EDIT MANAGE   that permission, or a higher one
     LOAD               READ, or READ on a registered model that has these files as a version (loading.py)
     NEW                not there yet, or of what is named beside it: a trace of that experiment, or an assessment of
                        that trace
+    MADE               there, of what is named beside it, or made by the same request: an assessment
 """
 
 from collections.abc import Iterable, Iterator
@@ -27,7 +28,10 @@ from parapet_mlflow.gate.refusal import Refusal, invalid
 from parapet_mlflow.gate.routes import Need
 
 OPEN = ("NOTHING", "ACCOUNT", "SHOWN")
-"""What needs no look at the database."""
+"""What any account has."""
+GIVEN = ("trace.trace_info.trace_id",)
+"""What is not optional, though MLflow takes an empty one: all that is made without an id would be one and the same."""
+BESIDE = ("NEW", "MADE")
 GRANTED = ("experiment", "registered_model", "prompt")
 """What can be shared by a call; the rest of MLflow's types is for roles."""
 TIERS = {"run": "run", "trace": "trace", "logged-model": "logged_model"}
@@ -63,39 +67,42 @@ class Permissions:
 
         Afterwards MLflow's check of the same request, in this task, finds the grants that were read here.
         """
+        # Whatever a request before this one on the same connection left: tasks take their context from each other.
+        asking.set(about := Asking())
         if all(need.permission == "NOTHING" for need in asked.route.needs):
             # A route without a need was not decided on.
             return None if asked.route.needs else _refused(Need("ADMINISTRATOR"))
         if user is None:
             return Refusal(401, "UNAUTHENTICATED", "Sign in first.")
-        if all(need.permission in OPEN or _is_self(need, user, asked) for need in asked.route.needs):
+        about.searches = any(need.permission == "SHOWN" for need in asked.route.needs)
+        if not about.searches and all(
+            need.permission in OPEN or _is_self(need, user, asked) for need in asked.route.needs
+        ):
             return None
-        asking.set(about := Asking())
         return await anyio.to_thread.run_sync(self.decide, user, asked, about)
 
     def decide(self, user: str, asked: Asked, about: Asking) -> Refusal | None:
         """The same, with the database asked in this thread."""
         needs = [need for need in asked.route.needs if need.permission not in OPEN]
-        registry = any(need.resource in REGISTERED for need in needs)
+        registry = about.searches or any(need.resource in REGISTERED for need in needs)
         caller = self._world.caller(user, TRACKING | REGISTRY if registry else TRACKING)
         if asked.route.name not in CHANGES_GRANTS:
             about.caller = caller
         if caller is None:
-            return _refused(needs[0])
+            return Refusal(403, "PERMISSION_DENIED", "Permission denied: this account is not there any more.")
         judged = _Judged(self._world, caller, asked, about)
-        named = False
-        for need in needs:
+        for number, need in enumerate(needs):
             values = tuple(dict.fromkeys(told(asked, need.field)))
             if need.resource == "granted" and EVERY in values:
                 return invalid(
                     f"{need.field} is a pattern. Name one thing, or let an administrator give a role. {SHARING}"
                 )
-            # What is new is in nothing yet.
-            named = named or not need.field or (bool(values) and need.permission != "NEW")
+            # The first is what is acted on; of an administrator's request MLflow itself says that it is missing.
+            first = number == 0 and bool(need.field) and not caller.administers
+            if not values and (first or need.field in GIVEN):
+                return invalid(f"{need.field} is missing. Give it.")
             if not judged.meets(need, values):
                 return _refused(need)
-        if not named and not caller.administers and len(needs) == len(asked.route.needs):
-            return invalid(f"{needs[0].field} is missing. Give it.")
         return None
 
 
@@ -108,8 +115,8 @@ class _Judged:
 
     def meets(self, need: Need, values: tuple[str, ...]) -> bool:
         """Whether all that the field names is allowed; a field that is not given names nothing."""
-        if need.permission == "NEW":
-            return not values or self._is_new(need, values)
+        if need.permission in BESIDE:
+            return not values or self._is_beside(need, values)
         if self._caller.administers or need.permission == "ADMINISTRATOR":
             return self._caller.administers
         if need.permission == "SELF":
@@ -181,17 +188,25 @@ class _Judged:
         experiments = self._world.experiments_of_dataset(dataset)
         return bool(experiments) and all(self._caller.within(experiment) >= level for experiment in experiments)
 
-    def _is_new(self, need: Need, values: tuple[str, ...]) -> bool:
-        beside = {"trace": "experiment", "assessment": "trace"}[need.resource]
-        owners = {value for field in self._fields(beside) for value in told(self._asked, field)}
+    def _is_beside(self, need: Need, values: tuple[str, ...]) -> bool:
+        owners = self._named_by("experiment" if need.resource == "trace" else "trace")
         if need.resource == "trace":
             found = self._world.experiments("trace", values)
         else:
             found = self._world.traces_of_assessments(values)
+        if need.permission == "MADE" and not set(values) <= found.keys() | self._named_by(need.resource, "NEW"):
+            return False
         return set(found.values()) <= owners
 
-    def _fields(self, resource: str) -> Iterator[str]:
-        return (need.field for need in self._asked.route.needs if need.resource == resource)
+    def _named_by(self, resource: str, *permissions: str) -> set[str]:
+        """All that the request names of this kind, by needs of these permissions, or of any."""
+        needs = [need for need in self._asked.route.needs if need.resource == resource]
+        return {
+            value
+            for need in needs
+            if not permissions or need.permission in permissions
+            for value in told(self._asked, need.field)
+        }
 
 
 def told(asked: Asked, field: str) -> Iterator[str]:
@@ -205,7 +220,7 @@ def _is_self(need: Need, user: str, asked: Asked) -> bool:
 
 def _refused(need: Need) -> Refusal:
     """Says what was needed, and never whether what was named is there."""
-    if need.permission == "NEW":
+    if need.permission in BESIDE:
         return Refusal(
             403, "PERMISSION_DENIED", f"{need.field} is not yours to write: it is of something else. Use a new one."
         )

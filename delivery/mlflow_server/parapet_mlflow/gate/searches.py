@@ -1,28 +1,45 @@
-"""The search for runs: what may not be read is left out, by MLflow's filter and by ours.
+"""What a search shows: whatever the caller may not read is left out in the database, before anything is counted.
 
-MLflow's own leaves everything in where it fails (`filter_experiment_ids`, "Auth system not fully initialized").
+MLflow takes out of an answer what may not be read, after it was found: the token of the next page then tells that
+there is more, and how much, so that a filter asks about other teams' names, tags and parameters, one comparison at a
+time. And its filter of experiments before a search for runs leaves everything in where it fails
+(`filter_experiment_ids`, "Auth system not fully initialized").
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from flask import g
+from mlflow.prompt.constants import IS_PROMPT_TAG_KEY
 from mlflow.server import auth
+from mlflow.store.model_registry.dbmodels.models import SqlModelVersion, SqlRegisteredModel, SqlRegisteredModelTag
+from mlflow.store.tracking.dbmodels.models import SqlExperiment, SqlLoggedModel, SqlRun
+from sqlalchemy import and_, event, func, not_, or_, select
+from sqlalchemy.orm import ORMExecuteState, Session, aliased, with_loader_criteria
 
-from parapet_mlflow.gate.caller import READ, TRACKING, Asking, asking
+from parapet_mlflow.gate.caller import EVERY, READ, REGISTRY, TRACKING, Asking, Caller, asking
 from parapet_mlflow.gate.world import Database
 
 Filter = Callable[[list[str]], list[str]]
 
+_TAG = aliased(SqlRegisteredModelTag)
+PROMPTS = select(_TAG.name).where(_TAG.key == IS_PROMPT_TAG_KEY, func.lower(_TAG.value) == "true").correlate(None)
+
 
 class _Both:
+    """MLflow's filter of the experiments of a search for runs, and ours."""
+
     def __init__(self, theirs: Filter, world: Database) -> None:
         self._theirs, self._world = theirs, world
 
     def __call__(self, experiments: list[str]) -> list[str]:
-        caller = self._world.caller(g.mlflow_authenticated_user, TRACKING)
-        if caller is None:
+        about = asking.get()
+        if about is None or about.caller is None:
+            # What theirs asks for is then found there.
+            about = Asking(self._world.caller(g.mlflow_authenticated_user, TRACKING | REGISTRY), searches=True)
+            asking.set(about)
+        if (caller := about.caller) is None:
             return []
-        asking.set(Asking(caller))  # so that theirs finds what was just read
         return [each for each in self._theirs(experiments) if caller.within(each, "run") >= READ]
 
 
@@ -30,3 +47,47 @@ def install(world: Database) -> None:
     """Doing it again adds nothing."""
     if not isinstance(auth.filter_experiment_ids, _Both):
         auth.filter_experiment_ids = _Both(auth.filter_experiment_ids, world)
+        event.listen(Session, "do_orm_execute", _narrow)
+
+
+def criteria(caller: Caller) -> list[Any]:
+    """Of whatever is read in a search: what this account may read."""
+    if caller.has_everything:
+        return []
+    conditions = {
+        SqlExperiment: _in_experiments(SqlExperiment.experiment_id, caller),
+        SqlRun: _in_experiments(SqlRun.experiment_id, caller, "run"),
+        SqlLoggedModel: _in_experiments(SqlLoggedModel.experiment_id, caller, "logged_model"),
+        SqlRegisteredModel: _registered(SqlRegisteredModel.name, caller),
+        SqlModelVersion: _registered(SqlModelVersion.name, caller),
+    }
+    return [with_loader_criteria(kind, condition) for kind, condition in conditions.items()]
+
+
+def _narrow(state: ORMExecuteState) -> None:
+    about = asking.get()
+    if about is None or not about.searches or about.caller is None:
+        return
+    # What is loaded with what was found has its conditions already.
+    if state.is_select and not state.is_column_load and not state.is_relationship_load:
+        state.statement = state.statement.options(*criteria(about.caller))
+
+
+def _in_experiments(column: Any, caller: Caller, kind: str = "") -> Any:
+    own = caller.on(kind, EVERY) if kind else None
+    if own is not None and own < READ:
+        return column.in_([])
+    every, names = caller.readable("experiment")
+    return _among(column, every, [int(name) for name in names if name.isdigit()])
+
+
+def _registered(column: Any, caller: Caller) -> Any:
+    is_prompt = column.in_(PROMPTS)
+    return or_(
+        and_(not_(is_prompt), _among(column, *caller.readable("registered_model"))),
+        and_(is_prompt, _among(column, *caller.readable("prompt"))),
+    )
+
+
+def _among(column: Any, every: bool, names: Iterable[Any]) -> Any:
+    return column.not_in(names) if every else column.in_(names)

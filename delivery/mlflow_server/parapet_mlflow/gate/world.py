@@ -1,7 +1,8 @@
 """What the database tells of who owns what, by a few prepared statements and over MLflow's own connections.
 
-What can never change, the experiment of a run, a trace or a logged model, is remembered. Grants are read at every
-request, so that one that is taken away holds no request longer.
+What can never change, the experiment of a run or a logged model, is remembered. Not that of a trace: its id is chosen
+by whoever starts it, and may be that of one which was deleted. Grants are read at every request, so that one that is
+taken away holds no request longer.
 """
 
 import threading
@@ -100,7 +101,7 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = database.reading(engine)
-        self._known: dict[str, LRUCache[str, str]] = {kind: LRUCache(REMEMBERED) for kind in EXPERIMENTS}
+        self._known: dict[str, LRUCache[str, str]] = {kind: LRUCache(REMEMBERED) for kind in ("run", "logged-model")}
         self._lock = threading.Lock()
 
     def caller(self, name: str, types: frozenset[str]) -> Caller | None:
@@ -118,7 +119,9 @@ class Database:
 
     def experiments(self, kind: str, names: Iterable[str]) -> dict[str, str]:
         """The experiment of each run, trace or logged model that is there."""
-        known, found, missing = self._known[kind], dict[str, str](), list[str]()
+        if (known := self._known.get(kind)) is None:
+            return {name: str(experiment) for name, experiment in self._rows(EXPERIMENTS[kind], names=list(names))}
+        found, missing = dict[str, str](), list[str]()
         with self._lock:  # a cache that moves what was asked for is not safe between threads
             for name in names:
                 if (told := known.get(name)) is None:
@@ -151,7 +154,7 @@ class Database:
             return None
         return next(map(_version, self._rows(VERSION, name=name, version=int(version))), None)
 
-    def versions_at(self, places: list[str], names: list[str] | None) -> list[Version]:
+    def versions_at(self, places: Sequence[str], names: Sequence[str] | None) -> list[Version]:
         """The versions whose files lie at one of these places; of the models of these names, or of any."""
         locations = [ARTIFACTS + place for place in places]
         if names is None:
