@@ -18,16 +18,20 @@ def create_app() -> Trail:
     from mlflow.server import app, auth
     from mlflow.server.constants import ARTIFACTS_DESTINATION_ENV_VAR
 
-    from parapet_mlflow import remembered, sharing, stages, streaming
+    from parapet_mlflow import datasets, parsing, remembered, sharing, stages, streaming
     from parapet_mlflow.disposal import traces
     from parapet_mlflow.disposal.bucket import Bucket
-    from parapet_mlflow.gate import creators, searches
+    from parapet_mlflow.gate import creators, kept, lineage, searches
     from parapet_mlflow.gate.permissions import Permissions
     from parapet_mlflow.gate.world import Database
     from parapet_mlflow.login import assembly
     from parapet_mlflow.login.oidc.browser import PATHS
 
     creators.install()
+    datasets.install()
+    kept.install()
+    lineage.install()
+    parsing.install()
     sharing.install()
     stages.install()
     traces.install(Bucket(os.environ[ARTIFACTS_DESTINATION_ENV_VAR]))
