@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from parapet_mlflow.gate import documents, gate
+from parapet_mlflow.gate import documents, gate, room
 from parapet_mlflow.gate.gate import Gate
 from parapet_mlflow.gate.reading import Asked
 from parapet_mlflow.gate.refusal import Refusal
@@ -136,11 +136,11 @@ def test_a_file_streams_through() -> None:
 
 def test_what_is_no_file_has_a_limit() -> None:
     behind = Behind()
-    half = b" " * (gate.LARGEST // 2 + 1)
+    half = b" " * (room.LARGEST // 2 + 1)
     status, told = behind.ask("POST", SET_TAG, half, half, TAG)
-    assert (status, str(gate.LARGEST) in told["message"]) == (413, True)
+    assert (status, str(room.LARGEST) in told["message"]) == (413, True)
     behind = Behind()
-    long = (b"content-length", str(gate.LARGEST + 1).encode())
+    long = (b"content-length", str(room.LARGEST + 1).encode())
     assert behind.ask("POST", SET_TAG, TAG, headers=(JSON, long))[0] == 413
     assert not hasattr(behind, "taken")
 

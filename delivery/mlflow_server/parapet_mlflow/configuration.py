@@ -12,6 +12,9 @@ CACHED = 60
 without it every call would pay for one; with it, an account that was deleted or got a new password in another worker
 can go on for a minute at most, shorter than any review of who may sign in. A start after a rotation forgets it all."""
 
+LIMITS = "-c statement_timeout=60s -c idle_in_transaction_session_timeout=60s"
+"""libpq's options of a worker's connections: a search that one account sends does not hold one for ever."""
+
 DECIDED = {
     # Calls to the project's own servers about how MLflow is used: nothing of a patient's data may be near them.
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -67,3 +70,4 @@ def deliver(configuration: Path, secrets: SecretFiles) -> None:
     """Tells the workers, which are started later, where the settings are, and the session key: in no argument."""
     os.environ["MLFLOW_AUTH_CONFIG_PATH"] = str(configuration)
     os.environ["MLFLOW_FLASK_SERVER_SECRET_KEY"] = secrets.session_key()
+    os.environ["PGOPTIONS"] = LIMITS

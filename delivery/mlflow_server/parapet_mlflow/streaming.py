@@ -11,27 +11,31 @@ import posixpath
 import re
 import secrets
 from collections.abc import AsyncIterable, AsyncIterator, Callable
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, BinaryIO, Final
 
 import anyio
 import anyio.from_thread
 import anyio.to_thread
 import flask
+import mlflow.server
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, RESOURCE_DOES_NOT_EXIST
+from mlflow.protos.databricks_pb2 import BAD_REQUEST, INVALID_PARAMETER_VALUE, RESOURCE_DOES_NOT_EXIST
 from mlflow.server import artifact_router, handlers
 from mlflow.store.artifact.artifact_repo import StreamUploadMixin
 from mlflow.store.artifact.artifact_repository_registry import _artifact_repository_registry
 from mlflow.store.artifact.s3_artifact_repo import S3ArtifactRepository
+from mlflow.tracing.constant import SpansLocation, TraceTagKey
+from mlflow.tracing.utils.artifact_utils import TRACE_DATA_FILE_NAME
 from mlflow.utils.mime_type_utils import _guess_mime_type
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from parapet_mlflow.gate.routes import at
 from parapet_mlflow.login.asgi import Application, Message, Receive, Scope, Send
+from parapet_mlflow.login.handed import caller
 
 MIB: Final = 2**20
 PART: Final = 8 * MIB
@@ -39,6 +43,10 @@ PART: Final = 8 * MIB
 UPLOADS: Final = 16
 """Uploads of a worker at once; others wait, and so do their clients. Each holds some parts, and a thread of its own, so
 that slow ones take none from the API."""
+SHARE: Final = 8
+"""Of them, one account's: whose clients are slow, or stop, waits for itself."""
+PATIENCE: Final = 60
+"""Seconds for the next piece of an upload to arrive."""
 PIECE: Final = 256 * 1024
 """Bytes that a download passes on at once."""
 TRANSFER: Final = TransferConfig(
@@ -49,6 +57,8 @@ TRANSFER: Final = TransferConfig(
 )
 RANGE: Final = re.compile(r"bytes=(\d+-\d*|-\d+)")
 TICKET: Final = b"x-parapet-download"
+ELSEWHERE: Final = (SpansLocation.TRACKING_STORE.value, SpansLocation.ARCHIVE_REPO.value)
+"""Where spans may be that no client put into the bucket."""
 
 
 class Artifacts(S3ArtifactRepository, StreamUploadMixin):
@@ -65,7 +75,9 @@ class Artifacts(S3ArtifactRepository, StreamUploadMixin):
     ) -> None:
         stream = _Arriving(aiter(chunks).__anext__)
         take = self.log_artifact_from_stream
-        await anyio.to_thread.run_sync(take, stream, artifact_file_name, artifact_path, limiter=_uploads())
+        user = caller()
+        async with _share(user.username if user else ""):
+            await anyio.to_thread.run_sync(take, stream, artifact_file_name, artifact_path, limiter=_uploads())
 
     def opened(self, path: str, bytes_: str | None = None) -> Any:
         """What S3 answers of an object, or of a range of its bytes: `Body`, `ContentLength`, `ContentRange`.
@@ -101,6 +113,11 @@ def _uploads() -> anyio.CapacityLimiter:
     return anyio.CapacityLimiter(UPLOADS)
 
 
+@lru_cache(1_000)
+def _share(user: str) -> anyio.CapacityLimiter:
+    return anyio.CapacityLimiter(SHARE)
+
+
 class _Arriving(io.RawIOBase):
     """A request's body, read by a thread while it arrives. A client that goes away is an error, not an end."""
 
@@ -129,10 +146,13 @@ class _Arriving(io.RawIOBase):
 
     async def _next(self) -> bytes:
         try:
-            return bytes(await self._more())
+            with anyio.fail_after(PATIENCE):
+                return bytes(await self._more())
         except StopAsyncIteration:
             self._ended = True
             return b""
+        except TimeoutError:
+            raise MlflowException(f"Nothing of the file came for {PATIENCE} s.", BAD_REQUEST) from None
 
 
 class Streamed:
@@ -169,6 +189,7 @@ def install() -> None:
     """Once in each worker, before its application is made."""
     _artifact_repository_registry.register("s3", Artifacts)
     handlers._send_artifact = _send
+    mlflow.server.get_trace_artifact_handler = handlers.catch_mlflow_exception(_trace_file)
 
 
 def around(application: Any) -> Streamed:
@@ -203,6 +224,20 @@ def _send(repository: Any, path: str) -> flask.Response:
     ticket = secrets.token_hex()
     _waiting[ticket] = told["Body"]
     return flask.Response(status=_status(told), headers=_headers(path, told) | {TICKET.decode(): ticket})
+
+
+def _trace_file() -> flask.Response:
+    """MLflow's `get_trace_artifact_handler`, of what lies in the bucket: an owner may put there a file of any size."""
+    trace, path = flask.request.args.get("request_id"), flask.request.args.get("path")
+    if not trace:
+        raise MlflowException("request_id is missing. Give it.", INVALID_PARAMETER_VALUE)
+    info = handlers._get_tracking_store().get_trace_info(trace)
+    if not path and info.tags.get(TraceTagKey.SPANS_LOCATION) in ELSEWHERE:
+        told: flask.Response = handlers.get_trace_artifact_handler()
+        return told
+    if path:
+        handlers._validate_attachment_path(path)
+    return _send(handlers._get_trace_artifact_repo(info), f"attachments/{path}" if path else TRACE_DATA_FILE_NAME)
 
 
 def _status(told: Any) -> int:

@@ -3,9 +3,10 @@
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from parapet_mlflow.gate import names, places, reading
+from parapet_mlflow.gate import names, places, reading, room
 from parapet_mlflow.gate.reading import Asked
 from parapet_mlflow.gate.refusal import Refusal, invalid
+from parapet_mlflow.gate.room import Body, Gone, Room
 from parapet_mlflow.gate.routes import Route, Routes
 from parapet_mlflow.login.asgi import USER, Answer, Application, Headers, Message, Receive, Scope, Send, refusal, values
 
@@ -13,8 +14,6 @@ ASKED: Final = "parapet.asked"
 """Where the scope has what was asked for, once that was read."""
 ROUTE: Final = "parapet.route"
 """Where the scope has the route, from the moment that there is one."""
-LARGEST: Final = 16 * 2**20
-"""Bytes of a body that is no file. MLflow takes 1 MB of metrics at once, and any size of records to evaluate with."""
 PASSED: Final = frozenset(
     (
         b"accept",
@@ -48,6 +47,7 @@ class Gate:
 
     def __init__(self, application: Application, routes: Routes, allowed: Allowed) -> None:
         self.application, self.routes, self.allowed = application, routes, allowed
+        self._room = Room()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -57,29 +57,38 @@ class Gate:
         elif (told := self.routes.answer(scope["method"], scope["path"])) is not None:
             await Answer(200, told).send(send)
         else:
+            body = Body(self._room, scope.get(USER) or "")
             try:
-                asked = await self._asked(scope, receive)
+                asked = await self._asked(scope, receive, body)
                 scope[ASKED] = asked
                 await self._permit(scope, asked)
             except Refusal as why:
                 await refusal(why.status, why.code, why.message).send(send)
-            except _Gone:
+            except Gone:
                 return
             else:
                 await self._pass(scope, asked, receive, send)
+            finally:
+                body.end()
 
-    async def _asked(self, scope: Scope, receive: Receive) -> Asked:
+    async def _asked(self, scope: Scope, receive: Receive, body: Body) -> Asked:
         route, in_path = self._route(scope["method"], scope["path"])
         scope[ROUTE] = route
         headers: Headers = scope["headers"]
         for name in ONCE:
             if len(values(headers, name)) > 1:
                 raise invalid(f"The header {name.decode()} is there more than once. Send it once.")
-        body = b"" if route.name in reading.STREAMED else await _whole(headers, receive)
         types = values(headers, b"content-type")
-        asked = places.check(reading.read(route, scope["path"], in_path, scope["query_string"], types, body))
-        names.check(asked)
-        return asked
+
+        def read(whole: bytes) -> Asked:
+            asked = places.check(reading.read(route, scope["path"], in_path, scope["query_string"], types, whole))
+            names.check(asked)
+            room.check(asked)
+            return asked
+
+        if route.name in reading.STREAMED:
+            return read(b"")
+        return await body.read(headers, receive, read)
 
     def _route(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
         if found := self.routes.of(method, path):
@@ -114,31 +123,6 @@ class Gate:
             "headers": headers,
         }
         await self.application(passed, receive if canonical.body is None else _once(canonical.body, receive), send)
-
-
-class _Gone(Exception):
-    """The client went while it was asking."""
-
-
-async def _whole(headers: Headers, receive: Receive) -> bytes:
-    told = values(headers, b"content-length")
-    if told and (not told[0].isdigit() or int(told[0]) > LARGEST):
-        raise _too_large()
-    chunks: list[bytes] = []
-    size, more = 0, True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise _Gone
-        chunks.append(message.get("body", b""))
-        more = message.get("more_body", False)
-        if (size := size + len(chunks[-1])) > LARGEST:
-            raise _too_large()
-    return b"".join(chunks)
-
-
-def _too_large() -> Refusal:
-    return Refusal(413, "INVALID_PARAMETER_VALUE", f"The body has more than {LARGEST} bytes. Send less at once.")
 
 
 def _once(body: bytes, receive: Receive) -> Receive:
