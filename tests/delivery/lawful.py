@@ -12,6 +12,7 @@ from parapet_mlflow.gate.routes import Route, load, messages
 from parapet_mlflow.gate.values import BITS, DEPTH
 
 RUN = "0123456789abcdef0123456789abcdef"
+THEIRS = "fedcba9876543210fedcba9876543210"
 WORDS = {
     "experiment_id": "7",
     "version": "3",
