@@ -115,7 +115,7 @@ def test_the_try_leaves_nothing_in_the_bucket(mlflow: Mlflow) -> None:
     assert client(mlflow.endpoint, "s3").list_objects_v2(Bucket="artifacts", Prefix="tried").get("KeyCount") == 0
 
 
-def test_migrations_take_turns_and_can_be_repeated(mlflow: Mlflow) -> None:
+def test_migrations_take_turns_can_be_repeated_and_add_what_the_image_before_had_not(mlflow: Mlflow) -> None:
     results: list[int] = []
 
     def migrate() -> None:
@@ -127,8 +127,10 @@ def test_migrations_take_turns_and_can_be_repeated(mlflow: Mlflow) -> None:
         one.start()
     for one in both:
         one.join()
+    mlflow.postgres.sql("ALTER TABLE parapet_people DROP COLUMN told, DROP COLUMN signed_out", mlflow.database)
     mlflow.migrate()
     assert results == [0, 0]
+    mlflow.postgres.sql("SELECT told, signed_out FROM parapet_people", mlflow.database)
     told = mlflow.postgres.sql("SELECT username, is_admin FROM users ORDER BY 1", mlflow.database)
     assert told.split() == ["alice|f", "bob|f", "parapet-admin|t"]
 
