@@ -177,7 +177,7 @@ def test_no_type_is_a_deprecated_one(with_egress: Recorder) -> None:
 
 def test_the_composition_root_stays_small_and_without_logic() -> None:
     source = (PROJECT / "__main__.py").read_text()
-    assert len(source.splitlines()) <= 96
+    assert len(source.splitlines()) <= 100
     assert not re.search(r"^\s*(if|for|while|def|class|try|with)\b", source, re.MULTILINE)
 
 
