@@ -109,7 +109,7 @@ def judged(row: dict[str, Any], action: str) -> iam.Verdict:
     return min(verdicts, key=lambda each: each.allowed)
 
 
-@pytest.mark.parametrize(("row", "action", "wanted"), lines())
+@pytest.mark.parametrize(("row", "action", "wanted"), list(lines()))
 def test_who_may_and_who_may_not(row: dict[str, Any], action: str, wanted: bool) -> None:
     assert row.keys() <= OWN_KEYS
     assert row["source"]
