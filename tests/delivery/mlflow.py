@@ -14,6 +14,7 @@ from typing import Any
 import requests
 
 from local.processes import choose_port
+from tests.delivery.at_hand import PATIENCE, at_hand
 from tests.delivery.postgres import PASSWORD, USER, Postgres
 
 BUCKET = "artifacts"
@@ -94,14 +95,16 @@ class Mlflow:
         } | {name.replace("_", "-"): value for name, value in changed.items()}
         return ["--serve-artifacts", *(f"--{name}={value}" for name, value in options.items())]
 
-    def run(self, *arguments: str, patience: float = 120) -> subprocess.CompletedProcess[str]:
-        """A command that ends."""
+    def run(self, *arguments: str, afresh: bool = False) -> subprocess.CompletedProcess[str]:
+        """A command that ends: in a process that has imported MLflow already, or else `afresh`, as in a container."""
+        if not afresh:
+            return at_hand(self.image).run(arguments, self.variables(), self.folder)
         return subprocess.run(
-            self._command(*arguments), env=self.variables(), capture_output=True, text=True, timeout=patience
+            self._command(*arguments), env=self.variables(), capture_output=True, text=True, timeout=PATIENCE
         )
 
-    def migrate(self) -> None:
-        done = self.run("migrate", f"--backend-store-uri={self.postgres.uri(self.database)}")
+    def migrate(self, *, afresh: bool = False) -> None:
+        done = self.run("migrate", f"--backend-store-uri={self.postgres.uri(self.database)}", afresh=afresh)
         assert done.returncode == 0, done.stdout + done.stderr
 
     def with_schema(self) -> None:

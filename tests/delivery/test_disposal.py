@@ -79,9 +79,9 @@ def rows(mlflow: Mlflow, table: str, where: str) -> int:
     return int(mlflow.postgres.sql(f"SELECT count(*) FROM {table} WHERE {where}", mlflow.database))  # noqa: S608 (ours)
 
 
-def gc(mlflow: Mlflow, *options: str, status: int = 0) -> dict[str, Any]:
+def gc(mlflow: Mlflow, *options: str, status: int = 0, afresh: bool = False) -> dict[str, Any]:
     where = [f"--backend-store-uri={mlflow.postgres.uri(mlflow.database)}", f"--artifacts-destination={mlflow.place}"]
-    done = mlflow.run("gc", *where, *options)
+    done = mlflow.run("gc", *where, *options, afresh=afresh)
     assert done.returncode == status, done.stdout + done.stderr
     if status:
         return {"refused": done.stderr}
@@ -144,7 +144,7 @@ def test_a_deleted_run_goes_when_it_is_old_enough_and_what_the_registry_has_stay
         ask(shared, "POST", f"{API}/runs/delete", run_id=each)
     young = model(shared, of)
     ask(shared, "DELETE", f"{API}/logged-models/{young}")
-    told = gc(shared, "--older-than=1d", "--keep=runs=0s")
+    told = gc(shared, "--older-than=1d", "--keep=runs=0s", afresh=True)
     assert {"runs": told["kept_days"]["runs"], "models": told["kept_days"]["models"]} == {"runs": 0, "models": 1}
     assert told["deleted"]["runs"] >= 1
     assert told["deleted"]["tags of model versions"] >= 1

@@ -12,12 +12,12 @@ from tests.delivery.conftest import client
 from tests.delivery.mlflow import ADMINISTRATOR, Mlflow
 from tests.delivery.postgres import PASSWORD, USER
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.xdist_group("mlflow")]
 
 
-def refused(mlflow: Mlflow, **changed: str) -> str:
+def refused(mlflow: Mlflow, *, afresh: bool = False, **changed: str) -> str:
     """The one line of a server that does not start."""
-    done = mlflow.run("server", *mlflow.options(**changed))
+    done = mlflow.run("server", *mlflow.options(**changed), afresh=afresh)
     assert (done.returncode, done.stdout) == (1, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith("parapet-mlflow: ")
@@ -84,7 +84,7 @@ def test_a_schema_is_never_changed_by_the_server(mlflow: Mlflow) -> None:
 
 
 def test_another_application_is_not_served(mlflow: Mlflow) -> None:
-    assert "no audit trail" in refused(mlflow, app_name="basic-auth")
+    assert "no audit trail" in refused(mlflow, app_name="basic-auth", afresh=True)
     assert "from the root" in refused(mlflow, static_prefix="/mlflow")
 
 
@@ -128,7 +128,7 @@ def test_migrations_take_turns_can_be_repeated_and_add_what_the_image_before_had
     for one in both:
         one.join()
     mlflow.postgres.sql("ALTER TABLE parapet_people DROP COLUMN told, DROP COLUMN signed_out", mlflow.database)
-    mlflow.migrate()
+    mlflow.migrate(afresh=True)
     assert results == [0, 0]
     mlflow.postgres.sql("SELECT told, signed_out FROM parapet_people", mlflow.database)
     told = mlflow.postgres.sql("SELECT username, is_admin FROM users ORDER BY 1", mlflow.database)
