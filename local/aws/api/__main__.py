@@ -1,5 +1,6 @@
 """`python -m local.aws.api -H ADDRESS -p PORT`: the server, as moto's own command starts it."""
 
+import gc
 import os
 import sys
 from argparse import ArgumentParser
@@ -15,6 +16,7 @@ MENDED = (
     "databases",
     "gate",
     "images",
+    "managed_policies",
     "pod_identities",
     "principals",
     "queues",
@@ -43,4 +45,7 @@ if __name__ == "__main__":
     for name in MENDED:
         import_module(f"local.aws.api.{name}").mend()
     functions.mend(f"http://127.0.0.1:{_told_port()}")
+    # Half a million objects that stay: the collector would look through them each time that it looks for garbage.
+    gc.freeze()
+    gc.set_threshold(50_000)
     server.main(sys.argv[1:])
