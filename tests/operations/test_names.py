@@ -1,7 +1,5 @@
 """The names that a stack gives by itself, held against the plan, and an account in which somebody else has them."""
 
-from typing import Any
-
 import boto3
 import pytest
 
@@ -13,6 +11,7 @@ from tests.local.aws.conftest import LocalAws
 from tests.operations.conftest import ACCOUNT, STACK
 from tests.operations.test_preflight import Write
 from tests.platform.mocked import Made, run_program, stack_settings
+from tests.platform.variants import OUTWARDS
 
 pytestmark = pytest.mark.xdist_group("account")
 
@@ -24,23 +23,22 @@ FREE = {
     "aws:route53/resolverEndpoint:ResolverEndpoint": "its name is no key: Route 53 knows it by its id",
 }
 """What is named, and why AWS takes a second of the name."""
-EVERYTHING: dict[str, Any] = {"resolverEndpoint": True, "clientCidrs": ["192.168.0.0/24"], "egress": True}
 
 
 def given() -> list[tuple[Made, str]]:
-    asked = run_program(**EVERYTHING).managed()
+    asked = run_program(**OUTWARDS).managed()
     return [(made, made.inputs[key]) for made in asked for key in NAMED if key in made.inputs and made.type not in FREE]
 
 
 def test_every_name_that_the_stack_gives_is_looked_for() -> None:
-    settings = Settings.parse(stack_settings(**EVERYTHING))
+    settings = Settings.parse(stack_settings(**OUTWARDS))
     assert len(given()) >= 25
     assert [name for made, name in given() if not names.is_given(settings, made.type, name)] == []
     assert {made.type for made, _ in given()} == {kind.type for kind in names.KINDS}
 
 
 def test_no_name_is_looked_for_that_the_stack_does_not_give() -> None:
-    settings = Settings.parse(stack_settings(**EVERYTHING))
+    settings = Settings.parse(stack_settings(**OUTWARDS))
     planned = {name for _, name in given()}
     assert {name for listed in names.exact(settings).values() for name in listed} <= planned
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from unittest import mock
 
 import pulumi
@@ -101,6 +101,10 @@ def computed(args: pulumi.runtime.MockResourceArgs) -> dict[str, Any]:
     return {}
 
 
+Resource: TypeAlias = tuple[str, str]
+"""A type and a name."""
+
+
 @dataclass
 class Recorder(pulumi.runtime.Mocks):
     """Answers as a provider that grants every wish, and remembers them."""
@@ -114,6 +118,8 @@ class Recorder(pulumi.runtime.Mocks):
     """Digests of the images that the registry holds, by NAME:TAG."""
     outputs: dict[str, Any] = field(default_factory=dict)
     """What the program exports."""
+    waits_for: dict[Resource, set[Resource]] = field(default_factory=dict)
+    """What each resource waits for, by its inputs, by `depends_on` and by its provider."""
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         self.made.append(Made(args.typ, args.name, args.inputs, args.provider))
@@ -165,6 +171,26 @@ class Recorder(pulumi.runtime.Mocks):
         return (each for each in self.made if each.type.startswith("aws:"))
 
 
+class _Watching(MockMonitor):
+    """Sees what the engine would be asked, and not only what a provider would."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__(recorder)
+        self._waits_for = recorder.waits_for
+
+    def RegisterResource(self, request: Any) -> Any:
+        provider = request.provider.rpartition("::")[0]
+        urns = [*request.dependencies, *([provider] if provider else [])]
+        self._waits_for.setdefault((request.type, request.name), set()).update(map(_named, urns))
+        return super().RegisterResource(request)
+
+
+def _named(urn: str) -> Resource:
+    _, _, kind, name = urn.split("::", 3)
+    return kind.rpartition("$")[2], name
+
+
+@functools.cache
 def declared_settings() -> dict[str, dict[str, Any]]:
     """The settings that Pulumi.yaml declares, by name."""
     config = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"]
@@ -179,15 +205,15 @@ def stack_settings(**changed: Any) -> dict[str, str]:
     return {name: value if isinstance(value, str) else json.dumps(value) for name, value in settings.items()}
 
 
-def run_program(recorder: Recorder | None = None, monitor: MockMonitor | None = None, **settings: Any) -> Recorder:
+def run_program(recorder: Recorder | None = None, **settings: Any) -> Recorder:
     """Run `__main__.py` with these settings, once for all that ask with the same, on whichever worker.
 
     What it recorded is only read. Not so with a recorder of one's own, nor for a local stack, which asks the
-    environment too. `monitor` sees what the engine would be asked.
+    environment too.
     """
     config = stack_settings(**settings)
     if recorder or "localAws" in settings:
-        return _run(recorder or Recorder(), config, monitor)
+        return _run(recorder or Recorder(), config)
     return _run_once(json.dumps(config))
 
 
@@ -209,7 +235,7 @@ def _loop() -> asyncio.AbstractEventLoop:
     return asyncio.new_event_loop()
 
 
-def _run(recorder: Recorder, config: Mapping[str, str], monitor: MockMonitor | None = None) -> Recorder:
+def _run(recorder: Recorder, config: Mapping[str, str]) -> Recorder:
     def program() -> pulumi.Output[None]:
         os.environ.setdefault(LOCK, str(lock_file()))
         pulumi.runtime.set_all_config({f"parapet:{name}": value for name, value in config.items()})
@@ -219,15 +245,15 @@ def _run(recorder: Recorder, config: Mapping[str, str], monitor: MockMonitor | N
         runpy.run_path(str(PROJECT / "__main__.py"))
         return pulumi.Output.all(**root.outputs).apply(recorder.outputs.update)
 
-    return record(program, recorder, monitor)
+    return record(program, recorder)
 
 
-def record(make: Callable[[], Any], recorder: Recorder | None = None, monitor: MockMonitor | None = None) -> Recorder:
+def record(make: Callable[[], Any], recorder: Recorder | None = None) -> Recorder:
     """What is asked for while `make` runs, in a stack of its own."""
     recorder = recorder or Recorder()
     # The SDK asks for the thread's event loop, and a test that used `asyncio.run` has left none.
     asyncio.set_event_loop(_loop())
-    pulumi.runtime.set_mocks(recorder, project="parapet", stack="test", monitor=monitor)
+    pulumi.runtime.set_mocks(recorder, project="parapet", stack="test", monitor=_Watching(recorder))
     # Half of the time goes into looking for cycles among millions of objects that are all in use.
     gc.disable()
     try:

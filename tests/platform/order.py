@@ -3,28 +3,9 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any
 
-from pulumi.runtime.mocks import MockMonitor
-
-from tests.platform.mocked import Made, Recorder, run_program
-
-Resource: TypeAlias = tuple[str, str]
-"""A type and a name."""
-
-
-class Watching(MockMonitor):
-    """Remembers what each resource waits for, by its inputs, by `depends_on` and by its provider."""
-
-    def __init__(self, recorder: Recorder) -> None:
-        super().__init__(recorder)
-        self.waits_for: dict[Resource, set[Resource]] = {}
-
-    def RegisterResource(self, request: Any) -> Any:
-        provider = request.provider.rpartition("::")[0]
-        urns = [*request.dependencies, *([provider] if provider else [])]
-        self.waits_for.setdefault((request.type, request.name), set()).update(map(_named, urns))
-        return super().RegisterResource(request)
+from tests.platform.mocked import Made, Recorder, Resource, run_program
 
 
 @dataclass(frozen=True)
@@ -32,14 +13,11 @@ class Order:
     """The order in which the engine makes a stack of these settings."""
 
     asked: Recorder
-    waits_for: Mapping[Resource, set[Resource]]
     _known: dict[Resource, set[Resource]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, **settings: Any) -> "Order":
-        recorder = Recorder()
-        monitor = Watching(recorder)
-        return cls(run_program(recorder, monitor, **settings), monitor.waits_for)
+        return cls(run_program(**settings))
 
     def before(self, each: Made) -> set[Resource]:
         """All that is there when it is made."""
@@ -47,7 +25,7 @@ class Order:
 
     def _before(self, each: Resource) -> set[Resource]:
         if each not in self._known:
-            direct = self.waits_for.get(each, set())
+            direct = self.asked.waits_for.get(each, set())
             self._known[each] = direct.union(*map(self._before, direct))
         return self._known[each]
 
@@ -83,8 +61,3 @@ def _texts(value: Any) -> Iterable[str]:
         yield value
     for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         yield from _texts(inner)
-
-
-def _named(urn: str) -> Resource:
-    _, _, kind, name = urn.split("::", 3)
-    return kind.rpartition("$")[2], name

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.platform.mocked import ACCOUNT_ID, Recorder, run_program
+from tests.platform.variants import run_with
 
 PINNED = r"v\d+\.\d+\.\d+-eksbuild\.\d+"
 WITH_ROLE = {
@@ -147,7 +148,7 @@ def test_agents_are_on_gpu_nodes_too(stack: Recorder) -> None:
 
 
 def test_what_containers_write_is_encrypted_and_kept_as_long_as_other_logs() -> None:
-    groups = run_program(logRetentionDays=731).of("cloudwatch/logGroup:LogGroup")
+    groups = run_with(logRetentionDays=731).of("cloudwatch/logGroup:LogGroup")
     containers = [each for each in groups if "containerinsights" in each.inputs["name"]]
     assert {each.inputs["name"].removeprefix("/aws/containerinsights/parapet-test/") for each in containers} == {
         "application",

@@ -2,15 +2,15 @@
 
 import pytest
 
-from tests.platform.mocked import Recorder, run_program
+from tests.platform.mocked import Recorder
+from tests.platform.variants import HOSPITALS, run_with
 
-HOSPITALS = "arn:aws:acm-pca:us-east-1:111122223333:certificate-authority/11112222-3333-4444-5555-666677778888"
 AUTHORITY = "acmpca/certificateAuthority:CertificateAuthority"
 
 
 @pytest.fixture(scope="module")
 def stack() -> Recorder:
-    return run_program(domain="ml.hospital.internal")
+    return run_with(domain="ml.hospital.internal")
 
 
 def test_the_certificate_is_for_every_host_of_the_domain_and_its_key_is_nobodys(stack: Recorder) -> None:
@@ -32,19 +32,19 @@ def test_without_another_authority_the_stack_makes_a_root_that_acm_renews_from(s
 
 @pytest.mark.parametrize(("protect", "days"), [(True, 30), (False, 7)])
 def test_a_deleted_authority_can_be_brought_back(protect: bool, days: int) -> None:
-    (authority,) = run_program(protect=protect).of(AUTHORITY)
+    (authority,) = run_with(protect=protect).of(AUTHORITY)
     assert authority.inputs["permanentDeletionTimeInDays"] == days
 
 
 def test_what_clients_must_trust_is_an_output(stack: Recorder) -> None:
     assert stack.outputs["certificateAuthorityPem"].startswith("-----BEGIN CERTIFICATE-----")
     # Of another authority, all that are above it: clients trust the last.
-    assert run_program(certificateAuthorityArn=HOSPITALS).outputs["certificateAuthorityPem"] == "SUBORDINATE\nROOT\n"
+    assert run_with(certificateAuthorityArn=HOSPITALS).outputs["certificateAuthorityPem"] == "SUBORDINATE\nROOT\n"
 
 
 def test_another_accounts_stack_may_have_certificates_of_hosts_issued_and_no_more() -> None:
     other = "444455556666"
-    stack = run_program(certificateAuthorityAccounts=[other])
+    stack = run_with(certificateAuthorityAccounts=[other])
     (policy,) = stack.of("acmpca/policy:Policy")
     assert policy.inputs["resourceArn"].endswith("CertificateAuthority/parapet-test-gateway")
     look, issue = policy.policy()
@@ -62,7 +62,7 @@ def test_alone_in_its_account_the_authority_serves_no_other(stack: Recorder) -> 
 
 
 def test_the_hospitals_own_authority_takes_its_place() -> None:
-    stack = run_program(certificateAuthorityArn=HOSPITALS)
+    stack = run_with(certificateAuthorityArn=HOSPITALS)
     assert not [each for each in stack.made if each.type.startswith("aws:acmpca/")]
     (certificate,) = stack.of("acm/certificate:Certificate")
     assert certificate.inputs["certificateAuthorityArn"] == HOSPITALS

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.platform.mocked import ACCOUNT_ID, DEPLOYER, Made, Recorder, run_program
+from tests.platform.variants import BREAK_GLASS, run_with
 
 OFFICE = "198.18.0.0/24"
 
@@ -29,14 +30,14 @@ def test_the_api_answers_within_the_vpc_only(stack: Recorder) -> None:
 
 
 def test_listed_ranges_and_no_others_reach_the_api_from_outside() -> None:
-    network = cluster(run_program(clusterPublicCidrs=[OFFICE])).inputs["vpcConfig"]
+    network = cluster(run_with(clusterPublicCidrs=[OFFICE])).inputs["vpcConfig"]
     assert (network["endpointPrivateAccess"], network["endpointPublicAccess"]) == (True, True)
     assert network["publicAccessCidrs"] == [OFFICE]
 
 
 @pytest.mark.parametrize(("vpc", "services"), [("192.168.0.0/16", "10.100.0.0/16"), ("10.100.0.0/16", "172.20.0.0/16")])
 def test_the_addresses_of_services_are_known_and_not_the_vpcs(vpc: str, services: str) -> None:
-    network = cluster(run_program(vpcCidr=vpc)).inputs["kubernetesNetworkConfig"]
+    network = cluster(run_with(vpcCidr=vpc)).inputs["kubernetesNetworkConfig"]
     assert network == {"ipFamily": "ipv4", "serviceIpv4Cidr": services}
 
 
@@ -50,7 +51,7 @@ def test_secrets_are_encrypted_with_the_clusters_key(stack: Recorder) -> None:
 def test_all_that_the_control_plane_logs_is_kept_encrypted_for_the_years_of_an_audit_record(
     years: int, days: int
 ) -> None:
-    stack = run_program(auditRetentionYears=years)
+    stack = run_with(auditRetentionYears=years)
     logged = cluster(stack).inputs["enabledClusterLogTypes"]
     assert set(logged) == {"api", "audit", "authenticator", "controllerManager", "scheduler"}
     (group,) = [each for each in stack.of("cloudwatch/logGroup:LogGroup") if "control-plane" in each.name]
@@ -68,12 +69,11 @@ def test_access_entries_alone_let_anybody_in_and_whoever_made_the_cluster_is_nob
 
 
 def test_the_listed_administrators_may_do_everything_and_nobody_else() -> None:
-    other = f"arn:aws:iam::{ACCOUNT_ID}:role/break-glass"
-    stack = run_program(clusterAdministrators=[DEPLOYER, other])
+    stack = run_with(clusterAdministrators=[DEPLOYER, BREAK_GLASS])
     entries = stack.of("eks/accessEntry:AccessEntry")
     policies = stack.of("eks/accessPolicyAssociation:AccessPolicyAssociation")
-    assert {each.inputs["principalArn"] for each in entries} == {DEPLOYER, other}
-    assert {each.inputs["principalArn"] for each in policies} == {DEPLOYER, other}
+    assert {each.inputs["principalArn"] for each in entries} == {DEPLOYER, BREAK_GLASS}
+    assert {each.inputs["principalArn"] for each in policies} == {DEPLOYER, BREAK_GLASS}
     for policy in policies:
         assert policy.inputs["policyArn"] == "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
         assert policy.inputs["accessScope"] == {"type": "cluster"}
@@ -87,7 +87,7 @@ def test_the_version_is_pinned_and_never_one_that_its_makers_no_longer_mend(stac
 
 @pytest.mark.parametrize("protect", [True, False])
 def test_a_protected_cluster_is_protected_by_eks_too(protect: bool) -> None:
-    assert cluster(run_program(protect=protect)).inputs["deletionProtection"] is protect
+    assert cluster(run_with(protect=protect)).inputs["deletionProtection"] is protect
 
 
 def test_the_control_planes_role_is_for_this_cluster_alone(stack: Recorder) -> None:
@@ -140,7 +140,7 @@ def test_listed_networks_and_groups_reach_the_private_api_and_no_others(stack: R
     listed = run_program(clusterClientCidrs=[vpn], clusterClientSecurityGroups=[runner])
     assert callers(listed) - callers(stack) == {vpn, runner}
     # Users of the gateway are not users of the API.
-    assert callers(run_program(clientCidrs=["192.168.0.0/16"])) == callers(stack)
+    assert callers(run_with(clientCidrs=["192.168.0.0/24"])) == callers(stack)
 
 
 def test_the_control_plane_calls_nodes_on_named_ports_only(stack: Recorder) -> None:
@@ -161,6 +161,6 @@ def test_without_egress_a_node_reaches_its_like_the_vpc_and_the_gateway_endpoint
 
 
 def test_with_egress_a_node_reaches_the_internet_over_https_only() -> None:
-    outwards = rules(run_program(egress=True), "Egress", "nodes")
+    outwards = rules(run_with(egress=True), "Egress", "nodes")
     (anywhere,) = [each for each in outwards if each.get("cidrIpv4") == "0.0.0.0/0"]
     assert (anywhere["ipProtocol"], anywhere["fromPort"], anywhere["toPort"]) == ("tcp", 443, 443)

@@ -8,6 +8,7 @@ import pytest
 
 from foundation.database import ADMINISTRATOR, EXPORTS
 from tests.platform.mocked import ACCOUNT_ID, Made, Recorder, run_program
+from tests.platform.variants import run_with
 
 NAME = "parapet-test-mlflow"
 
@@ -116,7 +117,7 @@ def test_it_is_backed_up_and_kept_new(stack: Recorder) -> None:
 
 @pytest.mark.parametrize("protect", [True, False])
 def test_it_goes_without_a_trace_only_where_nothing_is_protected(protect: bool) -> None:
-    made = instance(run_program(protect=protect)).inputs
+    made = instance(run_with(protect=protect)).inputs
     assert made["deletionProtection"] is protect
     assert made["skipFinalSnapshot"] is not protect
     assert made["deleteAutomatedBackups"] is not protect
@@ -142,5 +143,5 @@ class Reborn(Recorder):
 
 @pytest.mark.parametrize("multi_az", [True, False])
 def test_size_and_standby_are_settings(multi_az: bool) -> None:
-    made = instance(run_program(databaseMultiAz=multi_az, databaseInstanceClass="db.m7g.large")).inputs
+    made = instance(run_with(databaseMultiAz=multi_az, databaseInstanceClass="db.m7g.large")).inputs
     assert (made["multiAz"], made["instanceClass"]) == (multi_az, "db.m7g.large")

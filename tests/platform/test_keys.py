@@ -8,9 +8,10 @@ import pytest
 
 from foundation.data_class import DataClass
 from tests.platform.mocked import ACCOUNT_ID, DEPLOYER, Made, Recorder, run_program
+from tests.platform.variants import KEY_ADMINISTRATOR as ADMINISTRATOR
+from tests.platform.variants import SCIENTIST, run_with
 
 ROOT = f"arn:aws:iam::{ACCOUNT_ID}:root"
-ADMINISTRATOR = f"arn:aws:iam::{ACCOUNT_ID}:role/key-administrator"
 USE = ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptTo", "kms:CreateGrant", "kms:Sign"]
 ADMINISTRATION = ["kms:PutKeyPolicy", "kms:ScheduleKeyDeletion", "kms:DisableKey", "kms:EnableKeyRotation"]
 
@@ -124,7 +125,7 @@ def test_the_roles_that_launch_nodes_use_the_cluster_key_through_ec2_and_spot_ha
     spot: bool,
 ) -> None:
     group = {"name": "g", "instanceTypes": ["g6.xlarge"], "max": 1, "capacity": "spot" if spot else "on-demand"}
-    stack = run_program(gpuGroups=[group])
+    stack = run_with(gpuGroups=[group])
     prefix = f"arn:aws:iam::{ACCOUNT_ID}:role/aws-service-role"
     expected = [f"{prefix}/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"]
     expected += [f"{prefix}/spot.amazonaws.com/AWSServiceRoleForEC2Spot"] if spot else []
@@ -180,7 +181,7 @@ def test_every_log_group_is_one_that_the_logs_key_encrypts(stack: Recorder) -> N
 
 
 def test_eks_sees_its_grant_by_a_role_that_does_not_administer_the_key() -> None:
-    cluster = run_program(keyAdministrators=[ADMINISTRATOR]).one("kms/key:Key", "parapet-test-cluster")
+    cluster = run_with(keyAdministrators=[ADMINISTRATOR]).one("kms/key:Key", "parapet-test-cluster")
     looked = [
         each for each in cluster.policy() if grants(each, ["kms:ListGrants"]) and not grants(each, ADMINISTRATION)
     ]
@@ -188,8 +189,8 @@ def test_eks_sees_its_grant_by_a_role_that_does_not_administer_the_key() -> None
 
 
 def test_people_who_read_a_secret_decrypt_it_through_secrets_manager_alone() -> None:
-    reader = f"arn:aws:iam::{ACCOUNT_ID}:role/scientist"
-    stack = run_program(mlflowUsers=[{"name": "a", "readers": [reader]}, {"name": "b", "readers": [reader]}])
+    reader = SCIENTIST
+    stack = run_with(mlflowUsers=[{"name": "a", "readers": [reader]}, {"name": "b", "readers": [reader]}])
     named = {key.name: each for key in keys(stack) for each in key.policy() if reader in json.dumps(each["Principal"])}
     assert set(named) == {"parapet-test-secrets"}
     (statement,) = named.values()
@@ -199,13 +200,13 @@ def test_people_who_read_a_secret_decrypt_it_through_secrets_manager_alone() -> 
 
 
 def test_named_administrators_and_the_root_user_alone_administer() -> None:
-    for key in keys(run_program(keyAdministrators=[ADMINISTRATOR])):
+    for key in keys(run_with(keyAdministrators=[ADMINISTRATOR])):
         (statement,) = [each for each in key.policy() if grants(each, ADMINISTRATION)]
         assert statement["Condition"] == {"ArnEquals": {"aws:PrincipalArn": [ROOT, ADMINISTRATOR]}}
 
 
 def test_an_administrator_is_named_in_no_statement_of_use() -> None:
     # Not even as one who administers the cluster too, and reads MLflow's passwords.
-    for key in keys(run_program(keyAdministrators=[ADMINISTRATOR], clusterAdministrators=[ADMINISTRATOR, DEPLOYER])):
+    for key in keys(run_with(keyAdministrators=[ADMINISTRATOR], clusterAdministrators=[ADMINISTRATOR, DEPLOYER])):
         for statement in key.policy():
             assert ADMINISTRATOR not in json.dumps(statement) or not grants(statement, USE)

@@ -4,14 +4,15 @@ from typing import Any
 
 import pytest
 
-from tests.platform.mocked import Made, Recorder, run_program
+from tests.platform.mocked import Made, Recorder
+from tests.platform.variants import run_with
 
 NETWORKING = "kubernetes:networking.istio.io/v1"
 
 
 @pytest.fixture(scope="module")
 def stack() -> Recorder:
-    return run_program(domain="ml.example.org")
+    return run_with(domain="ml.hospital.internal")
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +42,7 @@ def test_a_route_is_of_a_namespace_from_which_its_gateway_takes_routes(stack: Re
 
 def test_the_load_balancers_certificate_is_for_the_host_of_every_route(stack: Recorder, routes: list[Made]) -> None:
     (certificate,) = stack.of("acm/certificate:Certificate")
-    assert certificate.inputs["domainName"] == "*.ml.example.org"
+    assert certificate.inputs["domainName"] == "*.ml.hospital.internal"
     for route in routes:
         for host in route.inputs["spec"]["hosts"]:
             label, _, parent = host.partition(".")

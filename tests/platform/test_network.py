@@ -11,6 +11,7 @@ from foundation import retention
 from foundation.network.endpoint_policies import IAM_PREFIXES
 from foundation.network.subnets import divide
 from tests.platform.mocked import ACCOUNT_ID, RANGES, Made, Recorder, run_program
+from tests.platform.variants import run_with
 
 INTERNET = ("ec2/internetGateway:InternetGateway", "ec2/natGateway:NatGateway", "ec2/eip:Eip", "ec2/route:Route")
 
@@ -22,7 +23,7 @@ def closed() -> Recorder:
 
 @pytest.fixture(scope="module")
 def with_egress() -> Recorder:
-    return run_program(egress=True)
+    return run_with(egress=True)
 
 
 def subnets(stack: Recorder, tier: str) -> list[Made]:
@@ -82,7 +83,7 @@ def test_asking_for_egress_changes_no_subnet_that_was_there(closed: Recorder, wi
 
 def test_a_fourth_zone_changes_no_subnet_of_the_first_three(closed: Recorder) -> None:
     before = {each.name: each.inputs for each in closed.of("ec2/subnet:Subnet")}
-    after = {each.name: each.inputs for each in run_program(zones=4).of("ec2/subnet:Subnet")}
+    after = {each.name: each.inputs for each in run_with(zones=4).of("ec2/subnet:Subnet")}
     assert before.items() <= after.items()
     assert len(after) == len(before) + 2
 
@@ -142,7 +143,7 @@ def test_pods_reach_s3_and_dynamodb_at_the_addresses_of_this_run_and_not_of_the_
 @pytest.mark.parametrize("services", [[], ["kms"], list(IAM_PREFIXES)])
 def test_the_interface_endpoints_are_those_asked_for(services: list[str]) -> None:
     # The operators' host asks for some of them.
-    stack = run_program(interfaceEndpoints=services, operatorsHost=False)
+    stack = run_with(interfaceEndpoints=services, operatorsHost=False)
     interfaces = [e for e in stack.of("ec2/vpcEndpoint:VpcEndpoint") if e.inputs["vpcEndpointType"] == "Interface"]
     assert [each.inputs["serviceName"] for each in interfaces] == [f"com.amazonaws.us-east-1.{s}" for s in services]
     assert all(each.inputs["privateDnsEnabled"] and len(each.inputs["subnetIds"]) == 3 for each in interfaces)
@@ -186,7 +187,7 @@ def test_every_dns_query_of_the_vpc_is_logged(closed: Recorder) -> None:
 
 
 def test_log_groups_are_encrypted_with_the_logs_key_and_kept_as_long_as_asked() -> None:
-    every = run_program(logRetentionDays=731).of("cloudwatch/logGroup:LogGroup")
+    every = run_with(logRetentionDays=731).of("cloudwatch/logGroup:LogGroup")
     groups = [each for each in every if each.inputs["name"].startswith("/parapet-test/")]
     assert {each.inputs["name"].rpartition("/")[2]: each.inputs["retentionInDays"] for each in groups} == {
         "flow-logs": 731,
@@ -201,7 +202,7 @@ def test_log_groups_are_encrypted_with_the_logs_key_and_kept_as_long_as_asked() 
 
 @pytest.mark.parametrize("protect", [True, False])
 def test_a_log_group_of_audit_records_is_deleted_by_no_call_until_its_protection_is_lifted(protect: bool) -> None:
-    every = run_program(protect=protect).of("cloudwatch/logGroup:LogGroup")
+    every = run_with(protect=protect).of("cloudwatch/logGroup:LogGroup")
     said = {each.inputs["name"]: each.inputs.get("deletionProtectionEnabled") for each in every}
     trails = {"/parapet-test/sessions", "/parapet-test/mlflow-audit", "/aws/eks/parapet-test/cluster"}
     assert {name: value for name, value in said.items() if value is not None} == dict.fromkeys(trails, protect)

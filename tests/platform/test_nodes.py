@@ -7,6 +7,7 @@ import pytest
 
 from cluster.operators_policy import mark
 from tests.platform.mocked import Made, Recorder, run_program
+from tests.platform.variants import run_with
 
 RESERVATION = "cr-0123456789abcdef0"
 GROUPS: list[dict[str, Any]] = [
@@ -52,7 +53,7 @@ def test_there_is_a_system_group_and_one_for_each_gpu_group(stack: Recorder) -> 
 
 
 def test_the_system_group_spans_the_zones_between_its_bounds() -> None:
-    stack = run_program(systemNodesMin=4, systemNodesMax=9, systemInstanceTypes=["m7a.xlarge"])
+    stack = run_with(systemNodesMin=4, systemNodesMax=9, systemInstanceTypes=["m7a.xlarge"])
     system = group(stack, "system").inputs
     assert system["scalingConfig"] == {"minSize": 4, "desiredSize": 4, "maxSize": 9}
     assert len(system["subnetIds"]) == 3

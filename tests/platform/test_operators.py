@@ -13,6 +13,7 @@ import pytest
 from cluster.operators_policy import MARK
 from foundation import retention
 from tests.platform.mocked import ACCOUNT_ID, Made, Recorder, run_program
+from tests.platform.variants import run_with
 
 HOST = "parapet-test-operators"
 RULE = "vpc/securityGroup{}Rule:SecurityGroup{}Rule"
@@ -115,7 +116,7 @@ def test_the_tunnels_document_leads_to_the_clusters_api_and_nowhere_else(stack: 
 
 
 def test_without_the_host_there_is_no_trace_of_it() -> None:
-    stack = run_program(operatorsHost=False)
+    stack = run_with(operatorsHost=False)
     assert [each.name for each in stack.made if each.type.startswith("aws:") and each.name.startswith(HOST)] == []
 
 
@@ -148,7 +149,7 @@ def test_a_session_that_names_no_document_is_logged_as_an_audit_record_and_encry
 
 
 def test_a_second_stack_of_an_account_has_a_session_document_of_its_own_name() -> None:
-    stack = run_program(sessionPreferences=False)
+    stack = run_with(sessionPreferences=False)
     assert shell(stack).inputs["name"] == "parapet-test-sessions"
     assert preferences(stack)["inputs"]["cloudWatchLogGroupName"] == "/parapet-test/sessions"
 

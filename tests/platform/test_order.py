@@ -9,13 +9,14 @@ from tests.platform import extremes
 from tests.platform.mocked import Made
 from tests.platform.order import Order, Resource
 
+STACK = f"parapet-{extremes.ENVIRONMENT}"
 ENDPOINT = "aws:ec2/vpcEndpoint:VpcEndpoint"
 RULES = ("vpc/securityGroupEgressRule:SecurityGroupEgressRule", "vpc/securityGroupIngressRule:SecurityGroupIngressRule")
 
 
 @pytest.fixture(scope="module", params=[extremes.EVERYTHING, extremes.NOTHING], ids=["everything", "nothing"])
 def order(request: pytest.FixtureRequest) -> Order:
-    return Order.of(**{**request.param, "environment": "test"})
+    return Order.of(**request.param)
 
 
 def missing(order: Order, each: Made, needed: set[Resource]) -> dict[Resource, set[Resource]]:
@@ -67,10 +68,10 @@ def test_a_function_reaches_all_that_it_may_call_before_it_is_called(order: Orde
         function = functions[each.inputs["functionName"]]
         (role,) = order.roles_of(function)
         needed = endpoints(order, set(allowed_actions(order, role)))
-        assert (ENDPOINT, "parapet-test-endpoints-secretsmanager") in needed
+        assert (ENDPOINT, f"{STACK}-endpoints-secretsmanager") in needed
         needed |= rules_of(order, {*function.inputs["vpcConfig"]["securityGroupIds"]})
         needed |= rules_of(order, group_of_endpoints(order)) | order.attachments[role]
-        needed |= {("aws:cloudwatch/logGroup:LogGroup", "parapet-test-rotator")}
+        needed |= {("aws:cloudwatch/logGroup:LogGroup", f"{STACK}-rotator")}
         assert missing(order, each, needed) == {}
 
 
@@ -90,8 +91,8 @@ def test_a_node_finds_its_network_and_its_ways_to_aws(order: Order) -> None:
     asked = order.asked
     kinds = ("ec2/vpcEndpoint:VpcEndpoint", "ec2/routeTableAssociation:RouteTableAssociation", "ec2/route:Route")
     needed = {(each.type, each.name) for kind in kinds for each in asked.of(kind)}
-    needed |= rules_of(order, group_of_endpoints(order) | {"parapet-test-nodes-id", "parapet-test-control-plane-id"})
-    needed -= rules_of(order, {"parapet-test-nodes-id"}) & set(to_database(order))
+    needed |= rules_of(order, group_of_endpoints(order) | {f"{STACK}-nodes-id", f"{STACK}-control-plane-id"})
+    needed -= rules_of(order, {f"{STACK}-nodes-id"}) & set(to_database(order))
     groups = asked.of("eks/nodeGroup:NodeGroup")
     assert groups
     for each in groups:

@@ -12,6 +12,7 @@ from foundation.registry import require
 from tests.images import DIGESTS
 from tests.platform.mocked import ACCOUNT_ID, Recorder, record, run_program
 from tests.platform.stacks import stack as make_stack
+from tests.platform.variants import run_with
 
 REGISTRY = f"{ACCOUNT_ID}.dkr.ecr.us-east-1.amazonaws.com/parapet-test"
 CHART = "kubernetes:helm.sh/v4:Chart"
@@ -20,7 +21,7 @@ OWN = re.compile(rf"{ACCOUNT_ID}\.dkr\.ecr\.us-east-1\.amazonaws\.com/parapet-te
 
 @pytest.fixture(scope="module")
 def stack() -> Recorder:
-    return run_program(gpuGroups=[{"name": "g", "instanceTypes": ["g6.xlarge"], "max": 2}])
+    return run_with(gpuGroups=[{"name": "g", "instanceTypes": ["g6.xlarge"], "max": 2}])
 
 
 def test_each_image_that_something_names_has_a_repository_and_each_repository_an_image_that_is_named(
@@ -79,7 +80,7 @@ def test_untagged_images_are_forgotten_and_tagged_ones_never(stack: Recorder) ->
 
 @pytest.mark.parametrize("protect", [True, False])
 def test_a_repository_with_images_is_deleted_only_where_nothing_is_protected(protect: bool) -> None:
-    for repository in run_program(protect=protect).of("ecr/repository:Repository"):
+    for repository in run_with(protect=protect).of("ecr/repository:Repository"):
         assert repository.inputs["forceDelete"] is not protect
 
 

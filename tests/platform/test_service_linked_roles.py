@@ -6,8 +6,8 @@ import pytest
 
 from foundation.service_linked_roles import AUTO_SCALING, SPOT
 from tests.local.aws.conftest import LocalAws, Stack, local_aws, moto, stack  # noqa: F401
-from tests.platform.mocked import run_program
 from tests.platform.project import PROJECT
+from tests.platform.variants import run_with
 
 SPOT_GROUP = {"name": "g", "instanceTypes": ["g6.xlarge"], "max": 1, "capacity": "spot"}
 PROGRAM = f"""
@@ -32,13 +32,13 @@ def linked(local_aws: LocalAws) -> dict[str, Any]:  # noqa: F811
 
 @pytest.mark.parametrize("spot", [False, True])
 def test_a_role_that_a_keys_policy_names_is_made_where_the_account_lacks_it(spot: bool) -> None:
-    recorded = run_program(gpuGroups=[SPOT_GROUP] if spot else [])
+    recorded = run_with(gpuGroups=[SPOT_GROUP] if spot else [])
     made = {each.inputs["awsServiceName"] for each in recorded.of("iam/serviceLinkedRole:ServiceLinkedRole")}
     assert made == {role.service for role in ((AUTO_SCALING, SPOT) if spot else (AUTO_SCALING,))}
 
 
 def test_every_service_linked_role_that_a_policy_names_as_a_principal_is_one_that_the_stack_makes_sure_of() -> None:
-    recorded = run_program(gpuGroups=[SPOT_GROUP])
+    recorded = run_with(gpuGroups=[SPOT_GROUP])
     sure = {each.inputs["awsServiceName"] for each in recorded.of("iam/serviceLinkedRole:ServiceLinkedRole")}
     named: set[str] = set()
     for resource in recorded.managed():

@@ -14,8 +14,11 @@ import pulumi_aws as aws
 import pytest
 
 from foundation.data_class import NO_DATA, TAG, DataClass
-from tests.platform.mocked import ACCOUNT_ID, Recorder, run_program
+from provider import aws_provider
+from settings import Settings
+from tests.platform.mocked import ACCOUNT_ID, Recorder, record, run_program, stack_settings
 from tests.platform.project import PROJECT
+from tests.platform.variants import run_with
 
 PROVIDER = "pulumi:providers:aws"
 KUBERNETES = "pulumi:providers:kubernetes"
@@ -183,7 +186,7 @@ def test_the_composition_root_stays_small_and_without_logic() -> None:
 
 @pytest.mark.parametrize("account_id", ["", ACCOUNT_ID])
 def test_the_provider_works_in_the_allowed_account_only(account_id: str) -> None:
-    stack = run_program(allowedAccountId=account_id)
+    stack = run_with(allowedAccountId=account_id)
     (provider,) = [each for each in stack.made if each.type == PROVIDER]
     expected: Any = json.dumps([account_id]) if account_id else None
     assert provider.inputs.get("allowedAccountIds") == expected
@@ -229,12 +232,17 @@ def test_a_local_stack_touches_nothing_but_a_loopback_address(monkeypatch: pytes
     assert not nothing.made
 
 
+def local_provider() -> Recorder:
+    """What the program makes first, once it is not refused."""
+    return record(lambda: aws_provider(Settings.parse(stack_settings(localAws=True))))
+
+
 @pytest.mark.parametrize("endpoint", ["http://localhost:5000", "http://127.0.0.1:5000", "http://[::1]:5000"])
 def test_every_loopback_address_will_do(
     monkeypatch: pytest.MonkeyPatch, local_cluster: Callable[[str], None], endpoint: str
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
-    assert run_program(localAws=True).made
+    assert local_provider().made
 
 
 @pytest.mark.parametrize("server", ["https://eks.example.com", "https://10.0.0.1:6443", ""])
@@ -251,7 +259,7 @@ def test_a_local_stack_touches_no_cluster_but_one_on_this_machine_or_one_that_th
         run_program(nothing, localAws=True)
     assert not nothing.made
     monkeypatch.setenv("PARAPET_KUBECONFIG", os.environ["KUBECONFIG"])
-    assert run_program(localAws=True).made
+    assert local_provider().made
 
 
 def test_a_local_stack_without_a_cluster_is_told_how_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:

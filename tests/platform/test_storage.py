@@ -8,6 +8,7 @@ import pytest
 
 from tests.platform.mocked import ACCOUNT_ID, Made, Recorder, run_program
 from tests.platform.stacks import stack as a_stack
+from tests.platform.variants import run_with
 
 COMPANIONS = [
     "s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
@@ -181,7 +182,7 @@ def test_no_current_object_expires_but_an_access_log(stack: Recorder) -> None:
 
 @pytest.mark.parametrize("years", [6, 10])
 def test_audit_records_are_locked_in_compliance_mode_for_the_years_asked_for(years: int) -> None:
-    stack = run_program(auditRetentionYears=years)
+    stack = run_with(auditRetentionYears=years)
     bucket = stack.one("s3/bucket:Bucket", "parapet-test-audit")
     assert bucket.inputs["objectLockEnabled"] is True
     (lock,) = stack.of("s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration")
@@ -203,7 +204,7 @@ def test_a_retention_that_no_log_group_can_have_cannot_be_said(days: int) -> Non
 
 @pytest.mark.parametrize("protect", [True, False])
 def test_a_bucket_with_objects_is_emptied_only_in_a_stack_without_protection(protect: bool) -> None:
-    for bucket in run_program(protect=protect).of("s3/bucket:Bucket"):
+    for bucket in run_with(protect=protect).of("s3/bucket:Bucket"):
         assert bucket.inputs["forceDestroy"] is not protect
 
 

@@ -1,5 +1,6 @@
 """What holds for all rules at once."""
 
+import functools
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,11 +11,14 @@ import pytest
 import hipaa
 from hipaa.resource import UNKNOWN, Resource
 from hipaa.rule import Rule, Severity
-from local.aws.sdk_types import Property, ResourceModel, resource_model, tokens
+from local.aws import sdk_types
+from local.aws.sdk_types import Property, ResourceModel, tokens
 from tests.policies import kubernetes_types
 
 PINNED = Path(__file__).with_name("rule_names.txt")
 
+resource_model = functools.cache(sdk_types.resource_model)
+"""Many examples are of one type, and its source is long."""
 every_rule = pytest.mark.parametrize("rule", hipaa.rules(), ids=lambda rule: rule.name)
 
 

@@ -65,10 +65,13 @@ def test_what_goes_to_the_api_comes_back(rules_given: list[dict[str, Any]]) -> N
 
 
 json_values = st.recursive(
-    st.booleans() | st.integers(-(2**50), 2**50) | TEXT, lambda inner: st.lists(inner) | st.dictionaries(TEXT, inner)
+    st.booleans() | st.integers(-(2**50), 2**50) | TEXT,
+    lambda inner: st.lists(inner) | st.dictionaries(TEXT, inner),
+    max_leaves=10,
 )
 
 
+@settings(max_examples=200)  # many small ones find what a few large ones do
 @given(st.dictionaries(TEXT, json_values))
 def test_what_goes_over_the_wire_comes_back(values: dict[str, Any]) -> None:
     assert unmarshal(marshal(values)) == (values, set())

@@ -1,6 +1,7 @@
 """The table of what each guardrail refuses and admits, as manifests."""
 
 import copy
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -103,6 +104,7 @@ def _parent(value: Any, pointer: str) -> Any:
     return value
 
 
+@functools.cache  # whoever collects the tests asks for each guardrail anew
 def read() -> list[Case]:
     table = yaml.safe_load((DATA / "guardrails.yaml").read_text())
     return [
