@@ -29,8 +29,8 @@ def secret(secrets: Any) -> str:
     return str(secrets.create_secret(Name="parapet-test/one")["ARN"])
 
 
-def first_value(secret: str, length: int = 40) -> dict[str, str]:
-    return handler({"SecretId": secret, "Step": FIRST_VALUE, "Length": length}, None)
+def first_value(secret: str, length: int = 40, *, keep_old: bool = False) -> dict[str, str]:
+    return handler({"SecretId": secret, "Step": FIRST_VALUE, "Length": length, "KeepOld": keep_old}, None)
 
 
 def value(secrets: Any, secret: str, stage: str = "AWSCURRENT") -> str:
@@ -103,6 +103,36 @@ def test_a_rotation_gives_another_value_as_long_as_before_and_keeps_the_last(
     assert after != before
     assert (len(after), after.isalnum()) == (24, True)
     assert value(secrets, secret, "AWSPREVIOUS") == before
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_key_that_is_kept_stays_behind_the_new_one(secrets: Any, secret: str, times: int) -> None:
+    first_value(secret, 32, keep_old=True)
+    first = value(secrets, secret)
+    assert (len(first), first[:-1].isalnum(), first[-1]) == (33, True, "\n")
+    rotate(secrets, secret, times)
+    second = value(secrets, secret)
+    rotate(secrets, secret, times)
+    third = value(secrets, secret)
+    assert (second[33:], third[33:]) == (first, second)
+    assert len({*third.split()}) == 3
+    assert {len(key) for key in third.split()} == {32}
+
+
+@pytest.mark.parametrize("lost", [1, 2, 3])
+def test_a_rotation_that_would_lose_an_old_key_is_refused(secrets: Any, secret: str, lost: int) -> None:
+    first_value(secret, 32, keep_old=True)
+    rotate(secrets, secret)
+    keys = value(secrets, secret).split()
+    wrong = {1: [*keys[::-1]], 2: ["n" * 32, keys[0]], 3: ["n" * 31, *keys]}[lost]
+    pending = "".join(f"{key}\n" for key in wrong)
+    token = str(uuid4())
+    secrets.put_secret_value(
+        SecretId=secret, ClientRequestToken=token, SecretString=pending, VersionStages=["AWSPENDING"]
+    )
+    with pytest.raises(ValueError, match="without the old values"):
+        step(secret, "testSecret", token)
+    assert value(secrets, secret).split() == keys
 
 
 def test_until_the_last_step_the_old_value_is_current(secrets: Any, secret: str) -> None:

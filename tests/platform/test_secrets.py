@@ -90,6 +90,7 @@ def test_a_secret_has_no_value_in_any_input_and_gets_one_from_the_rotator() -> N
         "SecretId": f"arn:aws:mock:us-east-1:{ACCOUNT_ID}:Secret/{secret.name}",
         "Step": "firstValue",
         "Length": 32,
+        "KeepOld": False,
     }
 
 

@@ -29,6 +29,9 @@ class GeneratedSecretArgs:
     """After so many days it has another value."""
     length: int = 40
     """In characters: 40 letters and digits are 238 bits."""
+    keep_old: bool = False
+    """Whether a rotation leaves old values behind the new one, a line each: of a key by which what was written with it
+    must still be found."""
 
 
 class GeneratedSecret(pulumi.ComponentResource):
@@ -42,7 +45,7 @@ class GeneratedSecret(pulumi.ComponentResource):
     """The ARN, once there is a value."""
 
     def __init__(self, name: str, args: GeneratedSecretArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        inputs = {"rotateDays": args.rotate_days, "length": args.length}
+        inputs = {"rotateDays": args.rotate_days, "length": args.length, "keepOld": args.keep_old}
         super().__init__("parapet:foundation:GeneratedSecret", name, inputs, opts)
         stack = args.stack.name
         secret = aws.secretsmanager.Secret(
@@ -59,7 +62,9 @@ class GeneratedSecret(pulumi.ComponentResource):
             name,
             function_name=args.rotator.function_name,
             input=secret.arn.apply(
-                lambda arn: json.dumps({"SecretId": arn, "Step": FIRST_VALUE, "Length": args.length})
+                lambda arn: json.dumps(
+                    {"SecretId": arn, "Step": FIRST_VALUE, "Length": args.length, "KeepOld": args.keep_old}
+                )
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
