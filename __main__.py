@@ -76,6 +76,7 @@ mlops = MLOps(
         mlflow_sign_on=settings.sign_on,
         mlflow_kept=settings.mlflow_deleted_days,
         administrators=settings.cluster_administrators,
+        privacy_officers=settings.privacy_officers,
         loopback=settings.local_aws,
     ),
     in_aws,
@@ -95,3 +96,4 @@ pulumi.export("clusterName", cluster.control_plane.cluster_name)
 pulumi.export("clusterEndpoint", cluster.control_plane.endpoint)
 pulumi.export("mlflowUrl", mlops.mlflow.url)
 pulumi.export("mlflowUserSecretArns", mlops.mlflow.user_secret_arns)
+pulumi.export("mlflowAuditKeySecretArn", mlops.mlflow.audit_key_secret_arn)

@@ -12,9 +12,14 @@ from urllib.parse import urlencode
 
 import typer
 
+from cli.lookup import lookup
 from cli.output import Refused, results
 
-app = typer.Typer(help="Share what is in MLflow, as the account of MLFLOW_TRACKING_USERNAME.", no_args_is_help=True)
+app = typer.Typer(
+    help="Share what is in MLflow, as the account of MLFLOW_TRACKING_USERNAME; find a name in its audit trail.",
+    no_args_is_help=True,
+)
+app.command()(lookup)
 
 SERVER, USER, PASSWORD = "MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
 AUTHORITY = "MLFLOW_TRACKING_SERVER_CERT_PATH"

@@ -36,6 +36,8 @@ MAX_MLFLOW_USERS: Final = 50
 MAX_READERS: Final = 150
 """The policy of the secrets' key names each reader, and has 32,768 characters (AWS KMS quotas, Key policy document
 size): room for these, with ARNs of 190."""
+MAX_PRIVACY_OFFICERS: Final = 5
+"""The same policy names them too."""
 LIST: Final = "platform/cluster/images.yaml"
 FROM_ELSEWHERE: Final = "whoever is of another takes a role of this one first (sts:AssumeRole)"
 MAX_DOMAIN: Final = 62
@@ -329,6 +331,13 @@ Roles = Annotated[
     AfterValidator(_distinct),
     AfterValidator(_of_the_account),
     Field(description="a list of ARNs of IAM roles, each once"),
+]
+PrivacyOfficers = Annotated[
+    tuple[RoleArn, ...],
+    BeforeValidator(_parsed),
+    AfterValidator(_distinct),
+    AfterValidator(_of_the_account),
+    Field(max_length=MAX_PRIVACY_OFFICERS, description=f"a list of at most {MAX_PRIVACY_OFFICERS} ARNs of IAM roles"),
 ]
 PublicRanges = Annotated[
     tuple[PublicRange, ...],

@@ -81,6 +81,7 @@ class Settings(BaseModel):
     mlflow_users: types.MlflowUsers
     mlflow_sign_on: types.MlflowSignOn
     mlflow_deleted_days: types.MlflowDeletedDays
+    privacy_officers: types.PrivacyOfficers
 
     @property
     def name(self) -> str:
@@ -142,9 +143,10 @@ class Settings(BaseModel):
 
     @property
     def secret_readers(self) -> tuple[str, ...]:
-        """The roles of people that read a password of MLflow; not those who administer keys, who never use one."""
+        """The roles of people that read a secret of MLflow; not those who administer keys, who never use one."""
         of_users = {reader for user in self.mlflow_users for reader in user.readers}
-        return tuple(sorted({*of_users, *self.cluster_administrators} - set(self.key_administrators)))
+        people = {*of_users, *self.cluster_administrators, *self.privacy_officers}
+        return tuple(sorted(people - set(self.key_administrators)))
 
     @property
     def sign_on(self) -> SignOn | None:

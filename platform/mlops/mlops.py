@@ -31,6 +31,8 @@ class MLOpsArgs:
     """How long what was deleted in MLflow is kept, by kind."""
     administrators: Sequence[str]
     """ARNs of the IAM roles that may read administrators' passwords."""
+    privacy_officers: Sequence[str]
+    """ARNs of the IAM roles that may find a name in the audit trail."""
     loopback: bool
     """Whether users come to the services at a loopback address too."""
 
@@ -58,6 +60,7 @@ class MLOps(pulumi.ComponentResource):
                 sign_on=args.mlflow_sign_on,
                 kept=args.mlflow_kept,
                 administrators=args.administrators,
+                privacy_officers=args.privacy_officers,
                 loopback=args.loopback,
                 after=cluster.ready,
             ),

@@ -20,6 +20,7 @@ from tests.delivery.postgres import PASSWORD, USER, Postgres
 BUCKET = "artifacts"
 MIGRATED = "migrated"
 ADMINISTRATOR = ("parapet-admin", "the-password-of-the-administrator")
+AUDIT_KEY = "the-key-of-the-audit-trail-0123456789"
 ALICE, BOB = ("alice", "the-password-of-alice"), ("bob", "the-password-of-bob-1")
 
 
@@ -43,6 +44,7 @@ class Mlflow:
         self.secret("database", json.dumps({"username": USER, "password": PASSWORD}))
         self.secret("admin", ADMINISTRATOR[1])
         self.secret("flask", "the-session-key")
+        self.secret("audit-key", AUDIT_KEY)
         for name, password in (ALICE, BOB):
             self.secret(f"user-{name}", password)
         self.log = self.folder / "log"

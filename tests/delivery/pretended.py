@@ -12,7 +12,8 @@ from urllib.parse import parse_qs, urlsplit
 from joserfc import jwt
 from joserfc.jwk import ECKey, Key, RSAKey
 
-from parapet_mlflow.login.asgi import Answer, Message, Receive, Scope, Send
+from parapet_mlflow.asgi import Answer, Message, Receive, Scope, Send
+from parapet_mlflow.gate.routes import load
 from parapet_mlflow.login.basic import Checks, Passwords
 from parapet_mlflow.login.handed import caller
 from parapet_mlflow.login.limits import Begun, Counted, Try
@@ -133,13 +134,13 @@ class Server:
     def __init__(self, **changed: Any) -> None:
         settings = SignOn.parse(json.dumps(DECLARED | changed))
         self.pretended, self.accounts, self.passed = Pretended(), Accounts(), list[dict[str, Any]]()
-        self.counts = Counts()
+        self.counts, self.scope = Counts(), dict[str, Any]()
         asked = Provider(settings, "the client's secret", self.pretended.ask, lambda: self.pretended.now)
         signed_on = SignedOn(settings, asked, "the session key", self.accounts, self.counts)
         job = Checks(
             lambda *_: None, lambda *who: User("job") if who == ("job", "right") else None, lambda *_: ("", b"")
         )
-        self.login = Login(self._application, Passwords(job, self.counts), signed_on)
+        self.login = Login(self._application, load().is_free, Passwords(job, self.counts), signed_on)
 
     async def _application(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.passed.append({**scope, "caller": caller().username})
@@ -154,6 +155,7 @@ class Server:
             "query_string": place.query.encode(),
             "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()],
         }
+        self.scope = scope
         sent: list[Message] = []
 
         async def receive() -> Message:

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from parapet_mlflow.asgi import Message, Receive, Scope, Send
 from parapet_mlflow.gate import documents, gate, room
 from parapet_mlflow.gate.gate import Gate
 from parapet_mlflow.gate.reading import Asked
 from parapet_mlflow.gate.refusal import Refusal
 from parapet_mlflow.gate.routes import load
-from parapet_mlflow.login.asgi import Message, Receive, Scope, Send
 from tests.delivery.lawful import RUN
 
 SET_TAG = "/api/2.0/mlflow/runs/set-tag"

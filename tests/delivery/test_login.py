@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from parapet_mlflow.asgi import Message, Receive, Scope, Send
+from parapet_mlflow.gate.routes import load
 from parapet_mlflow.login import address, basic, limits, passwords
-from parapet_mlflow.login.asgi import Message, Receive, Scope, Send
 from parapet_mlflow.login.basic import Checks, Passwords
 from parapet_mlflow.login.handed import caller
 from parapet_mlflow.login.limits import OF_ADDRESS, OF_NAME, OF_SIGN_INS
@@ -39,7 +40,7 @@ class Server:
     def __post_init__(self) -> None:
         self.known: set[tuple[str, str]] = set()
         checks = Checks(self._remembered, self._check, lambda name, password: (name, password.encode()))
-        self.login = Login(self._application, Passwords(checks, self.counts))
+        self.login = Login(self._application, load().is_free, Passwords(checks, self.counts))
 
     def _remembered(self, *who: str) -> User | None:
         return User(who[0]) if who in self.known else None
@@ -134,7 +135,7 @@ def test_two_headers_are_none() -> None:
     assert not server.passed
 
 
-@pytest.mark.parametrize("path", ["/health", "/version", "/static-files/a/b.js", "/api/2.0/mlflow/server-info"])
+@pytest.mark.parametrize("path", ["/health", "/version", "/static-files/a/b.js", "/api/3.0/mlflow/server-info"])
 def test_what_is_free_asks_nobody(path: str) -> None:
     server = Server()
     assert server.ask(path=path)[0] == 200

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from parapet_mlflow.asgi import Message
 from parapet_mlflow.gate import room
 from parapet_mlflow.gate.refusal import Refusal
 from parapet_mlflow.gate.room import Body, Gone, Room
 from parapet_mlflow.gate.routes import load
-from parapet_mlflow.login.asgi import Message
 from tests.delivery.lawful import RUN, request
 from tests.delivery.test_reading import of
 

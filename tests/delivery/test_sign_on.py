@@ -228,6 +228,20 @@ def test_an_answer_that_nobody_waits_for_is_none(back: str) -> None:
     assert "begun by this browser" in body
 
 
+def test_the_audit_trail_is_told_why_a_sign_in_is_refused_and_who_signs_out() -> None:
+    server = Server()
+    server.ask(**bearer(token(exp=1)))
+    assert server.scope["parapet.reason"] == "the token is not taken: it has expired"
+    assert server.sign_in(aud="another")[0] == 403
+    assert server.scope["parapet.reason"] == "not signed in: its claim aud is not as it must be"
+    status, _, cookie = server.sign_in()
+    assert (status, server.scope["parapet.user"]) == (302, "jdoe")
+    server.ask("/sign-out", "POST", cookie=cookie, sec_fetch_site="same-origin")
+    assert server.scope["parapet.user"] == "jdoe"
+    server.ask("/sign-out", "POST", cookie=cookie, sec_fetch_site="same-origin")
+    assert "parapet.user" not in server.scope
+
+
 def test_a_provider_that_says_who_it_is_must_say_so() -> None:
     server = Server()
     server.pretended.metadata = {"authorization_response_iss_parameter_supported": True}

@@ -128,6 +128,10 @@ def test_a_name_that_a_job_has_is_given_to_nobody(served: Mlflow, provider: Prov
     assert (answer.status_code, "not this person's" in answer.text) == (401, True)
     done, cookie = sign_in(served, provider, "1004")
     assert (done.status_code, cookie) == (403, "")
+    refused = [
+        (line["action"], line["status"]) for line in served.audit() if "not this person's" in line.get("reason", "")
+    ]
+    assert refused == [("users/current", 401), ("sign-in/done", 403)]
     # Nor the name of another person: it is the subject that is one's own, and who has an account keeps it.
     provider.knows("1005", preferred_username="gil")
     provider.knows("1006", preferred_username="gil")
@@ -163,6 +167,11 @@ def test_groups_give_roles_and_take_them_away(served: Mlflow, provider: Provider
     assert call(served, "GET", read, provider.token("1007")).ok
     provider.knows("1007", preferred_username="hana", groups=["choir"])
     assert {call(served, "GET", read, provider.token("1007")).status_code for _ in range(6)} == {403}
+    told = [line for line in served.audit() if (line.get("user"), line["action"]) == ("hana", "sign-on/groups")]
+    assert [(line.get("given_role_id"), line.get("taken_role_id"), "is_admin" in line) for line in told] == [
+        ([role], None, False),
+        (None, [role], False),
+    ]
 
 
 def test_an_older_token_gives_nothing_back_that_a_newer_one_took_away(served: Mlflow, provider: Provider) -> None:
@@ -182,6 +191,8 @@ def test_signing_out_ends_the_session_whoever_has_its_cookie(served: Mlflow, pro
     assert requests.get(served.url + CURRENT, headers=here, timeout=60).ok
     assert requests.post(f"{served.url}/sign-out", headers=here, allow_redirects=False, timeout=60).ok
     assert requests.get(served.url + CURRENT, headers=here, timeout=60).status_code == 401
+    (told,) = [line for line in served.audit() if (line["action"], line.get("user")) == ("sign-out", "lars")]
+    assert (told["method"], told["status"], told["from"]) == ("POST", 303, "127.0.0.1")
     _, cookie = sign_in(served, provider, "1012")
     assert requests.get(served.url + CURRENT, headers={"cookie": cookie}, timeout=60).ok
 
@@ -243,6 +254,8 @@ def test_the_administrators_group_makes_administrators_while_one_is_in_it(served
         provider.knows("1008", preferred_username="ines", groups=groups)
         told = call(served, "GET", CURRENT, provider.token("1008")).json()
         assert told["user"]["is_admin"] == is_admin
+    lines = [line for line in served.audit() if (line.get("user"), line["action"]) == ("ines", "sign-on/groups")]
+    assert [line["is_admin"] for line in lines] == ["True", "False"]
 
 
 def test_who_is_nobody_is_told_so(served: Mlflow, provider: Provider) -> None:

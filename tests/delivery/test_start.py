@@ -35,6 +35,8 @@ def refused(mlflow: Mlflow, *, afresh: bool = False, **changed: str) -> str:
         ("admin", "password1234", "everybody knows"),
         ("user-alice", "password1234", "everybody knows"),
         ("user-parapet-admin", "long-enough-to-be-one", "Take it away"),
+        ("audit-key", "", "audit-key is empty"),
+        ("audit-key", "short", "32 characters"),
         ("database", "plain-text", '"username" and "password"'),
         ("database", '{"username": "parapet"}', '"username" and "password"'),
     ],

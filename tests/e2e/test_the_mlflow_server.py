@@ -239,6 +239,12 @@ def test_what_was_done_is_in_the_audit_log_without_any_value(user: User, logged:
     found = [json.loads(event) for event in events]
     assert {"runs/create", "registered-models/create", "model-versions/create"} <= {each["action"] for each in found}
     assert TEAM in {each.get("user") for each in found}
+    # Whoever may read the key finds the model by its name.
+    key = user.outputs()["mlflowAuditKeySecretArn"]
+    status, said = user.shell(f"{shlex.quote(str(user.command))} mlflow lookup --secret {key}", given="sepsis\n")
+    assert status == 0, said
+    (code,) = [line.partition("\t")[0] for line in said.splitlines() if line.endswith("\tsepsis")]
+    assert [event for event in events if code in event and "registered-models/create" in event]
     # A time of day may end in 0.25: the metric has more places than a time.
     for value in ("sepsis", "depth", "loss", "0.253714", "weights.bin"):
         assert not [event for event in events if value in event], value

@@ -74,6 +74,7 @@ EVERYTHING: Final[dict[str, Any]] = {
         }
     ],
     "mlflowDeletedDays": [{"kind": kind, "days": MOST_DAYS} for kind in get_args(Kind)],
+    "privacyOfficers": _roles("privacy"),
 }
 NOTHING: Final[dict[str, Any]] = {
     "environment": ENVIRONMENT,
@@ -99,6 +100,7 @@ NOTHING: Final[dict[str, Any]] = {
     "mlflowUsers": [],
     "mlflowSignOn": [],
     "mlflowDeletedDays": [],
+    "privacyOfficers": [],
 }
 AS_IT_IS: Final = {
     # What makes the stack another's, and no larger.

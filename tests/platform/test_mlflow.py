@@ -11,6 +11,7 @@ from mlops.mlflow_server.retention import Kind
 from mlops.secret_delivery import FOLDER
 from parapet_mlflow.disposal import command
 from parapet_mlflow.login.oidc.settings import SignOn
+from parapet_mlflow.secret_files import KEY_LENGTH
 from tests.images import DIGESTS
 from tests.platform.mocked import ACCOUNT_ID, Made, Recorder, run_program
 
@@ -18,6 +19,7 @@ DAY = 86_400_000
 """In milliseconds."""
 USERS = ["clinic-a", "clinic-b"]
 READER = f"arn:aws:iam::{ACCOUNT_ID}:role/clinic-a"
+OFFICER = f"arn:aws:iam::{ACCOUNT_ID}:role/privacy-officer"
 SERVER, GC, MIGRATION = (
     "kubernetes:apps/v1:Deployment",
     "kubernetes:batch/v1:CronJob",
@@ -27,7 +29,8 @@ SERVER, GC, MIGRATION = (
 
 @pytest.fixture(scope="module")
 def stack() -> Recorder:
-    return run_program(mlflowUsers=[{"name": "clinic-a", "readers": [READER]}, {"name": "clinic-b"}])
+    users = [{"name": "clinic-a", "readers": [READER]}, {"name": "clinic-b"}]
+    return run_program(mlflowUsers=users, privacyOfficers=[OFFICER])
 
 
 def only(stack: Recorder, kind: str) -> Made:
@@ -137,8 +140,30 @@ def test_nothing_but_the_server_gets_the_services_requests(stack: Recorder) -> N
 def test_each_account_has_a_generated_secret_that_the_pods_alone_read(stack: Recorder) -> None:
     provider_class = only(stack, "kubernetes:secrets-store.csi.x-k8s.io/v1:SecretProviderClass").inputs["spec"]
     files = {each["objectAlias"] for each in json.loads(provider_class["parameters"]["objects"])}
-    assert files == {"database", "admin", "flask", *(f"user-{user}" for user in USERS)}
+    assert files == {"database", "admin", "flask", "audit-key", *(f"user-{user}" for user in USERS)}
     assert provider_class["parameters"]["usePodIdentity"] == "true"
+
+
+def test_the_keys_of_the_audit_trail_are_kept_when_they_change_and_are_for_privacy_officers(stack: Recorder) -> None:
+    (first,) = [each for each in stack.of("lambda/invocation:Invocation") if each.name.endswith("-audit-key")]
+    asked = json.loads(first.inputs["input"])
+    assert (asked["KeepOld"], asked["Length"] >= KEY_LENGTH) == (True, True)
+    (policy,) = [
+        each.policy()
+        for each in stack.of("secretsmanager/secretPolicy:SecretPolicy")
+        if each.name.endswith("-audit-key")
+    ]
+    (people,) = [each["Principal"] for each in policy if each["Effect"] == "Allow"]
+    assert people == {"AWS": [OFFICER]}
+    (others,) = [each["Condition"] for each in policy if each["Sid"] == "DenyOtherReaders"]
+    roles = [arn.rpartition("/")[2] for arn in others["ArnNotEquals"]["aws:PrincipalArn"]]
+    assert roles == ["parapet-test-mlflow", "parapet-test-rotator", "privacy-officer"]
+
+
+def test_a_secret_that_is_no_such_key_keeps_no_old_value(stack: Recorder) -> None:
+    made = stack.of("lambda/invocation:Invocation")
+    kept = [each.name for each in made if json.loads(each.inputs["input"])["KeepOld"]]
+    assert kept == ["parapet-test-mlflow-audit-key"]
 
 
 def test_the_pods_role_reaches_its_prefix_its_keys_its_secrets_and_its_log_only(stack: Recorder) -> None:

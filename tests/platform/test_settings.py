@@ -155,6 +155,11 @@ def test_only_the_local_stack_is_local_and_unprotected() -> None:
             for roles in ("dataScientistRoles", "mlEngineerRoles", "platformOperatorRoles", "auditorRoles")
         ),
         (
+            "privacyOfficers",
+            [[], ["arn:aws:iam::111122223333:role/team/a"]],
+            [["*"], ["arn:aws:iam::111122223333:user/a"], [f"arn:aws:iam::111122223333:role/{n}" for n in range(6)]],
+        ),
+        (
             "databaseInstanceClass",
             ["db.t4g.medium", "db.m7g.large"],
             ["", "t4g.medium", "db.", "db.t4g", "DB.t4g.medium"],
@@ -361,6 +366,7 @@ def test_a_bad_secret_is_not_shown() -> None:
         "mlEngineerRoles",
         "platformOperatorRoles",
         "auditorRoles",
+        "privacyOfficers",
     ],
 )
 def test_nobody_of_another_account_is_taken_for_one_of_the_stacks_people(setting: str) -> None:

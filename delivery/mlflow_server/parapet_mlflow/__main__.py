@@ -25,10 +25,11 @@ def _command(name: str) -> Callable[[list[str]], int] | None:
     # Imported when it is asked for: MLflow reads the environment while it is imported, and takes seconds.
     if name not in ("server", "migrate", "gc"):
         return None
-    from parapet_mlflow import commands, configuration
+    from parapet_mlflow import commands, configuration, logs
     from parapet_mlflow.disposal import command
 
     configuration.decide()
+    logs.install()
     return {"server": commands.server, "migrate": commands.migrate, "gc": command.gc}[name]
 
 

@@ -2,20 +2,24 @@
 
 import os
 
-from parapet_mlflow import database
-from parapet_mlflow.audit.actions import Actions
+from parapet_mlflow import database, errors, logs
+from parapet_mlflow.audit.key import Key
+from parapet_mlflow.audit.lines import Lines, Sink
 from parapet_mlflow.audit.sinks import GROUP, CloudWatchLogs, StandardOutput, stream_of_this_process
-from parapet_mlflow.audit.trail import Sink, Trail
+from parapet_mlflow.audit.trail import Trail
 from parapet_mlflow.gate import routes
 from parapet_mlflow.gate.gate import Gate
+from parapet_mlflow.secret_files import SecretFiles
 
-# In each worker, which is a process of its own, before MLflow opens a connection.
+# In each worker, which is a process of its own, before MLflow opens a connection or says anything.
+logs.install()
 database.install()
+errors.install()
 
 
 def create_app() -> Trail:
     """The ASGI application of one worker."""
-    from mlflow.server import app, auth
+    from mlflow.server import auth
     from mlflow.server.constants import ARTIFACTS_DESTINATION_ENV_VAR
 
     from parapet_mlflow import datasets, parsing, remembered, sharing, stages, streaming
@@ -44,6 +48,6 @@ def create_app() -> Trail:
     sinks: list[Sink] = [StandardOutput()]
     if group := os.environ.get(GROUP):
         sinks.append(CloudWatchLogs(group, stream_of_this_process()))
-    actions = Actions.of_rules([*PATHS, *(rule.rule for rule in app.url_map.iter_rules())])
-    gate = Gate(application, routes.load(), Permissions(world).allowed)
-    return Trail(assembly.around(gate), actions, sinks)
+    lines = Lines(Key(SecretFiles.named().audit_keys()[0]), sinks)
+    gate = Gate(errors.Reworded(application), routes.load(), Permissions(world).allowed)
+    return Trail(errors.Caught(assembly.around(gate, lines.groups)), gate.routes, lines, PATHS)

@@ -64,6 +64,7 @@ def _check(uri: str, secrets: SecretFiles) -> None:
     from parapet_mlflow import accounts, database, schema
 
     secrets.session_key()
+    secrets.audit_keys()
     if SignOn.declared():
         secrets.sign_on()
     accounts.check(secrets)

@@ -11,6 +11,8 @@ from parapet_mlflow.refusal import Refused
 
 FOLDER = "PARAPET_SECRETS_DIR"
 DATABASE, ADMINISTRATOR, SESSION_KEY, SIGN_ON, ACCOUNT = "database", "admin", "flask", "sign-on", "user-"
+AUDIT_KEYS, KEY_LENGTH = "audit-key", 32
+"""The file of the audit trail's keys, and the characters that each has at least."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,16 @@ class SecretFiles:
         """The secret by which the identity provider knows this server."""
         return self._text(SIGN_ON)
 
+    def audit_keys(self) -> list[str]:
+        """The audit trail's keys, a line each: the first is used, and by the others older lines are found."""
+        keys = self._text(AUDIT_KEYS).split()
+        if short := next((number for number, key in enumerate(keys, 1) if len(key) < KEY_LENGTH), None):
+            raise Refused(
+                f"Line {short} of the secret {self.folder / AUDIT_KEYS} has less than {KEY_LENGTH} characters. "
+                "Use a key that was generated."
+            )
+        return keys
+
     def accounts(self) -> dict[str, str]:
         """The password of each account that has a file `user-NAME`."""
         return {name.removeprefix(ACCOUNT): self._text(name) for name in self._account_files()}
@@ -56,7 +68,7 @@ class SecretFiles:
         """Changes with each secret that needs a new start: all but the database's, which each connection reads."""
         total = sha256()
         sign_on = (SIGN_ON,) if (self.folder / SIGN_ON).exists() else ()
-        for name in (ADMINISTRATOR, SESSION_KEY, *sign_on, *self._account_files()):
+        for name in (ADMINISTRATOR, SESSION_KEY, AUDIT_KEYS, *sign_on, *self._account_files()):
             content = self._text(name).encode()
             total.update(f"{name} {len(content)} ".encode() + content)
         return total.hexdigest()

@@ -33,8 +33,8 @@ from mlflow.utils.mime_type_utils import _guess_mime_type
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from parapet_mlflow.asgi import Application, Message, Receive, Scope, Send
 from parapet_mlflow.gate.routes import at
-from parapet_mlflow.login.asgi import Application, Message, Receive, Scope, Send
 from parapet_mlflow.login.handed import caller
 
 MIB: Final = 2**20

@@ -56,6 +56,8 @@ class MlflowServerArgs:
     """How long what was deleted is kept, by kind."""
     administrators: Sequence[str]
     """ARNs of the IAM roles that may read the password of MLflow's administrator."""
+    privacy_officers: Sequence[str]
+    """ARNs of the IAM roles that may read the keys of the audit trail, and so find a name in it."""
     loopback: bool
     """Whether clients call the server at a loopback address too, as they do where it runs without a network."""
     after: Sequence[pulumi.Resource]
@@ -68,12 +70,15 @@ class MlflowServer(pulumi.ComponentResource):
     Two replicas or more behind the mesh's gateway; metadata in the stack's database by verified TLS, artifacts in the
     artifact bucket under its key, proxied by the server, so that no client has rights on either. Nobody's password is
     in the state: each is generated in AWS and read by the pods alone. Who logged, registered, promoted and deleted is
-    in an audit log that the server can add to and nobody here can shorten.
+    in an audit log that the server can add to and nobody here can shorten; names in it are found by privacy officers
+    alone.
     """
 
     url: str
     user_secret_arns: dict[str, pulumi.Output[str]]
     """Where each account's password is, by the account's name."""
+    audit_key_secret_arn: pulumi.Output[str]
+    """Where the keys of the audit trail are."""
 
     def __init__(self, name: str, args: MlflowServerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         inputs = {"image": images.MLFLOW, "users": [each.name for each in args.users]}
@@ -92,6 +97,9 @@ class MlflowServer(pulumi.ComponentResource):
             user.name: self._secret(f"user-{user.name}", f"The password of the MLflow account {user.name}.")
             for user in args.users
         }
+        self.audit_key_secret_arn = self._secret(
+            "audit-key", "The keys of the audit trail of MLflow, the one in use first.", keep_old=True
+        )
         delivery = self._delivery(audit.arn)
         admitted = args.foundation.database.admit(name, args.nodes_security_group_id)
         spec = self._pods(host, audit.name, delivery)
@@ -99,7 +107,7 @@ class MlflowServer(pulumi.ComponentResource):
         self._run(spec, [*args.after, *delivery.ready, *admitted, audit])
         self.register_outputs({"url": self.url})
 
-    def _secret(self, topic: str, description: str) -> pulumi.Output[str]:
+    def _secret(self, topic: str, description: str, *, keep_old: bool = False) -> pulumi.Output[str]:
         foundation = self._args.foundation
         return GeneratedSecret(
             f"{self._name}-{topic}",
@@ -109,6 +117,7 @@ class MlflowServer(pulumi.ComponentResource):
                 key_arn=foundation.keys.arns[DataClass.SECRETS],
                 description=description,
                 rotate_days=ROTATE_DAYS,
+                keep_old=keep_old,
             ),
             pulumi.ResourceOptions(parent=self),
         ).arn
@@ -121,6 +130,7 @@ class MlflowServer(pulumi.ComponentResource):
             DeliveredSecret("database", foundation.database.secret_arn, of_rds=True),
             DeliveredSecret("admin", admin, readers=args.administrators),
             DeliveredSecret("flask", flask),
+            DeliveredSecret("audit-key", self.audit_key_secret_arn, readers=args.privacy_officers),
             *([DeliveredSecret("sign-on", args.sign_on.client_secret_arn, given=True)] if args.sign_on else []),
             *(
                 DeliveredSecret(f"user-{user.name}", self.user_secret_arns[user.name], readers=user.readers)

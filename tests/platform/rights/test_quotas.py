@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from setting_types import MAX_GPU_GROUPS, MAX_MLFLOW_USERS, MAX_READERS
+from setting_types import MAX_GPU_GROUPS, MAX_MLFLOW_USERS, MAX_PRIVACY_OFFICERS, MAX_READERS
 from tests.platform.mocked import ACCOUNT_ID, Made, Recorder
 from tests.platform.rights.account import Account
 
@@ -54,6 +54,7 @@ def largest() -> Recorder:
         mlflowUsers=users,
         keyAdministrators=people,
         clusterAdministrators=people,
+        privacyOfficers=[f"{ROLE[:-2]}{number:02}" for number in range(50, 50 + MAX_PRIVACY_OFFICERS)],
         egress=True,
     ).asked
 

@@ -20,6 +20,7 @@ GROUPS = [
     {"name": "reserved", "instanceTypes": ["g6.xlarge"], "max": 2, "capacity": "cr-0123456789abcdef0"},
 ]
 USERS = [{"name": "scientist", "readers": [f"arn:aws:iam::{ACCOUNT_ID}:role/scientist"]}]
+OFFICERS = [f"arn:aws:iam::{ACCOUNT_ID}:role/privacy-officer"]
 OWN_KEYS = {"who", "may", "may-not", "to", "from", "through", "with", "of", "source"}
 OUTSIDE = ("colleague", "deployer", "holder", "ordinary", "stranger", "service", "linked")
 MOVED_WITH_RESOURCE = ("secretsmanager", "sqs", "kms", "s3", "sts")
@@ -28,7 +29,7 @@ MOVED_WITH_RESOURCE = ("secretsmanager", "sqs", "kms", "s3", "sts")
 
 @cache
 def account() -> Account:
-    return Account.planned(gpuGroups=GROUPS, mlflowUsers=USERS)
+    return Account.planned(gpuGroups=GROUPS, mlflowUsers=USERS, privacyOfficers=OFFICERS)
 
 
 def lines() -> Iterator[Any]:

@@ -3,12 +3,24 @@
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from parapet_mlflow.asgi import (
+    REASON,
+    USER,
+    Answer,
+    Application,
+    Headers,
+    Message,
+    Receive,
+    Scope,
+    Send,
+    refusal,
+    values,
+)
 from parapet_mlflow.gate import names, places, reading, room
 from parapet_mlflow.gate.reading import Asked
 from parapet_mlflow.gate.refusal import Refusal, invalid
 from parapet_mlflow.gate.room import Body, Gone, Room
 from parapet_mlflow.gate.routes import Route, Routes
-from parapet_mlflow.login.asgi import USER, Answer, Application, Headers, Message, Receive, Scope, Send, refusal, values
 
 ASKED: Final = "parapet.asked"
 """Where the scope has what was asked for, once that was read."""
@@ -63,6 +75,7 @@ class Gate:
                 scope[ASKED] = asked
                 await self._permit(scope, asked)
             except Refusal as why:
+                scope[REASON] = why.told(scope[ROUTE].shape if ROUTE in scope else {})
                 await refusal(why.status, why.code, why.message).send(send)
             except Gone:
                 return

@@ -69,9 +69,10 @@ class Permissions:
         """
         # Whatever a request before this one on the same connection left: tasks take their context from each other.
         asking.set(about := Asking())
-        if all(need.permission == "NOTHING" for need in asked.route.needs):
-            # A route without a need was not decided on.
-            return None if asked.route.needs else _refused(Need("ADMINISTRATOR"))
+        if asked.route.is_free:
+            return None
+        if not asked.route.needs:  # which nobody decided on
+            return _refused(Need("ADMINISTRATOR"))
         if user is None:
             return Refusal(401, "UNAUTHENTICATED", "Sign in first.")
         about.searches = any(need.permission == "SHOWN" for need in asked.route.needs)

@@ -11,9 +11,9 @@ from typing import Any, Final, TypeVar
 import anyio
 import anyio.to_thread
 
+from parapet_mlflow.asgi import Headers, Receive, values
 from parapet_mlflow.gate.reading import Asked
 from parapet_mlflow.gate.refusal import Refusal, field, invalid
-from parapet_mlflow.login.asgi import Headers, Receive, values
 
 LARGEST: Final = 16 * 2**20
 """Bytes of a body that is no file. MLflow takes 1 MB of metrics at once, and any size of records to evaluate with."""

@@ -54,6 +54,11 @@ class Route:
     """The page's GraphQL document, if it is one. Those have one path."""
 
     @property
+    def is_free(self) -> bool:
+        """Whether it needs no account: whoever decided so wrote NOTHING, and nothing else."""
+        return self.needs == (Need("NOTHING"),)
+
+    @property
     def paths(self) -> tuple[str, ...]:
         """The templates of all paths that it is at."""
         return at(self.path)
@@ -131,6 +136,10 @@ class Routes:
             if (found := _matched(template, parts)) is not None:
                 return route, found
         return None
+
+    def is_free(self, method: str, path: str) -> bool:
+        found = self.of(method, path)
+        return found is not None and found[0].is_free
 
     def answer(self, method: str, path: str) -> bytes | None:
         """The constant that stands for something of MLflow's that is not offered, where there is one."""

@@ -4,7 +4,7 @@ import ipaddress
 import re
 from typing import Final
 
-from parapet_mlflow.login.asgi import Scope, values
+from parapet_mlflow.asgi import Scope, values
 
 GATEWAY: Final = "PARAPET_GATEWAY"
 """The variable with the SPIFFE id of the mesh's gateway, through which people come."""

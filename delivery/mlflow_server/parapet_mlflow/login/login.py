@@ -1,18 +1,29 @@
 """The layer that asks who calls, around all that needs to know it."""
 
-import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from parapet_mlflow.asgi import (
+    ADDRESS,
+    CLAIMED,
+    REASON,
+    USER,
+    Answer,
+    Application,
+    Headers,
+    Receive,
+    Scope,
+    Send,
+    refusal,
+    values,
+)
 from parapet_mlflow.login import address, basic
-from parapet_mlflow.login.asgi import ADDRESS, USER, Answer, Application, Headers, Receive, Scope, Send, refusal, values
 from parapet_mlflow.login.handed import handed
 from parapet_mlflow.login.oidc.caller import CHALLENGE, SignedOn
 from parapet_mlflow.login.oidc.cookies import SESSION, SIGNING_IN, without
 from parapet_mlflow.login.outage import UNKNOWN_FOR_NOW, Outage
 
-FREE: Final = re.compile(r"/health|/version|/favicon\.ico|/static-files/.*|/(?:ajax-)?api/\d\.0/mlflow/server-info")
-"""What is read without an account: that the server lives, what it is, and the files of the page."""
 ELSEWHERE: Final = b"x-mlflow-authorization"
 """A second place for a password, of a part of MLflow that is not offered."""
 
@@ -28,7 +39,7 @@ DOUBLED: Final = refusal(400, "BAD_REQUEST", "The header Authorization is there 
 
 
 class Login:
-    """An ASGI application around another, which is asked nothing before the caller is known.
+    """An ASGI application around another, which is asked nothing before the caller is known, but what `is_free`.
 
     The user's name is in the scope as USER, where the request comes from as ADDRESS; MLflow has the user from `handed`.
     """
@@ -36,15 +47,17 @@ class Login:
     def __init__(
         self,
         application: Application,
+        is_free: Callable[[str, str], bool],
         passwords: basic.Passwords,
         signed_on: SignedOn | None = None,
         gateway: str = "",
     ) -> None:
-        self.application, self._passwords, self._signed_on = application, passwords, signed_on
+        self.application, self._is_free = application, is_free
+        self._passwords, self._signed_on = passwords, signed_on
         self._gateway = gateway
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan" or (scope["type"] == "http" and _free(scope)):
+        if scope["type"] == "lifespan" or (scope["type"] == "http" and self._is_free(scope["method"], scope["path"])):
             await self.application(scope, receive, send)
         elif scope["type"] == "http":
             await self._ask(scope, receive, send)
@@ -60,6 +73,7 @@ class Login:
             print(f"log-in: the database of the accounts does not answer: {outage}", flush=True)
             found = UNKNOWN_FOR_NOW
         if isinstance(found, Answer):
+            scope[REASON] = found.reason
             await found.send(send)
             return
         # In the same scope, since the layers around this one read it when the request is answered.
@@ -81,7 +95,8 @@ class Login:
         return found if isinstance(found, Answer) else _Caller(found, _others(scope))
 
     async def _by_password(self, scope: Scope, given: list[bytes]) -> "Answer | _Caller":
-        credentials = basic.credentials(given[0]) if given else None
+        if credentials := basic.credentials(given[0]) if given else None:
+            scope[CLAIMED] = credentials.name
         found = await self._passwords.user(credentials, scope[ADDRESS]) if credentials else None
         if isinstance(found, basic.Paused):
             return paused(found.seconds)
@@ -100,10 +115,6 @@ def paused(seconds: int) -> Answer:
         f"The next may come in {seconds} s.",
         ("retry-after", str(seconds)),
     )
-
-
-def _free(scope: Scope) -> bool:
-    return scope["method"] in ("GET", "HEAD") and FREE.fullmatch(scope["path"]) is not None
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from parapet_mlflow.login.asgi import refusal
+from parapet_mlflow.asgi import refusal
 
 
 class Outage(Exception):

@@ -10,8 +10,8 @@ from html import escape
 from typing import Any, Final, Protocol
 from urllib.parse import parse_qsl, quote, urlencode
 
+from parapet_mlflow.asgi import ADDRESS, USER, Answer, Headers, Scope, values
 from parapet_mlflow.login import limits
-from parapet_mlflow.login.asgi import ADDRESS, SIGNED_IN, USER, Answer, Headers, Scope, values
 from parapet_mlflow.login.basic import Counting
 from parapet_mlflow.login.oidc import tokens
 from parapet_mlflow.login.oidc.asking import Unreachable
@@ -98,6 +98,8 @@ class Browser:
         if not self.comes_from_here(scope["method"], scope["headers"]):
             return page(403, FOREIGN)
         if person := self.person(scope["headers"]):
+            if user := self._accounts.user(person, may_be_new=False):
+                scope[USER] = user.username
             self._accounts.sign_out(person)
         try:
             endpoint = self._provider.endpoint("end_session")
@@ -144,7 +146,7 @@ class Browser:
             raise NotTrusted("the identity provider takes its code for used. Sign in again") from None
         claims = tokens.claims(token, self._settings, self._provider, began["nonce"])
         person = tokens.person(claims, self._settings)
-        scope[USER], scope[SIGNED_IN] = self._accounts.user(person, may_be_new=True).username, True
+        scope[USER] = self._accounts.user(person, may_be_new=True).username
         self._tries.take_back(begun)
         kept: dict[str, Any] = {
             "issuer": person.issuer,

@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, Final, TypeVar
 
-from parapet_mlflow.login.asgi import Answer, Headers, Scope, refusal
+from parapet_mlflow.asgi import Answer, Headers, Scope, refusal
 from parapet_mlflow.login.basic import Counting
 from parapet_mlflow.login.oidc import browser, tokens
 from parapet_mlflow.login.oidc.asking import Unreachable
@@ -102,8 +103,9 @@ async def _in_a_thread(
 
 def _no_token(reason: NotTrusted) -> Answer:
     challenge = (CHALLENGE[0], f'{CHALLENGE[1]}, error="invalid_token"')
-    return refusal(401, "UNAUTHENTICATED", f"The token is not taken: {reason}. Get a new one.", challenge)
+    answer = refusal(401, "UNAUTHENTICATED", f"The token is not taken: {reason}. Get a new one.", challenge)
+    return replace(answer, reason=f"the token is not taken: {reason}")
 
 
 def _no_sign_in(reason: NotTrusted) -> Answer:
-    return browser.page(403, f"You are not signed in: {reason}.")
+    return replace(browser.page(403, f"You are not signed in: {reason}."), reason=f"not signed in: {reason}")

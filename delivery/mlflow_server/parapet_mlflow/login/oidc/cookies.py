@@ -11,7 +11,7 @@ from joserfc import jwe
 from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
 
-from parapet_mlflow.login.asgi import Headers, values
+from parapet_mlflow.asgi import Headers, values
 
 # The prefix makes browsers take it over TLS alone, from this host alone, for all of its paths (RFC 6265bis, 4.1.3.2).
 SESSION: Final = "__Host-parapet-session"

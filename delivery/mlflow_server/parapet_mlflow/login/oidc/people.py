@@ -3,7 +3,7 @@
 import secrets
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -33,11 +33,15 @@ TAKEN: Final = (
 _DONE: Final = [ErrorCode.Name(code) for code in (RESOURCE_ALREADY_EXISTS, RESOURCE_DOES_NOT_EXIST)]
 
 
+Told = Callable[[str, Collection[int], Collection[int], bool | None], None]
+"""Tells the audit trail what groups changed (`audit.lines.Lines.groups`)."""
+
+
 class People:
     """The account of a person, from threads."""
 
-    def __init__(self, store: Any, settings: SignOn) -> None:
-        self._store, self._settings = store, settings
+    def __init__(self, store: Any, settings: SignOn, told: Told) -> None:
+        self._store, self._settings, self._told = store, settings, told
         self._seen: TTLCache[Person, User] = TTLCache(10_000, REMEMBERED)
         self._lock, self._changing = threading.Lock(), threading.Lock()
 
@@ -103,15 +107,20 @@ class People:
 
     def _as_groups_say(self, user: User, person: Person) -> User:
         administers = bool(self._settings.administrators) and self._settings.administrators in person.groups
-        if user.is_admin != administers:
-            user = self._store.update_user(user.username, is_admin=administers)
         wanted = {self._settings.roles[group] for group in person.groups if group in self._settings.roles}
         has = {role.name: role.id for role in self._store.list_user_roles(user.id) if _ours(role)}
         given = set(self._settings.roles.values())
-        for name in (set(has) & given) - wanted:
+        taken, new = [has[name] for name in (set(has) & given) - wanted], list(self._roles(wanted - set(has)))
+        changes = user.is_admin != administers
+        if changes or taken or new:
+            # Before it holds, so that nothing is done with it that no line explains.
+            self._told(user.username, new, taken, administers if changes else None)
+        if changes:
+            user = self._store.update_user(user.username, is_admin=administers)
+        for identifier in taken:
             with _done_already():
-                self._store.unassign_role_from_user(user.id, has[name])
-        for identifier in self._roles(wanted - set(has)):
+                self._store.unassign_role_from_user(user.id, identifier)
+        for identifier in new:
             with _done_already():
                 self._store.assign_role_to_user(user.id, identifier)
         return user

@@ -1,17 +1,21 @@
-"""The words of ASGI, and an answer of the log-in's own."""
+"""The words of ASGI, what the layers tell each other in its scope, and an answer of this program's own."""
 
 import json
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-# What the log-in writes into the scope, for the layers around it and in it.
+# What the layers write into the scope, for those around them and in them.
 USER: Final = "parapet.user"
 """The name of the user who was found out."""
+CLAIMED: Final = "parapet.claimed"
+"""The name that was given with a password, before it is known whether that is right."""
 ADDRESS: Final = "parapet.address"
 """Where the request comes from (`address.of`)."""
-SIGNED_IN: Final = "parapet.signed_in"
-"""True where a browser has just signed in."""
+REQUEST: Final = "parapet.request"
+"""The id of the request, which the audit trail has and an error tells."""
+REASON: Final = "parapet.reason"
+"""Why it was refused, for the audit trail: words of this program, in which no value is."""
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
@@ -29,6 +33,8 @@ class Answer:
     body: bytes = b""
     headers: tuple[tuple[str, str], ...] = ()
     type: str = "application/json"
+    reason: str = ""
+    """What the audit trail is to have as REASON, of an answer that refuses."""
 
     async def send(self, send: Send) -> None:
         headers = (("content-type", self.type), ("content-length", str(len(self.body))), ("cache-control", "no-store"))
