@@ -52,7 +52,7 @@ def _status(user: User, path: str, account: str = "", password: str = "", body: 
     if account:
         headers["Authorization"] = f"Basic {base64.b64encode(f'{account}:{password}'.encode()).decode()}"
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(user.status()["mlflow_url"] + path, data, headers)  # noqa: S310 (a loopback address)
+    request = urllib.request.Request(user.place("mlflow_url") + path, data, headers)  # noqa: S310 (a loopback address)
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 (likewise)
             found: int = answer.status

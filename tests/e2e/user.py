@@ -84,6 +84,18 @@ class User:
         found: dict[str, Any] = json.loads(told.stdout)
         return found
 
+    def place(self, name: str) -> str:
+        """An address that `./parapet status` tells. It is asked once for what runs now, as in `_exports`."""
+        runs = self._runs()
+        if self._told.get("status_of") != runs or not self._told["status"][name]:
+            self._told.update(status_of=runs, status=self.status())
+        found: str = self._told["status"][name]
+        assert found, f"nothing is told of {name}"
+        return found
+
+    def _runs(self) -> tuple[str, ...]:
+        return tuple(file.read_text() for file in sorted((self.home / "run").glob("*.json")))
+
     @property
     def command(self) -> Path:
         return self.root / "parapet"
@@ -109,7 +121,7 @@ class User:
 
         Not so with options: they ask for credentials, which are new each time.
         """
-        runs = tuple(file.read_text() for file in sorted((self.home / "run").glob("*.json")))
+        runs = self._runs()
         if options or self._told.get("runs") != runs:
             told = subprocess.run(
                 [str(self.command), "env", *options],
@@ -139,7 +151,7 @@ class User:
         """Any AWS client: it needs the endpoint and nothing of Parapet."""
         return boto3.client(
             service,
-            endpoint_url=self.status()["aws_endpoint_url"],
+            endpoint_url=self.place("aws_endpoint_url"),
             region_name="us-east-1",
             aws_access_key_id="any",
             aws_secret_access_key="any",
