@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cluster.images import LOCK
-from local.engine.run import HASTY
+from local.engine.run import HASTY, keep_no_logs
 from local.workspace import FOREIGN, Workspace, exports
 from tests.images import lock_file
 
@@ -43,10 +43,12 @@ class Engine:
 
     def __call__(self, folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Runs `pulumi ARGUMENTS` in the folder and returns what it said; never raises for its exit status."""
+        environment = self.environment | variables
+        keep_no_logs(Path(environment["PULUMI_HOME"]))
         return subprocess.run(
             [str(self.tools / "pulumi"), *arguments],
             cwd=folder,
-            env=self.environment | variables,
+            env=environment,
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,
