@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from parapet_mlflow.configuration import THREADS
+
 MLFLOW = """
 import json, os, sys
 from parapet_mlflow import configuration
@@ -62,6 +64,7 @@ told["theirs"] = searched()
 searches.install(world)
 searches.install(world)
 told["ours"] = searched()
+told["connections"] = auth.store.engine.pool.size(), auth.store.engine.pool._max_overflow
 print(json.dumps(told))
 """
 
@@ -80,6 +83,8 @@ def test_grants_are_told_as_mlflow_tells_them_but_for_stars_of_ones_own(image: P
     told: dict[str, Any] = json.loads(done.stdout)
     # MLflow's filter of a search fails here, and leaves everything in.
     assert (told.pop("theirs"), told.pop("ours")) == (["1", "2", "3"], ["2"])
+    # A call takes up to three connections; none waits for another's.
+    assert sum(told.pop("connections")) == 3 * THREADS
     assert len(told["alice experiment run"][0]) == 5
     for asked_for, (theirs, ours, of_this_request, opened) in told.items():
         own_stars = [["registered_model", "*", "MANAGE"], ["run", "*", "EDIT"]]

@@ -10,6 +10,7 @@ from parapet_mlflow.audit.trail import Trail
 from parapet_mlflow.gate import routes
 from parapet_mlflow.gate.gate import Gate
 from parapet_mlflow.secret_files import SecretFiles
+from parapet_mlflow.threads import Threads
 
 # In each worker, which is a process of its own, before MLflow opens a connection or says anything.
 logs.install()
@@ -19,10 +20,10 @@ errors.install()
 
 def create_app() -> Trail:
     """The ASGI application of one worker."""
-    from mlflow.server import auth
+    from mlflow.server import app, auth
     from mlflow.server.constants import ARTIFACTS_DESTINATION_ENV_VAR
 
-    from parapet_mlflow import datasets, parsing, remembered, sharing, stages, streaming
+    from parapet_mlflow import datasets, direct, parsing, remembered, sharing, stages, streaming
     from parapet_mlflow.disposal import traces
     from parapet_mlflow.disposal.bucket import Bucket
     from parapet_mlflow.gate import creators, kept, lineage, searches
@@ -40,7 +41,9 @@ def create_app() -> Trail:
     stages.install()
     traces.install(Bucket(os.environ[ARTIFACTS_DESTINATION_ENV_VAR]))
     streaming.install()
-    application = streaming.around(auth.create_app())
+    application = auth.create_app()
+    direct.install(application, app, routes.load())
+    application = Threads(streaming.around(application))
     world = Database(auth.store.engine)
     remembered.install(world)
     searches.install(world)

@@ -15,7 +15,13 @@ can go on for a minute at most, shorter than any review of who may sign in. A st
 LIMITS = "-c statement_timeout=60s -c idle_in_transaction_session_timeout=60s"
 """libpq's options of a worker's connections: a search that one account sends does not hold one for ever."""
 
+THREADS = 8
+"""Requests that a worker works on at once (threads.py)."""
+
 DECIDED = {
+    # Connections that stay open, and more for a crowd; of the tracking store, and as many of the accounts.
+    "MLFLOW_SQLALCHEMYSTORE_POOL_SIZE": str(THREADS),
+    "MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW": str(2 * THREADS),
     # Calls to the project's own servers about how MLflow is used: nothing of a patient's data may be near them.
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",

@@ -47,6 +47,8 @@ SHARE: Final = 8
 """Of them, one account's: whose clients are slow, or stop, waits for itself."""
 PATIENCE: Final = 60
 """Seconds for the next piece of an upload to arrive."""
+DOWNLOADS: Final = 16
+"""Downloads of a worker that wait for S3 at once, in threads of their own."""
 PIECE: Final = 256 * 1024
 """Bytes that a download passes on at once."""
 TRANSFER: Final = TransferConfig(
@@ -111,6 +113,11 @@ class Artifacts(S3ArtifactRepository, StreamUploadMixin):
 @cache
 def _uploads() -> anyio.CapacityLimiter:
     return anyio.CapacityLimiter(UPLOADS)
+
+
+@cache
+def _downloads() -> anyio.CapacityLimiter:
+    return anyio.CapacityLimiter(DOWNLOADS)
 
 
 @lru_cache(1_000)
@@ -204,7 +211,9 @@ async def _download(artifact_path: str, request: Request) -> Response:
     try:
         place = artifact_router._get_workspace_scoped_path(artifact_router.validate_path_is_safe(artifact_path))
         repository = artifact_router._get_artifact_repo()
-        told = await anyio.to_thread.run_sync(repository.opened, place, request.headers.get("range"))
+        told = await anyio.to_thread.run_sync(
+            repository.opened, place, request.headers.get("range"), limiter=_downloads()
+        )
     except MlflowException as error:
         return Response(error.serialize_as_json(), error.get_http_status_code(), media_type="application/json")
     return StreamingResponse(_pieces(told["Body"]), _status(told), _headers(artifact_path, told))
@@ -212,7 +221,7 @@ async def _download(artifact_path: str, request: Request) -> Response:
 
 async def _pieces(body: Any) -> AsyncIterator[bytes]:
     try:
-        while piece := await anyio.to_thread.run_sync(body.read, PIECE):
+        while piece := await anyio.to_thread.run_sync(body.read, PIECE, limiter=_downloads()):
             yield piece
     finally:
         body.close()
