@@ -1,10 +1,11 @@
 """Runs logged per second by the stack's MLflow server, over a plain `mlflow server` on the same PostgreSQL.
 
-Ours asks who calls and what he may do, writes the audit trail and proxies artifacts; the plain one does neither. Both
-have as many workers, and reach the database server by the same verified TLS, each its own database there. The plain one
-answers by the event loop and parser that `pip install mlflow` brings; for comparison, it is measured with ours too. A
-run is created, gets ten parameters and ten metrics in one batch, and ends: three calls. Four clients at once, in turns
-of some seconds, each server in its turn, so that a machine whose speed drifts slows all alike.
+Ours has the gate, the log-in, the audit trail and the proxy of artifacts; the plain one has none. Both have as many
+workers, and reach the database server by the same verified TLS, each its own database there. The plain one is measured
+on our event loop and parser, which is the fair pair, and as `pip install mlflow` brings it. A run is created, gets ten
+parameters and ten metrics in one batch, and ends: three calls. Four clients at once, in turns of some seconds, each
+server in its turn, so that a machine whose speed drifts slows all alike; then a crowd of sixty at ours alone, since the
+plain one fails some of them.
 """
 
 import base64
@@ -14,9 +15,9 @@ import os
 import shutil
 import statistics
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,10 +28,12 @@ from local import images, processes
 from local.kubernetes.workloads.runner import Place
 from local.workspace import Workspace
 
-LEAST = 0.9
+LEAST, MOST, SLOWEST = 0.9, 1.2, 2.0
+"""Of the plain one's runs a second, of its 99th percentile, and seconds of a call in the crowd, on average of a run."""
 TURNS = 7
 SECONDS = 8.0  # of each turn
-CLIENTS = 4
+CLIENTS, CROWD = 4, 60
+CALLS = 3  # of a run
 API = "/api/2.0/mlflow"
 AS_INSTALLED, OUR_LOOP = "--loop asyncio --http h11", "--loop uvloop --http httptools"
 
@@ -63,22 +66,19 @@ class Client:
         self.call("runs/update", run_id=run, status="FINISHED", end_time=now)
 
 
-def turn(url: str, authorization: str, experiment: str) -> list[float]:
-    """Seconds of each run that the clients logged in one turn."""
+def turn(url: str, authorization: str, experiment: str, clients: int = CLIENTS) -> list[float]:
+    """Seconds of each run that the clients logged in one turn. Raises RuntimeError for one that a server refused."""
     taken: list[float] = []
     end = time.perf_counter() + SECONDS
 
-    def work() -> None:
+    def work(_: int) -> None:
         client = Client(url, authorization)
         while (begun := time.perf_counter()) < end:
             client.log_run(experiment)
             taken.append(time.perf_counter() - begun)
 
-    threads = [threading.Thread(target=work) for _ in range(CLIENTS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(clients) as threads:
+        list(threads.map(work, range(clients)))
     return taken
 
 
@@ -175,8 +175,16 @@ def main() -> None:
             for _ in range(TURNS):
                 for name, side in sides.items():
                     found[name].append(turn(*side, experiments[name]))
-    tell("a plain mlflow server", found["ours"], found["plain"], f"at least {LEAST}; ")
-    tell("one with our event loop", found["ours"], found["plain, our event loop"], "")
+            crowd = [
+                seconds / CALLS for _ in range(TURNS) for seconds in turn(*sides["ours"], experiments["ours"], CROWD)
+            ]
+    ours, same_loop = found["ours"], found["plain, our event loop"]
+    tell("a plain mlflow server on our event loop", ours, same_loop, f"at least {LEAST}; ")
+    tell("one as it is installed", ours, found["plain"], "")
+    late = [percentile([seconds for taken in turns for seconds in taken], 0.99) for turns in (ours, same_loop)]
+    print(f"99th percentile of a run, over the first: {late[0] / late[1]:.2f} (at most {MOST})")
+    late_in_crowd = percentile(crowd, 0.99)
+    print(f"{CROWD} clients at once: 99th percentile of a run, a third: {late_in_crowd:.2f} s (at most {SLOWEST})")
     for name, turns in found.items():
         every = [seconds for taken in turns for seconds in taken]
         print(
