@@ -30,7 +30,7 @@ def environment(name: str) -> Path:
     """
     image = DELIVERY / name
     lock = image / "requirements.txt"
-    packages = _environment(f"{name}-packages", _digest([lock]), lambda folder: _install(folder, lock))
+    packages = installed(f"{name}-packages", lock)
     own = sorted(file for file in image.glob("parapet_*/**/*") if file.is_file() and file.suffix != ".pyc")
     programs = sorted(file for file in image.glob("parapet-*") if file.is_file())
     return _environment(
@@ -38,6 +38,11 @@ def environment(name: str) -> Path:
         _digest([lock, *own, *programs]),
         lambda folder: _lay_over(folder, packages, image, own, programs),
     )
+
+
+def installed(kind: str, lock: Path) -> Path:
+    """The virtual environment of a lock file's packages, made as an image's is. Raises InstallFailed."""
+    return _environment(kind, _digest([lock]), lambda folder: _install(folder, lock))
 
 
 def _environment(kind: str, key: str, make: Callable[[Path], None]) -> Path:
@@ -54,7 +59,7 @@ def _digest(files: list[Path]) -> str:
     """Names what is made of them: changes with a name, a content, the Python version and the kind of machine."""
     total = sha256(f"{sys.version_info[:2]} {sysconfig.get_platform()}".encode())
     for file in files:
-        total.update(f"{file.relative_to(DELIVERY)} {file.stat().st_size} ".encode() + file.read_bytes())
+        total.update(f"{os.path.relpath(file, DELIVERY)} {file.stat().st_size} ".encode() + file.read_bytes())
     return total.hexdigest()[:16]
 
 

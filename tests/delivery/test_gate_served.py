@@ -2,9 +2,7 @@
 
 import gzip
 import json
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -17,7 +15,6 @@ pytestmark = [pytest.mark.server, pytest.mark.xdist_group("mlflow")]
 
 API = "/api/2.0/mlflow"
 FILES = "/api/2.0/mlflow-artifacts"
-CLIENT = Path(__file__).parent / "client_walk.py"
 
 
 class Team(NamedTuple):
@@ -251,21 +248,3 @@ def test_no_name_stands_for_others(shared: Mlflow, teams: tuple[Team, Team], nam
     grant = "/api/3.0/mlflow/users/permissions/grant"
     assert shared.call("POST", grant, mine.who, json=asked).status_code in (400, 403)
     assert shared.call("GET", f"{API}/registered-models/get?name={theirs.name}", mine.who).status_code == 403
-
-
-def test_mlflows_own_client_does_all_that_a_team_does(shared: Mlflow, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [str(shared.image / "bin" / "python"), "-P", str(CLIENT)],
-        env=shared.variables()
-        | {
-            "MLFLOW_TRACKING_URI": shared.url,
-            "MLFLOW_TRACKING_USERNAME": ALICE[0],
-            "MLFLOW_TRACKING_PASSWORD": ALICE[1],
-            "MLFLOW_DISABLE_TELEMETRY": "true",
-            "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
-        },
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
