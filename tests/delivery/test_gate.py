@@ -273,3 +273,13 @@ def test_no_other_document_is_taken(field: str, sent: dict[str, Any]) -> None:
     status, told = behind.ask("POST", "/graphql", json.dumps(sent).encode())
     assert (status, behind.scope) == (400, {})
     assert told["message"].startswith(field) or (field == "variables" and "of variables" in told["message"])
+
+
+def test_a_search_in_no_place_finds_nothing() -> None:
+    """As MLflow answers it; the page asks so before it knows of a trace."""
+    behind = Behind()
+    search = "/ajax-api/3.0/mlflow/traces/search"
+    assert behind.ask("POST", search, b'{"locations": [], "max_results": 10}') == (200, {})
+    assert behind.scope == {}
+    assert behind.ask("POST", search, b'{"max_results": 10}') == (200, "through")
+    assert Behind(Refusal(401, "UNAUTHENTICATED", "No.")).ask("POST", search, b'{"locations": []}')[0] == 401

@@ -118,6 +118,9 @@ class Gate:
             raise why
 
     async def _pass(self, scope: Scope, asked: Asked, receive: Receive, send: Send) -> None:
+        if (told := asked.empty) is not None:
+            await Answer(200, told).send(send)
+            return
         canonical = asked.canonical()
         headers = [each for each in scope["headers"] if each[0] in PASSED]
         if canonical.body is None:

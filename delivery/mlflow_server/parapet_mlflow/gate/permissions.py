@@ -100,7 +100,7 @@ class Permissions:
                 )
             # The first is what is acted on; of an administrator's request MLflow itself says that it is missing.
             first = number == 0 and bool(need.field) and not caller.administers
-            if not values and (first or need.field in GIVEN):
+            if not values and asked.empty is None and (first or need.field in GIVEN):
                 return invalid(f"{need.field} is missing. Give it.")
             if not judged.meets(need, values):
                 return _refused(need)

@@ -43,6 +43,12 @@ class Asked:
         """
         return list(_within({**self.within, **self.fields}, path.split(".")))
 
+    @property
+    def empty(self) -> bytes | None:
+        """The answer where the lists of what is to be looked in are there and empty, of a route that has one."""
+        told = [self.fields.get(need.field.partition(".")[0]) for need in self.route.needs]
+        return self.route.empty if all(each == [] for each in told) else None
+
     def canonical(self) -> "Canonical":
         """The request as it goes on to MLflow."""
         path = "/".join(_filled(part, self.fields) for part in self.template.split("/"))

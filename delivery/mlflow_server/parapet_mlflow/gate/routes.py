@@ -52,6 +52,8 @@ class Route:
     """The field that is a path of artifacts, if one is."""
     document: str = ""
     """The page's GraphQL document, if it is one. Those have one path."""
+    empty: bytes | None = None
+    """What it answers where nothing is named to look in, if it does."""
 
     @property
     def is_free(self) -> bool:
@@ -199,7 +201,8 @@ def offered(groups: Mapping[str, Mapping[str, Any]], messages: Mapping[str, Any]
             needs = () if given["needs"] == "undecided" else tuple(Need.of(words) for words in given["needs"])
             in_path = dict.fromkeys(_in_path(given[method]), "string")
             more = {word: given.get(word, "") for word in ("message", "place", "document")}
-            yield Route(name, group, method, given[method], in_path | shape, needs, **more)
+            empty = json.dumps(given["empty"]).encode() if "empty" in given else None
+            yield Route(name, group, method, given[method], in_path | shape, needs, empty=empty, **more)
 
 
 def refused(groups: Mapping[str, Mapping[str, Any]]) -> Iterator[Refused]:
