@@ -23,7 +23,7 @@ def create_app() -> Trail:
     from mlflow.server import app, auth
     from mlflow.server.constants import ARTIFACTS_DESTINATION_ENV_VAR
 
-    from parapet_mlflow import datasets, direct, parsing, remembered, sharing, stages, streaming
+    from parapet_mlflow import datasets, direct, first, parsing, remembered, sharing, stages, streaming
     from parapet_mlflow.disposal import traces
     from parapet_mlflow.disposal.bucket import Bucket
     from parapet_mlflow.gate import creators, kept, lineage, searches
@@ -41,6 +41,7 @@ def create_app() -> Trail:
     stages.install()
     traces.install(Bucket(os.environ[ARTIFACTS_DESTINATION_ENV_VAR]))
     streaming.install()
+    first.experiment()
     application = auth.create_app()
     direct.install(application, app, routes.load())
     application = Threads(streaming.around(application))
