@@ -97,8 +97,11 @@ def plain_server(home: Path, name: str, options: str) -> Iterator[str]:
     """
     workspace, programs = Workspace(home=home), images.environment("mlflow_server") / "bin"
     ours = Place(workspace, "mlflow", "mlflow")
-    command = (Path("/proc") / str(running(ours)) / "cmdline").read_text().split("\0")
+    process = Path("/proc") / str(running(ours))
+    command = (process / "cmdline").read_text().split("\0")
     store, workers = (command[command.index(option) + 1] for option in ("--backend-store-uri", "--workers"))
+    # Ours may run within its image's file system, where the authorities' certificates are.
+    store = store.replace("sslrootcert=/", f"sslrootcert={process}/root/", 1)
     secret = json.loads((ours.folder / "secrets" / "database").read_text())
     signed_in = os.environ | {"PGUSER": secret["username"], "PGPASSWORD": secret["password"]}
     address = store.replace("postgresql+psycopg", "postgresql", 1)
