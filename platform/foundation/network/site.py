@@ -122,16 +122,7 @@ class SiteConnection(pulumi.ComponentResource):
                     to_port=DNS,
                     opts=own,
                 )
-        endpoint = aws.route53.ResolverEndpoint(
-            name,
-            name=name,
-            direction="INBOUND",
-            protocols=["Do53"],
-            security_group_ids=[group.id],
-            ip_addresses=[{"subnet_id": subnet} for subnet in args.subnet_ids[:RESOLVER_ZONES]],
-            tags={"Name": name},
-            opts=own,
-        )
+        endpoint = self._endpoint(name, args, "INBOUND", group)
         return endpoint.ip_addresses.apply(lambda found: [each.ip or "" for each in found])
 
     def _forwarding(self, name: str, args: SiteConnectionArgs) -> None:
@@ -156,16 +147,7 @@ class SiteConnection(pulumi.ComponentResource):
                     to_port=DNS,
                     opts=own,
                 )
-        endpoint = aws.route53.ResolverEndpoint(
-            name,
-            name=name,
-            direction="OUTBOUND",
-            protocols=["Do53"],
-            security_group_ids=[group.id],
-            ip_addresses=[{"subnet_id": subnet} for subnet in args.subnet_ids[:RESOLVER_ZONES]],
-            tags={"Name": name},
-            opts=own,
-        )
+        endpoint = self._endpoint(name, args, "OUTBOUND", group)
         for host in args.site.names:
             # No dots, and no more than 64 characters (Amazon Route 53 API Reference, CreateResolverRule, Name).
             plain = host.replace(".", "-")[:64]
@@ -182,3 +164,17 @@ class SiteConnection(pulumi.ComponentResource):
             aws.route53.ResolverRuleAssociation(
                 f"{name}-{host}", name=plain, resolver_rule_id=rule.id, vpc_id=args.vpc_id, opts=own
             )
+
+    def _endpoint(
+        self, name: str, args: SiteConnectionArgs, direction: str, group: aws.ec2.SecurityGroup
+    ) -> aws.route53.ResolverEndpoint:
+        return aws.route53.ResolverEndpoint(
+            name,
+            name=name,
+            direction=direction,
+            protocols=["Do53"],
+            security_group_ids=[group.id],
+            ip_addresses=[{"subnet_id": subnet} for subnet in args.subnet_ids[:RESOLVER_ZONES]],
+            tags={"Name": name},
+            opts=pulumi.ResourceOptions(parent=self),
+        )
