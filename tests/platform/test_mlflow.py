@@ -7,9 +7,11 @@ import pytest
 
 from cluster.images import MLFLOW
 from foundation.retention import UNDO_DAYS
+from mlops.mlflow_server import sign_on
 from mlops.mlflow_server.retention import Kind
 from mlops.secret_delivery import FOLDER
 from parapet_mlflow.disposal import command
+from parapet_mlflow.login.oidc import settings
 from parapet_mlflow.login.oidc.settings import SignOn
 from parapet_mlflow.secret_files import KEY_LENGTH
 from tests.images import DIGESTS
@@ -224,6 +226,8 @@ def test_what_was_deleted_is_kept_by_kind_and_the_report_says_how_long_the_bucke
 
 
 def test_the_server_is_told_of_the_provider_and_reads_the_clients_secret_from_a_file(signed_on: Recorder) -> None:
+    # The image imports nothing of the stack's, and has the list a second time.
+    assert sign_on.REASSIGNED == settings.REASSIGNED
     told = json.loads(variables(pods(signed_on)[0])["PARAPET_SIGN_ON"])
     assert told == {
         "issuer": PROVIDER["issuer"],
