@@ -4,6 +4,7 @@ import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -88,3 +89,17 @@ def cluster(control_plane_home: Workspace, monkeypatch: pytest.MonkeyPatch) -> C
     monkeypatch.delenv("PARAPET_KUBECONFIG", raising=False)
     control_plane.ensure(control_plane_home)
     return Cluster(control_plane_home)
+
+
+@pytest.fixture
+def secrets(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A client of moto's Secrets Manager, in this process."""
+    import boto3  # here, for the tests that ask for none
+    from moto import mock_aws
+
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with mock_aws():
+        yield boto3.client("secretsmanager")

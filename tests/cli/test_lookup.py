@@ -2,28 +2,15 @@
 
 import io
 import sys
-from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
-import boto3
 import pytest
-from moto import mock_aws
 
 from cli.lookup import lookup
 from cli.output import Refused
 from foundation.secrets.rotation import FIRST_VALUE, STEPS, handler
 from parapet_mlflow.audit.key import Key
-
-
-@pytest.fixture
-def secrets(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    with mock_aws():
-        yield boto3.client("secretsmanager")
 
 
 @pytest.fixture

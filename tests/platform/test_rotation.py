@@ -1,27 +1,15 @@
 """The rotating function against moto's Secrets Manager, step by step as Secrets Manager calls it."""
 
-from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
 import boto3
 import botocore.exceptions
 import pytest
-from moto import mock_aws
 
 from foundation.secrets.rotation import FIRST_VALUE, handler
 
 STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
-
-
-@pytest.fixture
-def secrets(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    with mock_aws():
-        yield boto3.client("secretsmanager")
 
 
 @pytest.fixture
