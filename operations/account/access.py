@@ -46,6 +46,11 @@ class Access:
         session: Any = self.session
         return session.client(service)
 
+    def elsewhere(self, service: str, region: str) -> Any:
+        """A client for what another Region alone tells."""
+        session: Any = self.session
+        return session.client(service, region_name=region)
+
     @property
     def local(self) -> bool:
         """Whether the calls go to a stand-in and not to AWS."""

@@ -109,7 +109,8 @@ def test_a_stack_that_is_not_there_is_refused_with_those_that_are(workspace: Wor
 
 @pytest.mark.parametrize("name", ["dev", "staging", "prod"])
 def test_a_stack_that_means_a_real_account_is_refused_with_the_command_for_it(workspace: Workspace, name: str) -> None:
-    with pytest.raises(Refused, match=f"pulumi up --stack {name} --policy-pack policies"):
+    told = f"account preflight --stack {name}`, .* `pulumi up --stack {name} --policy-pack policies`"
+    with pytest.raises(Refused, match=told):
         stack.check_stack(workspace, name)
 
 

@@ -1,9 +1,10 @@
 """A guide's shell blocks and tables, as its Markdown has them.
 
 A block's info string says what the tests do with it: `sh local` is run as it stands in the shell of the local stack,
-`sh as-local` with the stack `local` in the place of `dev`, `sh account` on a new account of the local AWS API, and of a
-mere `sh` it is checked that what it names exists. A block `text` right after one that is run says what that prints,
-`...` standing for anything.
+`sh as-local` with the stack `local` in the place of `dev`, `sh account` on a new account of the local AWS API,
+`sh engine` there too, by the real engine with a program of a few lines in the platform's place; and of a mere `sh` it
+is checked that what it names exists. A block `text` right after one that is run says what that prints, `...` standing
+for anything.
 """
 
 import re

@@ -23,7 +23,7 @@ from tests.docs.guide import GUIDE, ROOT, Block, blocks, commands, says, setting
 TEXT = GUIDE.read_text()
 BLOCKS = blocks(TEXT)
 COMMANDS = [words for block in BLOCKS for words in commands(block.body) if words]
-SYSTEM = {"cd", "git", "python", "kubectl", "eval", "sudo", "unset", "exit"}
+SYSTEM = {"cd", "git", "python", "kubectl", "eval", "sudo", "tee", "unset", "exit"}
 """What is not Parapet's, Pulumi's or AWS's."""
 AWS_OWN = {("sso", "login"), ("s3", "rb"), ("s3", "rm"), ("eks", "update-kubeconfig"), ("eks", "get-token")}
 """Commands of the AWS CLI that are no operation of a service's API."""
@@ -76,7 +76,7 @@ def services() -> set[str]:
 
 
 def test_every_shell_block_says_what_is_done_with_it() -> None:
-    assert {block.info for block in BLOCKS} <= {"sh", "sh local", "sh as-local", "sh account"}
+    assert {block.info for block in BLOCKS} <= {"sh", "sh local", "sh as-local", "sh account", "sh engine"}
     assert sum(block.is_run for block in BLOCKS) >= 4
 
 
@@ -103,6 +103,23 @@ def test_a_command_of_the_engines_is_there_with_its_options(words: list[str], to
     assert told.returncode == 0, told.stderr
     assert f"pulumi {names[0]}" in told.stdout
     assert [option for option in options(words) if f"{option} " not in told.stdout] == []
+
+
+def test_there_is_one_order_and_nobody_picks_resources_by_hand() -> None:
+    phases = [
+        "./parapet account bootstrap",
+        "./parapet account preflight",
+        "pulumi up",
+        "./parapet images mirror",
+        "./parapet images build",
+        "pulumi up",
+    ]
+    told = iter(described(words) for words in COMMANDS if "--offline" not in words)
+    assert [each for each in phases if not any(words.startswith(each) for words in told)] == []
+    readme = [words for block in blocks((ROOT / "README.md").read_text()) for words in commands(block.body)]
+    assert [
+        words for words in [*COMMANDS, *readme] if {"--target", "-t", "--exclude"} & {*options(words), *words}
+    ] == []
 
 
 def test_every_setting_that_is_set_is_declared() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
-from local import images, processes
+from local import built, images, processes
 from tests.cluster import wait_for
 from tests.e2e.user import ONE_STACK, User
 
@@ -71,6 +71,17 @@ def test_up_tells_where_it_is_and_how_to_sign_in(user: User, said_by_up: str) ->
     url = user.status()["mlflow_url"]
     assert f"MLflow        {url}" in said_by_up
     assert "./parapet env --credentials" in said_by_up
+
+
+@pytest.mark.skipif(bool(built.lacking()), reason=f"the image's packages stand for it: {built.lacking()}")
+def test_the_server_runs_in_the_file_system_of_the_image_that_the_dockerfile_makes(user: User, said_by_up: str) -> None:
+    image = built.found("mlflow_server")
+    assert image
+    process = psutil.Process(_record(user).pid)
+    own = [Path(f"/proc/{each.pid}/root") for each in (process, *process.children(recursive=True))]
+    assert own
+    for root in own:
+        assert (root / "etc" / "debian_version").samefile(image.root / "etc" / "debian_version"), root
 
 
 def test_a_password_is_told_only_to_who_asks_for_it(user: User, said_by_up: str) -> None:

@@ -1,12 +1,14 @@
 """What must be so before a `pulumi up`, on a local AWS API that is a new account."""
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+import yaml
 from botocore.stub import Stubber
 
 from cluster.images import IMAGES, LOCK
@@ -292,7 +294,44 @@ def test_credentials_of_another_account_end_it_with_one_line(aws: LocalAws, writ
     assert found[-1].stops
 
 
-@pytest.mark.parametrize("stack", ["dev", "staging", "prod"])
+def test_every_precondition_is_looked_at_and_told_in_one_line(aws: LocalAws, write: Write) -> None:
+    found = look(write())
+    assert [each for each in found if "\n" in each.text or not each.text] == []
+    assert {each.about for each in found} == {
+        "account",
+        "administrators",
+        "backend",
+        "endpoints",
+        "images",
+        "instance types",
+        "names",
+        "placeholders",
+        "quotas",
+        "service-linked roles",
+        "services",
+        "settings",
+        "state",
+        "tools",
+        "versions",
+        "zones",
+    }
+
+
+REAL = sorted(
+    file.name.split(".")[1] for file in PROJECT.glob("Pulumi.*.yaml") if "parapet:localAws" not in file.read_text()
+)
+
+
+def test_ci_looks_over_every_stack_that_means_an_account() -> None:
+    workflow = yaml.safe_load((PROJECT / ".github" / "workflows" / "preview.yml").read_text())
+    runs = [step.get("run", "") for step in workflow["jobs"]["preview"]["steps"]]
+    (looked_over,) = [each for each in runs if "account preflight" in each]
+    (stacks,) = re.findall(r"for stack in ([a-z ]+);", looked_over)
+    assert sorted(stacks.split()) == REAL
+    assert '--stack "$stack" --offline --sample' in looked_over
+
+
+@pytest.mark.parametrize("stack", REAL)
 def test_the_samples_are_amiss_in_nothing_but_what_their_owner_fills_in(stack: str) -> None:
     found = list(preflight(PROJECT, stack, offline=True))
     assert {each.state for each in found} <= {State.OK, State.PLACEHOLDER}, found

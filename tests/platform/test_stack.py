@@ -1,11 +1,13 @@
 """The whole stack under mocks: what holds for every resource, whichever component makes it."""
 
+import ast
 import json
 import keyword
 import os
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,9 @@ import pulumi
 import pulumi_aws as aws
 import pytest
 
+from foundation.account import Account
 from foundation.data_class import NO_DATA, TAG, DataClass
+from foundation.stack import Stack
 from provider import aws_provider
 from settings import Settings
 from tests.platform.mocked import ACCOUNT_ID, Recorder, record, run_program, stack_settings
@@ -182,6 +186,29 @@ def test_the_composition_root_stays_small_and_without_logic() -> None:
     source = (PROJECT / "__main__.py").read_text()
     assert len(source.splitlines()) <= 100
     assert not re.search(r"^\s*(if|for|while|def|class|try|with)\b", source, re.MULTILINE)
+
+
+def classes() -> Iterator[tuple[Path, ast.ClassDef]]:
+    for file in sorted((PROJECT / "platform").rglob("*.py")):
+        yield from ((file, each) for each in ast.parse(file.read_text()).body if isinstance(each, ast.ClassDef))
+
+
+def test_what_all_components_have_in_common_is_handed_to_none_of_them_by_itself() -> None:
+    """It is one frozen value, made once: whoever is given a part of it could be given another."""
+    account = {each.name for each in fields(Account)} - {"id"}
+    common = {each.name for each in fields(Stack)} | account | {"account_id", "registry", "retention", "environment"}
+    given = {
+        (file.name, each.name): {part.target.id for part in each.body if isinstance(part, ast.AnnAssign)}  # type: ignore[attr-defined]
+        for file, each in classes()
+        if each.name.endswith("Args")
+    }
+    assert len(given) > 40
+    # A NAT gateway is for each of the zones that it is given subnets in.
+    assert {where: names & common for where, names in given.items() if names & common} == {
+        ("egress.py", "EgressArgs"): {"zones"}
+    }
+    assert sum("stack" in names for names in given.values()) > 40
+    assert Stack.__dataclass_params__.frozen  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("account_id", ["", ACCOUNT_ID])

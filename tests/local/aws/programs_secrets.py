@@ -81,4 +81,5 @@ aws.acmpca.Permission("renew", certificate_authority_arn=ca.arn, principal="acm.
 cert = aws.acm.Certificate("web", domain_name="mlflow.internal", subject_alternative_names=["*.mlflow.internal"],
     certificate_authority_arn=ca.arn, key_algorithm="EC_prime256v1", opts=pulumi.ResourceOptions(depends_on=[ready]))
 pulumi.export("status", cert.status)
+pulumi.export("trusted", own.certificate)
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 
 import pytest
 
@@ -42,5 +43,10 @@ def test_an_invocation_that_fails_fails_the_update(stack: Stack) -> None:
 def test_a_private_authority_signs_a_certificate(stack: Stack) -> None:
     stack.program(AUTHORITY)
     stack.settle()
-    assert json.loads(stack.run("stack", "output", "--json"))["status"] == "ISSUED"
+    told = json.loads(stack.run("stack", "output", "--json"))
+    assert told["status"] == "ISSUED"
+    # What a laptop is given to trust, as any client reads it.
+    trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    trusting.load_verify_locations(cadata=told["trusted"])
+    assert len(trusting.get_ca_certs(binary_form=True)) == 1
     stack.run("destroy", "--yes", "--skip-preview")

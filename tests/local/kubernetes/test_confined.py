@@ -50,3 +50,15 @@ def test_no_word_of_the_command_is_read_as_a_shell_s(root: Path) -> None:
 def test_what_was_mounted_is_gone_with_the_process(root: Path) -> None:
     run(root, {}, "true")
     assert str(root) not in Path("/proc/mounts").read_text()
+
+
+def test_who_looks_from_outside_sees_which_image_a_process_is_in(root: Path) -> None:
+    """So that `tests/e2e/test_the_mlflow_server.py` tells an image's process from one of this machine's own files."""
+    command = inside(root, PROGRAMS, USER, ["/bin/sh", "-c", "echo here; read -r _"])
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout
+        assert running.stdout.readline() == "here\n"
+        seen = Path(f"/proc/{running.pid}/root/of-the-image")
+        assert seen.samefile(root / "of-the-image")
+        assert not Path("/proc/self/root/of-the-image").exists()
+        running.communicate("\n")

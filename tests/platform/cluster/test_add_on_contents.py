@@ -11,6 +11,7 @@ from cluster import namespaces as ns
 from cluster.add_ons import NETWORKING, SERVICES
 from cluster.guardrails.admission import PREFIX
 from cluster.guardrails.flows import FLOWS, Flow, Pods
+from cluster.security_groups import WEBHOOKS
 from cluster.versions import VERSIONS
 from tests.platform.cluster import cases
 from tests.platform.cluster.api import Api
@@ -121,6 +122,56 @@ def test_its_namespace_is_there_and_taken_again_as_the_add_on_writes_it(guarded:
     assert guarded.run("get", "namespace", namespace).done
     answer = guarded.apply(bare, dry_run=True)
     assert answer.done, answer.text
+
+
+def webhooks(add_on: str) -> dict[str, Any]:
+    """What changes or checks objects of the whole cluster for an add-on, as it writes that."""
+    contents, groups = CONTENTS[add_on], {"pods": "", "namespaces": ""}
+    called = {"namespace": contents["namespace"], "name": f"{add_on}-webhook-service", "path": "/mutate"}
+    return {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "MutatingWebhookConfiguration",
+        "metadata": {"name": add_on},
+        "webhooks": [
+            {
+                "name": f"{kind}.{add_on}.example.com",
+                "clientConfig": {"service": called},
+                "failurePolicy": policy,
+                "sideEffects": "None",
+                "admissionReviewVersions": ["v1"],
+                "rules": [
+                    {
+                        "apiGroups": [groups.get(kind, "apps")],
+                        "apiVersions": ["v1"],
+                        "operations": ["CREATE", "UPDATE"],
+                        "resources": [kind],
+                    }
+                ],
+            }
+            for kind, policy in contents["webhooks"].items()
+        ],
+    }
+
+
+WITH_WEBHOOKS = [add_on for add_on, contents in CONTENTS.items() if "webhooks" in contents]
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("add_on", WITH_WEBHOOKS)
+def test_the_api_server_and_the_guardrails_take_its_webhooks(guarded: Api, add_on: str) -> None:
+    """From EKS: no role of people may write one (docs/access.yaml). What one changed is judged by the guardrails after
+    it."""
+    answer = guarded.apply(webhooks(add_on), dry_run=True)
+    assert answer.done, answer.text
+
+
+@pytest.mark.parametrize("add_on", WITH_WEBHOOKS)
+def test_a_webhook_that_does_not_answer_stops_nothing_and_one_that_does_is_reached(add_on: str) -> None:
+    contents = CONTENTS[add_on]
+    assert set(contents["webhooks"].values()) == {"Ignore"}
+    ports = {pod["port"] for pod in contents["pods"].values() if "agent-webhook" in pod.get("takes", ())}
+    assert len(ports) == 1
+    assert ports <= set(WEBHOOKS)
 
 
 @pytest.mark.parametrize(("add_on", "name"), UNDER_POLICIES)

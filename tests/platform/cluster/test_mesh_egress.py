@@ -8,9 +8,10 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from cluster import namespaces as ns
 from cluster.mesh_egress import aws_hosts
 from foundation.account import Account
-from tests.platform.mocked import ACCOUNT_ID
+from tests.platform.mocked import ACCOUNT_ID, run_program
 
 REGIONS = {
     "us-east-1": "aws",
@@ -78,6 +79,27 @@ def no_settings_of_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_pod_reaches_what_boto3_calls(region: str, call: str) -> None:
     host = endpoint(region, call)
     assert let_out(host, region), f"{host} is refused by the mesh"
+
+
+def test_every_service_that_a_pod_of_the_mesh_has_a_right_to_is_among_the_calls() -> None:
+    """So that what is asked above is all that is called, and stays so."""
+    stack = run_program()
+    rights: dict[str, set[str]] = {each.name: set() for each in stack.of("iam/policy:Policy")}
+    for each in stack.of("iam/policy:Policy"):
+        for statement in each.policy():
+            if statement["Effect"] == "Allow":
+                actions = statement["Action"]
+                rights[each.name] |= {one.partition(":")[0] for one in [actions] * isinstance(actions, str) or actions}
+    attached = stack.of("iam/rolePolicyAttachment:RolePolicyAttachment")
+    called: dict[str, set[str]] = {}
+    for each in stack.of("eks/podIdentityAssociation:PodIdentityAssociation"):
+        if each.inputs["namespace"] in ns.MESH:
+            role = each.inputs["roleArn"].rpartition("/")[2]
+            policies = [one.inputs["policyArn"].rpartition("/")[2] for one in attached if one.inputs["role"] == role]
+            called[each.inputs["namespace"]] = set[str]().union(*(rights[name] for name in policies))
+    assert {"mlflow", "training", "serving", "pipelines", "notebooks", "monitoring"} <= called.keys()
+    assert {"s3", "kms"} <= called["training"]
+    assert set[str]().union(*called.values()) <= {service for service, _ in CALLS.values()}
 
 
 @pytest.mark.parametrize("region", REGIONS)

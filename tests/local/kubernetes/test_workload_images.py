@@ -1,0 +1,46 @@
+"""Which file system a workload of the platform's own images runs in."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from local import built
+from local import images as environments
+from local.kubernetes.workloads import images
+from local.workspace import Workspace
+
+
+@pytest.fixture
+def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What stands for an image that this machine cannot build."""
+    monkeypatch.setattr(environments, "environment", lambda name: tmp_path / name)
+    monkeypatch.setattr(built, "found", lambda name: None)
+    return tmp_path / "mlflow_server"
+
+
+def image(folder: Path) -> built.Built:
+    """An image as buildah leaves it: a file system, and a layout that says what its Dockerfile sets."""
+    blobs = folder / "layout" / "blobs" / "sha256"
+    blobs.mkdir(parents=True)
+    (blobs / "config").write_text(json.dumps({"config": {"Env": ["PATH=/opt/parapet/bin:/usr/bin"]}}))
+    (blobs / "manifest").write_text(json.dumps({"config": {"digest": "sha256:config"}}))
+    (folder / "layout" / "index.json").write_text(json.dumps({"manifests": [{"digest": "sha256:manifest"}]}))
+    return built.Built(folder)
+
+
+def test_an_image_that_was_built_is_what_runs_and_not_its_packages(
+    environment: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = image(tmp_path / "built")
+    monkeypatch.setattr(built, "found", lambda name: {"mlflow_server": own}[name])
+    found = images.all_of(Workspace(home=tmp_path))["mlflow"]
+    assert found.built
+    assert found.environment == own.root
+    assert found.variables == {"PATH": "/opt/parapet/bin:/usr/bin"}
+
+
+def test_where_it_cannot_be_built_its_packages_stand_for_it(environment: Path, tmp_path: Path) -> None:
+    found = images.all_of(Workspace(home=tmp_path))["mlflow"]
+    assert not found.built
+    assert found.environment == environment
