@@ -1,13 +1,16 @@
 """What the gate reads of MLflow's tables is what MLflow itself tells of them."""
 
 import json
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from parapet_mlflow.configuration import THREADS
+from tests.delivery.postgres import PASSWORD, USER, Postgres
 
 MLFLOW = """
 import json, os, sys
@@ -50,6 +53,10 @@ for name, user in (("alice", alice), ("bob", bob)):
         asking.reset(token)
         told[f"{name} {' '.join(types)}"] = [sorted(map(list, each)) for each in lists]
 assert world.caller("nobody", TRACKING) is None
+with auth.store.engine.connect() as other:
+    ended = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+    told["ended"] = other.exec_driver_sql(f"{ended} AND datname = current_database()").scalar()
+told["afterwards"] = world.caller("alice", TRACKING).name
 
 from flask import Flask, g
 from parapet_mlflow.gate import searches
@@ -71,18 +78,26 @@ print(json.dumps(told))
 
 @pytest.mark.process
 @pytest.mark.xdist_group("mlflow")
-def test_grants_are_told_as_mlflow_tells_them_but_for_stars_of_ones_own(image: Path, tmp_path: Path) -> None:
-    address, settings = f"sqlite:///{tmp_path}/auth.db", tmp_path / "auth.ini"
+def test_grants_are_told_as_mlflow_tells_them_but_for_stars_of_ones_own(
+    image: Path, database: Postgres, tmp_path: Path
+) -> None:
+    name = f"world_{uuid4().hex[:8]}"
+    database.sql(f"CREATE DATABASE {name}")
+    address, settings = database.uri(name), tmp_path / "auth.ini"
     settings.write_text(
         "[mlflow]\ndefault_permission = NO_PERMISSIONS\nadmin_username = administrator\n"
         f"database_uri = {address}\nauth_cache_ttl_seconds = 60\n"
     )
     asked = [str(image / "bin" / "python"), "-c", MLFLOW, str(settings), address]
-    done = subprocess.run(asked, capture_output=True, text=True, cwd=tmp_path)
+    who = {"PGUSER": USER, "PGPASSWORD": PASSWORD}
+    done = subprocess.run(asked, capture_output=True, text=True, cwd=tmp_path, env=os.environ | who)
     assert done.returncode == 0, done.stderr
     told: dict[str, Any] = json.loads(done.stdout)
     # MLflow's filter of a search fails here, and leaves everything in.
     assert (told.pop("theirs"), told.pop("ours")) == (["1", "2", "3"], ["2"])
+    # One whose connection has died meanwhile reads on another.
+    assert told.pop("ended") >= 1
+    assert told.pop("afterwards") == "alice"
     # A call takes up to three connections; none waits for another's.
     assert sum(told.pop("connections")) == 3 * THREADS
     assert len(told["alice experiment run"][0]) == 5

@@ -2,7 +2,7 @@
 
 import os
 
-from parapet_mlflow import database, errors, logs
+from parapet_mlflow import database, errors, garbage, logs
 from parapet_mlflow.audit.key import Key
 from parapet_mlflow.audit.lines import Lines, Sink
 from parapet_mlflow.audit.sinks import GROUP, CloudWatchLogs, StandardOutput, stream_of_this_process
@@ -54,4 +54,6 @@ def create_app() -> Trail:
         sinks.append(CloudWatchLogs(group, stream_of_this_process()))
     lines = Lines(Key(SecretFiles.named().audit_keys()[0]), sinks)
     gate = Gate(errors.Reworded(application), routes.load(), Permissions(world).allowed)
-    return Trail(errors.Caught(assembly.around(gate, lines.groups)), gate.routes, lines, PATHS)
+    made = Trail(errors.Caught(assembly.around(gate, lines.groups)), gate.routes, lines, PATHS)
+    garbage.spare()
+    return made

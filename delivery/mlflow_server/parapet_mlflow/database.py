@@ -2,17 +2,20 @@
 
 import os
 import time
+from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import boto3
 import botocore.exceptions
 import psycopg
 import sqlalchemy
-from sqlalchemy import event
+from sqlalchemy import ARRAY, URL, ColumnElement, Row, Select, String, any_, bindparam, event
 from sqlalchemy.engine import Dialect, Engine
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from parapet_mlflow.configuration import THREADS
 from parapet_mlflow.refusal import Refused
 from parapet_mlflow.secret_files import Credentials, SecretFiles, credentials
 
@@ -54,9 +57,53 @@ def check(uri: str) -> None:
         raise Refused(explain(uri, getattr(error, "orig", None) or error)) from None
 
 
-def reading(engine: Engine) -> Engine:
-    """The engine, over the same connections, for what only reads: without a transaction, which is two more trips."""
-    return engine.execution_options(isolation_level="AUTOCOMMIT")
+class Reader:
+    """Reads beside MLflow's own connections, on some that never begin a transaction and are not asked whether they
+    still live before each use: MLflow's are, and these trips cost more than a read. One that died is noticed when it
+    is used; all that were opened before are then left, and the read is made again.
+    """
+
+    def __init__(self, address: URL) -> None:
+        self._engine = sqlalchemy.create_engine(
+            address,
+            pool_size=THREADS,
+            isolation_level="AUTOCOMMIT",
+            skip_autocommit_rollback=True,
+            pool_reset_on_return=None,
+        )
+        self._texts: dict[Select[Any], tuple[str, dict[str, Any]]] = {}
+
+    def rows(self, statement: Select[Any], **values: Any) -> Sequence[Row[Any]]:
+        """What a statement of this process finds; its text is made once, and its results are as the driver has them."""
+        text, constants = self._written(statement)
+        given = constants | values
+        try:
+            return self._once(text, given)
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+        return self._once(text, given)
+
+    def _once(self, text: str, values: dict[str, Any]) -> Sequence[Row[Any]]:
+        with self._engine.connect() as connection:
+            return connection.exec_driver_sql(text, values).all()
+
+    def _written(self, statement: Select[Any]) -> tuple[str, dict[str, Any]]:
+        if (found := self._texts.get(statement)) is None:
+            compiled = statement.compile(self._engine)
+            found = self._texts[statement] = str(compiled), dict(compiled.params)
+        return found
+
+
+def one_of(column: Any, name: str) -> ColumnElement[bool]:
+    """That the column's text is in the list which is given under this name: one text of SQL for every length."""
+    return column == any_(bindparam(name, type_=ARRAY(String)))
+
+
+@cache
+def reader(address: URL) -> Reader:
+    """The one of this process for this database."""
+    return Reader(address)
 
 
 def shown(uri: str) -> str:

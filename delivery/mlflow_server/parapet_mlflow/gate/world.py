@@ -1,4 +1,4 @@
-"""What the database tells of who owns what, by a few prepared statements and over MLflow's own connections.
+"""What the database tells of who owns what, by a few prepared statements.
 
 What can never change, the experiment of a run or a logged model, is remembered. Not that of a trace: its id is chosen
 by whoever starts it, and may be that of one which was deleted. Grants are read at every request, so that one that is
@@ -27,7 +27,7 @@ from mlflow.store.tracking.dbmodels.models import (
 from mlflow.utils.workspace_utils import DEFAULT_WORKSPACE_NAME
 from sqlalchemy import Engine, Row, Select, and_, bindparam, select
 
-from parapet_mlflow import database
+from parapet_mlflow.database import one_of, reader
 from parapet_mlflow.gate.caller import Caller, Grant, counts
 from parapet_mlflow.gate.loading import ARTIFACTS, Version
 
@@ -53,7 +53,7 @@ CALLER = (
         SqlRolePermission,
         and_(
             SqlRolePermission.role_id == SqlRole.id,
-            SqlRolePermission.resource_type.in_(bindparam("types", expanding=True)),
+            one_of(SqlRolePermission.resource_type, "types"),
         ),
     )
     .where(SqlUser.username == bindparam("name"))
@@ -61,7 +61,7 @@ CALLER = (
 
 
 def _of(key: Any, owner: Any) -> Select[Any]:
-    return select(key, owner).where(key.in_(bindparam("names", expanding=True)))
+    return select(key, owner).where(one_of(key, "names"))
 
 
 EXPERIMENTS = {
@@ -92,15 +92,15 @@ VERSIONS = select(
     SqlModelVersion.user_id,
 ).where(SqlModelVersion.workspace == DEFAULT_WORKSPACE_NAME, SqlModelVersion.current_stage != STAGE_DELETED_INTERNAL)
 VERSION = VERSIONS.where(SqlModelVersion.name == bindparam("name"), SqlModelVersion.version == bindparam("version"))
-AT = VERSIONS.where(SqlModelVersion.storage_location.in_(bindparam("locations", expanding=True)))
-AT_OF = AT.where(SqlModelVersion.name.in_(bindparam("names", expanding=True)))
+AT = VERSIONS.where(one_of(SqlModelVersion.storage_location, "locations"))
+AT_OF = AT.where(one_of(SqlModelVersion.name, "names"))
 
 
 class Database:
     """The database of one worker."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = database.reading(engine)
+        self._rows = reader(engine.url).rows
         self._known: dict[str, LRUCache[str, str]] = {kind: LRUCache(REMEMBERED) for kind in ("run", "logged-model")}
         self._lock = threading.Lock()
 
@@ -159,11 +159,7 @@ class Database:
         locations = [ARTIFACTS + place for place in places]
         if names is None:
             return [_version(row) for row in self._rows(AT, locations=locations)]
-        return [_version(row) for row in self._rows(AT_OF, locations=locations, names=names)]
-
-    def _rows(self, statement: Select[Any], **values: Any) -> Sequence[Row[Any]]:
-        with self._engine.connect() as connection:
-            return connection.execute(statement, values).all()
+        return [_version(row) for row in self._rows(AT_OF, locations=locations, names=list(names))]
 
 
 def _version(row: Row[Any]) -> Version:
