@@ -80,6 +80,12 @@ def test_every_shell_block_says_what_is_done_with_it() -> None:
     assert sum(block.is_run for block in BLOCKS) >= 4
 
 
+def test_every_command_that_is_run_is_held_to_what_the_guide_says_it_prints() -> None:
+    silent = [block for block in BLOCKS if block.info != "sh" and not block.printed]
+    # What a client of MLflow tells of a run is MLflow's own.
+    assert [block.body.split()[0] for block in silent] == ["python"]
+
+
 def test_every_program_is_one_that_the_guide_is_checked_for() -> None:
     assert {words[0] for words in COMMANDS} - SYSTEM <= {"./parapet", "pulumi", "aws"}
 
@@ -134,6 +140,12 @@ def test_every_setting_that_is_set_is_declared() -> None:
 def test_every_file_that_is_linked_is_there() -> None:
     targets = re.findall(r"\]\((?!https?:)([^)#]+)", TEXT)
     assert [target for target in targets if not (GUIDE.parent / target).exists()] == []
+
+
+def test_the_readme_leads_to_the_guide_and_says_none_of_it_again() -> None:
+    section = (ROOT / "README.md").read_text().partition("## From local to a real account\n")[2].partition("\n## ")[0]
+    assert "](docs/first-account.md)" in section
+    assert blocks(section) == []
 
 
 def test_every_message_of_the_table_is_one_that_the_program_tells() -> None:

@@ -283,6 +283,11 @@ def test_the_state_and_the_roles_are_ok_after_a_bootstrap_and_told_before(aws: L
     bucket = f"parapet-state-{ACCOUNT}-us-east-1"
     assert texts(after, "state", State.OK) == [f"pulumi login 's3://{bucket}?region=us-east-1&awssdk=v2'"]
     assert texts(after, "service-linked roles", State.OK)
+    aws.client("s3").delete_public_access_block(Bucket=bucket)
+    (text,) = texts(look(stack), "state")
+    assert text == (
+        f"./parapet account bootstrap --stack real has something left to do: {bucket}: block all public access"
+    )
     aws.client("s3").delete_bucket(Bucket=bucket)
     assert "that bucket is gone. Make it again and put a copy of the state into it" in texts(look(stack), "state")[0]
 

@@ -1,5 +1,6 @@
 """Every name that the platform asks for, or leaves to the provider, is one that AWS takes, however long it gets."""
 
+import re
 from typing import Any
 
 import pytest
@@ -9,10 +10,14 @@ from local.aws.provider import Provider
 from local.plugin.values import UNKNOWN
 from settings import Settings
 from tests.platform import extremes
-from tests.platform.mocked import declared_settings, run_program, stack_settings
+from tests.platform.mocked import Made, declared_settings, run_program, stack_settings
 
 MADE_UP = ("arn:aws:mock:", "-id")
 """What the mocks answer in AWS's place, in no form of AWS's."""
+LABEL = (r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", 63)
+SUBDOMAIN = (r"[a-z0-9]([-a-z0-9.:]*[a-z0-9])?", 253)
+"""With the colons that RBAC's names may have."""
+LABEL_VALUE = r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?"
 
 
 def judged(value: Any) -> Any:
@@ -38,6 +43,29 @@ def refused(settings: dict[str, Any]) -> list[str]:
 @pytest.mark.parametrize("settings", [extremes.EVERYTHING, extremes.NOTHING], ids=["everything", "nothing"])
 def test_the_longest_environment_has_names_that_aws_takes(settings: dict[str, Any]) -> None:
     assert refused(settings) == []
+
+
+NAMES_OF_KINDS = {"Namespace": LABEL, "Service": LABEL}
+"""Of the others it is `SUBDOMAIN` (Kubernetes documentation, "Object Names and IDs")."""
+
+
+def unfit(made: Made) -> list[str]:
+    """What of an object's names and labels the API server refuses."""
+    meta = made.inputs.get("metadata") or {}
+    kind, name = made.type.rpartition(":")[2], meta.get("name", "")
+    pattern, most = NAMES_OF_KINDS.get(kind, SUBDOMAIN)
+    labels = list((meta.get("labels") or {}).values())
+    found = [] if name and len(name) <= most and re.fullmatch(pattern, name) else [f"{made.type} {name!r}"]
+    return found + [f"{made.type} {name}: {each!r}" for each in labels if not re.fullmatch(LABEL_VALUE, str(each))]
+
+
+@pytest.mark.parametrize("settings", [extremes.EVERYTHING, extremes.NOTHING], ids=["everything", "nothing"])
+def test_the_longest_environment_has_names_that_kubernetes_takes(settings: dict[str, Any]) -> None:
+    objects = [
+        each for each in run_program(**settings).made if each.type.startswith("kubernetes:") and "helm" not in each.type
+    ]
+    assert len(objects) > 100
+    assert [words for each in objects for words in unfit(each)] == []
 
 
 def test_no_environment_or_name_is_longer() -> None:

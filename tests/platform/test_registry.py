@@ -2,6 +2,7 @@
 
 import json
 import re
+from typing import Any
 
 import pulumi
 import pytest
@@ -84,12 +85,22 @@ def test_a_repository_with_images_is_deleted_only_where_nothing_is_protected(pro
         assert repository.inputs["forceDelete"] is not protect
 
 
+class Ecr(Recorder):
+    """Has no images of a repository that nobody has made, as ECR (RepositoryNotFoundException)."""
+
+    def call(self, args: pulumi.runtime.MockCallArgs) -> dict[str, Any]:
+        if args.token == "aws:ecr/getImages:getImages":
+            made = [each.inputs["name"] for each in self.of("ecr/repository:Repository")]
+            assert args.args["repositoryName"] in made
+        return super().call(args)
+
+
 def test_what_the_registry_holds_is_asked_for_each_image_once_its_repository_is_there(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     asked: list[dict[str, str]] = []
     monkeypatch.setattr(registry, "require", lambda _, held: asked.append(held))
-    run_program(Recorder(registry={PILOT: DIGESTS[PILOT]}))
+    run_program(Ecr(registry={PILOT: DIGESTS[PILOT]}))
     assert asked == [{**dict.fromkeys(DIGESTS, ""), PILOT: DIGESTS[PILOT]}]
 
 
