@@ -15,6 +15,7 @@ from local.workspace import Workspace
 from tests.cluster import Cluster
 from tests.engine import Engine
 from tests.platform import mocked
+from tests.warm import Warm
 
 DEAREST = ("a user's day", "killed", "provisioned", "cluster", "guarded", "mlflow", "own stack")
 """The groups that take minutes, the longest first. They start first, or the last of them would run alone."""
@@ -70,6 +71,14 @@ def tools() -> Path:
 def engine(tools: Path, tmp_path: Path) -> Engine:
     """An engine with an empty state."""
     return Engine(tools, tmp_path / "home")
+
+
+@pytest.fixture(scope="session")
+def warm(tools: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
+    """A Python for language hosts, programs and providers that are not under test, and an engine that takes it."""
+    warm = Warm(tmp_path_factory.mktemp("warm"), tools)
+    yield warm
+    warm.stop()
 
 
 @pytest.fixture(scope="session")

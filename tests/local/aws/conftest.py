@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from local import aws
 from local.processes import choose_port
 from local.workspace import Workspace
 from tests.engine import Engine
+from tests.warm import Warm
 
 HERE = Path(__file__).parent
 SECRET = "4dabf18193072939515e22adb298388d"
@@ -105,9 +107,11 @@ class Stack:
     engine: Engine
     folder: Path
     endpoint: str
+    warm: Warm
 
     def program(self, code: str) -> None:
         """Give the stack another program."""
+        self.warm.imports(f"pulumi_aws.{name}" for name in re.findall(r"\baws\.([a-z]\w*)\.", code))
         (self.folder / "__main__.py").write_text(f"import json\nimport pulumi\nimport pulumi_aws as aws\n{code}")
 
     def run(self, *arguments: str, ok: bool = True, **variables: str) -> str:
@@ -169,8 +173,9 @@ class Stack:
 
 
 @pytest.fixture
-def stack(engine: Engine, tmp_path: Path, local_aws: LocalAws) -> Stack:
+def stack(warm: Warm, tmp_path: Path, local_aws: LocalAws) -> Stack:
     """An empty stack against the empty local AWS API."""
-    aws.install(Workspace(home=engine.home).pulumi_home("stand-in"), Path(sys.executable))
+    engine = Engine(warm.bin, tmp_path / "home")
+    aws.install(Workspace(home=engine.home).pulumi_home("stand-in"), warm.python)
     folder = engine.program(tmp_path / "program", "")
-    return Stack(engine, folder, local_aws.url)
+    return Stack(engine, folder, local_aws.url, warm)

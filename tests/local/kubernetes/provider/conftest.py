@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from local.kubernetes import provider
 from local.workspace import Workspace
 from tests.cluster import Cluster
 from tests.engine import Engine
+from tests.warm import Warm
 
 NODE = {
     "apiVersion": "v1",
@@ -33,9 +34,12 @@ class Stack:
     cluster: Cluster
     namespace: str
     variables: dict[str, str]
+    warm: Warm
 
     def program(self, code: str, namespace: bool = True) -> None:
         """Give the stack another program; with `namespace` it makes that, as `space`, and `within` waits for it."""
+        groups = [*re.findall(r"\bk\.([a-z]\w*(?:\.v\d\w*)?)\.", code), "core.v1"]
+        self.warm.imports(f"pulumi_kubernetes.{name}" for name in groups)
         lines = ["import pulumi", "import pulumi_kubernetes as k", f"NAMESPACE = {self.namespace!r}"]
         if namespace:
             lines += [
@@ -79,15 +83,16 @@ class Stack:
 
 
 @pytest.fixture
-def stack(engine: Engine, tmp_path: Path, cluster: Cluster) -> Iterator[Stack]:
+def stack(warm: Warm, tmp_path: Path, cluster: Cluster) -> Iterator[Stack]:
     """An empty stack, on a cluster with one large node."""
     cluster.apply(NODE)
+    engine = Engine(warm.bin, tmp_path / "home")
     home = Workspace(home=engine.home)
-    provider.install(home.pulumi_home("stand-in"), Path(sys.executable))
+    provider.install(home.pulumi_home("stand-in"), warm.python)
     namespace = f"test-{secrets.token_hex(4)}"
     variables = {
         "KUBECONFIG": str(cluster.workspace.kubeconfig),
-        "PATH": f"{cluster.workspace.bin}:{engine.environment['PATH']}",
+        "PATH": f"{engine.tools}:{cluster.workspace.bin}:{engine.environment['PATH']}",
     }
-    yield Stack(engine, engine.program(tmp_path / "program", ""), cluster, namespace, variables)
+    yield Stack(engine, engine.program(tmp_path / "program", ""), cluster, namespace, variables, warm)
     cluster.run("delete", "namespace", namespace, "--wait=false", "--ignore-not-found")
