@@ -1,13 +1,15 @@
-"""Which file system a workload of the platform's own images runs in."""
+"""Which file system a workload of the platform's own images runs in, and who it is to AWS there."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from local import built
 from local import images as environments
-from local.kubernetes.workloads import images
+from local.kubernetes.workloads import images, runner
+from local.kubernetes.workloads.images import Image
 from local.workspace import Workspace
 
 
@@ -44,3 +46,17 @@ def test_where_it_cannot_be_built_its_packages_stand_for_it(environment: Path, t
     found = images.all_of(Workspace(home=tmp_path))["mlflow"]
     assert not found.built
     assert found.environment == environment
+
+
+@pytest.mark.parametrize("variables", [None, {"PATH": "/usr/bin"}], ids=["packages", "image"])
+def test_it_is_its_service_account_to_aws_and_not_the_administrator(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str] | None
+) -> None:
+    for name in runner.ADMINISTRATOR:
+        monkeypatch.setenv(name, "of the shell that started the stack")
+    place = runner.Place(Workspace(home=tmp_path), "mlflow", "server")
+    pod = {"serviceAccountName": "mlflow"}
+    told = runner.environment(place, pod, Image(tmp_path, {}, variables), "http://127.0.0.1:1")
+    assert not set(runner.ADMINISTRATOR) & told.keys()
+    assert told["AWS_CONTAINER_CREDENTIALS_FULL_URI"].endswith("/mlflow/mlflow")
+    assert told["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull
