@@ -188,9 +188,9 @@ def test_the_composition_root_stays_small_and_without_logic() -> None:
     assert not re.search(r"^\s*(if|for|while|def|class|try|with)\b", source, re.MULTILINE)
 
 
-def classes() -> Iterator[tuple[Path, ast.ClassDef]]:
+def nodes() -> Iterator[tuple[Path, ast.AST]]:
     for file in sorted((PROJECT / "platform").rglob("*.py")):
-        yield from ((file, each) for each in ast.parse(file.read_text()).body if isinstance(each, ast.ClassDef))
+        yield from ((file, each) for each in ast.walk(ast.parse(file.read_text())))
 
 
 def test_what_all_components_have_in_common_is_handed_to_none_of_them_by_itself() -> None:
@@ -199,8 +199,8 @@ def test_what_all_components_have_in_common_is_handed_to_none_of_them_by_itself(
     common = {each.name for each in fields(Stack)} | account | {"account_id", "registry", "retention", "environment"}
     given = {
         (file.name, each.name): {part.target.id for part in each.body if isinstance(part, ast.AnnAssign)}  # type: ignore[attr-defined]
-        for file, each in classes()
-        if each.name.endswith("Args")
+        for file, each in nodes()
+        if isinstance(each, ast.ClassDef) and each.name.endswith("Args")
     }
     assert len(given) > 40
     # A NAT gateway is for each of the zones that it is given subnets in.
@@ -209,6 +209,9 @@ def test_what_all_components_have_in_common_is_handed_to_none_of_them_by_itself(
     }
     assert sum("stack" in names for names in given.values()) > 40
     assert Stack.__dataclass_params__.frozen  # type: ignore[attr-defined]
+    made = [file.name for file, node in nodes() if isinstance(node, ast.Call) and ast.unparse(node.func) == "Stack"]
+    assert made == ["settings.py"]
+    assert (PROJECT / "__main__.py").read_text().count("settings.stack(") == 1
 
 
 @pytest.mark.parametrize("account_id", ["", ACCOUNT_ID])
