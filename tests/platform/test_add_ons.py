@@ -12,7 +12,7 @@ from tests.platform.variants import run_with
 PINNED = r"v\d+\.\d+\.\d+-eksbuild\.\d+"
 WITH_ROLE = {
     "vpc-cni": ("aws-node", "AmazonEKS_CNI_Policy"),
-    "aws-ebs-csi-driver": ("ebs-csi-controller-sa", "service-role/AmazonEBSCSIDriverPolicy"),
+    "aws-ebs-csi-driver": ("ebs-csi-controller-sa", "AmazonEBSCSIDriverEKSClusterScopedPolicy"),
     "amazon-cloudwatch-observability": ("cloudwatch-agent", "CloudWatchAgentServerPolicy"),
 }
 
