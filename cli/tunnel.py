@@ -2,9 +2,6 @@
 
 import os
 import shlex
-from typing import Any
-
-import boto3
 
 from cli.output import Refused, note
 from local.workspace import Workspace
@@ -16,16 +13,13 @@ def run(workspace: Workspace, name: str, port: int, *, print_only: bool) -> None
     """Writes the kubeconfig, and becomes what keeps the tunnel open; with `print_only` shows the command alone, on
     standard output, and returns. Raises Refused where there is no way."""
     from operations import tunnel  # it imports Pulumi's SDK, seconds that no other command should wait for
+    from operations.account.access import open_account
 
-    cluster, region = _named(workspace, name)
+    cluster, region, account = _named(workspace, name)
     if not print_only and (missing := tunnel.missing()):
         raise Refused(missing)
 
-    def client(service: str) -> Any:
-        session: Any = boto3.Session(region_name=region)
-        return session.client(service)
-
-    way = tunnel.find(cluster, region, client)
+    way = tunnel.find(cluster, region, open_account(region, account).client)
     command = way.command(port)
     if print_only:
         print(shlex.join(command))
@@ -38,8 +32,8 @@ def run(workspace: Workspace, name: str, port: int, *, print_only: bool) -> None
     os.execvp(command[0], command)  # noqa: S606 (an argument list, and no shell)
 
 
-def _named(workspace: Workspace, name: str) -> tuple[str, str]:
-    """The cluster of a stack and its Region, as the stack's file says; raises Refused."""
+def _named(workspace: Workspace, name: str) -> tuple[str, str, str]:
+    """The cluster of a stack, its Region and its account, empty for any, as the stack's file says; raises Refused."""
     from operations import stack_settings
     from settings import NAMESPACE
 
@@ -51,4 +45,4 @@ def _named(workspace: Workspace, name: str) -> tuple[str, str]:
         )
     if not values.get("environment"):
         raise Refused(f"Pulumi.{name}.yaml does not say parapet:environment, of which the cluster has its name.")
-    return f"{NAMESPACE}-{values['environment']}", values["region"]
+    return f"{NAMESPACE}-{values['environment']}", values["region"], values.get("allowedAccountId", "")

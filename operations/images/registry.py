@@ -8,14 +8,14 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import boto3
 from botocore.exceptions import ClientError
 
 from cluster.images import Image
-from operations.account.access import code, open_account, told
+from operations.account.access import Access, code, open_account, told
 from operations.refused import Refused
 
 BESIDE = ("contexts", "cli-plugins", "buildx")
@@ -37,8 +37,8 @@ class Registry:
 
     def digests(self, image: Image) -> dict[str, str] | None:
         """The digests of what the image's repository holds, by tag; None where there is no repository."""
+        ecr = self._access.client("ecr")
         with told():
-            ecr: Any = boto3.client("ecr", region_name=self.region)
             try:
                 pages = ecr.get_paginator("list_images").paginate(repositoryName=self.repository(image))
                 found = [each for page in pages for each in page["imageIds"]]
@@ -48,12 +48,16 @@ class Registry:
                 raise
         return {each["imageTag"]: each["imageDigest"] for each in found if "imageTag" in each}
 
+    @cached_property
+    def _access(self) -> Access:
+        """Whose it is, is looked at before anything is asked of it."""
+        return open_account(self.region, self.account)
+
     @contextmanager
     def signed_in(self) -> Iterator["Pusher"]:
         """What may push into it, for as long as the context lasts. The password is in a folder of its own meanwhile."""
-        access = open_account(self.region, self.account)
         with told():
-            (token,) = access.client("ecr").get_authorization_token()["authorizationData"]
+            (token,) = self._access.client("ecr").get_authorization_token()["authorizationData"]
         host = re.sub(r"^https?://", "", token["proxyEndpoint"])
         with tempfile.TemporaryDirectory() as folder:
             config = _with_login(_users_own(), host, token["authorizationToken"])

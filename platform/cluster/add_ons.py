@@ -69,8 +69,8 @@ SERVICES: Final = (
         name="aws-ebs-csi-driver",
         configuration={"node": {"tolerateAllTaints": True}, "defaultStorageClass": {"enabled": False}},
         service_account="ebs-csi-controller-sa",
-        # Volumes of this cluster alone: by the tag that the driver puts on each, and the cluster's name in the session's
-        # tags (AWS managed policy reference).
+        # Volumes of this cluster alone, by the tag that the driver puts on each and the cluster's name among those of
+        # the session (AWS managed policy reference).
         managed_policies=("AmazonEBSCSIDriverEKSClusterScopedPolicy",),
         uses_volume_key=True,
     ),
