@@ -137,5 +137,5 @@ def _reached(ssm: Any, host: str) -> None:
     if not found or found[0].get("PingStatus") != "Online":
         raise Refused(
             f"The operators' host ({host}) has not come to Session Manager yet: try again in some minutes. If it never "
-            "does, look at the endpoints ssm, ssmmessages and ec2messages of its VPC."
+            "does, look at the endpoints ssm and ssmmessages of its VPC."
         )

@@ -15,8 +15,12 @@ PREFERENCES: Final = "SSM-SessionManagerRunShell"
 """The document that a session takes which names none: the preferences of an account's Region."""
 IDLE_MINUTES: Final = 20
 LONGEST_MINUTES: Final = 480
-ENDPOINTS: Final = ("ec2messages", "kms", "logs", "ssm", "ssmmessages")
-"""Without them nobody comes onto an instance of the VPC, or nothing of it would be logged."""
+ENDPOINTS: Final = ("kms", "logs", "ssm", "ssmmessages")
+"""Without them nobody comes onto an instance of the VPC, or nothing of it would be logged.
+
+The agent of today needs `ec2messages` no more, which newer Regions do not have (AWS Systems Manager User Guide,
+Reference: ec2messages, ssmmessages, and other API operations).
+"""
 OF_A_SESSION: Final[Conditions] = {"StringLike": {"kms:EncryptionContext:aws:ssm:SessionId": "*"}}
 """What agent and plugin say of each key of a session, and nothing else does (amazon-ssm-agent, `BlockCipher`)."""
 

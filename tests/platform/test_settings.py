@@ -316,8 +316,7 @@ def test_the_largest_number_of_nodes_is_not_below_the_least() -> None:
 
 def test_the_operators_host_needs_the_endpoints_of_its_services() -> None:
     assert refusal(interfaceEndpoints=["kms", "ssm"]) == [
-        "parapet:operatorsHost is true; it must be false, or interfaceEndpoints must have ec2messages, logs, "
-        "ssmmessages too."
+        "parapet:operatorsHost is true; it must be false, or interfaceEndpoints must have logs, ssmmessages too."
     ]
 
 
