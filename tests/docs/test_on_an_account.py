@@ -1,6 +1,7 @@
 """What the guide does on the account before there is a stack, and when there is to be none any more, in its order, on a
 new account of the local AWS API."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -90,6 +91,19 @@ def test_the_engine_keeps_its_state_there_and_takes_everything_away_as_the_guide
     run(login)
     assert pulumi("up", "--stack", "dev")[0] == 0
     assert len(list(states())) == 1
+    # What a session that expired in the middle of an update leaves behind.
+    (kept,) = states()
+    lock = f"{kept.partition('stacks/')[0]}locks/organization/parapet/dev/a.json"
+    aws.client("s3").put_object(Bucket=f"parapet-state-{ACCOUNT}-us-east-1", Key=lock, Body=b"{}")
+    status, said = pulumi("up", "--stack", "dev")
+    assert status != 0
+    assert "the stack is currently locked" in said
+    (row,) = [
+        line for line in text.splitlines() if line.startswith("| the engine says that the stack is currently locked")
+    ]
+    (mended,) = [each for each in re.findall(r"`([^`]+)`", row) if each.startswith("pulumi")]
+    assert pulumi(*mended.split()[1:])[0] == 0
+    assert pulumi("up", "--stack", "dev")[0] == 0
     status, said = pulumi("destroy", "--stack", "dev")
     assert status != 0
     assert "protect" in said

@@ -40,6 +40,10 @@ class Components(framework.Provider):
         contents = _CONTENTS.get(request.resource_type)
         if contents is None:
             raise UserError(f"the stand-in for the kubernetes provider has no component {request.resource_type}")
+        provider = self._provider()
+        # A preview of single objects goes on without the cluster, one of these does not: so it is with the official
+        # plugin (provider/pkg/provider/provider_construct.go).
+        await asyncio.to_thread(provider.require_cluster)
         inputs, secrets = unmarshal(PropertyValue.marshal_map(request.inputs), nulls=True)
         component = pulumi.ComponentResource(request.resource_type, request.name, {}, request.options)
         urn = await component.urn.future() or ""
@@ -48,7 +52,6 @@ class Components(framework.Provider):
         if has_unknown({name: value for name, value in inputs.items() if name != "repositoryOpts"}):
             pulumi.warn("an input is not known yet, so that nothing of it is shown", component)
         else:
-            provider = self._provider()
             objects = await asyncio.to_thread(contents, provider, request.name, urn, inputs)
             if objects is None:
                 pulumi.warn(

@@ -56,6 +56,14 @@ class Provider:
         self.warn = warn
         self._scopes: dict[tuple[str, str], bool] = {}
 
+    def require_cluster(self) -> None:
+        """Raises UserError where the cluster is known and does not answer."""
+        try:
+            if self.cluster is not None:
+                self.cluster.version()
+        except Unreachable as error:
+            raise UserError(f"configured Kubernetes cluster is unreachable: {error}") from None
+
     def capabilities(self) -> Capabilities:
         """What charts may ask of the cluster."""
         if self.cluster is None:

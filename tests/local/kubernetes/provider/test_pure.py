@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ import yaml
 from local.kubernetes import provider
 from local.kubernetes.provider import charts, configuration, kubeconfig, manifests, readiness, secrecy
 from local.kubernetes.provider.cluster import Cluster
+from local.kubernetes.provider.components import CHART, Components
 from local.kubernetes.provider.configuration import Settings
 from local.kubernetes.provider.connection import ApiError, Connection, Unreachable
 from local.kubernetes.provider.diff import Change, changes, deletes_first, drift, replaced
@@ -365,6 +368,11 @@ def test_a_cluster_that_is_away_is_no_obstacle_to_a_preview_and_can_be_left_behi
     provider_of(delete_unreachable=True).delete(urn, "default/a", state, state, 0)
     with pytest.raises(Unreachable):
         provider_of().create(urn, state, 0)
+    # What has children is refused, in a preview as in an update; where there is no cluster yet it is shown.
+    chart = SimpleNamespace(resource_type=CHART, name="a", inputs={}, options=None)
+    with pytest.raises(UserError, match=r"^configured Kubernetes cluster is unreachable: .*127\.0\.0\.1:9"):
+        asyncio.run(Components(provider_of).construct(chart))  # type: ignore[arg-type]
+    Provider(Settings(access, "default"), None, lambda _: None).require_cluster()
 
 
 # Charts and manifests
