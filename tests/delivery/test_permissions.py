@@ -2,28 +2,24 @@
 
 import asyncio
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from fnmatch import fnmatchcase
+from itertools import chain, product
 from typing import Any
 
 import pytest
 import yaml
 
-from parapet_mlflow.gate import places
 from parapet_mlflow.gate.caller import EDIT, MANAGE, READ, Asking, Caller, Grant, asking, counts
-from parapet_mlflow.gate.loading import Version
 from parapet_mlflow.gate.permissions import BESIDE, OPEN, TIERS, Permissions
 from parapet_mlflow.gate.reading import ALIASES, Asked
-from parapet_mlflow.gate.refusal import Refusal
 from parapet_mlflow.gate.routes import ROUTES, Route, Shape, load, messages
+from tests.delivery.world import MODEL, OTHERS, RUN, TRACE, UNKNOWN, Pretended, ask, experiment, refused
 
 IDENTIFIER = re.compile(r"(?:.*_)?(?:id|ids|uuid|name|names|alias|version|source|overrides|username|pattern|path)")
 """Fields that may name something which is somebody's."""
 FREE: dict[str, str] = yaml.safe_load(ROUTES.read_text())["free"]
 RESOURCES = {"experiment", "experiment-name", "file", "dataset", "model", "version", "source", "granted", *TIERS}
-RUN, OTHERS, UNKNOWN = "a" * 32, "b" * 32, "c" * 32
-MODEL, TRACE = f"m-{'a' * 32}", f"tr-{'a' * 32}"
 
 
 def fields(shape: Shape, within: str = "", deep: int = 0) -> Iterator[str]:
@@ -76,73 +72,6 @@ def test_what_changes_something_needs_more_than_an_account() -> None:
     for route in load():
         if route.method != "GET" and all(need.permission in OPEN for need in route.needs):
             assert route.name in makes | searches, route.name
-
-
-@dataclass
-class Pretended:
-    """A database of two experiments, 1 of alice's and 2 of bob's."""
-
-    grants: dict[str, list[Grant]] = field(default_factory=dict)
-    administrators: tuple[str, ...] = ("root",)
-    of: dict[str, dict[str, str]] = field(
-        default_factory=lambda: {
-            "run": {RUN: "1", OTHERS: "2"},
-            "trace": {TRACE: "1"},
-            "logged-model": {MODEL: "1"},
-        }
-    )
-    versions: list[Version] = field(default_factory=list)
-    datasets: dict[str, list[str]] = field(default_factory=lambda: {"d-1": ["1"], "d-2": ["1", "2"], "d-3": []})
-    prompts: tuple[str, ...] = ()
-
-    def caller(self, name: str, types: frozenset[str]) -> Caller | None:
-        if name not in (*self.grants, *self.administrators):
-            return None
-        return Caller(name, hash(name), name in self.administrators, types, tuple(self.grants.get(name, ())))
-
-    def experiments(self, kind: str, names: Iterable[str]) -> dict[str, str]:
-        return {name: self.of[kind][name] for name in names if name in self.of[kind]}
-
-    def experiment_named(self, name: str) -> str | None:
-        return {"alices": "1", "bobs": "2"}.get(name)
-
-    def experiments_of_dataset(self, dataset: str) -> list[str]:
-        return self.datasets.get(dataset, [])
-
-    def family(self, name: str) -> str:
-        return "prompt" if name in self.prompts else "registered_model"
-
-    def traces_of_assessments(self, names: Iterable[str]) -> dict[str, str]:
-        return {name: TRACE for name in names if name == "a-1"}
-
-    def version(self, name: str, version: str) -> Version | None:
-        return next((each for each in self.versions if (each.name, each.version) == (name, version)), None)
-
-    def versions_at(self, places: list[str], names: list[str] | None) -> list[Version]:
-        where = {f"mlflow-artifacts:/{place}" for place in places}
-        return [each for each in self.versions if each.location in where and (names is None or each.name in names)]
-
-
-def experiment(level: str, name: str = "1") -> Grant:
-    return Grant("experiment", name, level)
-
-
-def ask(world: Pretended, who: str | None, name: str, about: Asking | None = None, /, **given: Any) -> Refusal | None:
-    """The judgement of one request, without the gate's other checks."""
-    route = next(each for each in load() if each.name == name)
-    asked = Asked(route, route.paths[0], given)
-    if route.place and route.group == "files":
-        asked = places.check(asked)
-    if about is not None:
-        assert who
-        return Permissions(world).decide(who, asked, about)
-    return asyncio.run(Permissions(world).allowed(who, asked))
-
-
-def refused(world: Pretended, who: str, name: str, /, **given: Any) -> bool:
-    told = ask(world, who, name, **given)
-    assert told is None or told.status == 403, told
-    return told is not None
 
 
 @pytest.mark.parametrize(
@@ -260,77 +189,6 @@ def test_a_trace_is_started_under_a_new_id_or_within_its_own_experiment() -> Non
         assert (why.status, "trace_id is missing" in why.message) == (400, True)
 
 
-VERSION = Version("model", "1", f"models:/{MODEL}", f"mlflow-artifacts:/1/models/{MODEL}/artifacts", RUN, "alice")
-LOADED = (
-    ("model-versions/get-download-uri", {"name": "model", "version": "1"}),
-    ("logged-models/get", {"model_id": MODEL}),
-    ("artifacts/list-files", {"path": f"1/models/{MODEL}/artifacts"}),
-    ("artifacts/download", {"artifact_path": f"1/models/{MODEL}/artifacts/a/b"}),
-)
-
-
-def test_read_on_a_model_opens_the_files_of_its_versions_and_no_others() -> None:
-    bob = [Grant("registered_model", "model", "READ")]
-    world = Pretended({"alice": [experiment("MANAGE")], "bob": bob, "carol": []}, versions=[VERSION])
-    for name, given in LOADED:
-        assert not refused(world, "bob", name, **given), name
-        assert refused(world, "carol", name, **given), name
-    about = Asking()
-    assert ask(world, "bob", "artifacts/download", about, artifact_path=f"1/models/{MODEL}/artifacts/a") is None
-    assert about.implied({"experiment"}) == [experiment("READ")]
-    world.of["logged-model"]["m-" + "d" * 32] = "1"
-    for place in (f"1/{RUN}/artifacts/a", f"1/models/m-{'d' * 32}/artifacts/a", f"1/traces/{TRACE}/artifacts/a"):
-        about = Asking()
-        assert ask(world, "bob", "artifacts/download", about, artifact_path=place) is not None, place
-        assert not about.implied({"experiment"})
-    world.grants["carol"] = [*bob, experiment("DENY")]
-    for name, given in LOADED:
-        assert refused(world, "carol", name, **given), name
-    for name in ("artifacts/upload", "artifacts/delete"):
-        assert refused(world, "bob", name, artifact_path=f"1/models/{MODEL}/artifacts/a")
-    assert refused(world, "bob", "runs/get", run_id=RUN)
-
-
-def test_a_version_by_its_run_and_one_of_elsewhere() -> None:
-    grants = [Grant("registered_model", "model", "MANAGE")]
-    world = Pretended({"alice": [*grants, experiment("READ")], "bob": [*grants, experiment("READ", "2")]})
-    asked = {"name": "model", "version": "1"}
-    for location, may in ((f"runs:/{RUN}/m", True), ("s3://elsewhere/m", False), (f"mlflow-artifacts:/1/{RUN}", False)):
-        world.versions = [Version("model", "1", location, location, RUN, "")]
-        assert refused(world, "alice", "model-versions/get-download-uri", **asked) != may, location
-        assert refused(world, "bob", "model-versions/get-download-uri", **asked), location
-
-
-def test_a_version_lends_what_its_creator_may_read_for_as_long_as_he_may() -> None:
-    bob = [Grant("registered_model", "model", "READ"), Grant("registered_model", "copy", "MANAGE")]
-    copy = Version("copy", "1", "models:/model/1", VERSION.location, RUN, "bob")
-    world = Pretended({"alice": [experiment("MANAGE")], "bob": bob}, versions=[VERSION, copy])
-    world.grants["carol"] = [Grant("registered_model", "copy", "READ")]
-    asked = {"name": "copy", "version": "1"}
-    create = {"name": "copy", "source": "models:/model/1", "run_id": RUN, "model_id": MODEL}
-    for who in ("bob", "carol"):
-        assert not refused(world, who, "model-versions/get-download-uri", **asked)
-    assert not refused(world, "bob", "model-versions/create", **create)
-    assert refused(world, "bob", "model-versions/create", **{**create, "run_id": OTHERS})
-    world.grants["bob"] = bob[1:]
-    # Nor does it help him to make alice an owner of the copy.
-    world.grants["alice"].append(Grant("registered_model", "copy", "MANAGE"))
-    for who in ("bob", "carol"):
-        assert refused(world, who, "model-versions/get-download-uri", **asked)
-        assert refused(world, who, "artifacts/download", artifact_path=f"1/models/{MODEL}/artifacts/a")
-    assert refused(world, "bob", "model-versions/create", **create)
-    assert not refused(world, "alice", "model-versions/get-download-uri", **asked)
-
-
-def test_a_folder_named_as_anothers_model_is_does_not_make_it_the_copys() -> None:
-    like_it = f"mlflow-artifacts:/2/{OTHERS}/artifacts/models/{MODEL}/x"
-    grants = [Grant("registered_model", "mine", "MANAGE"), experiment("MANAGE", "2")]
-    world = Pretended({"bob": grants}, versions=[Version("mine", "1", like_it, like_it, OTHERS, "bob")])
-    create = {"name": "mine", "source": "models:/mine/1"}
-    assert not refused(world, "bob", "model-versions/create", **create)
-    assert refused(world, "bob", "model-versions/create", **create, model_id=MODEL)
-
-
 def test_what_is_acted_on_is_named_whatever_else_is() -> None:
     world = Pretended({"bob": [experiment("MANAGE", "2")]})
     for nothing in ({}, {"experiment_id": ""}):
@@ -364,6 +222,18 @@ def test_a_search_knows_what_may_be_read() -> None:
     assert readable(experiment("READ", "*"), experiment("DENY"), experiment("EDIT", "2")) == (True, ("1",))
     assert readable(experiment("DENY", "*"), experiment("READ")) == (False, ())
     assert readable(experiment("DENY"), administers=True) == (True, ())
+
+
+def test_experiments_whose_traces_one_may_change_are_those_by_which_a_trace_is_judged() -> None:
+    levels = ("DENY", "NO_PERMISSIONS", "READ", "EDIT", "MANAGE")
+    grants = [(), *((experiment(each),) for each in levels), *((experiment(each, "*"),) for each in levels)]
+    of_traces = [(), *((Grant("trace", "*", each),) for each in levels)]
+    for some in product(grants, grants, of_traces):
+        caller = Caller("bob", 1, False, frozenset(), tuple(chain(*some)))
+        for kind, level in product(("", "trace"), (READ, EDIT)):
+            every, names = caller.experiments_with(kind, level)
+            for number in ("1", "2"):
+                assert (every != (number in names)) == (caller.within(number, kind) >= level), (some, kind, level)
 
 
 def test_what_a_request_has_read_is_not_read_again() -> None:

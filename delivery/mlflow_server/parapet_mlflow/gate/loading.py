@@ -6,9 +6,9 @@ So a copy ends with the permission that it was made with. Who registered a versi
 (creators.py); of a version from before, where it is empty, only those may load it who may read its experiment.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from parapet_mlflow.gate import places
 from parapet_mlflow.gate.caller import DENY, NOTHING, READ, REGISTRY, TRACKING, Caller
@@ -17,6 +17,8 @@ ARTIFACTS = "mlflow-artifacts:/"
 """Before a place, where the registry has it."""
 COPIES = 8
 """How many copies of copies are followed."""
+Numbered: TypeAlias = tuple[str, str]
+"""A version by the name of its model and its number."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +37,9 @@ class Version:
 class Registry(Protocol):
     """What the database tells of versions, and of those who made them."""
 
-    def caller(self, name: str, types: frozenset[str]) -> Caller | None: ...
+    def callers(self, names: Collection[str], types: frozenset[str]) -> dict[str, Caller]: ...
     def experiments(self, kind: str, names: Iterable[str]) -> dict[str, str]: ...
-    def version(self, name: str, version: str) -> Version | None: ...
+    def versions(self, numbered: Collection[Numbered]) -> dict[Numbered, Version]: ...
     def versions_at(self, places: Sequence[str], names: Sequence[str] | None) -> list[Version]: ...
 
 
@@ -48,13 +50,12 @@ def of_place(registry: Registry, caller: Caller, place: str) -> bool:
         return False
     parts = place.split("/")
     above = ["/".join(parts[:length]) for length in range(2, len(parts) + 1)]
-    return any(may_load(registry, caller, version) for version in registry.versions_at(above, None if every else names))
+    return may_load(registry, caller, registry.versions_at(above, None if every else names))
 
 
 def of_version(registry: Registry, caller: Caller, name: str, version: str) -> bool:
     """Whether this account may load that version."""
-    found = registry.version(name, version)
-    return found is not None and may_load(registry, caller, found)
+    return may_load(registry, caller, registry.versions([(name, version)]).values())
 
 
 def of_source(registry: Registry, caller: Caller, text: str) -> bool:
@@ -78,37 +79,55 @@ def is_of_source(registry: Registry, kind: str, names: Iterable[str], text: str)
     return set(names) <= {found.run if kind == "run" else place and place["model_id"]}
 
 
-def may_load(registry: Registry, caller: Caller, version: Version, copies: int = COPIES) -> bool:
-    """Whether this account may read the files of that version, by a grant on its model."""
-    if (caller.on("registered_model", version.name) or NOTHING) < READ:
-        return False
-    if (experiment := _experiment(registry, version.location)) is None:
-        return False
-    own = caller.within(experiment)
-    if own >= READ or own == DENY:
-        return own != DENY
-    creator = registry.caller(version.creator, TRACKING | REGISTRY) if version.creator and copies else None
-    if creator is None:
-        return False
-    if creator.within(experiment) >= READ:
-        return True
-    source = _named_in(registry, version.source)
-    # One that was made anew under the same name and number has files of its own.
-    return (
-        source is not None and source.location == version.location and may_load(registry, creator, source, copies - 1)
-    )
+def may_load(registry: Registry, caller: Caller, versions: Iterable[Version]) -> bool:
+    """Whether this account may read the files of one of these versions, by a grant on its model.
+
+    Of however many there are, creators and sources are asked for together: twice at most for each copy of a copy.
+    """
+    readers = {(caller.name, version): caller for version in versions}
+    for _ in range(COPIES):
+        experiments = _experiments(registry, [version.location for _, version in readers])
+        lent = dict[Version, str]()
+        for (_, version), reader in readers.items():
+            experiment = experiments.get(version.location)
+            if experiment is None or (reader.on("registered_model", version.name) or NOTHING) < READ:
+                continue
+            own = reader.within(experiment)
+            if own >= READ:
+                return True
+            if own != DENY:
+                lent[version] = experiment
+        creators = registry.callers({version.creator for version in lent}, TRACKING | REGISTRY) if lent else {}
+        if any(creators[each.creator].within(lent[each]) >= READ for each in lent if each.creator in creators):
+            return True
+        named = {each: source for each in lent if (source := places.source(each.source)) and source.name}
+        found = registry.versions({(source.name, source.version) for source in named.values()}) if named else {}
+        readers = {
+            (version.creator, source): creators[version.creator]
+            for version, told in named.items()
+            # One that was made anew under the same name and number has files of its own.
+            if (source := found.get((told.name, told.version))) and source.location == version.location
+            if version.creator in creators
+        }
+    return False
 
 
-def _experiment(registry: Registry, location: str) -> str | None:
-    """Whose files these are; None for files elsewhere, which a client of an earlier server named."""
-    if (source := places.source(location)) is None:
-        return None
-    if source.run_id and location.startswith("runs:"):
-        return registry.experiments("run", [source.run_id]).get(source.run_id)
-    found = places.WITHIN.fullmatch(location.removeprefix(ARTIFACTS))
-    return found["experiment_id"] if found else None
+def _experiments(registry: Registry, locations: Iterable[str]) -> dict[str, str]:
+    """Whose files these are. Not of files elsewhere, which a client of an earlier server named."""
+    runs, found = dict[str, str](), dict[str, str]()
+    for location in set(locations):
+        if (source := places.source(location)) is None:
+            continue
+        if source.run_id and location.startswith("runs:"):
+            runs[location] = source.run_id
+        elif within := places.WITHIN.fullmatch(location.removeprefix(ARTIFACTS)):
+            found[location] = within["experiment_id"]
+    owners = registry.experiments("run", set(runs.values())) if runs else {}
+    return found | {location: owners[run] for location, run in runs.items() if run in owners}
 
 
 def _named_in(registry: Registry, text: str) -> Version | None:
     source = places.source(text)
-    return registry.version(source.name, source.version) if source and source.name else None
+    if source is None or not source.name:
+        return None
+    return registry.versions([(source.name, source.version)]).get((source.name, source.version))

@@ -6,7 +6,7 @@ taken away holds no request longer.
 """
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from cachetools import LRUCache
@@ -25,17 +25,18 @@ from mlflow.store.tracking.dbmodels.models import (
     SqlTraceInfo,
 )
 from mlflow.utils.workspace_utils import DEFAULT_WORKSPACE_NAME
-from sqlalchemy import Engine, Row, Select, and_, bindparam, select
+from sqlalchemy import Engine, Row, Select, String, and_, bindparam, cast, select
 
 from parapet_mlflow.database import one_of, reader
 from parapet_mlflow.gate.caller import Caller, Grant, counts
-from parapet_mlflow.gate.loading import ARTIFACTS, Version
+from parapet_mlflow.gate.loading import ARTIFACTS, Numbered, Version
 
 REMEMBERED = 20_000
 """How many of each kind a worker remembers, the last asked for: some megabytes."""
 
-CALLER = (
+CALLERS = (
     select(
+        SqlUser.username,
         SqlUser.id,
         SqlUser.is_admin,
         SqlRole.name,
@@ -56,8 +57,9 @@ CALLER = (
             one_of(SqlRolePermission.resource_type, "types"),
         ),
     )
-    .where(SqlUser.username == bindparam("name"))
 )
+CALLER = CALLERS.where(SqlUser.username == bindparam("name"))
+SEVERAL = CALLERS.where(one_of(SqlUser.username, "names"))
 
 
 def _of(key: Any, owner: Any) -> Select[Any]:
@@ -91,7 +93,10 @@ VERSIONS = select(
     SqlModelVersion.run_id,
     SqlModelVersion.user_id,
 ).where(SqlModelVersion.workspace == DEFAULT_WORKSPACE_NAME, SqlModelVersion.current_stage != STAGE_DELETED_INTERNAL)
-VERSION = VERSIONS.where(SqlModelVersion.name == bindparam("name"), SqlModelVersion.version == bindparam("version"))
+NUMBERED = VERSIONS.where(
+    one_of(SqlModelVersion.name, "names"),
+    one_of(SqlModelVersion.name + "/" + cast(SqlModelVersion.version, String), "numbered"),
+)
 AT = VERSIONS.where(one_of(SqlModelVersion.storage_location, "locations"))
 AT_OF = AT.where(one_of(SqlModelVersion.name, "names"))
 
@@ -106,16 +111,12 @@ class Database:
 
     def caller(self, name: str, types: frozenset[str]) -> Caller | None:
         """An account with its grants of these types; None where there is none of that name."""
-        found = self._rows(CALLER, name=name, types=sorted(types))
-        if not found:
-            return None
-        own = SqlAlchemyStore._is_synthetic_role_name
-        grants = tuple(
-            Grant(kind, pattern, permission)
-            for _, _, role, kind, pattern, permission in found
-            if kind and counts(pattern, role_is_own=own(role))
-        )
-        return Caller(name, found[0][0], bool(found[0][1]), types, grants)
+        return next(_callers(self._rows(CALLER, name=name, types=sorted(types)), types), None)
+
+    def callers(self, names: Collection[str], types: frozenset[str]) -> dict[str, Caller]:
+        """The same of several that are there, by their names, in one question."""
+        rows = self._rows(SEVERAL, names=sorted(names), types=sorted(types))
+        return {caller.name: caller for caller in _callers(rows, types)}
 
     def experiments(self, kind: str, names: Iterable[str]) -> dict[str, str]:
         """The experiment of each run, trace or logged model that is there."""
@@ -149,10 +150,11 @@ class Database:
     def traces_of_assessments(self, names: Iterable[str]) -> dict[str, str]:
         return {str(name): str(trace) for name, trace in self._rows(ASSESSMENTS, names=list(names))}
 
-    def version(self, name: str, version: str) -> Version | None:
-        if not (version.isascii() and version.isdigit()):
-            return None
-        return next(map(_version, self._rows(VERSION, name=name, version=int(version))), None)
+    def versions(self, numbered: Collection[Numbered]) -> dict[Numbered, Version]:
+        """Those of these names and numbers that are there, in one question."""
+        names, asked = sorted({name for name, _ in numbered}), ["/".join(each) for each in numbered]
+        rows = self._rows(NUMBERED, names=names, numbered=asked)
+        return {(each.name, each.version): each for each in map(_version, rows)}
 
     def versions_at(self, places: Sequence[str], names: Sequence[str] | None) -> list[Version]:
         """The versions whose files lie at one of these places; of the models of these names, or of any."""
@@ -160,6 +162,17 @@ class Database:
         if names is None:
             return [_version(row) for row in self._rows(AT, locations=locations)]
         return [_version(row) for row in self._rows(AT_OF, locations=locations, names=list(names))]
+
+
+def _callers(rows: Iterable[Row[Any]], types: frozenset[str]) -> Iterator[Caller]:
+    own, grants, told = SqlAlchemyStore._is_synthetic_role_name, dict[str, list[Grant]](), dict[str, Row[Any]]()
+    for row in rows:
+        name, _, _, role, kind, pattern, permission = row
+        told[name], held = row, grants.setdefault(name, [])
+        if kind and counts(pattern, role_is_own=own(role)):
+            held.append(Grant(kind, pattern, permission))
+    for name, held in grants.items():
+        yield Caller(name, told[name][1], bool(told[name][2]), types, tuple(held))
 
 
 def _version(row: Row[Any]) -> Version:
