@@ -25,7 +25,7 @@ class Grant(NamedTuple):
     permission: str
 
 
-class Readable(NamedTuple):
+class Reached(NamedTuple):
     """The things of a type that have these names; or, with `every`, all that have none of them."""
 
     every: bool
@@ -72,17 +72,29 @@ class Caller:
         own = self.on(kind, EVERY)
         return level if own is None else own
 
-    def readable(self, kind: str) -> "Readable":
+    def readable(self, kind: str) -> Reached:
         """What it may read of this type."""
+        return self.reached(kind, READ)
+
+    def reached(self, kind: str, level: int) -> Reached:
+        """What it has this level of, or a higher one, among what is of this type."""
         if self.has_everything:
-            return Readable(True, ())
+            return Reached(True, ())
         each = self.on(kind, EVERY) or NOTHING
         if each == DENY:
-            return Readable(False, ())
-        every = each >= READ
-        told = [(name, level) for (type_, name), level in self._level.items() if type_ == kind and name != EVERY]
-        names = (name for name, level in told if (level == DENY if every else level >= READ))
-        return Readable(every, tuple(sorted(names)))
+            return Reached(False, ())
+        every = each >= level
+        told = [(name, own) for (type_, name), own in self._level.items() if type_ == kind and name != EVERY]
+        names = (name for name, own in told if (own == DENY if every else own >= level))
+        return Reached(every, tuple(sorted(names)))
+
+    def experiments_with(self, kind: str, level: int) -> Reached:
+        """The experiments on whose runs, traces or logged models it has this level (`within`); without a kind, on
+        which."""
+        own = None if self.has_everything or not kind else self.on(kind, EVERY)
+        if own is None:
+            return self.reached("experiment", level)
+        return self.reached("experiment", READ) if own >= level else Reached(False, ())
 
 
 def counts(pattern: str, *, role_is_own: bool) -> bool:

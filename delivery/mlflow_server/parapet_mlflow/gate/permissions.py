@@ -6,7 +6,7 @@ All that is named must be allowed; what is not there is refused as what is anoth
 
     NOTHING            not even an account
     ACCOUNT            any account
-    SHOWN              any account: the answer has only what the caller may read (searches.py)
+    SHOWN              any account: the answer has only what the caller may read (searches.py), beside another need too
     SELF user          the account itself, or an administrator
     ADMINISTRATOR      an administrator
     READ EDIT MANAGE   that permission, or a higher one

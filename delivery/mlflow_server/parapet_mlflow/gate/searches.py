@@ -10,19 +10,26 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from flask import g
+from mlflow.entities import EntityAssociationType
 from mlflow.prompt.constants import IS_PROMPT_TAG_KEY
 from mlflow.server import auth
 from mlflow.store.model_registry.dbmodels.models import SqlModelVersion, SqlRegisteredModel, SqlRegisteredModelTag
-from mlflow.store.tracking.dbmodels.models import SqlExperiment, SqlLoggedModel, SqlRun
+from mlflow.store.tracking.dbmodels.models import (
+    SqlEntityAssociation,
+    SqlEvaluationDataset,
+    SqlExperiment,
+    SqlLoggedModel,
+    SqlRun,
+)
 from sqlalchemy import and_, event, func, not_, or_, select
 from sqlalchemy.orm import ORMExecuteState, Session, aliased, with_loader_criteria
 
-from parapet_mlflow.gate.caller import EVERY, READ, REGISTRY, TRACKING, Asking, Caller, asking
+from parapet_mlflow.gate.caller import READ, REGISTRY, TRACKING, Asking, Caller, asking
 from parapet_mlflow.gate.world import Database
 
 Filter = Callable[[list[str]], list[str]]
 
-_TAG = aliased(SqlRegisteredModelTag)
+_TAG, _OF = aliased(SqlRegisteredModelTag), aliased(SqlEntityAssociation)
 PROMPTS = select(_TAG.name).where(_TAG.key == IS_PROMPT_TAG_KEY, func.lower(_TAG.value) == "true").correlate(None)
 
 
@@ -55,9 +62,10 @@ def criteria(caller: Caller) -> list[Any]:
     if caller.has_everything:
         return []
     conditions = {
-        SqlExperiment: _in_experiments(SqlExperiment.experiment_id, caller),
-        SqlRun: _in_experiments(SqlRun.experiment_id, caller, "run"),
-        SqlLoggedModel: _in_experiments(SqlLoggedModel.experiment_id, caller, "logged_model"),
+        SqlExperiment: in_experiments(SqlExperiment.experiment_id, caller),
+        SqlRun: in_experiments(SqlRun.experiment_id, caller, "run"),
+        SqlLoggedModel: in_experiments(SqlLoggedModel.experiment_id, caller, "logged_model"),
+        SqlEvaluationDataset: _of_all_experiments(SqlEvaluationDataset.dataset_id, caller),
         SqlRegisteredModel: _registered(SqlRegisteredModel.name, caller),
         SqlModelVersion: _registered(SqlModelVersion.name, caller),
     }
@@ -73,12 +81,21 @@ def _narrow(state: ORMExecuteState) -> None:
         state.statement = state.statement.options(*criteria(about.caller))
 
 
-def _in_experiments(column: Any, caller: Caller, kind: str = "") -> Any:
-    own = caller.on(kind, EVERY) if kind else None
-    if own is not None and own < READ:
-        return column.in_([])
-    every, names = caller.readable("experiment")
+def in_experiments(column: Any, caller: Caller, kind: str = "", level: int = READ) -> Any:
+    """The rows whose experiment has that level for the caller, or its runs, traces or logged models have."""
+    every, names = caller.experiments_with(kind, level)
     return _among(column, every, [int(name) for name in names if name.isdigit()])
+
+
+def _of_all_experiments(column: Any, caller: Caller) -> Any:
+    """The data sets of whose experiments none is closed to the caller."""
+    every, names = caller.experiments_with("", READ)
+    closed = select(_OF.source_id).where(
+        _OF.source_type == EntityAssociationType.EVALUATION_DATASET,
+        _OF.destination_type == EntityAssociationType.EXPERIMENT,
+        not_(_among(_OF.destination_id, every, names)),
+    )
+    return column.not_in(closed.correlate(None))
 
 
 def _registered(column: Any, caller: Caller) -> Any:
