@@ -223,7 +223,7 @@ def test_a_reader_writes_nothing_to_what_he_registers_or_names(shared: Mlflow, a
 def test_who_may_change_a_data_set_does_not_keep_its_owner_from_it(shared: Mlflow, alices: Team) -> None:
     editor = account(shared)
     share(shared, alices, editor, "EDIT", "experiment")
-    own = str(asked(shared, editor, "POST", f"{API}/experiments/create", name=f"own-{uuid4().hex}")["experiment_id"])
+    own = new_experiment(shared, editor)
     path, before = f"{API3}/datasets/{alices.dataset}", seen(shared, alices)
     for step, experiment in (("add-experiments", own), ("remove-experiments", alices.experiment)):
         answer = shared.call("POST", f"{path}/{step}", editor, json={"experiment_ids": [experiment]})
@@ -231,7 +231,7 @@ def test_who_may_change_a_data_set_does_not_keep_its_owner_from_it(shared: Mlflo
     assert seen(shared, alices) == before
     record = json.dumps([{"inputs": {"question": "of the editor"}}])
     assert shared.call("POST", f"{path}/records", editor, json={"records": record}).ok
-    second = str(asked(shared, ALICE, "POST", f"{API}/experiments/create", name=f"own-{uuid4().hex}")["experiment_id"])
+    second = new_experiment(shared, ALICE)
     for step in ("add-experiments", "remove-experiments"):
         assert shared.call("POST", f"{path}/{step}", ALICE, json={"experiment_ids": [second]}).ok, step
 
@@ -255,11 +255,15 @@ def test_a_file_for_a_trace_is_as_large_as_it_is_and_the_servers_disk_has_none_o
         assert shared.call("GET", path, BOB).status_code == 403
 
 
-def test_who_sends_slowly_waits_for_himself(shared: Mlflow, alices: Team, bobs: Team) -> None:
-    slow = [
-        halted(shared, BOB, f"{FILES}/{bobs.experiment}/{bobs.run}/artifacts/slow-{number}") for number in range(60)
-    ]
+def test_who_sends_slowly_waits_for_himself_and_so_do_four_together(shared: Mlflow, alices: Team) -> None:
+    """All of their own things, with as many uploads at once as they like."""
+    slow: list[socket.socket] = []
     try:
+        for who in (BOB, *(account(shared) for _ in range(3))):
+            experiment = new_experiment(shared, who)
+            run = asked(shared, who, "POST", f"{API}/runs/create", experiment_id=experiment)["run"]["info"]["run_id"]
+            place = f"{FILES}/{experiment}/{run}/artifacts/slow"
+            slow += [halted(shared, who, f"{place}-{number}") for number in range(40)]
         time.sleep(0.5)
         for number in range(BOTH):
             begun = time.monotonic()
@@ -269,6 +273,10 @@ def test_who_sends_slowly_waits_for_himself(shared: Mlflow, alices: Team, bobs: 
     finally:
         for connection in slow:
             connection.close()
+
+
+def new_experiment(shared: Mlflow, who: Who) -> str:
+    return str(asked(shared, who, "POST", f"{API}/experiments/create", name=f"own-{uuid4().hex}")["experiment_id"])
 
 
 def halted(shared: Mlflow, who: Who, path: str) -> socket.socket:

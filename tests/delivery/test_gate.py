@@ -283,3 +283,47 @@ def test_a_search_in_no_place_finds_nothing() -> None:
     assert behind.scope == {}
     assert behind.ask("POST", search, b'{"max_results": 10}') == (200, "through")
     assert Behind(Refusal(401, "UNAUTHENTICATED", "No.")).ask("POST", search, b'{"locations": []}')[0] == 401
+
+
+def test_a_file_whose_sender_lost_the_permission_meanwhile_does_not_come_to_its_end() -> None:
+    """Asked twice: before its first byte, and before what is behind the gate learns that it is whole."""
+    lost = Refusal(403, "PERMISSION_DENIED", "Permission denied.")
+
+    class Losing(Behind):
+        def __init__(self, after: int) -> None:
+            super().__init__()
+            self.left, self.ended = after, False
+
+        async def _allowed(self, user: str | None, asked: Asked) -> Refusal | None:
+            self.left -= 1
+            return lost if self.left < 0 else None
+
+        async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+            while (message := await receive())["type"] == "http.request":
+                self.chunks.append(message["body"])
+                if not message.get("more_body"):
+                    self.ended = True
+                    break
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"through"})
+
+    for after, status, came in ((0, 403, []), (1, 403, [b"a", b"b"]), (2, 200, [b"a", b"b", b"c"])):
+        behind = Losing(after)
+        told = behind.ask("PUT", FILE, b"a", b"b", b"c", headers=())
+        assert (told[0], behind.chunks, behind.ended) == (status, came, status == 200)
+        if status == 403:
+            assert told[1]["message"] == behind.incoming["parapet.reason"] == "Permission denied."
+
+
+def test_what_is_behind_fails_for_want_of_a_file_and_the_refusal_is_told() -> None:
+    answers = iter((None, Refusal(403, "PERMISSION_DENIED", "Permission denied.")))
+
+    class Failing(Behind):
+        async def _allowed(self, user: str | None, asked: Asked) -> Refusal | None:
+            return next(answers)
+
+        async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+            if (await receive())["type"] == "http.disconnect":
+                raise ConnectionError
+
+    assert Failing().ask("PUT", FILE, b"a", headers=())[0] == 403

@@ -10,12 +10,11 @@ import mimetypes
 import posixpath
 import re
 import secrets
-from collections.abc import AsyncIterable, AsyncIterator, Callable
-from functools import cache, lru_cache
+from collections.abc import AsyncIterable, AsyncIterator
+from functools import cache
 from typing import Any, BinaryIO, Final
 
 import anyio
-import anyio.from_thread
 import anyio.to_thread
 import flask
 import mlflow.server
@@ -33,20 +32,13 @@ from mlflow.utils.mime_type_utils import _guess_mime_type
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from parapet_mlflow.arriving import MIB, UPLOADS, Arriving, Places, Slow
 from parapet_mlflow.asgi import Application, Message, Receive, Scope, Send
 from parapet_mlflow.gate.routes import at
 from parapet_mlflow.login.handed import caller
 
-MIB: Final = 2**20
 PART: Final = 8 * MIB
 """Bytes of a part. S3 takes 10,000 of them: 80 GB."""
-UPLOADS: Final = 16
-"""Uploads of a worker at once; others wait, and so do their clients. Each holds some parts, and a thread of its own, so
-that slow ones take none from the API."""
-SHARE: Final = 8
-"""Of them, one account's: whose clients are slow, or stop, waits for itself."""
-PATIENCE: Final = 60
-"""Seconds for the next piece of an upload to arrive."""
 DOWNLOADS: Final = 16
 """Downloads of a worker that wait for S3 at once, in threads of their own."""
 PIECE: Final = 256 * 1024
@@ -75,11 +67,14 @@ class Artifacts(S3ArtifactRepository, StreamUploadMixin):
     async def log_artifact_from_async_stream(
         self, chunks: AsyncIterable[bytes], artifact_file_name: str, artifact_path: str | None = None
     ) -> None:
-        stream = _Arriving(aiter(chunks).__anext__)
+        stream = Arriving(aiter(chunks).__anext__)
         take = self.log_artifact_from_stream
         user = caller()
-        async with _share(user.username if user else ""):
-            await anyio.to_thread.run_sync(take, stream, artifact_file_name, artifact_path, limiter=_uploads())
+        try:
+            async with _places().one(user.username if user else ""):
+                await anyio.to_thread.run_sync(take, stream, artifact_file_name, artifact_path, limiter=_uploads())
+        except Slow as why:
+            raise MlflowException(str(why), BAD_REQUEST) from None
 
     def opened(self, path: str, bytes_: str | None = None) -> Any:
         """What S3 answers of an object, or of a range of its bytes: `Body`, `ContentLength`, `ContentRange`.
@@ -111,6 +106,11 @@ class Artifacts(S3ArtifactRepository, StreamUploadMixin):
 
 
 @cache
+def _places() -> Places:
+    return Places(UPLOADS)
+
+
+@cache
 def _uploads() -> anyio.CapacityLimiter:
     return anyio.CapacityLimiter(UPLOADS)
 
@@ -118,48 +118,6 @@ def _uploads() -> anyio.CapacityLimiter:
 @cache
 def _downloads() -> anyio.CapacityLimiter:
     return anyio.CapacityLimiter(DOWNLOADS)
-
-
-@lru_cache(1_000)
-def _share(user: str) -> anyio.CapacityLimiter:
-    return anyio.CapacityLimiter(SHARE)
-
-
-class _Arriving(io.RawIOBase):
-    """A request's body, read by a thread while it arrives. A client that goes away is an error, not an end."""
-
-    def __init__(self, more: Callable[[], Any]) -> None:
-        self._more, self._rest, self._ended = more, memoryview(b""), False
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, into: Any) -> int:
-        while not self._rest and not self._ended:
-            self._rest = memoryview(anyio.from_thread.run(self._next))
-        size = min(len(into), len(self._rest))
-        into[:size], self._rest = self._rest[:size], self._rest[size:]
-        return size
-
-    def read(self, size: int | None = -1) -> bytes:
-        """As many bytes as were asked for, but at the end: S3 takes no short part before the last."""
-        pieces = bytearray()
-        while size is None or size < 0 or len(pieces) < size:
-            piece = super().read(MIB if size is None or size < 0 else min(size - len(pieces), MIB))
-            if not piece:
-                break
-            pieces += piece
-        return bytes(pieces)
-
-    async def _next(self) -> bytes:
-        try:
-            with anyio.fail_after(PATIENCE):
-                return bytes(await self._more())
-        except StopAsyncIteration:
-            self._ended = True
-            return b""
-        except TimeoutError:
-            raise MlflowException(f"Nothing of the file came for {PATIENCE} s.", BAD_REQUEST) from None
 
 
 class Streamed:

@@ -50,6 +50,8 @@ NO_SPANS: Final = Refusal(
     "REST OTLP span logging is not supported here: MLflow's client keeps the spans with the trace.",
 )
 
+GONE: Final = {"type": "http.disconnect"}
+
 Allowed = Callable[[str | None, Asked], Awaitable[Refusal | None]]
 """Whether a user, or nobody, may have what is asked for: None where it is so (permissions.py)."""
 
@@ -74,13 +76,12 @@ class Gate:
                 asked = await self._asked(scope, receive, body)
                 scope[ASKED] = asked
                 await self._permit(scope, asked)
+                await self._pass(scope, asked, receive, send)
             except Refusal as why:
                 scope[REASON] = why.told(scope[ROUTE].shape if ROUTE in scope else {})
                 await refusal(why.status, why.code, why.message).send(send)
             except Gone:
                 return
-            else:
-                await self._pass(scope, asked, receive, send)
             finally:
                 body.end()
 
@@ -138,7 +139,39 @@ class Gate:
             "query_string": canonical.query,
             "headers": headers,
         }
-        await self.application(passed, receive if canonical.body is None else _once(canonical.body, receive), send)
+        if canonical.body is None:
+            await self._stream(scope, passed, asked, receive, send)
+        else:
+            await self.application(passed, _once(canonical.body, receive), send)
+
+    async def _stream(self, scope: Scope, passed: Scope, asked: Asked, receive: Receive, send: Send) -> None:
+        """A file may come for hours: whether it may is asked again at its end, before that is passed on.
+
+        Nothing of it is there before its end. To what is behind, a file that may not come any more is one whose client
+        went; raises Refusal then.
+        """
+        began, why = False, None
+
+        async def told() -> Message:
+            nonlocal why
+            message = GONE if why else await receive()
+            if message["type"] == "http.request" and not message.get("more_body") and not began:
+                why = await self.allowed(scope.get(USER), asked)
+            return GONE if why else message
+
+        async def answered(message: Message) -> None:
+            nonlocal began
+            if not why:
+                began = True
+                await send(message)
+
+        try:
+            await self.application(passed, told, answered)
+        except Exception:
+            if not why:
+                raise
+        if why:
+            raise why
 
 
 def _once(body: bytes, receive: Receive) -> Receive:
