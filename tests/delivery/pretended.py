@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 from joserfc import jwt
 from joserfc.jwk import ECKey, Key, RSAKey
 
-from parapet_mlflow.asgi import Answer, Message, Receive, Scope, Send
+from parapet_mlflow.asgi import Answer, Message, Origin, Receive, Scope, Send
 from parapet_mlflow.gate.routes import load
 from parapet_mlflow.login.basic import Checks, Passwords
 from parapet_mlflow.login.handed import caller
@@ -81,10 +81,12 @@ class User:
 class Accounts:
     known: set[str] = field(default_factory=set)
     seen: list[Person] = field(default_factory=list)
+    asked_by: list[Origin] = field(default_factory=list)
     signed_out: dict[str, float] = field(default_factory=dict)
 
-    def user(self, person: Person, *, may_be_new: bool) -> User | None:
+    def user(self, person: Person, asked_by: Origin, *, may_be_new: bool) -> User | None:
         self.seen.append(person)
+        self.asked_by.append(asked_by)
         if may_be_new:
             self.known.add(person.subject)
         ended = person.since < self.signed_out.get(person.subject, 0)
@@ -131,12 +133,12 @@ class Counts:
 class Server:
     """An application behind a log-in with sign-on, and a password for one job."""
 
-    def __init__(self, **changed: Any) -> None:
+    def __init__(self, keys: Sequence[str] = ("the session key",), **changed: Any) -> None:
         settings = SignOn.parse(json.dumps(DECLARED | changed))
         self.pretended, self.accounts, self.passed = Pretended(), Accounts(), list[dict[str, Any]]()
         self.counts, self.scope = Counts(), dict[str, Any]()
         asked = Provider(settings, "the client's secret", self.pretended.ask, lambda: self.pretended.now)
-        signed_on = SignedOn(settings, asked, "the session key", self.accounts, self.counts)
+        signed_on = SignedOn(settings, asked, keys, self.accounts, self.counts)
         job = Checks(
             lambda *_: None, lambda *who: User("job") if who == ("job", "right") else None, lambda *_: ("", b"")
         )

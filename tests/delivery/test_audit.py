@@ -278,14 +278,16 @@ def test_an_error_of_graphql_is_one_though_its_status_is_200(answer: str, error:
     assert "Jane" not in json.dumps(line)
 
 
-def test_what_groups_changed_is_told_without_a_request() -> None:
-    kept = Kept()
+def test_what_a_sign_on_changed_is_told_beside_its_request() -> None:
+    kept, asked = Kept(), {"request": "the id of the request", "from": "10.1.2.3"}
     lines = Lines(KEY, [kept])
-    lines.groups("alice", {12, 7}, set(), None)
-    lines.groups("a person", [], [3], administers=True)
+    lines.signed_on_first("a person", asked)
+    lines.groups("alice", asked, {12, 7}, set(), None)
+    lines.groups("a person", asked, [], [3], administers=True)
     told = [{name: value for name, value in json.loads(line).items() if name != "time"} for line in kept]
-    same = {"audit": 1, "action": "sign-on/groups"}
+    same = {"audit": 1, "action": "sign-on/groups", **asked}
     assert told == [
+        {"audit": 1, "action": "sign-on/account", "user": KEY.digest("a person"), **asked},
         {**same, "user": "alice", "given_role_id": ["12", "7"]},
         {**same, "user": KEY.digest("a person"), "taken_role_id": ["3"], "is_admin": "True"},
     ]

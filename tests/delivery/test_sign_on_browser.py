@@ -187,3 +187,34 @@ def test_an_outage_of_the_database_is_told_as_one() -> None:
             "5",
         )
     assert server.sign_in()[0] == 503
+
+
+def test_a_new_session_key_signs_nobody_out_whichever_server_has_it_already() -> None:
+    """Two servers, of which one has the new key first; then both; and so on through two rotations."""
+    keys = ["first"]
+    _, _, cookie = Server(keys).sign_in()
+    for new in ("second", "third"):
+        before, after = Server(keys), Server([new, *keys])
+        for server in (before, after):
+            server.accounts.known.add("4711")
+            assert server.ask(cookie=cookie)[0] == 200
+        _, _, cookie = after.sign_in()
+        assert before.ask(cookie=cookie)[0] == 200
+        _, _, cookie = before.sign_in()
+        assert after.ask(cookie=cookie)[0] == 200
+        keys = [new, *keys]
+
+
+def test_a_session_key_that_is_three_rotations_behind_is_none() -> None:
+    _, _, cookie = Server(["first"]).sign_in()
+    server = Server(["fourth", "third", "second", "first"])
+    server.accounts.known.add("4711")
+    assert server.ask(cookie=cookie)[0] == 401
+
+
+def test_who_is_asked_for_an_account_is_told_by_which_request() -> None:
+    server = Server()
+    server.ask(**bearer(token()))
+    _, _, cookie = server.sign_in()
+    server.ask(cookie=cookie)
+    assert [each["from"] for each in server.accounts.asked_by] == ["unknown"] * 3

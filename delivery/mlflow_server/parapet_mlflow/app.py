@@ -26,7 +26,7 @@ def create_app() -> Trail:
     from parapet_mlflow import datasets, direct, first, parsing, remembered, sharing, stages, streaming
     from parapet_mlflow.disposal import traces
     from parapet_mlflow.disposal.bucket import Bucket
-    from parapet_mlflow.gate import creators, kept, lineage, searches
+    from parapet_mlflow.gate import creators, deletions, kept, lineage, searches
     from parapet_mlflow.gate.permissions import Permissions
     from parapet_mlflow.gate.world import Database
     from parapet_mlflow.login import assembly
@@ -34,6 +34,7 @@ def create_app() -> Trail:
 
     creators.install()
     datasets.install()
+    deletions.install()
     kept.install()
     lineage.install()
     parsing.install()
@@ -54,6 +55,6 @@ def create_app() -> Trail:
         sinks.append(CloudWatchLogs(group, stream_of_this_process()))
     lines = Lines(Key(SecretFiles.named().audit_keys()[0]), sinks)
     gate = Gate(errors.Reworded(application), routes.load(), Permissions(world).allowed)
-    made = Trail(errors.Caught(assembly.around(gate, lines.groups)), gate.routes, lines, PATHS)
+    made = Trail(errors.Caught(assembly.around(gate, lines)), gate.routes, lines, PATHS)
     garbage.spare()
     return made

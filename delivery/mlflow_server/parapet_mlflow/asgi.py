@@ -1,7 +1,7 @@
 """The words of ASGI, what the layers tell each other in its scope, and an answer of this program's own."""
 
 import json
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -18,6 +18,8 @@ REASON: Final = "parapet.reason"
 """Why it was refused, for the audit trail: words of this program, in which no value is."""
 
 Scope: TypeAlias = MutableMapping[str, Any]
+Origin: TypeAlias = Mapping[str, str]
+"""Which request it was and where it came from, as lines of the audit trail have it."""
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
@@ -41,6 +43,11 @@ class Answer:
         encoded = [(name.encode(), value.encode("latin-1")) for name, value in (*headers, *self.headers)]
         await send({"type": "http.response.start", "status": self.status, "headers": encoded})
         await send({"type": "http.response.body", "body": self.body})
+
+
+def origin(scope: Scope) -> Origin:
+    named = {"request": REQUEST, "from": ADDRESS}
+    return {name: scope[key] for name, key in named.items() if key in scope}
 
 
 def refusal(status: int, code: str, message: str, *headers: tuple[str, str]) -> Answer:

@@ -63,7 +63,7 @@ def migrate(arguments: list[str]) -> int:
 def _check(uri: str, secrets: SecretFiles) -> None:
     from parapet_mlflow import accounts, database, schema
 
-    secrets.session_key()
+    secrets.session_keys()
     secrets.audit_keys()
     if SignOn.declared():
         secrets.sign_on()

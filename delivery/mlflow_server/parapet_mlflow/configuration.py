@@ -75,5 +75,6 @@ def decide() -> None:
 def deliver(configuration: Path, secrets: SecretFiles) -> None:
     """Tells the workers, which are started later, where the settings are, and the session key: in no argument."""
     os.environ["MLFLOW_AUTH_CONFIG_PATH"] = str(configuration)
-    os.environ["MLFLOW_FLASK_SERVER_SECRET_KEY"] = secrets.session_key()
+    # MLflow's own form for signing up uses it, which is not offered.
+    os.environ["MLFLOW_FLASK_SERVER_SECRET_KEY"] = secrets.session_keys()[0]
     os.environ["PGOPTIONS"] = LIMITS

@@ -10,7 +10,7 @@ from pathlib import Path
 from parapet_mlflow.refusal import Refused
 
 FOLDER = "PARAPET_SECRETS_DIR"
-DATABASE, ADMINISTRATOR, SESSION_KEY, SIGN_ON, ACCOUNT = "database", "admin", "flask", "sign-on", "user-"
+DATABASE, ADMINISTRATOR, SESSION_KEYS, SIGN_ON, ACCOUNT = "database", "admin", "flask", "sign-on", "user-"
 AUDIT_KEYS, KEY_LENGTH = "audit-key", 32
 """The file of the audit trail's keys, and the characters that each has at least."""
 
@@ -43,8 +43,9 @@ class SecretFiles:
         """The administrator's password."""
         return self._text(ADMINISTRATOR)
 
-    def session_key(self) -> str:
-        return self._text(SESSION_KEY)
+    def session_keys(self) -> list[str]:
+        """The keys of people's sessions, a line each, the newest first (`login.oidc.cookies`)."""
+        return self._text(SESSION_KEYS).split()
 
     def sign_on(self) -> str:
         """The secret by which the identity provider knows this server."""
@@ -68,7 +69,7 @@ class SecretFiles:
         """Changes with each secret that needs a new start: all but the database's, which each connection reads."""
         total = sha256()
         sign_on = (SIGN_ON,) if (self.folder / SIGN_ON).exists() else ()
-        for name in (ADMINISTRATOR, SESSION_KEY, AUDIT_KEYS, *sign_on, *self._account_files()):
+        for name in (ADMINISTRATOR, SESSION_KEYS, AUDIT_KEYS, *sign_on, *self._account_files()):
             content = self._text(name).encode()
             total.update(f"{name} {len(content)} ".encode() + content)
         return total.hexdigest()

@@ -125,7 +125,8 @@ class MlflowServer(pulumi.ComponentResource):
     def _delivery(self, audit_log_arn: pulumi.Input[str]) -> SecretDelivery:
         args, foundation = self._args, self._args.foundation
         admin = self._secret("admin", "The password of MLflow's administrator.")
-        flask = self._secret("flask", "What MLflow signs its sessions with.")
+        # Who is signed in stays so: replicas learn of a new key one after the other.
+        flask = self._secret("flask", "The keys of people's sessions in MLflow, the newest first.", keep_old=True)
         secrets = [
             DeliveredSecret("database", foundation.database.secret_arn, of_rds=True),
             DeliveredSecret("admin", admin, readers=args.administrators),

@@ -1,9 +1,10 @@
 """The audit trail (45 CFR 164.312(b)): who did what to which run, model, account or artifact, and who was refused.
 
 One line of JSON on standard output and in CloudWatch Logs for each request, whether it changed something, read, or
-searched, and for each that was refused, by the log-in, the gate or MLflow, whether or not it could be read; and one,
-`sign-on/groups`, where the groups of a person who signed on changed what the account may. Left out is what needs no
-account (`NOTHING` in `gate/routes.yaml`): the files of the page, and what tells that the server lives.
+searched, and for each that was refused, by the log-in, the gate or MLflow, whether or not it could be read; and beside
+it one of its own, with the same `request`, for what a sign-on changed: `sign-on/account`, where a person's account was
+made, and `sign-on/groups`, where the person's groups changed what the account may. Left out is what needs no account
+(`NOTHING` in `gate/routes.yaml`): the files of the page, and what tells that the server lives.
 
 | field | what it is |
 |---|---|

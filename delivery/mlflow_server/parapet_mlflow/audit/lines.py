@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
+from parapet_mlflow.asgi import Origin
 from parapet_mlflow.audit.key import Key
 
 ACCOUNT: Final = re.compile(r"[\w.@-]{1,64}", re.ASCII)
@@ -31,11 +32,18 @@ class Lines:
         for sink in self._sinks:
             sink.write(line)
 
-    def groups(self, user: str, given: Collection[int], taken: Collection[int], administers: bool | None) -> None:
-        """What the groups of a person who signed on changed: the roles of the account, and whether it administers
-        MLflow, which is None where it stays as it was."""
+    def signed_on_first(self, user: str, asked: Origin) -> None:
+        """That an account was made, for a person who signed on with this request for the first time."""
+        self.write({**asked, "user": self.account(user), "action": "sign-on/account"})
+
+    def groups(
+        self, user: str, asked: Origin, given: Collection[int], taken: Collection[int], administers: bool | None
+    ) -> None:
+        """What the groups of a person who signed on with this request changed: the roles of the account, and whether
+        it administers MLflow, which is None where it stays as it was."""
         self.write(
             {
+                **asked,
                 "user": self.account(user),
                 "action": "sign-on/groups",
                 **({"given_role_id": sorted(map(str, given))} if given else {}),

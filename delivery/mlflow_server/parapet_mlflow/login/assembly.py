@@ -30,4 +30,4 @@ def _signed_on(tries: Tries, told: Told) -> SignedOn | None:
         return None
     secrets = SecretFiles.named()
     provider = Provider(settings, secrets.sign_on())
-    return SignedOn(settings, provider, secrets.session_key(), People(auth.store, settings, told), tries)
+    return SignedOn(settings, provider, secrets.session_keys(), People(auth.store, settings, told), tries)

@@ -89,7 +89,7 @@ class Login:
         if self._signed_on and not given:
             found = await self._signed_on.by_session(scope)
         elif self._signed_on and scheme.lower() == b"bearer":
-            found = await self._signed_on.by_token(rest.strip().decode("latin-1"))
+            found = await self._signed_on.by_token(rest.strip().decode("latin-1"), scope)
         else:
             return await self._by_password(scope, given)
         return found if isinstance(found, Answer) else _Caller(found, _others(scope))

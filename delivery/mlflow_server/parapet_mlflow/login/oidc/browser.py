@@ -3,14 +3,14 @@
 import base64
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from hmac import compare_digest
 from html import escape
 from typing import Any, Final, Protocol
 from urllib.parse import parse_qsl, quote, urlencode
 
-from parapet_mlflow.asgi import ADDRESS, USER, Answer, Headers, Scope, values
+from parapet_mlflow.asgi import ADDRESS, USER, Answer, Headers, Origin, Scope, origin, values
 from parapet_mlflow.login import limits
 from parapet_mlflow.login.basic import Counting
 from parapet_mlflow.login.oidc import tokens
@@ -40,7 +40,7 @@ GOES_ON: Final = (
 class Accounts(Protocol):
     """`people.People`."""
 
-    def user(self, person: Person, *, may_be_new: bool) -> Any: ...
+    def user(self, person: Person, asked_by: Origin, *, may_be_new: bool) -> Any: ...
     def sign_out(self, person: Person) -> None: ...
 
 
@@ -56,11 +56,11 @@ class Browser:
     """What is done for a browser, in a thread."""
 
     def __init__(
-        self, settings: SignOn, provider: Provider, session_key: str, accounts: Accounts, tries: Counting
+        self, settings: SignOn, provider: Provider, session_keys: Sequence[str], accounts: Accounts, tries: Counting
     ) -> None:
         self._settings, self._provider, self._accounts, self._tries = settings, provider, accounts, tries
-        self._session = Cookies(SESSION, session_key, HOUR)
-        self._signing_in = Cookies(SIGNING_IN, session_key, MINUTES)
+        self._session = Cookies(SESSION, session_keys, HOUR)
+        self._signing_in = Cookies(SIGNING_IN, session_keys, MINUTES)
 
     def person(self, headers: Headers) -> Person | None:
         """Whose session it is."""
@@ -98,7 +98,7 @@ class Browser:
         if not self.comes_from_here(scope["method"], scope["headers"]):
             return page(403, FOREIGN)
         if person := self.person(scope["headers"]):
-            if user := self._accounts.user(person, may_be_new=False):
+            if user := self._accounts.user(person, origin(scope), may_be_new=False):
                 scope[USER] = user.username
             self._accounts.sign_out(person)
         try:
@@ -146,7 +146,7 @@ class Browser:
             raise NotTrusted("the identity provider takes its code for used. Sign in again") from None
         claims = tokens.claims(token, self._settings, self._provider, began["nonce"])
         person = tokens.person(claims, self._settings)
-        scope[USER] = self._accounts.user(person, may_be_new=True).username
+        scope[USER] = self._accounts.user(person, origin(scope), may_be_new=True).username
         self._tries.take_back(begun)
         kept: dict[str, Any] = {
             "issuer": person.issuer,

@@ -1,12 +1,12 @@
 """Who calls, by a token or by a session."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, Final, TypeVar
 
-from parapet_mlflow.asgi import Answer, Headers, Scope, refusal
+from parapet_mlflow.asgi import Answer, Headers, Scope, origin, refusal
 from parapet_mlflow.login.basic import Counting
 from parapet_mlflow.login.oidc import browser, tokens
 from parapet_mlflow.login.oidc.asking import Unreachable
@@ -27,17 +27,17 @@ class SignedOn:
     """Finds the user of a token or a session; answers on the paths of signing in and out."""
 
     def __init__(
-        self, settings: SignOn, provider: Provider, session_key: str, accounts: Accounts, tries: Counting
+        self, settings: SignOn, provider: Provider, session_keys: Sequence[str], accounts: Accounts, tries: Counting
     ) -> None:
         self._settings, self._provider, self._accounts = settings, provider, accounts
-        self._browser = Browser(settings, provider, session_key, accounts, tries)
+        self._browser = Browser(settings, provider, session_keys, accounts, tries)
         self._sessions, self._tokens, self._sign_ins = (
             ThreadPoolExecutor(AT_ONCE, thread_name_prefix=name) for name in ("session", "token", "sign-in")
         )
 
-    async def by_token(self, token: str) -> Any:
+    async def by_token(self, token: str, scope: Scope) -> Any:
         """The user, or why not."""
-        return await _in_a_thread(self._tokens, lambda: self._of_token(token), _no_token)
+        return await _in_a_thread(self._tokens, lambda: self._of_token(token, scope), _no_token)
 
     async def by_session(self, scope: Scope) -> Any:
         """The user, or where to sign in, or why not."""
@@ -53,15 +53,15 @@ class SignedOn:
             words = f"Too many sign-ins from this address failed. Try again in {paused.seconds} s."
             return browser.page(429, words, ("retry-after", str(paused.seconds)))
 
-    def _of_token(self, token: str) -> Any:
+    def _of_token(self, token: str, scope: Scope) -> Any:
         person = tokens.person(tokens.claims(token, self._settings, self._provider), self._settings)
-        return self._accounts.user(person, may_be_new=True)
+        return self._accounts.user(person, origin(scope), may_be_new=True)
 
     def _of_session(self, scope: Scope) -> Any:
         headers: Headers = scope["headers"]
         person = self._browser.person(headers)
         # An account that was deleted comes back by signing in, if the provider lets its owner: not by an old session.
-        user = person and self._accounts.user(person, may_be_new=False)
+        user = person and self._accounts.user(person, origin(scope), may_be_new=False)
         if user is None:
             return browser.to_sign_in(scope) if browser.navigates(scope) else NO_SESSION
         if not self._browser.comes_from_here(scope["method"], headers):

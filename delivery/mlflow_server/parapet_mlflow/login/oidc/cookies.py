@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from hmac import digest
 from typing import Any, Final
@@ -16,27 +16,31 @@ from parapet_mlflow.asgi import Headers, values
 # The prefix makes browsers take it over TLS alone, from this host alone, for all of its paths (RFC 6265bis, 4.1.3.2).
 SESSION: Final = "__Host-parapet-session"
 SIGNING_IN: Final = "__Host-parapet-signing-in"
+READ_WITH: Final = 3
+"""Keys with which a cookie is read: the one in use, the one before, and the next."""
 _FORM: Final = {"alg": "dir", "enc": "A256GCM"}
 
 
 class Cookies:
-    """Cookies of one kind: one of another is none of this, whatever is in it."""
+    """Cookies of one kind: one of another is none of this, whatever is in it.
 
-    def __init__(self, name: str, session_key: str, lifetime: int) -> None:
+    They are made with the second of the keys, and read with the first three. Servers do not learn of a new key, which
+    is then the first, at one moment: until each has it, all make cookies that all can read, and whoever is signed in
+    stays so.
+    """
+
+    def __init__(self, name: str, session_keys: Sequence[str], lifetime: int) -> None:
         self._name, self._lifetime = name, lifetime
-        self._key = OctKey.import_key(digest(session_key.encode(), name.encode(), sha256))
+        self._keys = [
+            OctKey.import_key(digest(each.encode(), name.encode(), sha256)) for each in session_keys[:READ_WITH]
+        ]
+        self._key = self._keys[:2][-1]
 
     def read(self, headers: Headers) -> Mapping[str, Any] | None:
         """What was put into it, while it lives."""
         text = cookies(headers).get(self._name)
-        if not text:
-            return None
-        try:
-            plain = jwe.decrypt_compact(text, self._key, algorithms=["dir", "A256GCM"]).plaintext
-            told = json.loads(plain or b"")
-        except (JoseError, ValueError):
-            return None
-        return told if isinstance(told, dict) and told.get("until", 0) > time.time() else None
+        told = next(filter(None, (_opened(text, key) for key in self._keys)), None) if text else None
+        return told if told and told.get("until", 0) > time.time() else None
 
     def setting(self, told: Mapping[str, Any]) -> tuple[str, str]:
         """The header that has the browser keep it."""
@@ -48,6 +52,14 @@ class Cookies:
 
     def _header(self, value: str, age: int) -> tuple[str, str]:
         return "set-cookie", f"{self._name}={value}; Max-Age={age}; Path=/; Secure; HttpOnly; SameSite=Lax"
+
+
+def _opened(text: str, key: OctKey) -> dict[str, Any] | None:
+    try:
+        told = json.loads(jwe.decrypt_compact(text, key, algorithms=["dir", "A256GCM"]).plaintext or b"")
+    except (JoseError, ValueError):
+        return None
+    return told if isinstance(told, dict) else None
 
 
 def cookies(headers: Headers) -> Mapping[str, str]:

@@ -3,9 +3,9 @@
 import secrets
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from cachetools import TTLCache
 from mlflow.exceptions import MlflowException
@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Row, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 from werkzeug.security import generate_password_hash
 
+from parapet_mlflow.asgi import Origin
 from parapet_mlflow.login.oidc.settings import SignOn
 from parapet_mlflow.login.oidc.tokens import NotTrusted, Person
 from parapet_mlflow.login.tables import PEOPLE, asked
@@ -33,8 +34,13 @@ TAKEN: Final = (
 _DONE: Final = [ErrorCode.Name(code) for code in (RESOURCE_ALREADY_EXISTS, RESOURCE_DOES_NOT_EXIST)]
 
 
-Told = Callable[[str, Collection[int], Collection[int], bool | None], None]
-"""Tells the audit trail what groups changed (`audit.lines.Lines.groups`)."""
+class Told(Protocol):
+    """Tells the audit trail what a sign-on changed (`audit.lines.Lines`)."""
+
+    def signed_on_first(self, user: str, asked: Origin) -> None: ...
+    def groups(
+        self, user: str, asked: Origin, given: Collection[int], taken: Collection[int], administers: bool | None
+    ) -> None: ...
 
 
 class People:
@@ -45,19 +51,22 @@ class People:
         self._seen: TTLCache[Person, User] = TTLCache(10_000, REMEMBERED)
         self._lock, self._changing = threading.Lock(), threading.Lock()
 
-    def user(self, person: Person, *, may_be_new: bool) -> User | None:
+    def user(self, person: Person, asked_by: Origin, *, may_be_new: bool) -> User | None:
         """The account, with the rights that its groups give. None where there is none and it may not be new, or its
-        owner has signed out since. Raises NotTrusted where its name is another's, and Outage."""
+        owner has signed out since. Raises NotTrusted where its name is another's, and Outage.
+
+        What changes with it is told of the request that `asked_by` names.
+        """
         with self._lock:
             if (seen := self._seen.get(person)) is not None:
                 return seen
         with asked():
-            known = self._known(person, may_be_new=may_be_new)
+            known = self._known(person, asked_by, may_be_new=may_be_new)
             if known is None or person.since * 1000 < known.signed_out:
                 return None
             user: User = self._store.get_user(known.username)
             if person.at >= known.told:
-                user = self._as_told(user, person)
+                user = self._as_told(user, person, asked_by)
         with self._lock:
             self._seen[person] = user
         return user
@@ -71,7 +80,7 @@ class People:
             for seen in [each for each in self._seen if (each.issuer, each.subject) == (person.issuer, person.subject)]:
                 del self._seen[seen]
 
-    def _known(self, person: Person, *, may_be_new: bool) -> Row[Any] | None:
+    def _known(self, person: Person, asked_by: Origin, *, may_be_new: bool) -> Row[Any] | None:
         with self._store.engine.connect() as connection:
             found = _found(connection, person)
             if found is not None or not may_be_new:
@@ -86,6 +95,8 @@ class People:
             with self._store.engine.begin() as connection:
                 identity = {"issuer": person.issuer, "subject": person.subject}
                 connection.execute(insert(PEOPLE).values(user_id=connection.scalar(new), **identity))
+                # Before it is there, so that nothing is done with it that no line explains.
+                self._told.signed_on_first(person.name, asked_by)
                 return _found(connection, person)
         except IntegrityError:
             with self._store.engine.connect() as connection:
@@ -93,19 +104,19 @@ class People:
                     return found
             raise NotTrusted(TAKEN) from None
 
-    def _as_told(self, user: User, person: Person) -> User:
+    def _as_told(self, user: User, person: Person, asked_by: Origin) -> User:
         """The newest word of the provider holds: an older token gives nothing back that was taken away since."""
         mine = PEOPLE.c.user_id == user.id
         with self._changing, self._store.engine.begin() as connection:
             connection.execute(ALONE, {"user_id": user.id})
             if (told := connection.scalar(select(PEOPLE.c.told).where(mine))) is None or told > person.at:
                 return user
-            user = self._as_groups_say(user, person)
+            user = self._as_groups_say(user, person, asked_by)
             if told < person.at:
                 connection.execute(update(PEOPLE).where(mine).values(told=person.at))
         return user
 
-    def _as_groups_say(self, user: User, person: Person) -> User:
+    def _as_groups_say(self, user: User, person: Person, asked_by: Origin) -> User:
         administers = bool(self._settings.administrators) and self._settings.administrators in person.groups
         wanted = {self._settings.roles[group] for group in person.groups if group in self._settings.roles}
         has = {role.name: role.id for role in self._store.list_user_roles(user.id) if _ours(role)}
@@ -113,8 +124,8 @@ class People:
         taken, new = [has[name] for name in (set(has) & given) - wanted], list(self._roles(wanted - set(has)))
         changes = user.is_admin != administers
         if changes or taken or new:
-            # Before it holds, so that nothing is done with it that no line explains.
-            self._told(user.username, new, taken, administers if changes else None)
+            # Before it holds, for the same reason.
+            self._told.groups(user.username, asked_by, new, taken, administers if changes else None)
         if changes:
             user = self._store.update_user(user.username, is_admin=administers)
         for identifier in taken:
