@@ -3,11 +3,12 @@
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+import pytest
 from playwright.sync_api import ConsoleMessage, Page, Request, Response, sync_playwright
 
 PROGRAMS = ("chromium-headless-shell", "chromium", "google-chrome")
@@ -22,6 +23,10 @@ BROWSERS_OWN = ("Failed to load resource", "ResizeObserver loop")
 def program() -> str | None:
     """The browser of this machine, where there is one."""
     return next((found for name in PROGRAMS if (found := shutil.which(name))), None)
+
+
+NEEDED = pytest.mark.skipif(not program(), reason=f"there is no browser here: none of {', '.join(PROGRAMS)}")
+"""Of a test that opens one. .ci/run installs one."""
 
 
 class Refused(NamedTuple):
@@ -98,13 +103,24 @@ class Viewer:
 
 
 @contextmanager
-def signed_in(url: str, who: tuple[str, str]) -> Iterator[Viewer]:
-    """By password, as the browser's own form asks for it."""
+def opened(url: str, **how: Any) -> Iterator[Viewer]:
+    """A browser with nothing in it, that reaches this machine alone."""
     with sync_playwright() as driver:
         # Without the sandbox of a user namespace, which root in a container has not; the one page is our own.
-        browser = driver.chromium.launch(executable_path=program(), args=["--no-sandbox", "--disable-dev-shm-usage"])
+        browser = driver.chromium.launch(
+            executable_path=program(),
+            args=[
+                "--no-sandbox",
+                "--disable-dev-shm-usage",
+                "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+            ],
+        )
         try:
-            context = browser.new_context(http_credentials={"username": who[0], "password": who[1]})
-            yield Viewer(context.new_page(), url)
+            yield Viewer(browser.new_context(**how).new_page(), url)
         finally:
             browser.close()
+
+
+def signed_in(url: str, who: tuple[str, str]) -> AbstractContextManager[Viewer]:
+    """By password, as the browser's own form asks for it."""
+    return opened(url, http_credentials={"username": who[0], "password": who[1]})

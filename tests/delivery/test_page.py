@@ -9,15 +9,12 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
-from tests.delivery.browser import PROGRAMS, program, signed_in
+from tests.delivery.browser import NEEDED, signed_in
 from tests.delivery.mlflow import ALICE, BOB, Mlflow
+from tests.delivery.teams import API, GRANT, asked
+from tests.delivery.test_attacks_served import account
 
-pytestmark = [
-    pytest.mark.server,
-    pytest.mark.xdist_group("mlflow"),
-    # .ci/run installs one.
-    pytest.mark.skipif(not program(), reason=f"there is no browser here: none of {', '.join(PROGRAMS)}"),
-]
+pytestmark = [pytest.mark.server, pytest.mark.xdist_group("mlflow"), NEEDED]
 
 SEED = Path(__file__).parent / "page_seed.py"
 EXPERIMENT, RUN = "/experiments/:experimentId", "/experiments/:experimentId/runs/:runUuid"
@@ -157,3 +154,39 @@ def test_what_is_refused_says_why_in_the_page(shared: Mlflow, work: dict[str, st
         viewer.open("/mcp-registry", "This is not offered here. A registry of tools for agents")
     assert not viewer.lacking
     assert {each.status for each in viewer.refused} == {403, 404}
+
+
+def test_a_write_that_is_refused_says_why_where_it_was_made(shared: Mlflow, work: dict[str, str]) -> None:
+    """A reader's, and one that nobody has; by the page's own buttons, and nothing is changed."""
+    reader, run = account(shared), filled(RUN, work)
+    for kind, name in (("experiment", work["experimentId"]), ("registered_model", work["modelName"])):
+        what = {"resource_type": kind, "resource_id": name, "permission": "READ"}
+        asked(shared, ALICE, "POST", GRANT, username=reader[0], **what)
+    with signed_in(shared.url, reader) as viewer:
+        page = viewer.page
+        viewer.open("/experiments", "Experiments")
+        page.get_by_test_id("create-experiment-button").click()
+        page.get_by_placeholder("Input an experiment name").fill("of a reader")
+        page.get_by_placeholder("Input an artifact location (optional)").fill("s3://elsewhere/files")
+        page.get_by_role("dialog").get_by_role("button", name="Create").click()
+        viewer.shows("artifact_location is the server's to choose. Leave it out.")
+        viewer.open(run, "rate")
+        page.get_by_role("button", name="Edit description").click()
+        page.locator("textarea").first.fill("of a reader")
+        page.get_by_role("button", name="Save").click()
+        viewer.shows("EDIT is needed on the run of run_id. See docs/sharing.md.")
+        viewer.open(run, "rate")
+        page.get_by_test_id("overflow-menu-trigger").click()
+        page.get_by_role("menuitem", name="Delete").click()
+        page.get_by_role("dialog").get_by_role("button", name="Delete selected").click()
+        viewer.shows("MANAGE is needed on the run of run_id. See docs/sharing.md.")
+        viewer.open(f"/models/{work['modelName']}", "of sepsis")
+        page.get_by_test_id("descriptionEditButton").click()
+        page.locator("textarea").first.fill("of a reader")
+        page.get_by_role("button", name="Save").click()
+        viewer.shows("EDIT is needed on the model of name. See docs/sharing.md.")
+    assert not viewer.lacking
+    assert [each.status for each in viewer.refused if each.method != "GET"] == [400, 403, 403, 403]
+    told = asked(shared, ALICE, "GET", f"{API}/runs/get", run_id=work["runUuid"])["run"]
+    assert (told["info"]["lifecycle_stage"], "of a reader" in json.dumps(told)) == ("active", False)
+    assert "of a reader" not in json.dumps(asked(shared, ALICE, "GET", f"{API}/registered-models/search"))

@@ -8,11 +8,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import requests
 
-from tests.delivery import identity
+from tests.delivery import browser, identity
 from tests.delivery.conftest import prepared
 from tests.delivery.identity import CLIENT, SECRET, Provider
 from tests.delivery.mlflow import ADMINISTRATOR, ALICE, BOB, Mlflow
@@ -85,9 +86,51 @@ def test_a_person_signs_in_and_works_with_the_page(served: Mlflow, provider: Pro
         experiment = f"{EXPERIMENTS}/get?experiment_id={made.json()['experiment_id']}"
         assert call(served, "GET", experiment, provider.token("1001")).ok
         assert served.call("GET", experiment, ALICE).status_code == 403
-    told = [(line["action"], line["status"], line["from"]) for line in served.audit() if line.get("user") == "dora.doe"]
-    assert told[0] == ("sign-in/done", 302, "127.0.0.1")
+    lines = [line for line in served.audit() if line.get("user") == "dora.doe"]
+    told = [(line["action"], line.get("status"), line["from"]) for line in lines]
+    assert told[:2] == [("sign-on/account", None, "127.0.0.1"), ("sign-in/done", 302, "127.0.0.1")]
+    assert lines[0]["request"] == lines[1]["request"]
+    assert told.count(("sign-on/account", None, "127.0.0.1")) == 1, "the same person by a token is none"
     assert ("experiments/create", 200, "127.0.0.1") in told
+
+
+@browser.NEEDED
+def test_a_person_signs_in_and_out_with_a_real_browser(served: Mlflow, provider: Provider) -> None:
+    """From a page within, by the provider's own page, back to it; with the page's own writes; and out."""
+    provider.knows("1020", preferred_username="paula")
+    name = f"of-paula-{uuid4().hex[:8]}"
+    with browser.opened(served.url) as viewer:
+        page = viewer.page
+        page.goto(f"{served.url}/#/account")
+        page.get_by_role("button", name="Deny").click()
+        viewer.shows("You are not signed in")
+        page.goto(f"{served.url}/#/account")
+        page.locator("input[name=sub]").fill("1020")
+        page.get_by_role("button", name="Authorize").click()
+        viewer.shows("Logged in as paula")
+        assert page.url == f"{served.url}/#/account"
+        (cookie,) = [each for each in page.context.cookies() if each["name"] == "__Host-parapet-session"]
+        assert (cookie["httpOnly"], cookie["secure"], cookie["sameSite"]) == (True, True, "Lax")
+        viewer.open("/experiments", "Experiments")
+        page.get_by_role("button", name="Create experiment").click()
+        page.get_by_placeholder("Input an experiment name").fill(name)
+        page.get_by_role("dialog").get_by_role("button", name="Create").click()
+        viewer.shows(name)
+        # Another server's page: from this machine too, so that the browser sends the cookie along.
+        page.goto(f"{provider.issuer}/")
+        how = "{method: 'POST', mode: 'no-cors', credentials: 'include', body: '{}'}"
+        assert page.evaluate(f"fetch('{served.url}{EXPERIMENTS}/create', {how}).then(told => told.type)") == "opaque"
+        page.goto(f"{served.url}/sign-out")
+        page.get_by_role("button", name="Sign out").click()
+        viewer.shows("End Session")
+        page.goto(f"{served.url}/#/account")
+        page.wait_for_url(f"{provider.issuer}/**")
+    assert not viewer.lacking
+    refused = [(each.status, each.path) for each in viewer.refused if each.status in (401, 403)]
+    assert refused == [(403, "/sign-in/done"), (403, f"{EXPERIMENTS}/create")]
+    told = [(line["action"], line.get("status")) for line in served.audit() if line.get("user") == "paula"]
+    for action in (("sign-on/account", None), ("sign-in/done", 302), ("experiments/create", 200), ("sign-out", 303)):
+        assert told.count(action) == 1, action
 
 
 def test_the_published_client_logs_with_a_token(served: Mlflow, provider: Provider) -> None:
@@ -167,7 +210,11 @@ def test_groups_give_roles_and_take_them_away(served: Mlflow, provider: Provider
     assert call(served, "GET", read, provider.token("1007")).ok
     provider.knows("1007", preferred_username="hana", groups=["choir"])
     assert {call(served, "GET", read, provider.token("1007")).status_code for _ in range(6)} == {403}
-    told = [line for line in served.audit() if (line.get("user"), line["action"]) == ("hana", "sign-on/groups")]
+    of_her = [line for line in served.audit() if line.get("user") == "hana"]
+    told = [line for line in of_her if line["action"] == "sign-on/groups"]
+    for line in told:
+        (beside,) = [each for each in of_her if each["request"] == line["request"] and "method" in each]
+        assert line["from"] == beside["from"] == "127.0.0.1"
     assert [(line.get("given_role_id"), line.get("taken_role_id"), "is_admin" in line) for line in told] == [
         ([role], None, False),
         (None, [role], False),
