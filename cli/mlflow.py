@@ -48,7 +48,9 @@ def credentials(workspace: Workspace, stack: str, user: str | None) -> dict[str,
     return {
         "MLFLOW_TRACKING_URI": mlflow.url,
         "MLFLOW_TRACKING_USERNAME": name,
-        "MLFLOW_TRACKING_PASSWORD": secrets.get_secret_value(SecretId=arns[name])["SecretString"],
+        "MLFLOW_TRACKING_PASSWORD": secrets.get_secret_value(SecretId=arns[name], VersionStage="AWSCURRENT")[
+            "SecretString"
+        ],
     }
 
 
