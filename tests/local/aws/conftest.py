@@ -111,7 +111,8 @@ class Stack:
 
     def program(self, code: str) -> None:
         """Give the stack another program."""
-        self.warm.imports(f"pulumi_aws.{name}" for name in re.findall(r"\baws\.([a-z]\w*)\.", code))
+        used = {f"pulumi_aws.{name}" for name in re.findall(r"\baws\.([a-z]\w*)\.", code)}
+        self.warm.imports({"tests.local.aws.models", *used})
         (self.folder / "__main__.py").write_text(f"import json\nimport pulumi\nimport pulumi_aws as aws\n{code}")
 
     def run(self, *arguments: str, ok: bool = True, **variables: str) -> str:
@@ -154,22 +155,23 @@ class Stack:
                 return None if SECRET in told else {name: shown(each) for name, each in told.items()}
             return [shown(each) for each in told] if isinstance(told, list | tuple) else told
 
-        (file,) = (self.engine.home / "state" / ".pulumi" / "stacks").rglob("*.json")
-        resources = json.loads(file.read_text())["checkpoint"]["latest"].get("resources", [])
         return {
             one["urn"]: (
                 one["id"],
                 {name: shown([given, one["outputs"].get(name)]) for name, given in one["inputs"].items()},
             )
-            for one in resources
-            if one["type"].startswith("aws:")
+            for one in self._written()
         }
 
+    def _written(self) -> list[dict[str, Any]]:
+        """The resources of AWS as the state has them. A file: asking the engine costs a run."""
+        (file,) = (self.engine.home / "state" / ".pulumi" / "stacks").rglob("*.json")
+        resources = json.loads(file.read_text())["checkpoint"]["latest"].get("resources", [])
+        return [one for one in resources if one["type"].startswith("aws:")]
+
     def resources(self) -> dict[str, dict[str, Any]]:
-        """The state's resources by name, secrets shown."""
-        state = json.loads(self.run("stack", "export", "--show-secrets"))
-        resources = state["deployment"].get("resources", [])
-        return {one["urn"].split("::")[-1]: one for one in resources if one["type"].startswith("aws:")}
+        """The state's resources by name, secrets as they are written there."""
+        return {one["urn"].split("::")[-1]: one for one in self._written()}
 
 
 @pytest.fixture

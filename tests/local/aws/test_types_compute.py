@@ -49,7 +49,7 @@ def test_clusters_their_nodes_and_their_images(stack: Stack, local_aws: LocalAws
 
     eks.update_cluster_config(name="main", resourcesVpcConfig={"endpointPublicAccess": True})
     ecr.delete_lifecycle_policy(repositoryName="team/app")
-    said = stack.run("refresh", "--yes", "--diff")
+    said = stack.run("refresh", "--yes", "--skip-preview", "--diff")
     assert all(sign in said for sign in ("endpointPublicAccess", "LifecyclePolicy"))
     stack.settle()
     assert eks.describe_cluster(name="main")["cluster"]["resourcesVpcConfig"]["endpointPublicAccess"] is False

@@ -58,7 +58,7 @@ def test_identities(stack: Stack, local_aws: LocalAws) -> None:
     iam.put_role_policy(RoleName=role, PolicyName="in", PolicyDocument=document)
     iam.attach_role_policy(RoleName=role, PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
     iam.update_account_password_policy(MinimumPasswordLength=6)
-    said = stack.run("refresh", "--yes", "--diff")
+    said = stack.run("refresh", "--yes", "--skip-preview", "--diff")
     assert all(sign in said for sign in ("inlinePolicies", "AdministratorAccess", "minimumPasswordLength"))
     stack.settle()
     stack.run("destroy", "--yes", "--skip-preview")
@@ -99,7 +99,7 @@ def test_secrets_parameters_topics_and_queues(stack: Stack, local_aws: LocalAws)
     sqs.set_queue_attributes(QueueUrl=work, Attributes={"VisibilityTimeout": "5"})
     secrets.untag_resource(SecretId=arn, TagKeys=["class"])
     ssm.put_parameter(Name="/prod/db/password", Value="stolen", Type="SecureString", Overwrite=True)
-    said = stack.run("refresh", "--yes", "--diff")
+    said = stack.run("refresh", "--yes", "--skip-preview", "--diff")
     assert all(sign in said for sign in ("visibilityTimeoutSeconds", "class", "value"))
     assert "stolen" not in said
     stack.settle()
@@ -134,7 +134,7 @@ def test_logs_alarms_events_and_schedules(stack: Stack, local_aws: LocalAws) -> 
     nightly = events.list_rules()["Rules"][0]["Name"]
     events.enable_rule(Name=nightly)
     alarms.delete_alarms(AlarmNames=[alarms.describe_alarms()["MetricAlarms"][0]["AlarmName"]])
-    said = stack.run("refresh", "--yes", "--diff")
+    said = stack.run("refresh", "--yes", "--skip-preview", "--diff")
     assert "ENABLED" in said
     assert "MetricAlarm" in said
     stack.settle()

@@ -36,7 +36,7 @@ def test_buckets_and_what_is_in_them(stack: Stack, local_aws: LocalAws) -> None:
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
     s3.delete_bucket_cors(Bucket=bucket)
     s3.put_object(Bucket=site, Key="index.html", Body=b"tampered", ContentType="text/plain")
-    said = stack.run("refresh", "--yes", "--diff")
+    said = stack.run("refresh", "--yes", "--skip-preview", "--diff")
     assert all(sign in said for sign in ("versioning", "corsRules", "contentType"))
     stack.settle()
     assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
@@ -73,7 +73,7 @@ def test_names_and_certificates(stack: Stack, local_aws: LocalAws) -> None:
     www = {"Name": "www.example.com.", "Type": "A", "TTL": 5, "ResourceRecords": [{"Value": "10.6.6.6"}]}
     change = {"Changes": [{"Action": "UPSERT", "ResourceRecordSet": www}]}
     route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch=change)
-    assert "10.6.6.6" in stack.run("refresh", "--yes", "--diff")
+    assert "10.6.6.6" in stack.run("refresh", "--yes", "--skip-preview", "--diff")
     stack.settle()
 
     stack.run("destroy", "--yes", "--skip-preview")
@@ -110,7 +110,7 @@ def test_firewalls_metrics_and_keys(stack: Stack, local_aws: LocalAws) -> None:
         LockToken=acl["LockToken"],
         VisibilityConfig=acl["WebACL"]["VisibilityConfig"],
     )
-    assert "defaultAction" in stack.run("refresh", "--yes", "--diff")
+    assert "defaultAction" in stack.run("refresh", "--yes", "--skip-preview", "--diff")
     stack.settle()
     stack.run("destroy", "--yes", "--skip-preview")
     assert waf.list_web_acls(Scope="REGIONAL")["WebACLs"] == []
