@@ -71,7 +71,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=200)  # many small ones find what a few large ones do
+@settings(max_examples=200, deadline=None)  # many small ones find what a few large ones do
 @given(st.dictionaries(TEXT, json_values))
 def test_what_goes_over_the_wire_comes_back(values: dict[str, Any]) -> None:
     assert unmarshal(marshal(values)) == (values, set())
