@@ -93,5 +93,5 @@ def _missing(what: str, region: str, file: str) -> str:
 
 @functools.cache
 def _data(file: str) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((HERE / file).read_text())
+    found: dict[str, Any] = yaml.load((HERE / file).read_text(), yaml.CSafeLoader)
     return found

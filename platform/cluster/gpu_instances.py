@@ -34,11 +34,13 @@ class GpuInstance:
 
 
 _FACTS: Final = Path(__file__).parent
-_MIG_PROFILES: Final[dict[str, dict[str, int]]] = yaml.safe_load((_FACTS / "mig_profiles.yaml").read_text())
+_MIG_PROFILES: Final[dict[str, dict[str, int]]] = yaml.load(
+    (_FACTS / "mig_profiles.yaml").read_text(), yaml.CSafeLoader
+)
 
 GPU_INSTANCES: Final = {
     name: GpuInstance(name=name, **facts)
-    for name, facts in yaml.safe_load((_FACTS / "gpu_instances.yaml").read_text()).items()
+    for name, facts in yaml.load((_FACTS / "gpu_instances.yaml").read_text(), yaml.CSafeLoader).items()
 }
 
 

@@ -73,7 +73,7 @@ def _read(name: str, entry: Mapping[str, str]) -> Image:
 
 IMAGES: Final = {
     name: _read(name, entry)
-    for name, entry in yaml.safe_load((Path(__file__).parent / "images.yaml").read_text()).items()
+    for name, entry in yaml.load((Path(__file__).parent / "images.yaml").read_text(), yaml.CSafeLoader).items()
 }
 """By name: all that pods run but the add-ons, whose images EKS brings along, and all charts."""
 

@@ -24,5 +24,5 @@ class Versions:
 
 VERSIONS: Final = {
     kubernetes: Versions(kubernetes, **pinned)
-    for kubernetes, pinned in yaml.safe_load((Path(__file__).parent / "versions.yaml").read_text()).items()
+    for kubernetes, pinned in yaml.load((Path(__file__).parent / "versions.yaml").read_text(), yaml.CSafeLoader).items()
 }

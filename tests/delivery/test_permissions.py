@@ -18,7 +18,7 @@ from tests.delivery.world import MODEL, OTHERS, RUN, TRACE, UNKNOWN, Pretended, 
 
 IDENTIFIER = re.compile(r"(?:.*_)?(?:id|ids|uuid|name|names|alias|version|source|overrides|username|pattern|path)")
 """Fields that may name something which is somebody's."""
-FREE: dict[str, str] = yaml.safe_load(ROUTES.read_text())["free"]
+FREE: dict[str, str] = yaml.load(ROUTES.read_text(), yaml.CSafeLoader)["free"]
 RESOURCES = {"experiment", "experiment-name", "file", "dataset", "model", "version", "source", "granted", *TIERS}
 
 

@@ -11,7 +11,7 @@ import yaml
 from parapet_mlflow.gate import documents
 from parapet_mlflow.gate.routes import METHODS, ROUTES, answered, load, messages, refused
 
-GROUPS: dict[str, dict[str, Any]] = yaml.safe_load(ROUTES.read_text())["groups"]
+GROUPS: dict[str, dict[str, Any]] = yaml.load(ROUTES.read_text(), yaml.CSafeLoader)["groups"]
 MLFLOW = """
 import json, os, sys
 from parapet_mlflow import configuration

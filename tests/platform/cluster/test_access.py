@@ -15,7 +15,7 @@ from tests.platform.cluster import manifests
 from tests.platform.cluster.api import Api
 from tests.platform.project import PROJECT
 
-TABLE: list[dict[str, Any]] = yaml.safe_load((PROJECT / "docs" / "access.yaml").read_text())
+TABLE: list[dict[str, Any]] = yaml.load((PROJECT / "docs" / "access.yaml").read_text(), yaml.CSafeLoader)
 GROUPS = {role.name: role.group for role in ROLES}
 ARN = "arn:aws:iam::111122223333:role/"
 

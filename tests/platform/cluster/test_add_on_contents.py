@@ -16,7 +16,9 @@ from cluster.versions import VERSIONS
 from tests.platform.cluster import cases
 from tests.platform.cluster.api import Api
 
-CONTENTS: dict[str, dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "data" / "add_ons.yaml").read_text())
+CONTENTS: dict[str, dict[str, Any]] = yaml.load(
+    (Path(__file__).parent / "data" / "add_ons.yaml").read_text(), yaml.CSafeLoader
+)
 ADD_ONS = {each.name: each for each in (*NETWORKING, *SERVICES)}
 PODS = {(add_on, name): pod for add_on, each in CONTENTS.items() for name, pod in each["pods"].items()}
 """By add-on and name."""

@@ -14,7 +14,7 @@ from tests.platform.mocked import ACCOUNT_ID, DEPLOYER, stack_settings
 from tests.platform.project import PROJECT
 from tests.platform.rights.account import ALL, OPEN, REGION, STACK, STRANGER, Account, filled, managed
 
-TABLE = yaml.safe_load((PROJECT / "docs" / "rights.yaml").read_text())
+TABLE = yaml.load((PROJECT / "docs" / "rights.yaml").read_text(), yaml.CSafeLoader)
 GROUPS = [
     {"name": "shared", "instanceTypes": ["g6.xlarge"], "max": 2},
     {"name": "reserved", "instanceTypes": ["g6.xlarge"], "max": 2, "capacity": "cr-0123456789abcdef0"},

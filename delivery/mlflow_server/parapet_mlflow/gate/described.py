@@ -128,7 +128,7 @@ def documents() -> list[str]:
 
 def offered() -> set[str]:
     """The messages of the routes that are offered."""
-    groups = yaml.safe_load(ROUTES.read_text())["groups"].values()
+    groups = yaml.load(ROUTES.read_text(), yaml.CSafeLoader)["groups"].values()
     routes = [route for group in groups for route in group.get("offered", {}).values()]
     return {route["message"] for route in routes if "message" in route}
 
