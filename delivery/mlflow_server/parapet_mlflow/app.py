@@ -20,6 +20,7 @@ errors.install()
 
 def create_app() -> Trail:
     """The ASGI application of one worker."""
+    garbage.wait()
     from mlflow.server import app, auth
     from mlflow.server.constants import ARTIFACTS_DESTINATION_ENV_VAR
 
