@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from parapet_mlflow.gate import documents, names, places, reading
+from parapet_mlflow.gate import documents, names, places, reading, texts
 from parapet_mlflow.gate.reading import Asked
 from parapet_mlflow.gate.routes import Route, load, messages
 from parapet_mlflow.gate.values import BITS, DEPTH
@@ -55,7 +55,7 @@ class Request:
         asked = reading.read(found[0], self.path, found[1], self.query, self.types, self.body)
         asked = places.check(asked)
         names.check(asked)
-        return asked
+        return texts.check(asked)
 
     def with_fields(self, fields: dict[str, Any]) -> "Request":
         if self.method == "GET":
@@ -69,7 +69,7 @@ def requests() -> Iterator[tuple[Route, Request]]:
 
 
 def request(route: Route, template: str) -> Request:
-    fields = {name: value(name, kind) for name, kind in route.shape.items() if name != "run_uuid"}
+    fields = {name: told(route, name, kind) for name, kind in route.shape.items() if name != "run_uuid"}
     if route.group == places.FILES and route.place == "path":
         fields["path"] = WORDS["artifact_path"]
     path = template
@@ -80,6 +80,13 @@ def request(route: Route, template: str) -> Request:
         fields = documents.request(route.document, fields)
     bare = Request(route.method, path)
     return bare if not fields else bare.with_fields(fields)
+
+
+def told(route: Route, name: str, kind: str) -> Any:
+    """A value of a field of the route; where it is a text with JSON in it, such a text."""
+    if (of_text := texts.TEXTS.get((route.name, name))) is not None:
+        return json.dumps(value(f"any-{name}", of_text), separators=(",", ":"))
+    return value(name, kind)
 
 
 def value(name: str, kind: str, depth: int = 4) -> Any:

@@ -3,6 +3,7 @@
 import json
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
 
@@ -273,6 +274,46 @@ def test_who_sends_slowly_waits_for_himself_and_so_do_four_together(shared: Mlfl
     finally:
         for connection in slow:
             connection.close()
+
+
+def test_who_asks_for_much_at_once_waits_for_himself(shared: Mlflow, alices: Team, bobs: Team) -> None:
+    """The database lets none of his searches go on, as one that takes it long does not."""
+    held = "BEGIN; LOCK TABLE runs IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(40); COMMIT"
+    body = {"experiment_ids": [bobs.experiment]}
+    with ThreadPoolExecutor(42) as threads:
+        lock = threads.submit(shared.postgres.sql, held, shared.database)
+        try:
+            waits = (
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
+            searches = [threads.submit(shared.call, "POST", f"{API}/runs/search", BOB, json=body) for _ in range(40)]
+            for _ in range(100):
+                if int(shared.postgres.sql(waits, shared.database)) >= 4:
+                    break
+                time.sleep(0.1)
+            for _ in range(BOTH):
+                begun = time.monotonic()
+                path = f"{API}/experiments/get?experiment_id={alices.experiment}"
+                assert shared.call("GET", path, ALICE).ok
+                assert time.monotonic() - begun < 10
+            assert not lock.done()
+        finally:
+            ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'BEGIN; LOCK%'"
+            shared.postgres.sql(ended, shared.database)
+            assert lock.exception()
+        assert all(each.result().ok for each in searches)
+
+
+@pytest.mark.parametrize(
+    "asked_for",
+    [{"filter": "metrics.x > 'text'"}, {"page_token": "no token"}, {"page_token": "YQ"}],
+)
+def test_a_search_that_is_written_wrongly_is_its_callers_mistake(
+    shared: Mlflow, bobs: Team, asked_for: dict[str, str]
+) -> None:
+    for route in ("logged-models/search", "runs/search"):
+        answer = shared.call("POST", f"{API}/{route}", BOB, json={"experiment_ids": [bobs.experiment], **asked_for})
+        assert answer.status_code == 400, (route, answer.text)
 
 
 def new_experiment(shared: Mlflow, who: Who) -> str:

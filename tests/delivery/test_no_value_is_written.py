@@ -34,6 +34,8 @@ def marked(sent: lawful.Request, mark: str) -> lawful.Request:
                     for name, one in value.items()}  # fmt: skip
         if isinstance(value, list):
             return [put(one) for one in value]
+        if isinstance(value, str) and value.startswith(("{", "[")):  # with JSON in it
+            return re.sub(r"any-[\w-]+|key", mark, value)
         return mark if isinstance(value, str) and value.startswith("any-") else value
 
     return replace(sent, path=sent.path.replace("any-", f"{mark[:200]}-")).with_fields(put(sent.fields))

@@ -114,6 +114,31 @@ def test_what_is_taken_apart_before_the_database_has_a_length(name: str, fields:
     room.check(of(name, **{each: "a" if isinstance(value, str) else ["a"] for each, value in fields.items()}).read())
 
 
+def joined(number: int, word: str = "and") -> str:
+    return f" {word} ".join(f"params.a{each} = 'this and that, or \\' and'" for each in range(number))
+
+
+@pytest.mark.parametrize(
+    ("name", "most", "beyond"),
+    [
+        ("runs/search", {"filter": joined(30)}, {"filter": joined(31)}),
+        ("runs/search", {"filter": joined(30, "AND")}, {"filter": joined(31, "\tAnD\n")}),
+        ("traces/search", {"filter": joined(30)}, {"filter": joined(31)}),
+        (
+            "traces/calculate-filter-correlation",
+            {"filter_string1": joined(20), "filter_string2": joined(10)},
+            {"filter_string1": joined(20), "filter_string2": joined(11)},
+        ),
+    ],
+)
+def test_filters_compare_so_much_and_no_more(name: str, most: dict[str, Any], beyond: dict[str, Any]) -> None:
+    room.check(of(name, **most).read())
+    with pytest.raises(Refusal, match=r"^filter\w* has, with the others, more than 30 comparisons\. Ask for less"):
+        room.check(of(name, **beyond).read())
+    ids = ", ".join(f"'{RUN}'" for _ in range(400))
+    room.check(of("runs/search", filter=f"attributes.run_id IN ({ids})").read())
+
+
 def test_addresses_are_made_for_as_many_parts_as_a_file_has() -> None:
     route = next(route for route in load() if route.name == "artifacts/multipart-create")
     bare = request(route, route.paths[0])

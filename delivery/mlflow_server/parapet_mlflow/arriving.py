@@ -31,10 +31,10 @@ class Slow(Exception):
 
 
 class Places:
-    """So many places. An account gets another one only while more are free than it has.
+    """So many places: of uploads here, of other requests in the gate.
 
-    Alone it comes to half of them, the next one to half of the rest, and so on: of sixteen five accounts together leave
-    none, and no fewer do.
+    An account gets another one only while more are free than it has. Alone it comes to half of them, the next one to
+    half of the rest, and so on: of sixteen five accounts together leave none, and no fewer do.
     """
 
     def __init__(self, number: int) -> None:

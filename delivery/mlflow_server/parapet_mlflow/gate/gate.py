@@ -1,8 +1,10 @@
 """The layer before MLflow's own application: reads, checks, asks for permission, and passes on what was read."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from typing import Final
 
+from parapet_mlflow.arriving import Places
 from parapet_mlflow.asgi import (
     REASON,
     USER,
@@ -16,7 +18,8 @@ from parapet_mlflow.asgi import (
     refusal,
     values,
 )
-from parapet_mlflow.gate import names, places, reading, room
+from parapet_mlflow.configuration import THREADS
+from parapet_mlflow.gate import names, places, reading, room, texts
 from parapet_mlflow.gate.reading import Asked
 from parapet_mlflow.gate.refusal import Refusal, invalid
 from parapet_mlflow.gate.room import Body, Gone, Room
@@ -62,6 +65,7 @@ class Gate:
     def __init__(self, application: Application, routes: Routes, allowed: Allowed) -> None:
         self.application, self.routes, self.allowed = application, routes, allowed
         self._room = Room()
+        self._turns = Places(THREADS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -96,6 +100,7 @@ class Gate:
 
         def read(whole: bytes) -> Asked:
             asked = places.check(reading.read(route, scope["path"], in_path, scope["query_string"], types, whole))
+            asked = texts.check(asked)
             names.check(asked)
             room.check(asked)
             return asked
@@ -142,7 +147,18 @@ class Gate:
         if canonical.body is None:
             await self._stream(scope, passed, asked, receive, send)
         else:
-            await self.application(passed, _once(canonical.body, receive), send)
+            await self._answered(scope.get(USER) or "", passed, _once(canonical.body, receive), send)
+
+    async def _answered(self, user: str, passed: Scope, receive: Receive, send: Send) -> None:
+        """A turn until the answer begins: who reads slowly keeps nobody's."""
+        async with AsyncExitStack() as turn:
+            await turn.enter_async_context(self._turns.one(user))
+
+            async def begun(message: Message) -> None:
+                await turn.aclose()
+                await send(message)
+
+            await self.application(passed, receive, begun)
 
     async def _stream(self, scope: Scope, passed: Scope, asked: Asked, receive: Receive, send: Send) -> None:
         """A file may come for hours: whether it may is asked again at its end, before that is passed on.

@@ -156,12 +156,17 @@ def _of_json(types: Sequence[bytes], body: bytes) -> dict[str, Any]:
     if kind.strip() != JSON or charset.strip() not in CHARSETS:
         raise invalid(f"The body's Content-Type is not {JSON}. Send JSON in UTF-8, and say so once.")
     try:
-        told = json.loads(body.decode(), object_pairs_hook=_object, parse_constant=_constant)
+        told = parsed(body.decode())
     except (ValueError, RecursionError):
         raise invalid("The body is no JSON in UTF-8.") from None
     if not isinstance(told, dict):
         raise invalid("The body is no JSON object. A text that has JSON in it is JSON encoded twice: encode it once.")
     return told
+
+
+def parsed(text: str) -> Any:
+    """Raises ValueError or RecursionError where it is no JSON, Refusal where it can be read in two ways."""
+    return json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -196,4 +201,4 @@ def _within(told: Any, path: Sequence[str]) -> Iterator[Any]:
         yield from _within(told[path[0]], path[1:])
 
 
-__all__ = ["Asked", "Canonical", "Refusal", "read"]
+__all__ = ["Asked", "Canonical", "Refusal", "parsed", "read"]

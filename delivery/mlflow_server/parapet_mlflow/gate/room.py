@@ -4,6 +4,7 @@ MLflow takes any filter, makes as many addresses for parts as it is asked for, a
 16 MB that is all commas takes 700 MB and twenty seconds to read.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
@@ -34,6 +35,12 @@ TEXTS: Final = {
     "page_token": 20_000,
 }
 """Characters of what MLflow takes apart before the database does. A page asks for some hundred runs by their ids."""
+COMPARISONS: Final = 30
+"""Of a request's filters together: each is a table more to join, and a hundred hold a thread for ten seconds. A list
+of values, as of a run's ids, is one."""
+QUOTED: Final = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`[^`]*`""")
+AND: Final = re.compile(r"\band\b", re.IGNORECASE)
+FILTERS: Final = TEXTS.keys() - {"page_token"} | {"filters"}
 LISTS: Final = {"order_by": 20, "filters": 20, "dimensions": 20, "aggregations": 20, "datasets": 1_000}
 """Each is a table more to join."""
 NUMBERS: Final = {"num_parts": (1, 1_000)}
@@ -110,6 +117,19 @@ def check(asked: Asked) -> None:
             _list(name, value, most)
         if (bounds := NUMBERS.get(name)) is not None and not bounds[0] <= value <= bounds[1]:
             raise field(name, f"is not between {bounds[0]} and {bounds[1]}.")
+    if (name := _compares_too_much(asked)) is not None:
+        raise field(name, f"has, with the others, more than {COMPARISONS} comparisons. Ask for less at once.")
+
+
+def _compares_too_much(asked: Asked) -> str | None:
+    number = 0
+    for name, value in asked.fields.items():
+        if name in FILTERS:
+            for text in value if isinstance(value, list) else [value]:
+                number += len(AND.findall(QUOTED.sub("", str(text)))) + 1
+            if number > COMPARISONS:
+                return name
+    return None
 
 
 def _list(name: str, value: list[Any], most: int) -> None:
