@@ -13,6 +13,7 @@ from typing import Any, Final
 import yaml
 
 from local.engine.run import Engine, EngineFailed, keep_no_logs
+from local.kubernetes.provider.configuration import NO_CLUSTER
 from local.workspace import Workspace
 
 ACCOUNT: Final = "123456789012"
@@ -49,7 +50,11 @@ def plan(workspace: Workspace, variables: Mapping[str, str], stack: str) -> list
         (folder / f"Pulumi.{stack}.yaml").write_text(localized(settings))
         (folder / "kubeconfig").write_text(KUBECONFIG)
         (folder / "state").mkdir()
-        own = {"PULUMI_BACKEND_URL": f"file://{folder}/state", "KUBECONFIG": str(folder / "kubeconfig")}
+        own = {
+            "PULUMI_BACKEND_URL": f"file://{folder}/state",
+            "KUBECONFIG": str(folder / "kubeconfig"),
+            NO_CLUSTER: "1",
+        }
         keep_no_logs(Path(variables["PULUMI_HOME"]))
         engine = Engine(Workspace(root=folder, home=workspace.home), {**variables, **own}, stack)
         engine.quietly("stack", "init", stack, "--no-select")

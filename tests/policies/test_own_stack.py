@@ -15,6 +15,7 @@ from hipaa import signals, waivers
 from local import registry, toolchain
 from local.kubernetes import provider
 from local.kubernetes.provider import charts
+from local.kubernetes.provider.configuration import NO_CLUSTER
 from local.registry import Registry
 from local.workspace import ROOT, Workspace
 from tests.engine import WRITTEN_ONCE, Engine
@@ -73,7 +74,7 @@ def held(tools: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict
 def engine(tools: Path, held: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Engine:
     kubeconfig = tmp_path_factory.mktemp("cluster") / "kubeconfig"
     kubeconfig.write_text(KUBECONFIG)
-    here = {"AWS_ENDPOINT_URL": ENDPOINT, "KUBECONFIG": str(kubeconfig), "PARAPET_KUBECONFIG": ""}
+    here = {"AWS_ENDPOINT_URL": ENDPOINT, "KUBECONFIG": str(kubeconfig), "PARAPET_KUBECONFIG": "", NO_CLUSTER: "1"}
     return Engine(tools, tmp_path_factory.mktemp("home"), here | held)
 
 

@@ -14,6 +14,8 @@ from local.plugin.values import UNKNOWN
 _UNSUPPORTED = {
     "renderYamlToDirectory": "rendering to files is the official plugin's",
 }
+NO_CLUSTER = "PARAPET_NO_CLUSTER"
+"""Environment variable of a preview for which no cluster is there yet, whatever the settings lead to."""
 _SWITCHES = {
     "deleteUnreachable": "PULUMI_K8S_DELETE_UNREACHABLE",
     "skipUpdateUnreachable": "PULUMI_K8S_SKIP_UPDATE_UNREACHABLE",
@@ -53,7 +55,7 @@ def check(settings: Mapping[str, Any], environment: Mapping[str, str]) -> list[F
         failures.append(
             Failure("enableServerSideApply", "the stand-in applies on the server's side only. Leave it away, or true")
         )
-    if not _unknown(settings):
+    if not _unknown(settings, environment):
         try:
             _access(settings, environment)
         except KubeconfigError as error:
@@ -63,7 +65,7 @@ def check(settings: Mapping[str, Any], environment: Mapping[str, str]) -> list[F
 
 def configure(settings: Mapping[str, Any], environment: Mapping[str, str]) -> Settings:
     """The settings as they are used. Raises KubeconfigError."""
-    access = None if _unknown(settings) else _access(settings, environment)
+    access = None if _unknown(settings, environment) else _access(settings, environment)
     given = settings.get("namespace")
     named = str(given) if given and given is not UNKNOWN else ""
 
@@ -97,8 +99,10 @@ def _access(settings: Mapping[str, Any], environment: Mapping[str, str]) -> Acce
     return kubeconfig.load(settings.get("kubeconfig"), settings.get("context"), settings.get("cluster"), environment)
 
 
-def _unknown(settings: Mapping[str, Any]) -> bool:
-    return any(settings.get(name) is UNKNOWN for name in ("kubeconfig", "context", "cluster"))
+def _unknown(settings: Mapping[str, Any], environment: Mapping[str, str]) -> bool:
+    return bool(environment.get(NO_CLUSTER)) or any(
+        settings.get(name) is UNKNOWN for name in ("kubeconfig", "context", "cluster")
+    )
 
 
 def _is_true(value: Any) -> bool:
