@@ -20,3 +20,9 @@ def test_a_command_of_the_guide_prints_what_the_guide_says(user: User, said_by_u
     (user.root / AUTHORITY).unlink(missing_ok=True)
     assert status == 0, said
     assert says(said, block.printed) is None, said
+
+
+def test_the_stack_that_runs_here_is_priced_as_if_nothing_of_it_were_there(user: User, said_by_up: str) -> None:
+    status, said = user.shell("./parapet cost --stack local")
+    assert status == 0, said
+    assert "Private CA" in said
