@@ -84,7 +84,7 @@ def request(route: Route, template: str) -> Request:
 
 def told(route: Route, name: str, kind: str) -> Any:
     """A value of a field of the route; where it is a text with JSON in it, such a text."""
-    if (of_text := texts.TEXTS.get((route.name, name))) is not None:
+    if (of_text := texts.TEXTS.get(route.name, {}).get(name)) is not None:
         return json.dumps(value(f"any-{name}", of_text), separators=(",", ":"))
     return value(name, kind)
 

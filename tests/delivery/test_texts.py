@@ -9,7 +9,7 @@ from parapet_mlflow.gate.refusal import Refusal
 from parapet_mlflow.gate.values import DEPTH
 from tests.delivery.test_reading import of
 
-EACH = [(route, name, kind.startswith("[")) for (route, name), kind in texts.TEXTS.items()]
+EACH = [(route, name, kind.startswith("[")) for route, kinds in texts.TEXTS.items() for name, kind in kinds.items()]
 
 NONE = [
     *("", "text", '"{}"', '["text"]', "null", "1", "{} {}", "[" * 50_000),
