@@ -9,7 +9,8 @@ import anyio.to_thread
 import pytest
 
 from parapet_mlflow import arriving
-from parapet_mlflow.arriving import UPLOADS, Arriving, Places, Slow
+from parapet_mlflow.arriving import UPLOADS, Arriving, Slow
+from parapet_mlflow.shares import Places
 
 
 async def taken(places: Places, account: str, held: AsyncExitStack) -> int:

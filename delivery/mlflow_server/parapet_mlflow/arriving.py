@@ -1,14 +1,12 @@
-"""Uploads while they arrive: how many at once, of whom, and how slowly.
+"""Uploads while they arrive: how many at once, and how slowly.
 
-Each has a place for as long as its client sends. A client that is slow, or means to be, has its own place for longer,
-and neither everybody's, nor for ever.
+Each has a place (shares.py) for as long as its client sends. A client that is slow, or means to be, has its own place
+for longer, and neither everybody's, nor for ever.
 """
 
 import io
 import time
-from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Any, Final
 
 import anyio
@@ -28,40 +26,6 @@ MIB: Final = 2**20
 
 class Slow(Exception):
     """A client does not send, or too slowly."""
-
-
-class Places:
-    """So many places: of uploads here, of other requests in the gate.
-
-    An account gets another one only while more are free than it has. Alone it comes to half of them, the next one to
-    half of the rest, and so on: of sixteen five accounts together leave none, and no fewer do.
-    """
-
-    def __init__(self, number: int) -> None:
-        self._free, self._taken = number, Counter[str]()
-        self._waiting: dict[anyio.Event, str] = {}
-
-    @asynccontextmanager
-    async def one(self, account: str) -> AsyncIterator[None]:
-        """Waits for a place, in the order of coming among those who may have one, and keeps it meanwhile."""
-        self._waiting[turn := anyio.Event()] = account
-        self._let_in()
-        try:
-            await turn.wait()
-            yield
-        finally:
-            if self._waiting.pop(turn, None) is None:
-                self._free += 1
-                self._taken -= Counter((account,))
-                self._let_in()
-
-    def _let_in(self) -> None:
-        for turn, account in list(self._waiting.items()):
-            if self._taken[account] < self._free:
-                del self._waiting[turn]
-                self._free -= 1
-                self._taken[account] += 1
-                turn.set()
 
 
 class Arriving(io.RawIOBase):

@@ -32,10 +32,11 @@ from mlflow.utils.mime_type_utils import _guess_mime_type
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from parapet_mlflow.arriving import MIB, UPLOADS, Arriving, Places, Slow
+from parapet_mlflow.arriving import MIB, UPLOADS, Arriving, Slow
 from parapet_mlflow.asgi import Application, Message, Receive, Scope, Send
 from parapet_mlflow.gate.routes import at
 from parapet_mlflow.login.handed import caller
+from parapet_mlflow.shares import Places
 
 PART: Final = 8 * MIB
 """Bytes of a part. S3 takes 10,000 of them: 80 GB."""

@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Final
 
-from parapet_mlflow.arriving import Places
 from parapet_mlflow.asgi import (
     REASON,
     USER,
@@ -24,6 +23,7 @@ from parapet_mlflow.gate.reading import Asked
 from parapet_mlflow.gate.refusal import Refusal, invalid
 from parapet_mlflow.gate.room import Body, Gone, Room
 from parapet_mlflow.gate.routes import Route, Routes
+from parapet_mlflow.shares import Places
 
 ASKED: Final = "parapet.asked"
 """Where the scope has what was asked for, once that was read."""
