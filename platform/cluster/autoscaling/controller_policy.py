@@ -18,9 +18,9 @@ from foundation.policy_document import Conditions, Statement, allow, deny
 
 POOL: Final = "karpenter.sh/nodepool"
 NO_POOL: Final = ""
-"""The tag's value in the launches that are asked for and not carried out, to see whether a class can be used: they are
-of no pool (aws/karpenter-provider-aws, pkg/controllers/nodeclass/validation.go). What really had it could be launched,
-and neither be a template nor be ended: for that a pool is named."""
+"""The tag's value where it is seen whether a class can be used (aws/karpenter-provider-aws,
+pkg/controllers/nodeclass/validation.go): a launch template is really made, and launches from it are asked for and not
+carried out. An instance that really had it could not be ended: for that a pool is named."""
 LAUNCHED: Final = ("fleet", "instance", "launch-template", "network-interface", "spot-instances-request", "volume")
 """What a launch makes; all of it is tagged as it is made."""
 LAUNCH: Final = ("ec2:CreateFleet", "ec2:RunInstances")
@@ -66,6 +66,11 @@ def over_nodes(account: Account, cluster: str, pools: Sequence[str], surrounding
             f"aws:ResourceTag/{POOL}": pools,
         }
     }
+    # Which pool need not be said: only with the tag of one of these, or of none, is a template made.
+    templates: Conditions = {
+        "StringEquals": {f"aws:ResourceTag/kubernetes.io/cluster/{cluster}": "owned"},
+        "StringLike": {f"aws:ResourceTag/{POOL}": "*"},
+    }
     launched = [account.arn("ec2", f"{kind}/*") for kind in LAUNCHED]
     return [
         allow("LaunchFrom", actions=LAUNCH, resources=_launched_from(account, surroundings)),
@@ -73,7 +78,7 @@ def over_nodes(account: Account, cluster: str, pools: Sequence[str], surrounding
             "LaunchFromOwnTemplates",
             actions=LAUNCH,
             resources=account.arn("ec2", "launch-template/*"),
-            when=owned,
+            when=templates,
         ),
         allow("LaunchTagged", actions=[*LAUNCH, "ec2:CreateLaunchTemplate"], resources=launched, when=requested),
         allow(
@@ -103,9 +108,15 @@ def over_nodes(account: Account, cluster: str, pools: Sequence[str], surrounding
         deny("NoOperatorsHost", actions="ec2:CreateTags", resources="*", when=marking(), principals=None),
         allow(
             "EndOwnNodes",
-            actions=["ec2:DeleteLaunchTemplate", "ec2:TerminateInstances"],
-            resources=[account.arn("ec2", "instance/*"), account.arn("ec2", "launch-template/*")],
+            actions="ec2:TerminateInstances",
+            resources=account.arn("ec2", "instance/*"),
             when=owned,
+        ),
+        allow(
+            "DeleteOwnTemplates",
+            actions="ec2:DeleteLaunchTemplate",
+            resources=account.arn("ec2", "launch-template/*"),
+            when=templates,
         ),
     ]
 
