@@ -36,6 +36,9 @@ MAX_MLFLOW_USERS: Final = 50
 MAX_READERS: Final = 150
 """The policy of the secrets' key names each reader, and has 32,768 characters (AWS KMS quotas, Key policy document
 size): room for these, with ARNs of 190."""
+MAX_NAMED: Final = 29_500
+"""Characters of all whom that policy names, administrators too, with what stands between two of them. What is left is
+for its other statements and for privacy officers."""
 MAX_PRIVACY_OFFICERS: Final = 5
 """The same policy names them too."""
 LIST: Final = "platform/cluster/images.yaml"
@@ -220,6 +223,10 @@ def _readable(users: tuple[Account, ...], info: ValidationInfo) -> tuple[Account
     readers = {reader for user in users for reader in user.readers}
     if len(readers) > MAX_READERS:
         raise refusal("", f"{len(readers)} readers", f"such that all accounts together have at most {MAX_READERS}")
+    named = readers.union(*(info.data.get(name, ()) for name in ("key_administrators", "cluster_administrators")))
+    if (length := sum(len(f'"{arn}",') for arn in named)) > MAX_NAMED:
+        allowed = f"such that the ARNs of all readers and administrators together have at most {MAX_NAMED}"
+        raise refusal("", f"{length} characters", allowed)
     return users
 
 

@@ -294,6 +294,17 @@ def test_a_reader_of_another_account_is_told_to_take_a_role_of_this_one() -> Non
     assert "sts:AssumeRole" in line
 
 
+def test_readers_and_administrators_whom_the_secrets_keys_policy_has_no_room_for_are_refused() -> None:
+    far = "p" * 94
+    people = [f"arn:aws:iam::111122223333:role/{far}/{number:064}" for number in range(160)]
+    user = {"name": "a", "readers": people[:150]}
+    (line,) = refusal(clusterAdministrators=people[150:], keyAdministrators=people[158:], mlflowUsers=[user])
+    assert line == (
+        'parapet:mlflowUsers is "30880 characters"; it must be such that the ARNs of all readers and administrators '
+        "together have at most 29500."
+    )
+
+
 def test_a_processor_that_an_image_is_not_built_for_is_refused_with_the_images_name() -> None:
     (line,) = refusal(systemInstanceTypes=["m7g.xlarge"])
     assert line == (
