@@ -13,6 +13,7 @@ from operations.cost.charges import priced_types
 from operations.cost.prices import Prices
 from tests.platform.extremes import EVERYTHING, NOTHING
 from tests.platform.mocked import run_program
+from tests.platform.variants import HOSPITALS, run_with
 
 REGION = "us-east-1"
 GPU_GROUPS = [
@@ -20,8 +21,6 @@ GPU_GROUPS = [
     {"name": "training", "instanceTypes": ["g5.12xlarge"], "max": 2, "capacity": "spot"},
 ]
 WITH_GPUS = {"gpuGroups": GPU_GROUPS}
-AUTHORITY = "arn:aws:acm-pca:us-east-1:123456789012:certificate-authority/00000000-1111-2222-3333-444444444444"
-LEAST = NOTHING | {"interfaceEndpoints": [], "certificateAuthorityArn": AUTHORITY}
 
 
 @dataclass(frozen=True)
@@ -56,8 +55,14 @@ def test_every_resource_of_a_stack_with_every_option_is_counted_or_free() -> Non
     assert quantities(planned(**EVERYTHING))["NAT gateways"] == (4, 4)
 
 
+def test_a_stack_without_endpoints_and_with_an_authority_of_ones_own_pays_for_neither() -> None:
+    stack = run_with(interfaceEndpoints=[], certificateAuthorityArn=HOSPITALS)
+    found = quantities(cost.estimate(stack.made, REGION))
+    assert not {"Interface endpoints, a zone each", "Private CA"} & set(found)
+
+
 def test_every_resource_of_a_stack_without_any_option_is_counted_or_free() -> None:
-    assert "Interface endpoints, a zone each" not in quantities(planned(**LEAST))
+    assert "NAT gateways" not in quantities(planned(**NOTHING))
 
 
 def test_a_type_without_a_price_is_refused_by_its_name() -> None:
@@ -104,10 +109,6 @@ def test_a_gpu_group_grows_to_its_largest_number_of_its_dearest_type() -> None:
     assert found["EC2 g5.12xlarge"] == (0, 2)
     volumes = [found["EBS volumes, gp3"][each] - without["EBS volumes, gp3"][each] for each in (0, 1)]
     assert volumes == [200, 1200]
-
-
-def test_an_authority_of_ones_own_saves_the_private_ca() -> None:
-    assert "Private CA" not in quantities(planned(**LEAST))
 
 
 def test_a_load_balancer_is_counted_once_whether_its_chart_is_rendered_or_not() -> None:

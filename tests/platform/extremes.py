@@ -3,7 +3,7 @@
 from typing import Any, Final, get_args
 
 from mlops.mlflow_server.retention import MOST_DAYS, Kind
-from setting_types import MAX_GPU_GROUPS, MAX_MLFLOW_USERS
+from setting_types import MAX_GPU_GROUPS, MAX_MLFLOW_USERS, MAX_PRIVACY_OFFICERS, MAX_READERS
 from tests.platform.mocked import ACCOUNT_ID
 
 ENVIRONMENT: Final = "x" * 16
@@ -14,8 +14,18 @@ GROUP: Final = "z" * 20
 DOMAIN: Final = f"{'d' * 53}.internal"
 
 
-def _roles(kind: str) -> list[str]:
-    return [f"arn:aws:iam::{ACCOUNT_ID}:role/teams/{kind}-{number}" for number in range(3)]
+def _roles(kind: str, number: int = 5, path: str = "") -> list[str]:
+    """As many, with the longest names that IAM gives."""
+    prefix = f"arn:aws:iam::{ACCOUNT_ID}:role/{path}{kind}-"
+    return [f"{prefix}{place:03}{'r' * (60 - len(kind))}" for place in range(number)]
+
+
+READERS: Final = _roles("u", MAX_READERS, f"{'p' * 94}/")
+"""Of all accounts together; the settings' reason for their number tells how long their ARNs may be."""
+
+
+ADMINISTRATORS: Final = _roles("administrators")
+"""As many as there is room for beside those readers."""
 
 
 def _named(name: str, longest: str) -> str:
@@ -32,8 +42,8 @@ _PLAIN: Final = [{"name": f"g{number}", "instanceTypes": ["g6.xlarge"]} for numb
 
 EVERYTHING: Final[dict[str, Any]] = {
     "environment": ENVIRONMENT,
-    "keyAdministrators": _roles("keys"),
-    "clusterAdministrators": _roles("administrators"),
+    "keyAdministrators": ADMINISTRATORS,
+    "clusterAdministrators": ADMINISTRATORS,
     "zones": 4,
     "egress": True,
     "clusterPublicCidrs": ["8.8.0.0/16"],
@@ -57,7 +67,7 @@ EVERYTHING: Final[dict[str, Any]] = {
     "transitGatewayId": "tgw-0123456789abcdef0",
     "vpnGateway": False,  # one of the two ways at most
     "mlflowUsers": [
-        {"name": _named(f"u{number:02}", NAME), "readers": _roles(f"u{number:02}")}
+        {"name": _named(f"u{number:02}", NAME), "readers": READERS[number % 15 * 10 :][:10]}
         for number in range(MAX_MLFLOW_USERS)
     ],
     "mlflowSignOn": [
@@ -74,7 +84,7 @@ EVERYTHING: Final[dict[str, Any]] = {
         }
     ],
     "mlflowDeletedDays": [{"kind": kind, "days": MOST_DAYS} for kind in get_args(Kind)],
-    "privacyOfficers": _roles("privacy"),
+    "privacyOfficers": _roles("privacy", MAX_PRIVACY_OFFICERS),
 }
 NOTHING: Final[dict[str, Any]] = {
     "environment": ENVIRONMENT,

@@ -18,8 +18,9 @@ from unittest import mock
 import pulumi
 import pulumi.runtime.resource
 import yaml
-from pulumi.runtime.mocks import MockMonitor
-from pulumi.runtime.proto import source_pb2
+from pulumi.runtime import rpc
+from pulumi.runtime.mocks import MockCallArgs, MockMonitor
+from pulumi.runtime.proto import resource_pb2, source_pb2
 from pulumi.runtime.stack import get_root_resource
 
 from cluster.images import LOCK
@@ -34,6 +35,21 @@ RANGES = {"s3": "198.51.100.0/24", "dynamodb": "203.0.113.0/24"}
 DEPLOYER = f"arn:aws:iam::{ACCOUNT_ID}:role/deployer"
 ZONES = {f"us-east-1{letter}": f"use1-az{number}" for letter, number in zip("abcdef", (1, 2, 4, 6, 3, 5), strict=True)}
 """Ids by name: which is which differs from account to account."""
+SUFFIX = "20261128123456789000000001-AbCdEf"
+"""The digits that the provider adds to a prefix, and the letters that Secrets Manager adds to a name."""
+OURS = f"us-east-1:{ACCOUNT_ID}"
+ARNS = {
+    "aws:iam/role:Role": f"arn:aws:iam::{ACCOUNT_ID}:role/{{}}",
+    "aws:iam/policy:Policy": f"arn:aws:iam::{ACCOUNT_ID}:policy/{{}}",
+    "aws:kms/key:Key": f"arn:aws:kms:{OURS}:key/{{}}",
+    "aws:sqs/queue:Queue": f"arn:aws:sqs:{OURS}:{{}}",
+    "aws:ssm/document:Document": f"arn:aws:ssm:{OURS}:document/{{}}",
+    "aws:eks/cluster:Cluster": f"arn:aws:eks:{OURS}:cluster/{{}}",
+    "aws:lambda/function:Function": f"arn:aws:lambda:{OURS}:function:{{}}",
+    "aws:cloudwatch/eventRule:EventRule": f"arn:aws:events:{OURS}:rule/{{}}",
+    "aws:cloudwatch/logGroup:LogGroup": f"arn:aws:logs:{OURS}:log-group:{{}}",
+}
+"""Those that policies are written with."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +68,14 @@ class Made:
     def policy(self, key: str = "policy") -> list[dict[str, Any]]:
         """The statements of its policy."""
         return list(json.loads(self.inputs[key])["Statement"])
+
+
+def arn(kind: str, name: str, inputs: Mapping[str, Any]) -> str:
+    """As AWS makes it, of what policies speak of; of anything else, any."""
+    if kind == "aws:secretsmanager/secret:Secret":
+        return f"arn:aws:secretsmanager:{OURS}:secret:{inputs['namePrefix']}{SUFFIX}"
+    other = f"arn:aws:mock:{OURS}:{kind.split(':')[-1]}/{{}}"
+    return ARNS.get(kind, other).format(inputs.get("name", name) if kind in ARNS else name)
 
 
 def computed(args: pulumi.runtime.MockResourceArgs) -> dict[str, Any]:
@@ -123,7 +147,7 @@ class Recorder(pulumi.runtime.Mocks):
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         self.made.append(Made(args.typ, args.name, args.inputs, args.provider))
-        outputs = {**args.inputs, "arn": f"arn:aws:mock:us-east-1:{ACCOUNT_ID}:{args.typ.split(':')[-1]}/{args.name}"}
+        outputs = {**args.inputs, "arn": arn(args.typ, args.name, args.inputs)}
         return f"{args.name}-id", outputs | computed(args)
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> dict[str, Any]:
@@ -172,7 +196,10 @@ class Recorder(pulumi.runtime.Mocks):
 
 
 class _Watching(MockMonitor):
-    """Sees what the engine would be asked, and not only what a provider would."""
+    """Sees what the engine would be asked, and not only what a provider would.
+
+    It answers as the SDK's own does. That one translates each answer in an event loop of its own, a fourth of a run.
+    """
 
     def __init__(self, recorder: Recorder) -> None:
         super().__init__(recorder)
@@ -182,7 +209,40 @@ class _Watching(MockMonitor):
         provider = request.provider.rpartition("::")[0]
         urns = [*request.dependencies, *([provider] if provider else [])]
         self._waits_for.setdefault((request.type, request.name), set()).update(map(_named, urns))
-        return super().RegisterResource(request)
+        urn = self.make_urn(request.parent, request.type, request.name)
+        if request.type == "pulumi:pulumi:Stack":
+            return resource_pb2.RegisterResourceResponse(urn=urn)
+        inputs = rpc.deserialize_properties(request.object)
+        args = pulumi.runtime.MockResourceArgs(
+            request.type, request.name, inputs, request.provider, request.importId, request.custom
+        )
+        id_, outputs = self.mocks.new_resource(args)
+        answer = resource_pb2.RegisterResourceResponse(urn=urn, id=id_, object=request.object)
+        # What it was asked with comes back as it came, assets and secrets included.
+        answer.object.update({key: value for key, value in outputs.items() if value is not inputs.get(key)})
+        return answer
+
+    def Invoke(self, request: Any) -> Any:
+        told = self.mocks.call(MockCallArgs(request.tok, rpc.deserialize_properties(request.args), request.provider))
+        answer = resource_pb2.ResourceInvokeResponse()
+        getattr(answer, "return").update(told)
+        return answer
+
+
+class _Loop(asyncio.SelectorEventLoop):
+    """Does at its next turn what others give to a thread: the SDK's requests, which `_Watching` answers at once."""
+
+    def run_in_executor(self, executor: object, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
+        done = self.create_future()
+
+        def do() -> None:
+            try:
+                done.set_result(func(*args))
+            except Exception as error:
+                done.set_exception(error)
+
+        self.call_soon(do)
+        return done
 
 
 def _named(urn: str) -> Resource:
@@ -232,7 +292,7 @@ def _run_once(config: str) -> Recorder:
 
 @functools.cache
 def _loop() -> asyncio.AbstractEventLoop:
-    return asyncio.new_event_loop()
+    return _Loop()
 
 
 def _run(recorder: Recorder, config: Mapping[str, str]) -> Recorder:

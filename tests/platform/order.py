@@ -40,7 +40,7 @@ class Order:
 
     def roles_of(self, each: Made) -> set[str]:
         """The roles that AWS is told to take for a resource; that a policy names one is another matter."""
-        arns = {f"Role/{name}": name for name in self.attachments}
+        arns = {f"role/{name}": name for name in self.attachments}
         told = {name for text in _texts(each.inputs) for arn, name in arns.items() if text.endswith(f":{arn}")}
         return told | self._launched_as(each)
 

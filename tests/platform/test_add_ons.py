@@ -118,7 +118,7 @@ def test_an_add_on_that_calls_aws_has_a_role_of_its_own_for_this_cluster_alone(
     assert trust["Principal"] == {"Service": "pods.eks.amazonaws.com"}
     assert trust["Action"] == ["sts:AssumeRole", "sts:TagSession"]
     assert trust["Condition"]["StringEquals"] == {"aws:SourceAccount": ACCOUNT_ID}
-    assert trust["Condition"]["ArnEquals"]["aws:SourceArn"].endswith("Cluster/parapet-test")
+    assert trust["Condition"]["ArnEquals"]["aws:SourceArn"].endswith("cluster/parapet-test")
     attached = stack.of("iam/rolePolicyAttachment:RolePolicyAttachment")
     policies = {each.inputs["policyArn"] for each in attached if each.inputs["role"] == made.name}
     assert f"arn:aws:iam::aws:policy/{policy}" in policies
@@ -132,7 +132,7 @@ def test_no_other_add_on_has_a_role(stack: Recorder) -> None:
 def test_the_storage_driver_uses_the_clusters_key_for_volumes_only(stack: Recorder) -> None:
     (policy,) = [each for each in stack.of("iam/policy:Policy") if each.name.endswith("-ebs-csi-controller-sa-own")]
     for statement in [each for each in policy.policy() if each["Effect"] == "Allow"]:
-        assert statement["Resource"].endswith("Key/parapet-test-cluster")
+        assert statement["Resource"].endswith("key/parapet-test-cluster")
         assert statement["Condition"]["StringEquals"] == {"kms:ViaService": "ec2.us-east-1.amazonaws.com"}
         if "kms:CreateGrant" in statement["Action"]:
             assert statement["Condition"]["Bool"] == {"kms:GrantIsForAWSResource": "true"}
@@ -157,7 +157,7 @@ def test_what_containers_write_is_encrypted_and_kept_as_long_as_other_logs() -> 
         "performance",
     }
     for group in containers:
-        assert group.inputs["kmsKeyId"].endswith("Key/parapet-test-logs")
+        assert group.inputs["kmsKeyId"].endswith("key/parapet-test-logs")
         assert group.inputs["retentionInDays"] == 731
 
 
@@ -169,4 +169,4 @@ def test_a_volume_that_nobody_configures_is_encrypted_with_the_clusters_key(stac
     assert storage.inputs["volumeBindingMode"] == "WaitForFirstConsumer"
     assert storage.inputs["parameters"]["encrypted"] == "true"
     assert storage.inputs["parameters"]["type"] == "gp3"
-    assert storage.inputs["parameters"]["kmsKeyId"].endswith("Key/parapet-test-cluster")
+    assert storage.inputs["parameters"]["kmsKeyId"].endswith("key/parapet-test-cluster")

@@ -44,7 +44,7 @@ def test_the_addresses_of_services_are_known_and_not_the_vpcs(vpc: str, services
 def test_secrets_are_encrypted_with_the_clusters_key(stack: Recorder) -> None:
     encryption = cluster(stack).inputs["encryptionConfig"]
     assert encryption["resources"] == ["secrets"]
-    assert encryption["provider"]["keyArn"].endswith("Key/parapet-test-cluster")
+    assert encryption["provider"]["keyArn"].endswith("key/parapet-test-cluster")
 
 
 @pytest.mark.parametrize(("years", "days"), [(6, 2192), (7, 2557), (10, 3653), (20, 0)])
@@ -56,7 +56,7 @@ def test_all_that_the_control_plane_logs_is_kept_encrypted_for_the_years_of_an_a
     assert set(logged) == {"api", "audit", "authenticator", "controllerManager", "scheduler"}
     (group,) = [each for each in stack.of("cloudwatch/logGroup:LogGroup") if "control-plane" in each.name]
     assert group.inputs["name"] == "/aws/eks/parapet-test/cluster"
-    assert group.inputs["kmsKeyId"].endswith("Key/parapet-test-logs")
+    assert group.inputs["kmsKeyId"].endswith("key/parapet-test-logs")
     assert group.inputs["retentionInDays"] == days
     assert stack.made.index(group) < stack.made.index(cluster(stack)), "EKS would make it first, without a key"
 
@@ -137,7 +137,7 @@ def group_id(stack: Recorder, name: str) -> str:
 
 def test_listed_networks_and_groups_reach_the_private_api_and_no_others(stack: Recorder) -> None:
     vpn, runner = "172.16.8.0/22", "sg-0123456789abcdef0"
-    listed = run_program(clusterClientCidrs=[vpn], clusterClientSecurityGroups=[runner])
+    listed = run_with(clusterClientCidrs=[vpn], clusterClientSecurityGroups=[runner])
     assert callers(listed) - callers(stack) == {vpn, runner}
     # Users of the gateway are not users of the API.
     assert callers(run_with(clientCidrs=["192.168.0.0/24"])) == callers(stack)

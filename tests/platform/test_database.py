@@ -6,8 +6,10 @@ from typing import Any
 import pulumi
 import pytest
 
-from foundation.database import ADMINISTRATOR, EXPORTS
-from tests.platform.mocked import ACCOUNT_ID, Made, Recorder, run_program
+from foundation.data_class import DataClass
+from foundation.database import ADMINISTRATOR, EXPORTS, Database, DatabaseArgs
+from tests.platform.mocked import ACCOUNT_ID, Made, Recorder, record, run_program
+from tests.platform.stacks import stack as make_stack
 from tests.platform.variants import run_with
 
 NAME = "parapet-test-mlflow"
@@ -23,7 +25,7 @@ def instance(stack: Recorder) -> Made:
 
 
 def key(holds: str) -> str:
-    return f"arn:aws:mock:us-east-1:{ACCOUNT_ID}:Key/parapet-test-{holds}"
+    return f"arn:aws:kms:us-east-1:{ACCOUNT_ID}:key/parapet-test-{holds}"
 
 
 def parameters(stack: Recorder) -> dict[str, str]:
@@ -126,7 +128,15 @@ def test_it_goes_without_a_trace_only_where_nothing_is_protected(protect: bool) 
 
 def test_the_last_snapshot_of_one_life_of_a_stack_has_not_the_name_of_anothers(stack: Recorder) -> None:
     # Amazon RDS API Reference, DeleteDBInstance: DBSnapshotAlreadyExists, and what a DBSnapshotIdentifier may be.
-    name = instance(run_program(Reborn())).inputs["finalSnapshotIdentifier"]
+    args = DatabaseArgs(
+        stack=make_stack(protect=True),
+        vpc_id="vpc",
+        subnet_ids=["a", "b"],
+        instance_class="db.m7g.large",
+        multi_az=True,
+        key_arns=dict.fromkeys(DataClass, "key"),
+    )
+    name = instance(record(lambda: Database("parapet-test", args), Reborn())).inputs["finalSnapshotIdentifier"]
     assert name == f"{NAME}-final-0a1b2c3d4e5f67890"
     assert re.fullmatch(r"[a-z](-?[a-z0-9])*", name)
     assert instance(stack).inputs["finalSnapshotIdentifier"] != name

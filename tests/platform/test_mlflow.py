@@ -16,12 +16,11 @@ from parapet_mlflow.login.oidc.settings import SignOn
 from parapet_mlflow.secret_files import KEY_LENGTH
 from tests.images import DIGESTS
 from tests.platform.mocked import ACCOUNT_ID, Made, Recorder, run_program
+from tests.platform.variants import MANY, OFFICER
 
 DAY = 86_400_000
 """In milliseconds."""
-USERS = ["clinic-a", "clinic-b"]
-READER = f"arn:aws:iam::{ACCOUNT_ID}:role/clinic-a"
-OFFICER = f"arn:aws:iam::{ACCOUNT_ID}:role/privacy-officer"
+USERS = [each["name"] for each in MANY["mlflowUsers"]]
 SERVER, GC, MIGRATION = (
     "kubernetes:apps/v1:Deployment",
     "kubernetes:batch/v1:CronJob",
@@ -31,8 +30,7 @@ SERVER, GC, MIGRATION = (
 
 @pytest.fixture(scope="module")
 def stack() -> Recorder:
-    users = [{"name": "clinic-a", "readers": [READER]}, {"name": "clinic-b"}]
-    return run_program(mlflowUsers=users, privacyOfficers=[OFFICER])
+    return run_program(**MANY)
 
 
 def only(stack: Recorder, kind: str) -> Made:
@@ -204,7 +202,7 @@ PROVIDER = {
     "issuer": "https://login.example.org/tenant",
     "clientId": "mlflow",
     "clientSecretArn": f"arn:aws:secretsmanager:us-east-1:{ACCOUNT_ID}:secret:mlflow-client-AbCdEf",
-    "cidrs": ["203.0.113.0/24"],
+    "cidrs": ["203.0.113.0/24", "10.0.7.0/24"],
     "hosts": ["keys.example.org"],
     "roles": [{"group": "Ward 7", "role": "ward-7"}],
 }
@@ -266,7 +264,7 @@ def test_the_server_alone_gets_out_to_the_provider_and_to_nothing_else(signed_on
     }
     (rule,) = policies["mlflow", "sign-on-out"]["egress"]
     assert rule == {
-        "to": [{"ipBlock": {"cidr": "203.0.113.0/24"}}],
+        "to": [{"ipBlock": {"cidr": each}} for each in PROVIDER["cidrs"]],
         "ports": [{"port": 443, "protocol": "TCP"}],
     }
     assert policies["mlflow", "sign-on-out"]["podSelector"] == {"matchLabels": {"app.kubernetes.io/name": "mlflow"}}
@@ -277,4 +275,5 @@ def test_the_server_alone_gets_out_to_the_provider_and_to_nothing_else(signed_on
         if "cidrIpv4" in each.inputs
     ]
     assert "203.0.113.0/24" in out
+    assert "10.0.7.0/24" not in out, "it is in the VPC"
     assert "PARAPET_SIGN_ON" not in variables(pods(stack)[0])

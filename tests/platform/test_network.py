@@ -154,7 +154,7 @@ def test_an_endpoint_serves_this_accounts_principals_or_nothing_that_carries_dat
         "s3:GetObject": "arn:aws:s3:::prod-us-east-1-starport-layer-bucket/*",
         "sts:AssumeRoleWithWebIdentity": "*",
     }
-    for endpoint in run_program(interfaceEndpoints=list(IAM_PREFIXES)).of("ec2/vpcEndpoint:VpcEndpoint"):
+    for endpoint in run_with(interfaceEndpoints=list(IAM_PREFIXES)).of("ec2/vpcEndpoint:VpcEndpoint"):
         for statement in endpoint.policy():
             conditions = statement.get("Condition", {}).get("StringEquals", {})
             if conditions.get("aws:PrincipalAccount") == ACCOUNT_ID:
@@ -163,7 +163,7 @@ def test_an_endpoint_serves_this_accounts_principals_or_nothing_that_carries_dat
 
 
 def test_an_endpoint_leads_to_this_accounts_resources_but_for_what_carries_nothing_out() -> None:
-    for endpoint in run_program(interfaceEndpoints=list(IAM_PREFIXES)).of("ec2/vpcEndpoint:VpcEndpoint"):
+    for endpoint in run_with(interfaceEndpoints=list(IAM_PREFIXES)).of("ec2/vpcEndpoint:VpcEndpoint"):
         for statement in endpoint.policy():
             if "aws:ResourceAccount" not in json.dumps(statement):
                 taken = ("ImageLayers", "LaunchFromImages", "PullAnywhere", "ReadPublicParameters")
@@ -175,14 +175,14 @@ def test_every_connection_is_logged(closed: Recorder) -> None:
     (log,) = closed.of("ec2/flowLog:FlowLog")
     (vpc,) = closed.of("ec2/vpc:Vpc")
     assert (log.inputs["vpcId"], log.inputs["trafficType"]) == (vpc.id, "ALL")
-    assert log.inputs["logDestination"].endswith("parapet-test-flow-logs")
+    assert log.inputs["logDestination"].endswith("log-group:/parapet-test/flow-logs")
 
 
 def test_every_dns_query_of_the_vpc_is_logged(closed: Recorder) -> None:
     (config,) = closed.of("route53/resolverQueryLogConfig:ResolverQueryLogConfig")
     (link,) = closed.of("route53/resolverQueryLogConfigAssociation:ResolverQueryLogConfigAssociation")
     (vpc,) = closed.of("ec2/vpc:Vpc")
-    assert config.inputs["destinationArn"].endswith("parapet-test-query-logs")
+    assert config.inputs["destinationArn"].endswith("log-group:/parapet-test/query-logs")
     assert (link.inputs["resolverQueryLogConfigId"], link.inputs["resourceId"]) == (config.id, vpc.id)
 
 
@@ -197,7 +197,7 @@ def test_log_groups_are_encrypted_with_the_logs_key_and_kept_as_long_as_asked() 
         "mlflow-audit": retention.audit_log_days(retention.AUDIT_YEARS),
         "sessions": retention.audit_log_days(retention.AUDIT_YEARS),
     }
-    assert all(group.inputs["kmsKeyId"].endswith("Key/parapet-test-logs") for group in groups)
+    assert all(group.inputs["kmsKeyId"].endswith("key/parapet-test-logs") for group in groups)
 
 
 @pytest.mark.parametrize("protect", [True, False])
@@ -218,7 +218,7 @@ def test_the_flow_log_role_is_for_this_accounts_flow_logs_and_its_own_log_group(
     }
     policy = closed.one("iam/policy:Policy", "parapet-test-flow-logs")
     write, find = policy.policy()
-    assert write["Resource"].endswith("LogGroup/parapet-test-flow-logs:*")
+    assert write["Resource"].endswith("log-group:/parapet-test/flow-logs:*")
     assert all(action.startswith("logs:") and "*" not in action for action in write["Action"])
     assert (find["Action"], find["Resource"]) == (
         "logs:DescribeLogGroups",
@@ -230,7 +230,7 @@ def test_log_delivery_writes_to_the_query_log_group_only(closed: Recorder) -> No
     (policy,) = closed.of("cloudwatch/logResourcePolicy:LogResourcePolicy")
     (statement,) = policy.policy("policyDocument")
     assert statement["Principal"] == {"Service": "delivery.logs.amazonaws.com"}
-    assert statement["Resource"].endswith("LogGroup/parapet-test-query-logs:log-stream:*")
+    assert statement["Resource"].endswith("log-group:/parapet-test/query-logs:log-stream:*")
     assert statement["Condition"]["StringEquals"] == {"aws:SourceAccount": ACCOUNT_ID}
 
 

@@ -59,7 +59,7 @@ def test_the_host_has_no_key_an_encrypted_disk_and_imdsv2_and_lives_a_week_in_a_
     assert launch["metadataOptions"]["httpTokens"] == "required"
     (disk,) = launch["blockDeviceMappings"]
     assert disk["ebs"]["encrypted"] == "true"
-    assert disk["ebs"]["kmsKeyId"].endswith("Key/parapet-test-cluster")
+    assert disk["ebs"]["kmsKeyId"].endswith("key/parapet-test-cluster")
     # Looked up at each launch, so that a host that is replaced is a newer one.
     assert launch["imageId"].startswith("resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-")
     (hosts,) = stack.of("autoscaling/group:Group")
@@ -140,9 +140,9 @@ def test_a_session_that_names_no_document_is_logged_as_an_audit_record_and_encry
     log = stack.one("cloudwatch/logGroup:LogGroup", "parapet-test-sessions").inputs
     assert inputs["cloudWatchLogGroupName"] == log["name"] == "/parapet-test/sessions"
     assert log["retentionInDays"] == retention.audit_log_days(retention.AUDIT_YEARS)
-    assert log["kmsKeyId"].endswith("Key/parapet-test-logs")
+    assert log["kmsKeyId"].endswith("key/parapet-test-logs")
     assert (inputs["cloudWatchEncryptionEnabled"], inputs["cloudWatchStreamingEnabled"]) == (True, True)
-    assert inputs["kmsKeyId"].endswith("Key/parapet-test-cluster")
+    assert inputs["kmsKeyId"].endswith("key/parapet-test-cluster")
     # The service takes texts: 1 to 60 minutes of idleness, 1 to 1440 altogether.
     assert 1 <= int(inputs["idleSessionTimeout"]) <= 60
     assert 1 <= int(inputs["maxSessionDuration"]) <= 1440
@@ -160,7 +160,7 @@ def test_an_instance_can_write_the_log_of_its_sessions_and_decrypt_their_keys(st
     statements = {each["Sid"]: each for each in stack.one("iam/policy:Policy", "parapet-test-sessions").policy()}
     write = statements["WriteSessions"]
     assert {"logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"} == set(write["Action"])
-    assert write["Resource"].endswith("LogGroup/parapet-test-sessions:*")
+    assert write["Resource"].endswith("log-group:/parapet-test/sessions:*")
     look = statements["SeeThatTheLogIsEncrypted"]
     assert (look["Action"], look["Resource"]) == (
         "logs:DescribeLogGroups",
@@ -168,7 +168,7 @@ def test_an_instance_can_write_the_log_of_its_sessions_and_decrypt_their_keys(st
     )
     keys = statements["KeysOfSessions"]
     assert keys["Action"] == "kms:Decrypt"
-    assert keys["Resource"].endswith("Key/parapet-test-cluster")
+    assert keys["Resource"].endswith("key/parapet-test-cluster")
     assert "aws:ssm:SessionId" in json.dumps(keys["Condition"])
 
 

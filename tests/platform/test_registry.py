@@ -9,9 +9,9 @@ import pytest
 
 from cluster.images import IMAGES, PILOT
 from foundation import registry
-from foundation.registry import require
+from foundation.registry import Registry, RegistryArgs, require
 from tests.images import DIGESTS
-from tests.platform.mocked import ACCOUNT_ID, Recorder, record, run_program
+from tests.platform.mocked import ACCOUNT_ID, Recorder, record
 from tests.platform.stacks import stack as make_stack
 from tests.platform.variants import run_with
 
@@ -67,7 +67,7 @@ def test_tags_never_move_and_images_are_scanned_and_encrypted(stack: Recorder) -
         assert made["imageScanningConfiguration"] == {"scanOnPush": True}
         (encryption,) = made["encryptionConfigurations"]
         assert encryption["encryptionType"] == "KMS"
-        assert encryption["kmsKey"].endswith("Key/parapet-test-artifacts")
+        assert encryption["kmsKey"].endswith("key/parapet-test-artifacts")
 
 
 def test_untagged_images_are_forgotten_and_tagged_ones_never(stack: Recorder) -> None:
@@ -100,7 +100,10 @@ def test_what_the_registry_holds_is_asked_for_each_image_once_its_repository_is_
 ) -> None:
     asked: list[dict[str, str]] = []
     monkeypatch.setattr(registry, "require", lambda _, held: asked.append(held))
-    run_program(Ecr(registry={PILOT: DIGESTS[PILOT]}))
+    record(
+        lambda: Registry("parapet-test", RegistryArgs(stack=make_stack(), key_arn="key")),
+        Ecr(registry={PILOT: DIGESTS[PILOT]}),
+    )
     assert asked == [{**dict.fromkeys(DIGESTS, ""), PILOT: DIGESTS[PILOT]}]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from foundation.secrets import GeneratedSecret, GeneratedSecretArgs, Rotator, SecretReaders, SecretReadersArgs
 from foundation.secrets.rotator import RotatorArgs
-from tests.platform.mocked import ACCOUNT_ID, Recorder, record, run_program
+from tests.platform.mocked import ACCOUNT_ID, Recorder, arn, record, run_program
 from tests.platform.stacks import stack as a_stack
 
 READER = f"arn:aws:iam::{ACCOUNT_ID}:role/mlflow"
@@ -87,7 +87,7 @@ def test_a_secret_has_no_value_in_any_input_and_gets_one_from_the_rotator() -> N
     (first,) = stack.of("lambda/invocation:Invocation")
     assert first.inputs["functionName"] == ROTATOR
     assert json.loads(first.inputs["input"]) == {
-        "SecretId": f"arn:aws:mock:us-east-1:{ACCOUNT_ID}:Secret/{secret.name}",
+        "SecretId": arn(secret.type, secret.name, secret.inputs),
         "Step": "firstValue",
         "Length": 32,
         "KeepOld": False,
@@ -101,7 +101,7 @@ def test_a_secret_is_encrypted_and_rotated_by_the_stacks_own_function() -> None:
     assert secret.inputs["tags"] == {"DataClass": "secrets"}
     (rotation,) = stack.of("secretsmanager/secretRotation:SecretRotation")
     assert rotation.inputs["secretId"] == secret.id
-    assert rotation.inputs["rotationLambdaArn"].endswith(f"Function/{ROTATOR}")
+    assert rotation.inputs["rotationLambdaArn"].endswith(f"function:{ROTATOR}")
     assert rotation.inputs["rotationRules"] == {"automaticallyAfterDays": 90}
     assert rotation.inputs["rotateImmediately"] is False
 
@@ -119,7 +119,7 @@ def test_only_the_listed_roles_and_aws_itself_read_a_value() -> None:
     (made_policy,) = stack.of("secretsmanager/secretPolicy:SecretPolicy")
     assert made_policy.inputs["blockPublicPolicy"] is True
     policy, read = made_policy.policy(), "secretsmanager:GetSecretValue"
-    rotator = f"arn:aws:mock:us-east-1:{ACCOUNT_ID}:Role/{ROTATOR}"
+    rotator = f"arn:aws:iam::{ACCOUNT_ID}:role/{ROTATOR}"
     for reader in (READER, rotator):
         assert not refused(policy, read, PrincipalArn=reader)
     for other in (f"arn:aws:iam::{ACCOUNT_ID}:role/admin", f"arn:aws:iam::{ACCOUNT_ID}:root", f"{READER}2"):
@@ -148,7 +148,7 @@ def test_the_rotator_can_touch_the_stacks_secrets_only_and_use_their_key_only_th
 ) -> None:
     statements = {each["Sid"]: each for each in stack.one("iam/policy:Policy", ROTATOR).policy()}
     assert statements["Rotate"]["Resource"] == (f"arn:aws:secretsmanager:us-east-1:{ACCOUNT_ID}:secret:parapet-test/*")
-    assert statements["UseKey"]["Resource"].endswith("Key/parapet-test-secrets")
+    assert statements["UseKey"]["Resource"].endswith("key/parapet-test-secrets")
     assert statements["UseKey"]["Condition"] == {
         "StringEquals": {"kms:ViaService": "secretsmanager.us-east-1.amazonaws.com"}
     }
@@ -182,4 +182,4 @@ def test_the_rotator_runs_in_the_private_subnets_and_reaches_https_in_the_vpc(st
 def test_the_rotator_writes_into_an_encrypted_log_group(stack: Recorder) -> None:
     group = stack.one("cloudwatch/logGroup:LogGroup", ROTATOR)
     assert stack.one("lambda/function:Function", ROTATOR).inputs["loggingConfig"]["logGroup"] == group.inputs["name"]
-    assert group.inputs["kmsKeyId"].endswith("Key/parapet-test-logs")
+    assert group.inputs["kmsKeyId"].endswith("key/parapet-test-logs")

@@ -105,7 +105,7 @@ def test_a_bucket_encrypts_with_the_key_of_its_class(stack: Recorder, name: str,
     (rule,) = companion(stack, COMPANIONS[3], bucket).inputs["rules"]
     default = rule["applyServerSideEncryptionByDefault"]
     assert default["sseAlgorithm"] == "aws:kms"
-    assert default["kmsMasterKeyId"].endswith(f"Key/parapet-test-{holds}")
+    assert default["kmsMasterKeyId"].endswith(f"key/parapet-test-{holds}")
     assert rule["bucketKeyEnabled"] is True
 
 

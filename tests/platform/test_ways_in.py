@@ -5,10 +5,14 @@ from typing import Any
 
 import pytest
 
-from tests.platform.mocked import Made, Recorder, run_program
+from foundation.account import Account
+from foundation.network import Network, NetworkArgs
+from settings import Settings
+from tests.platform.mocked import ACCOUNT_ID, Made, Recorder, record, run_program, stack_settings
+from tests.platform.stacks import stack as make_stack
+from tests.platform.variants import GATEWAY, JOINED, OFFICE, run_with
 
-OFFICE, VPN = "192.168.0.0/16", "172.16.8.0/22"
-GATEWAY = "tgw-0123456789abcdef0"
+(VPN,) = JOINED["clusterClientCidrs"]
 ROUTE = "ec2/route:Route"
 
 
@@ -19,7 +23,22 @@ def closed() -> Recorder:
 
 @pytest.fixture(scope="module")
 def joined() -> Recorder:
-    return run_program(clientCidrs=[OFFICE], clusterClientCidrs=[VPN], transitGatewayId=GATEWAY, resolverEndpoint=True)
+    return run_program(**JOINED)
+
+
+def network(**settings: Any) -> Recorder:
+    """The network alone, of a stack with these settings."""
+    known = Settings.parse(stack_settings(**settings))
+    args = NetworkArgs(
+        stack=make_stack(account=Account(ACCOUNT_ID, "aws", "us-east-1", ("us-east-1a", "us-east-1b", "us-east-1c"))),
+        cidr=known.vpc_cidr,
+        egress=known.egress,
+        interface_endpoints=known.interface_endpoints,
+        domain=known.domain,
+        site=known.site,
+        logs_key_arn="key",
+    )
+    return record(lambda: Network("parapet-test", args))
 
 
 def ids(stack: Recorder, kind: str, tier: str) -> list[str]:
@@ -66,13 +85,8 @@ def test_a_transit_gateway_leads_from_every_private_subnet_to_every_client_and_f
     assert all(made.index(attachment) < made.index(route) for route in joined.of(ROUTE))
 
 
-def test_ranges_that_are_listed_twice_have_one_route() -> None:
-    stack = run_program(clientCidrs=[OFFICE], clusterClientCidrs=["192.168.7.0/24"], transitGatewayId=GATEWAY)
-    assert {each.inputs["destinationCidrBlock"] for each in stack.of(ROUTE)} == {OFFICE}
-
-
 def test_a_vpns_routes_are_taken_over_by_the_private_tables_only() -> None:
-    stack = run_program(clientCidrs=[OFFICE], vpnGateway=True)
+    stack = run_with(clientCidrs=[OFFICE], vpnGateway=True)
     (gateway,) = stack.of("ec2/vpnGateway:VpnGateway")
     (vpc,) = stack.of("ec2/vpc:Vpc")
     assert gateway.inputs["vpcId"] == vpc.id
@@ -122,7 +136,7 @@ PROVIDER = {
 @pytest.fixture(scope="module")
 def in_house() -> Recorder:
     """An identity provider of the hospital's own, partly among its clients."""
-    return run_program(clientCidrs=[OFFICE], transitGatewayId=GATEWAY, resolverEndpoint=True, mlflowSignOn=[PROVIDER])
+    return network(clientCidrs=[OFFICE], transitGatewayId=GATEWAY, resolverEndpoint=True, mlflowSignOn=[PROVIDER])
 
 
 def test_a_transit_gateway_leads_to_an_identity_provider_in_the_house(in_house: Recorder) -> None:
@@ -166,12 +180,16 @@ def test_the_hospitals_servers_are_asked_for_the_providers_names_and_for_nothing
 def test_a_provider_at_public_addresses_is_reached_by_the_ways_out_that_there_are(
     egress: bool, routes: set[str]
 ) -> None:
-    # Its names are the internet's, and what is in the VPC needs no route.
+    # Its names are the internet's, and what is in the VPC, or listed twice, needs no route.
     provider = PROVIDER | {"resolvers": [], "cidrs": ["8.8.8.0/24", "10.0.7.0/24"]}
-    stack = run_program(clientCidrs=[OFFICE], transitGatewayId=GATEWAY, egress=egress, mlflowSignOn=[provider])
-    assert {
-        each.inputs["destinationCidrBlock"] for each in stack.of(ROUTE) if "transitGatewayId" in each.inputs
-    } == routes
+    stack = network(
+        clientCidrs=[OFFICE],
+        clusterClientCidrs=["192.168.7.0/24"],
+        transitGatewayId=GATEWAY,
+        egress=egress,
+        mlflowSignOn=[provider],
+    )
+    led = [each.inputs for each in stack.of(ROUTE) if "transitGatewayId" in each.inputs]
+    assert {each["destinationCidrBlock"] for each in led} == routes
+    assert len(led) == len(routes) * len(ids(stack, "ec2/routeTable:RouteTable", "private"))
     assert stack.of("route53/resolverRule:ResolverRule") == []
-    out = [each.inputs for each in stack.of("vpc/securityGroupEgressRule:SecurityGroupEgressRule")]
-    assert "10.0.7.0/24" not in [each.get("cidrIpv4") for each in out]

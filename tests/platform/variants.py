@@ -12,6 +12,40 @@ HOSPITALS: Final = "arn:aws:acm-pca:us-east-1:111122223333:certificate-authority
 """The hospital's own certificate authority, in another account."""
 OUTWARDS: Final[dict[str, Any]] = {"resolverEndpoint": True, "clientCidrs": ["192.168.0.0/24"], "egress": True}
 """A stack that can be reached, and that reaches out."""
+OFFICE: Final = "192.168.0.0/16"
+GATEWAY: Final = "tgw-0123456789abcdef0"
+JOINED: Final[dict[str, Any]] = {
+    "clientCidrs": [OFFICE],
+    "clusterClientCidrs": ["172.16.8.0/22"],
+    "clusterClientSecurityGroups": ["sg-0123456789abcdef0"],
+    "resolverEndpoint": True,
+    "transitGatewayId": GATEWAY,
+}
+"""A stack that the hospital's network reaches."""
+OFFICER: Final = f"arn:aws:iam::{ACCOUNT_ID}:role/privacy-officer"
+RESERVATION: Final = "cr-0123456789abcdef0"
+GPU_GROUPS: Final[tuple[dict[str, Any], ...]] = (
+    {"name": "shared", "instanceTypes": ["g6.xlarge", "g6.2xlarge"], "min": 1, "max": 4, "sharing": "time-slicing:4"},
+    {"name": "cheap", "instanceTypes": ["g5.12xlarge"], "max": 8, "capacity": "spot"},
+    {"name": "arm", "instanceTypes": ["g5g.xlarge"], "min": 1, "max": 1},
+    {"name": "big", "instanceTypes": ["p5.48xlarge"], "min": 2, "max": 4, "efa": True, "zones": ["us-east-1b"]},
+    {"name": "bigger", "instanceTypes": ["p6-b300.48xlarge"], "max": 2, "efa": True, "zones": ["us-east-1c"]},
+    {"name": "parts", "instanceTypes": ["p4d.24xlarge"], "max": 2, "capacity": RESERVATION, "sharing": "mig:3g.20gb"},
+    {
+        "name": "steady",
+        "instanceTypes": ["p4d.24xlarge"],
+        "min": 2,
+        "max": 2,
+        "capacity": RESERVATION,
+        "sharing": "mig:3g.20gb",
+    },
+)
+"""One of each kind that there is."""
+MANY: Final[dict[str, Any]] = {
+    "gpuGroups": list(GPU_GROUPS),
+    "mlflowUsers": [{"name": "scientist", "readers": [SCIENTIST]}, {"name": "clinic-b"}],
+    "privacyOfficers": [OFFICER],
+}
 
 
 def _group(**said: Any) -> list[dict[str, Any]]:
@@ -24,14 +58,17 @@ VARIANTS: Final[tuple[dict[str, Any], ...]] = (
         "allowedAccountId": ACCOUNT_ID,
         "certificateAuthorityAccounts": ["444455556666"],
         "clusterAdministrators": [DEPLOYER, BREAK_GLASS],
+        "clientCidrs": [OFFICE],
         "clusterPublicCidrs": ["198.18.0.0/24"],
         "databaseInstanceClass": "db.m7g.large",
         "databaseMultiAz": False,
+        "gpuGroups": _group(min=2, max=2),
         "logRetentionDays": 731,
         "protect": False,
         "systemInstanceTypes": ["m7a.xlarge"],
         "systemNodesMax": 9,
         "systemNodesMin": 4,
+        "vpnGateway": True,
     },
     {
         "auditRetentionYears": 10,
@@ -63,6 +100,8 @@ VARIANTS: Final[tuple[dict[str, Any], ...]] = (
         "zones": 4,
     },
     OUTWARDS,
+    JOINED,
+    MANY,
     {"zones": 4, "egress": True, "gpuGroups": _group(max=2)},
 )
 

@@ -11,7 +11,7 @@ from cluster.guardrails.pod_rules import pod_rules
 from local import toolchain
 from local.kubernetes import control_plane
 from local.workspace import Workspace
-from tests.cluster import wait_for
+from tests.cluster import ENDS_WITH_ITS_GROUP, wait_for
 from tests.platform.cluster import cases, manifests
 from tests.platform.cluster.api import Api
 from tests.platform.cluster.charts import Helm
@@ -37,6 +37,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 def empty(workspace: Workspace) -> Iterator[Api]:
     """A control plane with nothing in it."""
     plane, _ = control_plane.ensure(workspace)
+    ENDS_WITH_ITS_GROUP.append(lambda: control_plane.stop(workspace))
     yield Api(workspace.bin / "kubectl", plane.kubeconfig)
     control_plane.forget(workspace)
 

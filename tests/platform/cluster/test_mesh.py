@@ -40,7 +40,7 @@ def test_the_api_server_takes_every_resource_of_the_mesh(meshed: Api, resources:
     [
         ("PeerAuthentication", "istio-system", "default", {"mtls": {"mode": "SOMETIMES"}}, "Unsupported value"),
         ("PeerAuthentication", "istio-system", "default", {"portLevelMtls": {"80": {}}}, "portLevelMtls requires"),
-        ("Gateway", "ingress", "ingress", {"servers": [{"hosts": ["*"]}]}, "missing required field"),
+        ("Gateway", "ingress", "ingress", {"servers": [{"hosts": ["*"]}]}, "Required value"),
         ("ServiceEntry", "istio-system", "aws", {"hosts": []}, "hosts"),
         ("Telemetry", "istio-system", "default", {"selector": {}, "targetRef": {"kind": "x", "name": "y"}}, "only one"),
     ],

@@ -4,46 +4,17 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
-import pulumi
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 
 from foundation.network.endpoint_policies import IAM_PREFIXES
 from local.aws import iam
-from tests.platform.mocked import ACCOUNT_ID, Made, Recorder, run_program
+from tests.platform.mocked import ACCOUNT_ID, ARNS, OURS, SUFFIX, Made, Recorder
 
 REGION, STACK = "us-east-1", "parapet-test"
 STRANGER = "999999999999"
 ALL = json.dumps({"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
 OPEN = json.dumps({"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}]})
-SUFFIX = "20261128123456789000000001-AbCdEf"
-"""The digits that the provider adds to a prefix, and the letters that Secrets Manager adds to a name."""
-OURS = f"{REGION}:{ACCOUNT_ID}"
-ARNS = {
-    "aws:iam/role:Role": f"arn:aws:iam::{ACCOUNT_ID}:role/{{}}",
-    "aws:iam/policy:Policy": f"arn:aws:iam::{ACCOUNT_ID}:policy/{{}}",
-    "aws:kms/key:Key": f"arn:aws:kms:{OURS}:key/{{}}",
-    "aws:sqs/queue:Queue": f"arn:aws:sqs:{OURS}:{{}}",
-    "aws:ssm/document:Document": f"arn:aws:ssm:{OURS}:document/{{}}",
-    "aws:eks/cluster:Cluster": f"arn:aws:eks:{OURS}:cluster/{{}}",
-    "aws:lambda/function:Function": f"arn:aws:lambda:{OURS}:function:{{}}",
-    "aws:cloudwatch/eventRule:EventRule": f"arn:aws:events:{OURS}:rule/{{}}",
-}
-
-
-class WithArns(Recorder):
-    """Tells the ARNs that AWS would, since policies are written with them."""
-
-    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
-        identifier, outputs = super().new_resource(args)
-        if args.typ in ARNS:
-            outputs["arn"] = ARNS[args.typ].format(args.inputs.get("name", args.name))
-        elif args.typ == "aws:secretsmanager/secret:Secret":
-            outputs["arn"] = f"arn:aws:secretsmanager:{OURS}:secret:{args.inputs['namePrefix']}{SUFFIX}"
-        elif args.typ == "aws:cloudwatch/logGroup:LogGroup":
-            outputs["arn"] = f"arn:aws:logs:{OURS}:log-group:{args.inputs['name']}"
-        return identifier, outputs
 
 
 @cache
@@ -57,10 +28,6 @@ class Account:
     """What the program asks for, by AWS's own names."""
 
     asked: Recorder
-
-    @classmethod
-    def planned(cls, **settings: Any) -> "Account":
-        return cls(run_program(WithArns(), **settings))
 
     def _named(self, kind: str, name: str) -> Made:
         return self.asked.one(kind, f"{STACK}-{name}")

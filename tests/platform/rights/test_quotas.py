@@ -2,20 +2,14 @@
 
 import json
 import re
-import string
 from collections import Counter
-from functools import cache
 from typing import Any
 
 import pytest
 
-from setting_types import MAX_GPU_GROUPS, MAX_MLFLOW_USERS, MAX_PRIVACY_OFFICERS, MAX_READERS
-from tests.platform.mocked import ACCOUNT_ID, Made, Recorder
-from tests.platform.rights.account import Account
+from tests.platform.extremes import EVERYTHING
+from tests.platform.mocked import Made, Recorder, run_program
 
-LETTERS = string.ascii_lowercase
-ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role/{'r' * 64}"
-READER = f"arn:aws:iam::{ACCOUNT_ID}:role/{'p' * (189 - 31 - 64)}/{'r' * 64}"
 QUOTAS = {
     # IAM and AWS STS quotas: white space does not count in a managed policy; in a trust policy it does.
     "aws:iam/policy:Policy": ("policy", 6144),
@@ -29,34 +23,17 @@ QUOTAS = {
     # Amazon ECR service quotas; Amazon SQS quotas, Policy.
     "aws:ecr/repositoryPolicy:RepositoryPolicy": ("policy", 10240),
     "aws:sqs/queuePolicy:QueuePolicy": ("policy", 8192),
+    # AWS Private CA, PutPolicy.
+    "aws:acmpca/policy:Policy": ("policy", 20480),
     # Amazon CloudWatch Logs quotas, Resource policies.
     "aws:cloudwatch/logResourcePolicy:LogResourcePolicy": ("policyDocument", 5120),
 }
 MANAGED_POLICIES_A_ROLE = 10
 
 
-@cache
 def largest() -> Recorder:
     """As many of everything as the settings allow, each with the longest name."""
-    groups: list[dict[str, Any]] = [
-        {"name": f"group-with-long-na-{letter}", "instanceTypes": ["g6.xlarge"], "max": 1}
-        for letter in LETTERS[:MAX_GPU_GROUPS]
-    ]
-    readers = [f"{READER[:-3]}{number:03}" for number in range(MAX_READERS)]
-    users = [
-        {"name": f"{'u' * 38}{number:02}", "readers": readers[number % 15 * 10 :][:10]}
-        for number in range(MAX_MLFLOW_USERS)
-    ]
-    people = [f"{ROLE[:-2]}{number:02}" for number in range(10)]
-    return Account.planned(
-        environment="sixteen-lettersx",
-        gpuGroups=groups,
-        mlflowUsers=users,
-        keyAdministrators=people,
-        clusterAdministrators=people,
-        privacyOfficers=[f"{ROLE[:-2]}{number:02}" for number in range(50, 50 + MAX_PRIVACY_OFFICERS)],
-        egress=True,
-    ).asked
+    return run_program(**EVERYTHING)
 
 
 def documents() -> list[tuple[Made, str]]:

@@ -10,17 +10,12 @@ import yaml
 
 from foundation.network.perimeter import Perimeter
 from local.aws import iam
-from tests.platform.mocked import ACCOUNT_ID, DEPLOYER, stack_settings
+from tests.platform.mocked import ACCOUNT_ID, DEPLOYER, run_program, stack_settings
 from tests.platform.project import PROJECT
 from tests.platform.rights.account import ALL, OPEN, REGION, STACK, STRANGER, Account, filled, managed
+from tests.platform.variants import MANY
 
 TABLE = yaml.load((PROJECT / "docs" / "rights.yaml").read_text(), yaml.CSafeLoader)
-GROUPS = [
-    {"name": "shared", "instanceTypes": ["g6.xlarge"], "max": 2},
-    {"name": "reserved", "instanceTypes": ["g6.xlarge"], "max": 2, "capacity": "cr-0123456789abcdef0"},
-]
-USERS = [{"name": "scientist", "readers": [f"arn:aws:iam::{ACCOUNT_ID}:role/scientist"]}]
-OFFICERS = [f"arn:aws:iam::{ACCOUNT_ID}:role/privacy-officer"]
 OWN_KEYS = {"who", "may", "may-not", "to", "from", "through", "with", "of", "source"}
 OUTSIDE = ("colleague", "deployer", "holder", "ordinary", "stranger", "service", "linked")
 MOVED_WITH_RESOURCE = ("secretsmanager", "sqs", "kms", "s3", "sts")
@@ -29,7 +24,7 @@ MOVED_WITH_RESOURCE = ("secretsmanager", "sqs", "kms", "s3", "sts")
 
 @cache
 def account() -> Account:
-    return Account.planned(gpuGroups=GROUPS, mlflowUsers=USERS, privacyOfficers=OFFICERS)
+    return Account(run_program(**MANY))
 
 
 def lines() -> Iterator[Any]:
