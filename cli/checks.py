@@ -4,11 +4,15 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from cli import tools
 from cli.output import note
 from local.workspace import Workspace
 
+EXAMPLES = "PARAPET_TEST_EXAMPLES"
+"""Environment variable of the tests: the share of a property's examples that are tried."""
 NEEDS_THE_ENGINE = "not engine and not cluster and not pack and not process and not server and not e2e"
 
 
@@ -42,19 +46,33 @@ def run(workspace: Workspace, fast: bool, arguments: list[str]) -> int:
             str(workspace.policies / "__main__.py"),
         ],
         "imports between rooms (import-linter)": [f"{tool}/lint-imports", "--no-cache"],
-        "tests (pytest)": tests,
     }
     # Each worker would translate the tests anew at each run, half of what a worker does before its first test.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    failed = []
-    for name, command in checks.items():
-        begun = time.monotonic()
-        note(f"== {name}")
-        sys.stdout.flush()
-        if subprocess.run(command, cwd=workspace.root, env=environment).returncode:
-            failed.append(name)
-        if command is not tests:  # they tell it themselves, in their closing line
-            note(f"   {time.monotonic() - begun:.0f} s")
+    if fast:
+        environment[EXAMPLES] = "0.1"
+    begun = time.monotonic()
+    failed = [name for name, found in _beside_each_other(checks, workspace.root, environment) if found]
+    note(f"   {time.monotonic() - begun:.0f} s")
+    note("== tests (pytest)")
+    sys.stdout.flush()
+    if subprocess.run(tests, cwd=workspace.root, env=environment).returncode:
+        failed.append("tests (pytest)")
     for name in failed:
         note(f"FAILED: {name}")
     return 1 if failed else 0
+
+
+def _beside_each_other(
+    checks: Mapping[str, list[str]], root: Path, environment: Mapping[str, str]
+) -> Iterator[tuple[str, int]]:
+    """The exit status of each, with what it printed under its name. None of them keeps both cores for long."""
+    running = {
+        name: subprocess.Popen(command, cwd=root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        for name, command in checks.items()
+    }
+    for name, process in running.items():
+        printed, _ = process.communicate()
+        note(f"== {name}")
+        sys.stdout.write(printed.decode(errors="replace"))
+        yield name, process.returncode

@@ -20,6 +20,10 @@ CLUSTER = [pytest.mark.cluster, pytest.mark.xdist_group("cluster")]
 """What every module that uses the fixture `cluster` is marked with, so that one control plane serves them all."""
 
 
+ENDS_WITH_ITS_GROUP: list[Callable[[], object]] = []
+"""What ends the servers that tests of the group under way started; see `conftest.py`."""
+
+
 def wait_for(condition: Callable[[], Any], seconds: float = 60) -> Any:
     """What `condition` returns once that is true; fails when it is not after so many seconds."""
     limit = time.monotonic() + seconds

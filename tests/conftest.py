@@ -1,21 +1,26 @@
 """Fixtures that several rooms share."""
 
+import functools
 import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import botocore.session
 import pytest
 
 from local import processes, toolchain
 from local.aws import server
 from local.kubernetes import control_plane
 from local.workspace import Workspace
-from tests.cluster import Cluster
+from tests.cluster import ENDS_WITH_ITS_GROUP, Cluster
 from tests.engine import Engine
 from tests.platform import mocked
 from tests.warm import Warm
+
+# A service's model is read once by a process, and not once by each session that it makes.
+botocore.session.create_loader = functools.cache(botocore.session.create_loader)
 
 DEAREST = ("a user's day", "killed", "provisioned", "cluster", "guarded", "mlflow", "own stack")
 """The groups that take minutes, the longest first. They start first, or the last of them would run alone."""
@@ -32,18 +37,30 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
 
     def rank(item: pytest.Item) -> tuple[int, bool]:
-        marker = item.get_closest_marker("xdist_group")
-        group = marker.args[0] if marker else ""
+        group = _group(item)
         return DEAREST.index(group) if group in DEAREST else len(DEAREST), not _dear(item)
 
     for item in items:
-        if not _dear(item) and not item.get_closest_marker("xdist_group"):
+        if not _dear(item) and not _group(item):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
     items.sort(key=rank)
 
 
 def _dear(item: pytest.Item) -> bool:
     return any(item.get_closest_marker(mark) for mark in DEAR)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """What serves a group ends with it: a control plane that nobody asks takes a twentieth of a core."""
+    if nextitem is None or _group(nextitem) != _group(item):
+        while ENDS_WITH_ITS_GROUP:
+            ENDS_WITH_ITS_GROUP.pop()()
+
+
+def _group(item: pytest.Item) -> str:
+    marker = item.get_closest_marker("xdist_group")
+    return str(marker.args[0]) if marker else ""
 
 
 def pytest_collection_finish() -> None:
@@ -86,10 +103,15 @@ def control_plane_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wor
     """A workspace whose control plane and AWS API end with the tests."""
     workspace = Workspace(home=tmp_path_factory.mktemp("cluster"))
     toolchain.ensure(workspace)
+
+    def end() -> None:
+        control_plane.stop(workspace)
+        if record := server.running(workspace):
+            processes.stop(workspace.run, record)
+
+    ENDS_WITH_ITS_GROUP.append(end)
     yield workspace
-    control_plane.stop(workspace)
-    if record := server.running(workspace):
-        processes.stop(workspace.run, record)
+    end()
 
 
 @pytest.fixture

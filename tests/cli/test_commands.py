@@ -114,12 +114,14 @@ def test_a_stack_that_means_a_real_account_is_refused_with_the_command_for_it(wo
         stack.check_stack(workspace, name)
 
 
+@pytest.mark.process
 def test_down_where_nothing_runs_says_so(tmp_path: Path) -> None:
     told = _run(tmp_path / ".parapet", "down")
     assert told.returncode == 0, told.stderr
     assert "Nothing that Parapet started is running" in told.stderr
 
 
+@pytest.mark.process
 def test_a_tool_build_that_fails_is_one_message(tmp_path: Path) -> None:
     """No Go, no wheel, no engine: what a machine like that is told, and that nothing half-made is left."""
     empty = tmp_path / "bin"

@@ -11,6 +11,7 @@ SECONDS = {"boto3", "pulumi", "pulumi_aws", "pulumi_kubernetes", "cluster", "fou
 """Packages that take from half a second to several to import."""
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("module", ["cli.__main__", "cli.status", "cli.mlflow"])
 def test_a_shell_that_asks_for_its_exports_waits_for_no_other_command(module: str) -> None:
     script = f"import sys, {module}; print(*sorted(set(sys.modules) & {SECONDS!r}))"
@@ -18,6 +19,7 @@ def test_a_shell_that_asks_for_its_exports_waits_for_no_other_command(module: st
     assert told.stdout.split() == []
 
 
+@pytest.mark.process
 def test_who_reads_settings_and_lists_of_the_stack_waits_for_none_of_its_resources() -> None:
     """`./parapet up` refuses a wrong setting before the engine runs, and the engine's own program imports the rest."""
     script = "import sys, cli.stack; print(*sorted(set(sys.modules) & {'foundation.foundation', 'cluster.cluster'}))"

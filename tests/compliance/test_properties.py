@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import compliance
 from compliance import Review, Status
 from tests.compliance.small_pack import CATALOGUE, NOON, RULES
+from tests.examples import examples
 
 ROOT = "urn:pulumi:dev::clinic::pulumi:pulumi:Stack::clinic-dev"
 TYPES = sorted({kind for rule in RULES for kind in rule.on} | {"aws:sns/topic:Topic"})
@@ -78,7 +79,7 @@ def review(events: list[Event], config: dict[str, str] | None) -> Review:
         return compliance.review(log, rules=RULES, catalogue=CATALOGUE, policy_config=config, generated_at=NOON)
 
 
-@settings(deadline=None)  # on a machine with other work, time says nothing
+@settings(max_examples=examples(), deadline=None)  # on a machine with other work, time says nothing
 @given(logs(), configs)
 def test_the_totals_are_the_sums_of_what_stands_behind_the_specifications(
     events: list[Event], config: dict[str, str] | None
@@ -101,7 +102,7 @@ def test_the_totals_are_the_sums_of_what_stands_behind_the_specifications(
     assert len(pairs) == len(set(pairs))
 
 
-@settings(deadline=None)  # on a machine with other work, time says nothing
+@settings(max_examples=examples(), deadline=None)  # on a machine with other work, time says nothing
 @given(logs(), configs)
 def test_nothing_passes_that_no_event_passed(events: list[Event], config: dict[str, str] | None) -> None:
     found = review(events, config)
@@ -136,7 +137,7 @@ def test_nothing_passes_that_no_event_passed(events: list[Event], config: dict[s
             assert item.gaps == ()
 
 
-@settings(deadline=None)  # on a machine with other work, time says nothing
+@settings(max_examples=examples(), deadline=None)  # on a machine with other work, time says nothing
 @given(logs(), configs)
 def test_a_failure_is_never_lost(events: list[Event], config: dict[str, str] | None) -> None:
     found = review(events, config)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parapet_mlflow.asgi import Message, Receive, Scope, Send, refusal, values
@@ -23,6 +23,7 @@ from parapet_mlflow.gate.refusal import Refusal
 from parapet_mlflow.gate.routes import Route, fields_within, load
 from parapet_mlflow.login.basic import credentials
 from tests.delivery import lawful
+from tests.examples import examples
 
 RUN = lawful.RUN
 API, API3 = "/api/2.0/mlflow", "/api/3.0/mlflow"
@@ -334,6 +335,7 @@ SECRET = st.text(min_size=6, max_size=20, alphabet="abcdefgäöüÄÖÜß")
 """What stands nowhere else, so that it can be looked for."""
 
 
+@settings(max_examples=examples(), deadline=None)
 @given(SECRET, st.sampled_from(list(load())), st.sampled_from([200, 400, 403]))
 def test_nothing_that_a_person_wrote_is_told(word: str, route: Route, status: int) -> None:
     """In every field of every route, read or not, and in names of fields."""

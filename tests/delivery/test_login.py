@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parapet_mlflow.asgi import Message, Receive, Scope, Send
@@ -19,6 +19,7 @@ from parapet_mlflow.login.handed import caller
 from parapet_mlflow.login.limits import OF_ADDRESS, OF_NAME, OF_SIGN_INS
 from parapet_mlflow.login.login import Login
 from tests.delivery.pretended import Counts
+from tests.examples import examples
 
 GOOD = "correct-horse-battery-staple"
 
@@ -252,6 +253,7 @@ def test_no_pause_is_for_ever(limit: limits.Limit) -> None:
     assert limit.longest <= 900
 
 
+@settings(max_examples=examples(), deadline=None)
 @given(st.text(), st.text(), st.text())
 def test_a_count_tells_no_name(name: str, other: str, at: str) -> None:
     of_name, of_address = limits.password(name, at).counts

@@ -15,6 +15,7 @@ from parapet_mlflow.gate.refusal import Refusal
 from parapet_mlflow.gate.routes import Route, load
 from tests.delivery.confusions import confusions, nested
 from tests.delivery.lawful import RUN, THEIRS, Request, request, requests
+from tests.examples import examples
 
 EVERY = list(requests())
 
@@ -182,7 +183,7 @@ ANY = st.recursive(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(st.data())
 def test_whatever_comes_is_read_or_refused(data: st.DataObject) -> None:
     route, sent = data.draw(st.sampled_from(EVERY))
@@ -201,7 +202,7 @@ def test_whatever_comes_is_read_or_refused(data: st.DataObject) -> None:
         assert again.read() == asked
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.sampled_from(EVERY), st.binary(max_size=40))
 def test_whatever_bytes_come_are_read_or_refused(route_and_sent: tuple[Route, Request], body: bytes) -> None:
     _, sent = route_and_sent

@@ -26,8 +26,16 @@ def _calls(declared: ResourceType) -> list[Call]:
 
 
 @pytest.mark.parametrize("token", TYPES)
-def test_it_is_a_type_of_the_sdk_and_names_its_properties(token: str) -> None:
-    declared, known = TYPES[token], facts(token)
+def test_it_fits(token: str) -> None:
+    declared = TYPES[token]
+    _is_a_type_of_the_sdk_and_names_its_properties(token, declared)
+    _its_operations_and_their_members_exist(declared)
+    _its_expressions_can_be_read(declared)
+    _it_can_be_read_and_removed(declared)
+
+
+def _is_a_type_of_the_sdk_and_names_its_properties(token: str, declared: ResourceType) -> None:
+    known = facts(token)
     assert known is not None
     inputs, outputs = known.model.inputs.keys(), known.model.outputs.keys()
     named = {
@@ -41,18 +49,14 @@ def test_it_is_a_type_of_the_sdk_and_names_its_properties(token: str) -> None:
     assert set(declared.value) <= outputs
 
 
-@pytest.mark.parametrize("token", TYPES)
-def test_its_operations_and_their_members_exist(token: str) -> None:
-    declared = TYPES[token]
+def _its_operations_and_their_members_exist(declared: ResourceType) -> None:
     for call in _calls(declared):
         shape = operation_model(call.service or declared.service, call.call).input_shape
         members = set(shape.members) if shape is not None else set()
         assert {path.split(".")[0] for path in call.arguments} <= members, call.call
 
 
-@pytest.mark.parametrize("token", TYPES)
-def test_its_expressions_can_be_read(token: str) -> None:
-    declared = TYPES[token]
+def _its_expressions_can_be_read(declared: ResourceType) -> None:
     expressions = [declared.id, declared.ready, *declared.value.values()]
     for call in _calls(declared):
         expressions += [call.when, *call.arguments.values()]
@@ -63,9 +67,7 @@ def test_its_expressions_can_be_read(token: str) -> None:
             parsed(expression)
 
 
-@pytest.mark.parametrize("token", TYPES)
-def test_it_can_be_read_and_removed(token: str) -> None:
-    declared = TYPES[token]
+def _it_can_be_read_and_removed(declared: ResourceType) -> None:
     if declared.recorded:
         # Tags that the service's other types share are not called for it.
         assert not _calls(declared.model_copy(update={"tags": None}))

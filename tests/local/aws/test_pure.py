@@ -25,6 +25,7 @@ from local.aws.policy_document import policy_document
 from local.aws.security_group_rules import held, is_network, permissions, rules
 from local.aws.tags import TagRules
 from local.plugin.values import UNKNOWN, marshal, scrub, secret_texts, unmarshal
+from tests.examples import examples
 
 LIFECYCLE = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
 GROUP = "aws:ec2/securityGroup:SecurityGroup"
@@ -37,7 +38,7 @@ def _compare(token: str, state: dict[str, Any], inputs: dict[str, Any], ignored:
     return [f"{one.kind} {one.path}" for one in Comparer(known).changes(state, inputs, inputs, ignored or [])]
 
 
-@settings(deadline=None)  # the first example may have to read the SDK
+@settings(max_examples=examples(), deadline=None)  # the first example may have to read the SDK
 @given(
     st.lists(
         st.fixed_dictionaries(
@@ -71,7 +72,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)  # many small ones find what a few large ones do
+@settings(max_examples=examples(200), deadline=None)  # many small ones find what a few large ones do
 @given(st.dictionaries(TEXT, json_values))
 def test_what_goes_over_the_wire_comes_back(values: dict[str, Any]) -> None:
     assert unmarshal(marshal(values)) == (values, set())

@@ -5,6 +5,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.local.aws.iam.cases import ACCOUNT, OTHER, ROLE, ROOT, SESSION, STRANGER, USER, Case
 from tests.local.aws.iam.conftest import Judge
 
@@ -101,7 +102,7 @@ def cases(draw: st.DrawFn) -> Case:
     )
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(max_examples=examples(400), deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(case=cases())
 def test_both_say_the_same(judge: Judge, case: Case) -> None:
     told = judge(case.told())
