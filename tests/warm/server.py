@@ -145,6 +145,8 @@ def become(arguments: list[str], folder: str, environment: dict[bytes, bytes], p
     os.environ.clear()
     os.environ.update({os.fsdecode(name): os.fsdecode(value) for name, value in environment.items()})
     sys.executable = python
+    # A program that a test writes twice within a second, as long as before, would be the first to Python's cache of it.
+    sys.dont_write_bytecode = True
     more = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
     sys.path[:] = [*more, *(entry for entry in path if entry not in more)]
     status = 1
