@@ -49,6 +49,8 @@ def run(workspace: Workspace, fast: bool, arguments: list[str]) -> int:
     }
     # Each worker would translate the tests anew at each run, half of what a worker does before its first test.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    # API servers of a minute's life: looked through for garbage less often, they take a third less of a core.
+    environment.setdefault("GOGC", "400")
     if fast:
         environment[EXAMPLES] = "0.1"
     begun = time.monotonic()

@@ -181,7 +181,7 @@ class User:
             ended = process.poll()
             assert ended is None, f"it ended by itself, with {ended}: {self.said.read_text()[-2000:]}"
             assert time.monotonic() < limit, "it did not come to pass"
-            time.sleep(0.005)
+            time.sleep(0.03)
 
     def kill_all_but_the_servers(self) -> None:
         """kill -9 on everything that a run has started, the AWS API and the control plane left alone."""

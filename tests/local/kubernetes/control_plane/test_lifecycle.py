@@ -37,6 +37,8 @@ def test_a_second_start_starts_nothing(cluster: Cluster) -> None:
 
 @pytest.mark.parametrize("killed", [*((part,) for part in PARTS), PARTS], ids=lambda parts: "+".join(parts))
 def test_what_was_killed_is_started_again_over_the_same_data(cluster: Cluster, killed: tuple[str, ...]) -> None:
+    # A controller manager that is still starting ends when the API server does not answer.
+    wait_for(lambda: cluster.run("get", "serviceaccount", "default").returncode == 0)
     name = f"kept-{len(killed)}-{killed[0]}"
     cluster.kubectl("create", "configmap", name)
     identity, before = cluster.identity(), _records(cluster)
