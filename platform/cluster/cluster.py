@@ -86,6 +86,8 @@ class Cluster(pulumi.ComponentResource):
     """What reaches the cluster's API."""
     nodes_security_group_id: pulumi.Output[str]
     """The group of the nodes, and of their pods."""
+    operators_policy_arn: pulumi.Output[str]
+    """The policy for the role of the operators who come by the host; empty where there is none."""
     ready: list[pulumi.Resource]
     """What workloads stand on: namespaces, guardrails, nodes with their agents, the mesh."""
 
@@ -129,12 +131,14 @@ class Cluster(pulumi.ComponentResource):
         # API answers 401, which the Kubernetes provider takes for a cluster that cannot be reached, and does not ask
         # again. EKS takes longer for an add-on: nothing speaks to the API before those that came after the entries.
         networking = self._add_ons(f"{name}-networking", NETWORKING, args, control_plane.administered)
-        self.kubernetes = args.kubernetes(control_plane, networking.made)
+        self.node_role = NodeRole(name, args.stack, own)
+        sessions = self._sessions(name, args, security_groups)
+        # Through the host and the VPC's endpoints operators reach the API: nothing is made in the cluster before these
+        # are there, and when all is taken away they go after it.
+        self.kubernetes = args.kubernetes(control_plane, [*networking.made, network, *sessions])
         in_cluster = pulumi.ResourceOptions(parent=self, providers=[self.kubernetes])
         namespaces = Namespaces(name, NamespacesArgs(stack=args.stack), in_cluster)
         guardrails = self._guard(name, args, groups, namespaces, in_cluster)
-        self.node_role = NodeRole(name, args.stack, own)
-        sessions = self._sessions(name, args, security_groups)
         placement_groups = {
             group.name: aws.ec2.PlacementGroup(f"{name}-{group.name}", strategy="cluster", opts=own).name
             for group in groups
@@ -179,12 +183,12 @@ class Cluster(pulumi.ComponentResource):
                     node_role=self.node_role,
                     subnet_ids=subnet_ids,
                     security_group_id=security_groups.nodes_id,
+                    closed_group_id=network.closed_group_id,
                     key_arn=key_arn,
                     groups=growing,
                     placement_groups=placement_groups,
                     perimeter=network.perimeter,
-                    egress=args.egress,
-                    after=[namespaces, nodes],
+                    after=[namespaces, nodes, services],
                 ),
                 in_cluster,
             )
@@ -206,6 +210,7 @@ class Cluster(pulumi.ComponentResource):
         )
         sessions.on("node", self.node_role.name)
         made: list[pulumi.Resource] = [sessions]
+        self.operators_policy_arn = pulumi.Output.from_input("")
         if args.operators_host:
             host = OperatorsHost(
                 name,
@@ -222,6 +227,7 @@ class Cluster(pulumi.ComponentResource):
                 ),
                 own,
             )
+            self.operators_policy_arn = host.policy_arn
             made.append(host)
         return made
 

@@ -5,7 +5,7 @@ from typing import Annotated, Final, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
-from cluster.gpu_instances import GPU_INSTANCES, GpuInstance, nearest
+from cluster.gpu_instances import GPU_INSTANCES, UNPRICED, GpuInstance, nearest
 from setting_errors import refusal
 
 MAX_NODES: Final = 100
@@ -95,11 +95,17 @@ class GpuGroup(BaseModel):
             return self.gpus * self.instances[0].mig_profiles[self.mig_profile]
         return self.gpus * (self.time_slices or 1)
 
+    @property
+    def shared(self) -> bool:
+        """Whether a GPU is more than one to who asks for one."""
+        return self.schedulable_gpus != self.gpus
+
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         _gpu_types_only(self)
         _same_gpus(self)
         _room_to_grow(self)
+        _a_price_to_grow_by(self)
         _profile_of_the_gpu(self)
         _adapters_in_one_zone(self)
         return self
@@ -126,6 +132,13 @@ def _same_gpus(group: GpuGroup) -> None:
 def _room_to_grow(group: GpuGroup) -> None:
     if group.min > group.max:
         raise refusal(".min", group.min, f"at most max, which is {group.max}")
+
+
+def _a_price_to_grow_by(group: GpuGroup) -> None:
+    for index, name in enumerate(group.instance_types):
+        if group.growth and group.capacity == "on-demand" and name in UNPRICED:
+            allowed = "a type that Karpenter knows a price of, or it never launches one; take min as large as max"
+            raise refusal(f".instanceTypes[{index}]", name, f"{allowed}, spot or a capacity reservation")
 
 
 def _profile_of_the_gpu(group: GpuGroup) -> None:

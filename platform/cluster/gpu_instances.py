@@ -44,6 +44,12 @@ GPU_INSTANCES: Final = {
 }
 
 
+UNPRICED: Final = frozenset(name for name in GPU_INSTANCES if name.startswith("g7.") or name == "p5e.48xlarge")
+"""Those without a price in the table that Karpenter brings (aws/karpenter-provider-aws v1.14.0, pkg/providers/pricing,
+zz_generated.pricing_aws.go). It asks for no other in a VPC from which AWS's price list is not reached, and takes an
+on-demand type without a price for one that is not to be had."""
+
+
 def nearest(instance_type: str, count: int = 3) -> list[str]:
     """The GPU instance types that somebody who wrote `instance_type` most likely wants: of its size, else by name."""
     _, _, size = instance_type.partition(".")

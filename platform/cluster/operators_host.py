@@ -60,8 +60,10 @@ class OperatorsHost(pulumi.ComponentResource):
     It comes to Systems Manager by itself, through the endpoints, and speaks HTTPS within the VPC to nothing else. It
     holds nothing and has no right on the cluster: who tunnels through it brings credentials of their own. Nobody on it
     becomes root, who could take out of a session's log what it did. Within a week it is replaced by one of the newest
-    image, in whatever zone is up. Whoever is to come to it gets the policy `STACK-operators` (`operators_policy.py`).
+    image, in whatever zone is up. Whoever is to come to it gets the policy of `policy_arn` (`operators_policy.py`).
     """
+
+    policy_arn: pulumi.Output[str]
 
     def __init__(self, name: str, args: OperatorsHostArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:cluster:OperatorsHost", name, {"instanceType": INSTANCE_TYPE}, opts)
@@ -97,7 +99,7 @@ class OperatorsHost(pulumi.ComponentResource):
             tags=[{"key": key, "value": value, "propagate_at_launch": False} for key, value in tags.items()],
             opts=pulumi.ResourceOptions(parent=self, depends_on=allowed),
         )
-        operators_policy(
+        self.policy_arn = operators_policy(
             name,
             OperatorsPolicyArgs(
                 stack=args.stack,
@@ -106,7 +108,7 @@ class OperatorsHost(pulumi.ComponentResource):
                 document_arns=[args.sessions.document_arn, self._to_the_api(name, args)],
             ),
             self,
-        )
+        ).arn
         self.register_outputs({})
 
     def _to_the_api(self, name: str, args: OperatorsHostArgs) -> pulumi.Output[str]:

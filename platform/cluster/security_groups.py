@@ -11,7 +11,6 @@ import pulumi_aws as aws
 KUBELET: Final = 10250
 WEBHOOKS: Final = {
     443: "services that extend the Kubernetes API",
-    8443: "webhooks of Karpenter",
     9443: "webhooks of operators",
     10251: "metrics-server",
     15017: "webhooks of Istio",

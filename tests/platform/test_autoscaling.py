@@ -11,6 +11,7 @@ from tests.platform.mocked import ACCOUNT_ID, Made, Recorder, run_program
 from tests.platform.variants import GPU_GROUPS, MANY, RESERVATION, run_with
 
 NODE_POOL = "kubernetes:karpenter.sh/v1:NodePool"
+NODE_OVERLAY = "kubernetes:karpenter.sh/v1alpha1:NodeOverlay"
 NODE_CLASS = "kubernetes:karpenter.k8s.aws/v1:EC2NodeClass"
 CHART = "kubernetes:helm.sh/v4:Chart"
 GROWING = {"shared", "cheap", "big", "bigger", "parts"}
@@ -20,6 +21,11 @@ CONTROLLER = "parapet-test-karpenter"
 @pytest.fixture(scope="module")
 def stack() -> Recorder:
     return run_program(**MANY)
+
+
+def values(stack: Recorder) -> dict[str, Any]:
+    (found,) = [each for each in stack.of(CHART) if each.inputs["name"] == "karpenter"]
+    return dict(found.inputs["values"])
 
 
 def spec(stack: Recorder, kind: str, name: str) -> dict[str, Any]:
@@ -44,9 +50,38 @@ def test_without_a_group_that_grows_there_is_no_autoscaler() -> None:
     assert not stack.of("sqs/queue:Queue")
 
 
-@pytest.mark.parametrize(("name", "gpus"), [("shared", "3"), ("cheap", "32"), ("big", "16"), ("parts", "16")])
+@pytest.mark.parametrize(("name", "gpus"), [("shared", "12"), ("cheap", "32"), ("big", "16"), ("parts", "32")])
 def test_a_pool_grows_by_what_the_settings_leave_above_the_managed_nodes(stack: Recorder, name: str, gpus: str) -> None:
     assert spec(stack, NODE_POOL, name)["limits"] == {"nvidia.com/gpu": gpus}
+
+
+def test_shares_count_before_a_node_is_there_as_they_do_afterwards(stack: Recorder) -> None:
+    """Else a pool's limit is reached by its first node (kubernetes-sigs/karpenter, issue 729)."""
+    overlays = {each.inputs["metadata"]["name"]: each.inputs["spec"] for each in stack.of(NODE_OVERLAY)}
+    assert overlays == {
+        name: {
+            "requirements": [{"key": "karpenter.sh/nodepool", "operator": "In", "values": [name]}],
+            "capacity": {"nvidia.com/gpu": shares},
+        }
+        for name, shares in {"shared": "4", "parts": "16"}.items()
+    }
+    assert values(stack)["settings"]["featureGates"] == {"nodeOverlay": True}
+    plain = run_with(gpuGroups=[{"name": "g", "instanceTypes": ["g6.xlarge"], "max": 2}])
+    assert values(plain)["settings"]["featureGates"] == {"nodeOverlay": False}
+    assert plain.of(NODE_OVERLAY) == []
+
+
+def test_of_the_groups_that_fit_a_pod_the_one_paid_for_comes_first_and_the_dearest_last(stack: Recorder) -> None:
+    weight = {name: spec(stack, NODE_POOL, name)["weight"] for name in GROWING}
+    assert sorted(GROWING, key=lambda name: -weight[name]) == ["parts", "shared", "cheap", "big", "bigger"]
+    assert all(1 <= each <= 100 for each in weight.values())
+
+
+def test_with_a_way_out_too_the_controller_waits_for_nothing_that_no_endpoint_answers(stack: Recorder) -> None:
+    """It would ask IAM, without whose answer no class is ever deleted (pkg/controllers/nodeclass/controller.go)."""
+    out = run_with(egress=True, gpuGroups=[{"name": "g", "instanceTypes": ["g6.xlarge"], "max": 2}])
+    for each in (stack, out):
+        assert values(each)["settings"]["isolatedVPC"] is True
 
 
 def test_a_pools_nodes_are_those_of_its_managed_group(stack: Recorder) -> None:
@@ -162,7 +197,7 @@ def test_the_controller_is_pinned_and_its_definitions_come_from_the_chart_made_f
     assert values["replicas"] == 2
     assert values["settings"]["clusterName"] == "parapet-test"
     assert values["settings"]["interruptionQueue"] == "parapet-test-interruptions"
-    assert values["settings"]["isolatedVPC"] is True
+    assert values["controller"]["env"] == [{"name": "AWS_REGION", "value": "us-east-1"}]
 
 
 def test_pools_wait_for_the_definitions_and_the_controller_for_nodes(stack: Recorder) -> None:
@@ -233,8 +268,8 @@ def test_the_controller_changes_nothing_but_nodes_of_its_own_pools_in_this_clust
         (pool,) = [key for key in conditions if key.endswith("karpenter.sh/nodepool")]
         assert conditions[cluster] == "owned"
         # What is only tried has no pool, and so has the template of the try; nothing that runs may be without one.
-        if action == "ec2:DeleteLaunchTemplate":
-            assert conditions[pool] == "*"
+        if pool.startswith("aws:ResourceTag"):
+            assert conditions[pool] == ("*" if action == "ec2:DeleteLaunchTemplate" else "?*")
         else:
             assert set(conditions[pool]) == GROWING | ({""} if pool.startswith("aws:RequestTag") else set())
         assert cluster.split("/")[0] == pool.split("/")[0], "both of the request, or both of the resource"

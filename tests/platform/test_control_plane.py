@@ -147,7 +147,7 @@ def test_the_control_plane_calls_nodes_on_named_ports_only(stack: Recorder) -> N
     nodes = stack.one("ec2/securityGroup:SecurityGroup", "parapet-test-nodes").id
     outwards = rules(stack, "Egress", "control-plane")
     assert {each["referencedSecurityGroupId"] for each in outwards} == {nodes}
-    assert {each["fromPort"] for each in outwards} == {443, 8443, 9443, 10250, 10251, 15017}
+    assert {each["fromPort"] for each in outwards} == {443, 9443, 10250, 10251, 15017}
     assert all(each["fromPort"] == each["toPort"] for each in outwards)
 
 

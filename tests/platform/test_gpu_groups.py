@@ -43,6 +43,10 @@ def test_a_group_needs_a_name_types_and_a_largest_number_and_starts_from_zero_on
         ({"instanceTypes": []}, ".instanceTypes is []; it must be a list of EC2 instance types"),
         ({"instanceTypes": ["g6f.xlarge"]}, "with whole NVIDIA GPUs; nearest: g6.xlarge"),
         ({"min": 5}, ".min is 5; it must be at most max, which is 4."),
+        (
+            {"instanceTypes": ["g7.2xlarge"]},
+            '.instanceTypes[0] is "g7.2xlarge"; it must be a type that Karpenter knows',
+        ),
         ({"min": -1}, ".min is -1; it must be a whole number from 0 to 100."),
         ({"max": 0}, ".max is 0; it must be a whole number from 1 to 100."),
         ({"name": "Training"}, '.name is "Training"; it must be 1 to 20 lower-case letters'),

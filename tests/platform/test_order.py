@@ -126,3 +126,17 @@ def test_the_cluster_is_spoken_to_when_access_to_it_has_spread(order: Order) -> 
     assert len(in_cluster) > 100
     for each in in_cluster:
         assert missing(order, each, {(add_on.type, add_on.name) for add_on in networking}) == {}
+
+
+def test_what_leads_to_the_private_api_is_there_before_anything_in_the_cluster_and_after_it(order: Order) -> None:
+    """By the host's tunnel `destroy` takes the cluster's objects away: in reverse, this is the order of a deletion."""
+    asked = order.asked
+    endpoints_of_tunnels = {
+        (each.type, each.name)
+        for each in asked.of("ec2/vpcEndpoint:VpcEndpoint")
+        if each.inputs["serviceName"].rpartition(".")[2] in ("ssm", "ssmmessages")
+    }
+    needed = endpoints_of_tunnels | {(each.type, each.name) for each in asked.of("autoscaling/group:Group")}
+    assert len(endpoints_of_tunnels) == 2
+    for each in [each for each in asked.made if each.type.startswith("kubernetes:")]:
+        assert missing(order, each, needed) == {}

@@ -13,7 +13,7 @@ from cluster import namespaces as ns
 from cluster.autoscaling.controller_policy import Surroundings, over_nodes, over_surroundings
 from cluster.autoscaling.interruptions import Interruptions
 from cluster.autoscaling.node_class import NodeClassArgs, node_class
-from cluster.autoscaling.node_pool import node_pool
+from cluster.autoscaling.node_pool import node_pool, shares, weights
 from cluster.chart import chart
 from cluster.gpu_group import GpuGroup
 from cluster.labels import labels
@@ -27,6 +27,9 @@ from foundation.stack import Stack
 __all__ = ["Autoscaling", "AutoscalingArgs"]
 
 SERVICE_ACCOUNT: Final = "karpenter"
+UNTIL_ENDED: Final = "60m"
+"""How long a deletion waits for a pool's nodes: they are drained, and a large instance alone may take ten minutes to
+end, after which the provider gives up else."""
 CONTROLLER_RESOURCES: Final = {"cpu": "1", "memory": "1Gi"}
 
 
@@ -43,6 +46,8 @@ class AutoscalingArgs:
     subnet_ids: Mapping[str, pulumi.Input[str]]
     """The private subnets, by zone."""
     security_group_id: pulumi.Input[str]
+    closed_group_id: pulumi.Input[str]
+    """The VPC's default security group, which lets nothing through."""
     key_arn: pulumi.Input[str]
     """The key of the cluster class."""
     groups: Sequence[GpuGroup]
@@ -50,9 +55,8 @@ class AutoscalingArgs:
     placement_groups: Mapping[str, pulumi.Input[str]]
     """By the name of the GPU group that has one."""
     perimeter: Perimeter
-    egress: bool
     after: Sequence[pulumi.Resource]
-    """The namespace of the controller, and nodes for it to run on."""
+    """The namespace of the controller, nodes for it to run on, and the names that it asks for."""
 
 
 class Autoscaling(pulumi.ComponentResource):
@@ -77,8 +81,9 @@ class Autoscaling(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=role.allowed),
         )
         controller = self._controller(name, args, interruptions, [association, *args.after])
+        weight = weights(args.groups)
         for group in args.groups:
-            self._pool(f"{name}-{group.name}", group, args, controller)
+            self._pool(f"{name}-{group.name}", group, args, weight[group.name], controller)
         self.register_outputs({})
 
     def _role(self, name: str, args: AutoscalingArgs, interruptions: Interruptions) -> PodRole:
@@ -114,7 +119,7 @@ class Autoscaling(pulumi.ComponentResource):
         zones = {zone for group in args.groups for zone in group.zones or args.subnet_ids}
         return Surroundings(
             subnet_ids=[subnet_id for zone, subnet_id in args.subnet_ids.items() if zone in zones],
-            security_group_id=args.security_group_id,
+            security_group_ids=[args.security_group_id, args.closed_group_id],
             placement_groups=[
                 args.placement_groups[group.name] for group in args.groups if group.name in args.placement_groups
             ],
@@ -136,12 +141,16 @@ class Autoscaling(pulumi.ComponentResource):
                 "clusterName": args.cluster_name,
                 "clusterEndpoint": args.cluster_endpoint,
                 "interruptionQueue": interruptions.queue_name,
-                # Prices have no endpoint in a VPC.
-                "isolatedVPC": not args.egress,
+                # Prices and IAM have no endpoint in a VPC, and no way out is for it: with another answer here the
+                # controller waits for both, and without IAM deletes no class.
+                "isolatedVPC": True,
                 "eksControlPlane": True,
+                "featureGates": {"nodeOverlay": any(group.shared for group in args.groups)},
             },
             "controller": {
                 "image": {"repository": repository, "tag": tag, "digest": digest},
+                # Else it asks the instance, which answers no pod.
+                "env": [{"name": "AWS_REGION", "value": args.stack.account.region}],
                 # As much memory as it may have, or it would be among the first that a node throws out.
                 "resources": {"requests": CONTROLLER_RESOURCES, "limits": CONTROLLER_RESOURCES},
             },
@@ -170,8 +179,14 @@ class Autoscaling(pulumi.ComponentResource):
             depends_on=after,
         )
 
-    def _pool(self, name: str, group: GpuGroup, args: AutoscalingArgs, controller: pulumi.Resource) -> None:
-        after = pulumi.ResourceOptions(parent=self, depends_on=[controller])
+    def _pool(
+        self, name: str, group: GpuGroup, args: AutoscalingArgs, weight: int, controller: pulumi.Resource
+    ) -> None:
+        def after(*made: pulumi.Resource) -> pulumi.ResourceOptions:
+            return pulumi.ResourceOptions(
+                parent=self, depends_on=[controller, *made], custom_timeouts=pulumi.CustomTimeouts(delete=UNTIL_ENDED)
+            )
+
         spec = NodeClassArgs(
             stack=args.stack,
             versions=args.versions,
@@ -181,9 +196,9 @@ class Autoscaling(pulumi.ComponentResource):
             key_arn=args.key_arn,
             placement_group=args.placement_groups.get(group.name),
         )
-        made = k8s.apiextensions.CustomResource(f"{name}-class", **node_class(group, spec), opts=after)
-        k8s.apiextensions.CustomResource(
-            f"{name}-pool",
-            **node_pool(group, args.stack.owner, list(group.zones or args.subnet_ids)),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[made]),
-        )
+        known = [k8s.apiextensions.CustomResource(f"{name}-class", **node_class(group, spec), opts=after())]
+        if group.shared:
+            told = shares(group, args.stack.owner)
+            known.append(k8s.apiextensions.CustomResource(f"{name}-shares", **told, opts=after()))
+        pool = node_pool(group, args.stack.owner, list(group.zones or args.subnet_ids), weight)
+        k8s.apiextensions.CustomResource(f"{name}-pool", **pool, opts=after(*known))

@@ -21,6 +21,7 @@ NO_POOL: Final = ""
 """The tag's value where it is seen whether a class can be used (aws/karpenter-provider-aws,
 pkg/controllers/nodeclass/validation.go): a launch template is really made, and launches from it are asked for and not
 carried out. An instance that really had it could not be ended: for that a pool is named."""
+ANY_POOL: Final = "?*"
 LAUNCHED: Final = ("fleet", "instance", "launch-template", "network-interface", "spot-instances-request", "volume")
 """What a launch makes; all of it is tagged as it is made."""
 LAUNCH: Final = ("ec2:CreateFleet", "ec2:RunInstances")
@@ -44,7 +45,8 @@ class Surroundings:
     """What a node is launched into, as the node classes have it."""
 
     subnet_ids: Sequence[pulumi.Input[str]]
-    security_group_id: pulumi.Input[str]
+    security_group_ids: Sequence[pulumi.Input[str]]
+    """The nodes' and, since a try names an interface without a group, the one that EC2 takes then."""
     placement_groups: Sequence[pulumi.Input[str]]
     """Their names."""
     reservations: Sequence[str]
@@ -60,17 +62,10 @@ def over_nodes(account: Account, cluster: str, pools: Sequence[str], surrounding
             f"aws:RequestTag/{POOL}": [*pools, NO_POOL],
         }
     }
-    owned: Conditions = {
-        "StringEquals": {
-            f"aws:ResourceTag/kubernetes.io/cluster/{cluster}": "owned",
-            f"aws:ResourceTag/{POOL}": pools,
-        }
-    }
-    # Which pool need not be said: only with the tag of one of these, or of none, is a template made.
-    templates: Conditions = {
-        "StringEquals": {f"aws:ResourceTag/kubernetes.io/cluster/{cluster}": "owned"},
-        "StringLike": {f"aws:ResourceTag/{POOL}": "*"},
-    }
+    # Which pool need not be said: only with the tag of one of these is an instance launched, and with that or with none
+    # a template made. A pool that the settings have no more is deleted after this policy was written anew, and its
+    # instances have to go.
+    owned, templates = (_of_the_cluster(cluster, pool) for pool in (ANY_POOL, f"{NO_POOL}*"))
     launched = [account.arn("ec2", f"{kind}/*") for kind in LAUNCHED]
     return [
         allow("LaunchFrom", actions=LAUNCH, resources=_launched_from(account, surroundings)),
@@ -121,6 +116,13 @@ def over_nodes(account: Account, cluster: str, pools: Sequence[str], surrounding
     ]
 
 
+def _of_the_cluster(cluster: str, pool: str) -> Conditions:
+    return {
+        "StringEquals": {f"aws:ResourceTag/kubernetes.io/cluster/{cluster}": "owned"},
+        "StringLike": {f"aws:ResourceTag/{POOL}": pool},
+    }
+
+
 def over_surroundings(
     account: Account,
     cluster: str,
@@ -161,7 +163,7 @@ def over_surroundings(
         allow("FindTheCluster", actions="eks:DescribeCluster", resources=account.arn("eks", f"cluster/{cluster}")),
         allow(
             "TakeWarnings",
-            actions=["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ReceiveMessage"],
+            actions=["sqs:DeleteMessage", "sqs:GetQueueUrl", "sqs:ReceiveMessage"],
             resources=queue_arn,
         ),
         *volume_key(account, key_arn),
@@ -174,7 +176,7 @@ def _launched_from(account: Account, surroundings: Surroundings) -> list[pulumi.
     ]
     own: dict[str, Sequence[pulumi.Input[str]]] = {
         "subnet": surroundings.subnet_ids,
-        "security-group": [surroundings.security_group_id],
+        "security-group": surroundings.security_group_ids,
         "placement-group": surroundings.placement_groups,
         "capacity-reservation": surroundings.reservations,
     }

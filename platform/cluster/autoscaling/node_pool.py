@@ -7,6 +7,7 @@ from cluster.gpu_group import GpuGroup
 from cluster.labels import metadata
 from cluster.node_labels import GPU, gpu_labels
 
+HEAVIEST: Final = 100
 EXPIRE_AFTER: Final = "Never"
 """A node of the same pinned image would be no newer; and an expired node is drained at once, outside of the window and
 of every budget (Karpenter, "Disruption", Automated Forceful Methods)."""
@@ -19,7 +20,35 @@ OUTSIDE_THE_WINDOW: Final = "164h"
 """Nodes are replaced on Sundays from 06:00 to 10:00 UTC; the rest of the week, 164 hours, begins as the window ends."""
 
 
-def node_pool(group: GpuGroup, owner: str, zones: Sequence[str]) -> dict[str, Any]:
+def weights(groups: Sequence[GpuGroup]) -> dict[str, int]:
+    """The weight of each group's pool by its name: of those that fit a pod, Karpenter takes the heaviest.
+
+    What is reserved is paid for already; then the pool with the least GPU, or a notebook that names no group would
+    have the dearest node.
+    """
+    order = sorted(groups, key=lambda each: (not each.reservation, each.gpus * each.instances[0].memory, each.name))
+    return {group.name: HEAVIEST - place for place, group in enumerate(order)}
+
+
+def shares(group: GpuGroup, owner: str) -> dict[str, Any]:
+    """What tells Karpenter that a node of the group has as many GPUs to give as its device plugin will say.
+
+    It would count the GPUs of the instance type before a node is there, and their shares afterwards: a pool's limit
+    would be reached by its first node, and each pod that waits for a share would have a GPU of its own launched
+    (kubernetes-sigs/karpenter, issue 729). The kind is an alpha feature of this Karpenter.
+    """
+    return {
+        "api_version": "karpenter.sh/v1alpha1",
+        "kind": "NodeOverlay",
+        "metadata": metadata(group.name, owner),
+        "spec": {
+            "requirements": [_one_of("karpenter.sh/nodepool", group.name)],
+            "capacity": {GPU: str(group.schedulable_gpus)},
+        },
+    }
+
+
+def node_pool(group: GpuGroup, owner: str, zones: Sequence[str], weight: int) -> dict[str, Any]:
     """The NodePool by which a group grows above its least number of nodes.
 
     A node is patched by being replaced, once the pinned image has moved (docs/patching.md): it has drifted, and in the
@@ -33,7 +62,8 @@ def node_pool(group: GpuGroup, owner: str, zones: Sequence[str]) -> dict[str, An
         "kind": "NodePool",
         "metadata": metadata(group.name, owner),
         "spec": {
-            "limits": {GPU: str(group.growth * group.gpus)},
+            "weight": weight,
+            "limits": {GPU: str(group.growth * group.schedulable_gpus)},
             "template": {
                 "metadata": {"labels": gpu_labels(group)},
                 "spec": {

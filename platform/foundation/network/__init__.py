@@ -59,6 +59,8 @@ class Network(pulumi.ComponentResource):
     zone_id: pulumi.Output[str]
     """The private hosted zone of the domain."""
     perimeter: Perimeter
+    closed_group_id: pulumi.Output[str]
+    """The VPC's default security group."""
 
     def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:foundation:Network", name, {"cidr": str(args.cidr), "egress": args.egress}, opts)
@@ -76,9 +78,9 @@ class Network(pulumi.ComponentResource):
         )
         self.vpc_id = vpc.id
         # Whoever launches something without naming a group gets this one, so it lets nothing through.
-        aws.ec2.DefaultSecurityGroup(
+        self.closed_group_id = aws.ec2.DefaultSecurityGroup(
             name, vpc_id=vpc.id, ingress=[], egress=[], tags={"Name": f"{name}-default-closed"}, opts=own
-        )
+        ).id
         self.zone_id = aws.route53.Zone(
             name,
             name=args.domain,

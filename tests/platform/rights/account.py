@@ -49,6 +49,9 @@ class Account:
                 return f"arn:aws:iam::{ACCOUNT_ID}:role/{self._named('iam/role:Role', name).name}"
             case "subnet":
                 return f"arn:aws:ec2:{OURS}:subnet/{self._named('ec2/subnet:Subnet', name).id}"
+            case "security-group" if name == "default":
+                made = self.asked.one("ec2/defaultSecurityGroup:DefaultSecurityGroup", STACK)
+                return f"arn:aws:ec2:{OURS}:security-group/{made.id}"
             case "security-group":
                 return f"arn:aws:ec2:{OURS}:security-group/{self._named('ec2/securityGroup:SecurityGroup', name).id}"
             case "queue":
