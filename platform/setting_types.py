@@ -230,6 +230,14 @@ def _readable(users: tuple[Account, ...], info: ValidationInfo) -> tuple[Account
     return users
 
 
+def _no_administrator(roles: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+    for place, arn in enumerate(roles):
+        if arn in info.data.get("cluster_administrators", ()):
+            allowed = "none of clusterAdministrators: EKS takes one access entry for a principal"
+            raise refusal(f"[{place}]", arn, allowed)
+    return roles
+
+
 def _offered_version(version: str) -> str:
     if version not in VERSIONS:
         raise ValueError
@@ -337,6 +345,7 @@ Roles = Annotated[
     BeforeValidator(_parsed),
     AfterValidator(_distinct),
     AfterValidator(_of_the_account),
+    AfterValidator(_no_administrator),
     Field(description="a list of ARNs of IAM roles, each once"),
 ]
 PrivacyOfficers = Annotated[

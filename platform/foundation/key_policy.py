@@ -67,8 +67,8 @@ USES: Final = {
     DataClass.ARTIFACTS: Use(("s3", "rds", "ecr"), by_grant=("rds", "ecr")),
     DataClass.LOGS: Use(("s3",)),
     # RDS makes and rotates the password of a database's master user (Amazon RDS User Guide, "Password management with
-    # Amazon RDS and AWS Secrets Manager", permissions required).
-    DataClass.SECRETS: Use(("secretsmanager", "rds"), by_grant=("rds",)),
+    # Amazon RDS and AWS Secrets Manager", permissions required). By which of the two it asks for its grant is not told.
+    DataClass.SECRETS: Use(("secretsmanager", "rds"), by_grant=("secretsmanager", "rds")),
     DataClass.CLUSTER: Use(("ec2", "eks"), by_grant=("ec2", "eks")),
 }
 

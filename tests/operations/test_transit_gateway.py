@@ -59,6 +59,12 @@ def test_one_that_is_not_shared_is_told(ec2: Stubber, write: Write) -> None:
     assert "its owner shares it by AWS RAM" in text
 
 
+def test_one_that_is_not_listed_is_told_as_well(ec2: Stubber, write: Write) -> None:
+    ec2.add_response("describe_transit_gateways", {"TransitGateways": []})
+    ((state, text),) = told(write)
+    assert (state, "its owner shares it by AWS RAM" in text) == (State.TO_DO, True)
+
+
 def test_an_attachment_that_waits_is_told_with_what_its_owner_does(ec2: Stubber, write: Write) -> None:
     gateway(ec2, OWNER)
     attachment(ec2, "pendingAcceptance")

@@ -87,7 +87,7 @@ def test_whoever_uses_a_key_is_held_to_a_service_or_an_encryption_context(stack:
         ("phi", ["s3"], []),
         ("artifacts", ["s3", "rds", "ecr"], ["rds", "ecr"]),
         ("logs", ["s3"], []),
-        ("secrets", ["secretsmanager", "rds"], ["rds"]),
+        ("secrets", ["secretsmanager", "rds"], ["secretsmanager", "rds"]),
         ("cluster", ["ec2", "eks"], ["ec2", "eks"]),
     ],
 )

@@ -1,5 +1,6 @@
 """The settings: what is taken, what is refused, and in which words. No engine, no mocks."""
 
+import json
 from typing import Any
 
 import pulumi
@@ -302,6 +303,15 @@ def test_readers_and_administrators_whom_the_secrets_keys_policy_has_no_room_for
     assert line == (
         'parapet:mlflowUsers is "30880 characters"; it must be such that the ARNs of all readers and administrators '
         "together have at most 29500."
+    )
+
+
+def test_a_cluster_administrator_has_no_second_role_in_the_cluster() -> None:
+    (administrator, *_) = json.loads(stack_settings()["clusterAdministrators"])
+    (line,) = refusal(platformOperatorRoles=[administrator])
+    assert line == (
+        f'parapet:platformOperatorRoles[0] is "{administrator}"; it must be none of clusterAdministrators: EKS takes '
+        "one access entry for a principal."
     )
 
 

@@ -18,16 +18,19 @@ def check(account: Account) -> Iterator[Finding]:
         return
     ec2 = account.access.client("ec2")
     try:
-        (found,) = ec2.describe_transit_gateways(TransitGatewayIds=[gateway])["TransitGateways"]
+        seen = ec2.describe_transit_gateways(TransitGatewayIds=[gateway])["TransitGateways"]
     except ClientError as error:
         if not code(error).startswith("InvalidTransitGatewayID"):
             raise
+        seen = []
+    if not seen:
         yield to_do(
             ABOUT,
             f"{gateway} is not seen from {account.access.id}: its owner shares it by AWS RAM, and here the share is "
             "accepted (aws ram get-resource-share-invitations, then accept-resource-share-invitation)",
         )
         return
+    found = seen[0]
     owner = found["OwnerId"]
     if owner == account.access.id or found.get("Options", {}).get("AutoAcceptSharedAttachments") == "enable":
         yield ok(ABOUT, f"{gateway} of {owner} accepts by itself")
