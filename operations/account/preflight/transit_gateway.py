@@ -1,7 +1,7 @@
 """Whether the hospital's Transit Gateway takes the VPC in: another account's waits for its owner before it does."""
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
@@ -22,7 +22,7 @@ def check(account: Account) -> Iterator[Finding]:
     except ClientError as error:
         if not code(error).startswith("InvalidTransitGatewayID"):
             raise
-        seen = []
+        seen = list[Any]()
     if not seen:
         yield to_do(
             ABOUT,
