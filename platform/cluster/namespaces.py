@@ -86,6 +86,10 @@ EVERY: Final = (*(each.name for each in MADE), KUBE_SYSTEM, *UNUSED)
 GPU: Final = tuple(each.name for each in MADE if each.gpu)
 MESH: Final = tuple(each.name for each in MADE if each.mesh)
 
+_FORCE: Final = "pulumi.com/patchForce"
+"""Whoever else has set the field, it is the stack's then (Pulumi, "Manage Kubernetes resources with Server-Side
+Apply")."""
+
 
 def inside(namespace: str, made: Mapping[str, pulumi.Resource], parent: pulumi.Resource) -> pulumi.ResourceOptions:
     """The options of what lies in a namespace. Kubernetes' own are there from the beginning."""
@@ -125,6 +129,14 @@ class Namespaces(pulumi.ComponentResource):
                     automount_service_account_token=False,
                     opts=pulumi.ResourceOptions(parent=self, depends_on=[namespace]),
                 )
+        for each_name in EVERY:
+            # Whose a pod is that names no account; the API server makes one in each namespace.
+            kubernetes.core.v1.ServiceAccountPatch(
+                f"{name}-{each_name}-default",
+                metadata={"name": "default", "namespace": each_name, "annotations": {_FORCE: "true"}},
+                automount_service_account_token=False,
+                opts=inside(each_name, self.made, self),
+            )
         self.register_outputs({})
 
 

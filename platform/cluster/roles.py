@@ -11,6 +11,7 @@ from cluster.labels import Manifest
 READ: Final = ("get", "list", "watch")
 WRITE: Final = ("create", "update", "patch", "delete")
 ALL: Final = (*READ, *WRITE)
+SCALE: Final = ("get", "patch", "update")
 
 CORE: Final = ""
 APPS: Final = "apps"
@@ -18,6 +19,9 @@ BATCH: Final = "batch"
 ROLLOUTS: Final = "argoproj.io"
 MESH: Final = "networking.istio.io"
 RBAC: Final = "rbac.authorization.k8s.io"
+
+GROUP_PREFIX: Final = "parapet:"
+"""How the name of every group of people begins, and of nobody else's."""
 
 
 def rule(group: str, resources: Sequence[str], verbs: Sequence[str]) -> Manifest:
@@ -43,16 +47,22 @@ class Role:
     grants: tuple[Grant, ...]
 
 
+# What is there and how it fares, and nothing that a program wrote: neither its logs nor its ConfigMaps.
 _SEE_WORKLOADS: Final = (
-    rule(CORE, ["pods", "pods/log", "events", "services", "configmaps", "persistentvolumeclaims"], READ),
+    rule(CORE, ["pods", "events", "services", "persistentvolumeclaims"], READ),
     rule(CORE, ["resourcequotas", "limitranges", "serviceaccounts"], READ),
     rule(APPS, ["deployments", "statefulsets", "replicasets", "daemonsets"], READ),
     rule(BATCH, ["jobs", "cronjobs"], READ),
+    rule("discovery.k8s.io", ["endpointslices"], READ),
     rule("events.k8s.io", ["events"], READ),
+    rule("metrics.k8s.io", ["pods"], READ),
 )
+_SEE_CONTENT: Final = (rule(CORE, ["pods/log", "configmaps"], READ),)
+_PLATFORMS_OWN: Final = (ns.KUBE_SYSTEM, *(each.name for each in ns.SYSTEM))
+"""Where no program handles what a patient's data could be in: there alone operators and auditors read content."""
 _SEE_CLUSTER: Final = (
     rule(CORE, ["nodes", "namespaces", "persistentvolumes"], READ),
-    rule("metrics.k8s.io", ["nodes", "pods"], READ),
+    rule("metrics.k8s.io", ["nodes"], READ),
     rule("scheduling.k8s.io", ["priorityclasses"], READ),
     rule("storage.k8s.io", ["storageclasses"], READ),
 )
@@ -69,12 +79,13 @@ DATA_SCIENTIST: Final = Role(
     group="parapet:data-scientists",
     grants=(
         Grant("cluster", _SEE_NAMES),
-        Grant("see", _SEE_WORKLOADS, (ns.NOTEBOOKS.name, ns.TRAINING.name)),
+        Grant("see", (*_SEE_WORKLOADS, *_SEE_CONTENT), (ns.NOTEBOOKS.name, ns.TRAINING.name)),
         Grant(
             "train",
             (
                 rule(BATCH, ["jobs"], WRITE),
-                rule(CORE, ["configmaps", "persistentvolumeclaims"], WRITE),
+                # By a headless Service the workers of one job find each other (the guardrail training-is-headless).
+                rule(CORE, ["services", "configmaps", "persistentvolumeclaims"], WRITE),
                 rule(CORE, ["pods"], ["delete"]),
             ),
             (ns.TRAINING.name,),
@@ -83,7 +94,8 @@ DATA_SCIENTIST: Final = Role(
             "work",
             (
                 rule(APPS, ["statefulsets"], WRITE),
-                rule(CORE, ["pods", "configmaps", "persistentvolumeclaims"], WRITE),
+                rule(CORE, ["configmaps", "persistentvolumeclaims"], WRITE),
+                rule(CORE, ["pods"], ["delete"]),
                 # A shell in one's own notebook, and the browser's way to it. The API server's audit log has each.
                 rule(CORE, ["pods/exec", "pods/portforward"], ["create", "get"]),
             ),
@@ -95,12 +107,13 @@ ML_ENGINEER: Final = Role(
     name="ml-engineer",
     group="parapet:ml-engineers",
     grants=(
-        Grant("cluster", _SEE_NAMES),
+        Grant("cluster", (*_SEE_NAMES, rule(ROLLOUTS, ["clusteranalysistemplates"], READ))),
         Grant(
             "see",
             (
                 *_SEE_WORKLOADS,
-                rule(ROLLOUTS, ["rollouts", "analysisruns", "analysistemplates"], READ),
+                *_SEE_CONTENT,
+                rule(ROLLOUTS, ["rollouts", "analysisruns", "analysistemplates", "experiments"], READ),
                 rule("autoscaling", ["horizontalpodautoscalers"], READ),
                 rule("policy", ["poddisruptionbudgets"], READ),
                 rule(MESH, ["virtualservices", "destinationrules"], READ),
@@ -110,13 +123,20 @@ ML_ENGINEER: Final = Role(
         Grant(
             "serve",
             (
-                rule(APPS, ["deployments", "deployments/scale"], ALL),
-                rule(ROLLOUTS, ["rollouts", "rollouts/status", "analysisruns", "analysistemplates"], ALL),
+                rule(APPS, ["deployments"], ALL),
+                rule(APPS, ["deployments/scale"], SCALE),
+                rule(ROLLOUTS, ["rollouts"], ALL),
+                rule(ROLLOUTS, ["rollouts/scale"], SCALE),
+                # Abort, retry, and promote of what is paused (the guardrail rollouts-pass-their-gates). What judges a
+                # new version, the analysis, is not theirs to write: it would be the judged who judges.
+                rule(ROLLOUTS, ["rollouts/status"], ["get", "patch"]),
                 rule(CORE, ["services", "configmaps"], WRITE),
                 rule("autoscaling", ["horizontalpodautoscalers"], WRITE),
                 rule("policy", ["poddisruptionbudgets"], WRITE),
                 rule(MESH, ["virtualservices", "destinationrules"], WRITE),
                 rule(CORE, ["pods"], ["delete"]),
+                # To a model that misbehaves. Whoever may do so writes what runs there and reads its logs anyway.
+                rule(CORE, ["pods/portforward"], ["create", "get"]),
             ),
             (ns.SERVING.name,),
         ),
@@ -129,7 +149,15 @@ ML_ENGINEER: Final = Role(
             ),
             (ns.PIPELINES.name,),
         ),
-        Grant("train", (rule(BATCH, ["jobs"], WRITE), rule(CORE, ["pods"], ["delete"])), (ns.TRAINING.name,)),
+        Grant(
+            "train",
+            (
+                rule(BATCH, ["jobs"], WRITE),
+                rule(CORE, ["services"], WRITE),
+                rule(CORE, ["pods"], ["delete"]),
+            ),
+            (ns.TRAINING.name,),
+        ),
     ),
 )
 # Neither roles nor bindings, neither Secrets nor tokens, no shell in a pod, no guardrail: those change by the stack
@@ -164,6 +192,7 @@ PLATFORM_OPERATOR: Final = Role(
         Grant(
             "operate",
             (
+                # Written, by server-side apply, and not read: whoever measures PHI may have put some into one.
                 rule(CORE, ["services", "configmaps"], WRITE),
                 rule("policy", ["poddisruptionbudgets"], WRITE),
                 rule("autoscaling", ["horizontalpodautoscalers"], WRITE),
@@ -172,9 +201,10 @@ PLATFORM_OPERATOR: Final = Role(
         ),
         Grant(
             "restart",
-            (rule(CORE, ["pods"], ["delete"]), rule(APPS, ["deployments/scale"], ["get", "patch", "update"])),
-            (ns.KUBE_SYSTEM, ns.MONITORING.name, ns.INGRESS.name, *(each.name for each in ns.SYSTEM)),
+            (rule(CORE, ["pods"], ["delete"]), rule(APPS, ["deployments/scale"], SCALE)),
+            (ns.MONITORING.name, ns.INGRESS.name, *_PLATFORMS_OWN),
         ),
+        Grant("content", _SEE_CONTENT, _PLATFORMS_OWN),
     ),
 )
 # RBAC cannot say "all but Secrets", so the core group's resources are named.
@@ -188,8 +218,8 @@ AUDITOR: Final = Role(
                 rule(
                     CORE,
                     [
-                        *("configmaps", "endpoints", "events", "limitranges", "namespaces", "nodes"),
-                        *("persistentvolumeclaims", "persistentvolumes", "pods", "pods/log", "podtemplates"),
+                        *("endpoints", "events", "limitranges", "namespaces", "nodes"),
+                        *("persistentvolumeclaims", "persistentvolumes", "pods", "podtemplates"),
                         *("replicationcontrollers", "resourcequotas", "serviceaccounts", "services"),
                     ],
                     READ,
@@ -198,16 +228,18 @@ AUDITOR: Final = Role(
                     rule(group, ["*"], READ)
                     for group in (
                         *("admissionregistration.k8s.io", "apiextensions.k8s.io", "apiregistration.k8s.io", APPS),
-                        *(ROLLOUTS, "autoscaling", BATCH, "certificates.k8s.io", "coordination.k8s.io"),
-                        *("discovery.k8s.io", "events.k8s.io", "flowcontrol.apiserver.k8s.io", "metrics.k8s.io"),
-                        *("gateway.networking.k8s.io", MESH, "security.istio.io", "telemetry.istio.io"),
-                        *("karpenter.sh", "karpenter.k8s.aws", "networking.k8s.io", "node.k8s.io", "policy"),
-                        *(RBAC, "scheduling.k8s.io", "secrets-store.csi.x-k8s.io"),
-                        *("storage.k8s.io",),
+                        *(ROLLOUTS, "autoscaling", "autoscaling.x-k8s.io", BATCH, "certificates.k8s.io"),
+                        *("cloudwatch.aws.amazon.com", "coordination.k8s.io", "discovery.k8s.io", "events.k8s.io"),
+                        *("extensions.istio.io", "flowcontrol.apiserver.k8s.io", "gateway.networking.k8s.io"),
+                        *("internal.apiserver.k8s.io", "karpenter.k8s.aws", "karpenter.sh", "metrics.k8s.io", MESH),
+                        *("networking.k8s.aws", "networking.k8s.io", "node.k8s.io", "policy", RBAC),
+                        *("resource.k8s.io", "scheduling.k8s.io", "secrets-store.csi.x-k8s.io"),
+                        *("security.istio.io", "storage.k8s.io", "telemetry.istio.io", "vpcresources.k8s.aws"),
                     )
                 ),
             ),
         ),
+        Grant("content", _SEE_CONTENT, _PLATFORMS_OWN),
     ),
 )
 

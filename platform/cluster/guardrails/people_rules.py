@@ -1,50 +1,146 @@
 """What people may not write although their role may write the kind: RBAC knows kinds and names, and no fields."""
 
+import json
 from typing import Final
 
 from cluster import namespaces as ns
 from cluster.guardrails.object_rules import ObjectRule
 from cluster.guardrails.pod_rules import Check, cel
-from cluster.roles import PLATFORM_OPERATOR, ROLES
+from cluster.roles import GROUP_PREFIX, PLATFORM_OPERATOR, ROLLOUTS
 
 OWN_PREFIX: Final = "operators.parapet.dev/"
 """Labels and annotations of nodes that are the operators' own. The others say what a node is: the scheduler, the
 device plugin and the autoscaler believe them."""
-AUTHORITIES: Final = ("kube-root-ca.crt", "istio-ca-root-cert")
-"""The ConfigMaps by which pods know the API server and the mesh. Controllers put them everywhere."""
+KEPT_TAINTS: Final = ("nvidia.com/", "karpenter.sh/", "parapet.dev/")
+"""How the taints begin by which the platform keeps a node for what it is for."""
+_CONTROLLERS: Final = f"system:serviceaccount:{ns.KUBE_SYSTEM}"
+AUTHORITIES: Final = {
+    "kube-root-ca.crt": [f"{_CONTROLLERS}:root-ca-cert-publisher", "system:kube-controller-manager"],
+    "istio-ca-root-cert": [f"system:serviceaccount:{ns.ISTIO_SYSTEM.name}:istiod"],
+}
+"""The ConfigMaps by which pods know the API server and the mesh, and the controllers that put each everywhere."""
+_ENDS_NAMESPACES: Final = [f"{_CONTROLLERS}:namespace-controller", "system:kube-controller-manager"]
+REPLICAS: Final = {
+    f"{ns.ISTIO_SYSTEM.name}/istiod": 2,
+    f"{ns.KARPENTER.name}/karpenter": 2,
+    f"{ns.KUBE_SYSTEM}/coredns": 2,
+}
+"""As many as the stack asks for (`mesh_values.py`, `autoscaling/`, `add_ons.py`), so that one may fail."""
+GUARDDUTY: Final = "amazon-guardduty"
+"""Where GuardDuty's Runtime Monitoring puts its agent, in an account that has it (Amazon GuardDuty User Guide)."""
+_AGENTS: Final = (GUARDDUTY, ns.KUBE_SYSTEM, *(each.name for each in ns.SYSTEM))
+_OF_A_DEPLOYMENT: Final = "-[bcdfghjklmnpqrstvwxz2456789]{5,10}-[bcdfghjklmnpqrstvwxz2456789]{5}$"
+"""How Kubernetes names the pods of a Deployment: by its template's hash and at random. A DaemonSet's have no hash, and
+an agent's own name has a vowel."""
+
+_PEOPLE: Final = f"has(request.userInfo.groups) && request.userInfo.groups.exists(g, g.startsWith({cel(GROUP_PREFIX)}))"
+"""Whether the caller is one of the people, whatever the group."""
+_OPERATORS: Final = (
+    f"has(request.userInfo.groups) && request.userInfo.groups.exists(g, g == {cel(PLATFORM_OPERATOR.group)})"
+)
+_META: Final = {
+    "new": "[dyn(object).metadata.?labels.orValue({}), dyn(object).metadata.?annotations.orValue({})]",
+    "old": "[dyn(oldObject).metadata.?labels.orValue({}), dyn(oldObject).metadata.?annotations.orValue({})]",
+    "words": "[0, 1].map(i, (variables.new[i].filter(k, !(k in variables.old[i])"
+    " || variables.old[i][k] != variables.new[i][k])"
+    " + variables.old[i].filter(k, !(k in variables.new[i])))"
+    f".filter(k, !k.startsWith({cel(OWN_PREFIX)})).join(', ')).filter(told, told != '')",
+}
+"""`words`: the labels and annotations that would change and are not the operators' own."""
 
 
 def people_rules() -> tuple[ObjectRule, ...]:
     """The rules over what people write."""
-    return (_nodes(), _authorities(), _disruptions())
+    return (
+        _pods(),
+        _owners(),
+        _nodes(),
+        _pools(),
+        _scales(),
+        _evictions(),
+        _gates(),
+        _peers(),
+        _authorities(),
+        _disruptions(),
+    )
 
 
-def _whose(*groups: str) -> str:
-    """Whether the caller is of one of these groups."""
-    return f"has(request.userInfo.groups) && request.userInfo.groups.exists(g, g in {cel(groups)})"
+def _changed(part: str, *free: str) -> str:
+    """The fields of a part of the object that would change and are not free."""
+    new, old = (f"dyn({which}).?{part}.orValue({{}})" for which in ("object", "oldObject"))
+    return (
+        f"({new}.filter(k, !(k in {old}) || {new}[k] != {old}[k]) + {old}.filter(k, !(k in {new})))"
+        f".filter(k, !(k in {cel(free)}))"
+    )
+
+
+def _pods() -> ObjectRule:
+    # The VPC CNI applies network policies to pods that a controller owns (Amazon EKS User Guide, "Limit pod traffic
+    # with Kubernetes network policies").
+    return ObjectRule(
+        name="people-make-no-bare-pods",
+        group="",
+        resources=("pods", "pods/ephemeralcontainers", "pods/resize", "pods/status", "pods/binding", "bindings"),
+        only=_PEOPLE,
+        checks=(
+            Check(
+                holds="false",
+                found='"a pod would be written by hand"',
+                fix="Make a Job, a Deployment or a StatefulSet: no network policy guards a pod without one.",
+            ),
+        ),
+    )
+
+
+def _owners() -> ObjectRule:
+    """Of whatever kind. Whoever may change a CronJob may run it too (`kubectl create job --from=cronjob/NAME`)."""
+    own = "authorizer.group('batch').resource('cronjobs').namespace(request.namespace).name(o.name)"
+    return ObjectRule(
+        name="owners-are-the-controllers",
+        group="*",
+        resources=("*",),
+        only=_PEOPLE,
+        variables={
+            "new": "dyn(object).?metadata.?ownerReferences.orValue([])",
+            "old": "request.operation == 'UPDATE' ? dyn(oldObject).?metadata.?ownerReferences.orValue([]) : []",
+            "instance": "request.operation == 'CREATE' && request.resource.group == 'batch'"
+            " && request.resource.resource == 'jobs' && size(variables.new) == 1"
+            " && variables.new.all(o, o.apiVersion == 'batch/v1' && o.kind == 'CronJob'"
+            f" && {own}.check('update').allowed())",
+        },
+        checks=(
+            Check(
+                holds="variables.new == variables.old || variables.instance",
+                found="\"it would belong to \" + (size(variables.new) == 0 ? 'nothing'"
+                " : variables.new.map(o, o.kind + ' ' + o.name).join(', '))",
+                fix="Leave ownerReferences as they are: the controller that makes an object says whose it is.",
+            ),
+        ),
+    )
 
 
 def _nodes() -> ObjectRule:
-    kept = "['spec'].map(s, {0}[s]).map(s, s.filter(k, !(k in ['unschedulable', 'taints'])).map(k, [k, s[k]]))"
+    taints = "dyn({0}).spec.?taints.orValue([])"
+    kept = f"{{0}}.filter(t, {cel(KEPT_TAINTS)}.exists(p, t.key.startsWith(p)))"
     return ObjectRule(
         name="operators-cordon-nodes",
         group="",
         resources=("nodes",),
-        only=_whose(PLATFORM_OPERATOR.group),
+        only=_OPERATORS,
         variables={
-            "new": "[dyn(object).metadata.?labels.orValue({}), dyn(object).metadata.?annotations.orValue({})]",
-            "old": "[dyn(oldObject).metadata.?labels.orValue({}), dyn(oldObject).metadata.?annotations.orValue({})]",
-            "words": "[0, 1].map(i, (variables.new[i].filter(k, !(k in variables.old[i])"
-            " || variables.old[i][k] != variables.new[i][k])"
-            " + variables.old[i].filter(k, !(k in variables.new[i])))"
-            f".filter(k, !k.startsWith({cel(OWN_PREFIX)})).join(', ')).filter(told, told != '')",
+            **_META,
+            "changed": _changed("spec", "unschedulable", "taints"),
             "held": "['finalizers', 'ownerReferences']"
             ".filter(k, dyn(object).metadata[?k] != dyn(oldObject).metadata[?k])",
+            "before": kept.format(taints.format("oldObject")),
+            "after": kept.format(taints.format("object")),
+            "taints": "variables.before.filter(t, !(t in variables.after))"
+            " + variables.after.filter(t, !(t in variables.before))",
         },
         checks=(
             Check(
-                holds=f"{kept.format('dyn(object)')} == {kept.format('dyn(oldObject)')}",
-                found='"more of the spec changes than unschedulable and taints"',
+                holds="size(variables.changed) == 0",
+                found='"more of the spec changes than unschedulable and taints: " + variables.changed.join(", ")',
                 fix="Cordon, drain or taint the node; what it is, its node group says.",
             ),
             Check(
@@ -57,21 +153,141 @@ def _nodes() -> ObjectRule:
                 found='variables.held.join(", ") + " would change"',
                 fix="Let the node's controller end it: delete its NodeClaim, or drain it.",
             ),
+            Check(
+                holds="size(variables.taints) == 0",
+                found='"the taint " + variables.taints.map(t, t.key).join(", ") + " would come or go"',
+                fix="Take a key of your own: by this one the platform keeps the node for what it is for.",
+            ),
+        ),
+    )
+
+
+def _pools() -> ObjectRule:
+    return ObjectRule(
+        name="operators-time-disruption",
+        group="karpenter.sh",
+        resources=("nodepools",),
+        only=_OPERATORS,
+        variables={
+            **_META,
+            "changed": _changed("spec", "disruption"),
+            "held": "dyn(object).metadata[?'finalizers'] != dyn(oldObject).metadata[?'finalizers']",
+        },
+        checks=(
+            Check(
+                holds="size(variables.changed) == 0",
+                found='"more of the spec changes than disruption: " + variables.changed.join(", ")',
+                fix="What nodes a pool makes and how many, the stack's gpuNodeGroups say, which are reviewed.",
+            ),
+            Check(
+                holds="size(variables.words) == 0 && !variables.held",
+                found='"labels, annotations or finalizers change: " + variables.words.join(", ")',
+                fix=f"Take a name that begins with {OWN_PREFIX}; Karpenter reads the others.",
+            ),
+        ),
+    )
+
+
+def _scales() -> ObjectRule:
+    return ObjectRule(
+        name="operators-keep-the-platform-up",
+        group="apps",
+        resources=("deployments/scale",),
+        operations=("UPDATE",),
+        only=_OPERATORS,
+        variables={
+            "name": "request.namespace + '/' + request.name",
+            "least": f"variables.name in {json.dumps(REPLICAS)} ? {json.dumps(REPLICAS)}[variables.name] : 1",
+            "asked": "int(dyn(object).?spec.?replicas.orValue(0))",
+        },
+        checks=(
+            Check(
+                holds="variables.asked >= variables.least",
+                found='variables.name + " would have " + string(variables.asked) + " replicas, and needs "'
+                " + string(variables.least)",
+                fix="Ask for that many or more; to restart, delete its pods one by one.",
+            ),
+        ),
+    )
+
+
+def _evictions() -> ObjectRule:
+    return ObjectRule(
+        name="operators-leave-agents-on-nodes",
+        group="",
+        resources=("pods/eviction",),
+        operations=("CREATE",),
+        only=f"({_OPERATORS}) && request.namespace in {cel(_AGENTS)}",
+        checks=(
+            Check(
+                holds=f"request.name.matches({cel(_OF_A_DEPLOYMENT)})",
+                found='request.namespace + "/" + request.name + " is an agent that each node has"',
+                fix="Drain with --ignore-daemonsets: it guards or serves the node until that goes.",
+            ),
+        ),
+    )
+
+
+def _gates() -> ObjectRule:
+    """What `kubectl argo rollouts` abort, retry and promote patch, without what skips a step or its analysis."""
+    pauses = "dyn({0}).?status.?pauseConditions.orValue([])"
+    waits = ["CanaryPauseStep", "BlueGreenPause"]
+    return ObjectRule(
+        name="rollouts-pass-their-gates",
+        group=ROLLOUTS,
+        resources=("rollouts/status",),
+        operations=("UPDATE",),
+        only=_PEOPLE,
+        variables={
+            "changed": _changed("status", "abort", "pauseConditions"),
+            "before": pauses.format("oldObject"),
+            "after": pauses.format("object"),
+            "promoted": f"size(variables.after) == 0 && variables.before.all(p, p.reason in {cel(waits)})",
+        },
+        checks=(
+            Check(
+                holds="size(variables.changed) == 0",
+                found='"the controller\'s own would change: " + variables.changed.join(", ")',
+                fix="Abort, retry, or promote what is paused; no step and no analysis is skipped.",
+            ),
+            Check(
+                holds="variables.after == variables.before || variables.promoted",
+                found='"it is paused for " + variables.before.map(p, p.reason).join(", ")',
+                fix=f"Only {' and '.join(waits)} wait for a person; abort, and roll out what passes its analysis.",
+            ),
+        ),
+    )
+
+
+def _peers() -> ObjectRule:
+    return ObjectRule(
+        name="training-is-headless",
+        group="",
+        resources=("services",),
+        only=f"({_PEOPLE}) && request.namespace == {cel(ns.TRAINING.name)}",
+        checks=(
+            Check(
+                holds="dyn(object).spec.?clusterIP.orValue('') == 'None'",
+                found='"the Service would have an address of its own"',
+                fix="Set clusterIP: None: the workers of a job find each other by name, and nobody else calls them.",
+            ),
         ),
     )
 
 
 def _authorities() -> ObjectRule:
+    which = "(request.operation == 'DELETE' ? dyn(oldObject) : dyn(object)).?metadata.?name.orValue('')"
     return ObjectRule(
         name="authorities-are-the-controllers",
         group="",
         resources=("configmaps",),
         operations=("CREATE", "UPDATE", "DELETE"),
-        only=_whose(*(role.group for role in ROLES)),
-        variables={"name": "(request.operation == 'DELETE' ? dyn(oldObject) : dyn(object)).metadata.name"},
+        only=f"{which} in {cel(AUTHORITIES)}",
+        variables={"name": which},
         checks=(
             Check(
-                holds=f"!(variables.name in {cel(AUTHORITIES)})",
+                holds=f"request.userInfo.username in {json.dumps(AUTHORITIES)}[variables.name]"
+                f" || request.operation == 'DELETE' && request.userInfo.username in {cel(_ENDS_NAMESPACES)}",
                 found='variables.name + " says whose certificates the pods here trust"',
                 fix="Leave it to its controller; take another name.",
             ),

@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from cluster import namespaces as ns
-from cluster.roles import ROLES
+from cluster.roles import AUDITOR, PLATFORM_OPERATOR, ROLES
+from foundation.data_class import DataClass
 from tests.platform.cluster import manifests
 from tests.platform.cluster.api import Api
 from tests.platform.project import PROJECT
@@ -84,6 +85,22 @@ def test_a_secret_is_refused_to_every_role_and_a_pod_shown_to_the_auditor(govern
         assert 'cannot list resource "secrets"' in said.text
     said = governed.run("get", "pods", "--all-namespaces", "--as=someone", f"--as-group={GROUPS['auditor']}")
     assert said.done, said.text
+
+
+def test_who_runs_or_audits_the_platform_reads_no_content_where_there_is_phi() -> None:
+    phi = {each.name for each in ns.MADE if each.data_class == DataClass.PHI}
+    for grant in (*PLATFORM_OPERATOR.grants, *AUDITOR.grants):
+        for rule in grant.rules:
+            if {"configmaps", "pods/log"} & set(rule["resources"]) and "get" in rule["verbs"]:
+                assert grant.namespaces
+                assert not phi & set(grant.namespaces)
+
+
+@pytest.mark.engine
+def test_no_namespaces_default_account_mounts_a_token(guarded: Api) -> None:
+    accounts = guarded.items("serviceaccounts", "--all-namespaces", "--field-selector=metadata.name=default")
+    mounts = {each["metadata"]["namespace"]: each.get("automountServiceAccountToken") for each in accounts}
+    assert {each: mounts.get(each) for each in ns.EVERY} == dict.fromkeys(ns.EVERY, False)
 
 
 def test_no_rule_has_a_wildcard_verb_or_group() -> None:
