@@ -8,6 +8,7 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as kubernetes
 
+from cluster.guardrails.pod_rules import CSI_DRIVER
 from cluster.labels import Manifest, metadata
 from cluster.namespaces import Namespace
 from cluster.pod_identity import PodRole, PodRoleArgs
@@ -16,7 +17,6 @@ from foundation.policy_document import Statement, allow
 from foundation.secrets import SecretReaders, SecretReadersArgs
 from foundation.stack import Stack
 
-DRIVER: Final = "secrets-store.csi.k8s.io"
 SECRETS_A_POLICY: Final = 20
 """IAM takes 6,144 characters in a managed policy, and the ARN of a secret with a long name has 200."""
 FOLDER: Final = "/mnt/secrets"
@@ -123,7 +123,7 @@ class SecretDelivery(pulumi.ComponentResource):
         self.volume = {
             "name": VOLUME,
             "csi": {
-                "driver": DRIVER,
+                "driver": CSI_DRIVER,
                 "readOnly": True,
                 "volumeAttributes": {"secretProviderClass": args.namespace.service_account},
             },

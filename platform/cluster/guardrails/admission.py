@@ -7,10 +7,12 @@ from typing import Final
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from cluster import images
 from cluster import namespaces as ns
 from cluster.guardrails.object_rules import ObjectRule, object_rules
 from cluster.guardrails.people_rules import people_rules
-from cluster.guardrails.pod_rules import VARIABLES, Check, PodRule, cel, pod_rules
+from cluster.guardrails.pod_rules import VARIABLES, pod_rules
+from cluster.guardrails.rule import Check, PodRule, cel
 from cluster.labels import DATA_CLASS, DATA_CLASSES, OWNER, Manifest, metadata
 from foundation.stack import Stack
 
@@ -18,7 +20,7 @@ PREFIX: Final = "parapet-"
 
 POD_KINDS: Final = (
     # A controller's template is judged too, so that the user hears it at `kubectl apply` and not in an event.
-    ("", "v1", ("pods", "pods/ephemeralcontainers", "replicationcontrollers", "podtemplates")),
+    ("", "v1", ("pods", "pods/ephemeralcontainers", "pods/resize", "replicationcontrollers", "podtemplates")),
     ("apps", "v1", ("deployments", "daemonsets", "statefulsets", "replicasets")),
     ("batch", "v1", ("jobs", "cronjobs")),
     ("argoproj.io", "v1alpha1", ("rollouts",)),
@@ -37,12 +39,21 @@ MATCH_CONDITIONS: Final = (
     # A Rollout may take its template from a Deployment, which is judged itself.
     {"name": "has-a-template", "expression": "object.kind != 'Rollout' || has(object.spec.template)"},
 )
+_MINOR: Final = ns.POD_SECURITY_VERSION.removeprefix("v1.")
+_ENFORCED_VERSION: Final = "variables.labels[?'pod-security.kubernetes.io/enforce-version'].orValue('latest')"
 NAMESPACE_CHECKS: Final = (
     Check(
         holds="'pod-security.kubernetes.io/enforce' in variables.labels"
         " && variables.labels['pod-security.kubernetes.io/enforce'] == 'restricted'",
         found='"Pod Security is not enforced at restricted"',
         fix="Set the label pod-security.kubernetes.io/enforce: restricted.",
+    ),
+    Check(
+        # A newer one passes: an upgrade changes the namespaces before it changes this rule.
+        holds=f"{_ENFORCED_VERSION} == 'latest' || {_ENFORCED_VERSION}.matches('^v1[.][0-9]{{1,3}}$')"
+        f" && int({_ENFORCED_VERSION}.substring(3)) >= {_MINOR}",
+        found=f'"Pod Security is enforced as it was in " + {_ENFORCED_VERSION}',
+        fix=f"Set the label pod-security.kubernetes.io/enforce-version: {ns.POD_SECURITY_VERSION}.",
     ),
     Check(
         holds=f"{cel(OWNER)} in variables.labels && {cel(DATA_CLASS)} in variables.labels"
@@ -71,7 +82,7 @@ class Admission(pulumi.ComponentResource):
     def __init__(self, name: str, args: AdmissionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:cluster:Admission", name, {"registry": args.stack.registry}, opts)
         self._name, self._owner = name, args.stack.owner
-        for rule in pod_rules(args.stack.registry):
+        for rule in pod_rules(args.stack.registry, args.stack.image(images.PROXY)):
             rules = [_resources(*kind) for kind in POD_KINDS]
             spec = _policy(rules, VARIABLES, rule.checks, MATCH_CONDITIONS)
             self._enforce(rule.name, spec, (*ns.EKS_OWNED, *rule.exempt), _why(rule))

@@ -4,16 +4,16 @@ Each rule is data: expressions in CEL over the variables of `admission.py`, wher
 """
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from cluster import images
 from cluster import namespaces as ns
-from cluster.guardrails.mesh_words import CHOSEN_BY_THE_IMAGE, FOREIGN_WORDS, IMPOSTORS, POD_IS_PROXYS
+from cluster.guardrails import gpu_rules
+from cluster.guardrails.mesh_words import FOREIGN_WORDS, PROXYS_AUDIENCE, PROXYS_VOLUME, proxy_rule
 from cluster.guardrails.priorities import PRIORITIES
+from cluster.guardrails.rule import Check, PodRule, cel, names
 from cluster.labels import DATA_CLASS, DATA_CLASSES, OWNER
-from cluster.node_labels import GPU
+from foundation.data_class import NO_DATA, DataClass
 
 TOKEN_USERS: Final = (
     # Namespace and service account of pods that talk to the API server.
@@ -25,46 +25,14 @@ TOKEN_USERS: Final = (
     f"{ns.INGRESS.name}/istio-ingress",
 )
 """Nobody but a platform operator may start pods in these namespaces (`roles.py`)."""
-AUDIENCES: Final = (
-    # Amazon EKS User Guide, "Understand how EKS Pod Identity works".
-    "pods.eks.amazonaws.com",
-    # What a proxy proves itself to istiod with (Istio, "Security", Identity and certificate management).
-    "istio-ca",
-)
-"""Whom a pod's projected tokens may be for. The API server takes those for its own audiences, and each is a name like
-another (Kubernetes, "Managing Service Accounts", --api-audiences), so the list is of those that are not."""
+AUDIENCE: Final = "pods.eks.amazonaws.com"
+"""Whom a pod's projected tokens may be for, besides the proxy's own (Amazon EKS User Guide, "Understand how EKS Pod
+Identity works"). The API server takes those for its own audiences, and each is a name like another (Kubernetes,
+"Managing Service Accounts", --api-audiences), so it is named who may be and not who may not."""
+CSI_DRIVER: Final = "secrets-store.csi.k8s.io"
+"""What mounts secrets into pods. Another driver's volume in a pod is whatever the pod's author asks of that driver."""
 ACCOUNTS: Final = {each.name: (each.service_account, "default") for each in ns.WORKLOADS}
 """The accounts of each namespace of workloads: its own, and the one that has no right anywhere."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Check:
-    """What must hold, and, for whoever reads the refusal, what does not (CEL) and what to do about it."""
-
-    holds: str
-    found: str
-    fix: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class PodRule:
-    """A ValidatingAdmissionPolicy over pods."""
-
-    name: str
-    checks: tuple[Check, ...]
-    exempt: tuple[str, ...] = ()
-    """Namespaces that it leaves alone, besides those that EKS owns."""
-    why_exempt: str = ""
-
-
-def cel(value: str | Iterable[str]) -> str:
-    """A string or a list of strings, as CEL writes them."""
-    return json.dumps(value if isinstance(value, str) else list(value))
-
-
-def _names(containers: str) -> str:
-    return f'{containers}.map(c, c.name).join(", ")'
-
 
 _SENSITIVE_NAME: Final = (
     "(?i)(passw(or)?d|passphrase|secret|(^|_|-)(pwd|token|credentials?|api_?key|[a-z0-9_]*_key|key)($|_|-))"
@@ -81,9 +49,14 @@ _BY_NAME: Final = (
     f" && !e.name.matches({json.dumps(_POINTS_ELSEWHERE)})"
 )
 _BY_VALUE: Final = f"{_IS_LITERAL} && e.value.matches({json.dumps(_SENSITIVE_VALUE)})"
-_OF_THE_GPU_RUNTIME: Final = "e.name in ['NVIDIA_VISIBLE_DEVICES', 'NVIDIA_DRIVER_CAPABILITIES']"
-"""What the container runtime gives a container by: a pod's own value comes after the device plugin's (NVIDIA Container
-Toolkit, "Specialized Configurations with Docker", environment variables)."""
+_FOR_WINDOWS: Final = "has({0}.securityContext) && has({0}.securityContext.windowsOptions)"
+_OTHER_DRIVER: Final = f"has(v.csi) && v.csi.driver != {cel(CSI_DRIVER)}"
+_IS_FOR_THE_POD: Final = (
+    f"s.serviceAccountToken.audience == {cel(AUDIENCE)}"
+    # The injector's volume; `no-way-around-the-proxy` sees to it that the proxy alone mounts it.
+    f" || s.serviceAccountToken.audience == {cel(PROXYS_AUDIENCE)} && object.kind == 'Pod'"
+    f" && v.name == {cel(PROXYS_VOLUME)}"
+)
 _FROM_SECRETS_MANAGER: Final = (
     "Mount it from Secrets Manager with the Secrets Store CSI driver, or use valueFrom.secretKeyRef."
 )
@@ -101,13 +74,18 @@ def _variables(where: str) -> str:
     )
 
 
+def _rank(data_class: str) -> str:
+    """How much a class of data asks for (CEL): health information the most, no data the least."""
+    return f"({data_class} == {cel(DataClass.PHI)} ? 2 : {data_class} == {cel(NO_DATA)} ? 0 : 1)"
+
+
 INJECTED_LATER: Final = "auto"
 """What stands for the proxy's image in the gateway's template. The mesh's injector puts the image there when the pod is
 made, before the rules are asked; a pod that was not injected never runs."""
 
 
-def pod_rules(registry: str) -> tuple[PodRule, ...]:
-    """The rules, for a stack whose images come from this registry."""
+def pod_rules(registry: str, proxy: str) -> tuple[PodRule, ...]:
+    """The rules, for a stack whose images come from this registry and whose mesh's proxy is this one of them."""
     source = images.prefix(registry)
     from_registry = f"i.startsWith({cel(source)}) || (i == {cel(INJECTED_LATER)} && object.kind != 'Pod')"
     # A pod that still has the word is refused by the rule above.
@@ -165,7 +143,7 @@ def pod_rules(registry: str) -> tuple[PodRule, ...]:
                 Check(
                     holds="!variables.containers.exists(c, has(c.ports)"
                     " && c.ports.exists(p, has(p.hostPort) && p.hostPort != 0))",
-                    found=_names(
+                    found=names(
                         "variables.containers.filter(c, has(c.ports)"
                         " && c.ports.exists(p, has(p.hostPort) && p.hostPort != 0))"
                     )
@@ -175,6 +153,32 @@ def pod_rules(registry: str) -> tuple[PodRule, ...]:
             ),
             exempt=(ns.ISTIO_CNI.name, ns.GPU_SOFTWARE.name),
             why_exempt="agents of the node, whose namespaces say why they are privileged",
+        ),
+        PodRule(
+            name="plain-linux-pods",
+            checks=(
+                Check(
+                    # In a user namespace of its own, root is not the node's, and Pod Security lets a pod be root
+                    # (Kubernetes, "User Namespaces", Integration with Pod security admission checks).
+                    holds="!has(variables.pod.hostUsers) || variables.pod.hostUsers",
+                    found='"the pod has a user namespace of its own (hostUsers is false)"',
+                    fix="Leave hostUsers out, and run as another user than root.",
+                ),
+                Check(
+                    # Pod Security asks less of it (Kubernetes, "Pod Security Standards", OS-specific policy controls).
+                    holds="(!has(variables.pod.os) || variables.pod.os.name == 'linux')"
+                    f" && !({_FOR_WINDOWS.format('variables.pod')})"
+                    f" && !variables.containers.exists(c, {_FOR_WINDOWS.format('c')})",
+                    found='"the pod is for Windows"',
+                    fix="Nodes run Linux; leave out os and windowsOptions.",
+                ),
+                Check(
+                    holds=f"!variables.volumes.exists(v, {_OTHER_DRIVER})",
+                    found=f"variables.volumes.filter(v, {_OTHER_DRIVER})"
+                    '.map(v, v.name + " is of the driver " + v.csi.driver).join(", ")',
+                    fix=f"Of the drivers only {CSI_DRIVER} makes volumes in a pod; else use a PersistentVolumeClaim.",
+                ),
+            ),
         ),
         PodRule(
             name="no-service-account-token",
@@ -190,7 +194,12 @@ def pod_rules(registry: str) -> tuple[PodRule, ...]:
                     holds="variables.needsToken || size(variables.audiences) == 0",
                     found='"a projected token of service account " + variables.account + " is for "'
                     ' + variables.audiences.join(", ")',
-                    fix=f"A pod's tokens are for {' or '.join(AUDIENCES)}; name one, or leave the volume out.",
+                    fix=f"A pod's token is for {AUDIENCE}; name that, or leave the volume out.",
+                ),
+                Check(
+                    holds="variables.needsToken || size(variables.certificates) == 0",
+                    found='"volume " + variables.certificates.join(", ") + " asks for a certificate"',
+                    fix="Leave the source podCertificate out: the mesh's proxy has the pod's certificate.",
                 ),
             ),
         ),
@@ -219,24 +228,6 @@ def pod_rules(registry: str) -> tuple[PodRule, ...]:
             ),
         ),
         PodRule(
-            name="gpus-by-the-device-plugin",
-            checks=(
-                Check(
-                    holds=_no_variable(_OF_THE_GPU_RUNTIME),
-                    found=_variables(_OF_THE_GPU_RUNTIME) + ' + " would choose GPUs past the device plugin"',
-                    fix="Ask for GPUs by resources.limits; the device plugin says which they are.",
-                ),
-                Check(
-                    holds="size(variables.gpuContainers) == 0 || !variables.containers.exists(c, has(c.envFrom))",
-                    found=_names("variables.containers.filter(c, has(c.envFrom))")
-                    + ' + " takes all variables of a ConfigMap or Secret, next to a GPU"',
-                    fix="Name each variable by valueFrom: one of NVIDIA's could be among them.",
-                ),
-            ),
-            exempt=(ns.GPU_SOFTWARE.name,),
-            why_exempt="the device plugin and the exporter see every GPU of a node",
-        ),
-        PodRule(
             name="owner-and-data-class",
             checks=(
                 Check(
@@ -245,74 +236,24 @@ def pod_rules(registry: str) -> tuple[PodRule, ...]:
                     fix="Name who answers for the pod.",
                 ),
                 Check(
-                    holds=f"{cel(DATA_CLASS)} in variables.labels"
-                    f" && variables.labels[{cel(DATA_CLASS)}] in {cel(DATA_CLASSES)}",
-                    found=f'"the label {DATA_CLASS} is " + ({cel(DATA_CLASS)} in variables.labels'
-                    f' ? variables.labels[{cel(DATA_CLASS)}] : "missing")',
+                    holds=f"variables.dataClass in {cel(DATA_CLASSES)}",
+                    found=f'"the label {DATA_CLASS} is "'
+                    ' + (variables.dataClass == "" ? "missing" : variables.dataClass)',
                     fix=f"It must be one of {', '.join(DATA_CLASSES)}.",
+                ),
+                Check(
+                    holds=f"variables.dataClass == '' || {_rank('variables.dataClass')}"
+                    f" >= {_rank('variables.dataClassHere')}",
+                    found=f'"the label {DATA_CLASS} is " + variables.dataClass + ", where the namespace is for "'
+                    " + variables.dataClassHere",
+                    fix="Label the pod as its namespace is, or run it in another: what is there, it may come to hold.",
                 ),
             ),
             exempt=(ns.GPU_SOFTWARE.name,),
             why_exempt="the device plugin's chart can label its pods by their selector only, which cannot change",
         ),
-        PodRule(
-            name="gpus-in-gpu-namespaces",
-            checks=(
-                Check(
-                    holds="size(variables.gpuContainers) == 0",
-                    found=_names("variables.gpuContainers") + ' + " asks for a GPU"',
-                    fix=f"GPUs are to be had in {', '.join(ns.GPU)}.",
-                ),
-                Check(
-                    holds="!has(variables.pod.resourceClaims) || size(variables.pod.resourceClaims) == 0",
-                    found='"the pod claims devices"',
-                    fix=f"GPUs are to be had in {', '.join(ns.GPU)}.",
-                ),
-            ),
-            exempt=ns.GPU,
-            why_exempt="they are the GPU namespaces",
-        ),
-        PodRule(
-            name="gpu-pods-tolerate-the-taint",
-            checks=(
-                Check(
-                    holds=f"size(variables.gpuContainers) == 0 || variables.tolerations.exists(t, {_TOLERATES_GPU})",
-                    found=_names("variables.gpuContainers") + f' + " asks for a GPU and does not tolerate {GPU}"',
-                    fix=f"Add the toleration with key {GPU}, operator Exists and effect NoSchedule.",
-                ),
-                Check(
-                    holds=f"size(variables.gpuContainers) != 0"
-                    f" || !variables.tolerations.exists(t, !has(t.key) || t.key == '' || t.key == {cel(GPU)})",
-                    found=f'"the pod tolerates {GPU} and asks for no GPU"',
-                    fix="GPU nodes are for GPU work; take the toleration away or ask for a GPU.",
-                ),
-            ),
-            exempt=(ns.GPU_SOFTWARE.name, ns.ISTIO_CNI.name),
-            why_exempt="agents that run on each GPU node and take no GPU",
-        ),
-        PodRule(
-            name="no-way-around-the-proxy",
-            checks=(
-                Check(
-                    holds="size(variables.meshWords) == 0",
-                    found='variables.meshWords.join(", ") + " would change what the mesh makes of the pod"',
-                    fix="Leave it out: every pod here has a proxy, as the mesh sets it up.",
-                ),
-                Check(
-                    holds=f"size({IMPOSTORS}) == 0 && !({POD_IS_PROXYS})",
-                    found=f'({POD_IS_PROXYS}) ? "the pod runs as the proxy\'s user"'
-                    f' : {_names(IMPOSTORS)} + " would stand for the proxy"',
-                    fix="Take another name, user and group: the proxy's packets alone pass it by.",
-                ),
-                Check(
-                    holds=f"size({CHOSEN_BY_THE_IMAGE}) == 0",
-                    found=_names(CHOSEN_BY_THE_IMAGE) + ' + " runs as the user and group that its image names"',
-                    fix="Set runAsUser and runAsGroup, of the pod or the container: an image may name the proxy's.",
-                ),
-            ),
-            exempt=(ns.INGRESS.name, *(each.name for each in ns.SYSTEM)),
-            why_exempt="the gateway is a proxy itself, the system is outside of the mesh, and no team writes there",
-        ),
+        *gpu_rules.gpu_rules(),
+        proxy_rule(proxy),
         PodRule(
             name="priority-by-purpose",
             checks=(
@@ -329,15 +270,9 @@ def pod_rules(registry: str) -> tuple[PodRule, ...]:
     )
 
 
-_TOLERATES_GPU: Final = (
-    f"has(t.key) && t.key == {cel(GPU)} && (!has(t.effect) || t.effect in ['', 'NoSchedule'])"
-    " && (has(t.operator) && t.operator == 'Exists' || has(t.value) && t.value == 'true')"
-)
 _PRIORITIES_BY_NAMESPACE: Final = {
     namespace: [each.name for each in PRIORITIES if namespace in each.namespaces] for namespace in ns.EVERY
 }
-_GPU_ASKED: Final = "exists(r, r.startsWith('nvidia.com/'))"
-
 VARIABLES: Final = {
     # dyn: one policy speaks of many kinds, so their fields are looked up and not checked against one type.
     "template": "dyn(object).kind == 'Pod' ? dyn(object)"
@@ -347,6 +282,8 @@ VARIABLES: Final = {
     "pod": "variables.template.spec",
     "labels": "has(variables.template.metadata) && has(variables.template.metadata.labels)"
     " ? variables.template.metadata.labels : {}",
+    "dataClass": f"variables.labels[?{cel(DATA_CLASS)}].orValue('')",
+    "dataClassHere": f"dyn(namespaceObject).metadata.?labels[?{cel(DATA_CLASS)}].orValue({cel(NO_DATA)})",
     "annotations": "has(variables.template.metadata) && has(variables.template.metadata.annotations)"
     " ? variables.template.metadata.annotations : {}",
     "meshWords": FOREIGN_WORDS,
@@ -360,17 +297,17 @@ VARIABLES: Final = {
     "account": "has(variables.pod.serviceAccountName) ? variables.pod.serviceAccountName : 'default'",
     "accounts": f"request.namespace in {json.dumps(ACCOUNTS)}"
     f" ? {json.dumps(ACCOUNTS)}[request.namespace] : ['default']",
+    "projected": "variables.volumes.filter(v, has(v.projected) && has(v.projected.sources))",
     # Of the projected tokens, by volume, those that are for somebody else than may be.
-    "audiences": "variables.volumes.filter(v, has(v.projected) && has(v.projected.sources))"
-    ".map(v, v.projected.sources.filter(s, has(s.serviceAccountToken)"
-    f" && !(has(s.serviceAccountToken.audience) && s.serviceAccountToken.audience in {cel(AUDIENCES)}))"
+    "audiences": "variables.projected.map(v, v.projected.sources.filter(s, has(s.serviceAccountToken)"
+    f" && !(has(s.serviceAccountToken.audience) && ({_IS_FOR_THE_POD})))"
     ".map(s, has(s.serviceAccountToken.audience) ? s.serviceAccountToken.audience : 'the API server').join(', '))"
     ".filter(told, told != '')",
+    "certificates": "variables.projected.filter(v, v.projected.sources.exists(s, has(s.podCertificate)))"
+    ".map(v, v.name)",
     "needsToken": f"(request.namespace + '/' + variables.account) in {cel(TOKEN_USERS)}",
     "tolerations": "has(variables.pod.tolerations) ? variables.pod.tolerations : []",
-    "gpuContainers": "variables.containers.filter(c, has(c.resources)"
-    f" && (has(c.resources.requests) && c.resources.requests.{_GPU_ASKED}"
-    f" || has(c.resources.limits) && c.resources.limits.{_GPU_ASKED}))",
+    **gpu_rules.VARIABLES,
     "priorities": f"request.namespace in {json.dumps(_PRIORITIES_BY_NAMESPACE)}"
     f" ? {json.dumps(_PRIORITIES_BY_NAMESPACE)}[request.namespace] : []",
 }

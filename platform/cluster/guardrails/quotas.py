@@ -8,6 +8,8 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from cluster import namespaces as ns
+from cluster.gpu_instances import GPU_INSTANCES
+from cluster.guardrails.gpu_rules import EFA
 from cluster.labels import Manifest, metadata
 from cluster.node_labels import GPU
 from foundation.stack import Stack
@@ -50,6 +52,10 @@ OBJECTS: Final = {
 }
 """Of Kubernetes' own kinds. Of a kind that a chart defines a quota knows no number until the controller manager has
 found the definition and counts anew, minutes later, and it refuses every object meanwhile."""
+NONE: Final = ("count/resourceclaims.resource.k8s.io", "count/resourceclaimtemplates.resource.k8s.io")
+"""Devices under other names than those that are counted here. No driver hands any out, and no pod may name one."""
+EFA_PER_GPU: Final = max(-(-each.efa // each.gpus) for each in GPU_INSTANCES.values())
+"""Elastic Fabric Adapters that the nodes have for each GPU, at most."""
 SCRATCH_GIB: Final = 10
 """Of the nodes' own disks, for each pod that a namespace may have."""
 SCRATCH_GIB_PER_GPU: Final = 256
@@ -106,7 +112,11 @@ def quotas(gpus: int) -> Iterator[tuple[str, dict[str, str]]]:
     shares = gpu_shares(gpus)
     for namespace in ns.EVERY:
         gpu = shares.get(namespace, 0)
-        hard = {f"requests.{GPU}": str(gpu)}
+        hard = {
+            f"requests.{GPU}": str(gpu),
+            f"requests.{EFA}": str(gpu * EFA_PER_GPU),
+            **dict.fromkeys(NONE, "0"),
+        }
         if namespace in ns.UNUSED:
             hard["pods"] = "0"
         if room := ROOMS.get(namespace):

@@ -9,7 +9,10 @@ from typing import Any
 
 import yaml
 
+from cluster import images
 from cluster import namespaces as ns
+from cluster.guardrails.pod_rules import pod_rules
+from tests.platform.cluster import manifests
 
 DATA = Path(__file__).parent / "data"
 ACCOUNTS = {each.name: each.service_account for each in ns.MADE}
@@ -22,7 +25,12 @@ KINDS = {
     "CronJob": "batch/v1",
     "ReplicationController": "v1",
     "PodTemplate": "v1",
+    "Rollout": "argoproj.io/v1alpha1",
 }
+PROXY = manifests.STACK.image(images.PROXY)
+RULES = {rule.name: rule for rule in pod_rules(manifests.REGISTRY, PROXY)}
+OF_AN_EPHEMERAL_CONTAINER = ("name", "image", "command", "env", "envFrom", "securityContext", "volumeMounts")
+"""What one may have of what a container has; neither resources nor ports (Kubernetes, "Ephemeral Containers")."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +43,30 @@ class Case:
     set: dict[str, Any] = field(default_factory=dict)
     remove: list[str] = field(default_factory=list)
     says: str = ""
+    but: dict[str, str] = field(default_factory=dict)
+    """What else comes of it as these kinds, or as any template: `admitted`, `refused`, or what is said."""
 
     def manifest(self, kind: str | None = None) -> dict[str, Any]:
         return controller(kind or self.kind, changed(compliant_pod(self.namespace), self.set, self.remove))
+
+    def ephemeral(self) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """A pod that is admitted, and the container that makes it the case's; None where the case is about what no
+        ephemeral container has."""
+        first, last = "/spec/containers/0/", "/spec/containers/-"
+        pod = compliant_pod(self.namespace)
+        if last in self.set:
+            rest = {pointer: value for pointer, value in self.set.items() if pointer != last}
+            return changed(pod, rest, self.remove), dict(self.set[last])
+        pointers = [*self.set, *self.remove]
+        if all(
+            each.startswith(first) and each.removeprefix(first).partition("/")[0] in OF_AN_EPHEMERAL_CONTAINER
+            for each in pointers
+        ):
+            container = self.manifest("Pod")["spec"]["containers"][0]
+            container = {key: value for key, value in container.items() if key in OF_AN_EPHEMERAL_CONTAINER}
+            named = first + "name" in self.set
+            return pod, container if named else {**container, "name": "debugger"}
+        return None
 
 
 def changed(manifest: dict[str, Any], put: dict[str, Any], remove: Iterable[str] = ()) -> dict[str, Any]:
@@ -70,7 +99,8 @@ def controller(kind: str, pod: dict[str, Any]) -> dict[str, Any]:
     pod = copy.deepcopy(pod)
     labels = pod["metadata"].setdefault("labels", {})
     labels["app"] = "case"
-    template = {"metadata": {"labels": labels}, "spec": pod["spec"]}
+    said = {key: value for key, value in pod["metadata"].items() if key in ("labels", "annotations")}
+    template = {"metadata": said, "spec": pod["spec"]}
     named = {
         "apiVersion": KINDS[kind],
         "kind": kind,
@@ -106,7 +136,8 @@ def _parent(value: Any, pointer: str) -> Any:
 
 @functools.cache  # whoever collects the tests asks for each guardrail anew
 def read() -> list[Case]:
-    table = yaml.load((DATA / "guardrails.yaml").read_text(), yaml.CSafeLoader)
+    text = (DATA / "guardrails.yaml").read_text().replace("THE-PROXYS-IMAGE", PROXY)
+    table = yaml.load(text, yaml.CSafeLoader)
     return [
         Case(
             guardrail=guardrail,
@@ -117,6 +148,7 @@ def read() -> list[Case]:
             set=each.get("set", {}),
             remove=each.get("remove", []),
             says=each.get("says", ""),
+            but=each.get("but", {}),
         )
         for guardrail, verdicts in table.items()
         for verdict, cases in verdicts.items()

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 import yaml
 
-from cluster.guardrails.pod_rules import pod_rules
 from local import toolchain
 from local.kubernetes import control_plane
 from local.workspace import Workspace
@@ -48,13 +47,14 @@ def helm(workspace: Workspace) -> Helm:
 
 
 @pytest.fixture(scope="session")
-def guarded(empty: Api) -> Api:
-    """The control plane with the namespaces and the guardrails of the platform."""
+def guarded(empty: Api, workspace: Workspace) -> Api:
+    """The control plane with the namespaces and the guardrails of the platform, and the kinds of Argo Rollouts."""
     for component in (manifests.namespaces, manifests.guardrails):
         answer = empty.apply(*manifests.objects(manifests.record(component)))
         assert answer.done, answer.text
-    for rule in pod_rules(manifests.REGISTRY):
-        broken = next(each for each in cases.read() if each.guardrail == rule.name and not each.admitted)
+    _define(empty, workspace, "argo-rollouts")
+    for rule in cases.RULES:
+        broken = next(each for each in cases.read() if each.guardrail == rule and not each.admitted)
         wait_for(partial(_refused, empty, broken.manifest()))
     wait_for(lambda: all(_counted(each) for each in empty.items("resourcequotas", "--all-namespaces")))
     return empty
@@ -63,18 +63,23 @@ def guarded(empty: Api) -> Api:
 @pytest.fixture(scope="session")
 def meshed(guarded: Api, workspace: Workspace) -> Api:
     """The same, with the mesh's CRDs of the pinned release."""
+    _define(guarded, workspace, "istio")
+    return guarded
+
+
+def _define(api: Api, workspace: Workspace, whose: str) -> None:
+    """Kinds that a chart brings, as its pinned source defines them."""
     crds = [
         each
-        for file in (workspace.sources / "crds" / "istio").rglob("*.yaml")
+        for file in (workspace.sources / "crds" / whose).rglob("*.yaml")
         for each in yaml.load_all(file.read_text(), Loader=yaml.CSafeLoader)
         if each and each["kind"] == "CustomResourceDefinition"
     ]
     assert crds
-    answer = guarded.apply(*crds)
+    answer = api.apply(*crds)
     assert answer.done, answer.text
-    waited = guarded.run("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+    waited = api.run("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
     assert waited.done, waited.text
-    return guarded
 
 
 def _refused(api: Api, manifest: dict[str, Any]) -> bool:

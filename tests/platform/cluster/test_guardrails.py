@@ -6,7 +6,6 @@ import pytest
 
 from cluster import namespaces as ns
 from cluster.guardrails.admission import PREFIX
-from cluster.guardrails.pod_rules import pod_rules
 from cluster.roles import MESH, ROLES, ROLLOUTS
 from tests.cluster import wait_for
 from tests.platform.cluster import cases
@@ -17,26 +16,15 @@ pytestmark = pytest.mark.engine
 CASES = cases.read()
 PUBLIC = f"docker.io/library/busybox@sha256:{'0' * 64}"
 SAFE = {"allowPrivilegeEscalation": False, "runAsNonRoot": True, "capabilities": {"drop": ["ALL"]}}
-FIRST = [next(each for each in CASES if each.guardrail == rule.name) for rule in pod_rules("x")]
 
 
 def test_each_guardrail_has_a_manifest_that_it_refuses_and_one_that_it_admits() -> None:
-    for rule in pod_rules("x"):
-        assert {each.admitted for each in CASES if each.guardrail == rule.name} == {True, False}, rule.name
-    assert {each.guardrail for each in CASES} == {rule.name for rule in pod_rules("x")}
+    for rule in cases.RULES:
+        assert {each.admitted for each in CASES if each.guardrail == rule} == {True, False}, rule
+    assert {each.guardrail for each in CASES} == cases.RULES.keys()
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.guardrail}: {case.name}")
-def test_a_guardrail_refuses_what_breaks_it_and_admits_the_rest(guarded: Api, case: cases.Case) -> None:
-    answer = guarded.apply(case.manifest(), dry_run=True)
-    if case.admitted:
-        assert answer.done, answer.text
-    else:
-        assert f"ValidatingAdmissionPolicy '{PREFIX}{case.guardrail}'" in answer.text, answer.text
-        assert case.says in answer.text
-
-
-@pytest.mark.parametrize("guardrail", [rule.name for rule in pod_rules("x")])
+@pytest.mark.parametrize("guardrail", cases.RULES)
 def test_a_manifest_breaks_no_other_guardrail_than_its_own(guarded: Api, guardrail: str) -> None:
     """Without the one guardrail all its manifests are admitted, so each is refused for the one thing that it changes.
 
@@ -55,13 +43,6 @@ def test_a_manifest_breaks_no_other_guardrail_than_its_own(guarded: Api, guardra
         metadata = {key: kept["metadata"][key] for key in ("name", "labels")}
         assert guarded.apply({**kept, "metadata": metadata}).done
         wait_for(lambda: f"'{PREFIX}{guardrail}'" in guarded.apply(broken[0], dry_run=True).text)
-
-
-@pytest.mark.parametrize("kind", cases.KINDS)
-@pytest.mark.parametrize("case", FIRST, ids=lambda case: case.guardrail)
-def test_a_controllers_template_is_refused_as_the_pod_is(guarded: Api, case: cases.Case, kind: str) -> None:
-    answer = guarded.apply(case.manifest(kind), dry_run=True)
-    assert f"ValidatingAdmissionPolicy '{PREFIX}{case.guardrail}'" in answer.text, answer.text
 
 
 @pytest.mark.parametrize("kind", cases.KINDS)
@@ -124,15 +105,64 @@ def test_a_namespace_below_restricted_is_refused_and_a_restricted_one_admitted(g
     assert "Pod Security is not enforced" in guarded.apply(mine, dry_run=True).text
     labels["pod-security.kubernetes.io/enforce"] = "restricted"
     assert guarded.apply(mine, dry_run=True).done
+    for version in ("v1.24", "v1.35"):
+        labels["pod-security.kubernetes.io/enforce-version"] = version
+        answer = guarded.apply(mine, dry_run=True)
+        assert f"Pod Security is enforced as it was in {version}" in answer.text
+        assert f"enforce-version: {ns.POD_SECURITY_VERSION}" in answer.text
+    for version in (ns.POD_SECURITY_VERSION, "v1.40", "latest"):
+        labels["pod-security.kubernetes.io/enforce-version"] = version
+        answer = guarded.apply(mine, dry_run=True)
+        assert answer.done, answer.text
     labels["parapet.dev/data-class"] = "public"
     assert "parapet.dev/data-class is missing or unknown" in guarded.apply(mine, dry_run=True).text
 
 
-def test_nobody_lowers_the_pod_security_of_a_workloads_namespace(guarded: Api) -> None:
-    answer = guarded.run(
-        "label", "namespace", "training", "pod-security.kubernetes.io/enforce=privileged", "--overwrite"
-    )
-    assert "Pod Security is not enforced" in answer.text
+@pytest.mark.parametrize("label", ["enforce=privileged", "enforce-version=v1.20"])
+def test_nobody_lowers_the_pod_security_of_a_workloads_namespace(guarded: Api, label: str) -> None:
+    answer = guarded.run("label", "namespace", "training", f"pod-security.kubernetes.io/{label}", "--overwrite")
+    assert f"{PREFIX}namespaces-are-restricted" in answer.text
+
+
+def test_a_pod_that_the_scheduler_placed_takes_an_update_and_more_memory(guarded: Api) -> None:
+    """It names its node then, as no pod may that somebody makes."""
+    pod = cases.compliant_pod("monitoring")
+    pod["metadata"]["name"] = "placed"
+    assert guarded.apply(pod).done
+    assert guarded.apply({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "a-node"}}).done
+    room = json.dumps({"status": {"allocatable": {"cpu": "4", "memory": "8Gi", "pods": "8"}}})
+    answer = guarded.run("patch", "node/a-node", "--subresource=status", f"--patch={room}")
+    assert answer.done, answer.text
+    place = ("pod/placed", "--namespace=monitoring")
+    target = {"apiVersion": "v1", "kind": "Node", "name": "a-node"}
+    binding = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": "placed"}, "target": target}
+    path = "/api/v1/namespaces/monitoring/pods/placed/binding"
+    answer = guarded.run("create", f"--raw={path}", "--filename=-", stdin=json.dumps(binding))
+    assert answer.done, answer.text
+    more = {"spec": {"containers": [{"name": "main", "resources": {"requests": {"memory": "256Mi"}}}]}}
+    for patch, subresource in (({"metadata": {"labels": {"seen": "true"}}}, ()), (more, ("--subresource=resize",))):
+        answer = guarded.run("patch", *place, *subresource, "--dry-run=server", f"--patch={json.dumps(patch)}")
+        assert answer.done, answer.text
+    guarded.run("delete", *place, "--grace-period=0", "--force")
+    guarded.run("delete", "node/a-node")
+
+
+def test_a_pod_is_judged_whichever_way_it_is_changed(guarded: Api) -> None:
+    """But for its status, which kubelets write, and its place, which the scheduler does."""
+    listed = json.loads(guarded.run("get", "--raw=/api/v1").text)["resources"]
+    ways = {
+        each["name"]
+        for each in listed
+        if each["name"].startswith("pods/") and each["kind"] == "Pod" and "patch" in each["verbs"]
+    }
+    judged = {
+        resource
+        for policy in guarded.items("validatingadmissionpolicies")
+        if policy["metadata"]["name"] == f"{PREFIX}no-host-access"
+        for rule in policy["spec"]["matchConstraints"]["resourceRules"]
+        for resource in rule["resources"]
+    }
+    assert ways - judged == {"pods/status"}
 
 
 def test_the_label_that_exempts_a_namespace_cannot_be_forged(guarded: Api) -> None:
@@ -167,6 +197,24 @@ def test_quota_stops_the_pod_past_the_last_gpu(guarded: Api) -> None:
     pod["metadata"]["name"] = "third"
     answer = guarded.apply(pod)
     assert "exceeded quota: quota, requested: requests.nvidia.com/gpu=1, used: requests.nvidia.com/gpu=2" in answer.text
+
+
+def test_quota_knows_network_adapters_and_leaves_no_other_way_to_a_device(guarded: Api) -> None:
+    quotas = {
+        each["metadata"]["namespace"]: each["spec"]["hard"]
+        for each in guarded.items("resourcequotas", "--all-namespaces")
+    }
+    assert {each["requests.vpc.amazonaws.com/efa"] for name, each in quotas.items() if name not in ns.GPU} == {"0"}
+    assert quotas["notebooks"]["requests.vpc.amazonaws.com/efa"] == "8"
+    devices = {"devices": {"requests": [{"name": "gpu", "exactly": {"deviceClassName": "gpu.nvidia.com"}}]}}
+    for kind, spec in (("ResourceClaim", devices), ("ResourceClaimTemplate", {"spec": devices})):
+        claim = {
+            "apiVersion": "resource.k8s.io/v1",
+            "kind": kind,
+            "metadata": {"name": "mine", "namespace": "training"},
+            "spec": spec,
+        }
+        assert f"exceeded quota: quota, requested: count/{kind.lower()}s.resource.k8s.io=1" in guarded.apply(claim).text
 
 
 def test_quota_counts_objects_too(guarded: Api) -> None:

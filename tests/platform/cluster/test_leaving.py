@@ -8,7 +8,6 @@ import pytest
 
 from cluster.guardrails.admission import PREFIX
 from cluster.guardrails.object_rules import object_rules
-from cluster.guardrails.pod_rules import pod_rules
 from tests.cluster import wait_for
 from tests.platform.cluster import cases, manifests, test_object_rules
 from tests.platform.cluster.api import Api
@@ -17,7 +16,7 @@ pytestmark = pytest.mark.engine
 
 FINALIZER = "example.com/held"
 BROKEN_PODS = [
-    next(each for each in cases.read() if each.guardrail == rule.name and not each.admitted) for rule in pod_rules("x")
+    next(each for each in cases.read() if each.guardrail == rule and not each.admitted) for rule in cases.RULES
 ]
 BROKEN_OBJECTS = {
     rule.name: [each for each in test_object_rules.CASES if each.rule == rule.name and not each.admitted]
