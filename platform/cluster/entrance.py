@@ -24,6 +24,10 @@ the health check goes to the node's kube-proxy, on the Service's healthCheckNode
 the node (Kubernetes, "Create an External Load Balancer", preserving the client source IP)."""
 
 
+NOT_FOR_PODS: Final = {"networking.istio.io/exportTo": "~"}
+"""No proxy of a pod knows the Service: who asks by the gateway is somebody outside (Istio, "Configuration Scoping")."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class EntranceArgs:
     stack: Stack
@@ -67,7 +71,7 @@ class Entrance(pulumi.ComponentResource):
             f"{name}-gateway",
             metadata={
                 **metadata(NAME, args.stack.owner, namespace=ns.INGRESS.name, data_class=ns.INGRESS.data_class),
-                "annotations": annotations,
+                "annotations": {**annotations, **NOT_FOR_PODS},
             },
             spec=spec,
             opts=own,

@@ -11,10 +11,10 @@ from cluster import entrance, images, mesh_values
 from cluster import namespaces as ns
 from cluster.chart import chart
 from cluster.entrance import Entrance, EntranceArgs
-from cluster.guardrails.flows import GATEWAY, PUBLISHED
+from cluster.guardrails.flows import DASHBOARDS, GATEWAY, PUBLISHED
 from cluster.guardrails.object_rules import GATEWAY_REFERENCE
 from cluster.labels import metadata
-from cluster.mesh_egress import aws_services
+from cluster.mesh_egress import aws_services, metrics
 from foundation.stack import Stack
 
 CIPHERS: Final = (
@@ -36,6 +36,7 @@ def principal(namespace: str, account: str) -> str:
 _PIPELINE, _TRAINER, _PREDICTOR, _NOTEBOOK = (
     principal(each.name, each.service_account) for each in (ns.PIPELINES, ns.TRAINING, ns.SERVING, ns.NOTEBOOKS)
 )
+_MONITOR: Final = principal(ns.MONITORING.name, ns.MONITORING.service_account)
 _GATEWAY: Final = principal(ns.INGRESS.name, ns.INGRESS.service_account)
 
 
@@ -57,6 +58,8 @@ CALLERS: Final = (
     # The gateway speaks for whoever asks it, so it gets to what a team has published and no further.
     Caller(ns.SERVING.name, (_GATEWAY,), ("8080",), "published", PUBLISHED),
     Caller(ns.TRAINING.name, (_TRAINER,), ()),
+    Caller(ns.MONITORING.name, (_MONITOR,), ("3000", "9090", "9093")),
+    Caller(ns.MONITORING.name, (_GATEWAY,), ("3000",), "dashboards", DASHBOARDS),
 )
 
 
@@ -120,6 +123,7 @@ class Mesh(pulumi.ComponentResource):
             "aws",
             aws_services(args.stack.account),
         )
+        self._custom("networking.istio.io/v1", "ServiceEntry", ns.ISTIO_SYSTEM.name, "metrics", metrics(args.vpc_cidr))
         running = self._chart(
             "gateway",
             entrance.NAME,
@@ -191,9 +195,18 @@ class Mesh(pulumi.ComponentResource):
 USERS: Final = {
     "action": "ALLOW",
     "selector": {"matchLabels": GATEWAY},
-    "rules": [{"to": [{"operation": {"ports": ["443"]}}]}],
+    "rules": [
+        {
+            "to": [{"operation": {"ports": ["443"]}}],
+            "when": [{"key": "connection.sni", "notValues": ["*"]}],
+        }
+    ],
 }
-"""The gateway answers anybody who gets to it: the network policies say who, the services behind it ask for a log-in."""
+"""The gateway answers whom the load balancer brings, and the services behind it ask for a log-in.
+
+The load balancer says no server name. A pod of the mesh has to say one, of AWS's, or its proxy lets no TLS out to an
+address that is in no registry: so what says one here comes from a pod that passes for a user.
+"""
 
 
 def allow(caller: Caller) -> dict[str, Any]:

@@ -1,7 +1,9 @@
-"""Where the mesh lets its pods out to: AWS's services of the Region, and nothing else."""
+"""Where the mesh lets its pods out to: AWS's services of the Region, and what is scraped; nothing else."""
 
 from typing import Any, Final
 
+from cluster import namespaces as ns
+from cluster.guardrails.flows import FLOWS, Pods
 from foundation.account import Account
 
 GLOBAL_S3_REGION: Final = "us-east-1"
@@ -28,3 +30,22 @@ def aws_hosts(account: Account) -> list[str]:
     if account.region != GLOBAL_S3_REGION:
         return [regional]
     return [regional, f"s3.{account.dns_suffix}", f"*.s3.{account.dns_suffix}"]
+
+
+def metrics(vpc_cidr: str) -> dict[str, Any]:
+    """A ServiceEntry for `monitoring` alone: kubelets, and the ports of pods at which metrics are in plain, which
+    Prometheus finds by their addresses. The network policies say whose."""
+    ports = {
+        port
+        for flow in FLOWS
+        if Pods(ns.MONITORING.name) in flow.source and flow.name.startswith(("scrapes", "kubelets"))
+        for port in flow.ports
+    }
+    return {
+        "hosts": ["metrics.parapet.internal"],
+        "addresses": [vpc_cidr],
+        "exportTo": [ns.MONITORING.name],
+        "location": "MESH_EXTERNAL",
+        "resolution": "NONE",
+        "ports": [{"number": port, "name": f"tcp-{port}", "protocol": "TCP"} for port in sorted(ports)],
+    }

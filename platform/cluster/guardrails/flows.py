@@ -25,6 +25,8 @@ class Range(Enum):
     """Where users come from besides the VPC: their address reaches the gateway as it is."""
     SIGN_ON = auto()
     """The identity provider, where people sign on with one."""
+    INTERNET = auto()
+    """All that is public, where the network has a way out to it."""
     NODE_DNS = auto()
     POD_IDENTITY = auto()
 
@@ -36,6 +38,8 @@ LINK_LOCAL: Final = {
     # 169.254.169.254, the node's role, is in no range.
     Range.POD_IDENTITY: "169.254.170.23/32",
 }
+NOT_PUBLIC: Final = ("10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16")
+"""What no route to the internet leads to, and other policies speak of (RFC 6890): the node's metadata service too."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +77,15 @@ _MODELS: Final = Pods(ns.SERVING.name, {"app.kubernetes.io/component": "predicto
 PUBLISHED: Final = {"parapet.dev/published": "true"}
 """What a team says of a model's pods to have the gateway lead to them. Whoever reaches the gateway may call them then,
 pods of the VPC too: it asks nobody for a name, and what the model answers to is the gateway."""
+DASHBOARDS: Final = {"app.kubernetes.io/name": "grafana"}
+_DASHBOARDS: Final = Pods(ns.MONITORING.name, DASHBOARDS)
 _PUBLISHED: Final = Pods(ns.SERVING.name, {**_MODELS.labels, **PUBLISHED})
 _CLIENTS: Final = (ns.PIPELINES.name, ns.TRAINING.name, ns.SERVING.name, ns.NOTEBOOKS.name)
 
 SIGN_ON: Final = Flow("sign-on", (_MLFLOW,), (Range.SIGN_ON,), (443,))
 """Of a stack that has a provider. The mesh lets the server out to its hosts' names alone."""
+PRICES: Final = Flow("prices", _all(ns.KARPENTER.name), (Range.INTERNET,), (443,))
+"""Of a stack with a way out: Karpenter asks what instances cost, at a public name that has no endpoint here."""
 
 # fmt: off
 FLOWS: Final = (
@@ -93,7 +101,8 @@ FLOWS: Final = (
     Flow("pod-identity",    _all(*_RUNNING),                 (Range.POD_IDENTITY,),           (80,)),
     # The API server calls these; it is in the VPC and no pod.
     Flow("metrics-api",     (Range.VPC,),                    (_METRICS,),                     (10251,)),
-    Flow("kubelets",        (_METRICS,),                     (Range.VPC,),                    (10250,)),
+    Flow("kubelets",        (_METRICS, *_all(ns.MONITORING.name)),
+                                                             (Range.VPC,),                    (10250,)),
     Flow("agent-webhook",   (Range.VPC,),                    _all(ns.CLOUDWATCH.name),        (9443,)),
     # The mesh: certificates and configuration over TLS (15012), the injector's webhook (15017).
     Flow("mesh-control",    _all(*ns.MESH),                  (_ISTIOD, Range.SERVICES),       (15012,)),
@@ -103,9 +112,13 @@ FLOWS: Final = (
     Flow("to-mlflow",       (_GATEWAY, *_all(*_CLIENTS)),    (_MLFLOW, Range.SERVICES),       (5000,)),
     Flow("to-models",       _all(ns.PIPELINES.name),         (_MODELS, Range.SERVICES),       (8080,)),
     Flow("to-published",    (_GATEWAY,),                     (_PUBLISHED, Range.SERVICES),    (8080,)),
+    Flow("to-dashboards",   (_GATEWAY,),                     (_DASHBOARDS, Range.SERVICES),   (3000,)),
     Flow("mlflow-database", (_MLFLOW,),                      (Range.VPC,),                    (5432,)),
-    # The workers of one training job; its launcher starts them by the API server.
+    # The workers of one training job.
     Flow("workers",         _all(ns.TRAINING.name),          _all(ns.TRAINING.name),          ()),
+    # Dashboards ask Prometheus (9090), which tells Alertmanager (9093), and each is scraped by it.
+    Flow("monitoring",      _all(ns.MONITORING.name),
+                                             (*_all(ns.MONITORING.name), Range.SERVICES),     (3000, 9090, 9093)),
     # Envoy's and the application's metrics (15020), istiod and the CNI agent (15014), GPUs (9400), Karpenter (8080).
     Flow("scrapes",         _all(ns.MONITORING.name),        _all(*ns.MESH),                  (15020, 15090)),
     Flow("scrapes-istio",   _all(ns.MONITORING.name),        (_ISTIOD, *_all(ns.ISTIO_CNI.name)), (15014,)),

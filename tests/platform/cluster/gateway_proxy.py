@@ -22,6 +22,7 @@ from local.processes import choose_port
 HTTP = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 STATUS = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
 TLS = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext"
+RBAC = "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC"
 HELLO = "type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector"
 
 
@@ -34,9 +35,17 @@ def server_names(hosts: Sequence[str]) -> list[str]:
     return [] if "*" in names else names
 
 
-def listener(server: dict[str, Any], routes: Sequence[str], port: int, certificate: Path, key: Path) -> dict[str, Any]:
+def listener(
+    server: dict[str, Any],
+    routes: Sequence[str],
+    port: int,
+    certificate: Path,
+    key: Path,
+    users: dict[str, Any] | None = None,
+) -> dict[str, Any]:
     """The listener of one server in mode SIMPLE. Each host of `routes` is answered with its own name, any other with
-    404, as Envoy answers where no VirtualService fits."""
+    404, as Envoy answers where no VirtualService fits, and whom the AuthorizationPolicy `users` does not allow with
+    403."""
     names = server_names(server["hosts"])
     tls = server["tls"]
     assert (server["port"]["protocol"], tls["mode"]) == ("HTTPS", "SIMPLE")
@@ -65,13 +74,26 @@ def listener(server: dict[str, Any], routes: Sequence[str], port: int, certifica
                         },
                     },
                 },
-                "filters": [{"name": "http", "typed_config": _http(routes)}],
+                "filters": [{"name": "http", "typed_config": _http(routes, port, users)}],
             }
         ],
     }
 
 
-def _http(routes: Sequence[str]) -> dict[str, Any]:
+def _allowed(users: dict[str, Any], port: int) -> dict[str, Any]:
+    """An ALLOW policy of one rule on the port, which is this proxy's here, and on the server name: a star is any that
+    is said (security/authz/builder/builder.go, matcher/string.go)."""
+    (rule,) = users["rules"]
+    assert [list(each["operation"]) for each in rule["to"]] == [["ports"]]
+    permissions: list[dict[str, Any]] = [{"destination_port": port}]
+    for condition in rule.get("when", ()):
+        assert condition == {"key": "connection.sni", "notValues": ["*"]}
+        permissions.append({"not_rule": {"requested_server_name": {"safe_regex": {"regex": ".+"}}}})
+    policy = {"permissions": [{"and_rules": {"rules": permissions}}], "principals": [{"any": True}]}
+    return {"@type": RBAC, "rules": {"action": "ALLOW", "policies": {"users": policy}}}
+
+
+def _http(routes: Sequence[str], port: int, users: dict[str, Any] | None) -> dict[str, Any]:
     hosts = [
         {
             "name": host,
@@ -84,7 +106,10 @@ def _http(routes: Sequence[str]) -> dict[str, Any]:
         "@type": HTTP,
         "stat_prefix": "gateway",
         "route_config": {"virtual_hosts": hosts},
-        "http_filters": [{"name": "router", "typed_config": {"@type": STATUS}}],
+        "http_filters": [
+            *([{"name": "users", "typed_config": _allowed(users, port)}] if users else []),
+            {"name": "router", "typed_config": {"@type": STATUS}},
+        ],
     }
 
 

@@ -42,7 +42,7 @@ def proxy(folder: Path, certificate: tuple[Path, Path], hosts: list[str] | None 
     (server,) = mesh.gateway()["servers"]
     server = {**server, "hosts": hosts or server["hosts"]}
     chain, key = certificate
-    return running(folder, lambda port: listener(server, [HOST], port, chain, key))
+    return running(folder, lambda port: listener(server, [HOST], port, chain, key, mesh.USERS))
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +51,15 @@ def gateway(tmp_path_factory: pytest.TempPathFactory, certificate: tuple[Path, P
         yield started
 
 
-@pytest.mark.parametrize("server_name", [None, HOST, "anything.example.org"])
-def test_a_load_balancer_gets_through_whatever_server_name_it_says(gateway: Proxy, server_name: str | None) -> None:
-    assert gateway.ask(HOST, server_name) == (200, HOST)
+def test_a_load_balancer_gets_through_by_a_hello_without_a_server_name(gateway: Proxy) -> None:
+    assert gateway.ask(HOST, None) == (200, HOST)
+
+
+@pytest.mark.parametrize("server_name", [HOST, "s3.us-east-1.amazonaws.com"])
+def test_whoever_says_a_server_name_is_no_load_balancer_and_is_refused(gateway: Proxy, server_name: str) -> None:
+    """As a pod has to, whose proxy lets AWS's names out to any address."""
+    status, _ = gateway.ask(HOST, server_name)
+    assert status == 403
 
 
 def test_the_host_header_chooses_the_service_and_an_unknown_one_has_none(gateway: Proxy) -> None:
@@ -69,7 +75,7 @@ def test_a_gateway_for_named_hosts_resets_a_hello_without_a_server_name(
 ) -> None:
     """So that the tests above prove something: this is what a load balancer in front would meet."""
     with proxy(tmp_path, certificate, ["*.example.com"]) as started:
-        assert started.ask(HOST, HOST) == (200, HOST)
+        assert started.ask(HOST, HOST)[0] == 403, "answered, and by the policy for users"
         with pytest.raises(OSError, match=r"reset|EOF|closed"):
             started.ask(HOST, None)
 
