@@ -1,0 +1,280 @@
+"""What the API server refuses of the mesh's own kinds, and of what writes them for others.
+
+What a team's route or destination may say is listed, and all else is refused: each release of Istio brings new words.
+"""
+
+from typing import Final
+
+from cluster import namespaces as ns
+from cluster.guardrails.object_rule import LABEL, SPEC, ObjectRule, cel_map, foreign
+from cluster.guardrails.pod_rules import Check, cel
+
+GATEWAY_REFERENCE: Final = f"{ns.INGRESS.name}/ingress"
+"""How a route names the mesh's gateway."""
+RESERVED: Final = {"mlflow": ns.MLFLOW.name, "grafana": ns.MONITORING.name}
+"""Hosts of the domain, by their first label, that are the platform's own, and the namespace that has each."""
+EXPORTS: Final = (".", ns.INGRESS.name)
+"""Whose proxies may take a namespace's routes: its own, and the gateway."""
+STACKS_OWN: Final = ("gateways", "serviceentries", "sidecars", "workloadentries", "workloadgroups")
+"""A way around what the mesh decides: another door, another way out, another name for an address."""
+
+ROUTE: Final = ("hosts", "gateways", "exportTo", "http")
+HTTP: Final = (
+    *("name", "match", "route", "redirect", "rewrite", "directResponse", "headers", "timeout", "retries", "fault"),
+    *("corsPolicy", "mirror", "mirrors", "mirrorPercentage", "delegate"),
+)
+"""`delegate` is refused by a check of its own, which says why."""
+WITHIN_HTTP: Final = {
+    # Not another authority: what stands behind would take the request for one of another host, or a user of the domain
+    # would be sent to a host that looks like another's.
+    "rewrite": ("uri", "uriRegexRewrite"),
+    "redirect": ("uri", "prefixRewrite", "redirectCode"),
+}
+WITHIN_LISTS: Final = {
+    "match": (
+        *("name", "uri", "scheme", "method", "authority", "headers", "port", "queryParams", "ignoreUriCase"),
+        *("withoutHeaders", "sourceLabels"),
+    ),
+    "route": ("destination", "weight", "headers"),
+}
+OWN_HEADERS: Final = "x-(model|version|variant|canary|experiment)(-[a-z0-9]+)*"
+"""Headers that a route may put into a request or take out of it. Others say who asks, or by which way: a model would
+believe them."""
+DESTINATION: Final = ("host", "trafficPolicy", "subsets", "exportTo")
+PORT_TRAFFIC: Final = ("loadBalancer", "connectionPool", "outlierDetection", "tls")
+TRAFFIC: Final = (*PORT_TRAFFIC, "portLevelSettings", "retryBudget")
+
+_EXPORTS: Final = {"exports": "has(variables.spec.exportTo) ? variables.spec.exportTo : ['*']"}
+_EXPORTED: Final = Check(
+    holds=f"size(variables.exports) > 0 && variables.exports.all(e, e in {cel(EXPORTS)})",
+    found='"it is shown to " + variables.exports.join(", ")',
+    fix=f"Say exportTo, with no other than {' and '.join(EXPORTS)}: other namespaces' proxies would take it too.",
+)
+
+
+def mesh_rules(domain: str) -> tuple[ObjectRule, ...]:
+    """The rules, for a stack whose users come to the hosts of this domain."""
+    return (_routes(domain), _destinations(), _mesh(), _proxies(), _extensions(), _rollouts())
+
+
+def _routes(domain: str) -> ObjectRule:
+    host = f"h.matches({cel('^' + LABEL + '[.]' + domain.replace('.', '[.]') + '$')})"
+    free = f"!(h.split('.')[0] in {cel(RESERVED)}) || request.namespace == {cel_map(RESERVED)}[h.split('.')[0]]"
+    users = f"({host} && ({free}))"
+    lead_to = {
+        "route": "h.route.map(r, r.destination.host)",
+        "mirror": "[h.mirror.host]",
+        "mirrors": "h.mirrors.map(r, r.destination.host)",
+    }
+    elsewhere = [
+        f"variables.http.filter(h, has(h.{each})).map(h, {hosts}.filter(r, !{own_service('r')}).join(' '))"
+        for each, hosts in lead_to.items()
+    ]
+    routes = "h.?route.orValue([]).filter(r, has(r.headers))"
+    return ObjectRule(
+        name="routes-of-their-own-namespace",
+        group="networking.istio.io",
+        resources=("virtualservices",),
+        variables={
+            **SPEC,
+            **_EXPORTS,
+            "gateways": "has(variables.spec.gateways) && size(variables.spec.gateways) > 0"
+            " ? variables.spec.gateways : ['mesh']",
+            "hosts": "has(variables.spec.hosts) ? variables.spec.hosts : []",
+            "http": "has(variables.spec.http) ? variables.spec.http : []",
+            "elsewhere": f"({' + '.join(elsewhere)}).filter(h, h != '')",
+            "words": f"({' + '.join(_words())}).filter(w, w != '')",
+            "forged": f"(variables.http.filter(h, has(h.headers)).map(h, {_forged('h.headers')})"
+            f" + variables.http.map(h, {routes}.map(r, {_forged('r.headers')}).filter(w, w != '').join(', ')))"
+            ".filter(w, w != '')",
+        },
+        checks=(
+            Check(
+                holds=f"variables.gateways == [{cel(GATEWAY_REFERENCE)}] || variables.gateways == ['mesh']",
+                found='"it is for the gateways " + variables.gateways.join(", ")',
+                fix=f"Name {GATEWAY_REFERENCE} alone, or none for calls of the namespace's own pods.",
+            ),
+            _EXPORTED,
+            Check(
+                holds="!('mesh' in variables.gateways) || variables.exports == ['.']",
+                found='"it is for the namespace\'s own pods and shown to " + variables.exports.join(", ")',
+                fix=f"Say exportTo: [.], or gateways: [{GATEWAY_REFERENCE}] for what users call.",
+            ),
+            Check(
+                holds=f"variables.hosts.all(h, 'mesh' in variables.gateways ? {own_service('h')} : {users})",
+                found=f"variables.hosts.filter(h, !('mesh' in variables.gateways ? {own_service('h')} : {users}))"
+                '.join(", ") + " is not a host of this namespace"',
+                fix=f"For the gateway take NAME.{domain}, but for {', '.join(RESERVED)}, which the platform has.",
+            ),
+            Check(
+                holds="size(variables.elsewhere) == 0",
+                found='variables.elsewhere.join(", ") + " is not a Service of this namespace"',
+                fix="Lead to the namespace's own Services: the gateway is let in where the caller would not be.",
+            ),
+            Check(
+                holds="!has(variables.spec.tcp) && !has(variables.spec.tls)"
+                " && !variables.http.exists(h, has(h.delegate))",
+                found='"it routes bare connections, or delegates to a route elsewhere"',
+                fix="Write routes under http.",
+            ),
+            Check(
+                holds="size(variables.words) == 0",
+                found='"it says " + variables.words.join(", ")',
+                fix=f"Leave it out. A route says {', '.join(HTTP[:-1])}; a rewrite or redirect changes the path alone.",
+            ),
+            Check(
+                holds="size(variables.forged) == 0",
+                found='"it sets or removes the request\'s " + variables.forged.join(", ")',
+                fix=f"Take a header that fits {OWN_HEADERS}: others say who asks, or by which way.",
+            ),
+        ),
+    )
+
+
+def _words() -> list[str]:
+    """CEL: lists of what a route says and is not to say."""
+    return [
+        f"[{foreign('variables.spec', (*ROUTE, 'tcp', 'tls'))}]",
+        f"variables.http.map(h, {foreign('h', HTTP)})",
+        *(
+            f"variables.http.filter(h, has(h.{key})).map(h, {foreign(f'h.{key}', known)})"
+            for key, known in WITHIN_HTTP.items()
+        ),
+        *(
+            f"variables.http.map(h, h.?{key}.orValue([]).map(m, {foreign('m', known)}).filter(w, w != '').join(', '))"
+            for key, known in WITHIN_LISTS.items()
+        ),
+    ]
+
+
+def _forged(headers: str) -> str:
+    """CEL: the names of request headers that a route changes and that are not a team's own."""
+    changed = [f"{headers}.?request.?{how}.orValue({{}}).map(k, string(k))" for how in ("set", "add")]
+    changed.append(f"{headers}.?request.?remove.orValue([]).map(k, string(k))")
+    return f"({' + '.join(changed)}).filter(n, !n.matches({cel('^' + OWN_HEADERS + '$')})).join(', ')"
+
+
+def _destinations() -> ObjectRule:
+    mutual = "(!has({0}.tls) || {0}.tls.all(k, k == 'mode') && has({0}.tls.mode) && {0}.tls.mode == 'ISTIO_MUTUAL')"
+    ports = "t.?portLevelSettings.orValue([])"
+    return ObjectRule(
+        name="destinations-of-their-own-namespace",
+        group="networking.istio.io",
+        resources=("destinationrules",),
+        variables={
+            **SPEC,
+            **_EXPORTS,
+            "host": "has(variables.spec.host) ? variables.spec.host : ''",
+            "traffic": "(has(variables.spec.trafficPolicy) ? [variables.spec.trafficPolicy] : [])"
+            " + (has(variables.spec.subsets) ? variables.spec.subsets.filter(s, has(s.trafficPolicy))"
+            ".map(s, s.trafficPolicy) : [])",
+            "words": f"([{foreign('variables.spec', DESTINATION)}]"
+            f" + variables.traffic.map(t, {foreign('t', TRAFFIC)})"
+            f" + variables.traffic.map(t, {ports}.map(p, {foreign('p', ('port', *PORT_TRAFFIC))})"
+            ".filter(w, w != '').join(', '))).filter(w, w != '')",
+        },
+        checks=(
+            Check(
+                holds=own_service("variables.host"),
+                found='variables.host + " is not a Service of this namespace"',
+                fix="Speak of the namespace's own Services.",
+            ),
+            _EXPORTED,
+            Check(
+                holds=f"variables.traffic.all(t, {mutual.format('t')} && {ports}.all(p, {mutual.format('p')}))",
+                found='"calls would go without the mesh\'s mutual TLS, or to whom the rule itself names"',
+                fix="Leave tls out, or say mode: ISTIO_MUTUAL and no more.",
+            ),
+            Check(
+                holds="size(variables.words) == 0",
+                found='"it says " + variables.words.join(", ")',
+                fix=f"Leave it out. Traffic says {', '.join(TRAFFIC)}.",
+            ),
+        ),
+    )
+
+
+def _mesh() -> ObjectRule:
+    return ObjectRule(
+        name="the-mesh-is-the-stacks",
+        group="networking.istio.io",
+        resources=STACKS_OWN,
+        checks=(
+            Check(
+                holds="false",
+                found='"a " + object.kind + " changes the mesh"',
+                fix="VirtualServices and DestinationRules are a team's; ask who keeps the stack for the rest.",
+            ),
+        ),
+        exempt=(ns.INGRESS.name, ns.ISTIO_SYSTEM.name, ns.MLFLOW.name),
+        why_exempt="the stack's own gateway, and its ways out to AWS and to the database; no team writes there",
+    )
+
+
+_ANOTHER_PROXY: Final = (
+    Check(
+        holds="false",
+        found='"a " + object.kind + " makes of a proxy whatever it says"',
+        fix="Nobody needs one here: what proxies do is in the stack's own code, for review (platform/cluster/mesh.py).",
+    ),
+)
+
+
+def _proxies() -> ObjectRule:
+    return ObjectRule(
+        name="proxies-are-as-istio-makes-them",
+        group="networking.istio.io",
+        resources=("envoyfilters", "proxyconfigs"),
+        checks=_ANOTHER_PROXY,
+    )
+
+
+def _extensions() -> ObjectRule:
+    return ObjectRule(
+        name="proxies-run-no-other-code",
+        group="extensions.istio.io",
+        resources=("*",),
+        checks=_ANOTHER_PROXY,
+    )
+
+
+def _rollouts() -> ObjectRule:
+    """Argo Rollouts writes the routes that a Rollout names with its own rights, another namespace's too: it takes a
+    name apart at a dot (argo-rollouts 1.9, utils/istio, `GetVirtualServiceNamespaceName`)."""
+    named = f"n.matches({cel('^' + LABEL + '$')})"
+    return ObjectRule(
+        name="rollouts-shift-their-own-traffic",
+        group="argoproj.io",
+        resources=("rollouts",),
+        variables={
+            "canary": "dyn(object).?spec.?strategy.?canary.orValue({})",
+            "traffic": "variables.canary.?trafficRouting.orValue({})",
+            "istio": "variables.traffic.?istio.orValue({})",
+            "routers": f"{foreign('variables.traffic', ('istio', 'managedRoutes', 'maxTrafficWeight'))}",
+            "steps": "variables.canary.?steps.orValue([]).filter(s, has(s.plugin)).map(s, 'a step by a plugin')",
+            "names": "variables.istio.?virtualServices.orValue([]).map(v, string(v.name))"
+            " + (has(variables.istio.virtualService) ? [string(variables.istio.virtualService.name)] : [])"
+            " + (has(variables.istio.destinationRule) ? [string(variables.istio.destinationRule.name)] : [])",
+        },
+        checks=(
+            Check(
+                holds="variables.routers == '' && size(variables.steps) == 0",
+                found="\"traffic is shifted by \" + ([variables.routers] + variables.steps).filter(w, w != '')"
+                '.join(", ")',
+                fix="Say trafficRouting.istio: the mesh is what routes here.",
+            ),
+            Check(
+                holds=f"variables.names.all(n, {named})",
+                found=f'variables.names.filter(n, !{named}).join(", ") + " is not a name of this namespace"',
+                fix="Name a VirtualService and a DestinationRule of the Rollout's own namespace, without a dot.",
+            ),
+        ),
+    )
+
+
+def own_service(host: str) -> str:
+    """Whether a host is a Service of the object's own namespace, as the mesh reads it: short, or by its whole name."""
+    return (
+        f"({host}.matches({cel('^' + LABEL + '$')})"
+        f" || {host}.matches({cel('^' + LABEL + '[.]')} + request.namespace + {cel('[.]svc[.]cluster[.]local$')}))"
+    )

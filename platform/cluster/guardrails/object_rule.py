@@ -1,0 +1,40 @@
+"""What a rule over objects other than pods is made of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from cluster.guardrails.pod_rules import Check, cel
+
+LABEL: Final = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+"""A name, as DNS and Kubernetes have it."""
+SPEC: Final = {"spec": "dyn(object).spec"}
+PEOPLE: Final = "has(request.userInfo.groups) && request.userInfo.groups.exists(g, g.startsWith('parapet:'))"
+"""CEL: whether the caller is of a role of people."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectRule:
+    """A ValidatingAdmissionPolicy over kinds of one API group."""
+
+    name: str
+    group: str
+    """A star is every group's kinds of these names."""
+    resources: tuple[str, ...]
+    checks: tuple[Check, ...]
+    operations: tuple[str, ...] = ("CREATE", "UPDATE")
+    only: str = ""
+    """Whose requests it judges (CEL); all of them are judged then, of what is on its way out too."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    exempt: tuple[str, ...] = ()
+    why_exempt: str = ""
+
+
+def cel_map(values: Mapping[str, str]) -> str:
+    """A map, as CEL writes it."""
+    return "{" + ", ".join(f"{cel(key)}: {cel(value)}" for key, value in values.items()) + "}"
+
+
+def foreign(words: str, known: tuple[str, ...]) -> str:
+    """CEL: the keys of a map that are not among those known, in one string."""
+    return f"{words}.filter(k, !(k in {cel(known)})).map(k, string(k)).join(', ')"
