@@ -34,8 +34,11 @@ ACCESS_LOG: Final = {
 
 
 def base(*, reachable: bool) -> dict[str, Any]:
-    """The CRDs, and the API server's own check that nothing but Istio's stable features is used: no EnvoyFilter and no
-    WasmPlugin, with which a proxy could be made to do anything."""
+    """The CRDs, and where a revision is the default one, Istio's own policy against features that are not stable.
+
+    It does not know every kind that runs code in a proxy, istiod's chart has one for objects with its revision's label
+    alone, and locally there is none: what holds everywhere is `guardrails/mesh_rules.py`.
+    """
     return {
         "defaultRevision": "default" if reachable else "",
         "experimental": {"stableValidationPolicy": True},
@@ -67,7 +70,16 @@ def istiod(stack: Stack, *, reachable: bool) -> dict[str, Any]:
         "resources": {"requests": {"cpu": "500m", "memory": "2Gi"}, "limits": {"cpu": "2", "memory": "4Gi"}},
         # A job ends when its own containers end, since the proxy is an init container that goes on.
         # A Gateway takes pods of its own namespace only: another's that has its labels gets none of its routes.
-        "env": {"ENABLE_NATIVE_SIDECARS": "true", "PILOT_SCOPE_GATEWAY_TO_NAMESPACE": "true"},
+        # The Gateway API is not used: with its controllers istiod would have the right to make Deployments and accounts
+        # in every namespace.
+        "env": {
+            "ENABLE_NATIVE_SIDECARS": "true",
+            "PILOT_SCOPE_GATEWAY_TO_NAMESPACE": "true",
+            "PILOT_ENABLE_GATEWAY_API": "false",
+            "PILOT_ENABLE_GATEWAY_API_DEPLOYMENT_CONTROLLER": "false",
+            "PILOT_ENABLE_GATEWAY_API_GATEWAYCLASS_CONTROLLER": "false",
+            "PILOT_ENABLE_GATEWAY_API_STATUS": "false",
+        },
         "experimental": {"stableValidationPolicy": True},
         "global": {
             "istioNamespace": ns.ISTIO_SYSTEM.name,
@@ -123,6 +135,8 @@ def gateway(owner: str, *, reachable: bool) -> dict[str, Any]:
         "labels": labels(owner, ns.INGRESS.data_class),
         # The namespace's own, whose token is not mounted; the chart's would be. The proxy has a token for istiod alone.
         "serviceAccount": {"create": False, "name": ns.INGRESS.service_account},
+        # It would let the account read the namespace's Secrets, for certificates that lie in one; here none does.
+        "rbac": {"enabled": False},
         "securityContext": {
             "runAsNonRoot": True,
             "seccompProfile": SECCOMP,

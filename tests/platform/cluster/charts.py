@@ -2,18 +2,22 @@
 
 import json
 import subprocess
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from tests.platform.cluster import manifests
-from tests.platform.mocked import Made
+from tests.platform.mocked import Made, run_program
+from tests.platform.variants import MANY
 
 AT_HAND = {
     name.rpartition("/")[2]: name
-    for name in ("nvidia/nvidia-device-plugin", "istio/base", "istio/cni", "istio/istiod", "istio/gateway")
+    for name in (
+        *("nvidia/nvidia-device-plugin", "istio/base", "istio/cni", "istio/istiod", "istio/gateway"),
+        *("karpenter/karpenter-crd", "karpenter/karpenter"),
+    )
 }
 """The charts that lie in Go modules, by their own names, and the folders that they lie in."""
 
@@ -64,3 +68,14 @@ def charts(made: list[Made]) -> dict[str, Chart]:
         for each in inputs
         for name in (each["chart"].partition("@")[0].rpartition("/")[2],)
     }
+
+
+def every() -> dict[str, Chart]:
+    """All charts, as the components of these tests ask for them; the autoscaler's as the whole stack does, but from the
+    registry of these tests."""
+    found = charts([*manifests.record(manifests.gpu_software), *manifests.record(manifests.mesh)])
+    for name, chart in charts(run_program(**MANY).made).items():
+        if name not in found:
+            theirs = chart.reference.removeprefix("oci://").partition("/charts/")[0]
+            found[name] = Chart(**json.loads(json.dumps(asdict(chart)).replace(theirs, manifests.REGISTRY)))
+    return found

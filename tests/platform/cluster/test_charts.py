@@ -18,8 +18,7 @@ PROXY = manifests.STACK.image(images.PROXY)
 
 @pytest.fixture(scope="module")
 def asked() -> dict[str, charts.Chart]:
-    made = [*manifests.record(manifests.gpu_software), *manifests.record(manifests.mesh)]
-    return charts.charts(made)
+    return charts.every()
 
 
 @pytest.fixture(scope="module")
@@ -155,10 +154,10 @@ def test_charts_are_pinned_to_their_images_versions_and_come_from_the_stacks_reg
     asked: dict[str, charts.Chart],
 ) -> None:
     plugin, istio = (images.in_parts(each)[1] for each in (images.DEVICE_PLUGIN, images.PILOT))
+    versions = {"nvidia": plugin.removeprefix("v"), "istio": istio, "karpenter": images.KARPENTER_VERSION}
     for each in asked.values():
-        maker, version = (
-            ("nvidia", plugin.removeprefix("v")) if each.name == "nvidia-device-plugin" else ("istio", istio)
-        )
+        maker = charts.AT_HAND[each.name].partition("/")[0]
+        version = versions[maker]
         name = f"charts/{maker}/{each.name}"
         assert each.version == version
         assert each.reference == f"oci://{manifests.REGISTRY}/{name}@{manifests.STACK.images[f'{name}:{version}']}"
@@ -171,4 +170,6 @@ def test_each_chart_goes_into_its_own_namespace(asked: dict[str, charts.Chart]) 
         "istiod": ns.ISTIO_SYSTEM.name,
         "cni": ns.ISTIO_CNI.name,
         "gateway": ns.INGRESS.name,
+        "karpenter-crd": ns.KARPENTER.name,
+        "karpenter": ns.KARPENTER.name,
     }

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from cluster import namespaces as ns
-from cluster.guardrails.flows import FLOWS, PUBLISHED, Pods
+from cluster.guardrails.flows import DASHBOARDS, FLOWS, PUBLISHED, Pods
 from cluster.mesh import CALLERS
 from tests.platform.cluster import charts, manifests
 from tests.platform.cluster.api import Api
@@ -82,6 +82,7 @@ def test_the_mesh_answers_nobody_unless_a_policy_names_the_caller(resources: lis
 
 def test_whoever_may_call_by_name_may_also_connect() -> None:
     """A principal that the network policies hold back is a mistake in one of the two tables, and the reverse too."""
+    marks = (PUBLISHED, DASHBOARDS)
     for caller in CALLERS:
         named = {name.split("/")[2] for name in caller.principals}
         ports = {int(port) for port in caller.ports}
@@ -93,7 +94,7 @@ def test_whoever_may_call_by_name_may_also_connect() -> None:
             and any(
                 isinstance(end, Pods)
                 and end.namespace == caller.namespace
-                and (PUBLISHED.items() <= end.labels.items()) == (PUBLISHED.items() <= caller.labels.items())
+                and all((m.items() <= end.labels.items()) == (m.items() <= caller.labels.items()) for m in marks)
                 for end in flow.target
             )
             and set(flow.ports) == ports
@@ -101,17 +102,23 @@ def test_whoever_may_call_by_name_may_also_connect() -> None:
         assert named == connecting, caller.namespace
 
 
-def test_the_gateway_is_let_in_to_mlflow_and_to_pods_that_are_published(resources: list[dict[str, Any]]) -> None:
+def test_the_gateway_is_let_in_to_mlflow_to_dashboards_and_to_pods_that_are_published(
+    resources: list[dict[str, Any]],
+) -> None:
     gateway = "cluster.local/ns/ingress/sa/istio-ingress"
     letting = {
-        each["metadata"]["namespace"]: each["spec"].get("selector")
+        (each["metadata"]["namespace"], each["metadata"]["name"]): each["spec"].get("selector")
         for each in resources
         if each["kind"] == "AuthorizationPolicy"
         for rule in each["spec"].get("rules", [])
         for source in rule.get("from", [])
         if gateway in source["source"]["principals"]
     }
-    assert letting == {"mlflow": None, "serving": {"matchLabels": {"parapet.dev/published": "true"}}}
+    assert letting == {
+        ("mlflow", "callers"): None,
+        ("serving", "published"): {"matchLabels": {"parapet.dev/published": "true"}},
+        ("monitoring", "dashboards"): {"matchLabels": {"app.kubernetes.io/name": "grafana"}},
+    }
 
 
 def test_every_principal_is_a_service_account_that_is_made() -> None:
@@ -140,15 +147,22 @@ def test_the_gateway_takes_any_server_name_and_routes_of_the_namespaces_behind_i
 ) -> None:
     """The load balancer says no server name (`test_gateway_tls.py`)."""
     (server,) = one(resources, "Gateway", "ingress", "ingress")["spec"]["servers"]
-    assert server["hosts"] == ["mlflow/*", "serving/*"]
+    assert server["hosts"] == ["mlflow/*", "serving/*", "monitoring/*"]
 
 
 def test_nothing_leaves_the_mesh_but_for_aws_services_of_the_region(resources: list[dict[str, Any]]) -> None:
     values = charts.charts(manifests.record(manifests.mesh))["istiod"].values
     assert values["meshConfig"]["outboundTrafficPolicy"] == {"mode": "REGISTRY_ONLY"}
-    (entry,) = [each for each in resources if each["kind"] == "ServiceEntry"]
+    entry = one(resources, "ServiceEntry", "istio-system", "aws")
     assert entry["spec"]["hosts"] == ["*.us-east-1.amazonaws.com", "s3.amazonaws.com", "*.s3.amazonaws.com"]
     assert [port["number"] for port in entry["spec"]["ports"]] == [443]
+    (other,) = [each for each in resources if each["kind"] == "ServiceEntry" and each is not entry]
+    assert other["spec"]["exportTo"] == ["monitoring"]
+    assert other["spec"]["addresses"] == [manifests.VPC_CIDR]
+    ports = {port["number"] for port in other["spec"]["ports"]}
+    assert ports == {8080, 9400, 10250, 15014, 15020, 15090}, (
+        "what `monitoring` scrapes, and 8080 is Karpenter's: models ask for mutual TLS"
+    )
 
 
 def test_the_gateways_load_balancer_is_internal_and_for_the_listed_networks(resources: list[dict[str, Any]]) -> None:
@@ -217,6 +231,24 @@ def test_the_gateway_runs_as_an_account_that_the_chart_does_not_make(helm: chart
     assert not [each for each in objects if each["kind"] == "ServiceAccount"]
     (deployment,) = [each for each in objects if each["kind"] == "Deployment"]
     assert deployment["spec"]["template"]["spec"]["serviceAccountName"] == ns.INGRESS.service_account
+
+
+@pytest.mark.engine
+def test_istiod_may_make_nothing_for_a_gateway_api_that_nobody_uses(helm: charts.Helm) -> None:
+    objects = helm.render(charts.charts(manifests.record(manifests.mesh))["istiod"])
+    assert not [each["metadata"]["name"] for each in objects if "gateway-controller" in each["metadata"]["name"]]
+    (deployment,) = [each for each in objects if each["kind"] == "Deployment"]
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    said = {each["name"]: each.get("value") for each in container["env"]}
+    assert {value for name, value in said.items() if name.startswith("PILOT_ENABLE_GATEWAY_API")} == {"false"}
+
+
+def test_no_pod_is_shown_the_way_in_nor_let_in_by_it(resources: list[dict[str, Any]]) -> None:
+    """A load balancer says no server name; a proxy lets out none but AWS's, and no hello without one."""
+    service = one(resources, "Service", "ingress", "istio-ingress")
+    assert service["metadata"]["annotations"]["networking.istio.io/exportTo"] == "~"
+    (rule,) = one(resources, "AuthorizationPolicy", "ingress", "users")["spec"]["rules"]
+    assert rule["when"] == [{"key": "connection.sni", "notValues": ["*"]}]
 
 
 @pytest.mark.engine
