@@ -26,9 +26,9 @@ ISSUED: dict[str, tuple[str, str, str | None, bool]] = {
     "pulls": (CA, "parapet:pulls", None, False),
     "workloads": (CA, "parapet:workloads", None, False),
 }
-ADDRESSES = ("127.0.0.1", "172.20.0.1")  # the second: the Service `kubernetes`, the first address of SERVICE_RANGE
+ADDRESSES = ("127.0.0.1", "10.100.0.1")  # the second: the Service `kubernetes`, the first address of SERVICE_RANGE
 NAMES = ("localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc")
-SERVICE_RANGE = "172.20.0.0/16"  # what EKS takes where the VPC does not use it
+SERVICE_RANGE = "10.100.0.0/16"  # as the stack has it for the VPC of a stack that says nothing of one
 
 
 def make(folder: Path) -> None:

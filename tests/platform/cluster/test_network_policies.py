@@ -1,14 +1,18 @@
 """The table of flows, as the policies that follow from it."""
 
 from collections import Counter
+from ipaddress import IPv4Network, ip_address, ip_network
 from typing import Any
 
 import pytest
 
 from cluster import namespaces as ns
-from cluster.guardrails.flows import FLOWS, Range
+from cluster.guardrails.flows import FLOWS, NOT_PUBLIC, Range
 from cluster.guardrails.network_policies import policies
+from cluster.service_range import service_range
+from local.kubernetes.control_plane import pki
 from tests.platform.cluster import manifests
+from tests.platform.mocked import declared_settings
 
 RANGES = {each.name: ["10.0.0.0/16"] for each in Range}
 METADATA_SERVICE = "169.254.169.254"
@@ -74,6 +78,33 @@ def test_a_training_job_reaches_s3_and_dynamodb_at_their_public_addresses(made: 
     assert [peer["ipBlock"]["cidr"] for peer in peers(policy)] == [*manifests.S3_CIDRS, *manifests.DYNAMODB_CIDRS]
 
 
+def test_only_karpenter_reaches_the_internet_and_only_where_there_is_a_way_out() -> None:
+    for egress in (False, True):
+        made = manifests.objects(manifests.record(lambda out=egress: manifests.guardrails(egress=out)))
+        out = [
+            (each["metadata"]["namespace"], peer["ipBlock"]["except"], each["spec"]["egress"][0]["ports"])
+            for each in made
+            if each["kind"] == "NetworkPolicy"
+            for peer in peers(each)
+            if peer.get("ipBlock", {}).get("cidr") == "0.0.0.0/0"
+        ]
+        ports = [{"port": 443, "protocol": "TCP"}]
+        assert out == ([("karpenter", list(NOT_PUBLIC), ports)] if egress else [])
+
+
+def test_the_local_services_have_the_addresses_that_the_policies_mean() -> None:
+    """Of a stack that says nothing of its VPC: the local API server is there before the settings are read."""
+    range_ = service_range(IPv4Network(declared_settings()["vpcCidr"]["default"]))
+    assert range_ == pki.SERVICE_RANGE
+    assert ip_address(pki.ADDRESSES[1]) == next(IPv4Network(range_).hosts())
+
+
+def test_what_is_public_is_no_private_address_and_no_nodes_metadata() -> None:
+    outside = [ip_network(each) for each in NOT_PUBLIC]
+    for private in ("10.0.0.1", "172.31.0.1", "192.168.0.1", "100.64.0.1", "127.0.0.1", METADATA_SERVICE):
+        assert any(ip_address(private) in each for each in outside)
+
+
 @pytest.mark.parametrize(
     ("name", "caller", "more"),
     [("to-models-in", "pipelines", {}), ("to-published-in", "ingress", {"parapet.dev/published": "true"})],
@@ -97,7 +128,8 @@ def test_the_gateway_reaches_mlflow_and_what_is_published_and_no_other_pod(made:
         and peer.get("namespaceSelector", {}).get("matchLabels") == {ns.NAME_LABEL: "ingress"}
     }
     assert into >= {("mlflow", "to-mlflow-in"), ("serving", "to-published-in")}
-    assert {namespace for namespace, _ in into} == {"mlflow", "serving", "kube-system", "istio-system"}
+    assert {namespace for namespace, _ in into} == {"mlflow", "serving", "monitoring", "kube-system", "istio-system"}
+    assert [name for namespace, name in into if namespace == "monitoring"] == ["to-dashboards-in"]
     assert [name for namespace, name in into if namespace == "serving"] == ["to-published-in"]
 
 
