@@ -259,7 +259,6 @@ class Cluster(pulumi.ComponentResource):
                 gateway_endpoint_cidrs=args.foundation.network.gateway_cidrs,
                 client_cidrs=list(map(str, args.client_cidrs)),
                 sign_on_cidrs=list(map(str, args.sign_on_cidrs)),
-                egress=args.egress,
                 domain=args.domain,
                 gpus=sum(group.max * group.schedulable_gpus for group in groups),
                 namespaces=namespaces.made,

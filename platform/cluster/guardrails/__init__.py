@@ -22,8 +22,6 @@ class GuardrailsArgs:
     gateway_endpoint_cidrs: Sequence[pulumi.Input[Sequence[str]]]
     sign_on_cidrs: Sequence[str] = ()
     """Where the identity provider is."""
-    egress: bool = False
-    """Whether the network has a way out to the internet."""
     client_cidrs: Sequence[str]
     domain: str
     """Whose hosts lead to the gateway."""
@@ -48,7 +46,6 @@ class Guardrails(pulumi.ComponentResource):
                 client_cidrs=args.client_cidrs,
                 namespaces=args.namespaces,
                 sign_on_cidrs=args.sign_on_cidrs,
-                egress=args.egress,
             ),
             own,
         )

@@ -25,8 +25,6 @@ class Range(Enum):
     """Where users come from besides the VPC: their address reaches the gateway as it is."""
     SIGN_ON = auto()
     """The identity provider, where people sign on with one."""
-    INTERNET = auto()
-    """All that is public, where the network has a way out to it."""
     NODE_DNS = auto()
     POD_IDENTITY = auto()
 
@@ -38,8 +36,6 @@ LINK_LOCAL: Final = {
     # 169.254.169.254, the node's role, is in no range.
     Range.POD_IDENTITY: "169.254.170.23/32",
 }
-NOT_PUBLIC: Final = ("10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16")
-"""What no route to the internet leads to, and other policies speak of (RFC 6890): the node's metadata service too."""
 
 
 @dataclass(frozen=True)
@@ -84,8 +80,6 @@ _CLIENTS: Final = (ns.PIPELINES.name, ns.TRAINING.name, ns.SERVING.name, ns.NOTE
 
 SIGN_ON: Final = Flow("sign-on", (_MLFLOW,), (Range.SIGN_ON,), (443,))
 """Of a stack that has a provider. The mesh lets the server out to its hosts' names alone."""
-PRICES: Final = Flow("prices", _all(ns.KARPENTER.name), (Range.INTERNET,), (443,))
-"""Of a stack with a way out: Karpenter asks what instances cost, at a public name that has no endpoint here."""
 
 # fmt: off
 FLOWS: Final = (

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from cluster.guardrails.flows import FLOWS, LINK_LOCAL, NOT_PUBLIC, PRICES, SIGN_ON, Flow, Pods, Range
+from cluster.guardrails.flows import FLOWS, LINK_LOCAL, SIGN_ON, Flow, Pods, Range
 from cluster.labels import Manifest, metadata
 from cluster.namespaces import EVERY, NAME_LABEL, inside
 from foundation.stack import Stack
@@ -27,8 +27,6 @@ class NetworkPoliciesArgs:
     """The `cidr_blocks` of S3's and DynamoDB's gateway endpoints."""
     sign_on_cidrs: Sequence[str] = ()
     """Where the identity provider is; without one, nothing is let out to it."""
-    egress: bool = False
-    """Whether the network has a way out to the internet."""
     client_cidrs: Sequence[str]
     """Networks outside of the VPC whose users may reach the gateway."""
     namespaces: Mapping[str, pulumi.Resource]
@@ -49,7 +47,6 @@ class NetworkPolicies(pulumi.ComponentResource):
                 Range.SERVICES.name: [known[0]],
                 Range.CLIENTS.name: args.client_cidrs,
                 Range.SIGN_ON.name: args.sign_on_cidrs,
-                Range.INTERNET.name: ["0.0.0.0/0"],
                 Range.GATEWAY_ENDPOINTS.name: [cidr for cidrs in filter(None, known[1]) for cidr in cidrs],
                 **{each.name: [cidr] for each, cidr in LINK_LOCAL.items()},
             }
@@ -57,7 +54,7 @@ class NetworkPolicies(pulumi.ComponentResource):
         for namespace in EVERY:
             closed: Manifest = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
             self._policy(namespace, "default-deny", closed)
-        for flow in (*FLOWS, *([SIGN_ON] if args.sign_on_cidrs else []), *([PRICES] if args.egress else [])):
+        for flow in (*FLOWS, *([SIGN_ON] if args.sign_on_cidrs else [])):
             for namespace, policy_name, specify in policies(flow):
                 self._policy(namespace, policy_name, ranges.apply(specify))
         self.register_outputs({})
@@ -94,8 +91,7 @@ def _peers(end: Pods | Range, ranges: Ranges) -> list[Manifest]:
     if isinstance(end, Pods):
         where = {"matchLabels": {NAME_LABEL: end.namespace}}
         return [{"namespaceSelector": where, "podSelector": _selector(end)}]
-    out = {"except": list(NOT_PUBLIC)} if end is Range.INTERNET else {}
-    return [{"ipBlock": {"cidr": cidr, **out}} for cidr in ranges[end.name]]
+    return [{"ipBlock": {"cidr": cidr}} for cidr in ranges[end.name]]
 
 
 def _selector(pods: Pods) -> Manifest:

@@ -61,7 +61,7 @@ def namespaces() -> None:
     Namespaces("test", NamespacesArgs(stack=STACK))
 
 
-def guardrails(gpus: int = 8, *, egress: bool = False) -> None:
+def guardrails(gpus: int = 8) -> None:
     Guardrails(
         "test",
         GuardrailsArgs(
@@ -70,7 +70,6 @@ def guardrails(gpus: int = 8, *, egress: bool = False) -> None:
             service_cidr=SERVICE_CIDR,
             gateway_endpoint_cidrs=[pulumi.Output.from_input(S3_CIDRS), DYNAMODB_CIDRS],
             client_cidrs=CLIENT_CIDRS,
-            egress=egress,
             domain=DOMAIN,
             gpus=gpus,
             namespaces={},
