@@ -1,21 +1,14 @@
-"""Who may do what: the table in docs/access.yaml, asked of a live API server line by line."""
-
-import itertools
-from collections.abc import Iterator
-from typing import Any
+"""Who may do what, as people ask it, and how they come in; `test_whole_truth.py` asks the rest."""
 
 import pulumi
 import pytest
-import yaml
 
 from cluster import namespaces as ns
 from cluster.roles import AUDITOR, PLATFORM_OPERATOR, ROLES
 from foundation.data_class import DataClass
 from tests.platform.cluster import manifests
 from tests.platform.cluster.api import Api
-from tests.platform.project import PROJECT
 
-TABLE: list[dict[str, Any]] = yaml.load((PROJECT / "docs" / "access.yaml").read_text(), yaml.CSafeLoader)
 GROUPS = {role.name: role.group for role in ROLES}
 ARN = "arn:aws:iam::111122223333:role/"
 
@@ -26,39 +19,6 @@ def governed(guarded: Api) -> Api:
     answer = guarded.apply(*roles)
     assert answer.done, answer.text
     return guarded
-
-
-def questions(line: dict[str, Any]) -> Iterator[tuple[str, str, str | None]]:
-    places = [place for each in line["in"] for place in (ns.EVERY if each == "every" else [each])]
-    for verb, resource, place in itertools.product(line["do"], line["to"], places):
-        yield verb, resource, None if place == "cluster" else place
-
-
-def review(role: str, verb: str, resource: str, namespace: str | None) -> dict[str, Any]:
-    """`deployments.apps/scale` is the subresource `scale` of `deployments` in the group `apps`."""
-    kind, _, subresource = resource.partition("/")
-    if "/" in resource and "." in subresource:
-        raise ValueError(resource)
-    plural, _, group = kind.partition(".")
-    attributes = {"verb": verb, "group": group, "resource": plural, "subresource": subresource}
-    return {
-        "apiVersion": "authorization.k8s.io/v1",
-        "kind": "SubjectAccessReview",
-        "spec": {
-            "user": "someone",
-            "groups": [GROUPS[role], "system:authenticated"],
-            "resourceAttributes": {**attributes, **({"namespace": namespace} if namespace else {})},
-        },
-    }
-
-
-@pytest.mark.engine
-@pytest.mark.parametrize("line", TABLE, ids=lambda line: f"{'+'.join(line['do'])} {line['to'][0]} in {line['in'][0]}")
-def test_a_role_may_what_the_table_says_and_no_more(governed: Api, line: dict[str, Any]) -> None:
-    asked = [(role, *question) for role in GROUPS for question in questions(line)]
-    said = [governed.create(review(*each))["status"]["allowed"] for each in asked]
-    wrong = [each for each, allowed in zip(asked, said, strict=True) if allowed != (each[0] in line["may"])]
-    assert wrong == []
 
 
 @pytest.mark.engine
