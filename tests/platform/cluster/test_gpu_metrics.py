@@ -7,6 +7,7 @@ import pytest
 from cluster import namespaces as ns
 from cluster.gpu_metrics import COUNTERS
 from cluster.guardrails.flows import FLOWS, Pods
+from cluster.labels import DATA_CLASS
 from cluster.node_labels import GPU_NODES, TOLERATIONS
 from tests.platform.cluster import manifests
 from tests.platform.cluster.api import Api
@@ -67,9 +68,11 @@ def test_the_api_server_and_the_guardrails_take_it(guarded: Api, made: dict[str,
 
 @pytest.mark.engine
 def test_its_pod_would_be_let_into_a_namespace_of_workloads(guarded: Api, pod: dict[str, Any]) -> None:
-    """It needs none of what its own namespace allows, but for the GPU nodes and the priority of an agent."""
+    """It needs none of what its own namespace allows, but for the GPU nodes and the priority of an agent, and is of the
+    class of what is there."""
     digest = f"{pod['spec']['containers'][0]['image'].partition('@')[0]}@sha256:{'a' * 64}"
     pod["metadata"]["namespace"] = ns.MONITORING.name
+    pod["metadata"]["labels"] = {**pod["metadata"]["labels"], DATA_CLASS: ns.MONITORING.data_class}
     pod["spec"] |= {"containers": [{**pod["spec"]["containers"][0], "image": digest}]}
     pod["spec"].pop("tolerations")
     pod["spec"].pop("priorityClassName")
