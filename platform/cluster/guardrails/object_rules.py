@@ -6,20 +6,20 @@
 from typing import Final
 
 from cluster import namespaces as ns
+from cluster.guardrails.account_rules import PREFIX, account_rules
 from cluster.guardrails.mesh_rules import GATEWAY_REFERENCE, mesh_rules
 from cluster.guardrails.object_rule import PEOPLE, SPEC, ObjectRule
 from cluster.guardrails.pod_rules import Check, cel
 
 __all__ = ["ENTRANCE", "GATEWAY_REFERENCE", "ObjectRule", "object_rules"]
 
-PREFIX: Final = "system:serviceaccount:"
 ENTRANCE: Final = ns.INGRESS.service_account
 """The Service that is the one load balancer of the cluster, called as the gateway's release and account are."""
 
 
 def object_rules(domain: str) -> tuple[ObjectRule, ...]:
     """The rules, for a stack whose users come to the hosts of this domain."""
-    return (_services(), _statuses(), *mesh_rules(domain))
+    return (_services(), _statuses(), *mesh_rules(domain), *account_rules())
 
 
 def _services() -> ObjectRule:

@@ -1,0 +1,120 @@
+"""What the service accounts of charts and add-ons may not write although their RBAC lets them.
+
+Charts and add-ons bring roles of their own. Where a value narrows one, it is set; this holds what no value does. Of
+reading no policy is asked, nor of what configures admission itself.
+"""
+
+from typing import Final
+
+from cluster import namespaces as ns
+from cluster.guardrails.object_rule import ObjectRule, cel_map
+from cluster.guardrails.pod_rules import Check, cel
+
+PREFIX: Final = "system:serviceaccount:"
+HOMES: Final = (*(each.name for each in ns.SYSTEM), ns.INGRESS.name)
+"""Namespaces whose every account is a chart's or an add-on's."""
+KUBE_SYSTEM_ADD_ONS: Final = (
+    *("aws-node", "kube-proxy", "coredns", "ebs-csi-controller-sa", "ebs-csi-node-sa", "metrics-server"),
+)
+"""Those beside Kubernetes' own controllers."""
+POD_MAKING: Final = (
+    *("pods", "pods/ephemeralcontainers", "replicationcontrollers", "podtemplates", "deployments", "daemonsets"),
+    *("statefulsets", "replicasets", "jobs", "cronjobs", "rollouts"),
+)
+BESIDE: Final = ("serviceaccounts", "secrets", "configmaps", "services")
+"""What pods run as, read and are found by."""
+AGENT: Final = "cloudwatch-agent"
+MANAGER: Final = f"{ns.CLOUDWATCH.name}/amazon-cloudwatch-observability-controller-manager"
+MAY: Final = {
+    # By namespace and account: the resource, and the namespace and name of what it is.
+    f"{ns.ISTIO_SYSTEM.name}/istiod": (
+        "configmaps .*/istio-ca-root-cert",
+        f"(configmaps|secrets) {ns.ISTIO_SYSTEM.name}/.*",
+    ),
+    MANAGER: (
+        f"daemonsets {ns.CLOUDWATCH.name}/{AGENT}",
+        f"(configmaps|services|serviceaccounts) {ns.CLOUDWATCH.name}/.*",
+    ),
+    f"{ns.CLOUDWATCH.name}/{AGENT}": (f"configmaps {ns.CLOUDWATCH.name}/.*",),
+}
+KARPENTER: Final = f"{PREFIX}{ns.KARPENTER.name}:karpenter"
+AWS_AUDIENCES: Final = ("pods.eks.amazonaws.com", "sts.amazonaws.com")
+
+_WHO: Final = "request.userInfo.username"
+_ARE_CHARTS: Final = (
+    f"{cel(HOMES)}.exists(n, {_WHO}.startsWith({cel(PREFIX)} + n + ':'))"
+    f" || {_WHO} in {cel([f'{PREFIX}{ns.KUBE_SYSTEM}:{each}' for each in KUBE_SYSTEM_ADD_ONS])}"
+)
+
+
+def account_rules() -> tuple[ObjectRule, ...]:
+    """The rules over what service accounts write."""
+    return (_start_nothing(), _nodes_are_the_stacks(), _tokens())
+
+
+def _start_nothing() -> ObjectRule:
+    known = cel_map({account: "^(" + "|".join(patterns) + ")$" for account, patterns in MAY.items()})
+    return ObjectRule(
+        name="controllers-start-nothing-else",
+        group="*",
+        resources=(*POD_MAKING, *BESIDE),
+        only=_ARE_CHARTS,
+        variables={
+            "account": f"{_WHO}.split(':')[2] + '/' + {_WHO}.split(':')[3]",
+            "what": "request.resource.resource + ' ' + request.namespace + '/'"
+            " + (request.name != '' ? request.name : dyn(object).metadata.?name.orValue(''))",
+            "agent": "dyn(object).?spec.?template.?spec.orValue({})",
+        },
+        checks=(
+            Check(
+                holds=f"variables.account in {known} && variables.what.matches({known}[variables.account])",
+                found='variables.account + " is not to write " + variables.what',
+                fix="What a chart's or an add-on's account makes is listed in guardrails/account_rules.py, for review.",
+            ),
+            Check(
+                # Its agent reads the node, so that not even it makes a DaemonSet of what it likes.
+                holds=f"variables.account != {cel(MANAGER)} || request.resource.resource != 'daemonsets'"
+                f" || variables.agent.?serviceAccountName.orValue('') == {cel(AGENT)}"
+                " && variables.agent.?containers.orValue([]).all(c,"
+                " c.image.matches('^[0-9]{12}[.]dkr[.]ecr[.]') && !c.?securityContext.?privileged.orValue(false))",
+                found='"that is not the agent"',
+                fix=f"The agent runs as {AGENT}, from the registry of EKS, without privilege.",
+            ),
+        ),
+    )
+
+
+def _nodes_are_the_stacks() -> ObjectRule:
+    """A node class holds what new nodes run as root, and a pool how many there may be."""
+    return ObjectRule(
+        name="node-classes-are-the-stacks",
+        group="*",
+        resources=("ec2nodeclasses", "nodepools"),
+        only=f"{_WHO} == {cel(KARPENTER)}",
+        checks=(
+            Check(
+                holds="request.operation == 'UPDATE' && dyn(object).spec == dyn(oldObject).spec",
+                found='"the spec of the " + object.kind + " would change"',
+                fix="Karpenter writes status, finalizers and annotations; the stack writes what nodes are.",
+            ),
+        ),
+    )
+
+
+def _tokens() -> ObjectRule:
+    """Older providers of secrets show AWS a token of the pod's account; one for another audience is the account."""
+    return ObjectRule(
+        name="tokens-are-for-aws",
+        group="",
+        resources=("serviceaccounts/token",),
+        only=f"{_WHO}.startsWith({cel(PREFIX)})",
+        variables={"audiences": "dyn(object).?spec.?audiences.orValue([])"},
+        checks=(
+            Check(
+                holds=f"size(variables.audiences) > 0 && variables.audiences.all(a, a in {cel(AWS_AUDIENCES)})",
+                found='"the token would be for " + (size(variables.audiences) > 0'
+                " ? variables.audiences.join(', ') : 'the API server')",
+                fix=f"A service account asks for tokens for {' or '.join(AWS_AUDIENCES)} alone.",
+            ),
+        ),
+    )

@@ -1,0 +1,276 @@
+"""What the service accounts of charts and add-ons may do: by the roles that come with them, and asked in their name
+of a live API server."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from cluster import namespaces as ns
+from cluster.guardrails import account_rules
+from cluster.guardrails.admission import PREFIX
+from tests.cluster import wait_for
+from tests.platform.cluster import charts
+from tests.platform.cluster.api import Answer, Api
+from tests.platform.cluster.test_add_on_contents import CONTENTS
+
+pytestmark = pytest.mark.engine
+
+WRITES = {"create", "update", "patch", "*"}
+READS = {"get", "list", "watch", "*"}
+EXEMPT = {*ns.EKS_OWNED, *(each.name for each in ns.MADE if each.level != ns.RESTRICTED)}
+MANAGER = account_rules.MANAGER
+HELD = {
+    MANAGER: "it makes its agent's DaemonSet, and by the rule controllers-start-nothing-else no more",
+}
+READ_ALL_SECRETS = {
+    "istio-system/istiod": "its chart's role has it without a value to turn it off, and no policy is asked of reading;"
+    " nothing that people work with is a Secret",
+}
+Right = tuple[str, str, dict[str, Any]]
+"""An account, a namespace (a star is all), and a rule of RBAC."""
+
+
+def of_charts(helm: charts.Helm) -> list[dict[str, Any]]:
+    """The roles and bindings of all charts."""
+    found = []
+    for chart in charts.every().values():
+        for each in helm.render(chart):
+            if each["apiVersion"].startswith("rbac."):
+                if not each["kind"].startswith("Cluster"):
+                    each["metadata"].setdefault("namespace", chart.namespace)
+                found.append(each)
+    return found
+
+
+def of_add_ons() -> list[dict[str, Any]]:
+    """The same of the add-ons, by what is known of them."""
+    found: list[dict[str, Any]] = []
+    for contents in CONTENTS.values():
+        for account, rights in contents.get("rights", {}).items():
+            rules = [
+                {
+                    "verbs": verbs.split(),
+                    "apiGroups": [resource.partition(".")[2]],
+                    "resources": [resource.split(".")[0]],
+                }
+                for verbs, resources in rights.items()
+                for resource in resources
+            ]
+            meta, group = {"name": f"facts-{account}"}, "rbac.authorization.k8s.io"
+            found.append({"apiVersion": f"{group}/v1", "kind": "ClusterRole", "metadata": meta, "rules": rules})
+            subject = {"kind": "ServiceAccount", "name": account, "namespace": contents["namespace"]}
+            reference = {"apiGroup": group, "kind": "ClusterRole", "name": meta["name"]}
+            bound = {"metadata": meta, "roleRef": reference, "subjects": [subject]}
+            found.append({"apiVersion": f"{group}/v1", "kind": "ClusterRoleBinding", **bound})
+    return found
+
+
+@pytest.fixture(scope="module")
+def roles(helm: charts.Helm) -> list[dict[str, Any]]:
+    return [*of_charts(helm), *of_add_ons()]
+
+
+def rights(objects: list[dict[str, Any]]) -> Iterator[Right]:
+    def key(kind: str, name: str, namespace: str) -> tuple[str, str, str]:
+        return kind, name, "" if kind.startswith("Cluster") else namespace
+
+    rules = {
+        key(each["kind"], each["metadata"]["name"], each["metadata"].get("namespace", "")): each.get("rules") or []
+        for each in objects
+        if each["kind"].endswith("Role")
+    }
+    for binding in (each for each in objects if each["kind"].endswith("Binding")):
+        place = binding["metadata"].get("namespace", "")
+        role = binding["roleRef"]
+        for subject in binding["subjects"]:
+            for rule in rules.get(key(role["kind"], role["name"], place), ()):
+                yield f"{subject['namespace']}/{subject['name']}", place or "*", rule
+
+
+def test_each_account_that_brings_roles_is_seen(roles: list[dict[str, Any]]) -> None:
+    known = {account for account, _, _ in rights(roles)}
+    assert known >= {"istio-system/istiod", "istio-cni/istio-cni", "karpenter/karpenter", MANAGER}
+    assert "ingress/istio-ingress" not in known, "it needs none"
+
+
+def test_no_account_makes_what_makes_pods_where_pods_are_not_judged(roles: list[dict[str, Any]]) -> None:
+    making = {
+        account
+        for account, where, rule in rights(roles)
+        if where in {"*", *EXEMPT} and WRITES & set(rule["verbs"])
+        if set(rule.get("resources", ())) & {"*", *account_rules.POD_MAKING}
+    }
+    assert making == HELD.keys()
+
+
+def test_no_account_reads_all_secrets(roles: list[dict[str, Any]]) -> None:
+    reading = {
+        account
+        for account, where, rule in rights(roles)
+        if where == "*" and READS & set(rule["verbs"]) and "" in rule.get("apiGroups", ())
+        if {"*", "secrets"} & set(rule.get("resources", ()))
+    }
+    assert reading == READ_ALL_SECRETS.keys()
+
+
+def test_no_account_takes_another_s_place(roles: list[dict[str, Any]]) -> None:
+    """By impersonation, by a token of it, by a role that is given, or by a policy that no longer asks."""
+    for account, _, rule in rights(roles):
+        assert not {"impersonate", "escalate", "bind", "*"} & set(rule["verbs"]) or rule["resources"] == [
+            "ingresses/status"
+        ], account
+        if WRITES & set(rule["verbs"]):
+            assert not {"serviceaccounts/token", "roles", "clusterroles"} & set(rule.get("resources", ())), account
+            assert not [each for each in rule.get("resources", ()) if each.startswith("validatingadmissionpolic")]
+
+
+def test_every_account_of_an_add_on_in_kube_system_is_held() -> None:
+    accounts = {
+        pod["account"]
+        for contents in CONTENTS.values()
+        if contents["namespace"] == ns.KUBE_SYSTEM
+        for pod in contents["pods"].values()
+        if "account" in pod
+    }
+    assert accounts == set(account_rules.KUBE_SYSTEM_ADD_ONS)
+
+
+def create(api: Api, account: str, manifest: dict[str, Any], *, verb: str = "create") -> Answer:
+    who = f"--as={account_rules.PREFIX}{account.replace('/', ':')}"
+    return api.run(verb, "-f", "-", who, "--dry-run=server", stdin=json.dumps(manifest))
+
+
+def config_map(namespace: str, name: str) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": namespace}}
+
+
+def workload(
+    kind: str, namespace: str, name: str, account: str = "cloudwatch-agent", **container: Any
+) -> dict[str, Any]:
+    image = "602401143452.dkr.ecr.us-east-1.amazonaws.com/eks/observability/cloudwatch-agent:1"
+    template = {
+        "metadata": {"labels": {"app": name}},
+        "spec": {"serviceAccountName": account, "containers": [{"name": "c", "image": image, **container}]},
+    }
+    return {
+        **{"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name, "namespace": namespace}},
+        "spec": {"selector": {"matchLabels": {"app": name}}, "template": template},
+    }
+
+
+@pytest.fixture(scope="module")
+def installed(guarded: Api, roles: list[dict[str, Any]], helm: charts.Helm) -> Api:
+    """With the roles of charts and add-ons in it, so that RBAC says yes and the rules are what is asked."""
+    answer = guarded.apply(*roles, *helm.render(charts.every()["karpenter-crd"]))
+    assert answer.done, answer.text
+    assert guarded.run("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s").done
+    wait_for(lambda: "controllers-start-nothing-else" in refused_for(guarded, "istio-system/istiod", "training", "x"))
+    return guarded
+
+
+def refused_for(api: Api, account: str, namespace: str, name: str) -> str:
+    return create(api, account, config_map(namespace, name)).text
+
+
+AGENT = workload("DaemonSet", "amazon-cloudwatch", "cloudwatch-agent")
+REFUSED = {
+    "a node agent in kube-system": (MANAGER, workload("DaemonSet", "kube-system", "cloudwatch-agent")),
+    "a workload in its own namespace": (MANAGER, workload("Deployment", "amazon-cloudwatch", "cloudwatch-agent")),
+    "another agent in its own namespace": (MANAGER, workload("DaemonSet", "amazon-cloudwatch", "other")),
+    "the agent as another account": (
+        MANAGER,
+        workload("DaemonSet", "amazon-cloudwatch", "cloudwatch-agent", account="default"),
+    ),
+    "the agent with privilege": (
+        MANAGER,
+        workload("DaemonSet", "amazon-cloudwatch", "cloudwatch-agent", securityContext={"privileged": True}),
+    ),
+    "the agent from elsewhere": (
+        MANAGER,
+        workload("DaemonSet", "amazon-cloudwatch", "cloudwatch-agent", image="docker.io/library/x:1"),
+    ),
+    "a Service among workloads": (
+        MANAGER,
+        {
+            **{"apiVersion": "v1", "kind": "Service", "metadata": {"name": "case", "namespace": "serving"}},
+            "spec": {"ports": [{"port": 80}]},
+        },
+    ),
+    "a team's configuration": ("istio-system/istiod", config_map("training", "case")),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_an_account_has_no_business_with_is_refused_whatever_its_role_says(installed: Api, case: str) -> None:
+    answer = create(installed, *REFUSED[case])
+    assert f"ValidatingAdmissionPolicy '{PREFIX}controllers-start-nothing-else'" in answer.text, answer.text
+
+
+@pytest.mark.parametrize(
+    ("account", "manifest"),
+    [
+        (MANAGER, AGENT),
+        (MANAGER, config_map("amazon-cloudwatch", "case")),
+        ("istio-system/istiod", config_map("istio-system", "case")),
+    ],
+    ids=["the agent", "its configuration", "the mesh's own"],
+)
+def test_what_an_account_is_there_for_is_admitted(installed: Api, account: str, manifest: dict[str, Any]) -> None:
+    answer = create(installed, account, manifest)
+    assert answer.done, answer.text
+
+
+def test_an_address_in_a_service_s_status_is_not_istiods(installed: Api) -> None:
+    who = f"--as={account_rules.PREFIX}istio-system:istiod"
+    service = {
+        **{"apiVersion": "v1", "kind": "Service", "metadata": {"name": "status-case", "namespace": "serving"}},
+        "spec": {"ports": [{"port": 80}]},
+    }
+    assert installed.apply(service).done
+    # An address is refused by the API server itself, of a Service that has no load balancer.
+    condition = {
+        "type": "x",
+        "status": "True",
+        "reason": "x",
+        "message": "",
+        "lastTransitionTime": "2026-01-01T00:00:00Z",
+    }
+    patch = json.dumps({"status": {"conditions": [condition]}})
+    answer = installed.run(
+        *("patch", "service", "status-case", "--namespace=serving", "--subresource=status", "--type=merge"),
+        *(who, "--dry-run=server", f"--patch={patch}"),
+    )
+    assert f"ValidatingAdmissionPolicy '{PREFIX}addresses-of-services-are-the-clouds'" in answer.text, answer.text
+
+
+def test_karpenter_says_how_a_pool_is_and_not_what_it_is(installed: Api) -> None:
+    reference = {"group": "karpenter.k8s.aws", "kind": "EC2NodeClass", "name": "case"}
+    pool = {
+        **{"apiVersion": "karpenter.sh/v1", "kind": "NodePool", "metadata": {"name": "case"}},
+        "spec": {"template": {"spec": {"nodeClassRef": reference, "requirements": []}}},
+    }
+    answer = installed.apply(pool)
+    assert answer.done, answer.text
+
+    def patched(change: dict[str, Any]) -> Answer:
+        return installed.run(
+            *("patch", "nodepool", "case", "--type=merge", "--dry-run=server", f"--patch={json.dumps(change)}"),
+            f"--as={account_rules.KARPENTER}",
+        )
+
+    wider = patched({"spec": {"limits": {"cpu": "1000"}}})
+    assert f"ValidatingAdmissionPolicy '{PREFIX}node-classes-are-the-stacks'" in wider.text, wider.text
+    noted = patched({"metadata": {"annotations": {"karpenter.sh/nodepool-hash": "1"}}})
+    assert noted.done, noted.text
+
+
+def test_a_service_account_asks_for_tokens_that_aws_alone_takes(installed: Api) -> None:
+    """None has the right; whoever gets it is not thereby every account."""
+    who = (f"--as={account_rules.PREFIX}aws-secrets-manager:provider", "--as-group=system:masters")
+    asked = ("create", "token", "default", "--namespace=training", *who)
+    for audience in ([], ["--audience=https://kubernetes.default.svc"], ["--audience=istio-ca"]):
+        answer = installed.run(*asked, *audience)
+        assert f"ValidatingAdmissionPolicy '{PREFIX}tokens-are-for-aws'" in answer.text, answer.text
+    assert installed.run(*asked, "--audience=sts.amazonaws.com").done
