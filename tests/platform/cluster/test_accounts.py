@@ -161,13 +161,17 @@ def workload(
 
 
 @pytest.fixture(scope="module")
-def installed(guarded: Api, roles: list[dict[str, Any]], helm: charts.Helm) -> Api:
+def installed(guarded: Api, roles: list[dict[str, Any]], helm: charts.Helm) -> Iterator[Api]:
     """With the roles of charts and add-ons in it, so that RBAC says yes and the rules are what is asked."""
     answer = guarded.apply(*roles, *helm.render(charts.every()["karpenter-crd"]))
     assert answer.done, answer.text
     assert guarded.run("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s").done
     wait_for(lambda: "controllers-start-nothing-else" in refused_for(guarded, "istio-system/istiod", "training", "x"))
-    return guarded
+    yield guarded
+    # Others ask the same server what these accounts may do.
+    for each in roles:
+        place = [f"--namespace={each['metadata']['namespace']}"] if "namespace" in each["metadata"] else []
+        guarded.run("delete", each["kind"], each["metadata"]["name"], *place, "--wait=false")
 
 
 def refused_for(api: Api, account: str, namespace: str, name: str) -> str:
