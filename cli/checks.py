@@ -26,8 +26,8 @@ def run(workspace: Workspace, fast: bool, arguments: list[str]) -> int:
         filling.prepare()
     tool = str(workspace.python.parent)
     chosen = ["-m", NEEDS_THE_ENGINE] if fast else []
-    # One more than there are cores: a third of the time, a test waits for a process that it started. The others do not.
-    workers = (os.cpu_count() or 1) + (0 if fast else 1)
+    # One more than there are cores: now and then a test waits, for a process that it started or for time to pass.
+    workers = (os.cpu_count() or 1) + 1
     # The order is the tests' own, see `tests/conftest.py`.
     spread = ["-n", str(workers), "--dist", "loadgroup", "--no-loadscope-reorder"]
     tests = [f"{tool}/python", "-m", "pytest", *spread, "-q", "--durations=20", *chosen, *arguments]

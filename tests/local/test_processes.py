@@ -14,6 +14,7 @@ import pytest
 from local import processes
 from local.processes import PortUnusable, Record, StartFailed
 
+pytestmark = pytest.mark.process
 SERVER = [sys.executable, "-c", "import time; time.sleep(120)"]
 
 

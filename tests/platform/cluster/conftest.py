@@ -20,6 +20,8 @@ from tests.platform.cluster.charts import Helm
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """One control plane serves all who ask for it, on one worker."""
     for item in items:
+        if "helm" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.process)
         if "empty" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group("guarded"))
 
