@@ -13,7 +13,7 @@ from local.workspace import Workspace
 
 EXAMPLES = "PARAPET_TEST_EXAMPLES"
 """Environment variable of the tests: the share of a property's examples that are tried."""
-NEEDS_THE_ENGINE = "not engine and not cluster and not pack and not process and not server and not e2e"
+NEEDS_THE_ENGINE = "not engine and not cluster and not pack and not process and not server and not largest and not e2e"
 
 
 def run(workspace: Workspace, fast: bool, arguments: list[str]) -> int:

@@ -51,6 +51,7 @@ def planned(**settings: Any) -> cost.Estimate:
     return cost.estimate(run_program(**settings).made, REGION)
 
 
+@pytest.mark.largest
 def test_every_resource_of_a_stack_with_every_option_is_counted_or_free() -> None:
     assert quantities(planned(**EVERYTHING))["NAT gateways"] == (4, 4)
 
@@ -61,6 +62,7 @@ def test_a_stack_without_endpoints_and_with_an_authority_of_ones_own_pays_for_ne
     assert not {"Interface endpoints, a zone each", "Private CA"} & set(found)
 
 
+@pytest.mark.largest
 def test_every_resource_of_a_stack_without_any_option_is_counted_or_free() -> None:
     assert "NAT gateways" not in quantities(planned(**NOTHING))
 

@@ -47,6 +47,7 @@ def always() -> list[str]:
     return list(dict.fromkeys(each for found in services.OF_TYPES.values() for each in found))
 
 
+@pytest.mark.largest
 def test_the_services_of_all_that_a_stack_makes_are_looked_for() -> None:
     planned = {each.type.split(":")[1].partition("/")[0] for each in run_program(**EVERYTHING).managed()}
     assert planned == set(services.OF_TYPES)

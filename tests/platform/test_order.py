@@ -9,6 +9,8 @@ from tests.platform import extremes
 from tests.platform.mocked import Made
 from tests.platform.order import Order, Resource
 
+pytestmark = pytest.mark.largest
+
 STACK = f"parapet-{extremes.ENVIRONMENT}"
 ENDPOINT = "aws:ec2/vpcEndpoint:VpcEndpoint"
 RULES = ("vpc/securityGroupEgressRule:SecurityGroupEgressRule", "vpc/securityGroupIngressRule:SecurityGroupIngressRule")

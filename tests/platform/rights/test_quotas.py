@@ -10,6 +10,8 @@ import pytest
 from tests.platform.extremes import EVERYTHING
 from tests.platform.mocked import Made, Recorder, run_program
 
+pytestmark = pytest.mark.largest
+
 QUOTAS = {
     # IAM and AWS STS quotas: white space does not count in a managed policy; in a trust policy it does.
     "aws:iam/policy:Policy": ("policy", 6144),
