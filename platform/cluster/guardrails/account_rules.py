@@ -8,7 +8,7 @@ from typing import Final
 
 from cluster import namespaces as ns
 from cluster.guardrails.object_rule import ObjectRule, cel_map
-from cluster.guardrails.pod_rules import Check, cel
+from cluster.guardrails.rule import Check, cel
 
 PREFIX: Final = "system:serviceaccount:"
 HOMES: Final = (*(each.name for each in ns.SYSTEM), ns.INGRESS.name)

@@ -7,7 +7,7 @@ from typing import Final
 
 from cluster import namespaces as ns
 from cluster.guardrails.object_rule import LABEL, SPEC, ObjectRule, cel_map, foreign
-from cluster.guardrails.pod_rules import Check, cel
+from cluster.guardrails.rule import Check, cel
 
 GATEWAY_REFERENCE: Final = f"{ns.INGRESS.name}/ingress"
 """How a route names the mesh's gateway."""

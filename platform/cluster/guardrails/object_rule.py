@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from cluster.guardrails.pod_rules import Check, cel
+from cluster.guardrails.rule import Check, cel
+from cluster.roles import GROUP_PREFIX
 
 LABEL: Final = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 """A name, as DNS and Kubernetes have it."""
 SPEC: Final = {"spec": "dyn(object).spec"}
-PEOPLE: Final = "has(request.userInfo.groups) && request.userInfo.groups.exists(g, g.startsWith('parapet:'))"
-"""CEL: whether the caller is of a role of people."""
+PEOPLE: Final = f"has(request.userInfo.groups) && request.userInfo.groups.exists(g, g.startsWith({cel(GROUP_PREFIX)}))"
+"""CEL: whether the caller is one of the people, whatever the group."""
 
 
 @dataclass(frozen=True, kw_only=True)

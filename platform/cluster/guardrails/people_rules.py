@@ -4,9 +4,9 @@ import json
 from typing import Final
 
 from cluster import namespaces as ns
-from cluster.guardrails.object_rules import ObjectRule
-from cluster.guardrails.pod_rules import Check, cel
-from cluster.roles import GROUP_PREFIX, PLATFORM_OPERATOR, ROLLOUTS
+from cluster.guardrails.object_rule import PEOPLE, ObjectRule
+from cluster.guardrails.rule import Check, cel
+from cluster.roles import PLATFORM_OPERATOR, ROLLOUTS
 
 OWN_PREFIX: Final = "operators.parapet.dev/"
 """Labels and annotations of nodes that are the operators' own. The others say what a node is: the scheduler, the
@@ -33,8 +33,6 @@ _OF_A_DEPLOYMENT: Final = "-[bcdfghjklmnpqrstvwxz2456789]{5,10}-[bcdfghjklmnpqrs
 """How Kubernetes names the pods of a Deployment: by its template's hash and at random. A DaemonSet's have no hash, and
 an agent's own name has a vowel."""
 
-_PEOPLE: Final = f"has(request.userInfo.groups) && request.userInfo.groups.exists(g, g.startsWith({cel(GROUP_PREFIX)}))"
-"""Whether the caller is one of the people, whatever the group."""
 _OPERATORS: Final = (
     f"has(request.userInfo.groups) && request.userInfo.groups.exists(g, g == {cel(PLATFORM_OPERATOR.group)})"
 )
@@ -81,7 +79,7 @@ def _pods() -> ObjectRule:
         name="people-make-no-bare-pods",
         group="",
         resources=("pods", "pods/ephemeralcontainers", "pods/resize", "pods/status", "pods/binding", "bindings"),
-        only=_PEOPLE,
+        only=PEOPLE,
         checks=(
             Check(
                 holds="false",
@@ -99,7 +97,7 @@ def _owners() -> ObjectRule:
         name="owners-are-the-controllers",
         group="*",
         resources=("*",),
-        only=_PEOPLE,
+        only=PEOPLE,
         variables={
             "new": "dyn(object).?metadata.?ownerReferences.orValue([])",
             "old": "request.operation == 'UPDATE' ? dyn(oldObject).?metadata.?ownerReferences.orValue([]) : []",
@@ -237,7 +235,7 @@ def _gates() -> ObjectRule:
         group=ROLLOUTS,
         resources=("rollouts/status",),
         operations=("UPDATE",),
-        only=_PEOPLE,
+        only=PEOPLE,
         variables={
             "changed": _changed("status", "abort", "pauseConditions"),
             "before": pauses.format("oldObject"),
@@ -264,7 +262,7 @@ def _peers() -> ObjectRule:
         name="training-is-headless",
         group="",
         resources=("services",),
-        only=f"({_PEOPLE}) && request.namespace == {cel(ns.TRAINING.name)}",
+        only=f"({PEOPLE}) && request.namespace == {cel(ns.TRAINING.name)}",
         checks=(
             Check(
                 holds="dyn(object).spec.?clusterIP.orValue('') == 'None'",
