@@ -13,7 +13,7 @@ from cluster.images import locked
 from foundation.account import Account
 from foundation.foundation import Foundation, FoundationArgs
 from mlops.mlops import MLOps, MLOpsArgs
-from provider import aws_provider, kubernetes_provider
+from provider import aws_provider, kubernetes_provider, webhooks
 from settings import Settings
 
 settings = Settings.load()
@@ -61,7 +61,7 @@ cluster = Cluster(
         certificate_arn=foundation.certificate.arn,
         client_cidrs=settings.client_cidrs,
         sign_on_cidrs=settings.sign_on.cidrs if settings.sign_on else (),
-        webhooks=not settings.local_aws,
+        webhooks=webhooks(settings),
     ),
     in_aws,
 )

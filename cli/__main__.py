@@ -42,11 +42,19 @@ Port = Annotated[
 
 
 @app.command()
-def up(name: StackName = "local", aws_plugin: Plugin = AwsPlugin.STAND_IN, aws_port: Port = None) -> None:
+def up(
+    name: StackName = "local",
+    aws_plugin: Plugin = AwsPlugin.STAND_IN,
+    aws_port: Port = None,
+    live: Annotated[
+        bool,
+        typer.Option("--live", help="Also run the stack's controllers: istiod with Envoy proxies, Karpenter."),
+    ] = False,
+) -> None:
     """Start what is needed, provision the stack under the policy pack, and write the review."""
     from cli import stack
 
-    raise typer.Exit(stack.up(Workspace(), name, aws_plugin, aws_port))
+    raise typer.Exit(stack.up(Workspace(), name, aws_plugin, aws_port, live=live))
 
 
 @app.command()

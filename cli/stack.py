@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 
 import compliance
-from cli import filling, mlflow, services, summary
+from cli import controllers, filling, mlflow, services, summary
 from cli.output import Refused, note
 from cli.plugins import AwsPlugin, prepare_tools
 from cli.services import Services
@@ -25,8 +25,11 @@ class Session:
     services: Services
 
 
-def up(workspace: Workspace, name: str, plugin: AwsPlugin, port: int | None) -> int:
-    """Provisions the stack and returns the engine's exit status."""
+def up(workspace: Workspace, name: str, plugin: AwsPlugin, port: int | None, *, live: bool = False) -> int:
+    """Provisions the stack, with its controllers running where it is `live`, and returns the engine's exit status."""
+    check_stack(workspace, name)
+    prepare_tools(workspace, plugin)
+    controllers.turn(workspace, wanted=live)
     session = _open(workspace, name, plugin, port)
     engine = session.engine
     _settle(engine)

@@ -62,11 +62,12 @@ def start(
     ready: Callable[[], bool],
     environment: Mapping[str, str] | None = None,
     owner: tuple[int, int] | None = None,
+    directory: Path | None = None,
     deadline: float = 60,
 ) -> Record:
     """Starts a server in a session of its own and waits until it answers (`deadline` in seconds).
 
-    `owner`: the user and group that it runs as, where not our own.
+    `owner`: the user and group that it runs as, where not our own; `directory`: where it works, where not here.
     """
     folder.mkdir(parents=True, exist_ok=True)
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -77,6 +78,7 @@ def start(
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            cwd=directory,
             env=dict(environment) if environment is not None else None,
             user=owner[0] if owner else None,
             group=owner[1] if owner else None,

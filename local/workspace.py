@@ -46,6 +46,24 @@ class Workspace:
         return self.home / "workloads"
 
     @property
+    def live(self) -> Path:
+        """What the live controllers have in place of volumes, tokens among it; not there without them."""
+        return self.home / "live"
+
+    @property
+    def live_network(self) -> str | None:
+        """The first three numbers of the live controllers' loopback addresses; None where the stack has none."""
+        try:
+            return (self.live / "network").read_text()
+        except FileNotFoundError:
+            return None
+
+    @property
+    def live_gateway(self) -> str | None:
+        """Where the live gateway listens."""
+        return f"{self.live_network}.2" if self.live_network else None
+
+    @property
     def kubeconfig(self) -> Path:
         """What leads to the cluster: the user's own, or that of the control plane here (there once it was started)."""
         return named_kubeconfig() or self.kubernetes / "kubeconfig"
@@ -151,6 +169,8 @@ def exports(workspace: Workspace, endpoint: str | None, aws_plugin: str = "stand
     }
     if endpoint:
         variables["AWS_ENDPOINT_URL"] = endpoint
+    if address := workspace.live_gateway:
+        variables["PARAPET_LIVE"] = address
     if port := workspace.registry_port:
         variables["PARAPET_REGISTRY"] = f"127.0.0.1:{port}"
     return variables

@@ -22,6 +22,8 @@ KUBECONFIG: Final = "KUBECONFIG"
 """The file that says where a local cluster is, which the Kubernetes provider reads itself."""
 OWN_KUBECONFIG: Final = "PARAPET_KUBECONFIG"
 """A cluster of the user's own, wherever it is, in place of a local one."""
+LIVE: Final = "PARAPET_LIVE"
+"""The address of a local stack's live gateway: there where its controllers really run."""
 
 
 def aws_provider(settings: Settings) -> aws.Provider:
@@ -69,6 +71,11 @@ def kubernetes_provider(
         kubeconfig=kubeconfig(settings, control_plane),
         opts=pulumi.ResourceOptions(depends_on=[*control_plane.administered, *after]),
     )
+
+
+def webhooks(settings: Settings) -> bool:
+    """Whether the API server reaches what the charts put before it: everywhere but on a local stack without them."""
+    return not settings.local_aws or LIVE in os.environ
 
 
 def kubeconfig(settings: Settings, control_plane: ControlPlane) -> pulumi.Output[str]:

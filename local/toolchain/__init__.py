@@ -41,9 +41,9 @@ def engine_version() -> str:
     return version_of("github.com/pulumi/pulumi/pkg/v3")[1:]
 
 
-def version_of(module: str) -> str:
-    """A module's version (`v1.2.3`), from the one place that pins it: go.mod."""
-    found = re.search(rf"^(?:require|\t)\s*{re.escape(module)} (v\S+)", (MODULES / "go.mod").read_text(), re.M)
+def version_of(module: str, pinned: Path = MODULES / "go.mod") -> str:
+    """A module's version (`v1.2.3`), from the one place that pins it: a go.mod."""
+    found = re.search(rf"^(?:require|\t)\s*{re.escape(module)} (v\S+)", pinned.read_text(), re.M)
     if not found:
         raise BuildFailed(f"go.mod does not pin {module}")
     return found[1]
@@ -64,11 +64,11 @@ def ensure(workspace: Workspace) -> Path:
         host.unlink(missing_ok=True)
         _write_launcher(workspace.bin / ENGINE, official)
     else:
-        _place(built / ENGINE, workspace.bin / ENGINE)
+        place(built / ENGINE, workspace.bin / ENGINE)
         engine.install(workspace.bin, workspace.python)
     for program, names in NAMES.items():
         for name in names:
-            _place(built / program, workspace.bin / name)
+            place(built / program, workspace.bin / name)
     ensure_crane(workspace)
     _point(workspace.sources, _laid_out())
     return workspace.bin
@@ -77,16 +77,17 @@ def ensure(workspace: Workspace) -> Path:
 def ensure_crane(workspace: Workspace) -> Path:
     """Makes `.parapet/bin` hold crane, and nothing else, and returns it: all that a real account's images need."""
     workspace.bin.mkdir(parents=True, exist_ok=True)
-    _place(_crane(), workspace.bin / CRANE)
+    place(_crane(), workspace.bin / CRANE)
     return workspace.bin / CRANE
 
 
 def key(without: Collection[str] = ()) -> str:
     """Names a build: changes with the pinned modules, with what is left out and with the kind of machine."""
-    return _digest(("go.mod", "go.sum", "kube/main.go"), os.uname().sysname, os.uname().machine, *without)
+    return digest(("go.mod", "go.sum", "kube/main.go"), os.uname().sysname, os.uname().machine, *without)
 
 
-def _digest(names: Collection[str], *more: str) -> str:
+def digest(names: Collection[str], *more: str) -> str:
+    """A short name for what these files of the toolchain, and these words, say."""
     total = sha256()
     for name in names:
         total.update((MODULES / name).read_bytes())
@@ -100,13 +101,13 @@ def _built(without: Collection[str]) -> Path:
 
 
 def _crane() -> Path:
-    named = _digest(("registry/go.mod", "registry/go.sum"), os.uname().sysname, os.uname().machine)
+    named = digest(("registry/go.mod", "registry/go.sum"), os.uname().sysname, os.uname().machine)
     return made_once("crane", named, lambda folder: build(MODULES / "registry", folder, {}, cost=SMALL)) / CRANE
 
 
 def _laid_out() -> Path:
     # Apart from the programs: a new chart must not cost their build. Where sources.yaml pins no version, go.mod does.
-    named = _digest((sources.FILE, "go.mod"))
+    named = digest((sources.FILE, "go.mod"))
     return made_once("sources", named, lambda folder: lay_out(MODULES, folder))
 
 
@@ -133,7 +134,8 @@ def _write_launcher(path: Path, target: Path) -> None:
     path.chmod(0o755)
 
 
-def _place(source: Path, target: Path) -> None:
+def place(source: Path, target: Path) -> None:
+    """Puts a program there, unless it is."""
     # A hard link: the engine takes the language host that lies beside its own binary, and a symbolic link
     # would lead it to the cache.
     if target.exists() and (target.samefile(source) or filecmp.cmp(source, target)):

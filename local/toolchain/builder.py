@@ -71,7 +71,12 @@ class _Workshop:
 
 
 def build(
-    modules: Path, target: Path, variables: Mapping[str, str], without: Collection[str] = (), cost: Cost = SERVERS
+    modules: Path,
+    target: Path,
+    variables: Mapping[str, str],
+    without: Collection[str] = (),
+    cost: Cost = SERVERS,
+    what: str = "the tools",
 ) -> None:
     """Builds every tool that `modules/go.mod` names into `target`, whole or not at all.
 
@@ -79,7 +84,7 @@ def build(
     """
     flags = " ".join(["-s", "-w", *(f"-X {name}={value}" for name, value in variables.items())])
     with _workshop(target, cost.gib) as shop, _progress() as progress:
-        console.print(f"Building the tools, once for this machine ({cost.time}, measured) ...", highlight=False)
+        console.print(f"Building {what}, once for this machine ({cost.time}, measured) ...", highlight=False)
         fetching = _Stage(progress, "fetching modules", None, "go: downloading ", cost)
         tools = _run([str(shop.go), "list", "tool"], modules, shop.environment, fetching)
         tools = [tool for tool in tools if tool.rpartition("/")[2] not in without]

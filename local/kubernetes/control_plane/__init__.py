@@ -18,14 +18,16 @@ import yaml
 
 from local import processes
 from local.keeping import is_ready
-from local.kubernetes import workloads
+from local.kubernetes import live, workloads
 from local.kubernetes.control_plane import configuration, definitions, pki
 from local.kubernetes.control_plane.api import Api, ApiError
 from local.kubernetes.control_plane.servers import (
     API,
     CONTROLLERS,
+    EGRESS,
     ETCD,
     KWOK,
+    ONLY_LIVE,
     OURS,
     PARTS,
     SCHEDULER,
@@ -34,11 +36,13 @@ from local.kubernetes.control_plane.servers import (
 from local.processes import Record, StartFailed
 from local.workspace import Workspace, environment, named_kubeconfig
 
-__all__ = ["ControlPlane", "Unreachable", "ensure", "forget", "identity", "running", "stop"]
+__all__ = ["ControlPlane", "Unreachable", "ensure", "forget", "identity", "leave_live", "running", "stop"]
 
-LISTENING = (ETCD, "etcd-peer", API, CONTROLLERS, SCHEDULER, KWOK)
-FOLLOWING = (CONTROLLERS, SCHEDULER, KWOK, *OURS)
+LISTENING = (ETCD, "etcd-peer", API, CONTROLLERS, SCHEDULER, KWOK, EGRESS)
+FOLLOWING = (CONTROLLERS, SCHEDULER, KWOK, *OURS, *ONLY_LIVE)
 DEFINED = "definitions.applied"
+ADMISSION = "/apis/admissionregistration.k8s.io/v1"
+WEBHOOKS = ("mutatingwebhookconfigurations", "validatingwebhookconfigurations")
 PATIENCE = 60  # seconds for one call while all starts at once, on a machine that may have other work too
 
 
@@ -73,7 +77,8 @@ def ensure(workspace: Workspace) -> tuple[ControlPlane, bool]:
         plane = ControlPlane(named, _server_of(named), ours=False)
         identity(workspace, plane)
         return plane, False
-    alive = {part: record for part in PARTS if (record := processes.read(workspace.run, part))}
+    wanted = (*PARTS, *ONLY_LIVE) if live.asked_for(workspace) else PARTS
+    alive = {part: record for part in wanted if (record := processes.read(workspace.run, part))}
     folder = workspace.kubernetes
     if alive and not (folder / "pki").exists():  # somebody removed it: what still runs cannot be spoken to
         stop(workspace)
@@ -82,7 +87,7 @@ def ensure(workspace: Workspace) -> tuple[ControlPlane, bool]:
     if API in alive and not (ETCD in alive and Api(folder / "pki", "admin", alive[API].port, timeout=5).ready()):
         # One that hangs is no server; one whose etcd is gone would look for it again at ever longer intervals.
         processes.stop(workspace.run, alive.pop(API), patience=2)
-    missing = [part for part in PARTS if part not in alive]
+    missing = [part for part in wanted if part not in alive]
     if missing or not definitions.are_applied(workspace.sources / "crds", folder / DEFINED):
         try:
             _start(workspace, alive, missing)
@@ -137,15 +142,34 @@ def stop(workspace: Workspace) -> list[Record]:
         _stop_at_once(workspace, records)
         ended += records
         if group == FOLLOWING:  # what would start them again has ended
-            _stop_at_once(workspace, running_workloads := workloads.processes_of(workspace))
-            ended += running_workloads
+            kept = [*workloads.processes_of(workspace), *live.processes_of(workspace)]
+            _stop_at_once(workspace, kept)
+            ended += kept
     return ended
+
+
+def leave_live(workspace: Workspace) -> None:
+    """Ends the live controllers and takes back what asks them: without one of them, nothing would be admitted."""
+    plane = None if named_kubeconfig() else running(workspace)
+    for part in ONLY_LIVE:
+        if record := processes.read(workspace.run, part):
+            processes.stop(workspace.run, record)
+    _stop_at_once(workspace, live.processes_of(workspace))
+    live.leave(workspace)
+    if plane:
+        api = Api(workspace.kubernetes / "pki", "admin", int(plane.server.rpartition(":")[2]))
+        with _told(workspace, "that no webhook is asked any more"):
+            for kind in WEBHOOKS:
+                for each in api.call("GET", f"{ADMISSION}/{kind}")["items"] or []:
+                    if any("service" in hook["clientConfig"] for hook in each.get("webhooks", [])):
+                        api.call("DELETE", f"{ADMISSION}/{kind}/{each['metadata']['name']}")
 
 
 def forget(workspace: Workspace) -> None:
     """Throws away all that the cluster held, its keys included; stops it first."""
     stop(workspace)
     workloads.forget(workspace)
+    live.forget(workspace)
     shutil.rmtree(workspace.kubernetes, ignore_errors=True)
 
 
@@ -159,12 +183,12 @@ def _start(workspace: Workspace, alive: dict[str, Record], missing: list[str]) -
     folder.chmod(0o700)
     ports, moved = _choose_ports(workspace, alive)
     # Who was told a port that is another's now is started anew, with all that follow it.
-    outdated = {API, *FOLLOWING} if {ETCD, API} & moved else set()
-    for part in [part for part in reversed(PARTS) if part in outdated and part in alive]:
+    outdated = {API, *FOLLOWING} if {ETCD, API, EGRESS} & moved else set()
+    for part in [part for part in reversed((*PARTS, *ONLY_LIVE)) if part in outdated and part in alive]:
         processes.stop(workspace.run, alive.pop(part))
         missing.append(part)
     pki.make(folder / "pki")
-    configuration.write(folder, ports[API])
+    configuration.write(folder, ports[API], ports[EGRESS])
     api = Api(folder / "pki", "admin", ports[API], timeout=PATIENCE)
 
     def begin(part: str) -> None:
@@ -179,7 +203,7 @@ def _start(workspace: Workspace, alive: dict[str, Record], missing: list[str]) -
         )
 
     _at_once((lambda part=part: begin(part)) for part in (ETCD, API) if part in missing)
-    if {KWOK, *OURS} & set(missing):
+    if {KWOK, *OURS, *ONLY_LIVE} & set(missing):
         with _told(workspace, "the permissions of its parts"):
             definitions.permit(api)
     _at_once(
@@ -236,7 +260,7 @@ def _ready(workspace: Workspace, part: str, ports: dict[str, int]) -> Callable[[
     if part == ETCD:
         etcd = Api(keys, "etcd-client", ports[ETCD], authority=pki.ETCD_CA, timeout=2)
         return lambda: etcd.ready("/health")
-    if part in OURS:
+    if part in {*OURS, *ONLY_LIVE}:
         return lambda: is_ready(_log(workspace, part))
     if part == KWOK:
         return lambda: _answers(f"http://127.0.0.1:{ports[KWOK]}/healthz")

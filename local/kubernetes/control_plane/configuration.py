@@ -29,7 +29,11 @@ AUDIT = {
         {"level": "None", "nonResourceURLs": ["/livez*", "/readyz*", "/healthz*", "/version", "/openapi/*", "/api*"]},
         {"level": "None", "resources": [{"group": "", "resources": ["events"]}]},
         {"level": "None", "resources": [{"group": "coordination.k8s.io", "resources": ["leases"]}]},
-        {"level": "None", "users": [*_OWN_PARTS, "parapet:nodes", "parapet:pulls"], "verbs": ["get", "list", "watch"]},
+        {
+            "level": "None",
+            "users": [*_OWN_PARTS, "parapet:nodes", "parapet:pulls", "parapet:live", "parapet:egress"],
+            "verbs": ["get", "list", "watch"],
+        },
         {"level": "None", "userGroups": ["system:serviceaccounts:kube-system"], "verbs": ["get", "list", "watch"]},
         {"level": "Metadata"},
     ],
@@ -55,13 +59,26 @@ KWOK = {
 }
 
 
-def write(folder: Path, port: int) -> None:
+def egress(folder: Path, port: int) -> dict[str, Any]:
+    """By what way the API server goes to Services: through the process at this port, where it runs."""
+    files = {"caBundle": f"{pki.CA}.crt", "clientCert": "kube-apiserver.crt", "clientKey": "kube-apiserver.key"}
+    tls = {name: str(folder / "pki" / file) for name, file in files.items()}
+    through = {"tcp": {"url": f"https://127.0.0.1:{port}", "tlsConfig": tls}}
+    return {
+        "apiVersion": "apiserver.k8s.io/v1beta1",
+        "kind": "EgressSelectorConfiguration",
+        "egressSelections": [{"name": "cluster", "connection": {"proxyProtocol": "HTTPConnect", "transport": through}}],
+    }
+
+
+def write(folder: Path, port: int, egress_port: int) -> None:
     """Writes every file anew except the encryption key, without which what etcd holds could not be read any more."""
     for name in ("kube-controller-manager", "kube-scheduler", "kwok"):
         _write(folder / f"{name}.kubeconfig", kubeconfig(folder / "pki", name, port))
     _write(folder / "kubeconfig", kubeconfig(folder / "pki", "admin", port))
     _write(folder / "authentication.yaml", AUTHENTICATION)
     _write(folder / "audit.yaml", AUDIT)
+    _write(folder / "egress.yaml", egress(folder, egress_port))
     _write(folder / "kwok.yaml", KWOK)
     if not (folder / "encryption.yaml").exists():
         _write(folder / "encryption.yaml", _encryption())

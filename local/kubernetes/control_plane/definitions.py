@@ -41,6 +41,18 @@ PERMISSIONS: dict[str, list[dict[str, list[str]]]] = {
         {"apiGroups": [""], "resources": ["pods"], "verbs": [*_READ, "patch"]},
         {"apiGroups": [""], "resources": ["pods/status"], "verbs": ["patch"]},
     ],
+    "egress": [{"apiGroups": [""], "resources": ["services"], "verbs": ["list"]}],
+    "live": [
+        {"apiGroups": [""], "resources": ["pods", "services"], "verbs": _READ},
+        {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]},
+        {"apiGroups": [""], "resources": ["serviceaccounts/token"], "verbs": ["create"]},
+        {"apiGroups": [""], "resources": ["services/status"], "verbs": ["patch"]},
+        {
+            "apiGroups": ["networking.istio.io"],
+            "resources": ["sidecars", "workloadentries"],
+            "verbs": [*_READ, "create", "patch", "update", "delete"],
+        },
+    ],
     "workloads": [
         {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": _READ},
         {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": _READ},

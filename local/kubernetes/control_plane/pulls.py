@@ -12,6 +12,7 @@ from typing import Any
 
 from local import registry
 from local.keeping import keep
+from local.kubernetes import live
 from local.kubernetes.control_plane.api import MERGE, Api, ApiError
 from local.kubernetes.control_plane.stages import MARK
 from local.registry import ECR, Registry
@@ -65,6 +66,8 @@ class Keeper:
     def _pull(self, held: Registry, pod: dict[str, Any]) -> bool:
         path = f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods/{pod['metadata']['name']}"
         lacking = missing(held, pod["spec"])
+        if not lacking and live.holds(self._workspace, pod):
+            return False
         if not lacking:
             self._patch(path, {"metadata": {"annotations": {MARK: "pulled"}}})
             return True

@@ -9,6 +9,7 @@ from local.workspace import Workspace
 
 ETCD, API, CONTROLLERS, SCHEDULER = "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"
 KWOK, NODES, PULLS, WORKLOADS = "kwok", "nodes", "pulls", "workloads"
+EGRESS, LIVE = "egress", "live"
 PARTS = (ETCD, API, CONTROLLERS, SCHEDULER, KWOK, NODES, PULLS, WORKLOADS)
 OURS = {
     NODES: "local.kubernetes.control_plane.nodes",
@@ -16,12 +17,15 @@ OURS = {
     WORKLOADS: "local.kubernetes.workloads",
 }
 """The parts that are modules of this room. They listen on no port."""
+ONLY_LIVE = {EGRESS: "local.kubernetes.control_plane.egress", LIVE: "local.kubernetes.live"}
+"""Those that run where the stack's controllers do."""
 
 
 def command(workspace: Workspace, part: str, ports: dict[str, int]) -> list[str]:
     """The command line of one part."""
-    if part in OURS:
-        return [str(workspace.python), "-P", "-m", OURS[part], str(workspace.home), str(ports[API])]
+    if module := {**OURS, **ONLY_LIVE}.get(part):
+        own = [str(ports[part])] if part in ports else []
+        return [str(workspace.python), "-P", "-m", module, str(workspace.home), str(ports[API]), *own]
     arguments = {
         ETCD: _etcd,
         API: _api,
@@ -73,6 +77,7 @@ def _api(workspace: Workspace, ports: dict[str, int]) -> list[str]:
         "--authorization-mode=Node,RBAC",
         "--enable-admission-plugins=NodeRestriction",
         f"--encryption-provider-config={folder / 'encryption.yaml'}",
+        f"--egress-selector-config-file={folder / 'egress.yaml'}",
         f"--audit-policy-file={folder / 'audit.yaml'}",
         f"--audit-log-path={workspace.logs / 'kubernetes-audit.log'}",
         "--audit-log-maxsize=20",  # MB

