@@ -33,11 +33,11 @@ def principal(namespace: str, account: str) -> str:
     return f"cluster.local/ns/{namespace}/sa/{account}"
 
 
-_PIPELINE, _TRAINER, _PREDICTOR, _NOTEBOOK = (
-    principal(each.name, each.service_account) for each in (ns.PIPELINES, ns.TRAINING, ns.SERVING, ns.NOTEBOOKS)
-)
-_MONITOR: Final = principal(ns.MONITORING.name, ns.MONITORING.service_account)
-_GATEWAY: Final = principal(ns.INGRESS.name, ns.INGRESS.service_account)
+def _account(namespace: ns.Namespace) -> str:
+    return principal(namespace.name, namespace.service_account)
+
+
+_GATEWAY: Final = _account(ns.INGRESS)
 
 
 @dataclass(frozen=True)
@@ -52,15 +52,18 @@ class Caller:
     """Of the pods that they may call; without labels, all of the namespace."""
 
 
-CALLERS: Final = (
-    Caller(ns.MLFLOW.name, (_GATEWAY, _PIPELINE, _TRAINER, _PREDICTOR, _NOTEBOOK), ("5000",)),
-    Caller(ns.SERVING.name, (_PIPELINE,), ("8080",)),
-    # The gateway speaks for whoever asks it, so it gets to what a team has published and no further.
-    Caller(ns.SERVING.name, (_GATEWAY,), ("8080",), "published", PUBLISHED),
-    Caller(ns.TRAINING.name, (_TRAINER,), ()),
-    Caller(ns.MONITORING.name, (_MONITOR,), ("3000", "9090", "9093")),
-    Caller(ns.MONITORING.name, (_GATEWAY,), ("3000",), "dashboards", DASHBOARDS),
-)
+def callers(workspaces: Sequence[ns.Namespace] = ()) -> tuple[Caller, ...]:
+    """All of a stack with these workspaces."""
+    trackers = (ns.PIPELINES, ns.TRAINING, ns.SERVING, ns.NOTEBOOKS, *workspaces)
+    return (
+        Caller(ns.MLFLOW.name, (_GATEWAY, *map(_account, trackers)), ("5000",)),
+        Caller(ns.SERVING.name, (_account(ns.PIPELINES),), ("8080",)),
+        # The gateway speaks for whoever asks it, so it gets to what a team has published and no further.
+        Caller(ns.SERVING.name, (_GATEWAY,), ("8080",), "published", PUBLISHED),
+        Caller(ns.TRAINING.name, (_account(ns.TRAINING),), ()),
+        Caller(ns.MONITORING.name, (_account(ns.MONITORING),), ("3000", "9090", "9093")),
+        Caller(ns.MONITORING.name, (_GATEWAY,), ("3000",), "dashboards", DASHBOARDS),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +84,7 @@ class MeshArgs:
     is put in, so no gateway could start and none is asked for."""
     after: Sequence[pulumi.Resource]
     """The namespaces, and a network for pods."""
+    workspaces: Sequence[ns.Namespace] = ()
 
 
 class Mesh(pulumi.ComponentResource):
@@ -174,7 +178,7 @@ class Mesh(pulumi.ComponentResource):
         self._custom(version, "PeerAuthentication", root, "default", {"mtls": {"mode": "STRICT"}})
         # An ALLOW policy without a rule allows nothing.
         self._custom(version, "AuthorizationPolicy", root, "deny-all", {"action": "ALLOW"})
-        for caller in CALLERS:
+        for caller in callers(self._args.workspaces):
             self._custom(version, "AuthorizationPolicy", caller.namespace, caller.name, allow(caller))
         self._custom(version, "AuthorizationPolicy", ns.INGRESS.name, "users", USERS)
         # Spans would carry the paths of requests, which may name a patient.
@@ -227,7 +231,7 @@ def gateway() -> dict[str, Any]:
     """
     server = {
         "port": {"number": 443, "name": "https", "protocol": "HTTPS"},
-        "hosts": [f"{caller.namespace}/*" for caller in CALLERS if _GATEWAY in caller.principals],
+        "hosts": [f"{caller.namespace}/*" for caller in callers() if _GATEWAY in caller.principals],
         "tls": {
             "mode": "SIMPLE",
             "serverCertificate": f"{mesh_values.CERTIFICATES}/cert-chain.pem",

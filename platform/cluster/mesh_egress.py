@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from cluster import namespaces as ns
-from cluster.guardrails.flows import FLOWS, Pods
+from cluster.guardrails.flows import Pods, flows
 from foundation.account import Account
 
 GLOBAL_S3_REGION: Final = "us-east-1"
@@ -37,7 +37,7 @@ def metrics(vpc_cidr: str) -> dict[str, Any]:
     Prometheus finds by their addresses. The network policies say whose."""
     ports = {
         port
-        for flow in FLOWS
+        for flow in flows()
         if Pods(ns.MONITORING.name) in flow.source and flow.name.startswith(("scrapes", "kubelets"))
         for port in flow.ports
     }

@@ -1,6 +1,6 @@
 """The namespaces of the cluster, by purpose."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,6 +34,8 @@ class Namespace:
     mesh: bool = False
     """Whether its pods get a proxy, and so speak mutual TLS."""
     gpu: bool = False
+    gpus: int = 0
+    """How many are its own. Those of the platform's own namespaces are in `guardrails/quotas.py`."""
     service_account: str = ""
     """What its workloads run as, and what the mesh knows them by. Its token is not mounted."""
 
@@ -99,6 +101,8 @@ def inside(namespace: str, made: Mapping[str, pulumi.Resource], parent: pulumi.R
 @dataclass(frozen=True, kw_only=True)
 class NamespacesArgs:
     stack: Stack
+    workspaces: Sequence[Namespace] = ()
+    """Those of this stack's people and projects, besides those that every stack has."""
 
 
 class Namespaces(pulumi.ComponentResource):
@@ -113,12 +117,12 @@ class Namespaces(pulumi.ComponentResource):
     def __init__(self, name: str, args: NamespacesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:cluster:Namespaces", name, {"owner": args.stack.owner}, opts)
         self.made = {}
-        for each in MADE:
+        for each in (*MADE, *args.workspaces):
             self.made[each.name] = namespace = kubernetes.core.v1.Namespace(
                 f"{name}-{each.name}",
                 metadata=namespace_metadata(each, args.stack.owner),
                 # Deleting a namespace deletes all that is in it, volumes too.
-                opts=pulumi.ResourceOptions(parent=self, protect=args.stack.protect and each in WORKLOADS),
+                opts=pulumi.ResourceOptions(parent=self, protect=args.stack.protect and each not in SYSTEM),
             )
             if each.service_account:
                 kubernetes.core.v1.ServiceAccount(
@@ -129,7 +133,7 @@ class Namespaces(pulumi.ComponentResource):
                     automount_service_account_token=False,
                     opts=pulumi.ResourceOptions(parent=self, depends_on=[namespace]),
                 )
-        for each_name in EVERY:
+        for each_name in (*EVERY, *(each.name for each in args.workspaces)):
             # Whose a pod is that names no account; the API server makes one in each namespace.
             kubernetes.core.v1.ServiceAccountPatch(
                 f"{name}-{each_name}-default",

@@ -3,7 +3,7 @@
 import pytest
 
 from cluster import namespaces as ns
-from cluster.guardrails.flows import FLOWS, Pods, Range
+from cluster.guardrails.flows import Pods, Range, flows
 from foundation.data_class import DataClass
 from mlops.data_path import WORKLOADS, Part, Workload
 from tests.platform.mocked import Recorder, run_program
@@ -39,7 +39,7 @@ def test_a_service_account_takes_its_role_once_it_has_its_rights(stack: Recorder
 @pytest.mark.parametrize("workload", WORKLOADS, ids=lambda each: each.service_account)
 def test_its_pods_reach_objects_and_their_credentials(workload: Workload) -> None:
     pods = Pods(workload.namespace.name)
-    reached = [target for flow in FLOWS if pods in flow.source for target in flow.target]
+    reached = [target for flow in flows() if pods in flow.source for target in flow.target]
     assert all(each in reached for each in (Range.GATEWAY_ENDPOINTS, Range.POD_IDENTITY, Range.VPC))
 
 

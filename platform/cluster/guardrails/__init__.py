@@ -9,6 +9,7 @@ from cluster.guardrails.admission import Admission, AdmissionArgs
 from cluster.guardrails.network_policies import NetworkPolicies, NetworkPoliciesArgs
 from cluster.guardrails.priorities import Priorities, PrioritiesArgs
 from cluster.guardrails.quotas import Quotas, QuotasArgs
+from cluster.namespaces import Namespace
 from foundation.stack import Stack
 
 __all__ = ["Guardrails", "GuardrailsArgs"]
@@ -28,6 +29,8 @@ class GuardrailsArgs:
     gpus: int
     namespaces: Mapping[str, pulumi.Resource]
     """Those that the stack makes, by their names."""
+    workspaces: Sequence[Namespace] = ()
+    """Those of this stack's people and projects, besides those that every stack has."""
 
 
 class Guardrails(pulumi.ComponentResource):
@@ -45,11 +48,13 @@ class Guardrails(pulumi.ComponentResource):
                 gateway_endpoint_cidrs=args.gateway_endpoint_cidrs,
                 client_cidrs=args.client_cidrs,
                 namespaces=args.namespaces,
+                workspaces=args.workspaces,
                 sign_on_cidrs=args.sign_on_cidrs,
             ),
             own,
         )
-        Quotas(name, QuotasArgs(stack=args.stack, gpus=args.gpus, namespaces=args.namespaces), own)
+        quotas = QuotasArgs(stack=args.stack, gpus=args.gpus, namespaces=args.namespaces, workspaces=args.workspaces)
+        Quotas(name, quotas, own)
         Priorities(name, PrioritiesArgs(stack=args.stack), own)
-        Admission(name, AdmissionArgs(stack=args.stack, domain=args.domain), own)
+        Admission(name, AdmissionArgs(stack=args.stack, domain=args.domain, workspaces=args.workspaces), own)
         self.register_outputs({})

@@ -1,6 +1,6 @@
 """What the API server refuses, whoever asks: CEL that it evaluates itself, without a webhook that could be down."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +11,7 @@ from cluster import images
 from cluster import namespaces as ns
 from cluster.guardrails.object_rules import ObjectRule, object_rules
 from cluster.guardrails.people_rules import people_rules
-from cluster.guardrails.pod_rules import VARIABLES, pod_rules
+from cluster.guardrails.pod_rules import pod_rules, variables
 from cluster.guardrails.rule import Check, PodRule, cel
 from cluster.labels import DATA_CLASS, DATA_CLASSES, OWNER, Manifest, metadata
 from foundation.stack import Stack
@@ -70,6 +70,7 @@ class AdmissionArgs:
     stack: Stack
     domain: str
     """Whose hosts lead to the gateway."""
+    workspaces: Sequence[ns.Namespace] = ()
 
 
 class Admission(pulumi.ComponentResource):
@@ -82,9 +83,9 @@ class Admission(pulumi.ComponentResource):
     def __init__(self, name: str, args: AdmissionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:cluster:Admission", name, {"registry": args.stack.registry}, opts)
         self._name, self._owner = name, args.stack.owner
-        for rule in pod_rules(args.stack.registry, args.stack.image(images.PROXY)):
+        for rule in pod_rules(args.stack.registry, args.stack.image(images.PROXY), args.workspaces):
             rules = [_resources(*kind) for kind in POD_KINDS]
-            spec = _policy(rules, VARIABLES, rule.checks, MATCH_CONDITIONS)
+            spec = _policy(rules, variables(args.workspaces), rule.checks, MATCH_CONDITIONS)
             self._enforce(rule.name, spec, (*ns.EKS_OWNED, *rule.exempt), _why(rule))
         for each in (*object_rules(args.domain), *people_rules()):
             resources = _resources(each.group, "*", each.resources, each.operations)

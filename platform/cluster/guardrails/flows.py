@@ -4,11 +4,13 @@ A connection needs two policies, one that lets it out and one that lets it in; b
 mesh's AuthorizationPolicies then ask who the caller is (`mesh.py`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final
 
 from cluster import namespaces as ns
+from cluster.namespaces import Namespace
 
 
 class Range(Enum):
@@ -61,7 +63,6 @@ def _all(*namespaces: str) -> tuple[Pods, ...]:
     return tuple(Pods(each) for each in namespaces)
 
 
-_RUNNING: Final = tuple(each for each in ns.EVERY if each not in ns.UNUSED)
 _DNS: Final = Pods(ns.KUBE_SYSTEM, {"k8s-app": "kube-dns"})
 _METRICS: Final = Pods(ns.KUBE_SYSTEM, {"app.kubernetes.io/name": "metrics-server"})
 _ISTIOD: Final = Pods(ns.ISTIO_SYSTEM.name, {"app": "istiod"})
@@ -76,47 +77,56 @@ pods of the VPC too: it asks nobody for a name, and what the model answers to is
 DASHBOARDS: Final = {"app.kubernetes.io/name": "grafana"}
 _DASHBOARDS: Final = Pods(ns.MONITORING.name, DASHBOARDS)
 _PUBLISHED: Final = Pods(ns.SERVING.name, {**_MODELS.labels, **PUBLISHED})
-_CLIENTS: Final = (ns.PIPELINES.name, ns.TRAINING.name, ns.SERVING.name, ns.NOTEBOOKS.name)
+_CLIENTS: Final = (ns.PIPELINES, ns.TRAINING, ns.SERVING, ns.NOTEBOOKS)
+"""Who works with MLflow and with objects in S3."""
 
 SIGN_ON: Final = Flow("sign-on", (_MLFLOW,), (Range.SIGN_ON,), (443,))
 """Of a stack that has a provider. The mesh lets the server out to its hosts' names alone."""
 
-# fmt: off
-FLOWS: Final = (
-    # name                  from                             to                               ports
-    Flow("dns",             _all(*_RUNNING),                 (_DNS, Range.SERVICES),          (53,)),
-    Flow("dns-udp",         _all(*_RUNNING),                 (_DNS, Range.SERVICES),          (53,), udp=True),
-    Flow("resolver",        (_DNS,),                         (Range.NODE_DNS, Range.VPC),     (53,)),
-    Flow("resolver-udp",    (_DNS,),                         (Range.NODE_DNS, Range.VPC),     (53,), udp=True),
-    # The API server and AWS's services, at their endpoints in the VPC.
-    Flow("apis",            _all(*_RUNNING),                 (Range.VPC, Range.SERVICES),     (443,)),
-    Flow("objects",         _all(ns.MLFLOW.name, ns.MONITORING.name, *_CLIENTS),
-                                                             (Range.GATEWAY_ENDPOINTS,),      (443,)),
-    Flow("pod-identity",    _all(*_RUNNING),                 (Range.POD_IDENTITY,),           (80,)),
-    # The API server calls these; it is in the VPC and no pod.
-    Flow("metrics-api",     (Range.VPC,),                    (_METRICS,),                     (10251,)),
-    Flow("kubelets",        (_METRICS, *_all(ns.MONITORING.name)),
-                                                             (Range.VPC,),                    (10250,)),
-    Flow("agent-webhook",   (Range.VPC,),                    _all(ns.CLOUDWATCH.name),        (9443,)),
-    # The mesh: certificates and configuration over TLS (15012), the injector's webhook (15017).
-    Flow("mesh-control",    _all(*ns.MESH),                  (_ISTIOD, Range.SERVICES),       (15012,)),
-    Flow("mesh-webhook",    (Range.VPC,),                    (_ISTIOD,),                      (15017,)),
-    # Users come through the load balancer to the gateway, and to the rest from there only.
-    Flow("users",           (Range.VPC, Range.CLIENTS),      (_GATEWAY,),                     (443,)),
-    Flow("to-mlflow",       (_GATEWAY, *_all(*_CLIENTS)),    (_MLFLOW, Range.SERVICES),       (5000,)),
-    Flow("to-models",       _all(ns.PIPELINES.name),         (_MODELS, Range.SERVICES),       (8080,)),
-    Flow("to-published",    (_GATEWAY,),                     (_PUBLISHED, Range.SERVICES),    (8080,)),
-    Flow("to-dashboards",   (_GATEWAY,),                     (_DASHBOARDS, Range.SERVICES),   (3000,)),
-    Flow("mlflow-database", (_MLFLOW,),                      (Range.VPC,),                    (5432,)),
-    # The workers of one training job.
-    Flow("workers",         _all(ns.TRAINING.name),          _all(ns.TRAINING.name),          ()),
-    # Dashboards ask Prometheus (9090), which tells Alertmanager (9093), and each is scraped by it.
-    Flow("monitoring",      _all(ns.MONITORING.name),
-                                             (*_all(ns.MONITORING.name), Range.SERVICES),     (3000, 9090, 9093)),
-    # Envoy's and the application's metrics (15020), istiod and the CNI agent (15014), GPUs (9400), Karpenter (8080).
-    Flow("scrapes",         _all(ns.MONITORING.name),        _all(*ns.MESH),                  (15020, 15090)),
-    Flow("scrapes-istio",   _all(ns.MONITORING.name),        (_ISTIOD, *_all(ns.ISTIO_CNI.name)), (15014,)),
-    Flow("scrapes-gpus",    _all(ns.MONITORING.name),        _all(ns.GPU_SOFTWARE.name),      (9400,)),
-    Flow("scrapes-nodes",   _all(ns.MONITORING.name),        _all(ns.KARPENTER.name),         (8080,)),
-)
-# fmt: on
+
+def flows(workspaces: Sequence[Namespace] = ()) -> tuple[Flow, ...]:
+    """All of a stack with these workspaces."""
+    names = [each.name for each in workspaces]
+    running = (*(each for each in ns.EVERY if each not in ns.UNUSED), *names)
+    mesh = (*ns.MESH, *(each.name for each in workspaces if each.mesh))
+    clients = (*(each.name for each in _CLIENTS), *names)
+    # fmt: off
+    return (
+        # name                  from                             to                               ports
+        Flow("dns",             _all(*running),                  (_DNS, Range.SERVICES),          (53,)),
+        Flow("dns-udp",         _all(*running),                  (_DNS, Range.SERVICES),          (53,), udp=True),
+        Flow("resolver",        (_DNS,),                         (Range.NODE_DNS, Range.VPC),     (53,)),
+        Flow("resolver-udp",    (_DNS,),                         (Range.NODE_DNS, Range.VPC),     (53,), udp=True),
+        # The API server and AWS's services, at their endpoints in the VPC.
+        Flow("apis",            _all(*running),                  (Range.VPC, Range.SERVICES),     (443,)),
+        Flow("objects",         _all(ns.MLFLOW.name, ns.MONITORING.name, *clients),
+                                                                 (Range.GATEWAY_ENDPOINTS,),      (443,)),
+        Flow("pod-identity",    _all(*running),                  (Range.POD_IDENTITY,),           (80,)),
+        # The API server calls these; it is in the VPC and no pod.
+        Flow("metrics-api",     (Range.VPC,),                    (_METRICS,),                     (10251,)),
+        Flow("kubelets",        (_METRICS, *_all(ns.MONITORING.name)),
+                                                                 (Range.VPC,),                    (10250,)),
+        Flow("agent-webhook",   (Range.VPC,),                    _all(ns.CLOUDWATCH.name),        (9443,)),
+        # The mesh: certificates and configuration over TLS (15012), the injector's webhook (15017).
+        Flow("mesh-control",    _all(*mesh),                     (_ISTIOD, Range.SERVICES),       (15012,)),
+        Flow("mesh-webhook",    (Range.VPC,),                    (_ISTIOD,),                      (15017,)),
+        # Users come through the load balancer to the gateway, and to the rest from there only.
+        Flow("users",           (Range.VPC, Range.CLIENTS),      (_GATEWAY,),                     (443,)),
+        Flow("to-mlflow",       (_GATEWAY, *_all(*clients)),     (_MLFLOW, Range.SERVICES),       (5000,)),
+        Flow("to-models",       _all(ns.PIPELINES.name),         (_MODELS, Range.SERVICES),       (8080,)),
+        Flow("to-published",    (_GATEWAY,),                     (_PUBLISHED, Range.SERVICES),    (8080,)),
+        Flow("to-dashboards",   (_GATEWAY,),                     (_DASHBOARDS, Range.SERVICES),   (3000,)),
+        Flow("mlflow-database", (_MLFLOW,),                      (Range.VPC,),                    (5432,)),
+        # The workers of one training job.
+        Flow("workers",         _all(ns.TRAINING.name),          _all(ns.TRAINING.name),          ()),
+        # Dashboards ask Prometheus (9090), which tells Alertmanager (9093), and each is scraped by it.
+        Flow("monitoring",      _all(ns.MONITORING.name),
+                                                 (*_all(ns.MONITORING.name), Range.SERVICES),     (3000, 9090, 9093)),
+        # Envoy's and the application's metrics (15020), istiod's and the CNI agent's (15014), GPUs' (9400), Karpenter's
+        # (8080).
+        Flow("scrapes",         _all(ns.MONITORING.name),        _all(*mesh),                     (15020, 15090)),
+        Flow("scrapes-istio",   _all(ns.MONITORING.name),        (_ISTIOD, *_all(ns.ISTIO_CNI.name)), (15014,)),
+        Flow("scrapes-gpus",    _all(ns.MONITORING.name),        _all(ns.GPU_SOFTWARE.name),      (9400,)),
+        Flow("scrapes-nodes",   _all(ns.MONITORING.name),        _all(ns.KARPENTER.name),         (8080,)),
+    )
+    # fmt: on

@@ -1,6 +1,7 @@
 """A GPU is had by asking for it by name and amount, and in no other way: so that the scheduler, the quota and the
 device plugin know of it."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from cluster import namespaces as ns
@@ -59,9 +60,10 @@ VARIABLES: Final = {
 """CEL, over `containers` and `pod` of `pod_rules.py`."""
 
 
-def gpu_rules() -> tuple[PodRule, ...]:
+def gpu_rules(workspaces: Sequence[ns.Namespace] = ()) -> tuple[PodRule, ...]:
     """The rules over GPUs and other devices of a node."""
-    return (_by_the_device_plugin(), _resources(), _in_gpu_namespaces(), _on_gpu_nodes())
+    places = (*ns.GPU, *(each.name for each in workspaces if each.gpu))
+    return (_by_the_device_plugin(), _resources(), _in_gpu_namespaces(places), _on_gpu_nodes())
 
 
 def _by_the_device_plugin() -> PodRule:
@@ -124,17 +126,17 @@ def _resources() -> PodRule:
     )
 
 
-def _in_gpu_namespaces() -> PodRule:
+def _in_gpu_namespaces(places: tuple[str, ...]) -> PodRule:
     return PodRule(
         name="gpus-in-gpu-namespaces",
         checks=(
             Check(
                 holds="size(variables.gpuContainers) == 0",
                 found=names("variables.gpuContainers") + ' + " asks for a GPU"',
-                fix=f"GPUs are to be had in {', '.join(ns.GPU)}.",
+                fix=f"GPUs are to be had in {', '.join(places)}.",
             ),
         ),
-        exempt=ns.GPU,
+        exempt=places,
         why_exempt="they are the GPU namespaces",
     )
 

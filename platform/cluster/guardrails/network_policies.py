@@ -8,9 +8,9 @@ from typing import TypeAlias
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from cluster.guardrails.flows import FLOWS, LINK_LOCAL, SIGN_ON, Flow, Pods, Range
+from cluster.guardrails.flows import LINK_LOCAL, SIGN_ON, Flow, Pods, Range, flows
 from cluster.labels import Manifest, metadata
-from cluster.namespaces import EVERY, NAME_LABEL, inside
+from cluster.namespaces import EVERY, NAME_LABEL, Namespace, inside
 from foundation.stack import Stack
 
 Ranges: TypeAlias = Mapping[str, Sequence[str]]
@@ -31,6 +31,7 @@ class NetworkPoliciesArgs:
     """Networks outside of the VPC whose users may reach the gateway."""
     namespaces: Mapping[str, pulumi.Resource]
     """Those that the stack makes, by their names."""
+    workspaces: Sequence[Namespace] = ()
 
 
 class NetworkPolicies(pulumi.ComponentResource):
@@ -51,10 +52,10 @@ class NetworkPolicies(pulumi.ComponentResource):
                 **{each.name: [cidr] for each, cidr in LINK_LOCAL.items()},
             }
         )
-        for namespace in EVERY:
+        for namespace in (*EVERY, *(each.name for each in args.workspaces)):
             closed: Manifest = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
             self._policy(namespace, "default-deny", closed)
-        for flow in (*FLOWS, *([SIGN_ON] if args.sign_on_cidrs else [])):
+        for flow in (*flows(args.workspaces), *([SIGN_ON] if args.sign_on_cidrs else [])):
             for namespace, policy_name, specify in policies(flow):
                 self._policy(namespace, policy_name, ranges.apply(specify))
         self.register_outputs({})

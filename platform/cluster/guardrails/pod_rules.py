@@ -4,13 +4,14 @@ Each rule is data: expressions in CEL over the variables of `admission.py`, wher
 """
 
 import json
+from collections.abc import Sequence
 from typing import Final
 
 from cluster import images
 from cluster import namespaces as ns
 from cluster.guardrails import gpu_rules
 from cluster.guardrails.mesh_words import FOREIGN_WORDS, PROXYS_AUDIENCE, PROXYS_VOLUME, proxy_rule
-from cluster.guardrails.priorities import PRIORITIES
+from cluster.guardrails.priorities import priorities
 from cluster.guardrails.rule import Check, PodRule, cel, names
 from cluster.labels import DATA_CLASS, DATA_CLASSES, OWNER
 from foundation.data_class import NO_DATA, DataClass
@@ -31,8 +32,6 @@ Identity works"). The API server takes those for its own audiences, and each is 
 "Managing Service Accounts", --api-audiences), so it is named who may be and not who may not."""
 CSI_DRIVER: Final = "secrets-store.csi.k8s.io"
 """What mounts secrets into pods. Another driver's volume in a pod is whatever the pod's author asks of that driver."""
-ACCOUNTS: Final = {each.name: (each.service_account, "default") for each in ns.WORKLOADS}
-"""The accounts of each namespace of workloads: its own, and the one that has no right anywhere."""
 
 _SENSITIVE_NAME: Final = (
     "(?i)(passw(or)?d|passphrase|secret|(^|_|-)(pwd|token|credentials?|api_?key|[a-z0-9_]*_key|key)($|_|-))"
@@ -84,8 +83,8 @@ INJECTED_LATER: Final = "auto"
 made, before the rules are asked; a pod that was not injected never runs."""
 
 
-def pod_rules(registry: str, proxy: str) -> tuple[PodRule, ...]:
-    """The rules, for a stack whose images come from this registry and whose mesh's proxy is this one of them."""
+def pod_rules(registry: str, proxy: str, workspaces: Sequence[ns.Namespace] = ()) -> tuple[PodRule, ...]:
+    """The rules, for a stack with these workspaces, whose images, the proxy among them, are of this registry."""
     source = images.prefix(registry)
     from_registry = f"i.startsWith({cel(source)}) || (i == {cel(INJECTED_LATER)} && object.kind != 'Pod')"
     # A pod that still has the word is refused by the rule above.
@@ -252,7 +251,7 @@ def pod_rules(registry: str, proxy: str) -> tuple[PodRule, ...]:
             exempt=(ns.GPU_SOFTWARE.name,),
             why_exempt="the device plugin's chart can label its pods by their selector only, which cannot change",
         ),
-        *gpu_rules.gpu_rules(),
+        *gpu_rules.gpu_rules(workspaces),
         proxy_rule(proxy),
         PodRule(
             name="priority-by-purpose",
@@ -270,10 +269,7 @@ def pod_rules(registry: str, proxy: str) -> tuple[PodRule, ...]:
     )
 
 
-_PRIORITIES_BY_NAMESPACE: Final = {
-    namespace: [each.name for each in PRIORITIES if namespace in each.namespaces] for namespace in ns.EVERY
-}
-VARIABLES: Final = {
+_VARIABLES: Final = {
     # dyn: one policy speaks of many kinds, so their fields are looked up and not checked against one type.
     "template": "dyn(object).kind == 'Pod' ? dyn(object)"
     " : dyn(object).kind == 'PodTemplate' ? dyn(object).template"
@@ -295,8 +291,6 @@ VARIABLES: Final = {
     "images": "variables.containers.map(c, has(c.image) ? c.image : '')"
     " + variables.volumes.filter(v, has(v.image)).map(v, has(v.image.reference) ? v.image.reference : '')",
     "account": "has(variables.pod.serviceAccountName) ? variables.pod.serviceAccountName : 'default'",
-    "accounts": f"request.namespace in {json.dumps(ACCOUNTS)}"
-    f" ? {json.dumps(ACCOUNTS)}[request.namespace] : ['default']",
     "projected": "variables.volumes.filter(v, has(v.projected) && has(v.projected.sources))",
     # Of the projected tokens, by volume, those that are for somebody else than may be.
     "audiences": "variables.projected.map(v, v.projected.sources.filter(s, has(s.serviceAccountToken)"
@@ -308,6 +302,22 @@ VARIABLES: Final = {
     "needsToken": f"(request.namespace + '/' + variables.account) in {cel(TOKEN_USERS)}",
     "tolerations": "has(variables.pod.tolerations) ? variables.pod.tolerations : []",
     **gpu_rules.VARIABLES,
-    "priorities": f"request.namespace in {json.dumps(_PRIORITIES_BY_NAMESPACE)}"
-    f" ? {json.dumps(_PRIORITIES_BY_NAMESPACE)}[request.namespace] : []",
 }
+
+
+def variables(workspaces: Sequence[ns.Namespace] = ()) -> dict[str, str]:
+    """What the rules' expressions speak of, for a stack with these workspaces (CEL)."""
+    names = [each.name for each in workspaces]
+    # Its own, and the one that has no right anywhere.
+    accounts = json.dumps({each.name: (each.service_account, "default") for each in (*ns.WORKLOADS, *workspaces)})
+    classes = json.dumps(
+        {
+            namespace: [each.name for each in priorities(workspaces) if namespace in each.namespaces]
+            for namespace in (*ns.EVERY, *names)
+        }
+    )
+    return {
+        **_VARIABLES,
+        "accounts": f"request.namespace in {accounts} ? {accounts}[request.namespace] : ['default']",
+        "priorities": f"request.namespace in {classes} ? {classes}[request.namespace] : []",
+    }

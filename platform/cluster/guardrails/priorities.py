@@ -1,6 +1,7 @@
 """Whose pod waits when there is no room."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import pulumi
@@ -60,7 +61,12 @@ BATCH: Final = Priority(
     description="Work that any other may push out.",
 )
 
-PRIORITIES: Final = (INFERENCE, PLATFORM, TRAINING, NOTEBOOKS, BATCH)
+
+def priorities(workspaces: Sequence[ns.Namespace] = ()) -> tuple[Priority, ...]:
+    """All of them, from the first to the last."""
+    names = tuple(each.name for each in workspaces)
+    notebooks, batch = (replace(each, namespaces=(*each.namespaces, *names)) for each in (NOTEBOOKS, BATCH))
+    return (INFERENCE, PLATFORM, TRAINING, notebooks, batch)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +80,7 @@ class Priorities(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: PrioritiesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:cluster:Priorities", name, {}, opts)
-        for each in PRIORITIES:
+        for each in priorities():
             kubernetes.scheduling.v1.PriorityClass(
                 f"{name}-{each.name}",
                 metadata=metadata(each.name, args.stack.owner),

@@ -1,6 +1,6 @@
 """How much of the cluster a namespace may have, and how much one container."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -37,6 +37,8 @@ ROOMS: Final = {
     ns.MONITORING.name: Room(16, 64, 50, 1_000),
     ns.INGRESS.name: Room(16, 32, 20, 0),
 }
+WORKSPACE: Final = Room(16, 64, 30, 2_000, cpu_per_gpu=24, memory_gib_per_gpu=256)
+"""Of one person, or of a few who work on one project."""
 OBJECTS: Final = {
     # Far above what anybody works with, far below what the API server and its etcd bear.
     "configmaps": 500,
@@ -66,12 +68,14 @@ GPU_CONTAINER_MAXIMUM: Final = {"cpu": "192", "memory": "2Ti", "ephemeral-storag
 """A container that trains on a whole node of eight GPUs."""
 
 
-def gpu_shares(gpus: int) -> dict[str, int]:
+def gpu_shares(gpus: int, workspaces: Sequence[ns.Namespace] = ()) -> dict[str, int]:
     """The GPUs that each namespace may ask for, of those that all groups can grow to.
 
-    Training and serving may each use the whole cluster and are kept apart by priority; notebooks get a quarter.
+    Training and serving may each use the whole cluster and are kept apart by priority; notebooks get a quarter, and a
+    workspace what it was given.
     """
-    return {ns.TRAINING.name: gpus, ns.SERVING.name: gpus, ns.NOTEBOOKS.name: (gpus + 3) // 4}
+    fixed = {ns.TRAINING.name: gpus, ns.SERVING.name: gpus, ns.NOTEBOOKS.name: (gpus + 3) // 4}
+    return fixed | {each.name: each.gpus for each in workspaces}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +86,7 @@ class QuotasArgs:
     is shared."""
     namespaces: Mapping[str, pulumi.Resource]
     """Those that the stack makes, by their names."""
+    workspaces: Sequence[ns.Namespace] = ()
 
 
 class Quotas(pulumi.ComponentResource):
@@ -90,14 +95,14 @@ class Quotas(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: QuotasArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:cluster:Quotas", name, {"gpus": args.gpus}, opts)
-        for namespace, hard in quotas(args.gpus):
+        for namespace, hard in quotas(args.gpus, args.workspaces):
             kubernetes.core.v1.ResourceQuota(
                 f"{name}-{namespace}",
                 metadata=metadata("quota", args.stack.owner, namespace=namespace),
                 spec={"hard": hard},
                 opts=ns.inside(namespace, args.namespaces, self),
             )
-        for each in ns.WORKLOADS:
+        for each in (*ns.WORKLOADS, *args.workspaces):
             kubernetes.core.v1.LimitRange(
                 f"{name}-{each.name}",
                 metadata=metadata("limits", args.stack.owner, namespace=each.name),
@@ -107,10 +112,11 @@ class Quotas(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def quotas(gpus: int) -> Iterator[tuple[str, dict[str, str]]]:
+def quotas(gpus: int, workspaces: Sequence[ns.Namespace] = ()) -> Iterator[tuple[str, dict[str, str]]]:
     """The hard limits of every namespace."""
-    shares = gpu_shares(gpus)
-    for namespace in ns.EVERY:
+    shares = gpu_shares(gpus, workspaces)
+    rooms = ROOMS | {each.name: WORKSPACE for each in workspaces}
+    for namespace in (*ns.EVERY, *(each.name for each in workspaces)):
         gpu = shares.get(namespace, 0)
         hard = {
             f"requests.{GPU}": str(gpu),
@@ -119,7 +125,7 @@ def quotas(gpus: int) -> Iterator[tuple[str, dict[str, str]]]:
         }
         if namespace in ns.UNUSED:
             hard["pods"] = "0"
-        if room := ROOMS.get(namespace):
+        if room := rooms.get(namespace):
             cpu, memory = room.cpu + gpu * room.cpu_per_gpu, room.memory_gib + gpu * room.memory_gib_per_gpu
             scratch = room.pods * SCRATCH_GIB + gpu * SCRATCH_GIB_PER_GPU
             hard |= {

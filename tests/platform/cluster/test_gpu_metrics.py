@@ -6,7 +6,7 @@ import pytest
 
 from cluster import namespaces as ns
 from cluster.gpu_metrics import COUNTERS
-from cluster.guardrails.flows import FLOWS, Pods
+from cluster.guardrails.flows import Pods, flows
 from cluster.labels import DATA_CLASS
 from cluster.node_labels import GPU_NODES, TOLERATIONS
 from tests.platform.cluster import manifests
@@ -52,7 +52,7 @@ def test_a_change_of_its_fields_is_a_new_pod(made: dict[str, dict[str, Any]]) ->
 
 
 def test_its_port_is_the_one_that_may_be_scraped(made: dict[str, dict[str, Any]], pod: dict[str, Any]) -> None:
-    (flow,) = [each for each in FLOWS if Pods(ns.GPU_SOFTWARE.name) in each.target]
+    (flow,) = [each for each in flows() if Pods(ns.GPU_SOFTWARE.name) in each.target]
     (port,) = pod["spec"]["containers"][0]["ports"]
     assert flow.ports == (port["containerPort"],)
     assert [each["port"] for each in made["Service"]["spec"]["ports"]] == [port["containerPort"]]

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from cluster import namespaces as ns
-from cluster.guardrails.flows import DASHBOARDS, FLOWS, PUBLISHED, Pods
-from cluster.mesh import CALLERS
+from cluster.guardrails.flows import DASHBOARDS, PUBLISHED, Pods, flows
+from cluster.mesh import callers
 from tests.platform.cluster import charts, manifests
 from tests.platform.cluster.api import Api
 
@@ -83,12 +83,12 @@ def test_the_mesh_answers_nobody_unless_a_policy_names_the_caller(resources: lis
 def test_whoever_may_call_by_name_may_also_connect() -> None:
     """A principal that the network policies hold back is a mistake in one of the two tables, and the reverse too."""
     marks = (PUBLISHED, DASHBOARDS)
-    for caller in CALLERS:
+    for caller in callers():
         named = {name.split("/")[2] for name in caller.principals}
         ports = {int(port) for port in caller.ports}
         connecting = {
             source.namespace
-            for flow in FLOWS
+            for flow in flows()
             for source in flow.source
             if isinstance(source, Pods)
             and any(
@@ -127,7 +127,7 @@ def test_every_principal_is_a_service_account_that_is_made() -> None:
         for each in manifests.objects(manifests.record(manifests.namespaces))
         if each["kind"] == "ServiceAccount"
     }
-    for caller in CALLERS:
+    for caller in callers():
         for name in caller.principals:
             _, _, namespace, _, account = name.split("/")
             assert (namespace, account) in made

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cluster import namespaces as ns
-from cluster.guardrails.flows import FLOWS, Range
+from cluster.guardrails.flows import Range, flows
 from cluster.guardrails.network_policies import policies
 from cluster.service_range import service_range
 from local.kubernetes.control_plane import pki
@@ -62,7 +62,7 @@ def test_no_pod_reaches_the_nodes_metadata_service(made: list[dict[str, Any]]) -
 
 
 def test_a_range_without_addresses_opens_nothing() -> None:
-    flow = next(each for each in FLOWS if each.name == "objects")
+    flow = next(each for each in flows() if each.name == "objects")
     (first, *_) = policies(flow)
     _, _, specify = first
     assert specify(RANGES)["egress"]
@@ -157,4 +157,4 @@ def test_nothing_is_open_where_nothing_runs(made: list[dict[str, Any]], namespac
 
 
 def test_every_flow_has_a_port_but_the_one_between_the_workers_of_a_job() -> None:
-    assert [flow.name for flow in FLOWS if not flow.ports] == ["workers"]
+    assert [flow.name for flow in flows() if not flow.ports] == ["workers"]
