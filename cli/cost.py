@@ -85,5 +85,5 @@ def _print(name: str, estimate: Estimate) -> None:
 
 
 def _amount(line: Line, quantity: float, usd: float) -> str:
-    unit = " GB" if line.price.per == "GB" else ""
+    unit = f" {line.price.per}" if line.price.per in ("GB", "million") else ""
     return f"{quantity:,.0f}{unit} = {usd:,.2f}"

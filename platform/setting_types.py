@@ -46,6 +46,8 @@ FROM_ELSEWHERE: Final = "whoever is of another takes a role of this one first (s
 MAX_DOMAIN: Final = 62
 """The gateway's certificate is for `*.` and the domain, and a certificate's first name has 64 characters at most (AWS
 Certificate Manager API Reference, "RequestCertificate", DomainName)."""
+MAX_ALLOWED_DOMAINS: Final = 100
+"""The firewall's list has room for these, and for what the stack itself needs (`dns_firewall.MOST`)."""
 OF_AWS: Final = ("amazonaws.com", "amazonaws.com.cn", "api.aws", "aws.amazon.com", "on.aws")
 """Whose names the VPC's endpoints and AWS's services answer to."""
 One = TypeVar("One", GpuGroup, Account, Kept)
@@ -123,6 +125,13 @@ def _own(domain: str) -> str:
     for theirs in OF_AWS:
         if domain == theirs or domain.endswith(f".{theirs}") or theirs.endswith(f".{domain}"):
             raise refusal("", domain, f"a domain of your own: {theirs} is AWS's")
+    return domain
+
+
+def _forward(domain: str) -> str:
+    # The names of addresses are anybody's who has addresses, and so is what is put before them.
+    if domain.endswith(".arpa"):
+        raise refusal("", domain, "a host's name and no address's")
     return domain
 
 
@@ -394,6 +403,22 @@ Domain = Annotated[
         "ml.hospital.internal",
     ),
     AfterValidator(_own),
+]
+AllowedDomain = Annotated[
+    str,
+    Field(
+        pattern=r"^(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$",
+        max_length=255,
+        description="a host name of two or more labels in lower case, such as login.example.org, or *. and such a name "
+        "for all below it",
+    ),
+    AfterValidator(_forward),
+]
+AllowedDomains = Annotated[
+    tuple[AllowedDomain, ...],
+    BeforeValidator(_parsed),
+    AfterValidator(_distinct),
+    Field(max_length=MAX_ALLOWED_DOMAINS, description=f"a list of at most {MAX_ALLOWED_DOMAINS} host names, each once"),
 ]
 OneAccount = Annotated[Account, Field(description="an object with name, at least")]
 MlflowUsers = Annotated[

@@ -74,6 +74,7 @@ class Settings(BaseModel):
     domain: types.Domain
     certificate_authority_arn: types.CertificateAuthorityArn
     certificate_authority_accounts: types.AuthorityAccounts
+    allowed_domains: types.AllowedDomains
     client_cidrs: types.ClientRanges
     transit_gateway_id: types.TransitGatewayId
     vpn_gateway: types.VpnGateway
@@ -128,6 +129,7 @@ class Settings(BaseModel):
             services=self._asked_there,
             resolvers=sign_on.resolvers if sign_on else (),
             names=tuple(sign_on.all_hosts) if sign_on else (),
+            domains=self.allowed_domains,
         )
 
     @property

@@ -191,6 +191,12 @@ _RULES: Final[Mapping[str, _Rule]] = {
     "aws:eks/nodeGroup:NodeGroup": _node_group,
     "aws:kms/key:Key": _always("kms-key"),
     "aws:rds/instance:Instance": _database,
+    "aws:route53/resolverFirewallDomainList:ResolverFirewallDomainList": _always(
+        "dns-names", lambda inputs: len(inputs["domains"])
+    ),
+    "aws:route53/resolverFirewallRuleGroupAssociation:ResolverFirewallRuleGroupAssociation": _assumed(
+        "dns-queries", "dns-firewall"
+    ),
     "aws:route53/resolverEndpoint:ResolverEndpoint": _always(
         "resolver-endpoint", lambda inputs: len(inputs["ipAddresses"])
     ),

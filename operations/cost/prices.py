@@ -25,7 +25,7 @@ class Price:
     what: str
     usd: float
     per: str
-    """hour, month, or GB (a month)."""
+    """hour, month, or GB or million (a month)."""
     dated: str
     source: str
     assumed: bool = False

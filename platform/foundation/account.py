@@ -30,6 +30,11 @@ class Account:
         """What the names of AWS's services end with."""
         return "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
 
+    @property
+    def dual_stack_suffix(self) -> str:
+        """What those end with that answer over IPv6 too."""
+        return "api.amazonwebservices.com.cn" if self.partition == "aws-cn" else "api.aws"
+
     def arn(self, service: str, resource: str) -> str:
         """The ARN of a resource, or a pattern of ARNs, of a regional service in this account and Region."""
         return f"arn:{self.partition}:{service}:{self.region}:{self.id}:{resource}"

@@ -131,6 +131,22 @@ def test_a_hospitals_way_in_is_counted() -> None:
     assert cost.estimate(way_in, REGION).idle_usd == pytest.approx(36.50 + 273.75 + 3.066 + 0.80 + 2.10)
 
 
+def test_the_names_that_are_answered_are_counted() -> None:
+    firewall = [
+        One(
+            "aws:route53/resolverFirewallDomainList:ResolverFirewallDomainList", "a", {"domains": ["*.a.org", "b.org"]}
+        ),
+        One("aws:route53/resolverFirewallDomainList:ResolverFirewallDomainList", "b", {"domains": ["*"]}),
+        One("aws:route53/resolverFirewallRuleGroupAssociation:ResolverFirewallRuleGroupAssociation"),
+    ]
+    found = cost.estimate(firewall, REGION)
+    assert {line.price.what: line.price.assumed for line in found.lines} == {
+        "DNS Firewall, queries that it judges": True,
+        "DNS Firewall, names on its lists": False,
+    }
+    assert found.idle_usd == pytest.approx(7 * 0.60 + 3 * 0.0005)
+
+
 @pytest.mark.parametrize(
     ("resources", "named"),
     [

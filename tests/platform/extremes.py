@@ -3,7 +3,7 @@
 from typing import Any, Final, get_args
 
 from mlops.mlflow_server.retention import MOST_DAYS, Kind
-from setting_types import MAX_GPU_GROUPS, MAX_MLFLOW_USERS, MAX_PRIVACY_OFFICERS, MAX_READERS
+from setting_types import MAX_ALLOWED_DOMAINS, MAX_GPU_GROUPS, MAX_MLFLOW_USERS, MAX_PRIVACY_OFFICERS, MAX_READERS
 from tests.platform.mocked import ACCOUNT_ID
 
 ENVIRONMENT: Final = "x" * 16
@@ -59,6 +59,7 @@ EVERYTHING: Final[dict[str, Any]] = {
     "auditorRoles": _roles("auditors"),
     "databaseMultiAz": True,
     "domain": DOMAIN,
+    "allowedDomains": [f"*.n{number}.example.org" for number in range(MAX_ALLOWED_DOMAINS)],
     "certificateAuthorityAccounts": ["444455556666"],
     "clientCidrs": ["172.16.0.0/12", "192.168.0.0/16"],
     "operatorsHost": True,
@@ -100,6 +101,7 @@ NOTHING: Final[dict[str, Any]] = {
     "platformOperatorRoles": [],
     "auditorRoles": [],
     "databaseMultiAz": False,
+    "allowedDomains": [],
     "certificateAuthorityAccounts": [],
     "clientCidrs": [],
     "operatorsHost": False,

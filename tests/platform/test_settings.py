@@ -105,6 +105,24 @@ def test_only_the_local_stack_is_local_and_unprotected() -> None:
             ["parapet.internal", "ml.hospital.org", "my-amazonaws.com"],
             ["internal", "amazonaws.com", "us-east-1.amazonaws.com", "amazon.com", "eks.us-east-1.api.aws", "on.aws"],
         ),
+        (
+            "allowedDomains",
+            [[], ["login.example.org", "*.example.org", "*.eu-west-1.amazonaws.com"]],
+            [
+                "example.org",
+                ["*"],
+                ["*.org"],
+                ["Example.org"],
+                ["example.org."],
+                ["a.*.example.org"],
+                ["https://example.org"],
+                ["a_b.example.org"],
+                ["*.in-addr.arpa"],
+                ["2.0.192.in-addr.arpa"],
+                ["example.org", "example.org"],
+                [f"n{number}.example.org" for number in range(101)],
+            ],
+        ),
         ("clusterVersion", ["1.36"], ["1.35", "1.36.1", "latest", ""]),
         (
             "clusterAdministrators",
@@ -227,6 +245,7 @@ def test_only_the_local_stack_is_local_and_unprotected() -> None:
                         {"roles": [{"group": "Ward 7", "role": "a"}, {"group": "Ward 7", "role": "b"}]},
                         {"clientSecretArn": PROVIDER["clientSecretArn"].replace("us-east-1", "eu-west-1")},
                         {"hosts": ["*.example.org"]},
+                        {"hosts": [f"n{number}.example.org" for number in range(101)]},
                         {"roles": [{"group": "Ward 7", "role": "__user_1__"}]},
                         {"roles": {"Ward 7": "ward-7"}},
                     )
@@ -368,7 +387,7 @@ def test_an_unknown_setting_is_refused_with_the_nearest_name() -> None:
 
 def test_an_unknown_setting_that_is_near_no_other_is_refused_with_all_names() -> None:
     (line,) = refusal(x="1")
-    assert line.startswith("parapet:x is not a setting; the settings are allowedAccountId, auditRetentionYears, ")
+    assert line.startswith("parapet:x is not a setting; the settings are allowedAccountId, allowedDomains, ")
 
 
 def test_a_bad_secret_is_not_shown() -> None:

@@ -135,6 +135,7 @@ def test_components_have_the_tokens_that_state_files_know(with_egress: Recorder)
             "foundation:Endpoints": 1,
             "foundation:FlowLogs": 1,
             "foundation:QueryLogs": 1,
+            "foundation:DnsFirewall": 1,
             "foundation:Database": 1,
             "foundation:Registry": 1,
             "foundation:Rotator": 1,

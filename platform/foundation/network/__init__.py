@@ -9,9 +9,11 @@ from typing import Final
 import pulumi
 import pulumi_aws as aws
 
+from foundation.network.dns_firewall import DnsFirewall, DnsFirewallArgs
 from foundation.network.egress import Egress, EgressArgs
 from foundation.network.endpoints import Endpoints, EndpointsArgs
 from foundation.network.flow_logs import FlowLogs
+from foundation.network.names import answered
 from foundation.network.perimeter import Perimeter
 from foundation.network.query_logs import QueryLogs
 from foundation.network.site import Site, SiteConnection, SiteConnectionArgs, vpn_gateway
@@ -43,7 +45,7 @@ class Network(pulumi.ComponentResource):
     """A VPC over the account's zones that nothing enters, and that nothing leaves unless egress is asked for.
 
     Private subnets for workloads and isolated ones for databases in each zone; AWS's services through endpoints that
-    serve this account only; every connection and every DNS query logged.
+    serve this account only; names answered that are listed; every connection and every DNS query logged.
     """
 
     vpc_id: pulumi.Output[str]
@@ -137,6 +139,16 @@ class Network(pulumi.ComponentResource):
         )
         FlowLogs(name, logs, own)
         QueryLogs(name, logs, own)
+        others = [*args.site.names, *args.site.domains]
+        DnsFirewall(
+            f"{name}-dns",
+            DnsFirewallArgs(
+                stack=args.stack,
+                vpc_id=vpc.id,
+                answered=answered(args.stack.account, args.cidr, args.domain, others),
+            ),
+            own,
+        )
         self.register_outputs(
             {
                 "vpcId": self.vpc_id,

@@ -29,6 +29,8 @@ class Site:
     resolvers: tuple[IPv4Address, ...] = ()
     """Its DNS servers that the VPC's asks for these names; none where it knows them by itself."""
     names: tuple[str, ...] = ()
+    domains: tuple[str, ...] = ()
+    """What else may be looked up, there or on the internet; `*.` before one means all below it."""
 
     @property
     def clients(self) -> list[str]:

@@ -14,6 +14,8 @@ from setting_errors import refusal
 WIDEST_PREFIX: Final = 16
 MAX_RESOLVERS: Final = 6
 """Of a rule of Route 53 Resolver (Amazon Route 53 API Reference, ResolverRule, TargetIps)."""
+MAX_HOSTS: Final = 100
+"""The list of names that the VPC's resolver answers has room for these."""
 NO_HOSTS: Final = tuple(map(IPv4Network, ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3")))
 """Nobody's, this machine's, its link's (where EC2 answers for the node's role), and what is of many (RFC 6890)."""
 REASSIGNED: Final = (
@@ -120,7 +122,9 @@ class SignOn(BaseModel):
         description="the ARN of the secret in AWS Secrets Manager that holds the client's secret",
     )
     cidrs: tuple[Addresses, ...] = Field(min_length=1, description="a list of one IPv4 range or more")
-    hosts: tuple[Host, ...] = Field(default=(), description="a list of host names")
+    hosts: tuple[Host, ...] = Field(
+        default=(), max_length=MAX_HOSTS, description=f"a list of at most {MAX_HOSTS} host names"
+    )
     resolvers: tuple[Resolver, ...] = Field(
         default=(), max_length=MAX_RESOLVERS, description=f"a list of at most {MAX_RESOLVERS} addresses of DNS servers"
     )

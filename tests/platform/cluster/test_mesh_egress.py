@@ -1,63 +1,14 @@
 """Every endpoint that an AWS client in a pod would call, against the hosts that the mesh lets out to."""
 
-from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
-import boto3
 import pytest
-from botocore.config import Config
 
 from cluster import namespaces as ns
-from cluster.mesh_egress import aws_hosts
 from foundation.account import Account
+from foundation.network.names import aws_hosts
+from tests.platform.aws_calls import BUCKET, CALLS, REGIONS, answered_names, endpoint, is_answered
 from tests.platform.mocked import ACCOUNT_ID, run_program
-
-REGIONS = {
-    "us-east-1": "aws",
-    "eu-central-1": "aws",
-    "cn-north-1": "aws-cn",
-    "us-gov-west-1": "aws-us-gov",
-}
-BUCKET = "parapet-test-phi-0123456"
-KEY_ID = "1234abcd-12ab-34cd-56ef-1234567890ab"
-CALLS: dict[str, tuple[str, Callable[[Any], object]]] = {
-    "a bucket": ("s3", lambda s3: s3.head_bucket(Bucket=BUCKET)),
-    "an object": ("s3", lambda s3: s3.get_object(Bucket=BUCKET, Key="run/model")),
-    "a bucket with a dot": ("s3", lambda s3: s3.list_objects_v2(Bucket="data.example.com")),
-    "all buckets": ("s3", lambda s3: s3.list_buckets()),
-    "who am I": ("sts", lambda sts: sts.get_caller_identity()),
-    "a secret": ("secretsmanager", lambda secrets: secrets.get_secret_value(SecretId="mlflow")),
-    "a key": ("kms", lambda kms: kms.generate_data_key(KeyId=KEY_ID, KeySpec="AES_256")),
-    "a log": ("logs", lambda logs: logs.describe_log_streams(logGroupName="audit")),
-    "a metric": ("cloudwatch", lambda metrics: metrics.list_metrics()),
-    "a table": ("dynamodb", lambda tables: tables.describe_table(TableName="locks")),
-    "a registry": ("ecr", lambda ecr: ecr.get_authorization_token()),
-    "a queue": ("sqs", lambda sqs: sqs.get_queue_url(QueueName="warnings")),
-    "a parameter": ("ssm", lambda ssm: ssm.get_parameter(Name="pin")),
-    "an instance": ("ec2", lambda ec2: ec2.describe_instances()),
-    "the cluster": ("eks", lambda eks: eks.describe_cluster(name="parapet-test")),
-}
-
-
-class _AskedError(Exception):
-    """The host that a client was about to connect to."""
-
-
-def endpoint(region: str, call: str, **config: Any) -> str:
-    """The host of a call, as boto3 resolves it."""
-    service, make = CALLS[call]
-    client = boto3.client(
-        service, region_name=region, aws_access_key_id="a", aws_secret_access_key="b", config=Config(**config)
-    )
-    client.meta.events.register("before-send", _tell)
-    with pytest.raises(_AskedError) as told:
-        make(client)
-    return str(told.value)
-
-
-def _tell(request: Any, **_: Any) -> None:
-    raise _AskedError(urlsplit(request.url).hostname)
 
 
 def let_out(host: str, region: str) -> bool:
@@ -67,17 +18,11 @@ def let_out(host: str, region: str) -> bool:
     return any(host.endswith(name[1:]) if name.startswith("*.") else host == name for name in aws_hosts(account))
 
 
-@pytest.fixture(autouse=True)
-def no_settings_of_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_S3_US_EAST_1_REGIONAL_ENDPOINT", "AWS_STS_REGIONAL_ENDPOINTS"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
-
-
 @pytest.mark.parametrize("region", REGIONS)
 @pytest.mark.parametrize("call", CALLS)
-def test_a_pod_reaches_what_boto3_calls(region: str, call: str) -> None:
+def test_a_pod_finds_and_reaches_what_boto3_calls(region: str, call: str) -> None:
     host = endpoint(region, call)
+    assert is_answered(host, answered_names(region)), f"{host} is not looked up"
     assert let_out(host, region), f"{host} is refused by the mesh"
 
 
