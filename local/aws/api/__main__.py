@@ -13,6 +13,7 @@ from local.aws.api import functions
 
 MENDED = (
     "buckets",
+    "certificates",
     "databases",
     "gate",
     "images",
