@@ -82,6 +82,9 @@ class MeshArgs:
     reachable: bool
     """Whether the API server can call istiod. It can on EKS; the local control plane has no way to pods. There no proxy
     is put in, so no gateway could start and none is asked for."""
+    gateway_address: str = ""
+    """Where the gateway listens, in the place of every address of its pod: where it shares a network with others, as a
+    process of the local machine does."""
     after: Sequence[pulumi.Resource]
     """The namespaces, and a network for pods."""
     workspaces: Sequence[ns.Namespace] = ()
@@ -119,7 +122,7 @@ class Mesh(pulumi.ComponentResource):
         # The CRDs are the base chart's; istiod checks what is made once it is there.
         self._after = [base, istiod]
         self._policies()
-        self._custom("networking.istio.io/v1", "Gateway", ns.INGRESS.name, GATEWAY_NAME, gateway())
+        self._custom("networking.istio.io/v1", "Gateway", ns.INGRESS.name, GATEWAY_NAME, gateway(args.gateway_address))
         self._custom(
             "networking.istio.io/v1",
             "ServiceEntry",
@@ -221,15 +224,16 @@ def allow(caller: Caller) -> dict[str, Any]:
     return {"action": "ALLOW", **selector, "rules": [rule]}
 
 
-def gateway() -> dict[str, Any]:
+def gateway(address: str = "") -> dict[str, Any]:
     """One server, and it speaks TLS: there is no port for plain HTTP that could redirect.
 
     It shows the load balancer the certificate that the mesh gave it, from the files that its agent keeps new. A load
     balancer that has ended the users' TLS says no server name in its own hello, and Envoy resets what none of its
     names fits: so the gateway takes any, and the VirtualServices choose by the Host header. Only the namespaces that
-    are called through the gateway may bring one.
+    are called through the gateway may bring one. It listens at the address, or at every one of its pod's own.
     """
     server = {
+        **({"bind": address} if address else {}),
         "port": {"number": 443, "name": "https", "protocol": "HTTPS"},
         "hosts": [f"{caller.namespace}/*" for caller in callers() if _GATEWAY in caller.principals],
         "tls": {

@@ -102,7 +102,7 @@ def gpu_metrics() -> None:
     GpuMetrics("test", GpuMetricsArgs(stack=STACK, after=()))
 
 
-def mesh(*, reachable: bool = True) -> None:
+def mesh(*, reachable: bool = True, gateway_address: str = "") -> None:
     Mesh(
         "test",
         MeshArgs(
@@ -114,6 +114,7 @@ def mesh(*, reachable: bool = True) -> None:
             domain=DOMAIN,
             zone_id=ZONE_ID,
             reachable=reachable,
+            gateway_address=gateway_address,
             after=(),
         ),
     )

@@ -150,6 +150,22 @@ def test_the_gateway_takes_any_server_name_and_routes_of_the_namespaces_behind_i
     assert server["hosts"] == ["mlflow/*", "serving/*", "monitoring/*"]
 
 
+def test_the_gateway_listens_at_one_address_only_where_it_shares_a_network(resources: list[dict[str, Any]]) -> None:
+    """On EKS a pod has a network of its own, and an address that nobody knows before."""
+    (server,) = one(resources, "Gateway", "ingress", "ingress")["spec"]["servers"]
+    assert "bind" not in server
+    shared = manifests.objects(manifests.record(lambda: manifests.mesh(gateway_address="127.9.9.2")))
+    (bound,) = one(shared, "Gateway", "ingress", "ingress")["spec"]["servers"]
+    assert bound == {**server, "bind": "127.9.9.2"}
+
+
+@pytest.mark.engine
+def test_the_api_server_takes_a_gateway_at_one_address(meshed: Api) -> None:
+    shared = manifests.objects(manifests.record(lambda: manifests.mesh(gateway_address="127.9.9.2")))
+    answer = meshed.apply(one(shared, "Gateway", "ingress", "ingress"), dry_run=True)
+    assert answer.done, answer.text
+
+
 def test_nothing_leaves_the_mesh_but_for_aws_services_of_the_region(resources: list[dict[str, Any]]) -> None:
     values = charts.charts(manifests.record(manifests.mesh))["istiod"].values
     assert values["meshConfig"]["outboundTrafficPolicy"] == {"mode": "REGISTRY_ONLY"}
