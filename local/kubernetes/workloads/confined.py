@@ -1,5 +1,6 @@
-"""A process in the file system of its image: its own mount namespace, a root that nobody writes, the pod's user."""
+"""A process in a mount namespace of its own: its image's file system with the pod's user, or a folder in memory."""
 
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,6 +29,17 @@ mount -o remount,bind,ro "$root"
 exec "$chroot" --userspec="$user" "$root" "$@"
 """
 
+RUN: Final = Path("/var/run")
+"""Where a system has what goes with it when it stops (Filesystem Hierarchy Standard 3.0, 3.15)."""
+IN_MEMORY: Final = """\
+set -e
+base=$1 folder=$2
+shift 2
+mount -t tmpfs -o mode=0755,size=1m,nosuid,nodev,noexec tmpfs "$base"
+mkdir -p -m 0700 "$folder"
+exec "$@"
+"""
+
 
 def inside(root: Path, mounts: Mapping[str, Path], user: tuple[int, int], command: Sequence[str]) -> list[str]:
     """The command line that runs `command` with `root` as its file system; needs root.
@@ -38,3 +50,16 @@ def inside(root: Path, mounts: Mapping[str, Path], user: tuple[int, int], comman
     pairs = [word for path in sorted(wanted, key=len) for word in (str(wanted[path]), path)]
     own = ["unshare", "--mount", "--propagation=private", "sh", "-c", SCRIPT, "confined", str(root)]
     return [*own, f"{user[0]}:{user[1]}", shutil.which("chroot") or "chroot", *pairs, "--", *command]
+
+
+def in_memory(folder: str, command: Sequence[str]) -> list[str]:
+    """The command line that runs `command` with an empty folder in memory at this path below `RUN`, its own alone.
+
+    Needs root, or a kernel that gives every user namespaces of their own. All else below `RUN` is out of its sight.
+    Raises LookupError for a path elsewhere: what lies there would be hidden, and nothing is made on this machine.
+    """
+    if RUN not in Path(folder).parents or ".." in Path(folder).parts:
+        raise LookupError(f"{folder}: a folder in memory is made below {RUN} only. Mount the pod's volume there.")
+    user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+    own = ["unshare", *user, "--mount", "--propagation=private", "sh", "-c", IN_MEMORY, "in-memory"]
+    return [*own, str(RUN.resolve()), folder, *command]

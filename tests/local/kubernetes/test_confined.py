@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from local.kubernetes.workloads.confined import inside
+from local.kubernetes.workloads.confined import in_memory, inside
 
 PROGRAMS = {path: Path(path) for path in ("/bin", "/lib", "/lib64", "/usr") if Path(path).exists()}
 USER = (10001, 10002)
@@ -62,3 +62,29 @@ def test_who_looks_from_outside_sees_which_image_a_process_is_in(root: Path) -> 
         assert seen.samefile(root / "of-the-image")
         assert not Path("/proc/self/root/of-the-image").exists()
         running.communicate("\n")
+
+
+FOLDER = "/var/run/parapet/certificates"
+
+
+def test_a_folder_in_memory_is_the_process_s_own(tmp_path: Path) -> None:
+    script = (
+        f"ls {FOLDER} && touch {FOLDER}/key && stat -f -c %T {FOLDER} && stat -c %a {FOLDER} && ls -A /var/run && pwd"
+    )
+    command = in_memory(FOLDER, ["/bin/sh", "-c", script])
+    for _ in range(2):  # the second finds nothing of the first
+        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=30)
+        assert (done.stderr, done.stdout.splitlines()) == ("", ["tmpfs", "700", "parapet", str(tmp_path)])
+    assert not Path(FOLDER).exists()
+
+
+@pytest.mark.parametrize("path", ["/etc/certificates", "certificates", "/var/run", "/var/run/../lib/certificates"])
+def test_no_other_folder_is_hidden_for_one_in_memory(path: str) -> None:
+    with pytest.raises(LookupError, match="is made below /var/run only"):
+        in_memory(path, ["true"])
+
+
+def test_no_word_of_a_command_with_memory_is_read_as_a_shell_s() -> None:
+    word = "$(touch /tmp/never); `id` --"
+    done = subprocess.run(in_memory(FOLDER, ["/bin/echo", word]), capture_output=True, text=True, timeout=30)
+    assert done.stdout == f"{word}\n"
