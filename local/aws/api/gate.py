@@ -20,8 +20,8 @@ from moto import server
 from moto.core import DEFAULT_ACCOUNT_ID
 
 from local.aws.api import sessions
+from local.aws.api.asked import Asked
 from local.aws.api.judging import denied, denied_to_all
-from local.aws.api.requests import Asked
 
 CREDENTIAL = re.compile(r"Credential=([^/,]+)/\d+/([^/]+)/([^/]+)/aws4_request")
 TEMPORARY = "ASIA"

@@ -7,7 +7,8 @@ from moto.core import DEFAULT_ACCOUNT_ID
 
 from local.aws import iam
 from local.aws.api import networks, resources
-from local.aws.api.requests import Asked, Call, calls
+from local.aws.api.asked import Asked, Call
+from local.aws.api.requests import calls
 
 TRANSPORT = {"aws:SecureTransport": "true", "s3:TlsVersion": "1.3"}
 """Plain HTTP on the loopback address stands for TLS, so that a policy that demands it does not refuse everybody."""
@@ -94,12 +95,13 @@ def _first_refusal(who: Caller, asked: Asked, wanted: list[Call]) -> str | None:
 def judge(who: Caller, asked: Asked, call: Call) -> iam.Verdict:
     owner = call.resource.split(":")[4] if call.resource.count(":") >= 5 else ""
     owner = owner or who.account
-    keys = {**TRANSPORT, "aws:RequestedRegion": asked.region, **asked.request_tags, **call.keys}
+    keys = {**TRANSPORT, "aws:RequestedRegion": asked.region, **asked.request_tags}
     if call.resource != "*":
         keys |= {"aws:ResourceAccount": owner, **resources.tags(call.resource, owner, asked.region)}
+    keys |= call.keys
     limit = None
-    # What a service does with a key for its caller goes by no endpoint of the caller's.
-    by_service = "kms:ViaService" in call.keys
+    # What a service does for its caller, with a key or as a fleet launches, goes by no endpoint of the caller's.
+    by_service = "kms:ViaService" in call.keys or call.keys.get("aws:ViaAWSService") == "true"
     keys["aws:ViaAWSService"] = str(by_service).lower()
     own = None if by_service else who.vpc
     if own and (endpoint := networks.endpoint(own, who.account, asked.region, asked.service)):

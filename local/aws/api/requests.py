@@ -5,91 +5,27 @@ API operations"; AWS Secrets Manager User Guide, "Secret encryption and decrypti
 known, and whoever is judged may not do it.
 """
 
-import json
 from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import parse_qs, unquote
+from urllib.parse import unquote
 
 import xmltodict
-from moto.kms.models import kms_backends
 from moto.s3.models import s3_backends
 from moto.secretsmanager.models import FakeSecret, secretsmanager_backends
+
+from local.aws.api import ec2_requests
+from local.aws.api.asked import Asked, Call, key_arn
 
 SSE = "x-amz-server-side-encryption"
 S3_HEADERS: Final = (SSE, f"{SSE}-aws-kms-key-id", f"{SSE}-customer-algorithm", "x-amz-acl")
 """Headers of S3 that are keys of conditions by the same names."""
 
 
+PUBLIC: Final = "aws/service/"
+"""What the names of AWS's own parameters begin with."""
 NO_SUBRESOURCES: Final = ("response-", "x-amz-", "x-id", "awsaccesskeyid", "signature", "expires")
 """What the names in a query begin with, in lower case, that say nothing of what is asked for."""
-
-
-@dataclass(frozen=True)
-class Call:
-    """One action that must be allowed; a resource of `*` is none."""
-
-    action: str
-    resource: str = "*"
-    keys: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A request, by what its signature and its protocol say of it."""
-
-    account: str
-    region: str
-    service: str
-    method: str
-    path: str
-    query: Mapping[str, str]
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def target(self) -> str:
-        return self.headers.get("x-amz-target", "").rpartition(".")[2]
-
-    @property
-    def form(self) -> dict[str, str]:
-        text = self.body.decode(errors="replace")
-        return {**self.query, **{name: values[0] for name, values in parse_qs(text, keep_blank_values=True).items()}}
-
-    @property
-    def operation(self) -> str:
-        """Its name, where the protocol tells it; of S3 and REST the method and path do."""
-        return self.target or ("" if self.service in REST else self.form.get("Action", ""))
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        if not self.target:
-            return dict(self.form)
-        found = json.loads(self.body or b"{}")
-        return found if isinstance(found, dict) else {}
-
-    @property
-    def request_tags(self) -> dict[str, str | Sequence[str]]:
-        """The tags that a request of a JSON protocol gives to what it makes, as keys of conditions."""
-        given = self.parameters.get("Tags") if self.target else None
-        listed = given if isinstance(given, list) else []
-        tags = {
-            str(each.get("Key", each.get("TagKey"))): str(each.get("Value", each.get("TagValue", "")))
-            for each in listed
-            if isinstance(each, dict)
-        }
-        tags |= {str(name): str(value) for name, value in given.items()} if isinstance(given, dict) else {}
-        return {
-            **{f"aws:RequestTag/{name}": value for name, value in tags.items()},
-            **({"aws:TagKeys": list(tags)} if tags else {}),
-        }
-
-    def arn(self, service: str, rest: str) -> str:
-        return f"arn:aws:{service}:{self.region}:{self.account}:{rest}"
-
-
-REST: Final = ("s3", "eks", "lambda")
 
 
 def calls(asked: Asked) -> list[Call] | None:
@@ -194,20 +130,12 @@ def _through(service: str, asked: Asked, key: str | None, context: Mapping[str, 
         return []
     via = {"kms:ViaService": f"{service}.{asked.region}.amazonaws.com", "kms:CallerAccount": asked.account}
     keys = {**via, **_encryption_context(context)}
-    return [Call(f"kms:{action}", _key_arn(asked, key), keys) for action in actions]
+    return [Call(f"kms:{action}", key_arn(asked, key), keys) for action in actions]
 
 
 def _encryption_context(context: Mapping[str, str]) -> dict[str, str | Sequence[str]]:
     pairs: dict[str, str | Sequence[str]] = {f"kms:EncryptionContext:{name}": value for name, value in context.items()}
     return {**pairs, **({"kms:EncryptionContextKeys": list(context)} if context else {})}
-
-
-def _key_arn(asked: Asked, key: str) -> str:
-    backend = kms_backends[asked.account][asked.region]
-    try:
-        return str(backend.keys[backend.any_id_to_key_id(key)].arn)
-    except Exception:  # moto has no narrower one; what is not there is told by the call itself
-        return key if key.startswith("arn:") else asked.arn("kms", f"key/{key}")
 
 
 # What has a name
@@ -253,7 +181,7 @@ def _key(action: str) -> Callable[[Asked], list[Call]]:
             {str(name): str(value) for name, value in (told.get("EncryptionContext") or {}).items()}
         )
         keys = {"kms:CallerAccount": asked.account, **context}
-        return [Call(f"kms:{action}", _key_arn(asked, str(told.get("KeyId") or sealed)), keys)]
+        return [Call(f"kms:{action}", key_arn(asked, str(told.get("KeyId") or sealed)), keys)]
 
     return of
 
@@ -266,7 +194,7 @@ def _grant(asked: Asked) -> list[Call]:
         "kms:GranteePrincipal": str(told.get("GranteePrincipal", "")),
         "kms:GrantOperations": [str(each) for each in told.get("Operations", [])],
     }
-    return [Call("kms:CreateGrant", _key_arn(asked, str(told.get("KeyId", ""))), keys)]
+    return [Call("kms:CreateGrant", key_arn(asked, str(told.get("KeyId", ""))), keys)]
 
 
 def _queue(action: str) -> Callable[[Asked], list[Call]]:
@@ -281,7 +209,9 @@ def _queue(action: str) -> Callable[[Asked], list[Call]]:
 def _parameter(action: str) -> Callable[[Asked], list[Call]]:
     def of(asked: Asked) -> list[Call]:
         name = str(asked.parameters.get("Name", "")).lstrip("/")
-        return [Call(f"ssm:{action}", name if name.startswith("arn:") else asked.arn("ssm", f"parameter/{name}"))]
+        # A public parameter is nobody's (AWS Systems Manager User Guide, "Working with public parameters").
+        own = f"arn:aws:ssm:{asked.region}::parameter/" if name.startswith(PUBLIC) else asked.arn("ssm", "parameter/")
+        return [Call(f"ssm:{action}", name if name.startswith("arn:") else f"{own}{name}")]
 
     return of
 
@@ -319,4 +249,5 @@ OPERATIONS: Final[Mapping[str, Callable[[Asked], list[Call]]]] = {
     },
     **{f"ssm:{name}": _parameter(name) for name in ("GetParameter", "PutParameter")},
     "monitoring:PutMetricData": _anywhere("cloudwatch:PutMetricData"),
+    **ec2_requests.OPERATIONS,
 }

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from moto.ec2.models import ec2_backends
 from moto.eks.models import eks_backends
 from moto.kms.models import Grant, kms_backends
 from moto.logs.models import logs_backends
@@ -19,7 +20,7 @@ from moto.ssm.models import ssm_backends
 from local.aws import iam
 from local.aws.api import sessions
 
-BY_TAGS_TOO = {"secretsmanager": "secretsmanager:ResourceTag", "iam": "iam:ResourceTag"}
+BY_TAGS_TOO = {"ec2": "ec2:ResourceTag", "secretsmanager": "secretsmanager:ResourceTag", "iam": "iam:ResourceTag"}
 """Services whose own key tells a resource's tags beside the global one."""
 
 
@@ -115,6 +116,8 @@ def _tags(arn: str, account: str, region: str) -> Mapping[str, str]:
         case "logs":
             group = arn.partition(":log-stream:")[0].removesuffix(":*")
             return logs_backends[account][region].tagger.get_tag_dict_for_resource(group)
+        case "ec2":
+            return ec2_backends[account][region].tags.get(name.rpartition("/")[2]) or {}
         case "eks":
             cluster = eks_backends[account][region].clusters.get(name.removeprefix("cluster/"))
             return (cluster.tags if cluster else None) or {}

@@ -1,9 +1,14 @@
-"""What a node of an instance type offers to pods."""
+"""What a node of an instance type is, and offers to pods."""
 
+import json
 import math
 from dataclasses import dataclass
 from typing import Any
 
+OWNED = "parapet.dev/node-group"
+"""Label of every node that is kept here; its value names no group, since a group's name may be no label value."""
+GIVEN = "parapet.dev/given"
+"""Annotation: the labels and taints that a group or an instance gave its node, so that they can be taken back."""
 GPU, EFA = "nvidia.com/gpu", "vpc.amazonaws.com/efa"
 
 
@@ -66,6 +71,54 @@ class Machine:
             "memory": f"{max(memory, 0)}Mi",
             "ephemeral-storage": f"{math.floor((disk * 0.9 - 1) * 1024)}Mi",
         }
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a node is."""
+
+    name: str
+    instance: str
+    zone: str
+    address: str
+
+
+def node(
+    place: Place, machine: Machine, capacity: dict[str, str], given: dict[str, str], taints: list[dict[str, str]]
+) -> dict[str, Any]:
+    """The node of an instance, which KWOK plays, with these labels and taints beside those that every node has."""
+    labels = {
+        **given,
+        OWNED: "true",
+        "kubernetes.io/arch": machine.architecture,
+        "kubernetes.io/hostname": place.name,
+        "kubernetes.io/os": "linux",
+        "node.kubernetes.io/instance-type": machine.name,
+        "topology.kubernetes.io/region": place.zone[:-1],
+        "topology.kubernetes.io/zone": place.zone,
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {
+            "name": place.name,
+            "labels": labels,
+            "annotations": {
+                "kwok.x-k8s.io/node": "fake",
+                GIVEN: json.dumps({"labels": labels, "taints": taints}, sort_keys=True),
+            },
+        },
+        "spec": {"providerID": f"aws:///{place.zone}/{place.instance}", "taints": taints},
+        "status": {
+            "addresses": [
+                {"type": "InternalIP", "address": place.address},
+                {"type": "Hostname", "address": place.name},  # where one of the two is missing, KWOK writes both anew
+            ],
+            "capacity": capacity,
+            "allocatable": machine.allocatable(capacity),
+            "nodeInfo": {"architecture": machine.architecture, "operatingSystem": "linux"},
+        },
+    }
 
 
 def _reserved_cpu(cores: int) -> int:

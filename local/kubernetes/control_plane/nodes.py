@@ -1,4 +1,4 @@
-"""The process that keeps one KWOK node for each node that an EKS node group of the local AWS API wants."""
+"""The process that keeps one KWOK node for each node that the local AWS API has: of a node group, or an instance."""
 
 import json
 import sys
@@ -10,7 +10,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local.aws import server
 from local.keeping import keep
 from local.kubernetes.control_plane.api import MERGE, Api, ApiError
-from local.kubernetes.control_plane.node_groups import GIVEN, OWNED, NodeGroups
+from local.kubernetes.control_plane.described import Described
+from local.kubernetes.control_plane.instances import Instances
+from local.kubernetes.control_plane.machines import GIVEN, OWNED
+from local.kubernetes.control_plane.node_groups import NodeGroups
 from local.workspace import Workspace
 
 PATH = "/api/v1/nodes"
@@ -23,31 +26,36 @@ class Keeper:
         self._workspace = workspace
         self._api = api
         self._endpoint: str | None = None
-        self._groups: NodeGroups | None = None
+        self._sources: tuple[NodeGroups | Instances, ...] = ()
         self._told = ""
 
     def look(self) -> bool:
         """Whether anything had to be changed. Where one side does not answer, the nodes stay as they are."""
         try:
-            groups = self._reach()
-            return _make_equal(self._api, groups.nodes()) if groups else False
+            if not self._reach():
+                return False
+            # In this order, or a node whose instance was ended between the two would be made again.
+            found = _found(self._api)
+            wanted = {name: each for source in self._sources for name, each in source.nodes().items()}
+            return _make_equal(self._api, found, wanted)
         except (BotoCoreError, ClientError, LookupError) as error:
-            self._tell(f"The AWS API does not tell its node groups, so the nodes stay: {error}")
+            self._tell(f"The AWS API does not tell its nodes, so they stay: {error}")
         except (ApiError, OSError) as error:
             self._tell(f"The API server does not take the nodes: {error}")
         else:
             self._tell("")
         return False
 
-    def _reach(self) -> NodeGroups | None:
+    def _reach(self) -> bool:
         # Looked up each time: the AWS API may start later than this, and again on another port.
         endpoint = server.url(self._workspace)
         if endpoint != self._endpoint:
             self._endpoint = endpoint
-            self._groups = NodeGroups(endpoint) if endpoint else None
+            described = Described(endpoint) if endpoint else None
+            self._sources = (NodeGroups(described), Instances(described)) if described else ()
         if not endpoint:
             self._tell("The AWS API does not run: waiting for it.")
-        return self._groups
+        return bool(endpoint)
 
     def _tell(self, text: str) -> None:
         if text and text != self._told:
@@ -55,22 +63,38 @@ class Keeper:
         self._told = text
 
 
-def _make_equal(api: Api, wanted: dict[str, dict[str, Any]]) -> bool:
+def _found(api: Api) -> dict[str, dict[str, Any]]:
     listed = api.call("GET", f"{PATH}?labelSelector={OWNED}&resourceVersion=0")["items"] or []
-    found = {node["metadata"]["name"]: node for node in listed}
+    return {node["metadata"]["name"]: node for node in listed}
+
+
+def _make_equal(api: Api, found: dict[str, dict[str, Any]], wanted: dict[str, dict[str, Any]]) -> bool:
     missing = [node for name, node in wanted.items() if name not in found]
-    surplus = [name for name in found if name not in wanted]
+    surplus = [name for name, node in found.items() if name not in wanted and not _goes(node)]
     outdated = [name for name in found if name in wanted and _given(found[name]) != _given(wanted[name])]
     for node in missing:
         api.call("POST", PATH, node)
         print(f"added {node['metadata']['name']}", flush=True)
     for name in surplus:
-        api.call("DELETE", f"{PATH}/{name}")
+        _remove(api, name)
         print(f"removed {name}", flush=True)
     for name in outdated:
         api.call("PATCH", f"{PATH}/{name}", _change(found[name], wanted[name]), MERGE)
         print(f"changed {name}", flush=True)
     return bool(missing or surplus or outdated)
+
+
+def _goes(node: dict[str, Any]) -> bool:
+    """Whether it is being deleted: what has put a finalizer on it takes that off."""
+    return "deletionTimestamp" in node["metadata"]
+
+
+def _remove(api: Api, name: str) -> None:
+    try:
+        api.call("DELETE", f"{PATH}/{name}")
+    except ApiError as error:
+        if error.status != 404:  # whoever ended the instance was quicker
+            raise
 
 
 def _given(node: dict[str, Any]) -> str | None:
