@@ -9,6 +9,7 @@ import pulumi_kubernetes as kubernetes
 
 from cluster import images
 from cluster import namespaces as ns
+from cluster.guardrails.callers import judged
 from cluster.guardrails.object_rules import ObjectRule, object_rules
 from cluster.guardrails.people_rules import people_rules
 from cluster.guardrails.pod_rules import pod_rules, variables
@@ -77,7 +78,8 @@ class Admission(pulumi.ComponentResource):
     """The API server refuses what breaks a rule, and writes it into the audit log; were a rule broken itself, it would
     refuse too.
 
-    A namespace is exempt by its name only. No label that a user can set exempts anything.
+    A namespace is exempt by its name, for those who are meant to write there (`callers.py`). No label that a user can
+    set exempts anything.
     """
 
     def __init__(self, name: str, args: AdmissionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -85,19 +87,21 @@ class Admission(pulumi.ComponentResource):
         self._name, self._owner = name, args.stack.owner
         for rule in pod_rules(args.stack.registry, args.stack.image(images.PROXY), args.workspaces):
             rules = [_resources(*kind) for kind in POD_KINDS]
-            spec = _policy(rules, variables(args.workspaces), rule.checks, MATCH_CONDITIONS)
-            self._enforce(rule.name, spec, (*ns.EKS_OWNED, *rule.exempt), _why(rule))
+            conditions = (*MATCH_CONDITIONS, judged((*ns.EKS_OWNED, *rule.exempt)))
+            spec = _policy(rules, variables(args.workspaces), rule.checks, conditions)
+            self._enforce(rule.name, spec, _why(rule))
         for each in (*object_rules(args.domain), *people_rules()):
             resources = _resources(each.group, "*", each.resources, each.operations)
             conditions = ({"name": "whose", "expression": each.only},) if each.only else MATCH_CONDITIONS[:1]
-            spec = _policy([resources], each.variables, each.checks, conditions)
-            self._enforce(each.name, spec, each.exempt, _why(each))
+            conditions = (*conditions, *((judged(each.exempt),) if each.exempt else ()))
+            self._enforce(each.name, _policy([resources], each.variables, each.checks, conditions), _why(each))
         labels = {"labels": "has(object.metadata.labels) ? object.metadata.labels : {}"}
-        spec = _policy([_resources("", "v1", ("namespaces",))], labels, NAMESPACE_CHECKS, MATCH_CONDITIONS[:1])
-        self._enforce("namespaces-are-restricted", spec, (ns.KUBE_SYSTEM, *ns.UNUSED, *PRIVILEGED), "")
+        conditions = (MATCH_CONDITIONS[0], judged((ns.KUBE_SYSTEM, *ns.UNUSED, *PRIVILEGED), "object.metadata.name"))
+        spec = _policy([_resources("", "v1", ("namespaces",))], labels, NAMESPACE_CHECKS, conditions)
+        self._enforce("namespaces-are-restricted", spec, "")
         self.register_outputs({})
 
-    def _enforce(self, rule_name: str, spec: Manifest, exempt: tuple[str, ...], why: str) -> None:
+    def _enforce(self, rule_name: str, spec: Manifest, why: str) -> None:
         """A policy does nothing before a binding says where, so the two come together."""
         policy_name = PREFIX + rule_name
         policy = kubernetes.admissionregistration.v1.ValidatingAdmissionPolicy(
@@ -110,9 +114,6 @@ class Admission(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         binding: Manifest = {"policyName": policy_name, "validationActions": ["Deny", "Audit"]}
-        if exempt:
-            elsewhere = {"key": ns.NAME_LABEL, "operator": "NotIn", "values": sorted(set(exempt))}
-            binding["matchResources"] = {"namespaceSelector": {"matchExpressions": [elsewhere]}}
         kubernetes.admissionregistration.v1.ValidatingAdmissionPolicyBinding(
             f"{self._name}-{rule_name}",
             metadata=metadata(policy_name, self._owner),

@@ -131,13 +131,11 @@ def _in_gpu_namespaces(places: tuple[str, ...]) -> PodRule:
         name="gpus-in-gpu-namespaces",
         checks=(
             Check(
-                holds="size(variables.gpuContainers) == 0",
+                holds=f"size(variables.gpuContainers) == 0 || request.namespace in {cel(places)}",
                 found=names("variables.gpuContainers") + ' + " asks for a GPU"',
                 fix=f"GPUs are to be had in {', '.join(places)}.",
             ),
         ),
-        exempt=places,
-        why_exempt="they are the GPU namespaces",
     )
 
 

@@ -21,7 +21,7 @@ class PodRule:
     name: str
     checks: tuple[Check, ...]
     exempt: tuple[str, ...] = ()
-    """Namespaces that it leaves alone, besides those that EKS owns."""
+    """Namespaces that it leaves alone, besides those that EKS owns, for those who are meant to write there."""
     why_exempt: str = ""
 
 

@@ -36,6 +36,11 @@ class Member:
         namespace, _, plain = name.partition("/")
         return cls(_Impersonating(api, f"system:serviceaccount:{namespace}:{plain}", ""))
 
+    @classmethod
+    def allowed(cls, user: str, api: Api) -> "Member":
+        """A user whom RBAC lets do everything, so that the rules alone are asked."""
+        return cls(_Impersonating(api, user, "system:masters"))
+
     def apply(self, path: str, manifest: dict[str, Any]) -> Answer:
         """Server-side apply of an object into a collection, such as `/api/v1/namespaces/training/services`."""
         at = f"{path}/{manifest['metadata']['name']}"

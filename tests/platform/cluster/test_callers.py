@@ -1,0 +1,171 @@
+"""For whom a rule steps back in a namespace that it exempts, asked of a live API server in the callers' names, whom
+RBAC lets do everything."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from cluster import namespaces as ns
+from cluster.guardrails import callers
+from cluster.guardrails.account_rules import MANAGER, PREFIX
+from cluster.guardrails.admission import PREFIX as POLICY
+from cluster.roles import PLATFORM_OPERATOR
+from tests.cluster import wait_for
+from tests.platform.cluster import cases
+from tests.platform.cluster.api import Answer, Api
+from tests.platform.cluster.members import Member, found, refused
+from tests.platform.cluster.test_add_on_contents import CONTENTS, PODS, manifest
+
+pytestmark = pytest.mark.engine
+
+RULE = "no-host-access"
+CONTROLLERS = f"{PREFIX}{ns.KUBE_SYSTEM}:"
+OF_CHARTS = ("istio-system:istiod", "karpenter:karpenter", "ingress:istio-ingress", MANAGER.replace("/", ":"))
+OF_ADD_ONS = ("kube-system:aws-node", "kube-system:coredns", "amazon-cloudwatch:cloudwatch-agent")
+OF_NOBODY = ("kube-system:default", "kube-system:node-controller", "serving:predictor", "mlflow:mlflow", "later:chart")
+DEPLOYERS = ("an-administrator", "eks:addon-manager")
+EXEMPT = (*ns.EKS_OWNED, ns.ISTIO_CNI.name, ns.GPU_SOFTWARE.name)
+RESOURCES = {kind: f"{kind.lower()}s" for kind in ("Pod", *cases.KINDS)}
+
+
+def privileged(kind: str, namespace: str) -> dict[str, Any]:
+    """What could be the node; it breaks one rule."""
+    pod = cases.compliant_pod(namespace)
+    pod["spec"] |= {
+        "hostNetwork": True,
+        "serviceAccountName": "default",
+        "volumes": [{"name": "node", "hostPath": {"path": "/"}}],
+    }
+    pod["metadata"]["labels"]["parapet.dev/data-class"] = "phi"
+    return cases.controller(kind, pod)
+
+
+def path(kind: str, namespace: str) -> str:
+    version = cases.KINDS.get(kind, "v1")
+    return f"/{'apis' if '/' in version else 'api'}/{version}/namespaces/{namespace}/{RESOURCES[kind]}"
+
+
+def create(api: Api, user: str, kind: str, namespace: str) -> Answer:
+    return Member.allowed(user, api).create(path(kind, namespace), privileged(kind, namespace))
+
+
+@pytest.mark.parametrize("account", [*OF_CHARTS, *OF_ADD_ONS])
+def test_no_account_of_a_chart_starts_anything_where_rules_step_back(guarded: Api, account: str) -> None:
+    for namespace in EXEMPT:
+        for kind in ("Pod", "DaemonSet"):
+            answer = create(guarded, PREFIX + account, kind, namespace)
+            assert f"ValidatingAdmissionPolicy '{POLICY}" in answer.text, (namespace, kind, answer.text)
+
+
+@pytest.mark.parametrize("account", OF_NOBODY)
+def test_an_account_that_nobody_listed_is_judged_there_as_anywhere(guarded: Api, account: str) -> None:
+    for namespace in EXEMPT:
+        for kind in RESOURCES if namespace == ns.KUBE_SYSTEM else ("Pod", "DaemonSet"):
+            assert refused(create(guarded, PREFIX + account, kind, namespace), RULE, "hostNetwork is true")
+
+
+@pytest.mark.parametrize("user", DEPLOYERS)
+def test_who_installs_is_not_asked_there_and_is_elsewhere(guarded: Api, user: str) -> None:
+    for namespace in EXEMPT:
+        for kind in ("Pod", "DaemonSet", "Job", "Rollout"):
+            answer = create(guarded, user, kind, namespace)
+            assert answer.done, (namespace, answer.text)
+    assert refused(create(guarded, user, "Deployment", "training"), RULE)
+
+
+def test_no_person_installs_there_nor_does_a_node(guarded: Api) -> None:
+    assert refused(create(guarded, f"{callers.NODES}a-node", "Pod", ns.KUBE_SYSTEM), RULE)
+    who = ("--as=someone", f"--as-group={PLATFORM_OPERATOR.group}", "--as-group=system:masters", "--dry-run=server")
+    answer = guarded.run("create", "--filename=-", *who, stdin=json.dumps(privileged("DaemonSet", ns.KUBE_SYSTEM)))
+    assert refused(answer, RULE)
+
+
+@pytest.mark.parametrize("controller", callers.MAKERS)
+def test_a_controller_makes_what_it_is_there_to_make(guarded: Api, controller: str) -> None:
+    made = callers.MAKERS[controller]
+    for kind, resource in RESOURCES.items():
+        answer = create(guarded, CONTROLLERS + controller, kind, ns.KUBE_SYSTEM)
+        assert answer.done if resource == made else refused(answer, RULE), (kind, answer.text)
+    kind = next(kind for kind, resource in RESOURCES.items() if resource == made)
+    assert "is forbidden" in create(guarded, CONTROLLERS + controller, kind, "training").text
+
+
+def test_what_is_there_is_adopted_and_let_go_and_not_changed(guarded: Api) -> None:
+    pod = privileged("Pod", ns.KUBE_SYSTEM)
+    pod["metadata"]["name"] = "adopted"
+    assert guarded.apply(pod).done
+    at = f"{path('Pod', ns.KUBE_SYSTEM)}/adopted"
+    note = {"metadata": {"finalizers": ["example.com/held"]}}
+    other = {"spec": {"activeDeadlineSeconds": 60}}
+    try:
+        collector = Member.allowed(f"{CONTROLLERS}generic-garbage-collector", guarded)
+        assert (answer := collector.patch(at, note)).done, answer.text
+        assert refused(collector.patch(at, other), RULE)
+        assert refused(collector.create(path("Pod", ns.KUBE_SYSTEM), privileged("Pod", ns.KUBE_SYSTEM)), RULE)
+        assert refused(Member.allowed(f"{PREFIX}serving:predictor", guarded).patch(at, note), RULE)
+    finally:
+        guarded.run("delete", "pod", "adopted", f"--namespace={ns.KUBE_SYSTEM}", "--grace-period=0", "--force")
+
+
+def test_other_rules_exempt_the_same_callers(guarded: Api) -> None:
+    budget = {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": {"name": "case", "namespace": ns.KUBE_SYSTEM},
+        "spec": {"selector": {"matchLabels": {"app": "case"}}, "maxUnavailable": 0},
+    }
+    at = f"/apis/policy/v1/namespaces/{ns.KUBE_SYSTEM}/poddisruptionbudgets"
+    lowered = {"metadata": {"labels": {"pod-security.kubernetes.io/warn": "privileged"}}}
+    strange = Member.allowed(f"{PREFIX}serving:predictor", guarded)
+    assert refused(strange.create(at, budget), "disruption-budgets-let-go")
+    assert refused(strange.patch(f"/api/v1/namespaces/{ns.KUBE_SYSTEM}", lowered), "namespaces-are-restricted")
+    for user in DEPLOYERS:
+        deployer = Member.allowed(user, guarded)
+        assert (answer := deployer.create(at, budget)).done, answer.text
+        assert (answer := deployer.patch(f"/api/v1/namespaces/{ns.KUBE_SYSTEM}", lowered)).done, answer.text
+
+
+@pytest.fixture
+def node(guarded: Api) -> Iterator[str]:
+    made = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "for-agents"}}
+    assert guarded.apply(made).done
+    yield "for-agents"
+    guarded.run("delete", "node/for-agents")
+
+
+def test_the_agents_of_add_ons_come_up_on_each_node(guarded: Api, node: str) -> None:
+    """EKS writes the DaemonSets, and the cluster's own controller their pods."""
+    agents = [key for key, pod in PODS.items() if pod["kind"] == "DaemonSet"]
+    made = [manifest(add_on, name, CONTENTS[add_on]["namespace"]) for add_on, name in agents]
+    accounts = [
+        {
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "metadata": {"name": PODS[key]["account"], "namespace": CONTENTS[key[0]]["namespace"]},
+        }
+        for key in agents
+        if "account" in PODS[key]
+    ]
+    assert guarded.apply(*accounts).done
+    try:
+        for each, (_, name) in zip(made, agents, strict=True):
+            each["metadata"]["name"] = name
+            who = ("--as=eks:addon-manager", "--as-group=system:masters")
+            answer = guarded.run("create", "--filename=-", *who, stdin=json.dumps(each))
+            assert answer.done, answer.text
+        for each in made:
+            name, namespace = each["metadata"]["name"], each["metadata"]["namespace"]
+            wait_for(
+                lambda name=name, namespace=namespace: found(guarded, "daemonset", name, namespace)["status"][
+                    "currentNumberScheduled"
+                ]
+            )
+    finally:
+        for each in made:
+            where = f"--namespace={each['metadata']['namespace']}"
+            guarded.run("delete", "daemonset", each["metadata"]["name"], where, "--cascade=foreground", "--wait=false")
+        for each in accounts:
+            where = f"--namespace={each['metadata']['namespace']}"
+            guarded.run("delete", "serviceaccount", each["metadata"]["name"], where, "--ignore-not-found")
