@@ -38,6 +38,7 @@ MAY: Final = {
     f"{ns.CLOUDWATCH.name}/{AGENT}": (f"configmaps {ns.CLOUDWATCH.name}/.*",),
 }
 KARPENTER: Final = f"{PREFIX}{ns.KARPENTER.name}:karpenter"
+DOORS: Final = (*("nodes/proxy", "services/proxy", "pods/proxy", "pods/exec", "pods/attach", "pods/portforward"),)
 AWS_AUDIENCES: Final = ("pods.eks.amazonaws.com", "sts.amazonaws.com")
 
 _WHO: Final = "request.userInfo.username"
@@ -49,7 +50,7 @@ _ARE_CHARTS: Final = (
 
 def account_rules() -> tuple[ObjectRule, ...]:
     """The rules over what service accounts write."""
-    return (_start_nothing(), _nodes_are_the_stacks(), _tokens())
+    return (_start_nothing(), _nodes_are_the_stacks(), _tokens(), _doors())
 
 
 def _start_nothing() -> ObjectRule:
@@ -115,6 +116,24 @@ def _tokens() -> ObjectRule:
                 found='"the token would be for " + (size(variables.audiences) > 0'
                 " ? variables.audiences.join(', ') : 'the API server')",
                 fix=f"A service account asks for tokens for {' or '.join(AWS_AUDIENCES)} alone.",
+            ),
+        ),
+    )
+
+
+def _doors() -> ObjectRule:
+    """By the API server's own hand, whom every kubelet obeys; of CloudWatch's agent AWS's role allows `nodes/proxy`."""
+    return ObjectRule(
+        name="accounts-come-by-the-network",
+        group="",
+        resources=DOORS,
+        operations=("CONNECT",),
+        only=f"{_WHO}.startsWith({cel(PREFIX)})",
+        checks=(
+            Check(
+                holds="false",
+                found=f'{_WHO} + " would come to " + request.resource.resource + "/" + request.subResource',
+                fix="Call it by the network, as far as its policies let one: no program is the API server's guest.",
             ),
         ),
     )

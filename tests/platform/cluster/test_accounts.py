@@ -283,3 +283,23 @@ def test_a_service_account_asks_for_tokens_that_aws_alone_takes(installed: Api) 
         answer = installed.run(*asked, *audience)
         assert f"ValidatingAdmissionPolicy '{PREFIX}tokens-are-for-aws'" in answer.text, answer.text
     assert installed.run(*asked, "--audience=sts.amazonaws.com").done
+
+
+@pytest.mark.parametrize(
+    "door",
+    [
+        "nodes/a-node/proxy/pods",
+        "namespaces/training/pods/case/proxy/",
+        "namespaces/training/services/case/proxy/",
+        "namespaces/training/pods/case/exec?command=id&stdout=true",
+        "namespaces/training/pods/case/attach?stdout=true",
+        "namespaces/training/pods/case/portforward?ports=8080",
+    ],
+)
+def test_no_account_comes_through_the_api_server(guarded: Api, door: str) -> None:
+    """Whatever its role says; a person's role is asked before."""
+    who = f"--as={account_rules.PREFIX}{account_rules.MANAGER.partition('/')[0]}:{account_rules.AGENT}"
+    answer = guarded.run("get", f"--raw=/api/v1/{door}", who, "--as-group=system:masters")
+    assert f"ValidatingAdmissionPolicy '{PREFIX}accounts-come-by-the-network'" in answer.text, answer.text
+    answer = guarded.run("get", f"--raw=/api/v1/{door}", "--as=someone", "--as-group=system:masters")
+    assert "ValidatingAdmissionPolicy" not in answer.text, answer.text
