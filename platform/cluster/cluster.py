@@ -260,6 +260,7 @@ class Cluster(pulumi.ComponentResource):
                 client_cidrs=list(map(str, args.client_cidrs)),
                 sign_on_cidrs=list(map(str, args.sign_on_cidrs)),
                 domain=args.domain,
+                webhooks=args.webhooks,
                 gpus=sum(group.max * group.schedulable_gpus for group in groups),
                 namespaces=namespaces.made,
             ),

@@ -26,6 +26,8 @@ class GuardrailsArgs:
     client_cidrs: Sequence[str]
     domain: str
     """Whose hosts lead to the gateway."""
+    webhooks: bool = False
+    """Whether the API server asks the mesh's injector about each pod."""
     gpus: int
     namespaces: Mapping[str, pulumi.Resource]
     """Those that the stack makes, by their names."""
@@ -56,5 +58,8 @@ class Guardrails(pulumi.ComponentResource):
         quotas = QuotasArgs(stack=args.stack, gpus=args.gpus, namespaces=args.namespaces, workspaces=args.workspaces)
         Quotas(name, quotas, own)
         Priorities(name, PrioritiesArgs(stack=args.stack), own)
-        Admission(name, AdmissionArgs(stack=args.stack, domain=args.domain, workspaces=args.workspaces), own)
+        admission = AdmissionArgs(
+            stack=args.stack, domain=args.domain, workspaces=args.workspaces, webhooks=args.webhooks
+        )
+        Admission(name, admission, own)
         self.register_outputs({})

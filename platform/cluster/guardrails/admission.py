@@ -10,6 +10,7 @@ import pulumi_kubernetes as kubernetes
 from cluster import images
 from cluster import namespaces as ns
 from cluster.guardrails.callers import judged
+from cluster.guardrails.mesh_words import injected_rule
 from cluster.guardrails.object_rules import ObjectRule, object_rules
 from cluster.guardrails.people_rules import people_rules
 from cluster.guardrails.pod_rules import pod_rules, variables
@@ -72,6 +73,8 @@ class AdmissionArgs:
     domain: str
     """Whose hosts lead to the gateway."""
     workspaces: Sequence[ns.Namespace] = ()
+    webhooks: bool = False
+    """Whether the API server asks the mesh's injector, so that a pod of the mesh without a proxy has escaped it."""
 
 
 class Admission(pulumi.ComponentResource):
@@ -85,7 +88,9 @@ class Admission(pulumi.ComponentResource):
     def __init__(self, name: str, args: AdmissionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:cluster:Admission", name, {"registry": args.stack.registry}, opts)
         self._name, self._owner = name, args.stack.owner
-        for rule in pod_rules(args.stack.registry, args.stack.image(images.PROXY), args.workspaces):
+        proxy = args.stack.image(images.PROXY)
+        injected = (injected_rule(proxy, args.workspaces),) if args.webhooks else ()
+        for rule in (*pod_rules(args.stack.registry, proxy, args.workspaces), *injected):
             rules = [_resources(*kind) for kind in POD_KINDS]
             conditions = (*MATCH_CONDITIONS, judged((*ns.EKS_OWNED, *rule.exempt)))
             spec = _policy(rules, variables(args.workspaces), rule.checks, conditions)

@@ -6,6 +6,7 @@ rules are asked, so in a pod those are admitted as it makes them (the chart `ist
 """
 
 import json
+from collections.abc import Sequence
 from typing import Final
 
 from cluster import namespaces as ns
@@ -95,6 +96,24 @@ def proxy_rule(proxy: str) -> PodRule:
         ),
         exempt=(ns.INGRESS.name, *(each.name for each in ns.SYSTEM)),
         why_exempt="the gateway is a proxy itself, the system is outside of the mesh, and no team writes there",
+    )
+
+
+def injected_rule(proxy: str, workspaces: Sequence[ns.Namespace] = ()) -> PodRule:
+    """No pod of the mesh is made without a proxy, whatever the injector did: for a cluster whose injector is asked."""
+    places = (*ns.MESH, *(each.name for each in workspaces if each.mesh))
+    return PodRule(
+        name="every-pod-of-the-mesh-has-its-proxy",
+        checks=(
+            Check(
+                holds="object.kind != 'Pod' || request.operation != 'CREATE'"
+                f" || !(request.namespace in {cel(places)})"
+                " || variables.containers.exists(c, c.name == 'istio-proxy'"
+                f" && has(c.image) && c.image == {cel(proxy)})",
+                found='"the pod has no proxy: the mesh\'s injector put none in"',
+                fix="Try again once istiod answers: kubectl get pods --namespace istio-system.",
+            ),
+        ),
     )
 
 

@@ -61,7 +61,7 @@ def namespaces() -> None:
     Namespaces("test", NamespacesArgs(stack=STACK))
 
 
-def guardrails(gpus: int = 8) -> None:
+def guardrails(gpus: int = 8, *, webhooks: bool = False) -> None:
     Guardrails(
         "test",
         GuardrailsArgs(
@@ -72,6 +72,7 @@ def guardrails(gpus: int = 8) -> None:
             client_cidrs=CLIENT_CIDRS,
             domain=DOMAIN,
             gpus=gpus,
+            webhooks=webhooks,
             namespaces={},
         ),
     )

@@ -1,0 +1,77 @@
+"""Where the API server asks the mesh's injector, a pod of the mesh without a proxy is refused. This API server asks
+none, so the rule is put there for these tests alone."""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+
+from cluster import namespaces as ns
+from cluster.guardrails.admission import PREFIX
+from cluster.guardrails.mesh_words import injected_rule
+from tests.cluster import wait_for
+from tests.platform.cluster import cases, manifests
+from tests.platform.cluster.api import Api
+
+pytestmark = pytest.mark.engine
+
+RULE = injected_rule(cases.PROXY).name
+NAMED = f"{PREFIX}{RULE}"
+
+
+@pytest.fixture(scope="module")
+def injecting(guarded: Api) -> Iterator[Api]:
+    made = manifests.objects(manifests.record(partial(manifests.guardrails, webhooks=True)))
+    own = [each for each in made if each["metadata"]["name"] == NAMED]
+    assert [each["kind"] for each in own] == ["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"]
+    answer = guarded.apply(*own)
+    assert answer.done, answer.text
+    try:
+        wait_for(lambda: NAMED in guarded.apply(cases.compliant_pod("training"), dry_run=True).text)
+        yield guarded
+    finally:
+        for each in reversed(own):
+            guarded.run("delete", each["kind"], NAMED)
+        wait_for(lambda: guarded.apply(cases.compliant_pod("training"), dry_run=True).done)
+
+
+def with_proxy(namespace: str) -> dict[str, Any]:
+    """As the injector makes it: a container that goes on beside the others."""
+    pod = cases.compliant_pod(namespace)
+    proxy = {**pod["spec"]["containers"][0], "name": "istio-proxy", "image": cases.PROXY, "args": ["proxy", "sidecar"]}
+    del proxy["env"]
+    pod["spec"]["initContainers"] = [{**proxy, "restartPolicy": "Always"}]
+    return pod
+
+
+@pytest.mark.parametrize("namespace", ns.MESH)
+def test_a_pod_of_the_mesh_has_its_proxy(injecting: Api, namespace: str) -> None:
+    answer = injecting.apply(cases.compliant_pod(namespace), dry_run=True)
+    assert f"ValidatingAdmissionPolicy '{NAMED}'" in answer.text, answer.text
+    assert "the pod has no proxy" in answer.text
+    answer = injecting.apply(with_proxy(namespace), dry_run=True)
+    assert answer.done, answer.text
+
+
+def test_another_image_under_the_proxys_name_is_none(injecting: Api) -> None:
+    """In `ingress`, where no other rule asks what the gateway's proxy is."""
+    pod = with_proxy(ns.INGRESS.name)
+    pod["spec"]["initContainers"][0]["image"] = pod["spec"]["containers"][0]["image"]
+    answer = injecting.apply(pod, dry_run=True)
+    assert f"ValidatingAdmissionPolicy '{NAMED}'" in answer.text, answer.text
+
+
+def test_a_template_gets_its_proxy_later_and_the_system_has_none(injecting: Api) -> None:
+    for each in (
+        cases.controller("Deployment", cases.compliant_pod("training")),
+        cases.controller("Job", cases.compliant_pod("pipelines")),
+        cases.compliant_pod(ns.KARPENTER.name),
+    ):
+        answer = injecting.apply(each, dry_run=True)
+        assert answer.done, answer.text
+
+
+def test_without_the_injector_there_is_no_such_rule() -> None:
+    made = manifests.objects(manifests.record(manifests.guardrails))
+    assert NAMED not in {each["metadata"]["name"] for each in made}
