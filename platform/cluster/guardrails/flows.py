@@ -70,7 +70,9 @@ GATEWAY: Final = {"istio": "ingress"}
 _GATEWAY: Final = Pods(ns.INGRESS.name, GATEWAY)
 MLFLOW_LABELS: Final = {"app.kubernetes.io/name": "mlflow"}
 _MLFLOW: Final = Pods(ns.MLFLOW.name, MLFLOW_LABELS)
-_MODELS: Final = Pods(ns.SERVING.name, {"app.kubernetes.io/component": "predictor"})
+PREDICTOR: Final = {"app.kubernetes.io/component": "predictor"}
+"""What pods that answer with a model's word are called by."""
+_MODELS: Final = Pods(ns.SERVING.name, PREDICTOR)
 PUBLISHED: Final = {"parapet.dev/published": "true"}
 """What a team says of a model's pods to have the gateway lead to them. Whoever reaches the gateway may call them then,
 pods of the VPC too: it asks nobody for a name, and what the model answers to is the gateway."""

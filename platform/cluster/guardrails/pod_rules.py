@@ -11,7 +11,7 @@ from cluster import images
 from cluster import namespaces as ns
 from cluster.guardrails import gpu_rules
 from cluster.guardrails.mesh_words import FOREIGN_WORDS, PROXYS_AUDIENCE, PROXYS_VOLUME, proxy_rule
-from cluster.guardrails.priorities import priorities
+from cluster.guardrails.priorities import Purpose, priorities
 from cluster.guardrails.rule import Check, PodRule, cel, names
 from cluster.labels import DATA_CLASS, DATA_CLASSES, OWNER
 from foundation.data_class import NO_DATA, DataClass
@@ -32,6 +32,7 @@ Identity works"). The API server takes those for its own audiences, and each is 
 "Managing Service Accounts", --api-audiences), so it is named who may be and not who may not."""
 CSI_DRIVER: Final = "secrets-store.csi.k8s.io"
 """What mounts secrets into pods. Another driver's volume in a pod is whatever the pod's author asks of that driver."""
+SCHEDULERS: Final = ("", "default-scheduler")
 
 _SENSITIVE_NAME: Final = (
     "(?i)(passw(or)?d|passphrase|secret|(^|_|-)(pwd|token|credentials?|api_?key|[a-z0-9_]*_key|key)($|_|-))"
@@ -76,6 +77,22 @@ def _variables(where: str) -> str:
 def _rank(data_class: str) -> str:
     """How much a class of data asks for (CEL): health information the most, no data the least."""
     return f"({data_class} == {cel(DataClass.PHI)} ? 2 : {data_class} == {cel(NO_DATA)} ? 0 : 1)"
+
+
+def _for_its_purpose(name: str, purpose: Purpose) -> Check:
+    """That a class comes before others for the work that it is for. A pod that belongs to nothing is what it says."""
+    owners = "dyn(object).metadata.?ownerReferences.orValue([])"
+    of_a_job = f"object.kind in ['Job', 'CronJob'] || object.kind == 'Pod' && {owners}.exists(o, o.kind == 'Job')"
+    alone = f"object.kind == 'Pod' && size({owners}) == 0"
+    holds = [f"({of_a_job} || {alone})" if purpose.ends else f"!({of_a_job})"]
+    holds += [f"variables.labels[?{cel(key)}].orValue('') == {cel(value)}" for key, value in purpose.labels.items()]
+    labelled = "".join(f" with the label {key}: {value}" for key, value in purpose.labels.items())
+    return Check(
+        holds=f"request.namespace != {cel(purpose.namespace)} || !has(variables.pod.priorityClassName)"
+        f" || variables.pod.priorityClassName != {cel(name)} || {' && '.join(holds)}",
+        found=f'"this is no work that the priority class {name} is for"',
+        fix=f"It is for {'Jobs' if purpose.ends else 'pods that stand,'}{labelled}; leave it out, or use batch.",
+    )
 
 
 INJECTED_LATER: Final = "auto"
@@ -172,6 +189,12 @@ def pod_rules(registry: str, proxy: str, workspaces: Sequence[ns.Namespace] = ()
                     fix="Nodes run Linux; leave out os and windowsOptions.",
                 ),
                 Check(
+                    # Another runtime is another kernel's boundary, or none, and a device plugin's hooks.
+                    holds="!has(variables.pod.runtimeClassName) || variables.pod.runtimeClassName == ''",
+                    found='"the pod would be run by " + variables.pod.runtimeClassName',
+                    fix="Leave runtimeClassName out: every node runs pods by its own containerd, GPU nodes too.",
+                ),
+                Check(
                     holds=f"!variables.volumes.exists(v, {_OTHER_DRIVER})",
                     found=f"variables.volumes.filter(v, {_OTHER_DRIVER})"
                     '.map(v, v.name + " is of the driver " + v.csi.driver).join(", ")',
@@ -224,6 +247,11 @@ def pod_rules(registry: str, proxy: str, workspaces: Sequence[ns.Namespace] = ()
                     found='"the pod names the node " + variables.pod.nodeName',
                     fix="Say by nodeSelector or affinity what the node must have: the scheduler heeds taints and GPUs.",
                 ),
+                Check(
+                    holds=f"!has(variables.pod.schedulerName) || variables.pod.schedulerName in {cel(SCHEDULERS)}",
+                    found='"the pod would be placed by " + variables.pod.schedulerName',
+                    fix=f"Leave schedulerName out: {SCHEDULERS[-1]} is the one that heeds taints and GPUs.",
+                ),
             ),
         ),
         PodRule(
@@ -262,6 +290,7 @@ def pod_rules(registry: str, proxy: str, workspaces: Sequence[ns.Namespace] = ()
                     found='"the priority class " + variables.pod.priorityClassName + " is not for this namespace"',
                     fix="Leave it out, or use one that is for this namespace: kubectl get priorityclasses.",
                 ),
+                *(_for_its_purpose(each.name, each.purpose) for each in priorities(workspaces) if each.purpose),
             ),
             exempt=tuple(each.name for each in ns.SYSTEM),
             why_exempt="the system's agents use Kubernetes' own classes",

@@ -1,15 +1,27 @@
 """Whose pod waits when there is no room."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 
 from cluster import namespaces as ns
+from cluster.guardrails.flows import PREDICTOR
 from cluster.labels import metadata
 from foundation.stack import Stack
+
+
+@dataclass(frozen=True, kw_only=True)
+class Purpose:
+    """Which of a namespace's pods a class is for, where there are others."""
+
+    namespace: str
+    ends: bool
+    """Whether the work comes to an end, as a Job's does, or stands."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """What its pods are called by."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +34,7 @@ class Priority:
     """Whether it may push out pods of less priority, or waits for room."""
     namespaces: tuple[str, ...]
     """Where pods may name it."""
+    purpose: Purpose | None = None
     description: str
 
 
@@ -30,6 +43,7 @@ INFERENCE: Final = Priority(
     value=100_000,
     preempts=True,
     namespaces=(ns.SERVING.name, ns.INGRESS.name),
+    purpose=Purpose(namespace=ns.SERVING.name, ends=False, labels=PREDICTOR),
     description="Answers that a clinician waits for.",
 )
 PLATFORM: Final = Priority(
@@ -44,6 +58,7 @@ TRAINING: Final = Priority(
     value=10_000,
     preempts=False,
     namespaces=(ns.TRAINING.name, ns.PIPELINES.name),
+    purpose=Purpose(namespace=ns.PIPELINES.name, ends=True),
     description="Training waits for GPUs; it takes none from a job that runs.",
 )
 NOTEBOOKS: Final = Priority(
