@@ -13,6 +13,8 @@ GATEWAY_REFERENCE: Final = f"{ns.INGRESS.name}/ingress"
 """How a route names the mesh's gateway."""
 RESERVED: Final = {"mlflow": ns.MLFLOW.name, "grafana": ns.MONITORING.name}
 """Hosts of the domain, by their first label, that are the platform's own, and the namespace that has each."""
+TEAMS: Final = ns.SERVING.name
+"""Where teams have the others: in one namespace, so that no two objects have the same name, nor then the same host."""
 EXPORTS: Final = (".", ns.INGRESS.name)
 """Whose proxies may take a namespace's routes: its own, and the gateway."""
 STACKS_OWN: Final = ("gateways", "serviceentries", "sidecars", "workloadentries", "workloadgroups")
@@ -54,12 +56,16 @@ _EXPORTED: Final = Check(
 
 def mesh_rules(domain: str) -> tuple[ObjectRule, ...]:
     """The rules, for a stack whose users come to the hosts of this domain."""
-    return (_routes(domain), _destinations(), _mesh(), _proxies(), _extensions(), _rollouts())
+    return (_routes(domain), _destinations(), _mesh(), _proxies(), _extensions())
 
 
 def _routes(domain: str) -> ObjectRule:
     host = f"h.matches({cel('^' + LABEL + '[.]' + domain.replace('.', '[.]') + '$')})"
-    free = f"!(h.split('.')[0] in {cel(RESERVED)}) || request.namespace == {cel_map(RESERVED)}[h.split('.')[0]]"
+    first = "h.split('.')[0]"
+    free = (
+        f"({first} in {cel(RESERVED)} ? request.namespace == {cel_map(RESERVED)}[{first}]"
+        f" : request.namespace == {cel(TEAMS)})"
+    )
     users = f"({host} && ({free}))"
     lead_to = {
         "route": "h.route.map(r, r.destination.host)",
@@ -105,6 +111,13 @@ def _routes(domain: str) -> ObjectRule:
                 found=f"variables.hosts.filter(h, !('mesh' in variables.gateways ? {own_service('h')} : {users}))"
                 '.join(", ") + " is not a host of this namespace"',
                 fix=f"For the gateway take NAME.{domain}, but for {', '.join(RESERVED)}, which the platform has.",
+            ),
+            Check(
+                # Of two that say the same host, the first that came has it, and whoever comes later his paths.
+                holds=f"'mesh' in variables.gateways || request.namespace != {cel(TEAMS)}"
+                " || variables.hosts == [dyn(object).metadata.name + '." + domain + "']",
+                found='"it is called " + dyn(object).metadata.name + " and has " + variables.hosts.join(", ")',
+                fix=f"Call it as the one host that it has, NAME for NAME.{domain}: so no host is two objects'.",
             ),
             Check(
                 holds="size(variables.elsewhere) == 0",
@@ -235,40 +248,6 @@ def _extensions() -> ObjectRule:
         group="extensions.istio.io",
         resources=("*",),
         checks=_ANOTHER_PROXY,
-    )
-
-
-def _rollouts() -> ObjectRule:
-    """Argo Rollouts writes the routes that a Rollout names with its own rights, another namespace's too: it takes a
-    name apart at a dot (argo-rollouts 1.9, utils/istio, `GetVirtualServiceNamespaceName`)."""
-    named = f"n.matches({cel('^' + LABEL + '$')})"
-    return ObjectRule(
-        name="rollouts-shift-their-own-traffic",
-        group="argoproj.io",
-        resources=("rollouts",),
-        variables={
-            "canary": "dyn(object).?spec.?strategy.?canary.orValue({})",
-            "traffic": "variables.canary.?trafficRouting.orValue({})",
-            "istio": "variables.traffic.?istio.orValue({})",
-            "routers": f"{foreign('variables.traffic', ('istio', 'managedRoutes', 'maxTrafficWeight'))}",
-            "steps": "variables.canary.?steps.orValue([]).filter(s, has(s.plugin)).map(s, 'a step by a plugin')",
-            "names": "variables.istio.?virtualServices.orValue([]).map(v, string(v.name))"
-            " + (has(variables.istio.virtualService) ? [string(variables.istio.virtualService.name)] : [])"
-            " + (has(variables.istio.destinationRule) ? [string(variables.istio.destinationRule.name)] : [])",
-        },
-        checks=(
-            Check(
-                holds="variables.routers == '' && size(variables.steps) == 0",
-                found="\"traffic is shifted by \" + ([variables.routers] + variables.steps).filter(w, w != '')"
-                '.join(", ")',
-                fix="Say trafficRouting.istio: the mesh is what routes here.",
-            ),
-            Check(
-                holds=f"variables.names.all(n, {named})",
-                found=f'variables.names.filter(n, !{named}).join(", ") + " is not a name of this namespace"',
-                fix="Name a VirtualService and a DestinationRule of the Rollout's own namespace, without a dot.",
-            ),
-        ),
     )
 
 

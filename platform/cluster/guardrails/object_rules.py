@@ -10,6 +10,7 @@ from cluster.guardrails.account_rules import PREFIX, account_rules
 from cluster.guardrails.mesh_rules import GATEWAY_REFERENCE, mesh_rules
 from cluster.guardrails.object_rule import PEOPLE, SPEC, ObjectRule
 from cluster.guardrails.pod_rules import Check, cel
+from cluster.guardrails.rollout_rules import rollout_rules
 
 __all__ = ["ENTRANCE", "GATEWAY_REFERENCE", "ObjectRule", "object_rules"]
 
@@ -19,7 +20,7 @@ ENTRANCE: Final = ns.INGRESS.service_account
 
 def object_rules(domain: str) -> tuple[ObjectRule, ...]:
     """The rules, for a stack whose users come to the hosts of this domain."""
-    return (_services(), _statuses(), *mesh_rules(domain), *account_rules())
+    return (_services(), _statuses(), *mesh_rules(domain), *rollout_rules(), *account_rules())
 
 
 def _services() -> ObjectRule:
