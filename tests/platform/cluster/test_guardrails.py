@@ -197,6 +197,8 @@ def test_quota_stops_the_pod_past_the_last_gpu(guarded: Api) -> None:
     pod["metadata"]["name"] = "third"
     answer = guarded.apply(pod)
     assert "exceeded quota: quota, requested: requests.nvidia.com/gpu=1, used: requests.nvidia.com/gpu=2" in answer.text
+    for which in ("first", "second"):
+        guarded.run("delete", "pod", which, "--namespace=notebooks", "--grace-period=0", "--force")
 
 
 def test_quota_knows_network_adapters_and_leaves_no_other_way_to_a_device(guarded: Api) -> None:
