@@ -38,6 +38,8 @@ MAY: Final = {
     f"{ns.CLOUDWATCH.name}/{AGENT}": (f"configmaps {ns.CLOUDWATCH.name}/.*",),
 }
 KARPENTER: Final = f"{PREFIX}{ns.KARPENTER.name}:karpenter"
+STARTUP_TAINT: Final = "ebs.csi.aws.com/agent-not-ready"
+"""What a node may start with until it takes volumes (aws-ebs-csi-driver, docs/install.md)."""
 DOORS: Final = (*("nodes/proxy", "services/proxy", "pods/proxy", "pods/exec", "pods/attach", "pods/portforward"),)
 AWS_AUDIENCES: Final = ("pods.eks.amazonaws.com", "sts.amazonaws.com")
 
@@ -50,7 +52,7 @@ _ARE_CHARTS: Final = (
 
 def account_rules() -> tuple[ObjectRule, ...]:
     """The rules over what service accounts write."""
-    return (_start_nothing(), _nodes_are_the_stacks(), _tokens(), _doors())
+    return (_start_nothing(), _nodes_are_the_stacks(), _agents(), _tokens(), _doors())
 
 
 def _start_nothing() -> ObjectRule:
@@ -97,6 +99,32 @@ def _nodes_are_the_stacks() -> ObjectRule:
                 holds="request.operation == 'UPDATE' && dyn(object).spec == dyn(oldObject).spec",
                 found='"the spec of the " + object.kind + " would change"',
                 fix="Karpenter writes status, finalizers and annotations; the stack writes what nodes are.",
+            ),
+        ),
+    )
+
+
+def _agents() -> ObjectRule:
+    """A node's labels and taints say what it is for; the token of an agent on one node is good for all of them."""
+    return ObjectRule(
+        name="nodes-are-not-their-agents",
+        group="",
+        resources=("nodes",),
+        only=f"({_ARE_CHARTS}) && {_WHO} != {cel(KARPENTER)}",
+        variables={
+            "before": "dyn(oldObject).spec.?taints.orValue([])",
+            "after": "dyn(object).spec.?taints.orValue([])",
+        },
+        checks=(
+            Check(
+                holds="request.operation == 'UPDATE' && ['labels', 'annotations', 'finalizers', 'ownerReferences']"
+                ".all(k, dyn(object).metadata[?k] == dyn(oldObject).metadata[?k])"
+                " && dyn(object).spec.all(k, k == 'taints'"
+                " || dyn(object).spec[k] == dyn(oldObject).spec[?k].orValue(''))"
+                " && variables.after.all(t, t in variables.before)"
+                f" && variables.before.all(t, t in variables.after || t.key == {cel(STARTUP_TAINT)})",
+                found=f'{_WHO} + " would change what a node is"',
+                fix=f"An agent takes the taint {STARTUP_TAINT} away and no more.",
             ),
         ),
     )

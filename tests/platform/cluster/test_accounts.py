@@ -25,8 +25,13 @@ HELD = {
     MANAGER: "it makes its agent's DaemonSet, and by the rule controllers-start-nothing-else no more",
 }
 READ_ALL_SECRETS = {
-    "istio-system/istiod": "its chart's role has it without a value to turn it off, and no policy is asked of reading;"
-    " nothing that people work with is a Secret",
+    "istio-system/istiod": "it is ready once it has read them all (pilot/pkg/credentials/kube/secrets.go, `HasSynced`),"
+    " but where PILOT_ENABLE_XDS_IDENTITY_CHECK is off, and each proxy could have another's configuration; nothing that"
+    " people work with is a Secret",
+}
+PROXIES = {
+    "amazon-cloudwatch/cloudwatch-agent": "AWS's role for it has the right without a value to turn it off; by the API"
+    " server the rule accounts-come-by-the-network refuses it, and to a kubelet comes who is on the host's network",
 }
 Right = tuple[str, str, dict[str, Any]]
 """An account, a namespace (a star is all), and a rule of RBAC."""
@@ -124,6 +129,23 @@ def test_no_account_takes_another_s_place(roles: list[dict[str, Any]]) -> None:
         if WRITES & set(rule["verbs"]):
             assert not {"serviceaccounts/token", "roles", "clusterroles"} & set(rule.get("resources", ())), account
             assert not [each for each in rule.get("resources", ()) if each.startswith("validatingadmissionpolic")]
+
+
+def test_the_rights_of_every_account_of_an_add_on_are_known() -> None:
+    for name, contents in CONTENTS.items():
+        accounts = {pod["account"] for pod in contents["pods"].values() if "account" in pod}
+        assert accounts == contents.get("rights", {}).keys(), name
+
+
+def test_an_account_of_an_add_on_comes_to_kubelets_where_it_is_known_to() -> None:
+    """By `nodes/proxy` a kubelet lets one into every pod of its node, past the API server: so who has it is listed."""
+    have = {
+        f"{contents['namespace']}/{account}"
+        for contents in CONTENTS.values()
+        for account, rights in contents.get("rights", {}).items()
+        if any("nodes/proxy" in resources for resources in rights.values())
+    }
+    assert have == PROXIES.keys()
 
 
 def test_every_account_of_an_add_on_in_kube_system_is_held() -> None:
@@ -273,6 +295,33 @@ def test_karpenter_says_how_a_pool_is_and_not_what_it_is(installed: Api) -> None
     assert f"ValidatingAdmissionPolicy '{PREFIX}node-classes-are-the-stacks'" in wider.text, wider.text
     noted = patched({"metadata": {"annotations": {"karpenter.sh/nodepool-hash": "1"}}})
     assert noted.done, noted.text
+
+
+def test_an_agent_of_a_node_says_that_it_is_there_and_not_what_the_node_is(installed: Api) -> None:
+    taints = [{"key": key, "effect": "NoSchedule"} for key in (account_rules.STARTUP_TAINT, "nvidia.com/gpu")]
+    node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "for-its-agent"}, "spec": {"taints": taints}}
+    assert installed.apply(node).done
+    who = f"--as={account_rules.PREFIX}kube-system:ebs-csi-node-sa"
+
+    def patched(change: dict[str, Any]) -> Answer:
+        how = ("--type=merge", "--dry-run=server", f"--patch={json.dumps(change)}")
+        return installed.run("patch", "node", "for-its-agent", who, *how)
+
+    try:
+        # The cluster's own beside them: it is not ready.
+        there = json.loads(installed.run("get", "node", "for-its-agent", "--output=json").text)["spec"]["taints"]
+        ready = patched({"spec": {"taints": [each for each in there if each != taints[0]]}})
+        assert ready.done, ready.text
+        for change in (
+            {"spec": {"taints": [each for each in there if each != taints[1]]}},
+            {"spec": {"taints": [*there, {"key": "mine", "effect": "NoExecute"}]}},
+            {"spec": {"unschedulable": True}},
+            {"metadata": {"labels": {"node.kubernetes.io/instance-type": "p5.48xlarge"}}},
+        ):
+            answer = patched(change)
+            assert f"ValidatingAdmissionPolicy '{PREFIX}nodes-are-not-their-agents'" in answer.text, answer.text
+    finally:
+        installed.run("delete", "node/for-its-agent")
 
 
 def test_a_service_account_asks_for_tokens_that_aws_alone_takes(installed: Api) -> None:
