@@ -21,6 +21,7 @@ from cluster.gpu_metrics import GpuMetrics, GpuMetricsArgs
 from cluster.gpu_software import GpuSharing, GpuSoftware, GpuSoftwareArgs
 from cluster.guardrails import Guardrails, GuardrailsArgs
 from cluster.mesh import Mesh, MeshArgs
+from cluster.monitor import Monitor, MonitorArgs
 from cluster.namespaces import Namespaces, NamespacesArgs
 from cluster.node_groups import NodeGroups, NodeGroupsArgs
 from cluster.node_role import NodeRole
@@ -250,6 +251,7 @@ class Cluster(pulumi.ComponentResource):
             ),
             opts,
         )
+        Monitor(f"{name}-monitor", MonitorArgs(stack=args.stack, namespaces=namespaces.made), opts)
         return Guardrails(
             name,
             GuardrailsArgs(

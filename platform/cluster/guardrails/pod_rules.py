@@ -22,6 +22,8 @@ TOKEN_USERS: Final = (
     f"{ns.ISTIO_CNI.name}/istio-cni",
     f"{ns.KARPENTER.name}/karpenter",
     f"{ns.GPU_SOFTWARE.name}/nvidia-device-plugin-service-account",
+    # Prometheus finds by it what it scrapes (`monitor.py`).
+    f"{ns.MONITORING.name}/{ns.MONITORING.service_account}",
     # The gateway needs no token, but its chart cannot say so; the account may read the Secrets of `ingress`.
     f"{ns.INGRESS.name}/istio-ingress",
 )

@@ -11,6 +11,7 @@ from cluster.gpu_metrics import GpuMetrics, GpuMetricsArgs
 from cluster.gpu_software import GpuSharing, GpuSoftware, GpuSoftwareArgs
 from cluster.guardrails import Guardrails, GuardrailsArgs
 from cluster.mesh import Mesh, MeshArgs
+from cluster.monitor import Monitor, MonitorArgs
 from cluster.namespaces import Namespaces, NamespacesArgs
 from foundation.account import Account
 from tests.images import DIGESTS
@@ -81,6 +82,10 @@ def guardrails(gpus: int = 8, *, webhooks: bool = False) -> None:
 def access(**principals: list[str]) -> None:
     named = {name.replace("_", "-"): arns for name, arns in principals.items()}
     Access("test", AccessArgs(stack=STACK, cluster_name="parapet-test", principals=named, namespaces={}))
+
+
+def monitor() -> None:
+    Monitor("test", MonitorArgs(stack=STACK, namespaces={}))
 
 
 def gpu_software(*, cut: bool = True) -> None:

@@ -67,12 +67,15 @@ OF_EKS = tuple(
     )
     for resource in resources
 )
+OF_KUBELETS = ("metrics", "stats", "log", "spec", "checkpoint", "configz", "healthz", "pods")
+"""What a kubelet asks of before it answers (Kubernetes, "Kubelet authentication/authorization")."""
 # Subjects that are no person and no account, as kinds that one may impersonate.
 NOT_SERVED = (
     Kind("", "users", False),
     Kind("", "groups", False),
     Kind("authentication.k8s.io", "userextras", False),
     Kind("authentication.k8s.io", "uids", False),
+    *(Kind("", f"nodes/{each}", False) for each in OF_KUBELETS),
 )
 
 

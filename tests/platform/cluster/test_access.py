@@ -87,3 +87,21 @@ def test_an_iam_role_enters_as_a_member_of_its_group_and_nothing_else() -> None:
 def test_an_iam_role_in_two_lists_is_refused() -> None:
     with pytest.raises(pulumi.RunError, match=f"{ARN}x is listed for auditor and data-scientist"):
         manifests.record(lambda: manifests.access(auditor=[ARN + "x"], data_scientist=[ARN + "x"]))
+
+
+@pytest.mark.engine
+def test_prometheus_finds_what_it_scrapes_and_reads_nothing_else(guarded: Api) -> None:
+    answer = guarded.apply(*manifests.objects(manifests.record(manifests.monitor)))
+    assert answer.done, answer.text
+    who = f"--as=system:serviceaccount:{ns.MONITORING.name}:{ns.MONITORING.service_account}"
+    for may, question in (
+        ("yes", ["list", "pods", "--namespace=serving"]),
+        ("yes", ["watch", "endpointslices.discovery.k8s.io", "--namespace=istio-system"]),
+        ("yes", ["get", "nodes", "--subresource=metrics"]),
+        ("no", ["get", "nodes", "--subresource=proxy"]),
+        ("no", ["list", "pods", "--namespace=kube-system"]),
+        ("no", ["get", "secrets", "--namespace=monitoring"]),
+        ("no", ["get", "configmaps", "--namespace=monitoring"]),
+        ("no", ["create", "pods", "--namespace=monitoring"]),
+    ):
+        assert guarded.run("auth", "can-i", *question, who).text.split()[0] == may, question
