@@ -30,8 +30,7 @@ foundation = Foundation(
         key_administrators=settings.key_administrators,
         secret_readers=settings.secret_readers,
         spot=settings.spot,
-        database_instance_class=settings.database_instance_class,
-        database_multi_az=settings.database_multi_az,
+        database=settings.database,
         site=settings.site,
         domain=settings.domain,
         certificate_authority_arn=settings.certificate_authority_arn,
@@ -57,6 +56,7 @@ cluster = Cluster(
         system_nodes=settings.system_nodes,
         gpu_groups=settings.gpu_groups,
         principals=settings.principals,
+        break_glass=settings.break_glass,
         domain=settings.domain,
         certificate_arn=foundation.certificate.arn,
         client_cidrs=settings.client_cidrs,
@@ -71,7 +71,6 @@ mlops = MLOps(
         stack=stack,
         foundation=foundation,
         cluster=cluster,
-        domain=settings.domain,
         mlflow_users=settings.mlflow_users,
         mlflow_sign_on=settings.sign_on,
         mlflow_kept=settings.mlflow_deleted_days,
@@ -95,6 +94,7 @@ pulumi.export("keyArns", foundation.keys.arns)
 pulumi.export("clusterName", cluster.control_plane.cluster_name)
 pulumi.export("clusterEndpoint", cluster.control_plane.endpoint)
 pulumi.export("operatorsPolicyArn", cluster.operators_policy_arn)
+pulumi.export("breakGlassRoleArn", cluster.break_glass_role_arn)
 pulumi.export("mlflowUrl", mlops.mlflow.url)
 pulumi.export("mlflowUserSecretArns", mlops.mlflow.user_secret_arns)
 pulumi.export("mlflowAuditKeySecretArn", mlops.mlflow.audit_key_secret_arn)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
+from cluster.break_glass import BreakGlass
 from cluster.gpu_group import GpuGroup
 from cluster.gpu_instances import GPU_INSTANCES
 from cluster.images import IMAGES
@@ -239,6 +240,15 @@ def _readable(users: tuple[Account, ...], info: ValidationInfo) -> tuple[Account
     return users
 
 
+def _taken_here(grants: tuple[BreakGlass, ...], info: ValidationInfo) -> tuple[BreakGlass, ...]:
+    account = info.data.get("allowed_account_id", "")
+    for index, grant in enumerate(grants):
+        for place, arn in enumerate(grant.roles):
+            if account and arn.split(":")[4] != account:
+                raise refusal(f"[{index}].roles[{place}]", arn, f"one of the account {account}: {FROM_ELSEWHERE}")
+    return grants
+
+
 def _no_administrator(roles: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
     for place, arn in enumerate(roles):
         if arn in info.data.get("cluster_administrators", ()):
@@ -356,6 +366,13 @@ Roles = Annotated[
     AfterValidator(_of_the_account),
     AfterValidator(_no_administrator),
     Field(description="a list of ARNs of IAM roles, each once"),
+]
+OneBreakGlass = Annotated[BreakGlass, Field(description="an object with roles and notify")]
+BreakGlassGrants = Annotated[
+    tuple[OneBreakGlass, ...],
+    BeforeValidator(_parsed),
+    AfterValidator(_taken_here),
+    Field(max_length=1, description="a list of one object, or of none"),
 ]
 PrivacyOfficers = Annotated[
     tuple[RoleArn, ...],

@@ -19,6 +19,7 @@ from cluster.roles import AUDITOR, DATA_SCIENTIST, ML_ENGINEER, PLATFORM_OPERATO
 from cluster.system_nodes import SystemNodes
 from foundation import retention
 from foundation.account import Account
+from foundation.database import DatabaseSize
 from foundation.network.site import Site
 from foundation.stack import Stack
 from mlops.mlflow_server.sign_on import SignOn
@@ -69,6 +70,7 @@ class Settings(BaseModel):
     ml_engineer_roles: types.Roles
     platform_operator_roles: types.Roles
     auditor_roles: types.Roles
+    break_glass: types.BreakGlassGrants
     database_instance_class: types.DatabaseInstanceClass
     database_multi_az: bool = Field(description="true or false")
     domain: types.Domain
@@ -170,6 +172,10 @@ class Settings(BaseModel):
             PLATFORM_OPERATOR.name: self.platform_operator_roles,
             AUDITOR.name: self.auditor_roles,
         }
+
+    @property
+    def database(self) -> DatabaseSize:
+        return DatabaseSize(instance_class=self.database_instance_class, multi_az=self.database_multi_az)
 
     @property
     def spot(self) -> bool:

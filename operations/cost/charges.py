@@ -182,6 +182,7 @@ _RULES: Final[Mapping[str, _Rule]] = {
     "aws:acmpca/certificateAuthority:CertificateAuthority": _authority,
     "aws:autoscaling/group:Group": _scaling_group,
     "aws:cloudwatch/logGroup:LogGroup": _assumed("log-ingestion", "log-group"),
+    "aws:cloudwatch/metricAlarm:MetricAlarm": _always("alarm"),
     "aws:ec2/eip:Eip": _always("public-ipv4"),
     "aws:ec2/natGateway:NatGateway": _always("nat-gateway"),
     "aws:ec2/vpcEndpoint:VpcEndpoint": _endpoint,

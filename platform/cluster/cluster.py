@@ -14,6 +14,7 @@ import pulumi_kubernetes as k8s
 from cluster.access import Access, AccessArgs
 from cluster.add_ons import NETWORKING, SERVICES, AddOn, AddOns, AddOnsArgs
 from cluster.autoscaling import Autoscaling, AutoscalingArgs
+from cluster.break_glass import BreakGlass, BreakGlassArgs, BreakGlassRole
 from cluster.container_logs import container_logs
 from cluster.control_plane import ControlPlane, ControlPlaneArgs
 from cluster.gpu_group import GpuGroup
@@ -65,6 +66,8 @@ class ClusterArgs:
     gpu_groups: Sequence[GpuGroup]
     principals: Mapping[str, Sequence[str]]
     """ARNs of the IAM roles that come into the cluster, by the name of their role there (`roles.ROLES`)."""
+    break_glass: Sequence[BreakGlass]
+    """Who may read for an hour what workloads wrote; of one grant or none."""
     domain: str
     """The domain whose host names lead to the mesh's gateway."""
     certificate_arn: pulumi.Input[str]
@@ -89,6 +92,10 @@ class Cluster(pulumi.ComponentResource):
     """The group of the nodes, and of their pods."""
     operators_policy_arn: pulumi.Output[str]
     """The policy for the role of the operators who come by the host; empty where there is none."""
+    break_glass_role_arn: pulumi.Output[str]
+    """The role that is taken to read what workloads wrote; empty where there is none."""
+    domain: str
+    """Whose host names lead to the mesh's gateway."""
     ready: list[pulumi.Resource]
     """What workloads stand on: namespaces, guardrails, nodes with their agents, the mesh."""
 
@@ -128,6 +135,7 @@ class Cluster(pulumi.ComponentResource):
             own,
         )
         self.nodes_security_group_id = security_groups.nodes_id
+        self.domain, self.break_glass_role_arn = args.domain, self._break_glass(f"{name}-break-glass", args)
         # An access entry takes some seconds to spread (Amazon EKS User Guide, "Create access entries"). Until then the
         # API answers 401, which the Kubernetes provider takes for a cluster that cannot be reached, and does not ask
         # again. EKS takes longer for an add-on: nothing speaks to the API before those that came after the entries.
@@ -231,6 +239,19 @@ class Cluster(pulumi.ComponentResource):
             self.operators_policy_arn = host.policy_arn
             made.append(host)
         return made
+
+    def _break_glass(self, name: str, args: ClusterArgs) -> pulumi.Output[str]:
+        if not args.break_glass:
+            return pulumi.Output.from_input("")
+        (settings,) = args.break_glass
+        role_args = BreakGlassArgs(
+            stack=args.stack,
+            cluster_name=self.control_plane.cluster_name,
+            audit_log=self.control_plane.log_name,
+            logs_key_arn=args.foundation.keys.arns[DataClass.LOGS],
+            settings=settings,
+        )
+        return BreakGlassRole(name, role_args, pulumi.ResourceOptions(parent=self)).role_arn
 
     def _guard(
         self,

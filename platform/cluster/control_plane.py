@@ -48,6 +48,8 @@ class ControlPlane(pulumi.ComponentResource):
     arn: pulumi.Output[str]
     endpoint: pulumi.Output[str]
     service_cidr: str
+    log_name: pulumi.Output[str]
+    """The log group in which it writes who called it, and what."""
     certificate_authority: pulumi.Output[str]
     """The certificate that proves the API's own, as base64 of its PEM."""
     administered: list[aws.eks.AccessPolicyAssociation]
@@ -98,6 +100,7 @@ class ControlPlane(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, protect=args.stack.protect, depends_on=[log, *allowed]),
         )
         self.cluster_name = cluster.name
+        self.log_name = log.name
         self.arn = cluster.arn
         self.service_cidr = args.service_cidr
         self.endpoint = cluster.endpoint

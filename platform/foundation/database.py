@@ -50,14 +50,21 @@ AT_ONCE: Final = {
 
 
 @dataclass(frozen=True, kw_only=True)
+class DatabaseSize:
+    """What it runs on."""
+
+    instance_class: str
+    multi_az: bool
+    """Whether another zone holds a copy that takes over."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class DatabaseArgs:
     stack: Stack
     vpc_id: pulumi.Input[str]
     subnet_ids: Sequence[pulumi.Input[str]]
     """Isolated ones, in two zones or more."""
-    instance_class: str
-    multi_az: bool
-    """Whether another zone holds a copy that takes over."""
+    size: DatabaseSize
     key_arns: Mapping[DataClass, pulumi.Input[str]]
 
 
@@ -83,7 +90,7 @@ class Database(pulumi.ComponentResource):
     security_group_id: pulumi.Output[str]
 
     def __init__(self, name: str, args: DatabaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        inputs = {"instanceClass": args.instance_class, "multiAz": args.multi_az}
+        inputs = {"instanceClass": args.size.instance_class, "multiAz": args.size.multi_az}
         super().__init__("parapet:foundation:Database", name, inputs, opts)
         self._name = instance_name(name)
         self.security_group_id = self._group(args.vpc_id)
@@ -166,8 +173,8 @@ class Database(pulumi.ComponentResource):
             engine="postgres",
             engine_version=VERSION,
             auto_minor_version_upgrade=True,
-            instance_class=args.instance_class,
-            multi_az=args.multi_az,
+            instance_class=args.size.instance_class,
+            multi_az=args.size.multi_az,
             storage_type="gp3",
             allocated_storage=FIRST_GIB,
             max_allocated_storage=MOST_GIB,

@@ -12,7 +12,7 @@ import pulumi
 from foundation import service_linked_roles
 from foundation.certificate import Certificate, CertificateArgs
 from foundation.data_class import DataClass
-from foundation.database import Database, DatabaseArgs
+from foundation.database import Database, DatabaseArgs, DatabaseSize
 from foundation.keys import Keys, KeysArgs
 from foundation.network import Network, NetworkArgs
 from foundation.network.site import Site
@@ -34,8 +34,7 @@ class FoundationArgs:
     """ARNs of the IAM roles of people that read a secret."""
     spot: bool
     """Whether Spot Instances are launched, with volumes under the cluster's key."""
-    database_instance_class: str
-    database_multi_az: bool
+    database: DatabaseSize
     site: Site
     """The hospital's own network."""
     domain: str
@@ -108,8 +107,7 @@ class Foundation(pulumi.ComponentResource):
                 stack=args.stack,
                 vpc_id=network.vpc_id,
                 subnet_ids=network.isolated_subnet_ids,
-                instance_class=args.database_instance_class,
-                multi_az=args.database_multi_az,
+                size=args.database,
                 key_arns=key_arns,
             ),
             opts,

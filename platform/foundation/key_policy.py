@@ -96,7 +96,7 @@ def key_policy(
     account = stack.account
     statements = [_administer(account, administrators), *_use(account, USES[data_class])]
     if data_class is DataClass.LOGS:
-        statements.append(_use_by_cloudwatch_logs(stack))
+        statements += [_use_by_cloudwatch_logs(stack), _use_by_alarms(stack)]
     if data_class is DataClass.SECRETS and readers:
         statements.append(_read_by(account, readers))
     if data_class is DataClass.CLUSTER:
@@ -164,6 +164,21 @@ def _use_by_cloudwatch_logs(stack: Stack) -> Statement:
         actions=USE,
         resources="*",
         when={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": log_group.arns(stack)}},
+    )
+
+
+def _use_by_alarms(stack: Stack) -> Statement:
+    # What an alarm tells goes through a topic that this key encrypts (Amazon SNS Developer Guide, "Key management",
+    # compatibility between event sources from AWS services and encrypted topics).
+    return allow(
+        "UseByAlarms",
+        principals={"Service": "cloudwatch.amazonaws.com"},
+        actions=["kms:Decrypt", "kms:GenerateDataKey"],
+        resources="*",
+        when={
+            "StringEquals": {"aws:SourceAccount": stack.account.id},
+            "ArnLike": {"aws:SourceArn": stack.account.arn("cloudwatch", f"alarm:{stack.name}-*")},
+        },
     )
 
 

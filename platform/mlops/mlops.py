@@ -24,7 +24,6 @@ class MLOpsArgs:
     stack: Stack
     foundation: Foundation
     cluster: Cluster
-    domain: str
     mlflow_users: Sequence[Account]
     mlflow_sign_on: SignOn | None
     mlflow_kept: Sequence[Kept]
@@ -55,7 +54,7 @@ class MLOps(pulumi.ComponentResource):
                 foundation=args.foundation,
                 control_plane=cluster.control_plane,
                 nodes_security_group_id=cluster.nodes_security_group_id,
-                domain=args.domain,
+                domain=cluster.domain,
                 users=args.mlflow_users,
                 sign_on=args.mlflow_sign_on,
                 kept=args.mlflow_kept,

@@ -2,6 +2,7 @@
 
 from typing import Any, Final, get_args
 
+from cluster.break_glass import MAX_ADDRESSES, MAX_ROLES
 from mlops.mlflow_server.retention import MOST_DAYS, Kind
 from setting_types import MAX_ALLOWED_DOMAINS, MAX_GPU_GROUPS, MAX_MLFLOW_USERS, MAX_PRIVACY_OFFICERS, MAX_READERS
 from tests.platform.mocked import ACCOUNT_ID
@@ -57,6 +58,9 @@ EVERYTHING: Final[dict[str, Any]] = {
     "mlEngineerRoles": _roles("engineers"),
     "platformOperatorRoles": _roles("operators"),
     "auditorRoles": _roles("auditors"),
+    "breakGlass": [
+        {"roles": _roles("responders", MAX_ROLES), "notify": [f"n{one}@example.org" for one in range(MAX_ADDRESSES)]}
+    ],
     "databaseMultiAz": True,
     "domain": DOMAIN,
     "allowedDomains": [f"*.n{number}.example.org" for number in range(MAX_ALLOWED_DOMAINS)],
@@ -100,6 +104,7 @@ NOTHING: Final[dict[str, Any]] = {
     "mlEngineerRoles": [],
     "platformOperatorRoles": [],
     "auditorRoles": [],
+    "breakGlass": [],
     "databaseMultiAz": False,
     "allowedDomains": [],
     "certificateAuthorityAccounts": [],

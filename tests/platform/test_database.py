@@ -7,7 +7,7 @@ import pulumi
 import pytest
 
 from foundation.data_class import DataClass
-from foundation.database import ADMINISTRATOR, EXPORTS, Database, DatabaseArgs
+from foundation.database import ADMINISTRATOR, EXPORTS, Database, DatabaseArgs, DatabaseSize
 from tests.platform.mocked import ACCOUNT_ID, Made, Recorder, record, run_program
 from tests.platform.stacks import stack as make_stack
 from tests.platform.variants import run_with
@@ -132,8 +132,7 @@ def test_the_last_snapshot_of_one_life_of_a_stack_has_not_the_name_of_anothers(s
         stack=make_stack(protect=True),
         vpc_id="vpc",
         subnet_ids=["a", "b"],
-        instance_class="db.m7g.large",
-        multi_az=True,
+        size=DatabaseSize(instance_class="db.m7g.large", multi_az=True),
         key_arns=dict.fromkeys(DataClass, "key"),
     )
     name = instance(record(lambda: Database("parapet-test", args), Reborn())).inputs["finalSnapshotIdentifier"]

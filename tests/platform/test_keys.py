@@ -73,12 +73,13 @@ def test_each_key_can_be_administered_or_it_would_be_lost(stack: Recorder) -> No
         )
 
 
-def test_whoever_uses_a_key_is_held_to_a_service_or_an_encryption_context(stack: Recorder) -> None:
+def test_whoever_uses_a_key_is_held_to_a_service_an_encryption_context_or_an_alarm(stack: Recorder) -> None:
     for key in keys(stack):
         for statement in key.policy():
             if grants(statement, USE):
                 conditions = json.dumps(statement["Condition"])
-                assert "kms:ViaService" in conditions or "kms:EncryptionContext:" in conditions, statement
+                held = ("kms:ViaService", "kms:EncryptionContext:", ":alarm:parapet-test-")
+                assert any(each in conditions for each in held), statement
 
 
 @pytest.mark.parametrize(
@@ -144,15 +145,15 @@ def test_the_roles_that_launch_nodes_use_the_cluster_key_through_ec2_and_spot_ha
             }
 
 
-def test_cloudwatch_logs_uses_the_logs_key_for_this_stacks_log_groups_only(stack: Recorder) -> None:
+def test_aws_itself_uses_a_key_for_this_stacks_logs_and_alarms_only(stack: Recorder) -> None:
     users = {
-        key.name: statement["Condition"]
+        (key.name, statement["Principal"]["Service"]): statement["Condition"]
         for key in keys(stack)
         for statement in key.policy()
         if "Service" in statement["Principal"]
     }
     assert users == {
-        "parapet-test-logs": {
+        ("parapet-test-logs", "logs.us-east-1.amazonaws.com"): {
             "ArnLike": {
                 "kms:EncryptionContext:aws:logs:arn": [
                     f"arn:aws:logs:us-east-1:{ACCOUNT_ID}:log-group:{path}*"
@@ -164,7 +165,11 @@ def test_cloudwatch_logs_uses_the_logs_key_for_this_stacks_log_groups_only(stack
                     )
                 ]
             }
-        }
+        },
+        ("parapet-test-logs", "cloudwatch.amazonaws.com"): {
+            "StringEquals": {"aws:SourceAccount": ACCOUNT_ID},
+            "ArnLike": {"aws:SourceArn": f"arn:aws:cloudwatch:us-east-1:{ACCOUNT_ID}:alarm:parapet-test-*"},
+        },
     }
 
 
@@ -173,7 +178,7 @@ def test_every_log_group_is_one_that_the_logs_key_encrypts(stack: Recorder) -> N
     (patterns,) = [
         statement["Condition"]["ArnLike"]["kms:EncryptionContext:aws:logs:arn"]
         for statement in key.policy()
-        if "Service" in statement["Principal"]
+        if statement["Principal"].get("Service", "").startswith("logs.")
     ]
     for group in stack.of("cloudwatch/logGroup:LogGroup"):
         arn = f"arn:aws:logs:us-east-1:{ACCOUNT_ID}:log-group:{group.inputs['name']}"

@@ -179,6 +179,19 @@ def test_only_the_local_stack_is_local_and_unprotected() -> None:
             [["*"], ["arn:aws:iam::111122223333:user/a"], [f"arn:aws:iam::111122223333:role/{n}" for n in range(6)]],
         ),
         (
+            "breakGlass",
+            [[], [{"roles": ["arn:aws:iam::111122223333:role/team/a"], "notify": ["a.b+c@mail.example.org"]}]],
+            [
+                ["arn:aws:iam::111122223333:role/a"],
+                [{"roles": ["arn:aws:iam::111122223333:role/a"]}],
+                [{"roles": ["arn:aws:iam::111122223333:role/a"], "notify": []}],
+                [{"roles": [], "notify": ["a@example.org"]}],
+                [{"roles": ["*"], "notify": ["a@example.org"]}],
+                [{"roles": ["arn:aws:iam::111122223333:role/a"], "notify": ["example.org"]}],
+                [{"roles": ["arn:aws:iam::111122223333:role/a"], "notify": ["a@example.org"]}] * 2,
+            ],
+        ),
+        (
             "databaseInstanceClass",
             ["db.t4g.medium", "db.m7g.large"],
             ["", "t4g.medium", "db.", "db.t4g", "DB.t4g.medium"],

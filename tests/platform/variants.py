@@ -23,6 +23,7 @@ JOINED: Final[dict[str, Any]] = {
 }
 """A stack that the hospital's network reaches."""
 OFFICER: Final = f"arn:aws:iam::{ACCOUNT_ID}:role/privacy-officer"
+RESPONDER: Final = f"arn:aws:iam::{ACCOUNT_ID}:role/responder"
 RESERVATION: Final = "cr-0123456789abcdef0"
 GPU_GROUPS: Final[tuple[dict[str, Any], ...]] = (
     {"name": "shared", "instanceTypes": ["g6.xlarge", "g6.2xlarge"], "min": 1, "max": 4, "sharing": "time-slicing:4"},
@@ -45,6 +46,7 @@ MANY: Final[dict[str, Any]] = {
     "gpuGroups": list(GPU_GROUPS),
     "mlflowUsers": [{"name": "scientist", "readers": [SCIENTIST]}, {"name": "clinic-b"}],
     "privacyOfficers": [OFFICER],
+    "breakGlass": [{"roles": [RESPONDER], "notify": ["on-call@hospital.org"]}],
 }
 
 

@@ -33,7 +33,8 @@ current-context: made-up
 """
 
 
-# An identity provider in the house, with all that leads to it: nobody runs one beside the local stack.
+# An identity provider in the house, with all that leads to it, and a way to break the glass: nobody runs the one beside
+# the local stack, nor has the roles of the other there.
 SIGN_ON = """\
   parapet:clientCidrs: [192.168.8.0/24]
   parapet:transitGatewayId: tgw-0123456789abcdef0
@@ -46,6 +47,9 @@ SIGN_ON = """\
       resolvers: [192.168.0.53]
       roles:
         - {group: "Ward 7", role: ward-7}
+  parapet:breakGlass:
+    - roles: [arn:aws:iam::123456789012:role/responder]
+      notify: [on-call@hospital.example]
 """
 
 # A rule over the whole stack whose one answer is "waived", for the charts' workloads that call the API server; the

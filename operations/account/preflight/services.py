@@ -34,6 +34,7 @@ OF_TYPES: Final[Mapping[str, Sequence[str]]] = {
     "vpc": ("vpc",),
     # Where a setting asks for them.
     "ec2transitgateway": (),
+    "sns": (),
     "sqs": (),
 }
 """By the module of the provider whose resources the stack has: what must be there for them, by the names that Systems
@@ -64,6 +65,9 @@ def _wanted(account: Account) -> Iterator[tuple[str, str]]:
         yield "transitgateway", f"empty parapet:transitGatewayId, or {elsewhere}"
     if settings.vpn_gateway:
         yield "vpn", f"set parapet:vpnGateway to false, or {elsewhere}"
+    if settings.break_glass:
+        for service in ("cloudwatch", "sns"):
+            yield service, f"empty parapet:breakGlass, or {elsewhere}"
     if any(group.growth for group in settings.gpu_groups):
         for service in ("events", "sqs"):
             yield service, f"let no group of parapet:gpuGroups grow (min and max alike), or {elsewhere}"

@@ -31,6 +31,10 @@ def governed(guarded: Api) -> Api:
         ("platform-operator", ["get", "secrets", "--namespace=kube-system"], "no"),
         ("auditor", ["list", "pods", "--all-namespaces"], "yes"),
         ("auditor", ["create", "pods", "--subresource=exec", "--namespace=notebooks"], "no"),
+        ("platform-operator", ["get", "pods", "--subresource=log", "--namespace=training"], "no"),
+        ("break-glass", ["get", "pods", "--subresource=log", "--namespace=training"], "yes"),
+        ("break-glass", ["get", "pods", "--subresource=log", "--namespace=kube-system"], "no"),
+        ("break-glass", ["create", "pods", "--subresource=exec", "--namespace=training"], "no"),
     ],
 )
 def test_kubectl_auth_can_i_says_the_same(governed: Api, role: str, question: list[str], answer: str) -> None:
@@ -45,6 +49,13 @@ def test_a_secret_is_refused_to_every_role_and_a_pod_shown_to_the_auditor(govern
         assert 'cannot list resource "secrets"' in said.text
     said = governed.run("get", "pods", "--all-namespaces", "--as=someone", f"--as-group={GROUPS['auditor']}")
     assert said.done, said.text
+
+
+@pytest.mark.engine
+def test_a_configmap_where_there_is_phi_is_shown_to_who_breaks_the_glass_alone(governed: Api) -> None:
+    for role, group in GROUPS.items():
+        asked = ("get", "configmaps", "--namespace=monitoring", "--as=someone", f"--as-group={group}")
+        assert governed.run(*asked).done is (role == "break-glass"), role
 
 
 def test_who_runs_or_audits_the_platform_reads_no_content_where_there_is_phi() -> None:

@@ -1,0 +1,158 @@
+"""The way to what programs wrote where there is PHI, for who runs or audits the platform: for an hour, with a reason,
+and never unseen."""
+
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+import pulumi
+import pulumi_aws as aws
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from cluster.roles import BREAK_GLASS
+from foundation.policy_document import allow, deny, document
+from foundation.stack import Stack
+from role_arn import RoleArn
+
+LONGEST_SECONDS: Final = 3600
+"""The shortest that IAM offers as a role's longest session. Whoever comes by another role gets no more in any case (IAM
+User Guide, "Roles terms and concepts", role chaining)."""
+REASON: Final = "reason"
+"""The session tag that says why: a ticket's number, say. CloudTrail keeps it with the call."""
+USER: Final = "parapet:break-glass:"
+"""How the user's name in the API server's audit log begins, before that of the session."""
+MAX_ROLES: Final = 10
+MAX_ADDRESSES: Final = 10
+
+Address = Annotated[
+    str, Field(pattern=r"^[\w.+-]+@[\w-]+(\.[\w-]+)+$", max_length=254, description="an address of electronic mail")
+]
+
+
+def _some(named: tuple[str, ...]) -> tuple[str, ...]:
+    if not named or len(set(named)) < len(named):
+        raise ValueError
+    return named
+
+
+class BreakGlass(BaseModel):
+    """Who may take the role, and who is told when it is used. One without the other is no way in."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    roles: Annotated[tuple[RoleArn, ...], AfterValidator(_some)] = Field(
+        max_length=MAX_ROLES, description=f"a list of 1 to {MAX_ROLES} ARNs of IAM roles, each once"
+    )
+    notify: Annotated[tuple[Address, ...], AfterValidator(_some)] = Field(
+        max_length=MAX_ADDRESSES, description=f"a list of 1 to {MAX_ADDRESSES} addresses, each once"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class BreakGlassArgs:
+    stack: Stack
+    cluster_name: pulumi.Input[str]
+    audit_log: pulumi.Input[str]
+    """The log group in which the API server writes who called it."""
+    logs_key_arn: pulumi.Input[str]
+    settings: BreakGlass
+
+
+class BreakGlassRole(pulumi.ComponentResource):
+    """An IAM role that holds for an hour at most, whoever forgets to give it back, and is of use in the cluster alone.
+
+    It is taken with a reason, by those named; whose its sessions are, CloudTrail tells; what they read, the API
+    server's audit log; and at the first call in there, those to be told are told.
+    """
+
+    role_arn: pulumi.Output[str]
+
+    def __init__(self, name: str, args: BreakGlassArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("parapet:cluster:BreakGlass", name, {"roles": args.settings.roles}, opts)
+        own = pulumi.ResourceOptions(parent=self)
+        # No policy is attached, so there is nothing that it may in AWS.
+        role = aws.iam.Role(
+            name,
+            description=f"Reads logs and ConfigMaps of {args.stack.name}'s workloads, for an hour and with a reason.",
+            max_session_duration=LONGEST_SECONDS,
+            assume_role_policy=document(
+                allow(
+                    "TakenWithAReason",
+                    principals={"AWS": list(args.settings.roles)},
+                    actions=["sts:AssumeRole", "sts:TagSession"],
+                    when={"StringLike": {f"aws:RequestTag/{REASON}": "?*"}},
+                )
+            ),
+            opts=own,
+        )
+        self.role_arn = role.arn
+        told = self._told(name, args)
+        aws.eks.AccessEntry(
+            name,
+            cluster_name=args.cluster_name,
+            principal_arn=role.arn,
+            kubernetes_groups=[BREAK_GLASS.group],
+            user_name=USER + "{{SessionName}}",
+            type="STANDARD",
+            # Nobody comes in before somebody is told of it.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[told]),
+        )
+        self.register_outputs({"roleArn": self.role_arn})
+
+    def _told(self, name: str, args: BreakGlassArgs) -> aws.cloudwatch.MetricAlarm:
+        own = pulumi.ResourceOptions(parent=self)
+        account = args.stack.account
+        topic = aws.sns.Topic(name, kms_master_key_id=args.logs_key_arn, tags={"Name": name}, opts=own)
+        policy = aws.sns.TopicPolicy(
+            name,
+            arn=topic.arn,
+            policy=document(
+                allow(
+                    "AlarmsOfTheStack",
+                    principals={"Service": "cloudwatch.amazonaws.com"},
+                    actions="sns:Publish",
+                    resources=topic.arn,
+                    when={
+                        "StringEquals": {"aws:SourceAccount": account.id},
+                        "ArnLike": {"aws:SourceArn": account.arn("cloudwatch", f"alarm:{args.stack.name}-*")},
+                    },
+                ),
+                deny(
+                    "DenyInsecureTransport",
+                    actions="sns:Publish",
+                    resources=topic.arn,
+                    when={"Bool": {"aws:SecureTransport": "false"}},
+                ),
+            ),
+            opts=own,
+        )
+        for address in args.settings.notify:
+            aws.sns.TopicSubscription(
+                f"{name}-{address.replace('@', '-at-')}", topic=topic.arn, protocol="email", endpoint=address, opts=own
+            )
+        calls = aws.cloudwatch.LogMetricFilter(
+            name,
+            log_group_name=args.audit_log,
+            pattern=f'{{ $.user.username = "{USER}*" }}',
+            metric_transformation={"name": name, "namespace": "Parapet", "value": "1"},
+            opts=own,
+        )
+        return aws.cloudwatch.MetricAlarm(
+            name,
+            alarm_description=pulumi.Output.format(
+                "Somebody reads what workloads of {0} wrote. Who and what: log group {1}, by user.username; why: "
+                "in CloudTrail, the tag {2} of the session's AssumeRole.",
+                args.stack.name,
+                args.audit_log,
+                REASON,
+            ),
+            namespace="Parapet",
+            metric_name=name,
+            statistic="Sum",
+            period=60,
+            evaluation_periods=1,
+            threshold=1,
+            comparison_operator="GreaterThanOrEqualToThreshold",
+            treat_missing_data="notBreaching",
+            alarm_actions=[topic.arn],
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy, calls]),
+        )
