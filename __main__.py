@@ -13,7 +13,7 @@ from cluster.images import locked
 from foundation.account import Account
 from foundation.foundation import Foundation, FoundationArgs
 from mlops.mlops import MLOps, MLOpsArgs
-from provider import aws_provider, kubernetes_provider, webhooks
+from provider import aws_provider, gateway_address, kubernetes_provider, webhooks
 from settings import Settings
 
 settings = Settings.load()
@@ -62,6 +62,7 @@ cluster = Cluster(
         client_cidrs=settings.client_cidrs,
         sign_on_cidrs=settings.sign_on.cidrs if settings.sign_on else (),
         webhooks=webhooks(settings),
+        gateway_address=gateway_address(settings),
     ),
     in_aws,
 )

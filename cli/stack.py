@@ -43,8 +43,9 @@ def up(workspace: Workspace, name: str, plugin: AwsPlugin, port: int | None, *, 
         engine.forget_unfinished()
     # A cluster of the user's own has kubelets of its own, or none at all.
     server = mlflow.wait(workspace) if status == 0 and session.services.plane.ours else None
-    summary.tell_how_to_go_on(session.services, server)
-    return status or int(server is not None and server.state is State.FAILED)
+    failing = controllers.wait(workspace) if status == 0 else []
+    summary.tell_how_to_go_on(session.services, server, workspace, failing)
+    return status or int(bool(failing) or (server is not None and server.state is State.FAILED))
 
 
 def preview(workspace: Workspace, name: str, plugin: AwsPlugin, port: int | None) -> int:

@@ -11,6 +11,7 @@ from cli.plugins import AwsPlugin, prepare_tools
 from cli.services import cluster_of
 from local.aws import server
 from local.engine.run import Engine
+from local.kubernetes import live
 from local.workspace import FOREIGN, Workspace, exports
 
 
@@ -25,6 +26,8 @@ def tell(workspace: Workspace, name: str, as_json: bool) -> None:
         "kubernetes_url": cluster.server if cluster else None,
         "kubeconfig": str(cluster.kubeconfig) if cluster else None,
         "mlflow_url": tracking.url if tracking else None,
+        "live": {each.name: each.state for each in live.told(workspace)[1]} if live.asked_for(workspace) else None,
+        "load_balancer_address": live.load_balancer_address(workspace),
         "toolchain_bin": str(workspace.bin) if (workspace.bin / "pulumi").exists() else None,
         "stack": name,
         "resources": len(Engine(workspace, {}, name).resources()),
@@ -36,6 +39,8 @@ def tell(workspace: Workspace, name: str, as_json: bool) -> None:
     results.print(f"AWS API    {endpoint or 'not running; ./parapet up starts it'}")
     results.print(f"Cluster    {found['kubernetes_url'] or 'not running; ./parapet up starts it'}")
     results.print(f"MLflow     {found['mlflow_url'] or 'not running; ./parapet up starts it'}")
+    if found["live"]:
+        results.print(f"Live       {', '.join(f'{name} {state}' for name, state in found['live'].items())}")
     results.print(f"Stack      {name}, {found['resources']} resources")
     results.print(f"Review     {found['review'] or 'none yet'}")
     results.print(f"Tools      {found['toolchain_bin'] or 'none yet'}")

@@ -6,6 +6,8 @@ from pathlib import Path
 import compliance
 from cli.output import results
 from cli.services import Services
+from local.kubernetes import live
+from local.kubernetes.live import Part
 from local.kubernetes.workloads import State, Workload
 from local.workspace import Workspace
 
@@ -27,8 +29,8 @@ def tell(workspace: Workspace, review: compliance.Review, files: compliance.Revi
         _line("Recorded only", f"{', '.join(names)}: in the state only, since the local AWS API cannot hold it")
 
 
-def tell_how_to_go_on(services: Services, mlflow: Workload | None) -> None:
-    """Prints how to look at the account, the cluster and the MLflow server, and how to stop."""
+def tell_how_to_go_on(services: Services, mlflow: Workload | None, workspace: Workspace, failing: list[Part]) -> None:
+    """Prints how to look at the account, the cluster, its controllers and the MLflow server, and how to stop."""
     _line(
         "Look", f'AWS_ENDPOINT_URL={services.endpoint} with any AWS client; eval "$(./parapet env)" sets it for a shell'
     )
@@ -37,6 +39,14 @@ def tell_how_to_go_on(services: Services, mlflow: Workload | None) -> None:
         _line("MLflow", f'{mlflow.url}; eval "$(./parapet env --credentials)" signs an MLflow client in')
     elif mlflow:
         _line("MLflow", f"does not run: {mlflow.message}")
+    if live.asked_for(workspace):
+        _line("Live", ", ".join(each.name for each in live.told(workspace)[1] if each.state is live.State.RUNNING))
+        _line(
+            "",
+            f"a client outside comes by {live.load_balancer_address(workspace)}:443 (local/kubernetes/live/README.md)",
+        )
+        for each in failing:
+            _line("", f"{each.name} does not run: {each.message}; its log is {live.log_of(workspace, each.name)}")
     _line("Stop", "./parapet down")
 
 

@@ -133,6 +133,8 @@ class Workspace:
 
 
 LOCAL_REGION = "us-east-1"
+LIVE = "PARAPET_LIVE"
+"""Environment variable with the live gateway's address: there where the stack's controllers run."""
 
 
 def named_kubeconfig() -> Path | None:
@@ -170,7 +172,7 @@ def exports(workspace: Workspace, endpoint: str | None, aws_plugin: str = "stand
     if endpoint:
         variables["AWS_ENDPOINT_URL"] = endpoint
     if address := workspace.live_gateway:
-        variables["PARAPET_LIVE"] = address
+        variables[LIVE] = address
     if port := workspace.registry_port:
         variables["PARAPET_REGISTRY"] = f"127.0.0.1:{port}"
     return variables

@@ -78,6 +78,11 @@ def webhooks(settings: Settings) -> bool:
     return not settings.local_aws or LIVE in os.environ
 
 
+def gateway_address(settings: Settings) -> str:
+    """Where a local stack's live gateway listens; empty for every other stack."""
+    return os.environ.get(LIVE, "") if settings.local_aws else ""
+
+
 def kubeconfig(settings: Settings, control_plane: ControlPlane) -> pulumi.Output[str]:
     """How to reach the cluster, without any secret: kubectl and the provider ask the AWS CLI for a token each time."""
     token = {

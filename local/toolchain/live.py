@@ -7,7 +7,7 @@ from pathlib import Path
 
 from local.made import made_once
 from local.toolchain import MODULES, digest, place, version_of
-from local.toolchain.builder import BuildFailed, Cost, build
+from local.toolchain.builder import BuildFailed, Change, Cost, build
 from local.workspace import Workspace
 
 MODULE = MODULES / "live"
@@ -24,6 +24,15 @@ COST = Cost(
     "6 to 8 minutes on 2 cores",
     ((0.0, 420), (0.25, 330), (0.5, 230), (0.75, 120), (1.0, 30)),
 )
+HERE = '"127.0.0.1:%d"'
+EVERYWHERE = "listen at every address of this machine"
+LOOPBACK = (
+    # Neither can be told an address; on a node they have one of their pod's.
+    Change(
+        "github.com/argoproj/argo-rollouts", "controller/controller.go", '"0.0.0.0:%d"', '"127.0.0.1:%d"', EVERYWHERE
+    ),
+    Change("sigs.k8s.io/karpenter", "pkg/operator/operator.go", '":%d"', '"127.0.0.1:%d"', EVERYWHERE),
+)
 ENVOY = "envoy"
 REQUIREMENTS = MODULE / "requirements.txt"
 
@@ -37,13 +46,14 @@ def ensure(workspace: Workspace) -> None:
 
 
 def _key() -> str:
-    return digest(("live/go.mod", "live/go.sum"), os.uname().sysname, os.uname().machine)
+    changes = [word for each in LOOPBACK for word in (each.file, each.old, each.new)]
+    return digest(("live/go.mod", "live/go.sum"), os.uname().sysname, os.uname().machine, *changes)
 
 
 def _build(folder: Path) -> None:
     karpenter = version_of("github.com/aws/karpenter-provider-aws", MODULE / "go.mod")
     variables = {"sigs.k8s.io/karpenter/pkg/operator.Version": karpenter.removeprefix("v")}
-    build(MODULE, folder, variables, cost=COST, what="the live controllers")
+    build(MODULE, folder, variables, cost=COST, what="the live controllers", changes=LOOPBACK)
 
 
 def _envoy() -> Path:

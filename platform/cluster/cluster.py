@@ -76,6 +76,8 @@ class ClusterArgs:
     """Ranges outside the VPC, such as the hospital's own, from which users come to the gateway."""
     webhooks: bool
     """Whether the API server can call what runs in the cluster, as it can on EKS."""
+    gateway_address: str = ""
+    """Where the mesh's gateway listens, where it is a process of the local machine."""
 
 
 class Cluster(pulumi.ComponentResource):
@@ -325,6 +327,7 @@ class Cluster(pulumi.ComponentResource):
                 domain=args.domain,
                 zone_id=args.foundation.network.zone_id,
                 reachable=args.webhooks,
+                gateway_address=args.gateway_address,
                 after=after,
             ),
             opts,

@@ -40,6 +40,8 @@ def test_status_of_nothing_has_all_its_keys(tmp_path: Path) -> None:
         "kubernetes_url": None,
         "kubeconfig": None,
         "mlflow_url": None,
+        "live": None,
+        "load_balancer_address": None,
         "toolchain_bin": None,
         "stack": "local",
         "resources": 0,

@@ -21,6 +21,8 @@ Store come with an add-on on EKS, and are here because no add-on runs.
 """
 DEADLINE = 30.0  # seconds until every definition is established
 
+ROLLOUTS_ROLE = "rbac/argo-rollouts/argo-rollouts-clusterrole.yaml"
+
 _READ = ["get", "list", "watch"]
 # What KWOK's controller does with nodes, pods and node leases; its own role in the module also holds its resource
 # definitions, which are not installed here.
@@ -65,9 +67,16 @@ class NotEstablished(Exception):
     """The API server did not take a resource definition. The text names it."""
 
 
-def permit(api: Api) -> None:
-    """Gives each part of our own its role and nothing more."""
-    for name, rules in PERMISSIONS.items():
+def permit(api: Api, live: Path | None) -> None:
+    """Gives each part of our own its role and nothing more.
+
+    `live`: the toolchain's sources, where live controllers run; one has the rights that its release says.
+    """
+    given = PERMISSIONS
+    if live:
+        shipped = yaml.safe_load((live / ROLLOUTS_ROLE).read_text())["rules"]
+        given = PERMISSIONS | {"argo-rollouts": shipped}
+    for name, rules in given.items():
         role = f"parapet:{name}"
         group = "/apis/rbac.authorization.k8s.io/v1"
         subject = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": role}

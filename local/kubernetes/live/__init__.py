@@ -35,8 +35,6 @@ class Part:
     """A controller that runs here, or does not yet; `message` says why."""
 
     name: str
-    namespace: str
-    account: str
     state: State
     message: str = ""
 
@@ -64,6 +62,11 @@ def network(workspace: Workspace) -> str:
     found = workspace.live_network
     assert found, "asked of a stack with live parts"
     return found
+
+
+def load_balancer_address(workspace: Workspace) -> str | None:
+    """Where a client outside comes in; None where the stack has no live parts."""
+    return f"{workspace.live_network}.1" if workspace.live_network else None
 
 
 def _network(workspace: Workspace) -> str:

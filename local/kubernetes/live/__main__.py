@@ -21,15 +21,16 @@ from local.keeping import keep
 from local.kubernetes import live
 from local.kubernetes.control_plane import pki
 from local.kubernetes.control_plane.api import Api, ApiError
-from local.kubernetes.live import Part, State, istiod, tokens
+from local.kubernetes.live import Part, State, parts, tokens
+from local.kubernetes.live.load_balancer import Certificate
+from local.kubernetes.live.parts import MAKERS, Cluster, Waits
 from local.kubernetes.live.process import Place, Process
-from local.kubernetes.live.standing import ISTIOD, STANDING, Standing, first
+from local.kubernetes.live.standing import LOAD_BALANCER, ROLLOUTS, STANDING, Standing, first
 from local.workspace import Workspace
 
 DEADLINE = 60.0  # seconds until a part answers
 MOST_PATIENCE = 15.0  # seconds between two starts of what fails
-Maker = Callable[[Mapping[str, Any], Place], Process]
-MAKERS: dict[str, Maker] = {ISTIOD: istiod.process}
+SERVICES = "/api/v1/namespaces/ingress/services?resourceVersion=0"
 
 
 @dataclass
@@ -48,34 +49,51 @@ class Keeper:
         self._workspace, self._api, self._url = workspace, api, url
         self._troubles: dict[str, Trouble] = {}
         self._services: dict[str, dict[str, Mapping[str, str]]] = {}
+        self._certificates: dict[tuple[str, str], Certificate] = {}
         self._said = ""
 
     def look(self) -> bool:
         begun = time.time()
         try:
             pods = self._api.call("GET", "/api/v1/pods?resourceVersion=0")["items"] or []
+            services = self._api.call("GET", SERVICES)["items"] or []
         except (ApiError, OSError, HTTPException) as error:
             self._say(f"The API server does not tell its pods: {error}")
             return False
-        parts = []
+        cluster = Cluster(self._api, server.url(self._workspace) or "", self._certificates)
+        found: list[Part] = []
         for standing in STANDING:
-            if standing.name not in MAKERS:
-                continue
-            pod = first(standing, pods)
-            if pod is None:
+            if (pod := first(standing, pods)) is None:
                 self._end(standing.name)
                 continue
-            parts.append(self._run(standing, pod))
-            self._tell(parts, begun)
-        self._tell(parts, begun)
+            found.append(self._run(standing.name, lambda place, s=standing, p=pod: self._stand(s, p, place, cluster)))
+            self._tell(found, begun)
+        found.append(self._run(ROLLOUTS, parts.rollouts))
+        if service := parts.balanced(services):
+            found.append(self._run(LOAD_BALANCER, lambda place: parts.load_balancer_of(service, place, cluster)))
+            if found[-1].state is State.RUNNING:
+                self._address(service, cluster)
+        else:
+            self._end(LOAD_BALANCER)
+        self._tell(found, begun)
         return False
 
-    def _tell(self, parts: list[Part], begun: float) -> None:
-        services = {name: ports for each in self._services.values() for name, ports in each.items()}
-        live.tell(self._workspace, parts, services, begun)
+    def _stand(self, standing: Standing, pod: Mapping[str, Any], place: Place, cluster: Cluster) -> Process:
+        authority = self._workspace.kubernetes / "pki" / f"{pki.CA}.crt"
+        tokens.give(self._api, pod, place.folder, self._url, authority, meshed=standing.meshed)
+        return MAKERS[standing.name](pod, place, cluster)
 
-    def _run(self, standing: Standing, pod: Mapping[str, Any]) -> Part:
-        name = standing.name
+    def _address(self, service: Mapping[str, Any], cluster: Cluster) -> None:
+        try:
+            parts.tell_address(service, cluster)
+        except (ApiError, OSError) as error:
+            self._say(f"The load balancer's name was not taken: {error}")
+
+    def _tell(self, found: list[Part], begun: float) -> None:
+        services = {name: ports for each in self._services.values() for name, ports in each.items()}
+        live.tell(self._workspace, found, services, begun)
+
+    def _run(self, name: str, make: Callable[[Place], Process]) -> Part:
         place = Place(
             self._workspace,
             self._workspace.live / name,
@@ -83,31 +101,19 @@ class Keeper:
             self._url,
             server.url(self._workspace) or "",
         )
+        waits = ""
         try:
             place.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            authority = self._workspace.kubernetes / "pki" / f"{pki.CA}.crt"
-            tokens.give(self._api, pod, place.folder, self._url, authority, meshed=standing.meshed)
-            self._configure(name, place)
-            process = MAKERS[name](pod, place)
-            self._keep(name, process, place)
+            self._keep(name, make(place), place)
+        except Waits as error:
+            waits = str(error)
         except (ApiError, BotoCoreError, ClientError, LookupError, OSError, processes.StartFailed) as error:
             self._failed(name, str(error))
-        running = processes.read(self._workspace.run, live.PREFIX + name)
-        if running:
-            return Part(name, standing.namespace, standing.account, State.RUNNING)
-        trouble = self._troubles.get(name)
-        return Part(
-            name,
-            standing.namespace,
-            standing.account,
-            State.FAILED if trouble else State.STARTING,
-            trouble.message if trouble else "",
-        )
-
-    def _configure(self, name: str, place: Place) -> None:
-        if name == ISTIOD:
-            found = self._api.call("GET", "/api/v1/namespaces/istio-system/configmaps/istio")
-            istiod.configure(found["data"]["mesh"], place.folder)
+        if processes.read(self._workspace.run, live.PREFIX + name):
+            return Part(name, State.RUNNING)
+        if trouble := self._troubles.get(name):
+            return Part(name, State.FAILED, trouble.message)
+        return Part(name, State.STARTING, waits or "it is being started")
 
     def _keep(self, name: str, process: Process, place: Place) -> None:
         record = processes.read(self._workspace.run, live.PREFIX + name)

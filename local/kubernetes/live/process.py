@@ -66,7 +66,8 @@ def variables(pod: Mapping[str, Any], of: Mapping[str, Any]) -> dict[str, str]:
 def _field(pod: Mapping[str, Any], path: str) -> str:
     kind, _, rest = path.partition(".")
     name, _, key = rest.partition("[")
-    value: Any = pod.get(kind, {}).get(name, "")
+    # The pod's addresses are KWOK's and come late: nothing here has them.
+    value: Any = pod.get(kind, {}).get(name, "") if kind != "status" else ""
     return str(value.get(key[1:-2], "") if key else value)
 
 

@@ -20,11 +20,12 @@ class Standing:
 
 
 ISTIOD, GATEWAY, SIDECAR, KARPENTER = "istiod", "gateway", "mlflow-proxy", "karpenter"
+LOAD_BALANCER, ROLLOUTS = "load-balancer", "argo-rollouts"
+"""They stand for no pod: AWS has the one, and the stack does not install the other yet."""
 STANDING = (
     Standing(ISTIOD, "istio-system", "istiod", "discovery", holds=True, meshed=False),
     Standing(GATEWAY, "ingress", "istio-ingress", "istio-proxy", holds=True, meshed=True),
     Standing(SIDECAR, "mlflow", "mlflow", "istio-proxy", holds=False, meshed=True),
-    Standing(KARPENTER, "karpenter", "karpenter", "controller", holds=True, meshed=False),
 )
 """In the order in which they need each other."""
 
@@ -51,5 +52,7 @@ def _fits(standing: Standing, pod: Mapping[str, Any]) -> bool:
     return (
         pod["metadata"]["namespace"] == standing.namespace
         and spec.get("serviceAccountName") == standing.account
+        # A job of the same account is none of its replicas.
+        and any(each["kind"] == "ReplicaSet" for each in pod["metadata"].get("ownerReferences", []))
         and any(each["name"] == standing.container for each in (*spec.get("initContainers", []), *spec["containers"]))
     )

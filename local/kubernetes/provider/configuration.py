@@ -10,6 +10,7 @@ from local.kubernetes.provider import kubeconfig
 from local.kubernetes.provider.kubeconfig import Access, KubeconfigError
 from local.plugin.checks import Failure
 from local.plugin.values import UNKNOWN
+from local.workspace import LIVE
 
 _UNSUPPORTED = {
     "renderYamlToDirectory": "rendering to files is the official plugin's",
@@ -33,7 +34,7 @@ class Settings:
 
     access: Access | None
     namespace: str
-    own: bool = False
+    balances: bool = False
     delete_unreachable: bool = False
     skip_update_unreachable: bool = False
     patch_force: bool = False
@@ -75,7 +76,7 @@ def configure(settings: Mapping[str, Any], environment: Mapping[str, str]) -> Se
     return Settings(
         access=access,
         namespace=named or (access.namespace if access else "default"),
-        own=bool(environment.get(kubeconfig.OWN_CLUSTER)),
+        balances=any(environment.get(name) for name in (kubeconfig.OWN_CLUSTER, LIVE)),
         delete_unreachable=on("deleteUnreachable"),
         skip_update_unreachable=on("skipUpdateUnreachable"),
         patch_force=on("enablePatchForce"),

@@ -240,7 +240,7 @@ class Provider:
         self, cluster: Cluster, identity: Identity, made: Object, manager: str, patience: float, inputs: Object
     ) -> Object:
         try:
-            live = waiting.until_ready(cluster, made, identity, self.settings.own, patience)
+            live = waiting.until_ready(cluster, made, identity, self.settings.balances, patience)
         except waiting.NotReady as error:
             raise Unfinished(identity.id, _outputs(error.live or made, manager, inputs), str(error)) from error
         if identity.kind == DEFINITION:

@@ -20,10 +20,11 @@ class Failed(Exception):
 
 
 class Site(NamedTuple):
-    """Where the object lives, for those whose readiness is another object's. `own`: a cluster of the user's own."""
+    """Where the object lives, for those whose readiness is another object's. `balances`: something gives
+    Services a load balancer, as a cluster of the user's own may, and a stack with live controllers does."""
 
     connection: Connection
-    own: bool
+    balances: bool
 
 
 def missing(live: Object, site: Site) -> list[str]:
@@ -160,8 +161,7 @@ def _ingress(live: Object, site: Site) -> Missing:
 
 
 def _balanced(live: Object, site: Site) -> Missing:
-    # Nothing gives a local cluster a load balancer; one of the user's own may have what does.
-    if site.own and not (_status(live).get("loadBalancer") or {}).get("ingress"):
+    if site.balances and not (_status(live).get("loadBalancer") or {}).get("ingress"):
         yield "it has no load balancer's address"
 
 

@@ -125,7 +125,7 @@ class Releases:
                 live = self._applied(one, manager, limit)
                 done += [one] if one in wanted else []
                 if one["kind"] == "CustomResourceDefinition":
-                    waiting.until_ready(cluster, live, identity_of(one), self._provider.settings.own, _left(limit))
+                    waiting.until_ready(cluster, live, identity_of(one), self._provider.settings.balances, _left(limit))
                     cluster.discovery.forget()
             self._prune(old, {identity_of(one) for one in wanted}, limit)
             for one in wanted if not inputs.get("skipAwait") else []:
@@ -172,7 +172,7 @@ class Releases:
         live = self._there().find(identity)
         if live is None:
             raise UserError(f"{identity} was deleted while it was waited for")
-        waiting.until_ready(self._there(), live, identity, self._provider.settings.own, _left(limit))
+        waiting.until_ready(self._there(), live, identity, self._provider.settings.balances, _left(limit))
 
     def _prune(self, old: Iterable[Identity], kept: set[Identity], limit: float) -> None:
         cluster = self._there()

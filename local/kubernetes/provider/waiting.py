@@ -29,11 +29,11 @@ def deadline(manifest: Object, custom: float) -> float:
     return custom or (float(given) if given.isdigit() else 0) or DEADLINE
 
 
-def until_ready(cluster: Cluster, live: Object, identity: Identity, own: bool, seconds: float) -> Object:
+def until_ready(cluster: Cluster, live: Object, identity: Identity, balances: bool, seconds: float) -> Object:
     """The object once it is ready. NotReady says what it lacks, with its conditions and the latest events."""
     if switched_on(live, SKIP_AWAIT):
         return live
-    site = Site(cluster.connection, own)
+    site = Site(cluster.connection, balances)
     start, pause = time.monotonic(), 0.05
     while True:
         try:

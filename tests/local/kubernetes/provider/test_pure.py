@@ -236,8 +236,8 @@ class Answering:
         self.get = self.find = lambda *_: answer
 
 
-def _missing(manifest: str, answer: dict[str, Any] | None = None, own: bool = False) -> list[str]:
-    return readiness.missing(yaml.safe_load(manifest), Site(Answering(answer or {}), own))  # type: ignore[arg-type]
+def _missing(manifest: str, answer: dict[str, Any] | None = None, balances: bool = False) -> list[str]:
+    return readiness.missing(yaml.safe_load(manifest), Site(Answering(answer or {}), balances))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -283,7 +283,7 @@ def test_an_object_is_ready_when_nothing_is_missing(manifest: str, lacks: list[s
 
 def test_only_the_users_own_cluster_is_waited_for_to_give_a_load_balancer() -> None:
     service = "{apiVersion: v1, kind: Service, spec: {type: LoadBalancer}}"
-    assert _missing(service, own=True) == ["it has no load balancer's address"]
+    assert _missing(service, balances=True) == ["it has no load balancer's address"]
 
 
 def test_a_claim_that_waits_for_its_consumer_is_ready() -> None:

@@ -1,0 +1,143 @@
+"""How each live part is made from its pod: what it reads, what it tells the mesh, what is started."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from local import processes
+from local.kubernetes import workloads
+from local.kubernetes.control_plane.api import MERGE, Api, ApiError
+from local.kubernetes.live import argo_rollouts, istiod, load_balancer, proxies
+from local.kubernetes.live.process import Place, Process
+from local.kubernetes.live.standing import GATEWAY, ISTIOD, SIDECAR
+from local.workspace import LOCAL_REGION
+
+TEMPLATE = "istio/bootstrap/envoy_bootstrap.json"
+ROOT_CERTIFICATES = "istio-ca-root-cert"
+MLFLOW = ("mlflow", "mlflow")
+MLFLOW_PORT = 5000
+MESH = "/apis/networking.istio.io/v1"
+
+
+class Waits(Exception):
+    """What a part needs is not there yet. The text says what."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """What the API server and the AWS API tell."""
+
+    api: Api
+    endpoint: str
+    certificates: dict[tuple[str, str], load_balancer.Certificate]
+    """Those that were asked for, by the AWS API and their ARN: each is exported once."""
+
+    def certificate(self, arn: str) -> load_balancer.Certificate:
+        """ACM's certificate; raises Waits where no AWS API runs, and botocore's errors."""
+        if not self.endpoint:
+            raise Waits("the AWS API does not run")
+        if (self.endpoint, arn) not in self.certificates:
+            client = aws_client("acm", self.endpoint)
+            self.certificates[self.endpoint, arn] = load_balancer.certificate(client, arn)
+        return self.certificates[self.endpoint, arn]
+
+    def config_map(self, namespace: str, name: str) -> Mapping[str, str]:
+        """Its data; raises Waits where it is not there."""
+        try:
+            found: Mapping[str, str] = self.api.call("GET", f"/api/v1/namespaces/{namespace}/configmaps/{name}")["data"]
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            raise Waits(f"there is no ConfigMap {namespace}/{name} yet") from None
+        return found
+
+    def make(self, manifest: Mapping[str, Any], plural: str) -> None:
+        """Creates an object of the mesh's networking, or makes the one that is there equal."""
+        meta = manifest["metadata"]
+        path = f"{MESH}/namespaces/{meta['namespace']}/{plural}"
+        try:
+            found = self.api.call("GET", f"{path}/{meta['name']}")
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            self.api.call("POST", path, manifest)
+            return
+        if found["spec"] != manifest["spec"]:
+            version = {"resourceVersion": found["metadata"]["resourceVersion"]}
+            self.api.call("PUT", f"{path}/{meta['name']}", {**manifest, "metadata": {**meta, **version}})
+
+
+def aws_client(service: str, endpoint: str) -> Any:
+    """A client of the AWS API here, as the stack's administrator: the variables are this process's own."""
+    import boto3  # half a second, that a look without a load balancer does not need
+
+    session: Any = boto3.Session(region_name=LOCAL_REGION)
+    return session.client(service, endpoint_url=endpoint)
+
+
+Maker = Callable[[Mapping[str, Any], Place, Cluster], Process]
+
+
+def _istiod(pod: Mapping[str, Any], place: Place, cluster: Cluster) -> Process:
+    istiod.configure(cluster.config_map("istio-system", "istio")["mesh"], place.folder)
+    return istiod.process(pod, place)
+
+
+def _gateway(pod: Mapping[str, Any], place: Place, cluster: Cluster) -> Process:
+    _configure(pod, place, cluster, proxies.GATEWAY_ADDRESS)
+    return proxies.gateway(pod, place)
+
+
+def _sidecar(pod: Mapping[str, Any], place: Place, cluster: Cluster) -> Process:
+    running = [each for each in workloads.told(place.workspace)[1] if (each.namespace, each.name) == MLFLOW]
+    if not running or not running[0].port:
+        raise Waits("the MLflow server does not run yet")
+    address = place.address(proxies.SIDECAR_ADDRESS)
+    sidecar, entry = proxies.objects(pod, address, MLFLOW_PORT, running[0].port)
+    cluster.make(sidecar, "sidecars")
+    cluster.make(entry, "workloadentries")
+    _configure(pod, place, cluster, proxies.SIDECAR_ADDRESS)
+    return proxies.sidecar(pod, place)
+
+
+def _configure(pod: Mapping[str, Any], place: Place, cluster: Cluster, last: int) -> None:
+    template = (place.workspace.sources / TEMPLATE).read_text()
+    authority = cluster.config_map(pod["metadata"]["namespace"], ROOT_CERTIFICATES)["root-cert.pem"]
+    proxies.configure(pod, place, last, template=template, authority=authority)
+
+
+MAKERS: dict[str, Maker] = {ISTIOD: _istiod, GATEWAY: _gateway, SIDECAR: _sidecar}
+
+
+def rollouts(place: Place) -> Process:
+    """The process of Argo Rollouts' controller, at ports that it keeps."""
+    return argo_rollouts.process(place, (_port(place, "metrics"), _port(place, "health")))
+
+
+def _port(place: Place, name: str) -> int:
+    """A port of this name for the part: the same one each time that it is asked for."""
+    file = place.folder / f"{name}.port"
+    if not file.exists():
+        file.write_text(str(processes.choose_port(None)))
+    return int(file.read_text())
+
+
+def balanced(services: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The Service before the gateway, where it asks for a load balancer."""
+    return next((each for each in services if each["spec"]["type"] == "LoadBalancer"), None)
+
+
+def load_balancer_of(service: Mapping[str, Any], place: Place, cluster: Cluster) -> Process:
+    """The process of a Service's load balancer."""
+    arn = load_balancer.wanted(service)
+    load_balancer.configure(service, place, cluster.certificate(arn))
+    return load_balancer.process(place)
+
+
+def tell_address(service: Mapping[str, Any], cluster: Cluster) -> None:
+    """Gives the Service the name of its load balancer, once that answers."""
+    wanted = load_balancer.status(service, LOCAL_REGION)
+    if service.get("status", {}).get("loadBalancer") != wanted["status"]["loadBalancer"]:
+        meta = service["metadata"]
+        path = f"/api/v1/namespaces/{meta['namespace']}/services/{meta['name']}/status"
+        cluster.api.call("PATCH", path, wanted, MERGE)

@@ -1,0 +1,292 @@
+"""`./parapet up --live`: the stack's own controllers, by the means of those who work with them."""
+
+import json
+import socket
+import ssl
+from collections.abc import Iterator
+from http.client import HTTPSConnection
+from pathlib import Path
+from typing import Any
+
+import grpc
+import psutil
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from local import processes
+from local.kubernetes import live
+from local.kubernetes.live import istiod, load_balancer, proxies
+from local.workspace import Workspace
+from tests.cluster import wait_for
+from tests.e2e.user import User
+from tests.engine import WRITTEN_ONCE
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("live")]
+HOST = "mlflow.parapet.internal"
+TRUST = "cluster.local"
+
+
+@pytest.fixture(scope="module")
+def user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[User]:
+    user = User(tmp_path_factory.mktemp("live") / ".parapet")
+    yield user
+    user.parapet("down", **WRITTEN_ONCE)
+
+
+@pytest.fixture(scope="module")
+def said(user: User) -> str:
+    status, said = user.parapet("up", "--live", **WRITTEN_ONCE)
+    assert status == 0, said
+    return said
+
+
+@pytest.fixture(scope="module")
+def workspace(user: User, said: str) -> Workspace:
+    return Workspace(home=user.home)
+
+
+@pytest.fixture(scope="module")
+def authority(user: User, said: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a client outside believes: the platform's CA, as the stack tells it."""
+    file = tmp_path_factory.mktemp("authority") / "ca.pem"
+    file.write_text(user.outputs()["certificateAuthorityPem"])
+    return file
+
+
+def _at(workspace: Workspace, last: int) -> str:
+    return f"{live.network(workspace)}.{last}"
+
+
+def _ask(address: str, context: ssl.SSLContext, host: str, name: str | None, port: int = 443) -> int:
+    """The status of a GET of `/health` of a host; `name` is what the TLS hello says."""
+    connection = HTTPSConnection(address, port, timeout=10, context=context)
+    plain = socket.create_connection((address, port), timeout=10)
+    connection.sock = context.wrap_socket(plain, server_hostname=name)
+    try:
+        connection.request("GET", "/health", headers={"Host": host})
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def _unverified() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+def test_all_of_them_run_and_up_says_so(user: User, said: str) -> None:
+    named = set(user.status()["live"])
+    assert {"istiod", "gateway", "mlflow-proxy", "load-balancer", "argo-rollouts"} <= named
+    assert set(user.status()["live"].values()) == {"running"}
+    assert all(each in said.rpartition("Live ")[2] for each in named)
+
+
+def test_pods_of_the_mesh_have_their_proxy_from_istiods_own_webhook(user: User, said: str) -> None:
+    for namespace in ("mlflow", "ingress"):
+        pods = user.get("pods", f"--namespace={namespace}", "--selector=!job-name")["items"]
+        assert pods
+        for pod in pods:
+            names = [each["name"] for kind in ("initContainers", "containers") for each in pod["spec"].get(kind, [])]
+            assert "istio-proxy" in names, pod["metadata"]["name"]
+
+
+# A client outside
+
+
+def test_a_client_outside_comes_by_tls_with_the_platforms_ca(workspace: Workspace, authority: Path) -> None:
+    context = ssl.create_default_context(cafile=str(authority))
+    address = _at(workspace, load_balancer.ADDRESS)
+    assert wait_for(lambda: _ask(address, context, HOST, HOST) == 200)
+
+
+def test_and_by_nothing_else(workspace: Workspace, authority: Path) -> None:
+    address = _at(workspace, load_balancer.ADDRESS)
+    with pytest.raises(ssl.SSLCertVerificationError):
+        _ask(address, ssl.create_default_context(), HOST, HOST)
+    old = ssl.create_default_context(cafile=str(authority))
+    old.maximum_version = ssl.TLSVersion.TLSv1_1
+    with pytest.raises(ssl.SSLError):
+        _ask(address, old, HOST, HOST)
+    assert _plain(address, 443) == b""
+
+
+def test_a_host_that_the_mesh_does_not_know_is_not_found(workspace: Workspace, authority: Path) -> None:
+    context = ssl.create_default_context(cafile=str(authority))
+    address = _at(workspace, load_balancer.ADDRESS)
+    assert _ask(address, context, "unknown.parapet.internal", HOST) == 404
+
+
+def _plain(address: str, port: int) -> bytes:
+    """What is answered to who speaks no TLS."""
+    with socket.create_connection((address, port), timeout=10) as plain:
+        plain.sendall(f"GET /health HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode())
+        try:
+            return plain.recv(1000)
+        except ConnectionError:
+            return b""
+
+
+def test_the_way_from_the_load_balancer_to_the_gateway_is_tls(workspace: Workspace) -> None:
+    assert _plain(_at(workspace, proxies.GATEWAY_ADDRESS), 443) == b""
+
+
+def test_who_is_no_load_balancer_does_not_pass_the_gateway(workspace: Workspace) -> None:
+    """A pod's proxy says a server name, and the load balancer says none."""
+    gateway = _at(workspace, proxies.GATEWAY_ADDRESS)
+    assert _ask(gateway, _unverified(), HOST, None) == 200
+    assert _ask(gateway, _unverified(), HOST, HOST) == 403
+
+
+# In the mesh
+
+
+@pytest.fixture(scope="module")
+def certificates(user: User, workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> "Certificates":
+    return Certificates(user, workspace, tmp_path_factory.mktemp("certificates"))
+
+
+class Certificates:
+    """Workload certificates as a proxy gets them: from istiod, for a service account's token."""
+
+    def __init__(self, user: User, workspace: Workspace, folder: Path) -> None:
+        self.user, self.workspace, self.folder = user, workspace, folder
+        anchors = user.get("configmap", "istio-ca-root-cert", "--namespace=mlflow")
+        self.root = folder / "root.pem"
+        self.root.write_text(anchors["data"]["root-cert.pem"])
+
+    def context(self, namespace: str, account: str) -> ssl.SSLContext:
+        """What a proxy of this account speaks with."""
+        files = self._issue(namespace, account)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False  # the name of a workload is in its URI
+        context.load_verify_locations(str(self.root))
+        context.load_cert_chain(*map(str, files))
+        context.set_alpn_protocols(["istio-http/1.1", "istio", "http/1.1"])
+        return context
+
+    def _issue(self, namespace: str, account: str) -> tuple[Path, Path]:
+        status, token = self.user.kubectl("create", "token", account, f"--namespace={namespace}", "--audience=istio-ca")
+        assert status == 0, token
+        key = ec.generate_private_key(ec.SECP256R1())
+        identity = x509.UniformResourceIdentifier(f"spiffe://{TRUST}/ns/{namespace}/sa/{account}")
+        request = (
+            x509.CertificateSigningRequestBuilder()
+            .subject_name(x509.Name([]))
+            .add_extension(x509.SubjectAlternativeName([identity]), critical=False)
+            .sign(key, hashes.SHA256())
+        )
+        chain = self._sign(request.public_bytes(serialization.Encoding.PEM), token.strip())
+        files = self.folder / f"{account}.crt", self.folder / f"{account}.key"
+        files[0].write_text("".join(chain))
+        files[1].write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+        )
+        return files
+
+    def _sign(self, request: bytes, token: str) -> list[str]:
+        """`IstioCertificateService.CreateCertificate` (istio.io/api, security/v1alpha1/ca.proto): its first field is
+        the request, and the answer's first, repeated, the chain."""
+        place = f"{_at(self.workspace, istiod.ADDRESS)}:{istiod.XDS}"
+        credentials = grpc.ssl_channel_credentials(self.root.read_bytes())
+        named = [("grpc.ssl_target_name_override", "istiod.istio-system.svc")]
+        with grpc.secure_channel(place, credentials, named) as channel:
+            call: Any = channel.unary_unary("/istio.v1.auth.IstioCertificateService/CreateCertificate")
+            told: bytes = call(
+                b"\x0a" + _length(len(request)) + request,
+                metadata=[("authorization", f"Bearer {token}"), ("clusterid", "Kubernetes")],
+                timeout=20,
+            )
+        return list(_strings(told))
+
+
+def _length(number: int) -> bytes:
+    """A number as protobuf's varint."""
+    out = b""
+    while number > 0x7F:
+        out += bytes([number & 0x7F | 0x80])
+        number >>= 7
+    return out + bytes([number])
+
+
+def _strings(message: bytes) -> Iterator[str]:
+    """The strings of a protobuf message that has nothing else."""
+    while message:
+        size, at = 0, 1
+        while True:
+            size |= (message[at] & 0x7F) << 7 * (at - 1)
+            at += 1
+            if not message[at - 1] & 0x80:
+                break
+        yield message[at : at + size].decode()
+        message = message[at + size :]
+
+
+def test_plain_text_and_who_shows_no_certificate_are_refused_by_mlflows_proxy(
+    workspace: Workspace, certificates: Certificates
+) -> None:
+    address = _at(workspace, proxies.SIDECAR_ADDRESS)
+    assert _plain(address, 5000) == b""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.load_verify_locations(str(certificates.root))
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        _ask(address, context, HOST, None, 5000)
+
+
+@pytest.mark.parametrize(
+    ("namespace", "account", "status"),
+    [
+        ("ingress", "istio-ingress", 200),
+        ("training", "trainer", 200),
+        ("serving", "predictor", 403),
+        ("istio-system", "istiod", 403),
+    ],
+)
+def test_mlflow_answers_those_who_are_listed(
+    workspace: Workspace, certificates: Certificates, namespace: str, account: str, status: int
+) -> None:
+    context = certificates.context(namespace, account)
+    address = _at(workspace, proxies.SIDECAR_ADDRESS)
+    assert _ask(address, context, HOST, None, 5000) == status
+
+
+# What goes and comes
+
+
+def test_a_killed_controller_comes_back(workspace: Workspace) -> None:
+    record = processes.read(workspace.run, f"{live.PREFIX}istiod")
+    assert record
+    psutil.Process(record.pid).kill()
+    assert wait_for(
+        lambda: (again := processes.read(workspace.run, f"{live.PREFIX}istiod")) and again.pid != record.pid
+    )
+
+
+def test_they_listen_on_loopback_addresses_only(workspace: Workspace) -> None:
+    listening = {
+        (process.name(), connection.laddr.ip)
+        for record in live.processes_of(workspace)
+        for process in [psutil.Process(record.pid), *psutil.Process(record.pid).children(recursive=True)]
+        for connection in process.net_connections(kind="inet")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert listening
+    elsewhere = {name for name, address in listening if not address.startswith("127.")}
+    assert elsewhere == set(), json.dumps(sorted(elsewhere))
+
+
+def test_an_up_without_them_leaves_none_and_asks_no_webhook(user: User, workspace: Workspace) -> None:
+    status, said = user.parapet("up", **WRITTEN_ONCE)
+    assert status == 0, said
+    assert "one without --live" in said
+    assert not live.processes_of(workspace)
+    assert user.status()["live"] is None
+    hooks = user.get("mutatingwebhookconfigurations,validatingwebhookconfigurations")["items"]
+    assert [
+        each["metadata"]["name"] for each in hooks if any("service" in one["clientConfig"] for one in each["webhooks"])
+    ] == []
