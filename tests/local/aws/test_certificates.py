@@ -21,12 +21,13 @@ WORD = b"a word for once"
 class Account:
     """An account with an authority, which has its own certificate or waits for it."""
 
-    def __init__(self, aws: LocalAws, *, installed: bool = True) -> None:
+    def __init__(self, aws: LocalAws, *, domain: str = "parapet.internal", installed: bool = True) -> None:
+        self.domain = domain
         self.acm, self.pca = aws.client("acm"), aws.client("acm-pca")
         asked = {
             "KeyAlgorithm": "EC_prime256v1",
             "SigningAlgorithm": "SHA256WITHECDSA",
-            "Subject": {"CommonName": "parapet.internal", "OrganizationalUnit": "tests"},
+            "Subject": {"CommonName": domain, "OrganizationalUnit": "tests"},
         }
         self.authority: str = self.pca.create_certificate_authority(
             CertificateAuthorityConfiguration=asked, CertificateAuthorityType="ROOT"
@@ -50,7 +51,7 @@ class Account:
 
     def request(self, **more: Any) -> str:
         arn: str = self.acm.request_certificate(
-            DomainName="*.parapet.internal", CertificateAuthorityArn=self.authority, **more
+            DomainName=f"*.{self.domain}", CertificateAuthorityArn=self.authority, **more
         )["CertificateArn"]
         return arn
 

@@ -78,6 +78,17 @@ def test_a_folder_in_memory_is_the_process_s_own(tmp_path: Path) -> None:
     assert not Path(FOLDER).exists()
 
 
+def test_whoever_is_not_root_has_one_by_a_user_namespace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    as_nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    if subprocess.run([*as_nobody, "unshare", "--user", "true"], capture_output=True).returncode:
+        pytest.skip("the kernel gives users no namespaces of their own")
+    monkeypatch.setattr(os, "geteuid", lambda: 65534)
+    command = in_memory(FOLDER, ["/bin/sh", "-c", f"touch {FOLDER}/key && ls {FOLDER}"])
+    done = subprocess.run([*as_nobody, *command], capture_output=True, text=True, cwd="/", timeout=30)
+    assert (done.stderr, done.stdout) == ("", "key\n")
+    assert not Path(FOLDER).exists()
+
+
 @pytest.mark.parametrize("path", ["/etc/certificates", "certificates", "/var/run", "/var/run/../lib/certificates"])
 def test_no_other_folder_is_hidden_for_one_in_memory(path: str) -> None:
     with pytest.raises(LookupError, match="is made below /var/run only"):
