@@ -49,7 +49,11 @@ def _own_account(service: str, account: Account) -> Statement:
         # Absent where an action has no resource, as sts:GetCallerIdentity.
         "StringEqualsIfExists": {"aws:ResourceAccount": account.id},
     }
-    actions = f"{IAM_PREFIXES.get(service, service)}:*"
+    actions = [f"{IAM_PREFIXES.get(service, service)}:*"]
+    if service == "ec2":
+        # A launch passes the role of the instance, which EC2 asks IAM about for the same caller and endpoint; no page
+        # of AWS's says that an endpoint's policy has no part in that.
+        actions.append("iam:PassRole")
     return allow("OwnAccount", principals=ANYONE, actions=actions, resources="*", when=conditions)
 
 

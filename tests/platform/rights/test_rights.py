@@ -90,7 +90,9 @@ def judged(row: dict[str, Any], action: str) -> iam.Verdict:
     request = iam.Request(principal=who, action=action, resource=resource, account=owner, keys=keys)
     own = owner == ACCOUNT_ID and action.partition(":")[0] in MOVED_WITH_RESOURCE
     of_resource = (account().resource_policy(resource) if own else iam.parse(OPEN, "open")) if "to" in row else None
-    endpoints = account().endpoints(action) if within else []
+    # A role is passed with the call that needs it, by that service's endpoint.
+    passed_to = row.get("with", {}).get("iam:PassedToService", "").partition(".")[0]
+    endpoints = account().endpoints(f"{passed_to}:" if action == "iam:PassRole" else action) if within else []
     verdicts = [
         iam.evaluate(
             request,
