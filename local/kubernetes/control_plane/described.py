@@ -35,6 +35,16 @@ class Described:
         pages = self._ec2.get_paginator("describe_instances").paginate(Filters=filters)
         return [each for page in pages for held in page["Reservations"] for each in held["Instances"]]
 
+    def user_data(self, instance: str) -> str:
+        """What an instance was given to start with, in Base64."""
+        told = self._ec2.describe_instance_attribute(InstanceId=instance, Attribute="userData")
+        return str(told.get("UserData", {}).get("Value", ""))
+
+    def root_volume(self, instance: dict[str, Any]) -> int:
+        """GiB of an instance's first volume."""
+        volume = instance["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]
+        return int(self._ec2.describe_volumes(VolumeIds=[volume])["Volumes"][0]["Size"])
+
     def machine(self, name: str) -> Machine:
         """The instance type of this name."""
         if name not in self._machines:
@@ -67,6 +77,6 @@ def disk(template: dict[str, Any]) -> int | None:
     return None
 
 
-def efa_interfaces(template: dict[str, Any]) -> int:
-    """How many Elastic Fabric Adapters it attaches."""
-    return sum("efa" in interface.get("InterfaceType", "") for interface in template.get("NetworkInterfaces", []))
+def efa_interfaces(held: dict[str, Any]) -> int:
+    """How many Elastic Fabric Adapters a launch template attaches, or an instance has."""
+    return sum("efa" in interface.get("InterfaceType", "") for interface in held.get("NetworkInterfaces", []))

@@ -12,16 +12,13 @@ from typing import Any
 
 import yaml
 
-from local.kubernetes.control_plane.described import Described, disk, efa_interfaces
+from local.kubernetes.control_plane.described import Described, efa_interfaces
 from local.kubernetes.control_plane.machines import Place, node
 
 LAUNCHED = "karpenter.sh/nodepool"
 """Tag of every instance that Karpenter launches."""
-TEMPLATE = "aws:ec2launchtemplate"
-"""What the tags begin with that tell an instance's launch template (Amazon EC2 User Guide, "Tag restrictions")."""
 NODE_CONFIG = "application/node.eks.aws"
 LABELS = "--node-labels="
-DEFAULT_DISK_GIB = 20  # the size of the image's own volume
 
 
 class Instances:
@@ -40,14 +37,14 @@ class Instances:
         return {each["metadata"]["name"]: each for each in self._joined.values() if each}
 
     def _node(self, instance: dict[str, Any]) -> dict[str, Any] | None:
-        tags = {each["Key"]: each["Value"] for each in instance.get("Tags", [])}
-        template = self._described.template(tags.get(f"{TEMPLATE}:id"), tags.get(f"{TEMPLATE}:version", "$Default"))
-        kubelet = [each.get("kubelet", {}) for each in node_configs(template.get("UserData", ""))]
+        # The launch template may be gone: Karpenter deletes it a minute after the last launch.
+        user_data = self._described.user_data(instance["InstanceId"])
+        kubelet = [each.get("kubelet", {}) for each in node_configs(user_data)]
         if not kubelet:
             return None
         config = {name: value for each in kubelet for name, value in each.get("config", {}).items()}
         machine = self._described.machine(instance["InstanceType"])
-        capacity = machine.capacity(disk(template) or DEFAULT_DISK_GIB, None, efa_interfaces(template))
+        capacity = machine.capacity(self._described.root_volume(instance), None, efa_interfaces(instance))
         if "maxPods" in config:
             capacity["pods"] = str(config["maxPods"])
         place = Place(
@@ -66,7 +63,7 @@ class Instances:
 
 
 def node_configs(user_data: str) -> list[dict[str, Any]]:
-    """What each NodeConfig among user data says, which is as a launch template has it; nothing where none is one."""
+    """What each NodeConfig among user data says, which is in Base64; nothing where none is one."""
     message = email.message_from_bytes(base64.b64decode(user_data))
     parts = [part for part in message.walk() if part.get_content_type() == NODE_CONFIG]
     try:
