@@ -110,6 +110,12 @@ class Launching:
         )
         return told
 
+    def remove(self) -> None:
+        """Takes the network away: others of the session take the API's subnets as they find them."""
+        self.ec2.delete_security_group(GroupId=self.group)
+        self.ec2.delete_subnet(SubnetId=self.subnet)
+        self.ec2.delete_vpc(VpcId=self.vpc)
+
     def instance(self, identifier: str) -> dict[str, Any]:
         told: dict[str, Any] = self.ec2.describe_instances(InstanceIds=[identifier])["Reservations"][0]["Instances"][0]
         return told

@@ -156,6 +156,7 @@ class TestLive:
             cluster.kubectl("patch", "node", name, "--type=merge", f"--patch={json.dumps(changed)}")
         finally:
             launching.ec2.terminate_instances(InstanceIds=[instance["InstanceId"]])
+            launching.remove()
         leaving = wait_for(lambda: (found := node()) and "deletionTimestamp" in found["metadata"] and found)
         assert "karpenter.sh/unregistered" not in [each["key"] for each in leaving["spec"]["taints"]]
         cluster.kubectl("patch", "node", name, "--type=merge", '--patch={"metadata": {"finalizers": null}}')
