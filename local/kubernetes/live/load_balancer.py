@@ -37,7 +37,7 @@ POLICIES: Final = {
 
 @dataclass(frozen=True)
 class Certificate:
-    """What the load balancer shows: PEM, the chain without the authority that clients know."""
+    """What the load balancer shows: PEM, its own certificate first."""
 
     chain: str
     key: str
@@ -80,7 +80,9 @@ def certificate(acm: Any, arn: str) -> Certificate:
     plain = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    return Certificate(told["Certificate"], plain.decode())
+    # With those above it: a client may know the root alone.
+    chain = "".join(f"{told[name].strip()}\n" for name in ("Certificate", "CertificateChain"))
+    return Certificate(chain, plain.decode())
 
 
 def configure(service: Mapping[str, Any], place: Place, shown: Certificate) -> None:

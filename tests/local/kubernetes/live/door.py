@@ -90,6 +90,14 @@ def get(
     return int(head.split()[1]), body
 
 
+def showing(certificates: Path) -> ssl.SSLContext:
+    """A way to talk with that certificate, to who has one of the same authority."""
+    context = ssl.create_default_context(cafile=str(certificates / "root-cert.pem"))
+    context.check_hostname = False  # it is of a service account, and of no host
+    context.load_cert_chain(certificates / "cert-chain.pem", certificates / "key.pem")
+    return context
+
+
 class Door:
     """All of it, in a home of its own."""
 
@@ -113,7 +121,8 @@ class Door:
     def fill(self, behind: int) -> None:
         """The platform's objects, the workload's server being at this port; returns once every part runs."""
         for component in (manifests.namespaces, manifests.guardrails):
-            self.apply(*manifests.objects(manifests.record(component)))
+            made = manifests.objects(manifests.record(component))
+            self.apply(*(each for each in made if each["kind"] != "NetworkPolicy"))  # nothing here enforces one
         # Not applied: to a server-side apply the status is another's.
         node = self.api.run("create", "--filename=-", stdin=json.dumps(NODE))
         assert node.done, node.text
@@ -155,8 +164,8 @@ class Door:
         if record := server.running(self.workspace):
             processes.stop(self.workspace.run, record)
 
-    def client(self, namespace: str, account: str, folder: Path) -> ssl.SSLContext:
-        """A service account's way to talk, with the certificate that its pod's own agent asks istiod for."""
+    def certificates(self, namespace: str, account: str, folder: Path) -> Path:
+        """Where a service account's certificate is, which its pod's own agent asks istiod for."""
         token = self.api.run("create", "token", account, f"--namespace={namespace}", f"--audience={MESH_AUDIENCE}")
         assert token.done, token.text
         (root,) = self.api.items(
@@ -193,10 +202,7 @@ class Door:
                 )
             finally:
                 agent.terminate()
-        context = ssl.create_default_context(cafile=str(found / "root-cert.pem"))
-        context.check_hostname = False  # it is of a service account, and of no host
-        context.load_cert_chain(found / "cert-chain.pem", found / "key.pem")
-        return context
+        return found
 
     def _chart(self, name: str) -> list[dict[str, Any]]:
         return self._helm.render(charts.charts(self._made)[name])

@@ -109,10 +109,10 @@ def test_the_key_comes_from_acm_by_a_word_that_is_used_once() -> None:
                 serialization.PrivateFormat.PKCS8,
                 serialization.BestAvailableEncryption(Passphrase),
             )
-            return {"Certificate": CertificateArn, "PrivateKey": key.decode()}
+            return {"Certificate": CertificateArn, "CertificateChain": "above\nroot\n", "PrivateKey": key.decode()}
 
     for _ in range(2):
         shown = load_balancer.certificate(Acm(), "arn")
-        assert shown.chain == "arn"
+        assert shown.chain == "arn\nabove\nroot\n", "a client may know the root alone"
         assert shown.key.startswith("-----BEGIN PRIVATE KEY-----")
     assert words[0] != words[1]
