@@ -90,4 +90,5 @@ def _refused(api: Api, manifest: dict[str, Any]) -> bool:
 
 def _counted(quota: dict[str, Any]) -> bool:
     """Before the controller manager has counted what is there, a quota holds nothing back."""
-    return bool(quota.get("status", {}).get("hard") == quota["spec"]["hard"])
+    status, hard = quota.get("status", {}), quota["spec"]["hard"]
+    return bool(status.get("hard") == hard and status.get("used", {}).keys() == hard.keys())

@@ -6,7 +6,7 @@ import pytest
 
 from cluster import namespaces as ns
 from cluster.guardrails.admission import PREFIX
-from cluster.roles import MESH, ROLES, ROLLOUTS
+from cluster.roles import MESH, ROLES
 from tests.cluster import wait_for
 from tests.platform.cluster import cases
 from tests.platform.cluster.api import Api
@@ -220,8 +220,8 @@ def test_quota_knows_network_adapters_and_leaves_no_other_way_to_a_device(guarde
 
 
 def test_quota_counts_objects_too(guarded: Api) -> None:
-    """Who may write a kind without end fills the API server's store. Kinds that charts define cannot be counted from
-    the start (`quotas.py`)."""
+    """Who may write a kind without end fills the API server's store. The mesh's cannot be counted from the start
+    (`quotas.py`)."""
     quotas = {
         each["metadata"]["namespace"]: each["spec"]["hard"]
         for each in guarded.items("resourcequotas", "--all-namespaces")
@@ -232,12 +232,14 @@ def test_quota_counts_objects_too(guarded: Api) -> None:
         for grant in role.grants
         for namespace in grant.namespaces
         for rule in grant.rules
-        if "create" in rule["verbs"] and rule["apiGroups"][0] not in (MESH, ROLLOUTS)
+        if "create" in rule["verbs"] and rule["apiGroups"][0] != MESH
         for kind in rule["resources"]
         if "/" not in kind and kind != "pods"  # which a quota counts by their own name
     }
     assert written
     assert not [(namespace, kind) for namespace, kind in written if kind not in quotas[namespace]]
+    for each in guarded.items("resourcequotas", "--all-namespaces"):
+        assert each["status"]["used"].keys() == each["spec"]["hard"].keys(), "each is counted"
 
 
 @pytest.mark.parametrize("namespace", ns.UNUSED)
@@ -281,3 +283,19 @@ def test_inference_comes_before_training_and_training_before_notebooks_and_batch
     assert values == sorted(values, reverse=True)
     assert classes["training"]["preemptionPolicy"] == "Never"
     assert not [name for name in order if classes[name].get("globalDefault")]
+
+
+def test_quota_counts_rollouts(guarded: Api) -> None:
+    (quota,) = guarded.items("resourcequotas", "--namespace=pipelines")
+    rollout = cases.controller("Rollout", cases.compliant_pod("pipelines"))
+    rollout["metadata"]["name"] = "counted"
+    answer = guarded.apply(rollout)
+    assert answer.done, answer.text
+
+    def used() -> str:
+        (now,) = guarded.items("resourcequotas", "--namespace=pipelines")
+        return str(now["status"]["used"]["count/rollouts.argoproj.io"])
+
+    wait_for(lambda: used() == "1")
+    guarded.run("delete", "rollout", "counted", "--namespace=pipelines")
+    assert int(quota["spec"]["hard"]["count/rollouts.argoproj.io"]) < 1_000
