@@ -6,6 +6,7 @@ from ipaddress import IPv4Network
 from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
+from pydantic.alias_generators import to_snake
 
 from cluster.break_glass import BreakGlass
 from cluster.gpu_group import GpuGroup
@@ -14,6 +15,7 @@ from cluster.images import IMAGES
 from cluster.sessions import ENDPOINTS
 from cluster.system_nodes import arch
 from cluster.versions import VERSIONS
+from cluster.workspace import Workspace
 from foundation import retention
 from foundation.network.endpoint_policies import IAM_PREFIXES
 from foundation.network.subnets import MAX_ZONES
@@ -32,6 +34,8 @@ WIDEST_PUBLIC_PREFIX: Final = 16
 MAX_SYSTEM_NODES: Final = 50
 MAX_GPU_GROUPS: Final = 20
 """The policy of what lets them grow names each of them, and IAM has room for these."""
+MAX_WORKSPACES: Final = 40
+"""Each has a namespace with its policies, a role and some thirty objects."""
 MAX_MLFLOW_USERS: Final = 50
 """The policy of the server's role names each account's secret, and IAM has room for these."""
 MAX_READERS: Final = 150
@@ -51,7 +55,7 @@ MAX_ALLOWED_DOMAINS: Final = 100
 """The firewall's list has room for these, and for what the stack itself needs (`dns_firewall.MOST`)."""
 OF_AWS: Final = ("amazonaws.com", "amazonaws.com.cn", "api.aws", "aws.amazon.com", "on.aws")
 """Whose names the VPC's endpoints and AWS's services answer to."""
-One = TypeVar("One", GpuGroup, Account, Kept)
+One = TypeVar("One", GpuGroup, Workspace, Account, Kept)
 
 
 def _parsed(value: Any) -> Any:
@@ -255,6 +259,34 @@ def _no_administrator(roles: tuple[str, ...], info: ValidationInfo) -> tuple[str
             allowed = "none of clusterAdministrators: EKS takes one access entry for a principal"
             raise refusal(f"[{place}]", arn, allowed)
     return roles
+
+
+def _of_people(workspaces: tuple[Workspace, ...], info: ValidationInfo) -> tuple[Workspace, ...]:
+    account = info.data.get("allowed_account_id", "")
+    apart = {
+        "clusterAdministrators": "who may do everything needs none",
+        "platformOperatorRoles": "who keeps the platform up starts no workloads",
+        "auditorRoles": "who looks on starts none",
+    }
+    for index, workspace in enumerate(workspaces):
+        for place, arn in enumerate(workspace.people):
+            where = f"[{index}].people[{place}]"
+            if account and arn.split(":")[4] != account:
+                raise refusal(where, arn, f"one of the account {account}: {FROM_ELSEWHERE}")
+            for setting, why in apart.items():
+                if arn in info.data.get(to_snake(setting), ()):
+                    raise refusal(where, arn, f"none of {setting}: {why}; let people assume another IAM role")
+    return workspaces
+
+
+def _within_the_groups(workspaces: tuple[Workspace, ...], info: ValidationInfo) -> tuple[Workspace, ...]:
+    if "gpu_groups" not in info.data:
+        return workspaces
+    most = sum(group.max * group.schedulable_gpus for group in info.data["gpu_groups"])
+    for index, workspace in enumerate(workspaces):
+        if workspace.gpus > most:
+            raise refusal(f"[{index}].gpus", workspace.gpus, f"at most {most}, to which all gpuGroups can grow")
+    return workspaces
 
 
 def _offered_version(version: str) -> str:
@@ -476,6 +508,15 @@ GpuGroups = Annotated[
     BeforeValidator(_parsed),
     AfterValidator(_each_another("name")),
     Field(max_length=MAX_GPU_GROUPS, description=f"a list of at most {MAX_GPU_GROUPS} GPU groups"),
+]
+OneWorkspace = Annotated[Workspace, Field(description="an object with name and people, at least")]
+Workspaces = Annotated[
+    tuple[OneWorkspace, ...],
+    BeforeValidator(_parsed),
+    AfterValidator(_each_another("name")),
+    AfterValidator(_of_people),
+    AfterValidator(_within_the_groups),
+    Field(max_length=MAX_WORKSPACES, description=f"a list of at most {MAX_WORKSPACES} workspaces, each an object"),
 ]
 EndpointServices = Annotated[
     tuple[EndpointService, ...],

@@ -71,6 +71,7 @@ class Settings(BaseModel):
     platform_operator_roles: types.Roles
     auditor_roles: types.Roles
     break_glass: types.BreakGlassGrants
+    workspaces: types.Workspaces
     database_instance_class: types.DatabaseInstanceClass
     database_multi_az: bool = Field(description="true or false")
     domain: types.Domain

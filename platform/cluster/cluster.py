@@ -23,7 +23,7 @@ from cluster.gpu_software import GpuSharing, GpuSoftware, GpuSoftwareArgs
 from cluster.guardrails import Guardrails, GuardrailsArgs
 from cluster.mesh import Mesh, MeshArgs
 from cluster.monitor import Monitor, MonitorArgs
-from cluster.namespaces import Namespaces, NamespacesArgs
+from cluster.namespaces import Namespace, Namespaces, NamespacesArgs
 from cluster.node_groups import NodeGroups, NodeGroupsArgs
 from cluster.node_role import NodeRole
 from cluster.operators_host import OperatorsHost, OperatorsHostArgs
@@ -33,6 +33,7 @@ from cluster.sessions import Sessions, SessionsArgs
 from cluster.storage_class import default_storage_class
 from cluster.system_nodes import SystemNodes
 from cluster.versions import VERSIONS
+from cluster.workspace import Workspace
 from cluster.zones import within
 from foundation.data_class import DataClass
 from foundation.foundation import Foundation
@@ -68,6 +69,7 @@ class ClusterArgs:
     """ARNs of the IAM roles that come into the cluster, by the name of their role there (`roles.ROLES`)."""
     break_glass: Sequence[BreakGlass]
     """Who may read for an hour what workloads wrote; of one grant or none."""
+    workspaces: Sequence[Workspace]
     domain: str
     """The domain whose host names lead to the mesh's gateway."""
     certificate_arn: pulumi.Input[str]
@@ -148,7 +150,7 @@ class Cluster(pulumi.ComponentResource):
         # are there, and when all is taken away they go after it.
         self.kubernetes = args.kubernetes(control_plane, [*networking.made, network, *sessions])
         in_cluster = pulumi.ResourceOptions(parent=self, providers=[self.kubernetes])
-        namespaces = Namespaces(name, NamespacesArgs(stack=args.stack), in_cluster)
+        namespaces = Namespaces(name, NamespacesArgs(stack=args.stack, workspaces=_spaces(args)), in_cluster)
         guardrails = self._guard(name, args, groups, namespaces, in_cluster)
         placement_groups = {
             group.name: aws.ec2.PlacementGroup(f"{name}-{group.name}", strategy="cluster", opts=own).name
@@ -271,6 +273,7 @@ class Cluster(pulumi.ComponentResource):
                 cluster_name=self.control_plane.cluster_name,
                 principals=args.principals,
                 namespaces=namespaces.made,
+                workspaces=args.workspaces,
             ),
             opts,
         )
@@ -288,6 +291,7 @@ class Cluster(pulumi.ComponentResource):
                 webhooks=args.webhooks,
                 gpus=sum(group.max * group.schedulable_gpus for group in groups),
                 namespaces=namespaces.made,
+                workspaces=_spaces(args),
             ),
             opts,
         )
@@ -329,6 +333,7 @@ class Cluster(pulumi.ComponentResource):
                 reachable=args.webhooks,
                 gateway_address=args.gateway_address,
                 after=after,
+                workspaces=_spaces(args),
             ),
             opts,
         )
@@ -350,3 +355,7 @@ class Cluster(pulumi.ComponentResource):
             ),
             pulumi.ResourceOptions(parent=self),
         )
+
+
+def _spaces(args: ClusterArgs) -> list[Namespace]:
+    return [each.namespace for each in args.workspaces]

@@ -54,7 +54,7 @@ class Caller:
 
 def callers(workspaces: Sequence[ns.Namespace] = ()) -> tuple[Caller, ...]:
     """All of a stack with these workspaces."""
-    trackers = (ns.PIPELINES, ns.TRAINING, ns.SERVING, ns.NOTEBOOKS, *workspaces)
+    trackers = (ns.PIPELINES, ns.TRAINING, ns.SERVING, *workspaces)
     return (
         Caller(ns.MLFLOW.name, (_GATEWAY, *map(_account, trackers)), ("5000",)),
         Caller(ns.SERVING.name, (_account(ns.PIPELINES),), ("8080",)),

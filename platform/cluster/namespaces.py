@@ -44,9 +44,6 @@ MLFLOW: Final = Namespace(name="mlflow", data_class=DataClass.ARTIFACTS, mesh=Tr
 PIPELINES: Final = Namespace(name="pipelines", data_class=DataClass.PHI, mesh=True, service_account="pipeline")
 TRAINING: Final = Namespace(name="training", data_class=DataClass.PHI, mesh=True, gpu=True, service_account="trainer")
 SERVING: Final = Namespace(name="serving", data_class=DataClass.PHI, mesh=True, gpu=True, service_account="predictor")
-NOTEBOOKS: Final = Namespace(
-    name="notebooks", data_class=DataClass.PHI, mesh=True, gpu=True, service_account="notebook"
-)
 MONITORING: Final = Namespace(name="monitoring", data_class=DataClass.PHI, mesh=True, service_account="monitor")
 INGRESS: Final = Namespace(name="ingress", data_class=DataClass.PHI, mesh=True, service_account="istio-ingress")
 
@@ -75,7 +72,7 @@ SECRETS_STORE: Final = Namespace(
     why="the add-on's driver mounts files into pods through the kubelet's folders, which takes a privileged container",
 )
 
-WORKLOADS: Final = (MLFLOW, PIPELINES, TRAINING, SERVING, NOTEBOOKS, MONITORING, INGRESS)
+WORKLOADS: Final = (MLFLOW, PIPELINES, TRAINING, SERVING, MONITORING, INGRESS)
 SYSTEM: Final = (KARPENTER, ISTIO_SYSTEM, ISTIO_CNI, GPU_SOFTWARE, CLOUDWATCH, SECRETS_STORE)
 MADE: Final = (*WORKLOADS, *SYSTEM)
 

@@ -36,6 +36,8 @@ class Grant:
     name: str
     rules: tuple[Manifest, ...]
     namespaces: tuple[str, ...] = ()
+    workspaces: bool = False
+    """Whether they hold in each workspace too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +81,7 @@ DATA_SCIENTIST: Final = Role(
     group="parapet:data-scientists",
     grants=(
         Grant("cluster", _SEE_NAMES),
-        Grant("see", (*_SEE_WORKLOADS, *_SEE_CONTENT), (ns.NOTEBOOKS.name, ns.TRAINING.name)),
+        Grant("see", (*_SEE_WORKLOADS, *_SEE_CONTENT), (ns.TRAINING.name,)),
         Grant(
             "train",
             (
@@ -90,19 +92,28 @@ DATA_SCIENTIST: Final = Role(
             ),
             (ns.TRAINING.name,),
         ),
-        Grant(
-            "work",
-            (
-                rule(APPS, ["statefulsets"], WRITE),
-                rule(CORE, ["configmaps", "persistentvolumeclaims"], WRITE),
-                rule(CORE, ["pods"], ["delete"]),
-                # A shell in one's own notebook, and the browser's way to it. The API server's audit log has each.
-                rule(CORE, ["pods/exec", "pods/portforward"], ["create", "get"]),
-            ),
-            (ns.NOTEBOOKS.name,),
+    ),
+)
+# A notebook is a person's: whoever may open one, end it or mount its claim may be whoever works in it. So a right to do
+# so is for one workspace alone, and no role that many have has one.
+WORKSPACE: Final = (
+    Grant("cluster", _SEE_NAMES),
+    Grant(
+        "work",
+        (
+            *_SEE_WORKLOADS,
+            *_SEE_CONTENT,
+            rule(APPS, ["statefulsets"], WRITE),
+            rule(BATCH, ["jobs"], WRITE),
+            rule(CORE, ["configmaps", "persistentvolumeclaims"], WRITE),
+            rule(CORE, ["pods"], ["delete"]),
+            # A shell in one's own notebook, and the browser's way to it. The API server's audit log has each.
+            rule(CORE, ["pods/exec", "pods/portforward"], ["create", "get"]),
         ),
     ),
 )
+"""What the people of a workspace may do: the first everywhere, the second in their own namespace. Each workspace has a
+group of its own (`workspace.py`)."""
 ML_ENGINEER: Final = Role(
     name="ml-engineer",
     group="parapet:ml-engineers",
@@ -243,12 +254,13 @@ AUDITOR: Final = Role(
     ),
 )
 
+_WORKLOADS: Final = tuple(each.name for each in ns.WORKLOADS)
 # Nobody has this one for long: an IAM role of an hour leads to it (`break_glass.py`). It reads, and its whole worth is
 # what the others are not shown.
 BREAK_GLASS: Final = Role(
     name="break-glass",
     group="parapet:break-glass",
-    grants=(Grant("content", (*_SEE_WORKLOADS, *_SEE_CONTENT), tuple(each.name for each in ns.WORKLOADS)),),
+    grants=(Grant("content", (*_SEE_WORKLOADS, *_SEE_CONTENT), _WORKLOADS, workspaces=True),),
 )
 
 ROLES: Final = (DATA_SCIENTIST, ML_ENGINEER, PLATFORM_OPERATOR, AUDITOR, BREAK_GLASS)

@@ -8,6 +8,7 @@ from typing import Final
 
 from cluster import namespaces as ns
 from cluster.namespaces import Namespace
+from cluster.workspace import Workspace
 from foundation.data_class import DataClass
 from foundation.storage.from_within import INGEST
 
@@ -31,8 +32,6 @@ CHECKPOINTS: Final = Part(DataClass.PHI, "checkpoints")
 """Half-trained models, of which a patient's data can be told as from what they learn."""
 DEIDENTIFIED: Final = Part(DataClass.PHI, "deidentified")
 """Data without identifiers (45 CFR 164.514(b)), kept as carefully as that with them."""
-SANDBOX: Final = Part(DataClass.PHI, "sandbox")
-"""What people try in notebooks."""
 PREDICTIONS: Final = Part(DataClass.PHI, "predictions")
 """What a model was asked and what it answered: a record that is added to and never changed."""
 MODELS: Final = Part(DataClass.ARTIFACTS, "models")
@@ -46,6 +45,8 @@ class Workload:
     """What the pods of a namespace's service account do with data; all else is refused."""
 
     namespace: Namespace
+    name: str = ""
+    """What its role is called; where none is told, as the service account."""
     reads: tuple[Part, ...] = ()
     writes: tuple[Part, ...] = ()
     """Where they make objects and put others in their place."""
@@ -69,6 +70,24 @@ WORKLOADS: Final = (
     # What it made goes through the MLflow server, where it is on record who did.
     Workload(namespace=ns.TRAINING, reads=(FEATURES, CHECKPOINTS), writes=(CHECKPOINTS,), removes=(CHECKPOINTS,)),
     Workload(namespace=ns.SERVING, reads=(MODELS,), adds=(PREDICTIONS,)),
-    Workload(namespace=ns.NOTEBOOKS, reads=(DEIDENTIFIED, SANDBOX), writes=(SANDBOX,), removes=(SANDBOX,)),
     Workload(namespace=ns.MONITORING, reads=(PREDICTIONS, MODELS, REPORTS), writes=(REPORTS,), measures=True),
 )
+
+
+def sandbox(workspace: Workspace) -> Part:
+    """What its people try out."""
+    return Part(workspace.data_class, f"sandbox/{workspace.name}")
+
+
+def of(workspace: Workspace) -> Workload:
+    """What its pods do with data: what they like in a part of their own, and, where that may hold PHI, they read data
+    without identifiers."""
+    own = sandbox(workspace)
+    given = (DEIDENTIFIED,) if workspace.data_class is DataClass.PHI else ()
+    return Workload(
+        name=f"workspace-{workspace.name}",
+        namespace=workspace.namespace,
+        reads=(*given, own),
+        writes=(own,),
+        removes=(own,),
+    )

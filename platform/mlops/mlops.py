@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pulumi
 
 from cluster.cluster import Cluster
+from cluster.workspace import Workspace
 from foundation.data_class import DataClass
 from foundation.foundation import Foundation
 from foundation.stack import Stack
@@ -30,6 +31,7 @@ class MLOpsArgs:
     """How long what was deleted in MLflow is kept, by kind."""
     administrators: Sequence[str]
     """ARNs of the IAM roles that may read administrators' passwords."""
+    workspaces: Sequence[Workspace]
     privacy_officers: Sequence[str]
     """ARNs of the IAM roles that may find a name in the audit trail."""
     loopback: bool
@@ -77,6 +79,7 @@ class MLOps(pulumi.ComponentResource):
                     DataClass.PHI: Bucket(storage.phi.arn, key_arns[DataClass.PHI]),
                     DataClass.ARTIFACTS: Bucket(storage.artifacts.arn, key_arns[DataClass.ARTIFACTS]),
                 },
+                workspaces=args.workspaces,
             ),
             pulumi.ResourceOptions(parent=self),
         )

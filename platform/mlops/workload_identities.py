@@ -8,11 +8,12 @@ import pulumi
 import pulumi_aws as aws
 
 from cluster.pod_identity import PodRole, PodRoleArgs
+from cluster.workspace import Workspace
 from foundation.data_class import DataClass
 from foundation.network.perimeter import Perimeter
 from foundation.policy_document import Conditions, Statement, allow
 from foundation.stack import Stack
-from mlops.data_path import WORKLOADS, Part, Workload
+from mlops.data_path import WORKLOADS, Part, Workload, of
 
 METRICS: Final = "Parapet/Models"
 """The namespace of CloudWatch in which metrics of models and their data are."""
@@ -34,6 +35,7 @@ class WorkloadIdentitiesArgs:
     perimeter: Perimeter
     buckets: Mapping[DataClass, Bucket]
     """Of each class that `data_path` names."""
+    workspaces: Sequence[Workspace] = ()
 
 
 class WorkloadIdentities(pulumi.ComponentResource):
@@ -44,10 +46,11 @@ class WorkloadIdentities(pulumi.ComponentResource):
     """
 
     def __init__(self, name: str, args: WorkloadIdentitiesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        inputs = {"serviceAccounts": [each.service_account for each in WORKLOADS]}
+        workloads = (*WORKLOADS, *map(of, args.workspaces))
+        inputs = {"serviceAccounts": [each.service_account for each in workloads]}
         super().__init__("parapet:mlops:WorkloadIdentities", name, inputs, opts)
-        for workload in WORKLOADS:
-            self._identity(f"{name}-{workload.service_account}", workload, args)
+        for workload in workloads:
+            self._identity(f"{name}-{workload.name or workload.service_account}", workload, args)
         self.register_outputs({})
 
     def _identity(self, name: str, workload: Workload, args: WorkloadIdentitiesArgs) -> None:
@@ -115,7 +118,8 @@ def _listings(workload: Workload, buckets: Mapping[DataClass, Bucket]) -> list[S
                         pattern
                         for part in workload.reads
                         if part.bucket is holds
-                        for pattern in (part.prefix, f"{part.prefix}/*")
+                        # With the slash: without it, the names in another part that begins so are listed too.
+                        for pattern in (f"{part.prefix}/*",)
                     ]
                 }
             },

@@ -138,7 +138,7 @@ def test_a_gpu_pod_lands_on_a_gpu_node_and_only_there(work: Work) -> None:
 
 
 def test_the_quota_stops_the_gpu_pod_past_the_limit(work: Work) -> None:
-    """A quarter of the four GPUs that the stack's group can grow to is for notebooks."""
+    """Of the four GPUs that the stack's group can grow to, the workspace was given one."""
     assert work.apply(work.pod("first", "notebooks", **GPU))[0] == 0
     status, said = work.apply(work.pod("past-the-limit", "notebooks", **GPU))
     assert status != 0

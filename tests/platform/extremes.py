@@ -3,13 +3,22 @@
 from typing import Any, Final, get_args
 
 from cluster.break_glass import MAX_ADDRESSES, MAX_ROLES
+from cluster.workspace import LONGEST
 from mlops.mlflow_server.retention import MOST_DAYS, Kind
-from setting_types import MAX_ALLOWED_DOMAINS, MAX_GPU_GROUPS, MAX_MLFLOW_USERS, MAX_PRIVACY_OFFICERS, MAX_READERS
+from setting_types import (
+    MAX_ALLOWED_DOMAINS,
+    MAX_GPU_GROUPS,
+    MAX_MLFLOW_USERS,
+    MAX_PRIVACY_OFFICERS,
+    MAX_READERS,
+    MAX_WORKSPACES,
+)
 from tests.platform.mocked import ACCOUNT_ID
 
 ENVIRONMENT: Final = "x" * 16
 NAME: Final = "y" * 40
 """As long as an MLflow account's name may be."""
+SPACE: Final = "w" * LONGEST
 GROUP: Final = "z" * 20
 """As long as a GPU group's name may be."""
 DOMAIN: Final = f"{'d' * 53}.internal"
@@ -61,6 +70,10 @@ EVERYTHING: Final[dict[str, Any]] = {
     "breakGlass": [
         {"roles": _roles("responders", MAX_ROLES), "notify": [f"n{one}@example.org" for one in range(MAX_ADDRESSES)]}
     ],
+    "workspaces": [
+        {"name": _named(f"w{number:02}", SPACE), "people": _roles(f"people-{number:02}", 2), "gpus": 2}
+        for number in range(MAX_WORKSPACES)
+    ],
     "databaseMultiAz": True,
     "domain": DOMAIN,
     "allowedDomains": [f"*.n{number}.example.org" for number in range(MAX_ALLOWED_DOMAINS)],
@@ -105,6 +118,7 @@ NOTHING: Final[dict[str, Any]] = {
     "platformOperatorRoles": [],
     "auditorRoles": [],
     "breakGlass": [],
+    "workspaces": [],
     "databaseMultiAz": False,
     "allowedDomains": [],
     "certificateAuthorityAccounts": [],

@@ -61,6 +61,7 @@ def test_by_default_audit_records_are_kept_as_long_as_the_law_asks() -> None:
     assert declared_settings()["auditRetentionYears"]["default"] == retention.AUDIT_YEARS
 
 
+PERSON = "arn:aws:iam::111122223333:role/team/a"
 PROVIDER = {
     "issuer": "https://login.example.org",
     "clientId": "mlflow",
@@ -172,6 +173,42 @@ def test_only_the_local_stack_is_local_and_unprotected() -> None:
         *(
             (roles, [[], ["arn:aws:iam::111122223333:role/team/a"]], [["*"], ["arn:aws:iam::111122223333:user/a"]])
             for roles in ("dataScientistRoles", "mlEngineerRoles", "platformOperatorRoles", "auditorRoles")
+        ),
+        (
+            "workspaces",
+            [
+                [],
+                [{"name": "a", "people": [PERSON]}],
+                [{"name": "x" * 20, "people": [PERSON], "dataClass": "artifacts", "gpus": 0}],
+                [{"name": "sepsis-2", "people": [PERSON]}, {"name": "notebooks", "people": [PERSON, PERSON + "2"]}],
+            ],
+            [
+                "sepsis",
+                {"name": "a"},
+                ["sepsis"],
+                [{"name": "a"}],
+                [{"name": "a", "people": []}],
+                [{"people": [PERSON]}],
+                [{"name": "a", "people": PERSON}],
+                [{"name": "a", "people": ["*"]}],
+                [{"name": "a", "people": ["arn:aws:iam::111122223333:user/a"]}],
+                [{"name": "a", "people": [PERSON, PERSON]}],
+                *(
+                    [{"name": name, "people": [PERSON]}]
+                    for name in (
+                        *("", "Sepsis", "sep_sis", "a.b", "2a", "-a", "a-", "a b", "x" * 21, "ä", "a/../b", "*"),
+                        *("default", "training", "mlflow", "istio-system", "kube-system", "kube-mine", "amazon-mine"),
+                        *("aws-mine", "eks-mine", "istio-mine", "parapet-mine", "kube-node-lease", 7),
+                    )
+                ),
+                [{"name": "a", "people": [PERSON], "dataClass": "none"}],
+                [{"name": "a", "people": [PERSON], "dataClass": "secrets"}],
+                [{"name": "a", "people": [PERSON], "gpus": -1}],
+                [{"name": "a", "people": [PERSON], "gpus": 0.5}],
+                [{"name": "a", "people": [PERSON], "gpus": "many"}],
+                [{"name": "a", "people": [PERSON]}, {"name": "a", "people": [PERSON]}],
+                [{"name": f"a{number}", "people": [PERSON]} for number in range(41)],
+            ],
         ),
         (
             "privacyOfficers",
@@ -344,6 +381,56 @@ def test_a_cluster_administrator_has_no_second_role_in_the_cluster() -> None:
     assert line == (
         f'parapet:platformOperatorRoles[0] is "{administrator}"; it must be none of clusterAdministrators: EKS takes '
         "one access entry for a principal."
+    )
+
+
+def test_a_bad_workspace_is_told_with_what_to_do() -> None:
+    space = {"name": "sepsis", "people": [PERSON]}
+    (administrator, *_) = json.loads(stack_settings()["clusterAdministrators"])
+    told = {
+        'parapet:workspaces[0].name is "Sepsis"; it must be 1 to 20 lower-case letters, digits and hyphens, from a '
+        "letter to a letter or digit: with the stack's name it is part of an IAM role's.": [space | {"name": "Sepsis"}],
+        'parapet:workspaces[0].name is "training"; it must be a name of its own: the platform has a namespace of that '
+        "name.": [space | {"name": "training"}],
+        'parapet:workspaces[0].name is "kube-mine"; it must be a name of its own: those that begin with kube- are the '
+        "system's.": [space | {"name": "kube-mine"}],
+        'parapet:workspaces[1].name is "sepsis"; it must be another name than that of [0].': [space, space],
+        "parapet:workspaces[0].people is not set; it must be a list of ARNs of the IAM roles whose holders work there, "
+        "one at least.": [{"name": "sepsis"}],
+        "parapet:workspaces[0].gpu is not a setting; did you mean gpus?": [space | {"gpu": 1}],
+        'parapet:workspaces[0].dataClass is "logs"; it must be phi or artifacts.': [space | {"dataClass": "logs"}],
+        f'parapet:workspaces[0].people[1] is "{PERSON}"; it must be another role than [0].': [
+            space | {"people": [PERSON, PERSON]}
+        ],
+        f'parapet:workspaces[0].people[0] is "{administrator}"; it must be none of clusterAdministrators: who may do '
+        "everything needs none; let people assume another IAM role.": [space | {"people": [administrator]}],
+        "parapet:workspaces[0].gpus is 1; it must be at most 0, to which all gpuGroups can grow.": [
+            space | {"gpus": 1}
+        ],
+    }
+    for line, said in told.items():
+        assert refusal(workspaces=said) == [line]
+
+
+def test_a_workspace_has_gpus_as_they_are_shared_and_no_more() -> None:
+    groups = [{"name": "g", "instanceTypes": ["g6.xlarge"], "max": 2, "sharing": "time-slicing:4"}]
+    assert parse(gpuGroups=groups, workspaces=[{"name": "a", "people": [PERSON], "gpus": 8}])
+    (line,) = refusal(gpuGroups=groups, workspaces=[{"name": "a", "people": [PERSON], "gpus": 9}])
+    assert line == "parapet:workspaces[0].gpus is 9; it must be at most 8, to which all gpuGroups can grow."
+
+
+@pytest.mark.parametrize("setting", ["platformOperatorRoles", "auditorRoles"])
+def test_who_operates_or_audits_the_platform_has_no_workspace(setting: str) -> None:
+    (line,) = refusal(**{setting: [PERSON]}, workspaces=[{"name": "a", "people": [PERSON]}])
+    assert line.startswith(f'parapet:workspaces[0].people[0] is "{PERSON}"; it must be none of {setting}: who ')
+    for fine in ("dataScientistRoles", "mlEngineerRoles"):
+        assert parse(**{fine: [PERSON]}, workspaces=[{"name": "a", "people": [PERSON]}])
+
+
+def test_a_workspace_has_nobody_of_another_account() -> None:
+    (line,) = refusal(allowedAccountId=ACCOUNT_ID, workspaces=[{"name": "a", "people": [PERSON]}])
+    assert line.startswith(
+        f'parapet:workspaces[0].people[0] is "{PERSON}"; it must be one of the account {ACCOUNT_ID}: '
     )
 
 

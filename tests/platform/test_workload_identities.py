@@ -5,15 +5,25 @@ import pytest
 from cluster import namespaces as ns
 from cluster.guardrails.flows import Pods, Range, flows
 from foundation.data_class import DataClass
-from mlops.data_path import WORKLOADS, Part, Workload
+from mlops import data_path
+from mlops.data_path import Part, Workload
+from tests.platform.cluster import manifests
 from tests.platform.mocked import Recorder, run_program
+from tests.platform.variants import MANY
 
-PODS = [each for each in ns.WORKLOADS if each.service_account and each not in (ns.MLFLOW, ns.INGRESS)]
+WORKLOADS = (*data_path.WORKLOADS, *map(data_path.of, manifests.WORKSPACES))
+PODS = [
+    each for each in (*ns.WORKLOADS, *manifests.SPACES) if each.service_account and each not in (ns.MLFLOW, ns.INGRESS)
+]
+
+
+def called(workload: Workload) -> str:
+    return workload.name or workload.service_account
 
 
 @pytest.fixture(scope="module")
 def stack() -> Recorder:
-    return run_program()
+    return run_program(**MANY)
 
 
 def test_every_workload_has_an_identity() -> None:
@@ -21,9 +31,9 @@ def test_every_workload_has_an_identity() -> None:
     assert {each.namespace for each in WORKLOADS} == set(PODS)
 
 
-@pytest.mark.parametrize("workload", WORKLOADS, ids=lambda each: each.service_account)
+@pytest.mark.parametrize("workload", WORKLOADS, ids=called)
 def test_a_service_account_takes_its_role_once_it_has_its_rights(stack: Recorder, workload: Workload) -> None:
-    name = f"parapet-test-{workload.service_account}"
+    name = f"parapet-test-{called(workload)}"
     role = stack.one("iam/role:Role", name)
     association = stack.one("eks/podIdentityAssociation:PodIdentityAssociation", name)
     assert association.inputs["namespace"] == workload.namespace.name
@@ -33,21 +43,20 @@ def test_a_service_account_takes_its_role_once_it_has_its_rights(stack: Recorder
     assert trust["Principal"] == {"Service": "pods.eks.amazonaws.com"}
     accounts = [each.inputs["metadata"] for each in stack.of("kubernetes:core/v1:ServiceAccount")]
     named = [each["namespace"] for each in accounts if each["name"] == workload.service_account]
-    assert named == [workload.namespace.name]
+    assert named.count(workload.namespace.name) == 1
 
 
-@pytest.mark.parametrize("workload", WORKLOADS, ids=lambda each: each.service_account)
+@pytest.mark.parametrize("workload", WORKLOADS, ids=called)
 def test_its_pods_reach_objects_and_their_credentials(workload: Workload) -> None:
     pods = Pods(workload.namespace.name)
-    reached = [target for flow in flows() if pods in flow.source for target in flow.target]
+    reached = [target for flow in flows(manifests.SPACES) if pods in flow.source for target in flow.target]
     assert all(each in reached for each in (Range.GATEWAY_ENDPOINTS, Range.POD_IDENTITY, Range.VPC))
 
 
-@pytest.mark.parametrize("workload", WORKLOADS, ids=lambda each: each.service_account)
+@pytest.mark.parametrize("workload", WORKLOADS, ids=called)
 def test_who_touches_patients_data_is_in_a_namespace_that_says_so(workload: Workload) -> None:
     touched = {part.bucket for part in (*workload.reads, *workload.writes, *workload.adds, *workload.removes)}
-    assert DataClass.PHI in touched
-    assert workload.namespace.data_class == DataClass.PHI
+    assert (DataClass.PHI in touched) == (workload.namespace.data_class == DataClass.PHI)
 
 
 def test_no_part_of_a_bucket_lies_within_another() -> None:
@@ -60,6 +69,6 @@ def test_no_part_of_a_bucket_lies_within_another() -> None:
 
 
 def test_no_other_role_but_mlflows_names_a_bucket(stack: Recorder) -> None:
-    own = {f"parapet-test-{each.service_account}-data" for each in WORKLOADS} | {"parapet-test-mlflow-artifacts"}
+    own = {f"parapet-test-{called(each)}-data" for each in WORKLOADS} | {"parapet-test-mlflow-artifacts"}
     naming = {each.name for each in stack.of("iam/policy:Policy") if "Bucket" in each.inputs["policy"]}
     assert naming == own

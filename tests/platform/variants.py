@@ -8,6 +8,8 @@ from tests.platform.mocked import ACCOUNT_ID, DEPLOYER, Recorder, run_program, s
 KEY_ADMINISTRATOR: Final = f"arn:aws:iam::{ACCOUNT_ID}:role/key-administrator"
 BREAK_GLASS: Final = f"arn:aws:iam::{ACCOUNT_ID}:role/break-glass"
 SCIENTIST: Final = f"arn:aws:iam::{ACCOUNT_ID}:role/scientist"
+COLLEAGUE: Final = f"arn:aws:iam::{ACCOUNT_ID}:role/another-scientist"
+GUEST: Final = f"arn:aws:iam::{ACCOUNT_ID}:role/guest"
 HOSPITALS: Final = "arn:aws:acm-pca:us-east-1:111122223333:certificate-authority/11112222-3333-4444-5555-666677778888"
 """The hospital's own certificate authority, in another account."""
 OUTWARDS: Final[dict[str, Any]] = {"resolverEndpoint": True, "clientCidrs": ["192.168.0.0/24"], "egress": True}
@@ -42,8 +44,16 @@ GPU_GROUPS: Final[tuple[dict[str, Any], ...]] = (
     },
 )
 """One of each kind that there is."""
+WORKSPACES: Final[tuple[dict[str, Any], ...]] = (
+    {"name": "notebooks", "people": [SCIENTIST, COLLEAGUE], "gpus": 2},
+    {"name": "sepsis", "people": [COLLEAGUE], "dataClass": "phi"},
+    {"name": "benchmarks", "people": [GUEST], "dataClass": "artifacts"},
+)
+"""One of several people, one of a person, and one without PHI."""
 MANY: Final[dict[str, Any]] = {
     "gpuGroups": list(GPU_GROUPS),
+    "dataScientistRoles": [SCIENTIST, COLLEAGUE],
+    "workspaces": list(WORKSPACES),
     "mlflowUsers": [{"name": "scientist", "readers": [SCIENTIST]}, {"name": "clinic-b"}],
     "privacyOfficers": [OFFICER],
     "breakGlass": [{"roles": [RESPONDER], "notify": ["on-call@hospital.org"]}],

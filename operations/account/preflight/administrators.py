@@ -46,8 +46,9 @@ def _named(account: Account) -> Iterable[str]:
     settings = account.settings
     people = (reader for user in settings.mlflow_users for reader in user.readers)
     in_cluster = (arn for roles in settings.principals.values() for arn in roles)
+    spaces = (arn for workspace in settings.workspaces for arn in workspace.people)
     named = (*settings.cluster_administrators, *settings.key_administrators, *settings.privacy_officers)
-    return dict.fromkeys((*named, *in_cluster, *people))
+    return dict.fromkeys((*named, *in_cluster, *spaces, *people))
 
 
 def _role(account: Account) -> str | None:

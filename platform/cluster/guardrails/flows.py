@@ -79,8 +79,8 @@ pods of the VPC too: it asks nobody for a name, and what the model answers to is
 DASHBOARDS: Final = {"app.kubernetes.io/name": "grafana"}
 _DASHBOARDS: Final = Pods(ns.MONITORING.name, DASHBOARDS)
 _PUBLISHED: Final = Pods(ns.SERVING.name, {**_MODELS.labels, **PUBLISHED})
-_CLIENTS: Final = (ns.PIPELINES, ns.TRAINING, ns.SERVING, ns.NOTEBOOKS)
-"""Who works with MLflow and with objects in S3."""
+_CLIENTS: Final = (ns.PIPELINES, ns.TRAINING, ns.SERVING)
+"""Who works with MLflow and with objects in S3, as each workspace does."""
 
 SIGN_ON: Final = Flow("sign-on", (_MLFLOW,), (Range.SIGN_ON,), (443,))
 """Of a stack that has a provider. The mesh lets the server out to its hosts' names alone."""

@@ -65,7 +65,7 @@ NOTEBOOKS: Final = Priority(
     name="notebooks",
     value=1_000,
     preempts=False,
-    namespaces=(ns.NOTEBOOKS.name,),
+    namespaces=(),  # those of the workspaces
     description="A person is there, who can start again.",
 )
 BATCH: Final = Priority(

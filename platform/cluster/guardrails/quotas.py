@@ -33,7 +33,6 @@ ROOMS: Final = {
     ns.PIPELINES.name: Room(64, 256, 200, 1_000),
     ns.TRAINING.name: Room(32, 128, 200, 20_000, cpu_per_gpu=24, memory_gib_per_gpu=256),
     ns.SERVING.name: Room(64, 256, 200, 1_000, cpu_per_gpu=24, memory_gib_per_gpu=256),
-    ns.NOTEBOOKS.name: Room(64, 256, 100, 5_000, cpu_per_gpu=24, memory_gib_per_gpu=256),
     ns.MONITORING.name: Room(16, 64, 50, 1_000),
     ns.INGRESS.name: Room(16, 32, 20, 0),
 }
@@ -76,11 +75,10 @@ GPU_CONTAINER_MAXIMUM: Final = {"cpu": "192", "memory": "2Ti", "ephemeral-storag
 def gpu_shares(gpus: int, workspaces: Sequence[ns.Namespace] = ()) -> dict[str, int]:
     """The GPUs that each namespace may ask for, of those that all groups can grow to.
 
-    Training and serving may each use the whole cluster and are kept apart by priority; notebooks get a quarter, and a
-    workspace what it was given.
+    Training and serving may each use the whole cluster and are kept apart by priority; a workspace gets what it
+    was given.
     """
-    fixed = {ns.TRAINING.name: gpus, ns.SERVING.name: gpus, ns.NOTEBOOKS.name: (gpus + 3) // 4}
-    return fixed | {each.name: each.gpus for each in workspaces}
+    return {ns.TRAINING.name: gpus, ns.SERVING.name: gpus, **{each.name: each.gpus for each in workspaces}}
 
 
 @dataclass(frozen=True, kw_only=True)

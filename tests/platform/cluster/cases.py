@@ -15,7 +15,7 @@ from cluster.guardrails.pod_rules import pod_rules
 from tests.platform.cluster import manifests
 
 DATA = Path(__file__).parent / "data"
-ACCOUNTS = {each.name: each.service_account for each in ns.MADE}
+ACCOUNTS = {each.name: each.service_account for each in (*ns.MADE, *manifests.SPACES)}
 KINDS = {
     "Deployment": "apps/v1",
     "StatefulSet": "apps/v1",
@@ -28,7 +28,7 @@ KINDS = {
     "Rollout": "argoproj.io/v1alpha1",
 }
 PROXY = manifests.STACK.image(images.PROXY)
-RULES = {rule.name: rule for rule in pod_rules(manifests.REGISTRY, PROXY)}
+RULES = {rule.name: rule for rule in pod_rules(manifests.REGISTRY, PROXY, manifests.SPACES)}
 OF_AN_EPHEMERAL_CONTAINER = ("name", "image", "command", "env", "envFrom", "securityContext", "volumeMounts")
 """What one may have of what a container has; neither resources nor ports (Kubernetes, "Ephemeral Containers")."""
 

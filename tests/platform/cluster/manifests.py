@@ -1,6 +1,6 @@
 """What a component asks of the cluster, as manifests that `kubectl` takes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +13,10 @@ from cluster.guardrails import Guardrails, GuardrailsArgs
 from cluster.mesh import Mesh, MeshArgs
 from cluster.monitor import Monitor, MonitorArgs
 from cluster.namespaces import Namespaces, NamespacesArgs
+from cluster.workspace import Workspace
 from foundation.account import Account
 from tests.images import DIGESTS
-from tests.platform import mocked
+from tests.platform import mocked, variants
 from tests.platform.mocked import Made
 from tests.platform.stacks import stack
 
@@ -29,6 +30,8 @@ DOMAIN = "example.com"
 CLIENT_CIDRS = ["192.168.40.0/24"]
 S3_CIDRS = ["52.216.0.0/15", "3.5.0.0/19"]
 DYNAMODB_CIDRS = ["52.94.0.0/22"]
+WORKSPACES = tuple(map(Workspace.model_validate, variants.WORKSPACES))
+SPACES = [each.namespace for each in WORKSPACES]
 
 
 def record(make: Callable[[], Any]) -> list[Made]:
@@ -59,7 +62,7 @@ def plain(value: Any) -> Any:
 
 
 def namespaces() -> None:
-    Namespaces("test", NamespacesArgs(stack=STACK))
+    Namespaces("test", NamespacesArgs(stack=STACK, workspaces=SPACES))
 
 
 def guardrails(gpus: int = 8, *, webhooks: bool = False) -> None:
@@ -75,13 +78,15 @@ def guardrails(gpus: int = 8, *, webhooks: bool = False) -> None:
             gpus=gpus,
             webhooks=webhooks,
             namespaces={},
+            workspaces=SPACES,
         ),
     )
 
 
-def access(**principals: list[str]) -> None:
+def access(workspaces: Sequence[Workspace] = WORKSPACES, **principals: list[str]) -> None:
     named = {name.replace("_", "-"): arns for name, arns in principals.items()}
-    Access("test", AccessArgs(stack=STACK, cluster_name="parapet-test", principals=named, namespaces={}))
+    args = AccessArgs(stack=STACK, cluster_name="parapet-test", principals=named, namespaces={}, workspaces=workspaces)
+    Access("test", args)
 
 
 def monitor() -> None:
@@ -122,5 +127,6 @@ def mesh(*, reachable: bool = True, gateway_address: str = "") -> None:
             reachable=reachable,
             gateway_address=gateway_address,
             after=(),
+            workspaces=SPACES,
         ),
     )

@@ -2,10 +2,9 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from cluster.guardrails.admission import PREFIX
-from cluster.roles import Role
 from local.kubernetes.provider import kubeconfig
 from local.kubernetes.provider.connection import APPLY, ApiError, Connection
 from tests.platform.cluster import manifests
@@ -20,6 +19,13 @@ class _Impersonating(Connection):
         self._headers |= {"Impersonate-User": user} | ({"Impersonate-Group": group} if group else {})
 
 
+class Grouped(Protocol):
+    """A role of people, or a workspace."""
+
+    @property
+    def group(self) -> str: ...
+
+
 @dataclass(frozen=True)
 class Member:
     """Changes nothing: whatever is asked is asked with `dryRun`."""
@@ -27,7 +33,7 @@ class Member:
     connection: Connection
 
     @classmethod
-    def of(cls, role: Role, api: Api) -> "Member":
+    def of(cls, role: Grouped, api: Api) -> "Member":
         return cls(_Impersonating(api, "someone", role.group))
 
     @classmethod

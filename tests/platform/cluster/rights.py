@@ -16,6 +16,7 @@ from cluster import namespaces as ns
 from cluster.roles import ROLES
 from local.kubernetes.provider import kubeconfig
 from local.kubernetes.provider.connection import Connection
+from tests.platform.cluster import manifests
 from tests.platform.cluster.api import Api
 from tests.platform.project import PROJECT
 
@@ -24,9 +25,13 @@ STRANGE = ("bind", "escalate", "impersonate", "approve", "sign", "attest", "use"
 """Verbs that a few kinds have, asked of every kind."""
 CLUSTER, ELSEWHERE = "cluster", "elsewhere"
 """The place of what is in no namespace; and any namespace that the platform does not know."""
-PLACES = (*ns.EVERY, ELSEWHERE)
+WORKSPACES = {f"workspace:{each.name}": each for each in manifests.WORKSPACES}
+"""By who its people are here: the table says once what all of them may."""
+A_WORKSPACE = "workspace"
+"""Who works in one, and its namespace: of its people their own, of everybody else each."""
+PLACES = (*ns.EVERY, *(each.name for each in WORKSPACES.values()), ELSEWHERE)
 EVERYBODY, ACCOUNTS = "everybody", "accounts"
-GROUPS = {role.name: role.group for role in ROLES}
+GROUPS = {role.name: role.group for role in ROLES} | {who: each.group for who, each in WORKSPACES.items()}
 RBAC = "/apis/rbac.authorization.k8s.io/v1/"
 
 
@@ -192,14 +197,21 @@ def table() -> list[dict[str, Any]]:
     return lines
 
 
-def asked(line: Mapping[str, Any]) -> Iterator[Right]:
-    """All that a line of the table speaks of."""
-    places = [place for each in line["in"] for place in (PLACES if each == "every" else [each])]
+def named(who: str) -> str:
+    """What the table calls a person or an account."""
+    return A_WORKSPACE if who in WORKSPACES else who
+
+
+def asked(line: Mapping[str, Any], who: str) -> Iterator[Right]:
+    """All that a line of the table speaks of, as it is meant for one who is named there."""
+    own = [WORKSPACES[who].name] if who in WORKSPACES else [each.name for each in WORKSPACES.values()]
+    meant = {"every": PLACES, A_WORKSPACE: own}
+    places = [place for each in line["in"] for place in meant.get(each, [each])]
     for each in itertools.product(line["do"], line["to"], places, line.get("named", [""])):
         yield Right(*each)
 
 
 def said(who: str) -> set[Right]:
     """All that the table lets one do."""
-    named = {who, EVERYBODY} | (set() if who in GROUPS else {ACCOUNTS})
-    return {right for line in table() if named & set(line["may"]) for right in asked(line)}
+    called = {named(who), EVERYBODY} | (set() if who in GROUPS else {ACCOUNTS})
+    return {right for line in table() if called & set(line["may"]) for right in asked(line, who)}

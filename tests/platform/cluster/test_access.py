@@ -71,7 +71,8 @@ def test_who_runs_or_audits_the_platform_reads_no_content_where_there_is_phi() -
 def test_no_namespaces_default_account_mounts_a_token(guarded: Api) -> None:
     accounts = guarded.items("serviceaccounts", "--all-namespaces", "--field-selector=metadata.name=default")
     mounts = {each["metadata"]["namespace"]: each.get("automountServiceAccountToken") for each in accounts}
-    assert {each: mounts.get(each) for each in ns.EVERY} == dict.fromkeys(ns.EVERY, False)
+    every = (*ns.EVERY, *(each.name for each in manifests.SPACES))
+    assert {each: mounts.get(each) for each in every} == dict.fromkeys(every, False)
 
 
 def test_no_rule_has_a_wildcard_verb_or_group() -> None:
@@ -85,7 +86,7 @@ def test_no_rule_has_a_wildcard_verb_or_group() -> None:
 
 
 def test_an_iam_role_enters_as_a_member_of_its_group_and_nothing_else() -> None:
-    made = manifests.record(lambda: manifests.access(auditor=[ARN + "audit/reader"], ml_engineer=[ARN + "ml"]))
+    made = manifests.record(lambda: manifests.access((), auditor=[ARN + "audit/reader"], ml_engineer=[ARN + "ml"]))
     entries = [each for each in made if each.type == "aws:eks/accessEntry:AccessEntry"]
     assert [(each.inputs["principalArn"], each.inputs["kubernetesGroups"]) for each in entries] == [
         (ARN + "ml", ["parapet:ml-engineers"]),

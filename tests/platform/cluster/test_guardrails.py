@@ -6,14 +6,15 @@ import pytest
 
 from cluster import namespaces as ns
 from cluster.guardrails.admission import PREFIX
-from cluster.roles import MESH, ROLES
+from cluster.roles import MESH, ROLES, WORKSPACE
 from tests.cluster import wait_for
-from tests.platform.cluster import cases
+from tests.platform.cluster import cases, manifests
 from tests.platform.cluster.api import Api
 
 pytestmark = pytest.mark.engine
 
 CASES = cases.read()
+WORKLOADS = (*ns.WORKLOADS, *manifests.SPACES)
 PUBLIC = f"docker.io/library/busybox@sha256:{'0' * 64}"
 SAFE = {"allowPrivilegeEscalation": False, "runAsNonRoot": True, "capabilities": {"drop": ["ALL"]}}
 
@@ -51,7 +52,7 @@ def test_a_controller_of_compliant_pods_is_admitted(guarded: Api, kind: str) -> 
     assert answer.done, answer.text
 
 
-@pytest.mark.parametrize("namespace", [each.name for each in ns.WORKLOADS])
+@pytest.mark.parametrize("namespace", [each.name for each in WORKLOADS])
 def test_a_compliant_pod_is_admitted_in_every_namespace_of_workloads(guarded: Api, namespace: str) -> None:
     answer = guarded.apply(cases.compliant_pod(namespace), dry_run=True)
     assert answer.done, answer.text
@@ -91,7 +92,7 @@ def test_a_secrets_value_is_not_repeated_in_the_refusal(guarded: Api) -> None:
 
 
 def test_pod_security_refuses_a_pod_that_may_become_root(guarded: Api) -> None:
-    for namespace in ns.WORKLOADS:
+    for namespace in WORKLOADS:
         pod = cases.compliant_pod(namespace.name)
         del pod["spec"]["containers"][0]["securityContext"]
         assert 'violates PodSecurity "restricted:v1.36"' in guarded.apply(pod, dry_run=True).text
@@ -186,7 +187,7 @@ def test_every_policy_fails_closed_and_is_enforced_and_audited(guarded: Api) -> 
 
 
 def test_quota_stops_the_pod_past_the_last_gpu(guarded: Api) -> None:
-    """Eight GPUs in all give the notebooks two."""
+    """The workspace was given two."""
     pod = cases.compliant_pod("notebooks")
     pod["spec"]["tolerations"] = [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]
     pod["spec"]["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] = 1
@@ -206,7 +207,8 @@ def test_quota_knows_network_adapters_and_leaves_no_other_way_to_a_device(guarde
         each["metadata"]["namespace"]: each["spec"]["hard"]
         for each in guarded.items("resourcequotas", "--all-namespaces")
     }
-    assert {each["requests.vpc.amazonaws.com/efa"] for name, each in quotas.items() if name not in ns.GPU} == {"0"}
+    gpu = {*ns.GPU, *(each.name for each in manifests.SPACES if each.gpu)}
+    assert {each["requests.vpc.amazonaws.com/efa"] for name, each in quotas.items() if name not in gpu} == {"0"}
     assert quotas["notebooks"]["requests.vpc.amazonaws.com/efa"] == "8"
     devices = {"devices": {"requests": [{"name": "gpu", "exactly": {"deviceClassName": "gpu.nvidia.com"}}]}}
     for kind, spec in (("ResourceClaim", devices), ("ResourceClaimTemplate", {"spec": devices})):
@@ -228,9 +230,12 @@ def test_quota_counts_objects_too(guarded: Api) -> None:
     }
     written = {
         (namespace, f"count/{kind}" + (f".{rule['apiGroups'][0]}" if rule["apiGroups"][0] else ""))
-        for role in ROLES
-        for grant in role.grants
-        for namespace in grant.namespaces
+        for grants, own in [
+            *((role.grants, ()) for role in ROLES),
+            (WORKSPACE[1:], [each.name for each in manifests.SPACES]),
+        ]
+        for grant in grants
+        for namespace in (*grant.namespaces, *own)
         for rule in grant.rules
         if "create" in rule["verbs"] and rule["apiGroups"][0] != MESH
         for kind in rule["resources"]
@@ -252,7 +257,7 @@ def test_nothing_runs_in_the_namespaces_that_are_not_used(guarded: Api, namespac
 
 
 def test_a_load_balancer_is_to_be_had_in_the_ingress_namespace_only(guarded: Api) -> None:
-    for namespace in (each.name for each in ns.WORKLOADS if each is not ns.INGRESS):
+    for namespace in (each.name for each in WORKLOADS if each is not ns.INGRESS):
         service = {
             "apiVersion": "v1",
             "kind": "Service",

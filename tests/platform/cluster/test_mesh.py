@@ -83,12 +83,12 @@ def test_the_mesh_answers_nobody_unless_a_policy_names_the_caller(resources: lis
 def test_whoever_may_call_by_name_may_also_connect() -> None:
     """A principal that the network policies hold back is a mistake in one of the two tables, and the reverse too."""
     marks = (PUBLISHED, DASHBOARDS)
-    for caller in callers():
+    for caller in callers(manifests.SPACES):
         named = {name.split("/")[2] for name in caller.principals}
         ports = {int(port) for port in caller.ports}
         connecting = {
             source.namespace
-            for flow in flows()
+            for flow in flows(manifests.SPACES)
             for source in flow.source
             if isinstance(source, Pods)
             and any(
@@ -127,7 +127,7 @@ def test_every_principal_is_a_service_account_that_is_made() -> None:
         for each in manifests.objects(manifests.record(manifests.namespaces))
         if each["kind"] == "ServiceAccount"
     }
-    for caller in callers():
+    for caller in callers(manifests.SPACES):
         for name in caller.principals:
             _, _, namespace, _, account = name.split("/")
             assert (namespace, account) in made
@@ -290,3 +290,4 @@ def test_where_the_api_server_cannot_call_istiod_there_is_no_webhook_to_wait_for
 
 def test_the_mesh_is_where_workloads_are() -> None:
     assert set(ns.MESH) == {each.name for each in ns.WORKLOADS}
+    assert all(each.mesh for each in manifests.SPACES)

@@ -8,7 +8,9 @@ from cluster import namespaces as ns
 from foundation.account import Account
 from foundation.network.names import aws_hosts
 from tests.platform.aws_calls import BUCKET, CALLS, REGIONS, answered_names, endpoint, is_answered
+from tests.platform.cluster import manifests
 from tests.platform.mocked import ACCOUNT_ID, run_program
+from tests.platform.variants import MANY
 
 
 def let_out(host: str, region: str) -> bool:
@@ -28,7 +30,7 @@ def test_a_pod_finds_and_reaches_what_boto3_calls(region: str, call: str) -> Non
 
 def test_every_service_that_a_pod_of_the_mesh_has_a_right_to_is_among_the_calls() -> None:
     """So that what is asked above is all that is called, and stays so."""
-    stack = run_program()
+    stack = run_program(**MANY)
     rights: dict[str, set[str]] = {each.name: set() for each in stack.of("iam/policy:Policy")}
     for each in stack.of("iam/policy:Policy"):
         for statement in each.policy():
@@ -37,8 +39,9 @@ def test_every_service_that_a_pod_of_the_mesh_has_a_right_to_is_among_the_calls(
                 rights[each.name] |= {one.partition(":")[0] for one in [actions] * isinstance(actions, str) or actions}
     attached = stack.of("iam/rolePolicyAttachment:RolePolicyAttachment")
     called: dict[str, set[str]] = {}
+    mesh = {*ns.MESH, *(each.name for each in manifests.SPACES)}
     for each in stack.of("eks/podIdentityAssociation:PodIdentityAssociation"):
-        if each.inputs["namespace"] in ns.MESH:
+        if each.inputs["namespace"] in mesh:
             role = each.inputs["roleArn"].rpartition("/")[2]
             policies = [one.inputs["policyArn"].rpartition("/")[2] for one in attached if one.inputs["role"] == role]
             called[each.inputs["namespace"]] = set[str]().union(*(rights[name] for name in policies))

@@ -10,12 +10,13 @@ from cluster.guardrails.admission import PREFIX
 from cluster.guardrails.people_rules import AUTHORITIES
 from cluster.roles import DATA_SCIENTIST, ML_ENGINEER, ROLES, Role
 from tests.cluster import wait_for
-from tests.platform.cluster import cases
+from tests.platform.cluster import cases, manifests
 from tests.platform.cluster.api import Answer, Api
-from tests.platform.cluster.members import Member, found, govern, refused
+from tests.platform.cluster.members import Grouped, Member, found, govern, refused
 
 pytestmark = pytest.mark.engine
 CORE = "/api/v1/namespaces"
+NOTEBOOKS = manifests.WORKSPACES[0]
 
 
 @pytest.fixture(scope="module")
@@ -49,14 +50,14 @@ def test_nobody_makes_a_pod_by_hand(governed: Api, group: str) -> None:
     ("role", "kind", "namespace", "collection"),
     [
         (DATA_SCIENTIST, "Job", "training", "batch/v1/namespaces/training/jobs"),
-        (DATA_SCIENTIST, "StatefulSet", "notebooks", "apps/v1/namespaces/notebooks/statefulsets"),
+        (NOTEBOOKS, "StatefulSet", "notebooks", "apps/v1/namespaces/notebooks/statefulsets"),
         (ML_ENGINEER, "Job", "training", "batch/v1/namespaces/training/jobs"),
         (ML_ENGINEER, "CronJob", "pipelines", "batch/v1/namespaces/pipelines/cronjobs"),
         (ML_ENGINEER, "Deployment", "serving", "apps/v1/namespaces/serving/deployments"),
     ],
 )
 def test_people_make_controllers_that_belong_to_nobody(
-    governed: Api, role: Role, kind: str, namespace: str, collection: str
+    governed: Api, role: Grouped, kind: str, namespace: str, collection: str
 ) -> None:
     member, made = Member.of(role, governed), cases.controller(kind, cases.compliant_pod(namespace))
     answer = member.apply(f"/apis/{collection}", made)
@@ -76,7 +77,7 @@ def _owner(version: str, kind: str, name: str, uid: str = "0b6e2f5c-0000-4000-80
         (DATA_SCIENTIST, "training", "configmaps", {"kind": "ConfigMap"}),
         (DATA_SCIENTIST, "training", "services", {"kind": "Service", "spec": {"clusterIP": "None"}}),
         (
-            DATA_SCIENTIST,
+            NOTEBOOKS,
             "notebooks",
             "persistentvolumeclaims",
             {
@@ -88,7 +89,7 @@ def _owner(version: str, kind: str, name: str, uid: str = "0b6e2f5c-0000-4000-80
     ],
 )
 def test_nor_does_anything_else_of_theirs(
-    governed: Api, role: Role, namespace: str, resource: str, manifest: dict[str, Any]
+    governed: Api, role: Grouped, namespace: str, resource: str, manifest: dict[str, Any]
 ) -> None:
     made = {"apiVersion": "v1", "metadata": {"name": "case", "namespace": namespace}, **manifest}
     forged = cases.changed(made, {"/metadata/ownerReferences": [_owner("v1", "ConfigMap", "kube-root-ca.crt")]})
@@ -169,9 +170,9 @@ def anchored(governed: Api) -> Api:
     return governed
 
 
-@pytest.mark.parametrize(("role", "namespace"), [(ML_ENGINEER, "serving"), (DATA_SCIENTIST, "notebooks")])
+@pytest.mark.parametrize(("role", "namespace"), [(ML_ENGINEER, "serving"), (NOTEBOOKS, "notebooks")])
 @pytest.mark.parametrize("name", AUTHORITIES)
-def test_nobody_says_whose_certificates_pods_trust(anchored: Api, role: Role, namespace: str, name: str) -> None:
+def test_nobody_says_whose_certificates_pods_trust(anchored: Api, role: Grouped, namespace: str, name: str) -> None:
     member, at = Member.of(role, anchored), f"{CORE}/{namespace}/configmaps"
     wait_for(lambda: found(anchored, "configmap", name, namespace))
     for answer in (member.patch(f"{at}/{name}", {"data": {"ca.crt": "x"}}), member.delete(f"{at}/{name}")):

@@ -25,7 +25,7 @@ from tests.platform.variants import MANY
 pytestmark = pytest.mark.engine
 
 OF_RBAC = ("ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding", "ServiceAccount")
-DEFAULTS = {f"{namespace}/default" for namespace in ns.EVERY}
+DEFAULTS = {f"{namespace}/default" for namespace in (*ns.EVERY, *(each.name for each in manifests.SPACES))}
 SAMPLE = 12
 """Rights of each subject, and as many that it lacks, of which the server is asked."""
 
@@ -99,8 +99,8 @@ def test_the_table_speaks_of_what_is_there(server: Server, accounts: set[str]) -
     kinds = {each.name: each for each in server.kinds}
     for line in rights.table():
         assert set(line["do"]) <= {*rights.VERBS, *rights.STRANGE}, line
-        assert set(line["may"]) <= {*GROUPS, *accounts, rights.EVERYBODY, rights.ACCOUNTS}, line
-        assert set(line["in"]) <= {*rights.PLACES, rights.CLUSTER, "every"}, line
+        assert set(line["may"]) <= {*map(rights.named, GROUPS), *accounts, rights.EVERYBODY, rights.ACCOUNTS}, line
+        assert set(line["in"]) <= {*rights.PLACES, rights.A_WORKSPACE, rights.CLUSTER, "every"}, line
         unknown = {each for each in line["to"] if each not in kinds and not each.startswith("/")}
         assert unknown == set(), line
         in_cluster = {each for each in line["to"] if each.startswith("/") or not kinds[each].namespaced}
@@ -111,10 +111,10 @@ def test_no_line_refuses_what_another_gives() -> None:
     """Of the roles: those that a line does not name may not, whatever another says."""
     said = {role: rights.said(role) for role in GROUPS}
     for line in rights.table():
-        people = set(line["may"]) & GROUPS.keys()
+        people = {who for who in GROUPS if rights.named(who) in line["may"]}
         if people or not line["may"]:
-            asked = set(rights.asked(line))
-            assert {role for role in GROUPS.keys() - people if asked & said[role]} == set(), line
+            others = GROUPS.keys() - people
+            assert {who for who in others if said[who] & set(rights.asked(line, who))} == set(), line
 
 
 def test_whoever_is_bound_is_in_the_table(server: Server, accounts: set[str]) -> None:

@@ -136,7 +136,7 @@ def test_every_role_of_a_pod_or_an_instance_is_held_to_the_vpc() -> None:
         if trust["Principal"].get("Service") in works_within:
             statements = [each for policy in account().role_policies(role.name) for each in policy.statements]
             held[role.name.removeprefix(f"{STACK}-")] = sum(each.name == denial["Sid"] for each in statements)
-    assert {"node", "operators", "karpenter", "aws-node", "mlflow", "notebook"} <= held.keys()
+    assert {"node", "operators", "karpenter", "aws-node", "mlflow", "workspace-sepsis"} <= held.keys()
     assert held == dict.fromkeys(held, 1)
     for action in denial["Action"]:
         assert action.endswith(":*")
