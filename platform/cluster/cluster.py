@@ -277,7 +277,9 @@ class Cluster(pulumi.ComponentResource):
             ),
             opts,
         )
-        Monitor(f"{name}-monitor", MonitorArgs(stack=args.stack, namespaces=namespaces.made), opts)
+        Monitor(
+            f"{name}-monitor", MonitorArgs(stack=args.stack, namespaces=namespaces.made, workspaces=_spaces(args)), opts
+        )
         return Guardrails(
             name,
             GuardrailsArgs(

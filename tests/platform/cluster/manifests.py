@@ -90,7 +90,7 @@ def access(workspaces: Sequence[Workspace] = WORKSPACES, **principals: list[str]
 
 
 def monitor() -> None:
-    Monitor("test", MonitorArgs(stack=STACK, namespaces={}))
+    Monitor("test", MonitorArgs(stack=STACK, namespaces={}, workspaces=SPACES))
 
 
 def gpu_software(*, cut: bool = True) -> None:
