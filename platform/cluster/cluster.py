@@ -72,8 +72,6 @@ class ClusterArgs:
     workspaces: Sequence[Workspace]
     domain: str
     """The domain whose host names lead to the mesh's gateway."""
-    certificate_arn: pulumi.Input[str]
-    """The certificate in ACM for the host names that users come by."""
     client_cidrs: Sequence[IPv4Network]
     """Ranges outside the VPC, such as the hospital's own, from which users come to the gateway."""
     webhooks: bool
@@ -96,6 +94,9 @@ class Cluster(pulumi.ComponentResource):
     """The group of the nodes, and of their pods."""
     operators_policy_arn: pulumi.Output[str]
     """The policy for the role of the operators who come by the host; empty where there is none."""
+    administrators: Sequence[str]
+    """ARNs of the IAM roles that may do everything there."""
+    workspaces: Sequence[Workspace]
     break_glass_role_arn: pulumi.Output[str]
     """The role that is taken to read what workloads wrote; empty where there is none."""
     domain: str
@@ -139,7 +140,8 @@ class Cluster(pulumi.ComponentResource):
             own,
         )
         self.nodes_security_group_id = security_groups.nodes_id
-        self.domain, self.break_glass_role_arn = args.domain, self._break_glass(f"{name}-break-glass", args)
+        self.domain, self.administrators, self.workspaces = args.domain, args.administrators, args.workspaces
+        self.break_glass_role_arn = self._break_glass(f"{name}-break-glass", args)
         # An access entry takes some seconds to spread (Amazon EKS User Guide, "Create access entries"). Until then the
         # API answers 401, which the Kubernetes provider takes for a cluster that cannot be reached, and does not ask
         # again. EKS takes longer for an add-on: nothing speaks to the API before those that came after the entries.
@@ -327,7 +329,7 @@ class Cluster(pulumi.ComponentResource):
             MeshArgs(
                 stack=args.stack,
                 chart_passwords=args.foundation.registry.passwords,
-                certificate_arn=args.certificate_arn,
+                certificate_arn=args.foundation.certificate.arn,
                 vpc_cidr=str(args.vpc_cidr),
                 client_cidrs=list(map(str, args.client_cidrs)),
                 domain=args.domain,

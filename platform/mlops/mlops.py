@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import pulumi
 
 from cluster.cluster import Cluster
-from cluster.workspace import Workspace
 from foundation.data_class import DataClass
 from foundation.foundation import Foundation
 from foundation.stack import Stack
@@ -29,9 +28,6 @@ class MLOpsArgs:
     mlflow_sign_on: SignOn | None
     mlflow_kept: Sequence[Kept]
     """How long what was deleted in MLflow is kept, by kind."""
-    administrators: Sequence[str]
-    """ARNs of the IAM roles that may read administrators' passwords."""
-    workspaces: Sequence[Workspace]
     privacy_officers: Sequence[str]
     """ARNs of the IAM roles that may find a name in the audit trail."""
     loopback: bool
@@ -60,7 +56,7 @@ class MLOps(pulumi.ComponentResource):
                 users=args.mlflow_users,
                 sign_on=args.mlflow_sign_on,
                 kept=args.mlflow_kept,
-                administrators=args.administrators,
+                administrators=cluster.administrators,
                 privacy_officers=args.privacy_officers,
                 loopback=args.loopback,
                 after=cluster.ready,
@@ -79,7 +75,7 @@ class MLOps(pulumi.ComponentResource):
                     DataClass.PHI: Bucket(storage.phi.arn, key_arns[DataClass.PHI]),
                     DataClass.ARTIFACTS: Bucket(storage.artifacts.arn, key_arns[DataClass.ARTIFACTS]),
                 },
-                workspaces=args.workspaces,
+                workspaces=cluster.workspaces,
             ),
             pulumi.ResourceOptions(parent=self),
         )

@@ -146,7 +146,7 @@ def test_components_have_the_tokens_that_state_files_know(with_egress: Recorder)
             "cluster:SecurityGroups": 1,
             "cluster:ControlPlane": 1,
             "cluster:AddOns": 2,
-            "cluster:PodRole": 10,
+            "cluster:PodRole": 9,
             "cluster:NodeRole": 1,
             "cluster:NodeGroups": 1,
             "cluster:Autoscaling": 1,
