@@ -285,9 +285,9 @@ def test_an_instance_is_launched_only_with_the_tags_of_a_pool(stack: Recorder) -
             assert set(pools) == {*GROWING, ""}
 
 
-def test_the_controller_hands_on_the_node_role_to_ec2_and_makes_no_instance_profile(stack: Recorder) -> None:
+def test_the_controller_hands_on_the_node_role_to_ec2_and_asks_for_no_instance_profile(stack: Recorder) -> None:
     iam = {action: each for each in rights(stack) for action in as_list(each["Action"]) if action.startswith("iam:")}
-    assert set(iam) == {"iam:PassRole", "iam:GetInstanceProfile"}
+    assert set(iam) == {"iam:PassRole"}
     assert iam["iam:PassRole"]["Resource"].endswith("role/parapet-test-node")
     assert iam["iam:PassRole"]["Condition"] == {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}}
 
@@ -297,4 +297,4 @@ def test_only_what_no_policy_can_narrow_is_allowed_on_everything(stack: Recorder
         assert not any("*" in action for action in as_list(statement["Action"])), statement["Sid"]
         if statement["Resource"] == "*":
             actions = as_list(statement["Action"])
-            assert all(action.startswith("ec2:Describe") or action == "pricing:GetProducts" for action in actions)
+            assert all(action.startswith("ec2:Describe") for action in actions)

@@ -103,7 +103,6 @@ class Autoscaling(pulumi.ComponentResource):
                             account,
                             cluster,
                             node_role_arn=args.node_role.arn,
-                            instance_profile=args.node_role.instance_profile,
                             queue_arn=interruptions.queue_arn,
                             key_arn=args.key_arn,
                         ),

@@ -2,7 +2,8 @@
 
 Its rights follow its own reference ("CloudFormation", KarpenterControllerPolicy), but for these: pools are named where
 that takes any, and none (`NO_POOL`) where a class is tried; nodes have an instance profile that exists, so that it
-makes and changes none; subnets, security groups, placement groups and reservations are those of its node classes.
+makes, changes and reads none; its VPC is isolated, so that it asks for no prices; subnets, security groups, placement
+groups and reservations are those of its node classes.
 """
 
 from collections.abc import Sequence
@@ -128,7 +129,6 @@ def over_surroundings(
     cluster: str,
     *,
     node_role_arn: pulumi.Input[str],
-    instance_profile: pulumi.Input[str],
     queue_arn: pulumi.Input[str],
     key_arn: pulumi.Input[str],
 ) -> list[Statement]:
@@ -141,7 +141,6 @@ def over_surroundings(
             resources="*",
             when={"StringEquals": {"aws:RequestedRegion": account.region}},
         ),
-        allow("Prices", actions="pricing:GetProducts", resources="*"),
         allow(
             "NodeImages",
             actions="ssm:GetParameter",
@@ -152,13 +151,6 @@ def over_surroundings(
             actions="iam:PassRole",
             resources=node_role_arn,
             when={"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}},
-        ),
-        allow(
-            "ReadInstanceProfiles",
-            actions="iam:GetInstanceProfile",
-            resources=pulumi.Output.concat(
-                f"arn:{account.partition}:iam::{account.id}:instance-profile/", instance_profile
-            ),
         ),
         allow("FindTheCluster", actions="eks:DescribeCluster", resources=account.arn("eks", f"cluster/{cluster}")),
         allow(
