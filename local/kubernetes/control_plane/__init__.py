@@ -43,6 +43,10 @@ FOLLOWING = (CONTROLLERS, SCHEDULER, KWOK, *OURS, *ONLY_LIVE)
 DEFINED = "definitions.applied"
 ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 WEBHOOKS = ("mutatingwebhookconfigurations", "validatingwebhookconfigurations")
+RULES = "validatingadmissionpolicybindings"
+OF_THE_INJECTOR = ("parapet-every-pod-of-the-mesh-has-its-proxy",)
+"""Rules of the stack that ask of a pod what a webhook puts in. The engine takes them away last of all, and until then
+no pod would come up."""
 PATIENCE = 60  # seconds for one call while all starts at once, on a machine that may have other work too
 
 
@@ -163,6 +167,9 @@ def leave_live(workspace: Workspace) -> None:
                 for each in api.call("GET", f"{ADMISSION}/{kind}")["items"] or []:
                     if any("service" in hook["clientConfig"] for hook in each.get("webhooks", [])):
                         api.call("DELETE", f"{ADMISSION}/{kind}/{each['metadata']['name']}")
+            for each in api.call("GET", f"{ADMISSION}/{RULES}")["items"] or []:
+                if each["metadata"]["name"] in OF_THE_INJECTOR:
+                    api.call("DELETE", f"{ADMISSION}/{RULES}/{each['metadata']['name']}")
 
 
 def forget(workspace: Workspace) -> None:

@@ -1,6 +1,7 @@
 """Where the API server asks the mesh's injector, a pod of the mesh without a proxy is refused. This API server asks
 none, so the rule is put there for these tests alone."""
 
+import json
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -10,6 +11,8 @@ import pytest
 from cluster import namespaces as ns
 from cluster.guardrails.admission import PREFIX
 from cluster.guardrails.mesh_words import injected_rule
+from local.kubernetes import control_plane
+from local.workspace import Workspace
 from tests.cluster import wait_for
 from tests.platform.cluster import cases, manifests
 from tests.platform.cluster.api import Api
@@ -32,8 +35,9 @@ def injecting(guarded: Api) -> Iterator[Api]:
         yield guarded
     finally:
         for each in reversed(own):
-            guarded.run("delete", each["kind"], NAMED)
-        wait_for(lambda: guarded.apply(cases.compliant_pod("training"), dry_run=True).done)
+            guarded.run("delete", each["kind"], NAMED)  # from a server that may have ended with its last test
+        pod = json.dumps(cases.compliant_pod("training"))
+        wait_for(lambda: NAMED not in guarded.run("create", "--filename=-", "--dry-run=server", stdin=pod).text)
 
 
 def with_proxy(namespace: str) -> dict[str, Any]:
@@ -70,6 +74,12 @@ def test_a_template_gets_its_proxy_later_and_the_system_has_none(injecting: Api)
     ):
         answer = injecting.apply(each, dry_run=True)
         assert answer.done, answer.text
+
+
+def test_the_rule_goes_with_the_injector_at_the_end_of_live_controllers(injecting: Api, workspace: Workspace) -> None:
+    """The last of this module: the rule is gone after it."""
+    control_plane.leave_live(workspace)
+    wait_for(lambda: injecting.apply(cases.compliant_pod("training"), dry_run=True).done)
 
 
 def test_without_the_injector_there_is_no_such_rule() -> None:
