@@ -22,6 +22,7 @@ from foundation.network.subnets import MAX_ZONES
 from mlops.mlflow_server.account import Account
 from mlops.mlflow_server.retention import Kept
 from mlops.mlflow_server.sign_on import SignOn
+from mlops.workload_secret import MAX_A_NAMESPACE, PLACES, WorkloadSecret
 from role_arn import RoleArn
 from setting_errors import refusal
 
@@ -34,6 +35,7 @@ WIDEST_PUBLIC_PREFIX: Final = 16
 MAX_SYSTEM_NODES: Final = 50
 MAX_GPU_GROUPS: Final = 20
 """The policy of what lets them grow names each of them, and IAM has room for these."""
+MAX_WORKLOAD_SECRETS: Final = 200
 MAX_WORKSPACES: Final = 40
 """Each has a namespace with its policies, a role and some thirty objects."""
 MAX_MLFLOW_USERS: Final = 50
@@ -289,6 +291,27 @@ def _within_the_groups(workspaces: tuple[Workspace, ...], info: ValidationInfo) 
     return workspaces
 
 
+def _delivered(secrets: tuple[WorkloadSecret, ...], info: ValidationInfo) -> tuple[WorkloadSecret, ...]:
+    places = [*(each.name for each in PLACES), *(each.name for each in info.data.get("workspaces", ()))]
+    for index, secret in enumerate(secrets):
+        before = secrets[:index]
+        if "workspaces" in info.data and secret.namespace not in places:
+            allowed = f"one of {', '.join(places)}: where people start workloads"
+            raise refusal(f"[{index}].namespace", secret.namespace, allowed)
+        for other, each in enumerate(before):
+            if (each.namespace, each.file) == (secret.namespace, secret.file):
+                raise refusal(f"[{index}].file", secret.file, f"another file than that of [{other}]")
+        if sum(each.namespace == secret.namespace for each in before) >= MAX_A_NAMESPACE:
+            allowed = f"another namespace: {secret.namespace} has {MAX_A_NAMESPACE} secrets, as many as one may have"
+            raise refusal(f"[{index}].namespace", secret.namespace, allowed)
+        # The pods read it where they are, by a policy of this account's.
+        region, account = secret.secret_arn.split(":")[3:5]
+        for name, found in (("region", region), ("allowed_account_id", account)):
+            if (own := info.data.get(name)) and own != found:
+                raise refusal(f"[{index}].secretArn", secret.secret_arn, f"a secret of {own}, where this stack is")
+    return secrets
+
+
 def _offered_version(version: str) -> str:
     if version not in VERSIONS:
         raise ValueError
@@ -517,6 +540,15 @@ Workspaces = Annotated[
     AfterValidator(_of_people),
     AfterValidator(_within_the_groups),
     Field(max_length=MAX_WORKSPACES, description=f"a list of at most {MAX_WORKSPACES} workspaces, each an object"),
+]
+OneWorkloadSecret = Annotated[WorkloadSecret, Field(description="an object with namespace, file and secretArn")]
+WorkloadSecrets = Annotated[
+    tuple[OneWorkloadSecret, ...],
+    BeforeValidator(_parsed),
+    AfterValidator(_delivered),
+    Field(
+        max_length=MAX_WORKLOAD_SECRETS, description=f"a list of at most {MAX_WORKLOAD_SECRETS} secrets, each an object"
+    ),
 ]
 EndpointServices = Annotated[
     tuple[EndpointService, ...],

@@ -72,6 +72,7 @@ class Settings(BaseModel):
     auditor_roles: types.Roles
     break_glass: types.BreakGlassGrants
     workspaces: types.Workspaces
+    workload_secrets: types.WorkloadSecrets
     database_instance_class: types.DatabaseInstanceClass
     database_multi_az: bool = Field(description="true or false")
     domain: types.Domain

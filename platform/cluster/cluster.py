@@ -70,8 +70,6 @@ class ClusterArgs:
     break_glass: Sequence[BreakGlass]
     """Who may read for an hour what workloads wrote; of one grant or none."""
     workspaces: Sequence[Workspace]
-    domain: str
-    """The domain whose host names lead to the mesh's gateway."""
     client_cidrs: Sequence[IPv4Network]
     """Ranges outside the VPC, such as the hospital's own, from which users come to the gateway."""
     webhooks: bool
@@ -140,7 +138,7 @@ class Cluster(pulumi.ComponentResource):
             own,
         )
         self.nodes_security_group_id = security_groups.nodes_id
-        self.domain, self.administrators, self.workspaces = args.domain, args.administrators, args.workspaces
+        self.domain, self.administrators, self.workspaces = args.foundation.domain, args.administrators, args.workspaces
         self.break_glass_role_arn = self._break_glass(f"{name}-break-glass", args)
         # An access entry takes some seconds to spread (Amazon EKS User Guide, "Create access entries"). Until then the
         # API answers 401, which the Kubernetes provider takes for a cluster that cannot be reached, and does not ask
@@ -291,7 +289,7 @@ class Cluster(pulumi.ComponentResource):
                 gateway_endpoint_cidrs=args.foundation.network.gateway_cidrs,
                 client_cidrs=list(map(str, args.client_cidrs)),
                 sign_on_cidrs=list(map(str, args.sign_on_cidrs)),
-                domain=args.domain,
+                domain=args.foundation.domain,
                 webhooks=args.webhooks,
                 gpus=sum(group.max * group.schedulable_gpus for group in groups),
                 namespaces=namespaces.made,
@@ -332,7 +330,7 @@ class Cluster(pulumi.ComponentResource):
                 certificate_arn=args.foundation.certificate.arn,
                 vpc_cidr=str(args.vpc_cidr),
                 client_cidrs=list(map(str, args.client_cidrs)),
-                domain=args.domain,
+                domain=args.foundation.domain,
                 zone_id=args.foundation.network.zone_id,
                 reachable=args.webhooks,
                 gateway_address=args.gateway_address,

@@ -60,6 +60,8 @@ class Foundation(pulumi.ComponentResource):
     registry: Registry
     rotator: Rotator
     certificate: Certificate
+    domain: str
+    """Whose host names are the platform's."""
 
     def __init__(self, name: str, args: FoundationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:foundation:Foundation", name, None, opts)
@@ -130,6 +132,7 @@ class Foundation(pulumi.ComponentResource):
             ),
             opts,
         )
+        self.domain = args.domain
         self.certificate = Certificate(
             name,
             CertificateArgs(

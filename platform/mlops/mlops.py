@@ -17,6 +17,7 @@ from mlops.mlflow_server.mlflow_server import MlflowServer, MlflowServerArgs
 from mlops.mlflow_server.retention import Kept
 from mlops.mlflow_server.sign_on import SignOn
 from mlops.workload_identities import Bucket, WorkloadIdentities, WorkloadIdentitiesArgs
+from mlops.workload_secret import WorkloadSecret, by_namespace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +29,7 @@ class MLOpsArgs:
     mlflow_sign_on: SignOn | None
     mlflow_kept: Sequence[Kept]
     """How long what was deleted in MLflow is kept, by kind."""
+    workload_secrets: Sequence[WorkloadSecret]
     privacy_officers: Sequence[str]
     """ARNs of the IAM roles that may find a name in the audit trail."""
     loopback: bool
@@ -76,7 +78,10 @@ class MLOps(pulumi.ComponentResource):
                     DataClass.ARTIFACTS: Bucket(storage.artifacts.arn, key_arns[DataClass.ARTIFACTS]),
                 },
                 workspaces=cluster.workspaces,
+                secrets=by_namespace(args.workload_secrets),
+                secrets_key_arn=key_arns[DataClass.SECRETS],
+                after=cluster.ready,
             ),
-            pulumi.ResourceOptions(parent=self),
+            pulumi.ResourceOptions(parent=self, providers=[cluster.kubernetes]),
         )
         self.register_outputs({})

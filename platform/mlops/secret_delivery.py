@@ -80,7 +80,7 @@ class SecretDelivery(pulumi.ComponentResource):
                 stack=args.stack,
                 cluster_arn=args.cluster_arn,
                 description=f"Lets {args.namespace.service_account} in {args.namespace.name} do its work in AWS.",
-                policies={**_read(args), **args.policies},
+                policies={**reading(args.stack, args.key_arn, args.secrets), **args.policies},
             ),
             own,
         )
@@ -107,19 +107,8 @@ class SecretDelivery(pulumi.ComponentResource):
             for each in args.secrets
             if not each.given
         ]
-        provider_class = kubernetes.apiextensions.CustomResource(
-            name,
-            api_version="secrets-store.csi.x-k8s.io/v1",
-            kind="SecretProviderClass",
-            metadata=metadata(
-                args.namespace.service_account,
-                args.stack.owner,
-                namespace=args.namespace.name,
-                data_class=DataClass.SECRETS,
-            ),
-            spec={"provider": "aws", "parameters": _parameters(args)},
-            opts=pulumi.ResourceOptions(parent=self, depends_on=list(args.after)),
-        )
+        opts = pulumi.ResourceOptions(parent=self, depends_on=list(args.after))
+        provider_class = files_of(name, args.namespace.service_account, args.stack, args.namespace, args.secrets, opts)
         self.volume = {
             "name": VOLUME,
             "csi": {
@@ -133,30 +122,47 @@ class SecretDelivery(pulumi.ComponentResource):
         self.register_outputs({"roleArn": role.arn})
 
 
-def _read(args: SecretDeliveryArgs) -> dict[str, list[Statement]]:
-    """The rights to read the secrets, in as many policies as hold them."""
-    through = {"StringEquals": {"kms:ViaService": f"secretsmanager.{args.stack.account.region}.amazonaws.com"}}
-    decrypt = allow("DecryptThroughSecretsManager", actions="kms:Decrypt", resources=args.key_arn, when=through)
+def reading(stack: Stack, key_arn: pulumi.Input[str], secrets: Sequence[DeliveredSecret]) -> dict[str, list[Statement]]:
+    """The rights to read secrets under this key, in as many policies as hold them."""
+    through = {"StringEquals": {"kms:ViaService": f"secretsmanager.{stack.account.region}.amazonaws.com"}}
+    decrypt = allow("DecryptThroughSecretsManager", actions="kms:Decrypt", resources=key_arn, when=through)
     policies: dict[str, list[Statement]] = {}
-    for first in range(0, len(args.secrets), SECRETS_A_POLICY):
+    for first in range(0, len(secrets), SECRETS_A_POLICY):
         read = allow(
             "ReadOwnSecrets",
             actions=["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"],
-            resources=[each.arn for each in args.secrets[first : first + SECRETS_A_POLICY]],
+            resources=[each.arn for each in secrets[first : first + SECRETS_A_POLICY]],
         )
         purpose = f"secrets-{first // SECRETS_A_POLICY + 1}" if first else "secrets"
         policies[purpose] = [read] if first else [read, decrypt]
     return policies
 
 
-def _parameters(args: SecretDeliveryArgs) -> Manifest:
+def files_of(
+    name: str,
+    class_name: str,
+    stack: Stack,
+    namespace: Namespace,
+    secrets: Sequence[DeliveredSecret],
+    opts: pulumi.ResourceOptions,
+) -> kubernetes.apiextensions.CustomResource:
+    """What a pod of the namespace names to have these secrets as files, which its own role must let it read."""
+    return kubernetes.apiextensions.CustomResource(
+        name,
+        api_version="secrets-store.csi.x-k8s.io/v1",
+        kind="SecretProviderClass",
+        metadata=metadata(class_name, stack.owner, namespace=namespace.name, data_class=DataClass.SECRETS),
+        spec={"provider": "aws", "parameters": _parameters(stack, secrets)},
+        opts=opts,
+    )
+
+
+def _parameters(stack: Stack, secrets: Sequence[DeliveredSecret]) -> Manifest:
     # As the AWS provider of the driver reads them (Secrets Manager User Guide, "Use AWS Secrets and Configuration
     # Provider with Pod Identity"). JSON is YAML.
-    objects = [
-        {"objectName": each.arn, "objectType": "secretsmanager", "objectAlias": each.file} for each in args.secrets
-    ]
+    objects = [{"objectName": each.arn, "objectType": "secretsmanager", "objectAlias": each.file} for each in secrets]
     return {
-        "region": args.stack.account.region,
+        "region": stack.account.region,
         "usePodIdentity": "true",
         "objects": pulumi.Output.json_dumps(objects),
     }

@@ -14,6 +14,8 @@ from foundation.network.perimeter import Perimeter
 from foundation.policy_document import Conditions, Statement, allow
 from foundation.stack import Stack
 from mlops.data_path import WORKLOADS, Part, Workload, of
+from mlops.secret_delivery import DeliveredSecret, files_of, reading
+from mlops.workload_secret import CLASS
 
 METRICS: Final = "Parapet/Models"
 """The namespace of CloudWatch in which metrics of models and their data are."""
@@ -36,13 +38,19 @@ class WorkloadIdentitiesArgs:
     buckets: Mapping[DataClass, Bucket]
     """Of each class that `data_path` names."""
     workspaces: Sequence[Workspace] = ()
+    secrets: Mapping[str, Sequence[DeliveredSecret]]
+    """What the pods of a namespace have as files, by its name."""
+    secrets_key_arn: pulumi.Input[str]
+    after: Sequence[pulumi.Resource]
+    """The namespaces, and the add-on that brings the driver of secrets."""
 
 
 class WorkloadIdentities(pulumi.ComponentResource):
     """Pods work with the parts of the buckets that `data_path` gives them, through S3 under the bucket's own key, and
     from within the VPC alone.
 
-    None of them has any other right in AWS, but for MLflow's, which has a role of its own.
+    They read the secrets that were given to their namespace, and none has any other right in AWS, but for MLflow's,
+    which has a role of its own.
     """
 
     def __init__(self, name: str, args: WorkloadIdentitiesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -55,13 +63,14 @@ class WorkloadIdentities(pulumi.ComponentResource):
 
     def _identity(self, name: str, workload: Workload, args: WorkloadIdentitiesArgs) -> None:
         where = workload.namespace.name
+        secrets = args.secrets.get(where, ())
         role = PodRole(
             name,
             PodRoleArgs(
                 stack=args.stack,
                 cluster_arn=args.cluster_arn,
                 description=f"Lets {workload.service_account} in {where} work with the data that it needs.",
-                policies=_policies(workload, args),
+                policies={**_policies(workload, args), **reading(args.stack, args.secrets_key_arn, secrets)},
             ),
             pulumi.ResourceOptions(parent=self),
         )
@@ -74,6 +83,9 @@ class WorkloadIdentities(pulumi.ComponentResource):
             # A pod that starts without its rights gets credentials all the same, and then fails.
             opts=pulumi.ResourceOptions(parent=self, depends_on=role.allowed),
         )
+        if secrets:
+            waiting = pulumi.ResourceOptions(parent=self, depends_on=[*args.after, *role.allowed])
+            files_of(f"{name}-secrets", CLASS, args.stack, workload.namespace, secrets, waiting)
 
 
 def _policies(workload: Workload, args: WorkloadIdentitiesArgs) -> Mapping[str, Sequence[Statement]]:

@@ -11,6 +11,7 @@ from setting_types import (
     MAX_MLFLOW_USERS,
     MAX_PRIVACY_OFFICERS,
     MAX_READERS,
+    MAX_WORKLOAD_SECRETS,
     MAX_WORKSPACES,
 )
 from tests.platform.mocked import ACCOUNT_ID
@@ -74,6 +75,14 @@ EVERYTHING: Final[dict[str, Any]] = {
         {"name": _named(f"w{number:02}", SPACE), "people": _roles(f"people-{number:02}", 2), "gpus": 2}
         for number in range(MAX_WORKSPACES)
     ],
+    "workloadSecrets": [
+        {
+            "namespace": _named(f"w{number // 20:02}", SPACE),
+            "file": f"{number % 20:02}{'f' * 61}",
+            "secretArn": f"arn:aws:secretsmanager:us-east-1:{ACCOUNT_ID}:secret:{number:03}{'s' * 120}-AbCdEf",
+        }
+        for number in range(MAX_WORKLOAD_SECRETS)
+    ],
     "databaseMultiAz": True,
     "domain": DOMAIN,
     "allowedDomains": [f"*.n{number}.example.org" for number in range(MAX_ALLOWED_DOMAINS)],
@@ -119,6 +128,7 @@ NOTHING: Final[dict[str, Any]] = {
     "auditorRoles": [],
     "breakGlass": [],
     "workspaces": [],
+    "workloadSecrets": [],
     "databaseMultiAz": False,
     "allowedDomains": [],
     "certificateAuthorityAccounts": [],

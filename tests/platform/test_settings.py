@@ -62,6 +62,8 @@ def test_by_default_audit_records_are_kept_as_long_as_the_law_asks() -> None:
 
 
 PERSON = "arn:aws:iam::111122223333:role/team/a"
+SECRET_ARN = "arn:aws:secretsmanager:us-east-1:111122223333:secret:team/warehouse-AbCdEf"
+SECRET = {"namespace": "training", "file": "warehouse", "secretArn": SECRET_ARN}
 PROVIDER = {
     "issuer": "https://login.example.org",
     "clientId": "mlflow",
@@ -173,6 +175,30 @@ def test_only_the_local_stack_is_local_and_unprotected() -> None:
         *(
             (roles, [[], ["arn:aws:iam::111122223333:role/team/a"]], [["*"], ["arn:aws:iam::111122223333:user/a"]])
             for roles in ("dataScientistRoles", "mlEngineerRoles", "platformOperatorRoles", "auditorRoles")
+        ),
+        (
+            "workloadSecrets",
+            [
+                [],
+                [SECRET],
+                [SECRET, SECRET | {"file": "another.pem"}, SECRET | {"namespace": "serving"}],
+                [SECRET | {"file": f"f{number}"} for number in range(20)],
+            ],
+            [
+                "training",
+                ["training"],
+                SECRET,
+                [{"namespace": "training", "file": "warehouse"}],
+                [SECRET, SECRET],
+                *(
+                    [SECRET | {"namespace": name}]
+                    for name in ("", "Training", "mlflow", "monitoring", "ingress", "sepsis")
+                ),
+                *([SECRET | {"file": name}] for name in ("", "..", "a/b", ".a", "a.", "A", "x" * 64, "a b", 7)),
+                *([SECRET | {"secretArn": arn}] for arn in ("", "*", f"{SECRET_ARN}*", SECRET_ARN[:-7], PERSON)),
+                [SECRET | {"secretArn": SECRET_ARN.replace("us-east-1", "eu-central-1")}],
+                [SECRET | {"file": f"f{number}"} for number in range(21)],
+            ],
         ),
         (
             "workspaces",
@@ -410,6 +436,23 @@ def test_a_bad_workspace_is_told_with_what_to_do() -> None:
     }
     for line, said in told.items():
         assert refusal(workspaces=said) == [line]
+
+
+def test_a_bad_secret_of_a_workload_is_told_with_what_to_do() -> None:
+    space = {"name": "sepsis", "people": [PERSON]}
+    assert parse(workspaces=[space], workloadSecrets=[SECRET | {"namespace": "sepsis"}])
+    told = {
+        'parapet:workloadSecrets[0].namespace is "mlflow"; it must be one of pipelines, training, serving, sepsis: '
+        "where people start workloads.": [SECRET | {"namespace": "mlflow"}],
+        'parapet:workloadSecrets[1].file is "warehouse"; it must be another file than that of [0].': [SECRET, SECRET],
+    }
+    for line, said in told.items():
+        assert refusal(workspaces=[space], workloadSecrets=said) == [line]
+    (line,) = refusal(allowedAccountId=ACCOUNT_ID, workloadSecrets=[SECRET])
+    assert line == (
+        f'parapet:workloadSecrets[0].secretArn is "{SECRET_ARN}"; it must be a secret of {ACCOUNT_ID}, where this '
+        "stack is."
+    )
 
 
 def test_a_workspace_has_gpus_as_they_are_shared_and_no_more() -> None:

@@ -1,5 +1,7 @@
 """The roles of workloads under mocks; what each may do in AWS is judged line by line by `docs/rights.yaml`."""
 
+import json
+
 import pytest
 
 from cluster import namespaces as ns
@@ -9,7 +11,7 @@ from mlops import data_path
 from mlops.data_path import Part, Workload
 from tests.platform.cluster import manifests
 from tests.platform.mocked import Recorder, run_program
-from tests.platform.variants import MANY
+from tests.platform.variants import LABELS, MANY, WAREHOUSE
 
 WORKLOADS = (*data_path.WORKLOADS, *map(data_path.of, manifests.WORKSPACES))
 PODS = [
@@ -72,3 +74,22 @@ def test_no_other_role_but_mlflows_names_a_bucket(stack: Recorder) -> None:
     own = {f"parapet-test-{called(each)}-data" for each in WORKLOADS} | {"parapet-test-mlflow-artifacts"}
     naming = {each.name for each in stack.of("iam/policy:Policy") if "Bucket" in each.inputs["policy"]}
     assert naming == own
+
+
+def test_a_namespace_has_the_secrets_that_it_was_given_as_files(stack: Recorder) -> None:
+    made = {
+        each.inputs["metadata"]["namespace"]: each.inputs
+        for each in stack.of("kubernetes:secrets-store.csi.x-k8s.io/v1:SecretProviderClass")
+        if each.inputs["metadata"]["name"] == "secrets"
+    }
+    told = {
+        place: {one["objectAlias"]: one["objectName"] for one in json.loads(each["spec"]["parameters"]["objects"])}
+        for place, each in made.items()
+    }
+    assert told == {"sepsis": {"warehouse": WAREHOUSE}, "training": {"labels": LABELS, "warehouse": WAREHOUSE}}
+    assert {each["spec"]["parameters"]["usePodIdentity"] for each in made.values()} == {"true"}
+
+
+def test_a_secret_that_somebody_else_made_keeps_its_policy(stack: Recorder) -> None:
+    of_the_stack = [each.inputs["secretArn"] for each in stack.of("secretsmanager/secretPolicy:SecretPolicy")]
+    assert not {WAREHOUSE, LABELS} & set(of_the_stack)

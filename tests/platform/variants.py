@@ -50,7 +50,14 @@ WORKSPACES: Final[tuple[dict[str, Any], ...]] = (
     {"name": "benchmarks", "people": [GUEST], "dataClass": "artifacts"},
 )
 """One of several people, one of a person, and one without PHI."""
+WAREHOUSE: Final = f"arn:aws:secretsmanager:us-east-1:{ACCOUNT_ID}:secret:sepsis-warehouse-AbCdEf"
+LABELS: Final = f"arn:aws:secretsmanager:us-east-1:{ACCOUNT_ID}:secret:label-service-GhIjKl"
 MANY: Final[dict[str, Any]] = {
+    "workloadSecrets": [
+        {"namespace": "sepsis", "file": "warehouse", "secretArn": WAREHOUSE},
+        {"namespace": "training", "file": "labels", "secretArn": LABELS},
+        {"namespace": "training", "file": "warehouse", "secretArn": WAREHOUSE},
+    ],
     "gpuGroups": list(GPU_GROUPS),
     "dataScientistRoles": [SCIENTIST, COLLEAGUE],
     "workspaces": list(WORKSPACES),

@@ -7,16 +7,19 @@ from typing import Any
 import pytest
 
 from cluster import namespaces as ns
+from cluster.guardrails.pod_rules import CSI_DRIVER
 from cluster.mesh import callers, principal
 from cluster.roles import DATA_SCIENTIST, ML_ENGINEER
 from local.kubernetes.provider.connection import ApiError
 from tests.platform.cluster import cases, manifests
 from tests.platform.cluster.api import Api
 from tests.platform.cluster.members import Member, govern, refused
+from tests.platform.cluster.rights import Right, said
 from tests.platform.variants import COLLEAGUE, GUEST, SCIENTIST
 
 NOTEBOOKS, SEPSIS, BENCHMARKS = manifests.WORKSPACES
 PLACES = [SEPSIS, BENCHMARKS]
+SEPSIS_PEOPLE = "workspace:sepsis"
 CORE, STATEFULSETS, JOBS = "/api/v1", "/apis/apps/v1", "/apis/batch/v1"
 CLAIM = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
 
@@ -156,6 +159,22 @@ def test_a_workspace_is_held_as_every_namespace_of_workloads_is(governed: Api) -
     (quota,) = governed.items("resourcequotas", f"--namespace={SEPSIS.name}")
     assert quota["spec"]["hard"]["requests.nvidia.com/gpu"] == "0"
     assert governed.items("limitranges", f"--namespace={SEPSIS.name}")
+
+
+@pytest.mark.engine
+def test_a_job_has_the_secrets_of_its_namespace_as_files(governed: Api) -> None:
+    """No variable holds them and no Kubernetes Secret, and nobody writes what says which they are."""
+    attributes = {"secretProviderClass": "secrets"}
+    volume = {"name": "secrets", "csi": {"driver": CSI_DRIVER, "readOnly": True, "volumeAttributes": attributes}}
+    mount = {"name": "secrets", "mountPath": "/mnt/secrets", "readOnly": True}
+    mounted = {"/spec/volumes": [volume], "/spec/containers/0/volumeMounts": [mount]}
+    for member, place in ((Member.of(SEPSIS, governed), "sepsis"), (Member.of(DATA_SCIENTIST, governed), "training")):
+        job = cases.controller("Job", cases.changed(cases.compliant_pod(place), mounted))
+        answer = member.apply(f"{JOBS}/namespaces/{place}/jobs", job)
+        assert answer.done, answer.text
+        for verb in ("get", "create", "patch"):
+            right = Right(verb, "secretproviderclasses.secrets-store.csi.x-k8s.io", place)
+            assert right not in said(SEPSIS_PEOPLE) | said("data-scientist")
 
 
 def test_each_comes_in_by_one_entry_with_the_groups_of_all_that_is_his() -> None:
