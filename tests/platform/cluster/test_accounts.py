@@ -307,14 +307,18 @@ def test_an_agent_of_a_node_says_that_it_is_there_and_not_what_the_node_is(insta
         how = ("--type=merge", "--dry-run=server", f"--patch={json.dumps(change)}")
         return installed.run("patch", "node", "for-its-agent", who, *how)
 
+    def there() -> list[dict[str, Any]]:
+        """The cluster's own beside them, which come and go: the node is not ready."""
+        found: list[dict[str, Any]] = json.loads(installed.run("get", "node", "for-its-agent", "--output=json").text)[
+            "spec"
+        ]["taints"]
+        return found
+
     try:
-        # The cluster's own beside them: it is not ready.
-        there = json.loads(installed.run("get", "node", "for-its-agent", "--output=json").text)["spec"]["taints"]
-        ready = patched({"spec": {"taints": [each for each in there if each != taints[0]]}})
-        assert ready.done, ready.text
+        wait_for(lambda: patched({"spec": {"taints": [each for each in there() if each != taints[0]]}}).done)
         for change in (
-            {"spec": {"taints": [each for each in there if each != taints[1]]}},
-            {"spec": {"taints": [*there, {"key": "mine", "effect": "NoExecute"}]}},
+            {"spec": {"taints": [each for each in there() if each != taints[1]]}},
+            {"spec": {"taints": [*there(), {"key": "mine", "effect": "NoExecute"}]}},
             {"spec": {"unschedulable": True}},
             {"metadata": {"labels": {"node.kubernetes.io/instance-type": "p5.48xlarge"}}},
         ):
