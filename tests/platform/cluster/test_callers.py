@@ -15,7 +15,7 @@ from cluster.roles import PLATFORM_OPERATOR
 from tests.cluster import wait_for
 from tests.platform.cluster import cases
 from tests.platform.cluster.api import Answer, Api
-from tests.platform.cluster.members import Member, found, refused
+from tests.platform.cluster.members import Member, refused
 from tests.platform.cluster.test_add_on_contents import CONTENTS, PODS, manifest
 
 pytestmark = pytest.mark.engine
@@ -154,23 +154,21 @@ def test_the_agents_of_add_ons_come_up_on_each_node(guarded: Api, node: str) -> 
         if "account" in PODS[key]
     ]
     assert guarded.apply(*accounts).done
+    for each, (_, name) in zip(made, agents, strict=True):
+        each["metadata"]["name"] = name
     try:
-        for each, (_, name) in zip(made, agents, strict=True):
-            each["metadata"]["name"] = name
-            who = ("--as=eks:addon-manager", "--as-group=system:masters")
-            answer = guarded.run("create", "--filename=-", *who, stdin=json.dumps(each))
-            assert answer.done, answer.text
-        for each in made:
-            name, namespace = each["metadata"]["name"], each["metadata"]["namespace"]
-            wait_for(
-                lambda name=name, namespace=namespace: found(guarded, "daemonset", name, namespace)["status"][
-                    "currentNumberScheduled"
-                ]
-            )
+        who = ("--as=eks:addon-manager", "--as-group=system:masters")
+        answer = guarded.run("create", "--filename=-", *who, stdin=_listed(made))
+        assert answer.done, answer.text
+        wait_for(lambda: _on_nodes(guarded) >= {each["metadata"]["name"] for each in made})
     finally:
-        for each in made:
-            where = f"--namespace={each['metadata']['namespace']}"
-            guarded.run("delete", "daemonset", each["metadata"]["name"], where, "--cascade=foreground", "--wait=false")
-        for each in accounts:
-            where = f"--namespace={each['metadata']['namespace']}"
-            guarded.run("delete", "serviceaccount", each["metadata"]["name"], where, "--ignore-not-found")
+        guarded.run("delete", "--filename=-", "--cascade=foreground", "--wait=false", stdin=_listed([*made, *accounts]))
+
+
+def _on_nodes(api: Api) -> set[str]:
+    sets = api.items("daemonsets", "--all-namespaces")
+    return {each["metadata"]["name"] for each in sets if each["status"]["currentNumberScheduled"]}
+
+
+def _listed(each: list[dict[str, Any]]) -> str:
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": each})
