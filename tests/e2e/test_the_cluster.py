@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cluster import namespaces as ns
-from cluster.roles import ROLES
+from cluster.roles import GROUP_PREFIX, ROLES
 from local.registry import Registry, of
 from local.workspace import Workspace
 from tests.cluster import wait_for
@@ -185,6 +185,9 @@ def test_every_namespace_denies_by_default_both_ways(user: User, said_by_up: str
         ("data-scientist", "get secrets --namespace=training", "no"),
         ("ml-engineer", "patch deployments.apps --namespace=serving", "yes"),
         ("ml-engineer", "create pods --subresource=exec --namespace=serving", "no"),
+        ("workspace:notebooks", "create pods --subresource=exec --namespace=notebooks", "yes"),
+        ("workspace:notebooks", "create pods --subresource=exec --namespace=second-team", "no"),
+        ("data-scientist", "create pods --subresource=exec --namespace=notebooks", "no"),
         ("platform-operator", "patch nodes", "yes"),
         ("auditor", "list pods --all-namespaces", "yes"),
         ("auditor", "delete pods --namespace=training", "no"),
@@ -193,7 +196,7 @@ def test_every_namespace_denies_by_default_both_ways(user: User, said_by_up: str
 def test_a_role_may_what_it_needs_and_no_more(
     user: User, said_by_up: str, role: str, question: str, answer: str
 ) -> None:
-    group = next(each.group for each in ROLES if each.name == role)
+    group = next((each.group for each in ROLES if each.name == role), GROUP_PREFIX + role)
     _, said = user.kubectl("auth", "can-i", *question.split(), "--as=someone", f"--as-group={group}")
     assert said.split()[0] == answer, said
 

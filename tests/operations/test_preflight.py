@@ -239,8 +239,9 @@ def test_administrators_exist_and_the_deploying_role_is_one(aws: LocalAws, write
 def test_a_role_of_people_that_does_not_exist_is_told_before_a_policy_that_names_it_is_refused(
     aws: LocalAws, write: Write
 ) -> None:
-    roles = {name: f"arn:aws:iam::{ACCOUNT}:role/{name}" for name in ("scientist", "clinic", "auditor")}
-    text = f"{STACK}  parapet:auditorRoles: [{roles['auditor']}]\n  parapet:mlflowUsers:\n"
+    roles = {name: f"arn:aws:iam::{ACCOUNT}:role/{name}" for name in ("scientist", "clinic", "auditor", "guest")}
+    text = f"{STACK}  parapet:auditorRoles: [{roles['auditor']}]\n  parapet:workspaces:\n"
+    text += f"    - {{name: sepsis, people: [{roles['scientist']}, {roles['guest']}]}}\n  parapet:mlflowUsers:\n"
     text += f"    - {{name: a, readers: [{roles['scientist']}, {roles['clinic']}]}}\n"
     text += f"    - {{name: b, readers: [{roles['clinic']}]}}\n"
     aws.client("iam").create_role(RoleName="scientist", AssumeRolePolicyDocument="{}")
@@ -248,6 +249,7 @@ def test_a_role_of_people_that_does_not_exist_is_told_before_a_policy_that_names
     assert [each.split()[0] for each in found] == [
         f"arn:aws:iam::{ACCOUNT}:role/deployer",
         roles["auditor"],
+        roles["guest"],
         roles["clinic"],
     ]
 

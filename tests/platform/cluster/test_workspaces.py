@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from cluster import namespaces as ns
+from cluster.guardrails.admission import Admission, AdmissionArgs
 from cluster.guardrails.pod_rules import CSI_DRIVER
 from cluster.mesh import callers, principal
 from cluster.roles import DATA_SCIENTIST, ML_ENGINEER
 from local.kubernetes.provider.connection import ApiError
+from setting_types import MAX_WORKSPACES
 from tests.platform.cluster import cases, manifests
 from tests.platform.cluster.api import Api
 from tests.platform.cluster.members import Member, govern, refused
@@ -175,6 +177,16 @@ def test_a_job_has_the_secrets_of_its_namespace_as_files(governed: Api) -> None:
         for verb in ("get", "create", "patch"):
             right = Right(verb, "secretproviderclasses.secrets-store.csi.x-k8s.io", place)
             assert right not in said(SEPSIS_PEOPLE) | said("data-scientist")
+
+
+@pytest.mark.engine
+def test_the_api_server_takes_the_rules_of_as_many_workspaces_as_there_may_be(guarded: Api) -> None:
+    """It counts beforehand what an expression may cost, and each names all namespaces."""
+    most = [SEPSIS.model_copy(update={"name": f"w{place:02}{'x' * 17}"}).namespace for place in range(MAX_WORKSPACES)]
+    args = AdmissionArgs(stack=manifests.STACK, domain=manifests.DOMAIN, webhooks=True, workspaces=most)
+    made = manifests.objects(manifests.record(lambda: Admission("test", args)))
+    answer = guarded.apply(*(each for each in made if each["kind"] == "ValidatingAdmissionPolicy"), dry_run=True)
+    assert answer.done, answer.text
 
 
 def test_each_comes_in_by_one_entry_with_the_groups_of_all_that_is_his() -> None:
