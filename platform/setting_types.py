@@ -12,8 +12,8 @@ from cluster.break_glass import BreakGlass
 from cluster.gpu_group import GpuGroup
 from cluster.gpu_instances import GPU_INSTANCES
 from cluster.images import IMAGES
+from cluster.plain_nodes import arch
 from cluster.sessions import ENDPOINTS
-from cluster.system_nodes import arch
 from cluster.versions import VERSIONS
 from cluster.workspace import Workspace
 from foundation import retention
@@ -190,11 +190,14 @@ def _run_by_the_images(types: tuple[str, ...]) -> tuple[str, ...]:
     return types
 
 
-def _as_many_at_most(most: int, info: ValidationInfo) -> int:
-    least = info.data.get("system_nodes_min", 0)
-    if most < least:
-        raise refusal("", most, f"at least systemNodesMin, which is {least}")
-    return most
+def _as_many_at_most(whose: str) -> Callable[[int, ValidationInfo], int]:
+    def checked(most: int, info: ValidationInfo) -> int:
+        least = info.data.get(f"{whose}_nodes_min", 0)
+        if most < least:
+            raise refusal("", most, f"at least {whose}NodesMin, which is {least}")
+        return most
+
+    return checked
 
 
 def _each_another(field: str) -> Callable[[tuple[One, ...]], tuple[One, ...]]:
@@ -525,6 +528,14 @@ SystemInstanceTypes = Annotated[
     AfterValidator(_run_by_the_images),
     Field(description="a list of EC2 instance types without GPU, each once, all of one processor"),
 ]
+WorkloadInstanceTypes = Annotated[
+    tuple[InstanceType, ...],
+    BeforeValidator(_parsed),
+    AfterValidator(_distinct),
+    Field(min_length=1),
+    AfterValidator(_without_gpu),
+    Field(description="a list of EC2 instance types without GPU, each once, all of one processor"),
+]
 OneGpuGroup = Annotated[GpuGroup, Field(description="an object with name, instanceTypes and max, at least")]
 GpuGroups = Annotated[
     tuple[OneGpuGroup, ...],
@@ -580,4 +591,5 @@ SystemNodes = Annotated[
         description=f"a whole number from {MIN_SYSTEM_NODES} to {MAX_SYSTEM_NODES}",
     ),
 ]
-MostSystemNodes = Annotated[SystemNodes, AfterValidator(_as_many_at_most)]
+MostSystemNodes = Annotated[SystemNodes, AfterValidator(_as_many_at_most("system"))]
+MostWorkloadNodes = Annotated[SystemNodes, AfterValidator(_as_many_at_most("workload"))]

@@ -15,8 +15,8 @@ from pydantic.alias_generators import to_camel
 
 import setting_errors
 import setting_types as types
+from cluster.plain_nodes import PlainNodes
 from cluster.roles import AUDITOR, DATA_SCIENTIST, ML_ENGINEER, PLATFORM_OPERATOR
-from cluster.system_nodes import SystemNodes
 from foundation import retention
 from foundation.account import Account
 from foundation.database import DatabaseSize
@@ -65,6 +65,9 @@ class Settings(BaseModel):
     system_instance_types: types.SystemInstanceTypes
     system_nodes_min: types.SystemNodes
     system_nodes_max: types.MostSystemNodes
+    workload_instance_types: types.WorkloadInstanceTypes
+    workload_nodes_min: types.SystemNodes
+    workload_nodes_max: types.MostWorkloadNodes
     gpu_groups: types.GpuGroups
     data_scientist_roles: types.Roles
     ml_engineer_roles: types.Roles
@@ -160,10 +163,16 @@ class Settings(BaseModel):
         return self.mlflow_sign_on[0] if self.mlflow_sign_on else None
 
     @property
-    def system_nodes(self) -> SystemNodes:
-        return SystemNodes(
-            instance_types=self.system_instance_types, min=self.system_nodes_min, max=self.system_nodes_max
-        )
+    def plain_nodes(self) -> dict[str, PlainNodes]:
+        """Those without GPU, by what runs there."""
+        return {
+            "system": PlainNodes(
+                instance_types=self.system_instance_types, min=self.system_nodes_min, max=self.system_nodes_max
+            ),
+            "workload": PlainNodes(
+                instance_types=self.workload_instance_types, min=self.workload_nodes_min, max=self.workload_nodes_max
+            ),
+        }
 
     @property
     def principals(self) -> dict[str, tuple[str, ...]]:

@@ -9,7 +9,7 @@ import pulumi
 import pulumi_aws as aws
 
 from cluster import namespaces as ns
-from cluster.node_labels import TOLERATIONS
+from cluster.node_labels import ON_SYSTEM_NODES, SYSTEM_TOLERATIONS, TOLERATIONS
 from cluster.pod_identity import PodRole, PodRoleArgs
 from cluster.versions import Versions
 from cluster.volume_key import volume_key
@@ -19,6 +19,8 @@ from foundation.stack import Stack
 
 EVERYWHERE: Final = [{"operator": "Exists"}]
 """The toleration of an agent that watches or serves every node."""
+_OF_EVERY_GROUP: Final = [*TOLERATIONS, *SYSTEM_TOLERATIONS]
+"""Those of an agent that serves pods of the stack's, but none on a node that is not ready."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,27 +66,31 @@ NETWORKING: Final = (
 )
 
 SERVICES: Final = (
-    AddOn(name="coredns", configuration={"replicaCount": 2}),
+    AddOn(name="coredns", configuration={"replicaCount": 2, **ON_SYSTEM_NODES}),
     AddOn(
         name="aws-ebs-csi-driver",
-        configuration={"node": {"tolerateAllTaints": True}, "defaultStorageClass": {"enabled": False}},
+        configuration={
+            "controller": ON_SYSTEM_NODES,
+            "node": {"tolerateAllTaints": True},
+            "defaultStorageClass": {"enabled": False},
+        },
         service_account="ebs-csi-controller-sa",
         # Volumes of this cluster alone, by the tag that the driver puts on each and the cluster's name among those of
         # the session (AWS managed policy reference).
         managed_policies=("AmazonEBSCSIDriverEKSClusterScopedPolicy",),
         uses_volume_key=True,
     ),
-    AddOn(name="metrics-server"),
+    AddOn(name="metrics-server", configuration=ON_SYSTEM_NODES),
     AddOn(
         name="aws-secrets-store-csi-driver-provider",
         namespace=ns.SECRETS_STORE,
-        # The driver serves pods on GPU nodes too; a secret that has changed reaches a pod within two minutes.
+        # The driver serves pods on every node; a secret that has changed reaches a pod within two minutes.
         configuration={
-            "tolerations": TOLERATIONS,
+            "tolerations": _OF_EVERY_GROUP,
             "secrets-store-csi-driver": {
                 "enableSecretRotation": True,
                 "rotationPollInterval": "2m",
-                "linux": {"tolerations": TOLERATIONS},
+                "linux": {"tolerations": _OF_EVERY_GROUP},
             },
         },
     ),

@@ -27,11 +27,11 @@ from cluster.namespaces import Namespace, Namespaces, NamespacesArgs
 from cluster.node_groups import NodeGroups, NodeGroupsArgs
 from cluster.node_role import NodeRole
 from cluster.operators_host import OperatorsHost, OperatorsHostArgs
+from cluster.plain_nodes import PlainNodes
 from cluster.security_groups import SecurityGroups, SecurityGroupsArgs
 from cluster.service_range import service_range
 from cluster.sessions import Sessions, SessionsArgs
 from cluster.storage_class import default_storage_class
-from cluster.system_nodes import SystemNodes
 from cluster.versions import VERSIONS
 from cluster.workspace import Workspace
 from cluster.zones import within
@@ -63,7 +63,8 @@ class ClusterArgs:
     egress: bool
     sign_on_cidrs: Sequence[IPv4Network]
     """Where MLflow's server reaches the identity provider of its people."""
-    system_nodes: SystemNodes
+    plain_nodes: Mapping[str, PlainNodes]
+    """By what runs there: `system` and `workload`."""
     gpu_groups: Sequence[GpuGroup]
     principals: Mapping[str, Sequence[str]]
     """ARNs of the IAM roles that come into the cluster, by the name of their role there (`roles.ROLES`)."""
@@ -167,7 +168,8 @@ class Cluster(pulumi.ComponentResource):
                 subnet_ids=subnet_ids,
                 security_group_id=security_groups.nodes_id,
                 key_arn=key_arn,
-                system=args.system_nodes,
+                system=args.plain_nodes["system"],
+                workload=args.plain_nodes["workload"],
                 gpu_groups=groups,
                 placement_groups=placement_groups,
                 # A pod that starts before its policies is closed in by the strict mode, and a node's first pods start

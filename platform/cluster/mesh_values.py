@@ -10,6 +10,7 @@ from cluster import namespaces as ns
 from cluster.guardrails.mesh_words import EXCLUDED_RANGES
 from cluster.guardrails.priorities import INFERENCE
 from cluster.labels import labels
+from cluster.node_labels import ON_SYSTEM_NODES
 from foundation.stack import Stack
 
 CERTIFICATES: Final = "/var/run/parapet/certificates"
@@ -61,6 +62,7 @@ def cni(stack: Stack) -> dict[str, Any]:
 def istiod(stack: Stack, *, reachable: bool) -> dict[str, Any]:
     """Two replicas of the control plane, and what every proxy does."""
     return {
+        **ON_SYSTEM_NODES,
         "image": stack.image(images.PILOT),
         "podLabels": labels(stack.owner, ns.ISTIO_SYSTEM.data_class),
         "seccompProfile": SECCOMP,
@@ -132,6 +134,7 @@ def gateway(owner: str, *, reachable: bool) -> dict[str, Any]:
         scale = {"autoscaling": {"enabled": False}, "replicaCount": 0}
     return {
         **scale,
+        **ON_SYSTEM_NODES,
         "labels": labels(owner, ns.INGRESS.data_class),
         # The namespace's own, whose token is not mounted; the chart's would be. The proxy has a token for istiod alone.
         "serviceAccount": {"create": False, "name": ns.INGRESS.service_account},

@@ -9,9 +9,9 @@ import pulumi_aws as aws
 
 from cluster.gpu_group import GpuGroup
 from cluster.launch_template import LaunchTemplateArgs, launch_template
-from cluster.node_labels import GPU, ROLE, gpu_labels, node_template
+from cluster.node_labels import GPU, ROLE, SYSTEM, gpu_labels, node_template
 from cluster.node_role import NodeRole
-from cluster.system_nodes import SystemNodes
+from cluster.plain_nodes import PlainNodes
 from cluster.versions import Versions
 from foundation import data_class
 from foundation.data_class import DataClass
@@ -34,7 +34,8 @@ class NodeGroupsArgs:
     security_group_id: pulumi.Input[str]
     key_arn: pulumi.Input[str]
     """The key of the cluster class."""
-    system: SystemNodes
+    system: PlainNodes
+    workload: PlainNodes
     gpu_groups: Sequence[GpuGroup]
     placement_groups: Mapping[str, pulumi.Input[str]]
     """By the name of the GPU group that has one."""
@@ -43,28 +44,41 @@ class NodeGroupsArgs:
 
 
 class NodeGroups(pulumi.ComponentResource):
-    """Nodes in private subnets, launched as `launch_template` says: a system group, and each GPU group's least number.
+    """Nodes in private subnets, launched as `launch_template` says: those of the platform itself, those of workloads
+    without GPU, and each GPU group's least number.
 
-    Only what tolerates the taint nvidia.com/gpu=true:NoSchedule runs where the GPUs are.
+    Only what tolerates the taint parapet.dev/system=true:NoSchedule runs where the platform does, and only what
+    tolerates nvidia.com/gpu=true:NoSchedule where the GPUs are: who breaks out of a workload's container is on no node
+    that has the platform's pods.
     """
 
     def __init__(self, name: str, args: NodeGroupsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:cluster:NodeGroups", name, None, opts)
-        self._system(f"{name}-system", args)
+        self._plain(name, "system", args.system, args, [{"key": SYSTEM, "value": "true", "effect": "NO_SCHEDULE"}])
+        self._plain(name, "workload", args.workload, args, [])
         for group in args.gpu_groups:
             self._gpu(f"{name}-{group.name}", group, args)
         self.register_outputs({})
 
-    def _system(self, name: str, args: NodeGroupsArgs) -> None:
+    def _plain(
+        self,
+        stack: str,
+        role: str,
+        nodes: PlainNodes,
+        args: NodeGroupsArgs,
+        taints: Sequence[aws.eks.NodeGroupTaintArgsDict],
+    ) -> None:
+        name = f"{stack}-{role}"
         self._group(
             name,
             args,
             self._template(name, args, None),
-            ami_type=f"{AMI_TYPES[args.system.arch]}_STANDARD",
-            instance_types=args.system.instance_types,
+            ami_type=f"{AMI_TYPES[nodes.arch]}_STANDARD",
+            instance_types=nodes.instance_types,
             subnet_ids=list(args.subnet_ids.values()),
-            scaling_config={"min_size": args.system.min, "desired_size": args.system.min, "max_size": args.system.max},
-            labels={ROLE: "system"},
+            scaling_config={"min_size": nodes.min, "desired_size": nodes.min, "max_size": nodes.max},
+            labels={ROLE: role},
+            taints=taints,
             update_strategy="DEFAULT",
         )
 
@@ -140,7 +154,7 @@ class NodeGroups(pulumi.ComponentResource):
 
 
 def surge(zones: int) -> int:
-    """How many nodes the system group may have above its largest number while an update replaces them.
+    """How many nodes a group without GPUs may have above its largest number while an update replaces them.
 
     Source: Amazon EKS User Guide, "Understand each phase of node updates", Scale up phase.
     """

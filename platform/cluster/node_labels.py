@@ -1,6 +1,6 @@
-"""What a GPU node says of itself, and what an autoscaler is told of it while it is not there."""
+"""What a node says of itself, and what an autoscaler is told of one with GPUs while it is not there."""
 
-from typing import Final
+from typing import Any, Final
 
 from cluster.gpu_group import GpuGroup
 
@@ -9,7 +9,13 @@ GPU: Final = "nvidia.com/gpu"
 TOLERATIONS: Final = [{"key": GPU, "operator": "Exists", "effect": "NoSchedule"}]
 """What lets a pod onto a GPU node, past its taint."""
 ROLE: Final = "parapet.dev/node-role"
-"""system or gpu."""
+"""system, workload or gpu."""
+SYSTEM: Final = "parapet.dev/system"
+"""The taint's key of the nodes on which the platform itself runs, and nobody's workload."""
+SYSTEM_TOLERATIONS: Final = [{"key": SYSTEM, "operator": "Exists", "effect": "NoSchedule"}]
+ON_SYSTEM_NODES: Final[dict[str, Any]] = {"nodeSelector": {ROLE: "system"}, "tolerations": SYSTEM_TOLERATIONS}
+"""What brings a pod of the platform onto one of these nodes, and keeps it there: elsewhere it would have people's
+workloads beside it. A pod's fields, and the charts' values of these names."""
 GPU_NODES: Final = {ROLE: "gpu"}
 """The labels by which an agent of the GPU nodes runs there and nowhere else."""
 GROUP: Final = "parapet.dev/gpu-group"

@@ -111,12 +111,26 @@ def test_the_kubeconfig_that_status_names_leads_to_the_nodes_of_the_node_groups(
     _, config = user.kubectl("config", "view", "--output=jsonpath={.clusters[*].cluster.server}")
     assert config.endswith(status["kubernetes_url"])
     assert Path(status["kubeconfig"]).is_relative_to(user.home)
-    system, gpu = _nodes(user, "system"), _nodes(user, "gpu")
-    assert (len(system), len(gpu)) == (2, 1)
-    assert all(_is_ready(node) for node in (*system, *gpu))
+    system, workload, gpu = (_nodes(user, role) for role in ("system", "workload", "gpu"))
+    assert (len(system), len(workload), len(gpu)) == (2, 2, 1)
+    assert all(_is_ready(node) for node in (*system, *workload, *gpu))
     assert gpu[0]["status"]["allocatable"]["nvidia.com/gpu"] == "1"
     assert {"key": "nvidia.com/gpu", "value": "true", "effect": "NoSchedule"} in gpu[0]["spec"]["taints"]
-    assert not [node for node in system if "nvidia.com/gpu" in node["status"]["allocatable"]]
+    assert not [node for node in (*system, *workload) if "nvidia.com/gpu" in node["status"]["allocatable"]]
+
+
+def test_the_platforms_nodes_are_the_platforms(work: Work) -> None:
+    system, workload = (
+        {node["metadata"]["name"] for node in _nodes(work.user, role)} for role in ("system", "workload")
+    )
+    intruder = work.pod("intrudes", **{"/spec/nodeSelector": {"parapet.dev/node-role": "system"}})
+    status, said = work.apply(work.pod("works"), intruder)
+    assert status == 0, said
+    wait_for(lambda: work.running("training") and work.unschedulable("training"))
+    assert work.running("training")["works"] in workload
+    assert "untolerated taint" in work.unschedulable("training")["intrudes"]
+    assert set(work.running("mlflow").values()) <= system
+    assert work.running("mlflow")
 
 
 def test_a_gpu_pod_lands_on_a_gpu_node_and_only_there(work: Work) -> None:
@@ -225,7 +239,7 @@ def test_a_node_dies_and_its_pods_run_elsewhere(work: Work) -> None:
         wait_for(moved)
     finally:
         work.user.kubectl("label", "node", lost, f"{CHAOS}-")
-    wait_for(lambda: all(_is_ready(node) for node in _nodes(work.user, "system")))
+    wait_for(lambda: all(_is_ready(node) for node in _nodes(work.user, "workload")))
 
 
 def test_a_disruption_budget_holds_against_a_drain(work: Work) -> None:

@@ -93,11 +93,11 @@ def test_prices_of_more_than_a_year_ago_are_told() -> None:
 
 
 def test_the_default_stack_is_counted_from_its_settings() -> None:
-    """14 endpoints in 3 zones, 3 to 6 system nodes, a Multi-AZ database: the settings' defaults."""
+    """14 endpoints in 3 zones, 3 to 6 nodes of the platform and 2 to 6 of workloads, a Multi-AZ database."""
     found = quantities(planned())
     assert found["Private CA"] == (1, 1)
     assert found["Interface endpoints, a zone each"] == (42, 42)
-    assert found["EC2 m7i.xlarge"] == (3, 6)
+    assert found["EC2 m7i.xlarge"] == (5, 12)
     assert found["RDS db.t4g.medium, a zone each"] == (2, 2)
     assert found["EKS control plane, standard support"] == (1, 1)
     assert "NAT gateways" not in found

@@ -110,10 +110,10 @@ def test_a_new_accounts_quotas_are_told_with_code_and_value_to_ask_for(stubbed: 
     answer(stubbed, "L-29B6F2EB", 50, "vpc")
     found = list(quotas.check(account(write, f"{STACK}  parapet:gpuGroups: [{GPU}, {SPOT}, {RESERVED}]\n")))
     to_do = texts(found, "quotas", State.TO_DO)
-    # Six m7i.xlarge of 4 vCPUs, two more in each of three zones while an update replaces them, and the operators' host
-    # of 2; four g6.2xlarge of 8, two p5.48xlarge of 192, none beside them; the reservation was counted before.
+    # Twice six m7i.xlarge of 4 vCPUs, two more in each of three zones while an update replaces them, and the operators'
+    # host of 2; four g6.2xlarge of 8, two p5.48xlarge of 192, none beside them; the reservation was counted before.
     assert [text.split(" ")[0] for text in to_do] == ["L-1216C47A", "L-DB2E81BA", "L-C4BD4855"]
-    for text, value in zip(to_do, (50, 32, 384), strict=True):
+    for text, value in zip(to_do, (98, 32, 384), strict=True):
         code = text.split(" ")[0]
         assert f"--quota-code {code} --desired-value {value} --region us-east-1" in text
     assert len(texts(found, "quotas", State.OK)) == 3
@@ -122,7 +122,7 @@ def test_a_new_accounts_quotas_are_told_with_code_and_value_to_ask_for(stubbed: 
 
 def test_quotas_that_hold_are_ok_and_egress_wants_addresses(stubbed: Stubber, write: Write, aws: LocalAws) -> None:
     aws.client("ec2").allocate_address(Domain="vpc")
-    answer(stubbed, "L-1216C47A", 50)
+    answer(stubbed, "L-1216C47A", 98)
     answer(stubbed, "L-0263D0A3", 3)
     answer(stubbed, "L-F678F1CE", 5, "vpc")
     answer(stubbed, "L-29B6F2EB", 50, "vpc")
@@ -136,14 +136,14 @@ def test_what_this_very_stack_has_already_is_not_counted_twice(stubbed: Stubber,
     before = len(ec2.describe_vpcs()["Vpcs"])
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     ec2.create_tags(Resources=[vpc], Tags=[{"Key": "Environment", "Value": "real"}])
-    answer(stubbed, "L-1216C47A", 50)
+    answer(stubbed, "L-1216C47A", 98)
     answer(stubbed, "L-F678F1CE", before + 1, "vpc")
     answer(stubbed, "L-29B6F2EB", 50, "vpc")
     assert all(each.state is State.OK for each in quotas.check(account(write)))
 
 
 def test_a_family_whose_spot_quota_nobody_knows_is_not_called_ok(stubbed: Stubber, write: Write) -> None:
-    answer(stubbed, "L-1216C47A", 50)
+    answer(stubbed, "L-1216C47A", 98)
     answer(stubbed, "L-F678F1CE", 5, "vpc")
     answer(stubbed, "L-29B6F2EB", 50, "vpc")
     group = "{name: new, instanceTypes: [p6-b200.48xlarge], max: 1, capacity: spot}"
@@ -153,7 +153,7 @@ def test_a_family_whose_spot_quota_nobody_knows_is_not_called_ok(stubbed: Stubbe
 
 
 def test_system_nodes_of_another_family_count_against_its_quota_or_are_told(stubbed: Stubber, write: Write) -> None:
-    answer(stubbed, "L-1216C47A", 2)
+    answer(stubbed, "L-1216C47A", 50)
     answer(stubbed, "L-F678F1CE", 5, "vpc")
     answer(stubbed, "L-29B6F2EB", 50, "vpc")
     found = list(quotas.check(account(write, f"{STACK}  parapet:systemInstanceTypes: [x2iedn.xlarge]\n")))
@@ -166,7 +166,7 @@ def test_a_region_that_takes_no_further_policy_of_logs_is_told(stubbed: Stubber,
     logs = aws.client("logs")
 
     def told() -> list[str]:
-        answer(stubbed, "L-1216C47A", 50)
+        answer(stubbed, "L-1216C47A", 98)
         answer(stubbed, "L-F678F1CE", 5, "vpc")
         answer(stubbed, "L-29B6F2EB", 50, "vpc")
         return texts(quotas.check(account(write)), "quotas", State.TO_DO)
@@ -447,12 +447,12 @@ def test_instances_of_others_that_run_already_are_asked_for_too(stubbed: Stubber
             MaxCount=1,
             TagSpecifications=[{"ResourceType": "instance", "Tags": tags}],
         )
-    answer(stubbed, "L-1216C47A", 50)
+    answer(stubbed, "L-1216C47A", 98)
     answer(stubbed, "L-F678F1CE", 5, "vpc")
     answer(stubbed, "L-29B6F2EB", 50, "vpc")
     (text,) = texts(quotas.check(account(write)), "quotas", State.TO_DO)
     assert text.startswith("L-1216C47A (")
-    assert "is 50: ask for 58:" in text
+    assert "is 98: ask for 106:" in text
 
 
 def test_a_state_that_would_be_kept_elsewhere_is_told(

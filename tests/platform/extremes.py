@@ -61,6 +61,7 @@ EVERYTHING: Final[dict[str, Any]] = {
     "clusterClientCidrs": ["172.20.0.0/16", "192.168.0.0/24"],
     "clusterClientSecurityGroups": ["sg-0123456789abcdef0"],
     "systemNodesMax": 50,
+    "workloadNodesMax": 50,
     "gpuGroups": [
         {**group, "name": _named(group["name"], GROUP), "max": 2} for group in [*_SPECIAL, *_PLAIN][:MAX_GPU_GROUPS]
     ],
@@ -154,6 +155,8 @@ AS_IT_IS: Final = {
     "clusterVersion",
     "systemInstanceTypes",
     "systemNodesMin",
+    "workloadInstanceTypes",
+    "workloadNodesMin",
     "databaseInstanceClass",
     "auditRetentionYears",
     "logRetentionDays",

@@ -1,9 +1,12 @@
 """The nodes under mocks: how they are launched, what they may do, and what runs on them."""
 
 import base64
+import json
 
 import pytest
 
+from cluster.node_labels import ROLE as ROLE_LABEL
+from cluster.node_labels import SYSTEM
 from cluster.operators_policy import mark
 from tests.platform.mocked import Made, Recorder, run_program
 from tests.platform.variants import GPU_GROUPS, MANY, RESERVATION, run_with
@@ -26,13 +29,15 @@ def template(stack: Recorder, name: str) -> Made:
 
 
 def gpu_groups(stack: Recorder) -> list[Made]:
-    return [each for each in stack.of("eks/nodeGroup:NodeGroup") if not each.name.endswith("-system")]
+    plain = ("parapet-test-system", "parapet-test-workload")
+    return [each for each in stack.of("eks/nodeGroup:NodeGroup") if each.name not in plain]
 
 
-def test_there_is_a_system_group_and_one_for_each_gpu_group(stack: Recorder) -> None:
+def test_there_is_a_group_for_the_platform_one_for_workloads_and_one_for_each_gpu_group(stack: Recorder) -> None:
     names = {each.name.removeprefix("parapet-test-") for each in stack.of("eks/nodeGroup:NodeGroup")}
-    assert names == {"system", *(each["name"] for each in GPU_GROUPS)}
-    assert [each.name for each in run_program().of("eks/nodeGroup:NodeGroup")] == ["parapet-test-system"]
+    assert names == {"system", "workload", *(each["name"] for each in GPU_GROUPS)}
+    without = {each.name for each in run_program().of("eks/nodeGroup:NodeGroup")}
+    assert without == {"parapet-test-system", "parapet-test-workload"}
 
 
 def test_the_system_group_spans_the_zones_between_its_bounds() -> None:
@@ -41,7 +46,38 @@ def test_the_system_group_spans_the_zones_between_its_bounds() -> None:
     assert system["scalingConfig"] == {"minSize": 4, "desiredSize": 4, "maxSize": 9}
     assert len(system["subnetIds"]) == 3
     assert system["amiType"] == "AL2023_x86_64_STANDARD"
-    assert "taints" not in system
+    assert group(stack, "workload").inputs["scalingConfig"] == {"minSize": 2, "desiredSize": 2, "maxSize": 6}
+
+
+def test_nobodys_workload_runs_beside_the_platform(stack: Recorder) -> None:
+    system, workload = group(stack, "system").inputs, group(stack, "workload").inputs
+    assert system["taints"] == [{"key": SYSTEM, "value": "true", "effect": "NO_SCHEDULE"}]
+    assert "taints" not in workload
+    assert (system["labels"], workload["labels"]) == ({ROLE_LABEL: "system"}, {ROLE_LABEL: "workload"})
+
+
+def test_what_is_the_platforms_runs_there_and_nowhere_else(stack: Recorder) -> None:
+    """What each chart makes of these values, `test_charts.py` tells."""
+    templates = [
+        each.inputs["spec"].get("jobTemplate", each.inputs)["spec"]["template"]
+        for kind in ("apps/v1:Deployment", "batch/v1:Job", "batch/v1:CronJob")
+        for each in stack.of(f"kubernetes:{kind}")
+    ]
+    assert templates
+    charts = {each.inputs["name"]: each.inputs["values"] for each in stack.of("kubernetes:helm.sh/v4:Chart")}
+    add_ons = {
+        each.inputs["addonName"]: json.loads(each.inputs.get("configurationValues", "{}"))
+        for each in stack.of("eks/addon:Addon")
+    }
+    places = [
+        *(each["spec"] for each in templates),
+        *(charts[name] for name in ("istiod", "istio-ingress", "karpenter")),
+        *(add_ons[name] for name in ("coredns", "metrics-server")),
+        add_ons["aws-ebs-csi-driver"]["controller"],
+    ]
+    for each in places:
+        assert each["nodeSelector"] == {ROLE_LABEL: "system"}, each
+        assert each["tolerations"] == [{"key": SYSTEM, "operator": "Exists", "effect": "NoSchedule"}]
 
 
 def test_whatever_has_no_toleration_never_runs_on_a_gpu_node(stack: Recorder) -> None:
@@ -173,7 +209,7 @@ def test_multi_node_training_has_an_adapter_on_every_card_that_carries_one_close
 
 def test_other_groups_have_no_adapters_and_no_placement(stack: Recorder) -> None:
     nodes = stack.one("ec2/securityGroup:SecurityGroup", "parapet-test-nodes").id
-    for name in ("system", "shared", "cheap", "steady"):
+    for name in ("system", "workload", "shared", "cheap", "steady"):
         launch = template(stack, name).inputs
         assert launch["vpcSecurityGroupIds"] == [nodes]
         assert not {"networkInterfaces", "placement"} & set(launch)

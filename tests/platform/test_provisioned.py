@@ -200,7 +200,7 @@ def test_what_must_come_first_does(stack: Stack) -> None:
     assert named("kubernetes:karpenter.k8s.aws/v1:EC2NodeClass", "parapet-test-inference-class") in pool
 
 
-def test_each_group_has_its_least_number_of_nodes_and_a_gpu_group_the_taint(stack: Stack) -> None:
+def test_each_group_has_its_least_number_of_nodes_and_all_but_the_workloads_a_taint(stack: Stack) -> None:
     eks = stack.client("eks")
     groups = {}
     for name in eks.list_nodegroups(clusterName="parapet-test")["nodegroups"]:
@@ -208,20 +208,22 @@ def test_each_group_has_its_least_number_of_nodes_and_a_gpu_group_the_taint(stac
         groups[name.removeprefix("parapet-test-").rpartition("-")[0]] = group
     assert {name: each["scalingConfig"]["desiredSize"] for name, each in groups.items()} == {
         "system": 3,
+        "workload": 2,
         "inference": 1,
         "training": 0,
         "steady": 2,
     }
     for name, group in groups.items():
         taints = [(each["key"], each["value"], each["effect"]) for each in group.get("taints", [])]
-        assert taints == ([] if name == "system" else [("nvidia.com/gpu", "true", "NO_SCHEDULE")])
+        key = {"system": "parapet.dev/system", "workload": None}.get(name, "nvidia.com/gpu")
+        assert taints == ([(key, "true", "NO_SCHEDULE")] if key else [])
         assert group["releaseVersion"] == "1.36.3-20260903"
 
 
 def test_every_launch_template_asks_for_imdsv2_encrypted_volumes_and_no_key_pair(stack: Stack) -> None:
     ec2 = stack.client("ec2")
     templates = ec2.describe_launch_templates()["LaunchTemplates"]
-    assert len(templates) == 5  # four groups of nodes, and the operators' host
+    assert len(templates) == 6  # five groups of nodes, and the operators' host
     for template in templates:
         (version,) = ec2.describe_launch_template_versions(
             LaunchTemplateId=template["LaunchTemplateId"], Versions=["$Latest"]

@@ -171,6 +171,13 @@ def test_only_the_local_stack_is_local_and_unprotected() -> None:
         ),
         ("systemNodesMin", [2, 6], [1, 0, 51]),
         ("systemNodesMax", [3, 50], [2, 51, "many"]),
+        (
+            "workloadInstanceTypes",
+            [["m7i.xlarge"], ["m7i-flex.large", "m6a.large"], ["m7g.xlarge"]],
+            [[], ["g6.xlarge"], ["m7i.xlarge", "m7g.xlarge"], ["m7i.xlarge", "m7i.xlarge"], ["large"]],
+        ),
+        ("workloadNodesMin", [2, 6], [1, 0, 51]),
+        ("workloadNodesMax", [3, 50], [1, 51, "many"]),
         ("gpuGroups", [[]], [{"name": "a"}, "g6.xlarge"]),
         *(
             (roles, [[], ["arn:aws:iam::111122223333:role/team/a"]], [["*"], ["arn:aws:iam::111122223333:user/a"]])
@@ -494,6 +501,9 @@ def test_a_local_stack_needs_no_administrator_of_the_cluster_and_a_real_one_does
 def test_the_largest_number_of_nodes_is_not_below_the_least() -> None:
     assert refusal(systemNodesMin=9, systemNodesMax=6) == [
         "parapet:systemNodesMax is 6; it must be at least systemNodesMin, which is 9."
+    ]
+    assert refusal(workloadNodesMin=9, workloadNodesMax=6) == [
+        "parapet:workloadNodesMax is 6; it must be at least workloadNodesMin, which is 9."
     ]
 
 

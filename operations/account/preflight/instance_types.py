@@ -48,7 +48,8 @@ def check(account: Account) -> Iterator[Finding]:
 
 def _groups(account: Account) -> Iterator[Group]:
     settings, every = account.settings, [name for _, name in chosen(account)]
-    yield Group("systemInstanceTypes", settings.system_instance_types, every, everywhere=True)
+    for role, nodes in settings.plain_nodes.items():
+        yield Group(f"{role}InstanceTypes", nodes.instance_types, every, everywhere=True)
     for each in settings.gpu_groups:
         setting, zones = f"gpuGroups, {each.name}", each.zones or every
         yield Group(setting, each.instance_types, zones, everywhere=each.min > 0, of_gpus=True)

@@ -72,16 +72,18 @@ def _wanted(account: Account) -> Iterator[tuple[Quota, int]]:
     ec2 = account.access.client("ec2")
     by_quota: dict[Quota, int] = defaultdict(int)
     hosts = (HOST,) if settings.operators_host else ()
-    vcpus = _vcpus(account, (*settings.system_instance_types, *hosts))
+    plain = settings.plain_nodes.values()
+    vcpus = _vcpus(account, (*{each for nodes in plain for each in nodes.instance_types}, *hosts))
     for host in hosts:
         by_quota[STANDARD] += vcpus[host]
     # A group may launch any of its types; each family has a quota of its own.
-    largest: dict[Quota, int] = defaultdict(int)
-    for each in settings.system_instance_types:
-        if quota := of_type(each, spot=False):
-            largest[quota] = max(largest[quota], vcpus[each])
-    for quota, most in largest.items():
-        by_quota[quota] += (settings.system_nodes_max + surge(settings.zones)) * most
+    for nodes in plain:
+        largest: dict[Quota, int] = defaultdict(int)
+        for each in nodes.instance_types:
+            if quota := of_type(each, spot=False):
+                largest[quota] = max(largest[quota], vcpus[each])
+        for quota, most in largest.items():
+            by_quota[quota] += (nodes.max + surge(settings.zones)) * most
     for group in settings.gpu_groups:
         # A reservation was held against the quota when it was made.
         if group.reservation is None and (quota := of_type(group.instance_types[0], spot=group.spot)):
@@ -125,7 +127,11 @@ def _running(account: Account, ec2: Any) -> Mapping[Quota, int]:
 
 
 def _untold(account: Account) -> Iterator[Finding]:
-    asked = [("systemInstanceTypes", each, False) for each in account.settings.system_instance_types] + [
+    asked = [
+        (f"{role}InstanceTypes", each, False)
+        for role, nodes in account.settings.plain_nodes.items()
+        for each in nodes.instance_types
+    ] + [
         (f"gpuGroups, {group.name}", group.instance_types[0], group.spot)
         for group in account.settings.gpu_groups
         if group.reservation is None

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
-from cluster.system_nodes import arch
 from cluster.versions import VERSIONS, Versions
 from operations.account.access import code
 from operations.account.preflight.finding import Account, Finding, ok, to_do
@@ -47,7 +46,7 @@ def _instead(offered: dict[str, Any]) -> str:
 
 def _images(account: Account, pinned: Versions) -> Iterator[str]:
     settings, ssm = account.settings, account.access.client("ssm")
-    kinds = {(arch(settings.system_instance_types[0]), "standard")}
+    kinds = {(nodes.arch, "standard") for nodes in settings.plain_nodes.values()}
     kinds |= {(group.instances[0].arch, "nvidia") for group in settings.gpu_groups}
     date = pinned.nodes.rpartition("-")[2]
     for processor, kind in sorted(kinds):

@@ -17,6 +17,7 @@ from cluster.autoscaling.node_pool import node_pool, shares, weights
 from cluster.chart import chart
 from cluster.gpu_group import GpuGroup
 from cluster.labels import labels
+from cluster.node_labels import ON_SYSTEM_NODES
 from cluster.node_role import NodeRole
 from cluster.pod_identity import PodRole, PodRoleArgs
 from cluster.versions import Versions
@@ -133,6 +134,7 @@ class Autoscaling(pulumi.ComponentResource):
         definitions = self._chart(name, "karpenter-crd", images.KARPENTER_CRD_CHART, args, {}, after)
         repository, tag, digest = images.in_parts(args.stack.image(images.KARPENTER))
         values = {
+            **ON_SYSTEM_NODES,
             "replicas": 2,
             "podLabels": labels(args.stack.owner, NO_DATA),
             "serviceAccount": {"name": SERVICE_ACCOUNT},

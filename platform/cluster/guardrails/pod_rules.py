@@ -11,6 +11,7 @@ from cluster import images
 from cluster import namespaces as ns
 from cluster.guardrails import gpu_rules
 from cluster.guardrails.mesh_words import FOREIGN_WORDS, PROXYS_AUDIENCE, PROXYS_VOLUME, proxy_rule
+from cluster.guardrails.node_rules import system_nodes_rule
 from cluster.guardrails.priorities import Purpose, priorities
 from cluster.guardrails.rule import Check, PodRule, cel, names
 from cluster.labels import DATA_CLASS, DATA_CLASSES, OWNER
@@ -282,6 +283,7 @@ def pod_rules(registry: str, proxy: str, workspaces: Sequence[ns.Namespace] = ()
             why_exempt="the device plugin's chart can label its pods by their selector only, which cannot change",
         ),
         *gpu_rules.gpu_rules(workspaces),
+        system_nodes_rule(),
         proxy_rule(proxy),
         PodRule(
             name="priority-by-purpose",

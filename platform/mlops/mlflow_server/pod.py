@@ -11,6 +11,7 @@ from cluster.guardrails.flows import MLFLOW_LABELS
 from cluster.guardrails.priorities import PLATFORM, Priority
 from cluster.labels import Manifest, labels
 from cluster.mesh import principal
+from cluster.node_labels import ON_SYSTEM_NODES
 from foundation.retention import UNDO_DAYS
 from foundation.stack import Stack
 from mlops.mlflow_server.retention import Kept
@@ -192,6 +193,8 @@ def _template(
             "enableServiceLinks": False,
             "priorityClassName": priority.name,
             "terminationGracePeriodSeconds": 60,
+            # It keeps everybody's passwords, and so is nobody's neighbour.
+            **ON_SYSTEM_NODES,
             "securityContext": {
                 "runAsNonRoot": True,
                 "runAsUser": USER,

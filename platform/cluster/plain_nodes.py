@@ -1,4 +1,4 @@
-"""The nodes that run everything but GPU workloads, as a stack's settings declare them."""
+"""The nodes without GPU, as a stack's settings declare them: the platform's own, and those of workloads."""
 
 import re
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
-class SystemNodes:
+class PlainNodes:
     instance_types: Sequence[str]
     """All of one processor, the most wanted first."""
     min: int
