@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from cluster import namespaces as ns
+from cluster.node_labels import ROLE
 from local import processes, toolchain
 from local.aws import server
 from local.kubernetes import control_plane, live, workloads
@@ -45,7 +46,7 @@ ROOM = {"cpu": "64", "memory": "256Gi", "pods": "110", "ephemeral-storage": "500
 NODE = {
     "apiVersion": "v1",
     "kind": "Node",
-    "metadata": {"name": "door", "annotations": {"kwok.x-k8s.io/node": "fake"}},
+    "metadata": {"name": "door", "annotations": {"kwok.x-k8s.io/node": "fake"}, "labels": {ROLE: "system"}},
     "status": {"capacity": ROOM, "allocatable": ROOM},
 }
 
