@@ -23,6 +23,7 @@ def run(workspace: Workspace, fast: bool, arguments: list[str]) -> int:
 
         # Before the tests, where its progress is seen and counts against no test's time limit.
         tools.build(workspace)
+        tools.build_live(workspace)
         filling.prepare()
     tool = str(workspace.python.parent)
     chosen = ["-m", NEEDS_THE_ENGINE] if fast else []

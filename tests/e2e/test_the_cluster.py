@@ -1,7 +1,6 @@
 """The cluster that `./parapet up` provisions, by its user's means: kubectl and pulumi."""
 
 import json
-import re
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,16 +14,12 @@ from local.registry import Registry, of
 from local.workspace import Workspace
 from tests.cluster import wait_for
 from tests.e2e.user import ONE_STACK, ROOT, User
+from tests.e2e.work import GPU, TRAINER, Work
 from tests.platform.cluster import cases
 
 pytestmark = ONE_STACK
-GPU = {
-    "/spec/containers/0/resources/limits/nvidia.com~1gpu": 1,
-    "/spec/tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}],
-}
 LOST = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 CHAOS = "node-not-ready.stage.kwok.x-k8s.io"
-TRAINER = "parapet-local/trainer"
 
 
 @pytest.fixture(scope="module")
@@ -48,51 +43,12 @@ def trainer(images: Registry) -> str:
 
 
 @pytest.fixture
-def work(user: User, registry: str, trainer: str) -> Iterator["Work"]:
+def work(user: User, registry: str, trainer: str) -> Iterator[Work]:
     work = Work(user, registry, trainer)
     yield work
     kinds = "pods,deployments,poddisruptionbudgets"
     for place in ("training", "notebooks", "serving"):
         user.kubectl("delete", kinds, "--all", f"--namespace={place}", "--cascade=foreground")
-
-
-class Work:
-    """Workloads as the guardrails want them, of the stack's own registry."""
-
-    def __init__(self, user: User, registry: str, digest: str) -> None:
-        self.user = user
-        self.registry = registry
-        self.digest = digest
-
-    def manifest(self, case: cases.Case, name: str = "case") -> dict[str, Any]:
-        text = json.dumps(case.manifest()).replace("111122223333.dkr.ecr.us-east-1.amazonaws.com/parapet-test", "%s")
-        text = re.sub(r"(?<=/trainer@)sha256:[0-9a-f]+", self.digest, text)
-        manifest: dict[str, Any] = json.loads(text.replace("%s", self.registry))
-        manifest["metadata"]["name"] = name
-        return manifest
-
-    def pod(self, name: str, namespace: str = "training", **changed: Any) -> dict[str, Any]:
-        return self.manifest(cases.Case("", "", True, namespace=namespace, set=changed), name)
-
-    def apply(self, *objects: dict[str, Any]) -> tuple[int, str]:
-        return self.user.kubectl("apply", "--filename=-", given={"apiVersion": "v1", "kind": "List", "items": objects})
-
-    def running(self, namespace: str) -> dict[str, str]:
-        """The node of each pod that runs."""
-        return {
-            pod["metadata"]["name"]: pod["spec"]["nodeName"]
-            for pod in self.user.get("pods", f"--namespace={namespace}")["items"]
-            if pod["status"].get("phase") == "Running" and "deletionTimestamp" not in pod["metadata"]
-        }
-
-    def unschedulable(self, namespace: str) -> dict[str, str]:
-        """Why a pod that waits has no node."""
-        return {
-            pod["metadata"]["name"]: condition["message"]
-            for pod in self.user.get("pods", f"--namespace={namespace}")["items"]
-            for condition in pod["status"].get("conditions", [])
-            if condition["type"] == "PodScheduled" and condition["status"] == "False"
-        }
 
 
 def _nodes(user: User, role: str) -> list[dict[str, Any]]:

@@ -15,13 +15,15 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from local import processes
+from local import processes, registry
 from local.kubernetes import live
 from local.kubernetes.live import istiod, load_balancer, proxies
 from local.workspace import Workspace
 from tests.cluster import wait_for
 from tests.e2e.user import User
+from tests.e2e.work import GPU, TRAINER, Work
 from tests.engine import WRITTEN_ONCE
+from tests.platform.cluster import cases
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("live")]
 HOST = "mlflow.parapet.internal"
@@ -243,7 +245,7 @@ def test_plain_text_and_who_shows_no_certificate_are_refused_by_mlflows_proxy(
     [
         ("ingress", "istio-ingress", 200),
         ("training", "trainer", 200),
-        ("serving", "predictor", 403),
+        ("monitoring", "monitor", 403),
         ("istio-system", "istiod", 403),
     ],
 )
@@ -253,6 +255,139 @@ def test_mlflow_answers_those_who_are_listed(
     context = certificates.context(namespace, account)
     address = _at(workspace, proxies.SIDECAR_ADDRESS)
     assert _ask(address, context, HOST, None, 5000) == status
+
+
+# Karpenter
+
+
+@pytest.fixture(scope="module")
+def work(user: User, workspace: Workspace) -> Work:
+    account = user.client("sts").get_caller_identity()["Account"]
+    images = registry.of(workspace)
+    assert images
+    place = f"{account}.dkr.ecr.us-east-1.amazonaws.com/parapet-local"
+    return Work(user, place, images.push_stand_in(TRAINER, "1", "a trainer"))
+
+
+def _claims(user: User) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = user.get("nodeclaims")["items"]
+    return found
+
+
+def test_a_pending_gpu_pod_gets_an_instance_as_the_stack_allows_it(user: User, work: Work) -> None:
+    status, said = work.apply(work.pod("first", **GPU), work.pod("second", **GPU))
+    assert status == 0, said
+    assert wait_for(lambda: {"first", "second"} <= set(work.running("training")), seconds=180)
+    (claim,) = _claims(user)
+    identifier = claim["status"]["providerID"].rpartition("/")[2]
+    ec2 = user.client("ec2")
+    (instance,) = ec2.describe_instances(InstanceIds=[identifier])["Reservations"][0]["Instances"]
+    assert instance["InstanceType"] in ("g6.xlarge", "g6.2xlarge")
+    assert instance["SubnetId"] in user.outputs()["privateSubnetIds"]
+    assert instance["MetadataOptions"]["HttpTokens"] == "required"
+    tags = {each["Key"]: each["Value"] for each in instance["Tags"]}
+    assert tags["karpenter.sh/nodepool"] == "inference"
+    assert tags[f"kubernetes.io/cluster/{user.outputs()['clusterName']}"] == "owned"
+    volumes = [each["Ebs"]["VolumeId"] for each in instance["BlockDeviceMappings"]]
+    assert all(each["Encrypted"] for each in ec2.describe_volumes(VolumeIds=volumes)["Volumes"])
+    (node,) = (each for each in user.get("nodes")["items"] if each["spec"].get("providerID", "").endswith(identifier))
+    assert node["status"]["capacity"]["nvidia.com/gpu"] == "1"
+    assert node["metadata"]["labels"]["karpenter.sh/registered"] == "true"
+
+
+def test_a_pod_over_the_limit_waits_and_is_told_why(user: User, work: Work) -> None:
+    # The node that is always there, and three more. The quota of one namespace ends where the group does.
+    more = [work.pod(f"more-{each}", **GPU) for each in range(2)]
+    status, said = work.apply(*more, work.pod("one-too-many", "serving", **GPU))
+    assert status == 0, said
+
+    def told() -> bool:
+        events = user.get("events", "--namespace=serving", "--field-selector=reason=FailedScheduling")["items"]
+        return any("limits" in each["message"] for each in events)
+
+    assert wait_for(told, seconds=180)
+    assert len(_claims(user)) <= 3
+
+
+def test_what_must_not_be_disrupted_is_not_and_an_empty_node_goes(user: User, work: Work) -> None:
+    for namespace in ("training", "serving"):
+        user.kubectl("delete", "pods", f"--namespace={namespace}", "--all", "--wait=true")
+    kept = {"/metadata/annotations": {"karpenter.sh/do-not-disrupt": "true"}, **GPU}
+    status, said = work.apply(work.pod("kept-1", **kept), work.pod("kept-2", **kept))
+    assert status == 0, said
+    assert wait_for(lambda: {"kept-1", "kept-2"} <= set(work.running("training")), seconds=180)
+    quick = {"spec": {"disruption": {"consolidateAfter": "1s"}}}
+    status, said = user.kubectl("patch", "nodepool", "inference", "--type=merge", f"--patch={json.dumps(quick)}")
+    assert status == 0, said
+    busy = set(work.running("training").values())
+    assert wait_for(lambda: {each["status"].get("nodeName") for each in _claims(user)} <= busy, seconds=180)
+    assert {"kept-1", "kept-2"} <= set(work.running("training"))
+    user.kubectl("delete", "pods", "--namespace=training", "--all", "--wait=true")
+    assert wait_for(lambda: not _claims(user), seconds=180)
+    ec2 = user.client("ec2")
+    running = [
+        {"Name": "tag-key", "Values": ["karpenter.sh/nodeclaim"]},
+        {"Name": "instance-state-name", "Values": ["running"]},
+    ]
+    assert not ec2.describe_instances(Filters=running)["Reservations"]
+
+
+def test_iam_denied_none_of_what_karpenter_asked(workspace: Workspace) -> None:
+    told = (workspace.logs / "aws.log").read_text()
+    assert not [line for line in told.splitlines() if "IAM:" in line and "karpenter" in line]
+
+
+# Progressive delivery
+
+
+def _template(user: User, name: str, condition: str) -> dict[str, Any]:
+    """An analysis of what a server of this machine says."""
+    asked = {"web": {"url": f"{user.place('aws_endpoint_url')}/moto-api/config", "jsonPath": "{$}"}}
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "ClusterAnalysisTemplate",
+        "metadata": {"name": name},
+        "spec": {"metrics": [{"name": name, "successCondition": condition, "provider": asked}]},
+    }
+
+
+def test_a_canary_waits_for_its_analysis_and_goes_back_where_that_fails(user: User, work: Work) -> None:
+    status, said = work.apply(_template(user, "answers", "true"), _template(user, "fails", "false"))
+    assert status == 0, said
+    rollout = cases.controller("Rollout", work.pod("model", "serving"))
+    rollout["spec"]["replicas"] = 2
+
+    def release(version: str, judged_by: str) -> str:
+        """What becomes of a version that an ML engineer brings out."""
+        analysis = {"templates": [{"templateName": judged_by, "clusterScope": True}]}
+        rollout["spec"]["strategy"] = {"canary": {"steps": [{"setWeight": 50}, {"analysis": analysis}]}}
+        rollout["spec"]["template"]["metadata"].setdefault("annotations", {})["parapet.dev/version"] = version
+        engineer = ("--as=an-ml-engineer", "--as-group=parapet:ml-engineers")
+        status, said = user.kubectl("apply", *engineer, "--filename=-", given=rollout)
+        assert status == 0, said
+        generation = user.get("rollout", "case", "--namespace=serving")["metadata"]["generation"]
+
+        def ended() -> str:
+            found = user.get("rollout", "case", "--namespace=serving").get("status", {})
+            seen = found.get("observedGeneration") == str(generation)
+            return found.get("phase", "") if seen and found.get("phase") in ("Healthy", "Degraded") else ""
+
+        return str(wait_for(ended, seconds=120))
+
+    assert release("1", "answers") == "Healthy"
+    assert release("2", "answers") == "Healthy"
+    assert release("3", "fails") == "Degraded"
+    (good, bad) = sorted(
+        user.get("analysisruns", "--namespace=serving")["items"], key=lambda run: run["metadata"]["name"][-3:]
+    )
+    assert (good["status"]["phase"], bad["status"]["phase"]) == ("Successful", "Failed")
+    pods = user.get("pods", "--namespace=serving", "--selector=app=case")["items"]
+    serving = {
+        each["metadata"]["annotations"]["parapet.dev/version"]
+        for each in pods
+        if "deletionTimestamp" not in each["metadata"]
+    }
+    assert serving == {"2"}
 
 
 # What goes and comes
@@ -280,13 +415,10 @@ def test_they_listen_on_loopback_addresses_only(workspace: Workspace) -> None:
     assert elsewhere == set(), json.dumps(sorted(elsewhere))
 
 
-def test_an_up_without_them_leaves_none_and_asks_no_webhook(user: User, workspace: Workspace) -> None:
-    status, said = user.parapet("up", **WRITTEN_ONCE)
+def test_a_down_leaves_nothing_of_them(user: User, workspace: Workspace) -> None:
+    """Karpenter ends its instances and takes its finalizers off, and istiod judges what goes, while the stack goes."""
+    status, said = user.parapet("down", **WRITTEN_ONCE)
     assert status == 0, said
-    assert "one without --live" in said
     assert not live.processes_of(workspace)
-    assert user.status()["live"] is None
-    hooks = user.get("mutatingwebhookconfigurations,validatingwebhookconfigurations")["items"]
-    assert [
-        each["metadata"]["name"] for each in hooks if any("service" in one["clientConfig"] for one in each["webhooks"])
-    ] == []
+    assert not user.processes()
+    assert not workspace.live.exists()

@@ -10,7 +10,7 @@ import subprocess
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -170,13 +170,16 @@ def leave_live(workspace: Workspace) -> None:
             for each in api.call("GET", f"{ADMISSION}/{RULES}")["items"] or []:
                 if each["metadata"]["name"] in OF_THE_INJECTOR:
                     api.call("DELETE", f"{ADMISSION}/{RULES}/{each['metadata']['name']}")
+            for path in live.OBJECTS:
+                with suppress(ApiError):  # it may never have been made, nor its kind
+                    api.call("DELETE", path)
 
 
 def forget(workspace: Workspace) -> None:
     """Throws away all that the cluster held, its keys included; stops it first."""
     stop(workspace)
     workloads.forget(workspace)
-    live.forget(workspace)
+    live.leave(workspace)
     shutil.rmtree(workspace.kubernetes, ignore_errors=True)
 
 

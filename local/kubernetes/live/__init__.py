@@ -18,10 +18,17 @@ from local import processes
 from local.processes import Record
 from local.workspace import Workspace
 
-__all__ = ["PREFIX", "Part", "State", "asked_for", "enter", "forget", "holds", "leave", "network", "processes_of"]
+__all__ = ["PREFIX", "Part", "State", "asked_for", "enter", "holds", "leave", "network", "processes_of"]
 
 PREFIX = "live-"
 STATUS = "status.json"
+
+
+OBJECT = "of-this-machine"
+OBJECTS = tuple(
+    f"/apis/networking.istio.io/v1/namespaces/mlflow/{kind}/{OBJECT}" for kind in ("sidecars", "workloadentries")
+)
+"""By what istiod finds MLflow's proxy here."""
 
 
 class State(StrEnum):
@@ -47,9 +54,8 @@ def enter(workspace: Workspace) -> None:
 
 
 def leave(workspace: Workspace) -> None:
-    """Turns it back; the processes are ended before."""
-    (workspace.live / "network").unlink(missing_ok=True)
-    (workspace.live / STATUS).unlink(missing_ok=True)
+    """Turns it back, without a token left; the processes are ended before."""
+    shutil.rmtree(workspace.live, ignore_errors=True)
 
 
 def asked_for(workspace: Workspace) -> bool:
@@ -140,8 +146,3 @@ def processes_of(workspace: Workspace) -> list[Record]:
 
 def log_of(workspace: Workspace, part: str) -> Path:
     return workspace.logs / f"{PREFIX}{part}.log"
-
-
-def forget(workspace: Workspace) -> None:
-    """Removes the parts' files, tokens among them, and that they were asked for."""
-    shutil.rmtree(workspace.live, ignore_errors=True)

@@ -49,6 +49,8 @@ class Keeper:
         self._workspace, self._api, self._url = workspace, api, url
         self._troubles: dict[str, Trouble] = {}
         self._services: dict[str, dict[str, Mapping[str, str]]] = {}
+        self._parts: dict[str, Part] = {}
+        self._looked = 0.0
         self._certificates: dict[tuple[str, str], Certificate] = {}
         self._said = ""
 
@@ -61,21 +63,20 @@ class Keeper:
             self._say(f"The API server does not tell its pods: {error}")
             return False
         cluster = Cluster(self._api, server.url(self._workspace) or "", self._certificates)
-        found: list[Part] = []
         for standing in STANDING:
             if (pod := first(standing, pods)) is None:
                 self._end(standing.name)
-                continue
-            found.append(self._run(standing.name, lambda place, s=standing, p=pod: self._stand(s, p, place, cluster)))
-            self._tell(found, begun)
-        found.append(self._run(ROLLOUTS, parts.rollouts))
+            else:
+                self._run(standing.name, lambda place, s=standing, p=pod: self._stand(s, p, place, cluster))
+        self._run(ROLLOUTS, parts.rollouts)
         if service := parts.balanced(services):
-            found.append(self._run(LOAD_BALANCER, lambda place: parts.load_balancer_of(service, place, cluster)))
-            if found[-1].state is State.RUNNING:
+            state = self._run(LOAD_BALANCER, lambda place: parts.load_balancer_of(service, place, cluster))
+            if state is State.RUNNING:
                 self._address(service, cluster)
         else:
             self._end(LOAD_BALANCER)
-        self._tell(found, begun)
+        self._looked = begun
+        self._tell()
         return False
 
     def _stand(self, standing: Standing, pod: Mapping[str, Any], place: Place, cluster: Cluster) -> Process:
@@ -89,11 +90,12 @@ class Keeper:
         except (ApiError, OSError) as error:
             self._say(f"The load balancer's name was not taken: {error}")
 
-    def _tell(self, found: list[Part], begun: float) -> None:
+    def _tell(self) -> None:
+        """Whoever waits for one part hears of it while another is still being started."""
         services = {name: ports for each in self._services.values() for name, ports in each.items()}
-        live.tell(self._workspace, found, services, begun)
+        live.tell(self._workspace, list(self._parts.values()), services, self._looked)
 
-    def _run(self, name: str, make: Callable[[Place], Process]) -> Part:
+    def _run(self, name: str, make: Callable[[Place], Process]) -> State:
         place = Place(
             self._workspace,
             self._workspace.live / name,
@@ -110,10 +112,15 @@ class Keeper:
         except (ApiError, BotoCoreError, ClientError, LookupError, OSError, processes.StartFailed) as error:
             self._failed(name, str(error))
         if processes.read(self._workspace.run, live.PREFIX + name):
-            return Part(name, State.RUNNING)
-        if trouble := self._troubles.get(name):
-            return Part(name, State.FAILED, trouble.message)
-        return Part(name, State.STARTING, waits or "it is being started")
+            part = Part(name, State.RUNNING)
+        elif trouble := self._troubles.get(name):
+            part = Part(name, State.FAILED, trouble.message)
+        else:
+            part = Part(name, State.STARTING, waits or "it is being started")
+        if self._parts.get(name) != part:
+            self._parts[name] = part
+            self._tell()
+        return part.state
 
     def _keep(self, name: str, process: Process, place: Place) -> None:
         record = processes.read(self._workspace.run, live.PREFIX + name)
@@ -147,6 +154,7 @@ class Keeper:
 
     def _end(self, name: str) -> None:
         self._services.pop(name, None)
+        self._parts.pop(name, None)
         if record := processes.read(self._workspace.run, live.PREFIX + name):
             processes.stop(self._workspace.run, record)
             print(f"{name} ended.", flush=True)

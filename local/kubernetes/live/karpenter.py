@@ -14,8 +14,7 @@ from local.kubernetes.workloads.secrets import agent
 BINARY = "karpenter"
 CONTAINER = "controller"
 PORTS = ("METRICS_PORT", "HEALTH_PROBE_PORT")
-"""The variables of what it listens at. It does so at every address of the machine: it knows ports alone
-(kubernetes-sigs/karpenter, pkg/operator/operator.go)."""
+"""The variables of what it listens at: it knows ports alone, and is built for loopback (`local/toolchain/live.py`)."""
 FORGOTTEN = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE")
 """No pod of EKS's has these, and they would come before its role."""
 

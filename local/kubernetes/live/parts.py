@@ -7,9 +7,9 @@ from typing import Any
 from local import processes
 from local.kubernetes import workloads
 from local.kubernetes.control_plane.api import MERGE, Api, ApiError
-from local.kubernetes.live import argo_rollouts, istiod, load_balancer, proxies
+from local.kubernetes.live import argo_rollouts, istiod, karpenter, load_balancer, proxies
 from local.kubernetes.live.process import Place, Process
-from local.kubernetes.live.standing import GATEWAY, ISTIOD, SIDECAR
+from local.kubernetes.live.standing import GATEWAY, ISTIOD, KARPENTER, SIDECAR
 from local.workspace import LOCAL_REGION
 
 TEMPLATE = "istio/bootstrap/envoy_bootstrap.json"
@@ -106,7 +106,13 @@ def _configure(pod: Mapping[str, Any], place: Place, cluster: Cluster, last: int
     proxies.configure(pod, place, last, template=template, authority=authority)
 
 
-MAKERS: dict[str, Maker] = {ISTIOD: _istiod, GATEWAY: _gateway, SIDECAR: _sidecar}
+def _karpenter(pod: Mapping[str, Any], place: Place, cluster: Cluster) -> Process:
+    if not cluster.endpoint:
+        raise Waits("the AWS API does not run")
+    return karpenter.process(pod, place)
+
+
+MAKERS: dict[str, Maker] = {ISTIOD: _istiod, GATEWAY: _gateway, SIDECAR: _sidecar, KARPENTER: _karpenter}
 
 
 def rollouts(place: Place) -> Process:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from local.files import write_private
-from local.kubernetes.live import istiod
+from local.kubernetes.live import OBJECT, istiod
 from local.kubernetes.live.process import Place, Process, container, variables
 from local.kubernetes.workloads.confined import in_memory
 
@@ -26,7 +26,7 @@ ROOT: Final = "var/run/secrets/istio/root-cert.pem"
 POD: Final = "etc/istio/pod"
 NO_STATUS: Final = {"status.sidecar.istio.io/port": "0"}
 """No status server, which would listen at every address (Istio, "Resource Annotations")."""
-NAME: Final = "of-this-machine"
+
 TLS_MODE: Final = {"security.istio.io/tlsMode": "istio"}
 OF_A_REPLICA_SET: Final = "pod-template-hash"
 REACHED: Final = {
@@ -95,7 +95,7 @@ def objects(pod: Mapping[str, Any], address: str, port: int, behind: int) -> tup
     namespace = pod["metadata"]["namespace"]
     labels = {name: value for name, value in pod["metadata"]["labels"].items() if name != OF_A_REPLICA_SET}
     name = _name_of(pod, port)
-    meta = {"name": NAME, "namespace": namespace}
+    meta = {"name": OBJECT, "namespace": namespace}
     version = "networking.istio.io/v1"
     inbound = {
         "port": {"number": port, "name": name, "protocol": "HTTP"},

@@ -26,6 +26,7 @@ STANDING = (
     Standing(ISTIOD, "istio-system", "istiod", "discovery", holds=True, meshed=False),
     Standing(GATEWAY, "ingress", "istio-ingress", "istio-proxy", holds=True, meshed=True),
     Standing(SIDECAR, "mlflow", "mlflow", "istio-proxy", holds=False, meshed=True),
+    Standing(KARPENTER, "karpenter", "karpenter", "controller", holds=True, meshed=False),
 )
 """In the order in which they need each other."""
 

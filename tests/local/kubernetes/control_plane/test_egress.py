@@ -11,7 +11,7 @@ import pytest
 
 from local import processes
 from local.certificates import issue
-from local.kubernetes import live
+from local.kubernetes import control_plane, live
 from local.kubernetes.control_plane import servers
 from local.workspace import environment
 from tests.cluster import CLUSTER, Cluster, wait_for
@@ -75,7 +75,7 @@ def way(cluster: Cluster) -> Iterator[int]:
     workspace.live.mkdir(exist_ok=True)
     yield port
     processes.stop(workspace.run, record)
-    live.forget(workspace)
+    live.leave(workspace)
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def asked(cluster: Cluster) -> Iterator[None]:
         },
     )
     yield
-    cluster.kubectl("delete", "validatingwebhookconfiguration", WEBHOOK)
+    cluster.kubectl("delete", "validatingwebhookconfiguration", WEBHOOK, "--ignore-not-found")
 
 
 def _judged(cluster: Cluster) -> str:
@@ -163,3 +163,14 @@ def test_it_leads_nowhere_else(cluster: Cluster, way: int, asks: str, says: str)
         said = tls.recv(1000).decode()
     assert said.startswith("HTTP/1.1 503 ")
     assert says in said
+
+
+@pytest.mark.usefixtures("asked")
+def test_who_leaves_the_live_controllers_is_asked_nothing_more(cluster: Cluster) -> None:
+    live.enter(cluster.workspace)
+    control_plane.leave_live(cluster.workspace)
+    assert not live.asked_for(cluster.workspace)
+    assert wait_for(
+        lambda: "created" in cluster.run("create", "secret", "generic", "left", f"--namespace={NAMESPACE}").stdout
+    )
+    cluster.kubectl("delete", "secret", "left", f"--namespace={NAMESPACE}")
