@@ -25,6 +25,7 @@ MENDED = (
     "queues",
     "quotas",
     "rotation",
+    "scaling",
     "service_linked_roles",
 )
 """The modules of this package that mend a part of moto."""
