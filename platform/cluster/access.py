@@ -60,14 +60,14 @@ class Access(pulumi.ComponentResource):
                 else:
                     self._bind_everywhere(granted, [role.group])
             for arn in args.principals.get(role.name, ()):
-                self._entry(args.cluster_name, role.name, arn, [role.group, *own.pop(arn, ())])
+                self._entry(args.cluster_name, arn, [role.group, *own.pop(arn, ())])
         if args.workspaces:
             everywhere, work = (self._grant("workspace", grant) for grant in WORKSPACE)
             self._bind_everywhere(everywhere, [each.group for each in args.workspaces])
             for each in args.workspaces:
                 self._bind(work, each.name, each.group)
         for arn, groups in own.items():
-            self._entry(args.cluster_name, "workspace", arn, groups)
+            self._entry(args.cluster_name, arn, groups)
         self.register_outputs({})
 
     def _grant(self, whose: str, grant: Grant) -> _Granted:
@@ -98,14 +98,20 @@ class Access(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
 
-    def _entry(self, cluster_name: pulumi.Input[str], whose: str, arn: str, groups: Sequence[str]) -> None:
+    def _entry(self, cluster_name: pulumi.Input[str], arn: str, groups: Sequence[str]) -> None:
+        # By whom alone: somebody whose role changes keeps his entry. A second of one principal is refused by EKS, and
+        # the engine makes before it deletes. Before, the name had the role in it.
+        who = arn.split(":", 5)[-1].removeprefix("role/").replace("/", "-")
+        before = (*(each.name for each in ROLES), "workspace")
         aws.eks.AccessEntry(
-            f"{self._name}-{whose}-{arn.split(':', 5)[-1].removeprefix('role/').replace('/', '-')}",
+            f"{self._name}-{who}",
             cluster_name=cluster_name,
             principal_arn=arn,
             kubernetes_groups=list(groups),
             type="STANDARD",
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(
+                parent=self, aliases=[pulumi.Alias(name=f"{self._name}-{each}-{who}") for each in before]
+            ),
         )
 
 

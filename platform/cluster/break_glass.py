@@ -149,7 +149,10 @@ class BreakGlassRole(pulumi.ComponentResource):
             metric_name=name,
             statistic="Sum",
             period=60,
-            evaluation_periods=1,
+            # EKS sends its logs within a few minutes, and a metric has the time of the event: looked for in the last
+            # minute alone, one that comes late would be told to nobody.
+            evaluation_periods=15,
+            datapoints_to_alarm=1,
             threshold=1,
             comparison_operator="GreaterThanOrEqualToThreshold",
             treat_missing_data="notBreaching",

@@ -77,7 +77,9 @@ def test_whoever_uses_it_is_told_of_from_the_first_call(stack: Recorder) -> None
     assert not counted(calls, user=f"arn:aws:sts::{ACCOUNT_ID}:assumed-role/operator/kim")
     made: dict[str, Any] = calls.inputs["metricTransformation"]
     assert (alarm.inputs["namespace"], alarm.inputs["metricName"]) == (made["namespace"], made["name"])
-    assert (alarm.inputs["threshold"], alarm.inputs["period"], alarm.inputs["evaluationPeriods"]) == (1, 60, 1)
+    assert (alarm.inputs["threshold"], alarm.inputs["period"]) == (1, 60)
+    # A log that EKS sends some minutes late is not missed.
+    assert (alarm.inputs["datapointsToAlarm"], alarm.inputs["evaluationPeriods"]) == (1, 15)
     assert alarm.inputs["comparisonOperator"] == "GreaterThanOrEqualToThreshold"
     assert (made["value"], alarm.inputs["statistic"]) == ("1", "Sum")
     assert alarm.inputs["alarmActions"] == [arn(topic.type, topic.name, topic.inputs)]

@@ -96,6 +96,17 @@ def test_an_iam_role_enters_as_a_member_of_its_group_and_nothing_else() -> None:
     assert not [each for each in made if "accessPolicyAssociation" in each.type]
 
 
+def test_who_gets_another_role_keeps_his_entry() -> None:
+    """EKS refuses a second entry for one principal, and the engine would make it before it deletes the first."""
+
+    def name(**principals: list[str]) -> str:
+        made = manifests.record(lambda: manifests.access((), **principals))
+        (entry,) = (each for each in made if each.type == "aws:eks/accessEntry:AccessEntry")
+        return entry.name
+
+    assert name(auditor=[ARN + "kim"]) == name(ml_engineer=[ARN + "kim"])
+
+
 def test_an_iam_role_in_two_lists_is_refused() -> None:
     with pytest.raises(pulumi.RunError, match=f"{ARN}x is listed for auditor and data-scientist"):
         manifests.record(lambda: manifests.access(auditor=[ARN + "x"], data_scientist=[ARN + "x"]))
