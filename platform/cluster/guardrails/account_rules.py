@@ -24,6 +24,13 @@ POD_MAKING: Final = (
 BESIDE: Final = ("serviceaccounts", "secrets", "configmaps", "services")
 """What pods run as, read and are found by."""
 AGENT: Final = "cloudwatch-agent"
+AGENTS_IMAGE: Final = (
+    "^[0-9]{12}[.]dkr[.]ecr[.][a-z0-9-]+[.]amazonaws[.]com([.]cn)?/eks/observability/cloudwatch-agent[:@]"
+)
+"""In every Region the registry is another account's (Amazon EKS User Guide, image registries for add-ons)."""
+AGENTS_PATHS: Final = (
+    *("/", "/var/lib/kubelet/pod-resources", "/run/containerd/containerd.sock", "/var/log/pods", "/sys", "/dev/disk/"),
+)
 MANAGER: Final = f"{ns.CLOUDWATCH.name}/amazon-cloudwatch-observability-controller-manager"
 MAY: Final = {
     # By namespace and account: the resource, and the namespace and name of what it is.
@@ -79,9 +86,14 @@ def _start_nothing() -> ObjectRule:
                 holds=f"variables.account != {cel(MANAGER)} || request.resource.resource != 'daemonsets'"
                 f" || variables.agent.?serviceAccountName.orValue('') == {cel(AGENT)}"
                 " && variables.agent.?containers.orValue([]).all(c,"
-                " c.image.matches('^[0-9]{12}[.]dkr[.]ecr[.]') && !c.?securityContext.?privileged.orValue(false))",
+                f" c.image.matches({cel(AGENTS_IMAGE)}) && !c.?securityContext.?privileged.orValue(false)"
+                " && size(c.?securityContext.?capabilities.?add.orValue([])) == 0)"
+                " && size(variables.agent.?initContainers.orValue([])) == 0"
+                " && !variables.agent.?hostPID.orValue(false) && !variables.agent.?hostIPC.orValue(false)"
+                " && variables.agent.?volumes.orValue([]).all(v,"
+                f" !has(v.hostPath) || v.hostPath.path in {cel(AGENTS_PATHS)})",
                 found='"that is not the agent"',
-                fix=f"The agent runs as {AGENT}, from the registry of EKS, without privilege.",
+                fix=f"The agent runs as {AGENT}, of EKS's image, without privilege, with the paths that it reads.",
             ),
         ),
     )

@@ -51,6 +51,8 @@ _VOLUMES: Final = (
     *(PROXYS_VOLUME, "istio-envoy", "istio-data", "workload-socket", "credential-socket", "workload-certs"),
 )
 _STARTS: Final = {"istio-proxy": "proxy", "istio-validation": "istio-iptables"}
+INJECTED: Final = (*_STARTS, "istio-init")
+"""The containers that are the mesh's and not the pod's own."""
 """The injector's containers, and what each is told to do. All nodes have the CNI agent, so there is no `istio-init`."""
 _NAMES: Final = (*_STARTS, "istio-init")
 _WHO: Final = ("runAsUser", "runAsGroup")

@@ -4,6 +4,7 @@ import json
 from typing import Final
 
 from cluster import namespaces as ns
+from cluster.guardrails.mesh_words import INJECTED
 from cluster.guardrails.object_rule import PEOPLE, ObjectRule
 from cluster.guardrails.rule import Check, cel
 from cluster.roles import PLATFORM_OPERATOR, ROLLOUTS
@@ -60,6 +61,26 @@ def people_rules() -> tuple[ObjectRule, ...]:
         _peers(),
         _authorities(),
         _disruptions(),
+        _shells(),
+    )
+
+
+def _shells() -> ObjectRule:
+    """Who is in a proxy has its key, and speaks past all that the mesh asks of the pod."""
+    return ObjectRule(
+        name="proxies-are-nobodys-shell",
+        group="",
+        resources=("pods/exec", "pods/attach"),
+        operations=("CONNECT",),
+        only=PEOPLE,
+        variables={"into": "dyn(object).?container.orValue('')"},
+        checks=(
+            Check(
+                holds=f"!(variables.into in {cel(INJECTED)})",
+                found='"the container " + variables.into + " is the mesh\'s"',
+                fix="Name a container of the pod's own: kubectl exec --container=NAME.",
+            ),
+        ),
     )
 
 

@@ -168,13 +168,15 @@ def config_map(namespace: str, name: str) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": namespace}}
 
 
+AGENT_IMAGE = "602401143452.dkr.ecr.us-east-1.amazonaws.com/eks/observability/cloudwatch-agent:1"
+
+
 def workload(
     kind: str, namespace: str, name: str, account: str = "cloudwatch-agent", **container: Any
 ) -> dict[str, Any]:
-    image = "602401143452.dkr.ecr.us-east-1.amazonaws.com/eks/observability/cloudwatch-agent:1"
     template = {
         "metadata": {"labels": {"app": name}},
-        "spec": {"serviceAccountName": account, "containers": [{"name": "c", "image": image, **container}]},
+        "spec": {"serviceAccountName": account, "containers": [{"name": "c", "image": AGENT_IMAGE, **container}]},
     }
     return {
         **{"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name, "namespace": namespace}},
@@ -200,6 +202,13 @@ def refused_for(api: Api, account: str, namespace: str, name: str) -> str:
     return create(api, account, config_map(namespace, name)).text
 
 
+def _with(**of_the_pod: Any) -> dict[str, Any]:
+    """The agent, with more in its pod."""
+    made = workload("DaemonSet", "amazon-cloudwatch", "cloudwatch-agent")
+    made["spec"]["template"]["spec"] |= of_the_pod
+    return made
+
+
 AGENT = workload("DaemonSet", "amazon-cloudwatch", "cloudwatch-agent")
 REFUSED = {
     "a node agent in kube-system": (MANAGER, workload("DaemonSet", "kube-system", "cloudwatch-agent")),
@@ -216,6 +225,29 @@ REFUSED = {
     "the agent from elsewhere": (
         MANAGER,
         workload("DaemonSet", "amazon-cloudwatch", "cloudwatch-agent", image="docker.io/library/x:1"),
+    ),
+    "the agent from one that is called like a registry": (
+        MANAGER,
+        workload(
+            *("DaemonSet", "amazon-cloudwatch", "cloudwatch-agent"),
+            image="602401143452.dkr.ecr.us-east-1.example.org/eks/observability/cloudwatch-agent:1",
+        ),
+    ),
+    "the agent with a capability": (
+        MANAGER,
+        workload(
+            *("DaemonSet", "amazon-cloudwatch", "cloudwatch-agent"),
+            securityContext={"capabilities": {"add": ["SYS_ADMIN"]}},
+        ),
+    ),
+    "the agent after another container": (
+        MANAGER,
+        _with(initContainers=[{"name": "before", "image": AGENT_IMAGE, "securityContext": {"privileged": True}}]),
+    ),
+    "the agent among the node's processes": (MANAGER, _with(hostPID=True)),
+    "the agent with another path of the node's": (
+        MANAGER,
+        _with(volumes=[{"name": "etc", "hostPath": {"path": "/etc/kubernetes"}}]),
     ),
     "a Service among workloads": (
         MANAGER,

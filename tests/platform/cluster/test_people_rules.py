@@ -257,3 +257,19 @@ def test_a_teams_budget_lets_a_node_be_emptied(guarded: Api, spec: dict[str, obj
 def test_a_budget_that_lets_pods_go_is_admitted(guarded: Api, namespace: str, spec: dict[str, object]) -> None:
     answer = guarded.apply(budget(namespace, **spec), dry_run=True)
     assert answer.done, answer.text
+
+
+# Proxies
+
+
+@pytest.mark.parametrize("door", ["exec?command=id&stdout=true&", "attach?stdout=true&"])
+@pytest.mark.parametrize("container", ["istio-proxy", "istio-validation", "istio-init"])
+def test_nobody_gets_into_the_proxy_of_a_pod(governed: Api, door: str, container: str) -> None:
+    """A workspace's person may come into its pods, and with the proxy's key would be past what is asked of them."""
+    path = "/api/v1/namespaces/notebooks/pods/case"
+    who = ("--as=a-scientist", "--as-group=system:masters", "--as-group=parapet:workspace:notebooks")
+    answer = governed.run("get", f"--raw={path}/{door}container={container}", *who)
+    assert refused(answer, "proxies-are-nobodys-shell", f"the container {container} is the mesh's")
+    for own in ("container=work", "x=y"):
+        answer = governed.run("get", f"--raw={path}/{door}{own}", *who)
+        assert "ValidatingAdmissionPolicy" not in answer.text, answer.text
