@@ -25,6 +25,8 @@ QUOTAS = {
     # Amazon ECR service quotas; Amazon SQS quotas, Policy.
     "aws:ecr/repositoryPolicy:RepositoryPolicy": ("policy", 10240),
     "aws:sqs/queuePolicy:QueuePolicy": ("policy", 8192),
+    # Amazon SNS API permissions: Actions and resources reference, Policy quotas.
+    "aws:sns/topicPolicy:TopicPolicy": ("policy", 30 * 1024),
     # AWS Private CA, PutPolicy.
     "aws:acmpca/policy:Policy": ("policy", 20480),
     # Amazon CloudWatch Logs quotas, Resource policies.
