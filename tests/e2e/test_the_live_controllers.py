@@ -302,8 +302,9 @@ def test_a_pod_over_the_limit_waits_and_is_told_why(user: User, work: Work) -> N
     assert status == 0, said
 
     def told() -> bool:
-        events = user.get("events", "--namespace=serving", "--field-selector=reason=FailedScheduling")["items"]
-        return any("limits" in each["message"] for each in events)
+        """Of one of them, whichever was the last."""
+        events = user.get("events", "--all-namespaces", "--field-selector=reason=FailedScheduling")["items"]
+        return any("exceed limits for nodepool" in each["message"] for each in events)
 
     assert wait_for(told, seconds=180)
     assert len(_claims(user)) <= 3
