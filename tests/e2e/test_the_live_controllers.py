@@ -382,13 +382,14 @@ def test_a_canary_waits_for_its_analysis_and_goes_back_where_that_fails(user: Us
         user.get("analysisruns", "--namespace=serving")["items"], key=lambda run: run["metadata"]["name"][-3:]
     )
     assert (good["status"]["phase"], bad["status"]["phase"]) == ("Successful", "Failed")
-    pods = user.get("pods", "--namespace=serving", "--selector=app=case")["items"]
-    serving = {
-        each["metadata"]["annotations"]["parapet.dev/version"]
-        for each in pods
-        if "deletionTimestamp" not in each["metadata"]
-    }
-    assert serving == {"2"}
+
+    def versions() -> set[str]:
+        """Of the pods that stay."""
+        pods = user.get("pods", "--namespace=serving", "--selector=app=case")["items"]
+        staying = [each["metadata"] for each in pods if "deletionTimestamp" not in each["metadata"]]
+        return {each["annotations"]["parapet.dev/version"] for each in staying}
+
+    assert wait_for(lambda: versions() == {"2"})
 
 
 # What goes and comes
