@@ -28,10 +28,8 @@ HERE = '"127.0.0.1:%d"'
 EVERYWHERE = "listen at every address of this machine"
 LOOPBACK = (
     # Neither can be told an address; on a node they have one of their pod's.
-    Change(
-        "github.com/argoproj/argo-rollouts", "controller/controller.go", '"0.0.0.0:%d"', '"127.0.0.1:%d"', EVERYWHERE
-    ),
-    Change("sigs.k8s.io/karpenter", "pkg/operator/operator.go", '":%d"', '"127.0.0.1:%d"', EVERYWHERE),
+    Change("github.com/argoproj/argo-rollouts", "controller/controller.go", '"0.0.0.0:%d"', HERE, EVERYWHERE),
+    Change("sigs.k8s.io/karpenter", "pkg/operator/operator.go", '":%d"', HERE, EVERYWHERE),
 )
 ENVOY = "envoy"
 REQUIREMENTS = MODULE / "requirements.txt"

@@ -7,7 +7,6 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 from http.client import HTTPException
 from pathlib import Path
@@ -17,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local import processes
 from local.aws import server
-from local.keeping import keep
+from local.keeping import Troubles, Voice, keep
 from local.kubernetes import live
 from local.kubernetes.control_plane import pki
 from local.kubernetes.control_plane.api import Api, ApiError
@@ -29,17 +28,7 @@ from local.kubernetes.live.standing import LOAD_BALANCER, ROLLOUTS, STANDING, St
 from local.workspace import Workspace
 
 DEADLINE = 60.0  # seconds until a part answers
-MOST_PATIENCE = 15.0  # seconds between two starts of what fails
 SERVICES = "/api/v1/namespaces/ingress/services?resourceVersion=0"
-
-
-@dataclass
-class Trouble:
-    """What failed to start: how often, and when it may be tried again (by the monotonic clock)."""
-
-    times: int
-    again: float
-    message: str
 
 
 class Keeper:
@@ -47,12 +36,12 @@ class Keeper:
 
     def __init__(self, workspace: Workspace, api: Api, url: str) -> None:
         self._workspace, self._api, self._url = workspace, api, url
-        self._troubles: dict[str, Trouble] = {}
+        self._troubles = Troubles()
         self._services: dict[str, dict[str, Mapping[str, str]]] = {}
         self._parts: dict[str, Part] = {}
         self._looked = 0.0
         self._certificates: dict[tuple[str, str], Certificate] = {}
-        self._said = ""
+        self._voice = Voice()
 
     def look(self) -> bool:
         begun = time.time()
@@ -60,7 +49,7 @@ class Keeper:
             pods = self._api.call("GET", "/api/v1/pods?resourceVersion=0")["items"] or []
             services = self._api.call("GET", SERVICES)["items"] or []
         except (ApiError, OSError, HTTPException) as error:
-            self._say(f"The API server does not tell its pods: {error}")
+            self._voice.say(f"The API server does not tell its pods: {error}")
             return False
         cluster = Cluster(self._api, server.url(self._workspace) or "", self._certificates)
         for standing in STANDING:
@@ -88,7 +77,7 @@ class Keeper:
         try:
             parts.tell_address(service, cluster)
         except (ApiError, OSError) as error:
-            self._say(f"The load balancer's name was not taken: {error}")
+            self._voice.say(f"The load balancer's name was not taken: {error}")
 
     def _tell(self) -> None:
         """Whoever waits for one part hears of it while another is still being started."""
@@ -129,8 +118,7 @@ class Keeper:
         if record and stamp.exists() and stamp.read_text() == wanted:
             self._services[name] = dict(process.services)
             return
-        trouble = self._troubles.get(name)
-        if trouble and time.monotonic() < trouble.again:
+        if not self._troubles.may_try(name):
             return
         if record:
             processes.stop(self._workspace.run, record)
@@ -160,14 +148,8 @@ class Keeper:
             print(f"{name} ended.", flush=True)
 
     def _failed(self, name: str, message: str) -> None:
-        times = self._troubles[name].times + 1 if name in self._troubles else 1
-        self._troubles[name] = Trouble(times, time.monotonic() + min(2.0**times, MOST_PATIENCE), f"{name}: {message}")
-        self._say(self._troubles[name].message)
-
-    def _say(self, text: str) -> None:
-        if text != self._said:
-            print(text, flush=True)
-        self._said = text
+        self._troubles.failed(name, f"{name}: {message}")
+        self._voice.say(self._troubles[name].message)
 
 
 def _own(place: Place) -> dict[str, str]:

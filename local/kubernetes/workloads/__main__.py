@@ -3,7 +3,6 @@
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local import processes
 from local.aws import server
 from local.images import InstallFailed
-from local.keeping import keep
+from local.keeping import Troubles, Voice, keep
 from local.kubernetes.control_plane.api import Api, ApiError
 from local.kubernetes.workloads import State, Workload, images, processes_of, runner, tell
 from local.kubernetes.workloads.images import Image
@@ -23,16 +22,6 @@ from local.workspace import Workspace
 EVERY = 2.0  # seconds between two looks; the driver on EKS polls every two minutes
 JOBS, DEPLOYMENTS = "/apis/batch/v1/jobs", "/apis/apps/v1/deployments"
 CLASSES = "/apis/secrets-store.csi.x-k8s.io/v1/secretproviderclasses"
-MOST_PATIENCE = 15.0  # seconds between two starts of what fails
-
-
-@dataclass
-class Trouble:
-    """What failed to start: how often, and when it may be tried again (by the monotonic clock)."""
-
-    times: int
-    again: float
-    message: str
 
 
 class Keeper:
@@ -43,8 +32,8 @@ class Keeper:
         self._endpoint = ""
         self._secrets: SecretFiles | None = None
         self._images: dict[str, Image] = {}
-        self._troubles: dict[str, Trouble] = {}
-        self._said = ""
+        self._troubles = Troubles()
+        self._voice = Voice()
 
     def look(self) -> None:
         begun = time.time()
@@ -57,10 +46,10 @@ class Keeper:
             for each in classes:
                 by_namespace.setdefault(each["metadata"]["namespace"], {})[each["metadata"]["name"]] = each
         except (ApiError, OSError) as error:
-            self._say(f"The API server does not tell its workloads: {error}")
+            self._voice.say(f"The API server does not tell its workloads: {error}")
             return
         except InstallFailed as error:
-            self._say(str(error))
+            self._voice.say(str(error))
             return
         ready = True
         for job, image in self._ours(jobs):
@@ -97,7 +86,7 @@ class Keeper:
         stamp = self._workspace.workloads / "done" / job["metadata"]["uid"]
         if stamp.exists():
             return True
-        if not self._may_try(place.record):
+        if not self._troubles.may_try(place.record):
             return False
         try:
             runner.mount(place, pod, classes.get(place.namespace, {}), secrets, image)
@@ -125,7 +114,7 @@ class Keeper:
             if record and runner.started_with(place) != wanted:
                 processes.stop(self._workspace.run, record)
                 record = None
-            if not record and ready and self._may_try(place.record):
+            if not record and ready and self._troubles.may_try(place.record):
                 record = runner.start(place, pod, image, self._endpoint)
                 self._troubles.pop(place.record, None)
                 print(f"{place.namespace}/{place.name} runs.", flush=True)
@@ -149,21 +138,9 @@ class Keeper:
                 processes.stop(self._workspace.run, record)
                 print(f"{record.name} ended.", flush=True)
 
-    def _may_try(self, name: str) -> bool:
-        trouble = self._troubles.get(name)
-        return trouble is None or time.monotonic() >= trouble.again
-
     def _failed(self, place: Place, message: str) -> None:
-        """As a kubelet does, it waits longer from one time to the next."""
-        times = self._troubles[place.record].times + 1 if place.record in self._troubles else 1
-        again = time.monotonic() + min(2.0**times, MOST_PATIENCE)
-        self._troubles[place.record] = Trouble(times, again, f"{place.namespace}/{place.name}: {message}")
-        self._say(self._troubles[place.record].message)
-
-    def _say(self, text: str) -> None:
-        if text != self._said:
-            print(text, flush=True)
-        self._said = text
+        self._troubles.failed(place.record, f"{place.namespace}/{place.name}: {message}")
+        self._voice.say(self._troubles[place.record].message)
 
 
 def main() -> None:
