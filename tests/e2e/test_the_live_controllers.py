@@ -15,6 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from cluster.guardrails.rollout_analyses import FEWEST, FIRST_SHARE
 from local import processes, registry
 from local.kubernetes import live
 from local.kubernetes.live import istiod, load_balancer, proxies
@@ -356,12 +357,12 @@ def test_a_canary_waits_for_its_analysis_and_goes_back_where_that_fails(user: Us
     status, said = work.apply(_template(user, "answers", "true"), _template(user, "fails", "false"))
     assert status == 0, said
     rollout = cases.controller("Rollout", work.pod("model", "serving"))
-    rollout["spec"]["replicas"] = 2
+    rollout["spec"]["replicas"] = FEWEST
 
     def release(version: str, judged_by: str) -> str:
         """What becomes of a version that an ML engineer brings out."""
         analysis = {"templates": [{"templateName": judged_by, "clusterScope": True}]}
-        rollout["spec"]["strategy"] = {"canary": {"steps": [{"setWeight": 50}, {"analysis": analysis}]}}
+        rollout["spec"]["strategy"] = {"canary": {"steps": [{"setWeight": FIRST_SHARE}, {"analysis": analysis}]}}
         rollout["spec"]["template"]["metadata"].setdefault("annotations", {})["parapet.dev/version"] = version
         engineer = ("--as=an-ml-engineer", "--as-group=parapet:ml-engineers")
         status, said = user.kubectl("apply", *engineer, "--filename=-", given=rollout)

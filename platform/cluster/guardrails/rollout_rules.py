@@ -1,25 +1,20 @@
-"""What the API server refuses of a Rollout: another's traffic, pods that its template does not tell of, and a new
-version that nobody judges."""
+"""What the API server refuses of a Rollout: another's traffic, and pods that its template does not tell of. What judges
+a new version is in `rollout_analyses.py`."""
 
 from typing import Final
 
 from cluster.guardrails.object_rule import LABEL, PEOPLE, ObjectRule, foreign
+from cluster.guardrails.rollout_analyses import STRATEGY, judged_rule
 from cluster.guardrails.rule import Check, cel
 from cluster.roles import ROLLOUTS
 
-_STRATEGY: Final = {
-    "strategy": "dyn(object).?spec.?strategy.orValue({})",
-    "canary": "variables.strategy.?canary.orValue({})",
-    "blueGreen": "variables.strategy.?blueGreen.orValue({})",
-    "steps": "variables.canary.?steps.orValue([])",
-    "experiments": "variables.steps.filter(s, has(s.experiment)).map(s, s.experiment)",
-}
-"""CEL: the parts of a Rollout's strategy, empty where they are not told."""
+HASH: Final = "rollouts-pod-template-hash"
+"""The label by which the controller tells the pods of each version, and leads a Service to those of one."""
 
 
 def rollout_rules() -> tuple[ObjectRule, ...]:
     """The rules."""
-    return (_traffic(), _metadata(), _analyses())
+    return (_traffic(), _metadata(), _versions(), judged_rule())
 
 
 def _traffic() -> ObjectRule:
@@ -31,9 +26,7 @@ def _traffic() -> ObjectRule:
         group=ROLLOUTS,
         resources=("rollouts",),
         variables={
-            **_STRATEGY,
-            "traffic": "variables.canary.?trafficRouting.orValue({})",
-            "istio": "variables.traffic.?istio.orValue({})",
+            **STRATEGY,
             "routers": f"{foreign('variables.traffic', ('istio', 'managedRoutes', 'maxTrafficWeight'))}",
             "plugins": "variables.steps.filter(s, has(s.plugin)).map(s, 'a step by a plugin')",
             "names": "variables.istio.?virtualServices.orValue([]).map(v, string(v.name))"
@@ -68,7 +61,7 @@ def _metadata() -> ObjectRule:
         name="rollouts-tell-of-their-pods",
         group=ROLLOUTS,
         resources=("rollouts",),
-        variables={**_STRATEGY, "apart": " + ".join(said)},
+        variables={**STRATEGY, "apart": " + ".join(said)},
         checks=(
             Check(
                 holds="size(variables.apart) == 0",
@@ -79,54 +72,26 @@ def _metadata() -> ObjectRule:
     )
 
 
-def _analyses() -> ObjectRule:
-    """An analysis is what lets a new version pass. People read ClusterAnalysisTemplates and write none (`roles`)."""
-    ours = "has(t.clusterScope) && t.clusterScope && t.?templateName.orValue('') != ''"
-    foreign_ones = f"a.?templates.orValue([]).filter(t, !({ours})).map(t, t.?templateName.orValue('no name'))"
+def _versions() -> ObjectRule:
+    """Who could say which version a pod is, or where a Service leads, would bring out one past all that judges it."""
+    said = f"dyn({{0}}).?spec.?selector[?{cel(HASH)}].orValue('')"
+    pods = f"dyn(object).?spec.?template.?metadata.?labels[?{cel(HASH)}].orValue('')"
+    old = f"(request.operation == 'UPDATE' ? {said.format('oldObject')} : '')"
     return ObjectRule(
-        name="rollouts-are-judged",
-        group=ROLLOUTS,
-        resources=("rollouts",),
+        name="versions-are-the-controllers",
+        group="*",
+        resources=("services", "deployments", "rollouts"),
         only=PEOPLE,
-        variables={
-            **_STRATEGY,
-            "all": "variables.canary.?trafficRouting.?maxTrafficWeight.orValue(100)",
-            "path": "variables.steps.map(s, has(s.analysis) ? 'analysis'"
-            " : has(s.setWeight) && s.setWeight >= variables.all ? 'all' : '')",
-            "analyses": "variables.steps.filter(s, has(s.analysis)).map(s, s.analysis)"
-            " + (has(variables.canary.analysis) ? [variables.canary.analysis] : [])"
-            " + ['prePromotionAnalysis', 'postPromotionAnalysis'].filter(k, k in variables.blueGreen)"
-            ".map(k, variables.blueGreen[k])",
-            "others": f"(variables.analyses.map(a, {foreign_ones}.join(', '))"
-            " + variables.analyses.filter(a, size(a.?templates.orValue([])) == 0).map(a, 'nothing')"
-            f" + variables.experiments.map(e, e.?analyses.orValue([]).filter(t, !({ours}))"
-            ".map(t, t.?templateName.orValue('no name')).join(', '))).filter(w, w != '')",
-        },
         checks=(
             Check(
-                holds="!('canary' in variables.strategy)"
-                " || variables.path.indexOf('analysis') >= 0 && (variables.path.indexOf('all') < 0"
-                " || variables.path.indexOf('analysis') < variables.path.indexOf('all'))",
-                found='"the canary would get all calls with no step that judges it before"',
-                fix="Give steps an analysis before the weight is full, of templates: [{templateName: NAME,"
-                " clusterScope: true}]; NAME is one of: kubectl get clusteranalysistemplates.",
+                holds=f"request.resource.resource != 'services' || {said.format('object')} == {old}",
+                found=f'"the Service\'s {HASH} would change"',
+                fix="Leave it as it is: the Rollout that names the Service leads it to one version's pods.",
             ),
             Check(
-                holds="!('blueGreen' in variables.strategy) || has(variables.blueGreen.prePromotionAnalysis)",
-                found='"the new version would get all calls with nothing that judges it before"',
-                fix="Give blueGreen a prePromotionAnalysis, of a ClusterAnalysisTemplate.",
-            ),
-            Check(
-                holds="size(variables.others) == 0",
-                found='"it would be judged by " + variables.others.join(", ")',
-                fix="Name a ClusterAnalysisTemplate, with clusterScope: true: kubectl get clusteranalysistemplates.",
-            ),
-            Check(
-                holds="variables.analyses.all(a, !has(a.dryRun))"
-                " && variables.experiments.all(e, !has(e.dryRun)) && !has(dyn(object).spec.rollbackWindow)",
-                found='"an analysis is a dry run, or a rollbackWindow passes it over"',
-                fix="Leave dryRun and rollbackWindow out: what fails its analysis is aborted, and going back takes the"
-                " same steps.",
+                holds=f"request.resource.resource == 'services' || {pods} == ''",
+                found=f'"its pods would say {HASH}"',
+                fix="Leave it out: the controller of Rollouts tells by it which version a pod is.",
             ),
         ),
     )

@@ -1,0 +1,186 @@
+"""What the API server refuses of a new version that its own team brings out: one that nobody judges, or that is judged
+where none of its calls are.
+
+What is refused is what Argo Rollouts 1.9.1 makes of it (rollout/analysis.go, canary.go, bluegreen.go, sync.go). An
+analysis judges the versions of a Rollout, and not whoever writes it: the first version of a new Rollout takes no step,
+and a route may lead to pods that belong to none (docs/decisions/0006).
+"""
+
+from typing import Final
+
+from cluster.guardrails.object_rule import PEOPLE, ObjectRule
+from cluster.guardrails.rule import Check, cel
+from cluster.roles import ROLLOUTS
+
+FIRST_SHARE: Final = 20
+"""Of a hundred calls, the most that a version answers before something has judged it: what the first step of a canary
+usually is, and what is left of a service that has five pods when one is bad."""
+FEWEST: Final = -(-100 // FIRST_SHARE)
+"""Pods of which one is no greater share."""
+STRATEGY: Final = {
+    "strategy": "dyn(object).?spec.?strategy.orValue({})",
+    "canary": "variables.strategy.?canary.orValue({})",
+    "blueGreen": "variables.strategy.?blueGreen.orValue({})",
+    "steps": "variables.canary.?steps.orValue([])",
+    "experiments": "variables.steps.filter(s, has(s.experiment)).map(s, s.experiment)",
+    "traffic": "variables.canary.?trafficRouting.orValue({})",
+    "istio": "variables.traffic.?istio.orValue({})",
+}
+"""CEL: the parts of a Rollout's strategy, empty where they are not told."""
+
+_OURS: Final = "has(t.clusterScope) && t.clusterScope && t.?templateName.orValue('') != ''"
+_WHICH: Final = "^((canary|latest|next|new|preview|stable|active)-)?"
+_HASHES: Final = f"{_WHICH}((pod-)?template-)?hash$"
+_SERVICES: Final = f"{_WHICH}(service|svc|host)(-name)?$"
+_OLD: Final = "g.name.matches('^(stable|active)-')"
+"""Whether an argument is of the version that is there, which a template may compare with."""
+
+
+def judged_rule() -> ObjectRule:
+    """The rule. People read ClusterAnalysisTemplates and write none (`roles`)."""
+    named = f"a.?templates.orValue([]).filter(t, !({_OURS})).map(t, t.?templateName.orValue('no name'))"
+    return ObjectRule(
+        name="rollouts-are-judged",
+        group=ROLLOUTS,
+        resources=("rollouts",),
+        only=PEOPLE,
+        variables={
+            **STRATEGY,
+            "before": "request.operation == 'UPDATE' ? dyn(oldObject).?spec.?strategy.orValue({}) : {}",
+            "all": "variables.traffic.?maxTrafficWeight.orValue(100)",
+            "routed": "has(variables.istio.virtualService) || size(variables.istio.?virtualServices.orValue([])) > 0",
+            "path": f"variables.steps.map(s, {_step('s')}).join('')",
+            "analyses": "variables.steps.filter(s, has(s.analysis)).map(s, s.analysis)"
+            " + (has(variables.canary.analysis) ? [variables.canary.analysis] : [])"
+            " + ['prePromotionAnalysis', 'postPromotionAnalysis'].filter(k, k in variables.blueGreen)"
+            ".map(k, variables.blueGreen[k])",
+            "others": f"(variables.analyses.map(a, {named}.join(', '))"
+            " + variables.analyses.filter(a, size(a.?templates.orValue([])) == 0).map(a, 'nothing')"
+            f" + variables.experiments.map(e, e.?analyses.orValue([]).filter(t, !({_OURS}))"
+            ".map(t, t.?templateName.orValue('no name')).join(', '))).filter(w, w != '')",
+            "next": "[variables.canary.?canaryService.orValue(''), variables.blueGreen.?previewService.orValue('')]"
+            ".filter(n, n != '')",
+            "old": "[variables.canary.?stableService.orValue(''), variables.blueGreen.?activeService.orValue('')]"
+            ".filter(n, n != '')",
+            "args": f"variables.analyses.map(a, a.?args.orValue([]).filter(g, !({_of_this('g')})).map(g, g.name)"
+            ".join(', ')).filter(w, w != '')",
+        },
+        checks=(*_canaries(), *_blue_greens(), *_judges()),
+    )
+
+
+def _step(step: str) -> str:
+    """CEL: a letter for what a step does to a version that nobody has judged. A judges it; X gives it many calls, or
+    takes away all its pods; W gives it a few, and 0 none; a dot does neither."""
+    some = "has({0}.{1}) && size({0}.{1}.?match.orValue([])) > 0"
+    routes = " || ".join(f"({some.format(step, kind)})" for kind in ("setHeaderRoute", "setMirrorRoute"))
+    scale = f"{step}.?setCanaryScale"
+    empty = f"{scale}.?replicas.orValue(1) == 0 || {scale}.?weight.orValue(1) == 0"
+    # Without the mesh's routes an experiment's pods are among those that a Service leads to.
+    beside = (
+        f"has({step}.experiment)"
+        f" && (!variables.routed || {step}.experiment.?templates.orValue([]).exists(t, has(t.weight)))"
+    )
+    weight = (
+        f"({step}.setWeight * 100 < variables.all || variables.all < 1 ? '0'"
+        f" : {step}.setWeight * 100 <= {FIRST_SHARE} * variables.all ? 'W' : 'X')"
+    )
+    return (
+        f"size({step}) != 1 || {routes} || {empty} || {beside} ? 'X'"
+        f" : has({step}.analysis) ? 'A' : has({step}.setWeight) ? {weight} : '.'"
+    )
+
+
+def _of_this(argument: str) -> str:
+    """CEL: whether an argument of an analysis can be of nothing else than this Rollout: any other would be the team's
+    own word for what is looked at, or for what is good enough."""
+    said = f"{argument}.?value.orValue('')"
+    source = f"{argument}.?valueFrom"
+    field = f"{source}.?fieldRef.?fieldPath.orValue('')"
+    services = f"({_OLD} ? variables.old : variables.next)"
+    ways = (
+        f"{argument}.name.matches({cel(_HASHES)})"
+        f" && {source}.?podTemplateHashValue.orValue('') == ({_OLD} ? 'Stable' : 'Latest')",
+        f"{argument}.name.matches({cel(_SERVICES)}) && {services}.exists(n, {said} == n"
+        f" || {said} == n + '.' + request.namespace + '.svc.cluster.local')",
+        f"{argument}.name.matches('^rollout(-name)?$') && {field} == 'metadata.name'",
+        f"{argument}.name == 'namespace' && ({field} == 'metadata.namespace' || {said} == request.namespace)",
+    )
+    return f"(has({argument}.value) != has({argument}.valueFrom)) && ({' || '.join(f'({way})' for way in ways)})"
+
+
+def _canaries() -> tuple[Check, ...]:
+    return (
+        Check(
+            holds="!('canary' in variables.strategy) || variables.path.matches('^[^X]*W[^X0]*A')",
+            found="(!variables.path.contains('A') ? 'the canary would get all calls with no step that judges it before'"
+            " : variables.path.matches('^[^X]*A') ? 'the canary would be judged where it has no calls'"
+            " : 'the canary would get many calls, or have no pod, before a step judges it')",
+            fix=f"Begin with a setWeight of 1 to {FIRST_SHARE} in a hundred, then an analysis, of templates:"
+            " [{templateName: NAME, clusterScope: true}]; greater weights, routes by header, mirrors and weighted"
+            " experiments come after it. NAME is one of: kubectl get clusteranalysistemplates.",
+        ),
+        Check(
+            holds="!('canary' in variables.strategy) || variables.routed"
+            f" || dyn(object).spec.?replicas.orValue(1) >= {FEWEST}",
+            found='"one pod of " + string(dyn(object).spec.?replicas.orValue(1)) + \' is a greater share of calls'
+            " than its weight'",
+            fix="Say trafficRouting.istio, with a VirtualService that has routes to both versions, or replicas:"
+            f" {FEWEST} or more: without routes a version gets calls by its pods.",
+        ),
+    )
+
+
+def _blue_greens() -> tuple[Check, ...]:
+    return (
+        Check(
+            holds="!('blueGreen' in variables.strategy) || has(variables.blueGreen.prePromotionAnalysis)",
+            found='"the new version would get all calls with nothing that judges it before"',
+            fix="Give blueGreen a prePromotionAnalysis, of a ClusterAnalysisTemplate.",
+        ),
+        Check(
+            holds="variables.blueGreen.?previewReplicaCount.orValue(1) > 0",
+            found='"what judges the new version would find that it has no pod"',
+            fix="Say a previewReplicaCount of 1 or more, or leave it out.",
+        ),
+        Check(
+            # One that waits for its end counts as one that was good (`isBlueGreenFastTracked`).
+            holds="!('blueGreen' in variables.strategy)"
+            " || variables.blueGreen.?scaleDownDelayRevisionLimit.orValue(1) == 0"
+            " && variables.blueGreen.?abortScaleDownDelaySeconds.orValue(30) == 0",
+            found='"a version that was let go could come back with nothing that judges it"',
+            fix="Give blueGreen scaleDownDelayRevisionLimit: 0 and abortScaleDownDelaySeconds: 0: old pods go when the"
+            " new ones have the calls, and those of a version that failed when the next one comes.",
+        ),
+        Check(
+            # To one that leads no Service yet, whatever comes is the first version (`shouldFullPromote`).
+            holds="!('blueGreen' in variables.strategy) || variables.before == {} || ('blueGreen' in variables.before"
+            " && variables.before.blueGreen.activeService == variables.blueGreen.activeService)",
+            found='"its next version would count as the first, which nothing judges"',
+            fix="Keep the strategy and its activeService; for another make another Rollout.",
+        ),
+    )
+
+
+def _judges() -> tuple[Check, ...]:
+    return (
+        Check(
+            holds="size(variables.others) == 0",
+            found='"it would be judged by " + variables.others.join(", ")',
+            fix="Name a ClusterAnalysisTemplate, with clusterScope: true: kubectl get clusteranalysistemplates.",
+        ),
+        Check(
+            holds="size(variables.args) == 0",
+            found='"it tells what judges it " + variables.args.join(", ")',
+            fix="Arguments say which Rollout, and nothing else: service-name or stable-service with the Service's name"
+            " in this strategy, canary-hash or stable-hash from podTemplateHashValue, rollout and namespace from"
+            " metadata.name and metadata.namespace.",
+        ),
+        Check(
+            holds="variables.analyses.all(a, !has(a.dryRun))"
+            " && variables.experiments.all(e, !has(e.dryRun)) && !has(dyn(object).spec.rollbackWindow)",
+            found='"an analysis is a dry run, or a rollbackWindow passes it over"',
+            fix="Leave dryRun and rollbackWindow out: what fails its analysis is aborted, and going back takes the"
+            " same steps.",
+        ),
+    )
