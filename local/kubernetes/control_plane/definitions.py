@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from local.kubernetes.control_plane import pki
 from local.kubernetes.control_plane.api import APPLY, Api, ApiError
 
 MANAGER = "parapet-local"
@@ -75,11 +76,12 @@ def permit(api: Api, live: Path | None) -> None:
     given = PERMISSIONS
     if live:
         shipped = yaml.safe_load((live / ROLLOUTS_ROLE).read_text())["rules"]
-        given = PERMISSIONS | {"argo-rollouts": shipped}
+        given = PERMISSIONS | {"rollouts-controller": shipped}
     for name, rules in given.items():
         role = f"parapet:{name}"
         group = "/apis/rbac.authorization.k8s.io/v1"
-        subject = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": role}
+        user = pki.ISSUED[name][1]
+        subject = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}
         reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role}
         _apply(api, f"{group}/clusterroles/{role}", _object("ClusterRole", role, rules=rules))
         binding = _object("ClusterRoleBinding", role, subjects=[subject], roleRef=reference)

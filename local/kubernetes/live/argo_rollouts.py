@@ -1,5 +1,5 @@
 """Argo Rollouts' controller. The stack brings its kinds and not yet its Deployment, so it stands for no pod: it has a
-certificate of its own, with the rights of the role that its release ships.
+certificate of its own, in the name of the account that its release has and with the rights of the role that it ships.
 """
 
 import yaml
@@ -14,7 +14,7 @@ def process(place: Place, ports: tuple[int, int]) -> Process:
     """The process; `ports` are those for its metrics and for its health."""
     metrics, health = ports
     keys = place.workspace.kubernetes / "pki"
-    content = configuration.kubeconfig(keys, "argo-rollouts", int(place.server.rpartition(":")[2]))
+    content = configuration.kubeconfig(keys, "rollouts-controller", int(place.server.rpartition(":")[2]))
     write_private(place.folder / KUBECONFIG, yaml.safe_dump(content, sort_keys=False).encode())
     command = (
         str(place.workspace.bin / "argo-rollouts"),

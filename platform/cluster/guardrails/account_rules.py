@@ -11,7 +11,10 @@ from cluster.guardrails.object_rule import ObjectRule, cel_map
 from cluster.guardrails.rule import Check, cel
 
 PREFIX: Final = "system:serviceaccount:"
-HOMES: Final = (*(each.name for each in ns.SYSTEM), ns.INGRESS.name)
+ROLLOUTS_CONTROLLER: Final = "argo-rollouts/argo-rollouts"
+"""Namespace and account of Argo Rollouts' controller, as its release has them."""
+_ROLLOUTS_HOME: Final = ROLLOUTS_CONTROLLER.partition("/")[0]
+HOMES: Final = (*(each.name for each in ns.SYSTEM), ns.INGRESS.name, _ROLLOUTS_HOME)
 """Namespaces whose every account is a chart's or an add-on's."""
 KUBE_SYSTEM_ADD_ONS: Final = (
     *("aws-node", "kube-proxy", "coredns", "ebs-csi-controller-sa", "ebs-csi-node-sa", "metrics-server"),
@@ -43,7 +46,12 @@ MAY: Final = {
         f"(configmaps|services|serviceaccounts) {ns.CLOUDWATCH.name}/.*",
     ),
     f"{ns.CLOUDWATCH.name}/{AGENT}": (f"configmaps {ns.CLOUDWATCH.name}/.*",),
+    # A Rollout's ReplicaSets, the jobs of its analyses, the Services of its experiments, and the Deployment whose place
+    # it takes.
+    ROLLOUTS_CONTROLLER: (f"(rollouts|replicasets|jobs|services|deployments) {ns.SERVING.name}/.*",),
 }
+AT_HOME: Final = ("leases", "events")
+"""What Argo Rollouts' controller writes beside its deployment: who leads."""
 KARPENTER: Final = f"{PREFIX}{ns.KARPENTER.name}:karpenter"
 STARTUP_TAINT: Final = "ebs.csi.aws.com/agent-not-ready"
 """What a node may start with until it takes volumes (aws-ebs-csi-driver, docs/install.md)."""
@@ -59,7 +67,7 @@ _ARE_CHARTS: Final = (
 
 def account_rules() -> tuple[ObjectRule, ...]:
     """The rules over what service accounts write."""
-    return (_start_nothing(), _nodes_are_the_stacks(), _agents(), _tokens(), _doors())
+    return (_start_nothing(), _roll_out_in_serving(), _nodes_are_the_stacks(), _agents(), _tokens(), _doors())
 
 
 def _start_nothing() -> ObjectRule:
@@ -94,6 +102,39 @@ def _start_nothing() -> ObjectRule:
                 f" !has(v.hostPath) || v.hostPath.path in {cel(AGENTS_PATHS)})",
                 found='"that is not the agent"',
                 fix=f"The agent runs as {AGENT}, of EKS's image, without privilege, with the paths that it reads.",
+            ),
+        ),
+    )
+
+
+def _roll_out_in_serving() -> ObjectRule:
+    """Its release gives it its rights in every namespace, and a team's object is what it acts on."""
+    pod = "dyn(object).?spec.?template.?spec"
+    held = f"{pod}.?containers.orValue([]) + {pod}.?initContainers.orValue([])"
+    return ObjectRule(
+        name="rollouts-are-in-serving",
+        group="*",
+        resources=("*/*",),
+        operations=("CREATE", "UPDATE", "DELETE"),
+        only=f"{_WHO} == {cel(PREFIX + ROLLOUTS_CONTROLLER.replace('/', ':'))}",
+        variables={
+            "what": "request.resource.resource + ' ' + request.namespace + '/' + request.name",
+            # Pod Security refuses such a pod by its namespace's labels; this, whatever they say.
+            "held": f"request.operation == 'DELETE' ? [] : ({held}).filter(c,"
+            " c.?securityContext.?privileged.orValue(false)"
+            " || size(c.?securityContext.?capabilities.?add.orValue([])) > 0).map(c, c.name)",
+        },
+        checks=(
+            Check(
+                holds=f"request.namespace == {cel(ns.SERVING.name)}"
+                f" || request.namespace == {cel(_ROLLOUTS_HOME)} && request.resource.resource in {cel(AT_HOME)}",
+                found=f'"{ROLLOUTS_CONTROLLER} is not to write " + variables.what',
+                fix=f"Rollouts are in {ns.SERVING.name} alone, and what they make is too.",
+            ),
+            Check(
+                holds="size(variables.held) == 0",
+                found='variables.held.join(", ") + " could be the node"',
+                fix="Leave privileged and added capabilities out of the Rollout's or the analysis' pods.",
             ),
         ),
     )

@@ -9,7 +9,7 @@ import pytest
 
 from cluster import namespaces as ns
 from cluster.guardrails import callers
-from cluster.guardrails.account_rules import MANAGER, PREFIX
+from cluster.guardrails.account_rules import MANAGER, PREFIX, ROLLOUTS_CONTROLLER
 from cluster.guardrails.admission import PREFIX as POLICY
 from cluster.roles import PLATFORM_OPERATOR
 from tests.cluster import wait_for
@@ -22,7 +22,10 @@ pytestmark = pytest.mark.engine
 
 RULE = "no-host-access"
 CONTROLLERS = f"{PREFIX}{ns.KUBE_SYSTEM}:"
-OF_CHARTS = ("istio-system:istiod", "karpenter:karpenter", "ingress:istio-ingress", MANAGER.replace("/", ":"))
+OF_CHARTS = (
+    *("istio-system:istiod", "karpenter:karpenter", "ingress:istio-ingress", MANAGER.replace("/", ":")),
+    ROLLOUTS_CONTROLLER.replace("/", ":"),
+)
 OF_ADD_ONS = ("kube-system:aws-node", "kube-system:coredns", "amazon-cloudwatch:cloudwatch-agent")
 OF_NOBODY = ("kube-system:default", "kube-system:node-controller", "serving:predictor", "mlflow:mlflow", "later:chart")
 DEPLOYERS = ("an-administrator", "eks:addon-manager")

@@ -1,0 +1,111 @@
+"""What Argo Rollouts' controller may write, asked of a live API server in its name, whom RBAC lets do everything."""
+
+from typing import Any
+
+import pytest
+
+from cluster import namespaces as ns
+from cluster.guardrails.account_rules import PREFIX, ROLLOUTS_CONTROLLER
+from tests.platform.cluster import cases
+from tests.platform.cluster.api import Api
+from tests.platform.cluster.members import Member, refused
+from tests.platform.cluster.test_callers import path
+
+pytestmark = pytest.mark.engine
+
+RULE = "rollouts-are-in-serving"
+HOME = ROLLOUTS_CONTROLLER.partition("/")[0]
+MAKES = {"ReplicaSet": "/apis/apps/v1", "Job": "/apis/batch/v1"}
+PRIVILEGED = {
+    "a privileged container": {"privileged": True},
+    "a capability": {"allowPrivilegeEscalation": False, "capabilities": {"add": ["SYS_ADMIN"]}},
+}
+
+
+@pytest.fixture(scope="module")
+def controller(guarded: Api) -> Member:
+    return Member.allowed(PREFIX + ROLLOUTS_CONTROLLER.replace("/", ":"), guarded)
+
+
+def lease(namespace: str) -> dict[str, Any]:
+    meta = {"name": "argo-rollouts-controller-lock", "namespace": namespace}
+    return {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": meta, "spec": {}}
+
+
+def analysis(kind: str, namespace: str) -> dict[str, Any]:
+    meta = {"name": "case", "namespace": namespace}
+    spec = {"metrics": []} if kind == "AnalysisRun" else {"templates": []}
+    return {"apiVersion": "argoproj.io/v1alpha1", "kind": kind, "metadata": meta, "spec": spec}
+
+
+@pytest.mark.parametrize("kind", MAKES)
+def test_it_makes_what_a_rollout_needs_in_serving(controller: Member, kind: str) -> None:
+    answer = controller.create(path(kind, "serving"), cases.controller(kind, cases.compliant_pod("serving")))
+    assert answer.done, answer.text
+
+
+@pytest.mark.parametrize("kind", ["AnalysisRun", "Experiment"])
+def test_it_judges_in_serving_and_nowhere_else(controller: Member, kind: str) -> None:
+    for namespace in ("serving", "training", ns.KUBE_SYSTEM):
+        at = f"/apis/argoproj.io/v1alpha1/namespaces/{namespace}/{kind.lower()}s"
+        answer = controller.create(at, analysis(kind, namespace))
+        assert answer.done if namespace == "serving" else refused(answer, RULE, f"{kind.lower()}s {namespace}/"), at
+
+
+@pytest.mark.parametrize("namespace", ["training", "pipelines", "mlflow", ns.KUBE_SYSTEM, ns.ISTIO_CNI.name, "default"])
+def test_it_makes_no_pods_elsewhere(controller: Member, namespace: str) -> None:
+    for kind in ("Pod", "ReplicaSet", "Job", "DaemonSet", "Rollout"):
+        made = cases.controller(kind, cases.compliant_pod(namespace))
+        answer = controller.create(path(kind, namespace), made)
+        assert refused(answer, RULE, or_by="controllers-start-nothing-else"), (kind, answer.text)
+
+
+@pytest.mark.parametrize("what", PRIVILEGED)
+def test_what_it_makes_is_never_the_node(controller: Member, what: str) -> None:
+    pod = cases.changed(cases.compliant_pod("serving"), {"/spec/containers/0/securityContext": PRIVILEGED[what]})
+    for kind in MAKES:
+        answer = controller.create(path(kind, "serving"), cases.controller(kind, pod))
+        assert refused(answer, RULE, "main could be the node"), (kind, answer.text)
+
+
+def test_it_makes_no_pod_itself(controller: Member) -> None:
+    answer = controller.create(path("Pod", "serving"), cases.compliant_pod("serving"))
+    assert refused(answer, "controllers-start-nothing-else", "pods serving/case")
+
+
+def test_what_it_makes_is_judged_as_a_team_s(controller: Member) -> None:
+    pod = cases.changed(
+        cases.compliant_pod("serving"), {"/spec/containers/0/image": "docker.io/library/busybox@sha256:" + "0" * 64}
+    )
+    for kind in MAKES:
+        answer = controller.create(path(kind, "serving"), cases.controller(kind, pod))
+        assert refused(answer, "images-from-the-registry"), kind
+
+
+def test_who_leads_is_written_at_home(controller: Member, guarded: Api) -> None:
+    for namespace, home in (("training", False), (ns.KUBE_SYSTEM, False), (HOME, True)):
+        answer = controller.create(f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases", lease(namespace))
+        # No such namespace is here, which is said once nothing else speaks against it.
+        assert f'namespaces "{HOME}" not found' in answer.text if home else refused(answer, RULE), answer.text
+    cluster = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": "case"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
+    }
+    answer = controller.create("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", cluster)
+    assert refused(answer, RULE)
+
+
+def test_it_changes_and_ends_no_team_s_work_elsewhere(controller: Member, guarded: Api) -> None:
+    config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "kept", "namespace": "training"}}
+    assert guarded.apply(config).done
+    try:
+        assert refused(controller.delete("/api/v1/namespaces/training/configmaps/kept"), RULE)
+        assert refused(
+            controller.patch("/api/v1/namespaces/training/configmaps/kept", {"data": {"a": "b"}}),
+            RULE,
+            or_by="controllers-start-nothing-else",
+        )
+    finally:
+        guarded.run("delete", "configmap", "kept", "--namespace=training")
