@@ -9,6 +9,7 @@ from typing import Final
 from cluster import namespaces as ns
 from cluster.guardrails.object_rule import ObjectRule, cel_map
 from cluster.guardrails.rule import Check, cel
+from cluster.node_labels import GPU, ROLE
 
 PREFIX: Final = "system:serviceaccount:"
 ROLLOUTS_CONTROLLER: Final = "argo-rollouts/argo-rollouts"
@@ -53,6 +54,17 @@ MAY: Final = {
 AT_HOME: Final = ("leases", "events")
 """What Argo Rollouts' controller writes beside its deployment: who leads."""
 KARPENTER: Final = f"{PREFIX}{ns.KARPENTER.name}:karpenter"
+KARPENTERS: Final = "(^|[.])karpenter[.](sh|k8s[.]aws)/"
+"""How its labels, annotations and taints begin."""
+POOL: Final = "karpenter.sh/nodepool"
+"""The label of a node that it launched, from the moment that it joins: the user data says it."""
+REGISTERED: Final = "karpenter.sh/registered"
+ENDS: Final = "karpenter.sh/termination"
+EXCLUDED: Final = "node.kubernetes.io/exclude-from-external-load-balancers"
+"""The label by which a node that is to go gets no calls of users any more."""
+MANAGED: Final = "eks.amazonaws.com/nodegroup"
+"""The label of a managed group's nodes."""
+RESTRICTED: Final = "node-restriction.kubernetes.io/"
 STARTUP_TAINT: Final = "ebs.csi.aws.com/agent-not-ready"
 """What a node may start with until it takes volumes (aws-ebs-csi-driver, docs/install.md)."""
 DOORS: Final = (*("nodes/proxy", "services/proxy", "pods/proxy", "pods/exec", "pods/attach", "pods/portforward"),)
@@ -67,7 +79,15 @@ _ARE_CHARTS: Final = (
 
 def account_rules() -> tuple[ObjectRule, ...]:
     """The rules over what service accounts write."""
-    return (_start_nothing(), _roll_out_in_serving(), _nodes_are_the_stacks(), _agents(), _tokens(), _doors())
+    return (
+        _start_nothing(),
+        _roll_out_in_serving(),
+        _nodes_are_the_stacks(),
+        _karpenters(),
+        _agents(),
+        _tokens(),
+        _doors(),
+    )
 
 
 def _start_nothing() -> ObjectRule:
@@ -152,6 +172,69 @@ def _nodes_are_the_stacks() -> ObjectRule:
                 holds="request.operation == 'UPDATE' && dyn(object).spec == dyn(oldObject).spec",
                 found='"the spec of the " + object.kind + " would change"',
                 fix="Karpenter writes status, finalizers and annotations; the stack writes what nodes are.",
+            ),
+        ),
+    )
+
+
+def _karpenters() -> ObjectRule:
+    """Its role names no node. What it writes of one: kubernetes-sigs/karpenter v1.14, in
+    nodeclaim/lifecycle/registration.go, node/hydration/controller.go, node/termination."""
+
+    def changed(part: str) -> str:
+        new, old = (f"dyn({which}).metadata.?{part}.orValue({{}})" for which in ("object", "oldObject"))
+        return f"({new}.filter(k, {old}[?k] != {new}[?k]) + {old}.filter(k, !(k in {new})))"
+
+    def taints(which: str) -> str:
+        return f"dyn({which}).spec.?taints.orValue([])"
+
+    return ObjectRule(
+        name="karpenter-keeps-to-its-nodes",
+        group="",
+        resources=("nodes",),
+        operations=("CREATE", "UPDATE", "DELETE"),
+        only=f"{_WHO} == {cel(KARPENTER)}",
+        variables={
+            "labels": "(request.operation == 'CREATE' ? dyn({}) : dyn(oldObject)).?metadata.?labels.orValue({})",
+            "own": f"{cel(POOL)} in variables.labels && !({cel(MANAGED)} in variables.labels)"
+            f" && variables.labels[?{cel(ROLE)}].orValue('gpu') == 'gpu'",
+            # A node that has just joined takes the labels and taints of its NodeClaim.
+            "joins": f"!({cel(REGISTERED)} in variables.labels)",
+            "words": "request.operation != 'UPDATE' ? [] : "
+            + changed("labels")
+            + f".filter(k, !k.matches({cel(KARPENTERS)}) && k != {cel(EXCLUDED)}"
+            f" && (!variables.joins || k.startsWith({cel(RESTRICTED)}) || k == {cel(MANAGED)}"
+            f" || k in variables.labels || k == {cel(ROLE)} && dyn(object).metadata.labels[k] != 'gpu'))"
+            + " + "
+            + changed("annotations")
+            + f".filter(k, !k.matches({cel(KARPENTERS)}))",
+            "spec": "request.operation != 'UPDATE' ? [] : "
+            "dyn(object).spec.filter(k, k != 'taints' && dyn(object).spec[k] != dyn(oldObject).spec[?k].orValue(''))"
+            " + dyn(oldObject).spec.filter(k, k != 'taints' && !(k in dyn(object).spec))",
+            "held": "request.operation == 'UPDATE' && (dyn(object).metadata.?finalizers.orValue([])"
+            f".exists(f, f != {cel(ENDS)} && !(f in dyn(oldObject).metadata.?finalizers.orValue([])))"
+            " || dyn(object).metadata.?ownerReferences.orValue([]).exists(o, o.kind != 'NodeClaim'"
+            " && !(o in dyn(oldObject).metadata.?ownerReferences.orValue([]))))",
+            "taints": "request.operation != 'UPDATE' ? [] : "
+            f"{taints('oldObject')}.filter(t, !(t in {taints('object')}) && !t.key.matches({cel(KARPENTERS)}))"
+            f" + {taints('object')}.filter(t, !(t in {taints('oldObject')}) && !t.key.matches({cel(KARPENTERS)})"
+            f" && !(variables.joins && t.key == {cel(GPU)} && t.effect == 'NoSchedule'))",
+        },
+        checks=(
+            Check(
+                holds="request.operation != 'CREATE' && variables.own",
+                found='"the node is none of its pools\'"',
+                fix="Karpenter changes and deletes the nodes that it launched; the others are node groups'.",
+            ),
+            Check(
+                holds="size(variables.words) == 0 && size(variables.spec) == 0 && !variables.held",
+                found='"it would change what a node is: " + (variables.words + variables.spec).join(", ")',
+                fix="Karpenter registers a node as its NodeClaim says, and then says of it what is Karpenter's.",
+            ),
+            Check(
+                holds="size(variables.taints) == 0",
+                found='"the taint " + variables.taints.map(t, t.key).join(", ") + " would come or go"',
+                fix="By this one the platform keeps the node for what it is for.",
             ),
         ),
     )

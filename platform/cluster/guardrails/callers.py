@@ -31,7 +31,7 @@ BY_CHARTS: Final = {MANAGER: "daemonsets"}
 """By namespace and account, what a chart's controller makes in its own namespace (`account_rules.py` says which)."""
 
 _WHO: Final = "request.userInfo.username"
-_DEPLOYS: Final = f"!{_WHO}.startsWith({cel(PREFIX)}) && !{_WHO}.startsWith({cel(NODES)}) && !({PEOPLE})"
+DEPLOYS: Final = f"!{_WHO}.startsWith({cel(PREFIX)}) && !{_WHO}.startsWith({cel(NODES)}) && !({PEOPLE})"
 """Who installs: the stack's own hand, an administrator, EKS (`eks:addon-manager`)."""
 
 
@@ -57,5 +57,5 @@ def _makes() -> list[str]:
 def judged(exempt: Iterable[str], namespace: str = "has(request.namespace) ? request.namespace : ''") -> Manifest:
     """The condition under which a rule judges that exempts these namespaces: elsewhere whoever writes, and there who is
     not meant to write so."""
-    meant = " || ".join(f"({each})" for each in (_DEPLOYS, *_makes()))
+    meant = " || ".join(f"({each})" for each in (DEPLOYS, *_makes()))
     return {"name": "is-not-exempt", "expression": f"!(({namespace}) in {cel(sorted(set(exempt)))}) || !({meant})"}

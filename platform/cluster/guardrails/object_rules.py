@@ -11,6 +11,7 @@ from cluster.guardrails.mesh_rules import GATEWAY_REFERENCE, mesh_rules
 from cluster.guardrails.object_rule import PEOPLE, SPEC, ObjectRule
 from cluster.guardrails.pod_rules import Check, cel
 from cluster.guardrails.rollout_rules import rollout_rules
+from cluster.guardrails.volume_rules import volume_rules
 
 __all__ = ["ENTRANCE", "GATEWAY_REFERENCE", "ObjectRule", "object_rules"]
 
@@ -20,7 +21,7 @@ ENTRANCE: Final = ns.INGRESS.service_account
 
 def object_rules(domain: str) -> tuple[ObjectRule, ...]:
     """The rules, for a stack whose users come to the hosts of this domain."""
-    return (_services(), _statuses(), *mesh_rules(domain), *rollout_rules(), *account_rules())
+    return (_services(), _statuses(), *mesh_rules(domain), *rollout_rules(), *account_rules(), *volume_rules())
 
 
 def _services() -> ObjectRule:

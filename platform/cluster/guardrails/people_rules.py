@@ -155,6 +155,8 @@ def _nodes() -> ObjectRule:
             "after": kept.format(taints.format("object")),
             "taints": "variables.before.filter(t, !(t in variables.after))"
             " + variables.after.filter(t, !(t in variables.before))",
+            "emptied": f"{taints.format('object')}.filter(t, t.effect == 'NoExecute'"
+            f" && !(t in {taints.format('oldObject')}))",
         },
         checks=(
             Check(
@@ -176,6 +178,12 @@ def _nodes() -> ObjectRule:
                 holds="size(variables.taints) == 0",
                 found='"the taint " + variables.taints.map(t, t.key).join(", ") + " would come or go"',
                 fix="Take a key of your own: by this one the platform keeps the node for what it is for.",
+            ),
+            Check(
+                # It asks no budget, and takes the agents that guard the node along with the jobs.
+                holds="size(variables.emptied) == 0",
+                found='"the taint " + variables.emptied.map(t, t.key).join(", ") + " would end what runs there"',
+                fix="Give it the effect NoSchedule, and drain the node (kubectl drain).",
             ),
         ),
     )

@@ -13,6 +13,7 @@ from cluster.guardrails.admission import PREFIX
 from tests.cluster import wait_for
 from tests.platform.cluster import charts
 from tests.platform.cluster.api import Answer, Api
+from tests.platform.cluster.members import Member, refused
 from tests.platform.cluster.test_add_on_contents import CONTENTS
 
 pytestmark = pytest.mark.engine
@@ -388,3 +389,141 @@ def test_no_account_comes_through_the_api_server(guarded: Api, door: str) -> Non
     assert f"ValidatingAdmissionPolicy '{PREFIX}accounts-come-by-the-network'" in answer.text, answer.text
     answer = guarded.run("get", f"--raw=/api/v1/{door}", "--as=someone", "--as-group=system:masters")
     assert "ValidatingAdmissionPolicy" not in answer.text, answer.text
+
+
+# Nodes, and Karpenter
+
+GPU_TAINT = {"key": "nvidia.com/gpu", "value": "true", "effect": "NoSchedule"}
+UNREGISTERED = {"key": "karpenter.sh/unregistered", "effect": "NoExecute"}
+DISRUPTED = {"key": "karpenter.sh/disrupted", "effect": "NoSchedule"}
+POOLS = {"karpenter.sh/nodepool": "l4", "parapet.dev/node-role": "gpu"}
+NODES = {
+    # As kubelets register them, and one that Karpenter has taken on.
+    "joining": (POOLS, [UNREGISTERED]),
+    "registered": (POOLS | {"karpenter.sh/registered": "true"}, [GPU_TAINT]),
+    "system": (
+        {"eks.amazonaws.com/nodegroup": "system", "parapet.dev/node-role": "system"},
+        [{"key": "parapet.dev/system", "value": "true", "effect": "NoSchedule"}],
+    ),
+    "posing": (
+        {"eks.amazonaws.com/nodegroup": "system", "parapet.dev/node-role": "system", "karpenter.sh/nodepool": "l4"},
+        [{"key": "parapet.dev/system", "value": "true", "effect": "NoSchedule"}],
+    ),
+    "workload": ({"eks.amazonaws.com/nodegroup": "workload", "parapet.dev/node-role": "workload"}, []),
+}
+REGISTERS: dict[str, Any] = {
+    "metadata": {
+        "labels": {
+            "karpenter.sh/registered": "true",
+            "karpenter.sh/capacity-type": "on-demand",
+            "karpenter.k8s.aws/instance-family": "g6",
+            "topology.kubernetes.io/zone": "us-east-1a",
+            "parapet.dev/gpu-group": "l4",
+        },
+        "annotations": {"karpenter.k8s.aws/ec2nodeclass-hash": "1", "karpenter.sh/nodepool-hash": "1"},
+        "finalizers": ["karpenter.sh/termination"],
+        "ownerReferences": [
+            {
+                "apiVersion": "karpenter.sh/v1",
+                "kind": "NodeClaim",
+                "name": "l4-x",
+                "uid": "0b6e2f5c-0000-4000-8000-000000000000",
+                "blockOwnerDeletion": True,
+            }
+        ],
+    },
+    "spec": {"taints": [GPU_TAINT]},
+}
+"""What registration patches (kubernetes-sigs/karpenter, nodeclaim/lifecycle/registration.go)."""
+KARPENTERS_RULE = "karpenter-keeps-to-its-nodes"
+
+
+@pytest.fixture(scope="module")
+def noded(installed: Api) -> Iterator[Api]:
+    for name, (labels, taints) in NODES.items():
+        meta = {"name": f"karpenter-{name}", "labels": labels}
+        # Not ready would be told by taints that come and go; who is cordoned gets one more, and keeps it.
+        node = {"apiVersion": "v1", "kind": "Node", "metadata": meta, "spec": {"taints": taints}}
+        answer = installed.apply(node)
+        assert answer.done, answer.text
+    karpenter = Member.allowed(account_rules.KARPENTER, installed)
+    wait_for(lambda: not karpenter.delete("/api/v1/nodes/karpenter-system").done)
+    yield installed
+    installed.run("delete", "nodes", *(f"karpenter-{name}" for name in NODES), "--wait=false")
+
+
+def _patched(api: Api, name: str, patch: dict[str, Any]) -> Answer:
+    """With the taints that the cluster has put there meanwhile beside those that are told."""
+    if "taints" in patch.get("spec", {}):
+        there = json.loads(api.run("get", "node", f"karpenter-{name}", "--output=json").text)["spec"].get("taints", [])
+        own = [each for each in there if each["key"].startswith("node.kubernetes.io/")]
+        patch = {**patch, "spec": {**patch["spec"], "taints": [*patch["spec"]["taints"], *own]}}
+    return Member.allowed(account_rules.KARPENTER, api).patch(f"/api/v1/nodes/karpenter-{name}", patch)
+
+
+@pytest.mark.parametrize("name", ["system", "workload", "posing"])
+def test_karpenter_leaves_the_nodes_of_groups_alone(noded: Api, name: str) -> None:
+    for patch in (
+        {"metadata": {"labels": {"parapet.dev/node-role": "gpu"}}},
+        {"metadata": {"labels": {"karpenter.sh/nodepool": "l4"}}},
+        {"spec": {"taints": []}},
+        {"spec": {"taints": [DISRUPTED]}},
+    ):
+        assert refused(_patched(noded, name, patch), KARPENTERS_RULE, "none of its pools")
+    karpenter = Member.allowed(account_rules.KARPENTER, noded)
+    assert refused(karpenter.delete(f"/api/v1/nodes/karpenter-{name}"), KARPENTERS_RULE, "none of its pools")
+
+
+@pytest.mark.parametrize(
+    ("name", "patch", "says"),
+    [
+        ("joining", {"metadata": {"labels": {"parapet.dev/node-role": "system"}}}, "parapet.dev/node-role"),
+        ("joining", {"metadata": {"labels": {"node-restriction.kubernetes.io/x": "y"}}}, "node-restriction"),
+        ("joining", {"metadata": {"labels": {"eks.amazonaws.com/nodegroup": "system"}}}, "eks.amazonaws.com/nodegroup"),
+        ("registered", {"metadata": {"labels": {"parapet.dev/node-role": None}}}, "parapet.dev/node-role"),
+        ("registered", {"metadata": {"labels": {"parapet.dev/gpu-group": "h100"}}}, "parapet.dev/gpu-group"),
+        ("registered", {"metadata": {"annotations": {"csi.volume.kubernetes.io/nodeid": "{}"}}}, "nodeid"),
+        ("registered", {"metadata": {"finalizers": ["example.com/held"]}}, "what a node is"),
+        ("registered", {"spec": {"unschedulable": True}}, "unschedulable"),
+        ("registered", {"spec": {"taints": []}}, "the taint nvidia.com/gpu would come or go"),
+        (
+            "registered",
+            {"spec": {"taints": [GPU_TAINT, {"key": "mine", "effect": "NoExecute"}]}},
+            "the taint mine would come or go",
+        ),
+    ],
+)
+def test_karpenter_does_not_make_a_node_of_its_own_another(
+    noded: Api, name: str, patch: dict[str, Any], says: str
+) -> None:
+    assert refused(_patched(noded, name, patch), KARPENTERS_RULE, says)
+
+
+@pytest.mark.parametrize(
+    ("name", "patch"),
+    [
+        ("joining", REGISTERS),
+        ("registered", {"metadata": {"labels": {"karpenter.k8s.aws/ec2nodeclass": "l4"}}}),
+        (
+            "registered",
+            {
+                "metadata": {"labels": {"node.kubernetes.io/exclude-from-external-load-balancers": "karpenter"}},
+                "spec": {"taints": [GPU_TAINT, DISRUPTED]},
+            },
+        ),
+        ("registered", {"metadata": {"finalizers": None}}),
+    ],
+    ids=["it joins", "its class", "it is to go", "it has gone"],
+)
+def test_karpenter_takes_on_and_gives_up_its_nodes(noded: Api, name: str, patch: dict[str, Any]) -> None:
+    answer = _patched(noded, name, patch)
+    assert answer.done, answer.text
+    assert Member.allowed(account_rules.KARPENTER, noded).delete(f"/api/v1/nodes/karpenter-{name}").done
+
+
+def test_who_else_keeps_nodes_is_not_asked(noded: Api) -> None:
+    for who in ("system:serviceaccount:kube-system:node-controller", "someone"):
+        answer = Member.allowed(who, noded).patch(
+            "/api/v1/nodes/karpenter-system", {"metadata": {"labels": {"x": "y"}}}
+        )
+        assert answer.done, answer.text

@@ -99,6 +99,14 @@ def watched(governed: Api) -> Iterator[Api]:
         ({"spec": {"taints": []}}, "the taint nvidia.com/gpu would come or go"),
         ({"spec": {"taints": [{**GPU_TAINT, "effect": "PreferNoSchedule"}]}}, "the taint nvidia.com/gpu"),
         ({"spec": {"taints": [GPU_TAINT, {"key": "karpenter.sh/disrupted", "effect": "NoSchedule"}]}}, "the taint"),
+        (
+            {"spec": {"taints": [GPU_TAINT, {"key": "example.com/broken", "effect": "NoExecute"}]}},
+            "the taint example.com/broken would end what runs there",
+        ),
+        (
+            {"spec": {"taints": [GPU_TAINT, {"key": "node.kubernetes.io/out-of-service", "effect": "NoExecute"}]}},
+            "would end what runs there",
+        ),
     ],
 )
 def test_an_operator_does_not_make_a_node_another(
@@ -115,7 +123,8 @@ def test_an_operator_does_not_make_a_node_another(
     [
         {"spec": {"unschedulable": False}},
         {"spec": {"unschedulable": None}},
-        {"spec": {"taints": [{"key": "example.com/broken", "effect": "NoExecute"}, GPU_TAINT]}},
+        {"spec": {"taints": [{"key": "example.com/broken", "effect": "NoSchedule"}, GPU_TAINT]}},
+        {"spec": {"taints": [{"key": "example.com/broken", "effect": "PreferNoSchedule"}, GPU_TAINT]}},
         {"metadata": {"labels": {"operators.parapet.dev/since": "monday"}}},
         {"metadata": {"annotations": {"operators.parapet.dev/why": "a fan"}}},
     ],
