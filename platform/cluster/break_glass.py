@@ -1,6 +1,7 @@
 """The way to what programs wrote where there is PHI, for who runs or audits the platform: for an hour, with a reason,
 and never unseen."""
 
+import json
 from dataclasses import dataclass
 from typing import Annotated, Final
 
@@ -13,6 +14,14 @@ from foundation.policy_document import allow, deny, document
 from foundation.stack import Stack
 from role_arn import RoleArn
 
+TOLD: Final = {
+    "time": "$.detail.eventTime",
+    "session": "$.detail.requestParameters.roleSessionName",
+    "caller": "$.detail.userIdentity.arn",
+    "address": "$.detail.sourceIPAddress",
+    "event": "$.detail.eventID",
+}
+"""What a mail says of a session. Not its reason, which may name a patient: CloudTrail has it."""
 LONGEST_SECONDS: Final = 3600
 """The shortest that IAM offers as a role's longest session. Whoever comes by another role gets no more in any case (IAM
 User Guide, "Roles terms and concepts", role chaining)."""
@@ -61,7 +70,7 @@ class BreakGlassRole(pulumi.ComponentResource):
     """An IAM role that holds for an hour at most, whoever forgets to give it back, and is of use in the cluster alone.
 
     It is taken with a reason, by those named; whose its sessions are, CloudTrail tells; what they read, the API
-    server's audit log; and at the first call in there, those to be told are told.
+    server's audit log; and of each session, and of the first call in the cluster, those to be told are told.
     """
 
     role_arn: pulumi.Output[str]
@@ -79,13 +88,17 @@ class BreakGlassRole(pulumi.ComponentResource):
                     "TakenWithAReason",
                     principals={"AWS": list(args.settings.roles)},
                     actions=["sts:AssumeRole", "sts:TagSession"],
-                    when={"StringLike": {f"aws:RequestTag/{REASON}": "?*"}},
+                    when={
+                        "StringLike": {f"aws:RequestTag/{REASON}": "?*"},
+                        # CloudTrail and EventBridge have it in the Region whose STS was asked.
+                        "StringEquals": {"aws:RequestedRegion": args.stack.account.region},
+                    },
                 )
             ),
             opts=own,
         )
         self.role_arn = role.arn
-        told = self._told(name, args)
+        told = self._told(name, args, role)
         aws.eks.AccessEntry(
             name,
             cluster_name=args.cluster_name,
@@ -94,11 +107,11 @@ class BreakGlassRole(pulumi.ComponentResource):
             user_name=USER + "{{SessionName}}",
             type="STANDARD",
             # Nobody comes in before somebody is told of it.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[told]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=told),
         )
         self.register_outputs({"roleArn": self.role_arn})
 
-    def _told(self, name: str, args: BreakGlassArgs) -> aws.cloudwatch.MetricAlarm:
+    def _told(self, name: str, args: BreakGlassArgs, role: aws.iam.Role) -> list[pulumi.Resource]:
         own = pulumi.ResourceOptions(parent=self)
         account = args.stack.account
         topic = aws.sns.Topic(name, kms_master_key_id=args.logs_key_arn, tags={"Name": name}, opts=own)
@@ -116,6 +129,13 @@ class BreakGlassRole(pulumi.ComponentResource):
                         "ArnLike": {"aws:SourceArn": account.arn("cloudwatch", f"alarm:{args.stack.name}-*")},
                     },
                 ),
+                # Without a condition: EventBridge says nothing that one could be about.
+                allow(
+                    "EventsOfTheStack",
+                    principals={"Service": "events.amazonaws.com"},
+                    actions="sns:Publish",
+                    resources=topic.arn,
+                ),
                 deny(
                     "DenyInsecureTransport",
                     actions="sns:Publish",
@@ -129,6 +149,52 @@ class BreakGlassRole(pulumi.ComponentResource):
             aws.sns.TopicSubscription(
                 f"{name}-{address.replace('@', '-at-')}", topic=topic.arn, protocol="email", endpoint=address, opts=own
             )
+        return [self._sessions(name, args, role, topic, policy), self._calls(name, args, topic, policy)]
+
+    def _sessions(
+        self, name: str, args: BreakGlassArgs, role: aws.iam.Role, topic: aws.sns.Topic, policy: pulumi.Resource
+    ) -> aws.cloudwatch.EventTarget:
+        """A mail for each: an alarm that is in alarm tells nobody of the next session."""
+        rule = aws.cloudwatch.EventRule(
+            name,
+            description=f"Somebody takes the role that reads what workloads of {args.stack.name} wrote.",
+            # To CloudTrail AssumeRole is a call that reads, of which a rule hears when it says so (Amazon EventBridge
+            # User Guide, "Receiving read-only management events from AWS services").
+            state="ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS",
+            event_pattern=pulumi.Output.json_dumps(
+                {
+                    "source": ["aws.sts"],
+                    "detail-type": ["AWS API Call via CloudTrail"],
+                    "detail": {
+                        "eventSource": ["sts.amazonaws.com"],
+                        "eventName": ["AssumeRole"],
+                        "requestParameters": {"roleArn": [role.arn]},
+                    },
+                }
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        return aws.cloudwatch.EventTarget(
+            name,
+            rule=rule.name,
+            target_id="told",
+            arn=topic.arn,
+            input_transformer={
+                "input_paths": TOLD,
+                "input_template": json.dumps(
+                    f"<session> may read what workloads of {args.stack.name} wrote, for an hour at most from <time>: "
+                    f"asked for by <caller> from <address>. Why: CloudTrail, event <event>, the tag {REASON}."
+                ),
+            },
+            # A target that may not write yet loses what it is told.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
+        )
+
+    def _calls(
+        self, name: str, args: BreakGlassArgs, topic: aws.sns.Topic, policy: pulumi.Resource
+    ) -> aws.cloudwatch.MetricAlarm:
+        """Also where no trail tells of sessions."""
+        own = pulumi.ResourceOptions(parent=self)
         calls = aws.cloudwatch.LogMetricFilter(
             name,
             log_group_name=args.audit_log,

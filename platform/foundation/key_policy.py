@@ -96,7 +96,7 @@ def key_policy(
     account = stack.account
     statements = [_administer(account, administrators), *_use(account, USES[data_class])]
     if data_class is DataClass.LOGS:
-        statements += [_use_by_cloudwatch_logs(stack), _use_by_alarms(stack)]
+        statements += [_use_by_cloudwatch_logs(stack), _use_by_alarms(stack), _use_by_events(stack)]
     if data_class is DataClass.SECRETS and readers:
         statements.append(_read_by(account, readers))
     if data_class is DataClass.CLUSTER:
@@ -179,6 +179,18 @@ def _use_by_alarms(stack: Stack) -> Statement:
             "StringEquals": {"aws:SourceAccount": stack.account.id},
             "ArnLike": {"aws:SourceArn": stack.account.arn("cloudwatch", f"alarm:{stack.name}-*")},
         },
+    )
+
+
+def _use_by_events(stack: Stack) -> Statement:
+    # Of EventBridge the topic's key is not told whose rule it is (the same page of the Amazon SNS Developer Guide): so
+    # the topic says whose it is.
+    return allow(
+        "UseByEvents",
+        principals={"Service": "events.amazonaws.com"},
+        actions=["kms:Decrypt", "kms:GenerateDataKey"],
+        resources="*",
+        when={"ArnLike": {"kms:EncryptionContext:aws:sns:topicArn": stack.account.arn("sns", f"{stack.name}-*")}},
     )
 
 

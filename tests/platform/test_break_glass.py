@@ -51,7 +51,11 @@ def test_the_role_ends_by_itself_within_the_hour_and_may_nothing_in_aws(stack: R
 def test_it_is_taken_by_those_named_and_with_a_reason(stack: Recorder) -> None:
     (statement,) = stack.one("iam/role:Role", NAME).policy("assumeRolePolicy")
     assert statement["Principal"] == {"AWS": [RESPONDER]}
-    assert statement["Condition"] == {"StringLike": {"aws:RequestTag/reason": "?*"}}
+    assert statement["Condition"] == {
+        "StringLike": {"aws:RequestTag/reason": "?*"},
+        # CloudTrail has it in the Region whose STS was asked.
+        "StringEquals": {"aws:RequestedRegion": "us-east-1"},
+    }
 
 
 def test_no_other_role_of_people_leads_to_its_group(stack: Recorder) -> None:
@@ -89,6 +93,61 @@ def test_whoever_uses_it_is_told_of_from_the_first_call(stack: Recorder) -> None
     ]
 
 
+def assumed(role: str, *, by: str = "kim") -> dict[str, Any]:
+    """The event by which CloudTrail tells of a session (AWS CloudTrail User Guide, "CloudTrail record contents"), in
+    part."""
+    return {
+        "source": "aws.sts",
+        "detail-type": "AWS API Call via CloudTrail",
+        "detail": {
+            "eventSource": "sts.amazonaws.com",
+            "eventName": "AssumeRole",
+            "readOnly": True,
+            "requestParameters": {"roleArn": role, "roleSessionName": by},
+        },
+    }
+
+
+def matches(pattern: dict[str, Any], event: dict[str, Any]) -> bool:
+    """As EventBridge compares a pattern of plain values: each field has one of those listed."""
+    return all(
+        field in event and (matches(want, event[field]) if isinstance(want, dict) else event[field] in want)
+        for field, want in pattern.items()
+    )
+
+
+def test_each_session_is_told_of_by_itself(stack: Recorder) -> None:
+    """An alarm that is in alarm already tells nobody of the next one."""
+    rule = stack.one("cloudwatch/eventRule:EventRule", NAME)
+    target = stack.one("cloudwatch/eventTarget:EventTarget", NAME)
+    topic = stack.one("sns/topic:Topic", NAME)
+    pattern = json.loads(rule.inputs["eventPattern"])
+    role = f"arn:aws:iam::{ACCOUNT_ID}:role/{NAME}"
+    assert matches(pattern, assumed(role))
+    assert matches(pattern, assumed(role, by="lee"))
+    assert not matches(pattern, assumed(f"{role}-of-another-stack"))
+    # AssumeRole only reads, as CloudTrail has it: of that a rule hears when it asks.
+    assert rule.inputs["state"] == "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
+    assert (target.inputs["rule"], target.inputs["arn"]) == (rule.name, arn(topic.type, topic.name, topic.inputs))
+    assert "roleArn" not in target.inputs, "EventBridge writes to an encrypted topic as a service alone"
+
+
+def test_a_mail_says_who_took_the_role_and_where_to_look_and_no_reason(stack: Recorder) -> None:
+    """A reason may name a patient; mails are outside of what is encrypted."""
+    told = stack.one("cloudwatch/eventTarget:EventTarget", NAME).inputs["inputTransformer"]
+    assert set(told["inputPaths"].values()) == {
+        "$.detail.eventTime",
+        "$.detail.requestParameters.roleSessionName",
+        "$.detail.userIdentity.arn",
+        "$.detail.sourceIPAddress",
+        "$.detail.eventID",
+    }
+    text = json.loads(told["inputTemplate"])
+    assert {f"<{name}>" for name in told["inputPaths"]} <= set(re.findall("<[a-z]+>", text))
+    assert "CloudTrail" in text
+    assert "parapet-test" in text
+
+
 def counted(calls: Made, *, user: str) -> bool:
     """As CloudWatch Logs matches a field of JSON: a star in the text stands for any characters (Amazon CloudWatch Logs
     User Guide, "Filter pattern syntax")."""
@@ -100,6 +159,7 @@ def counted(calls: Made, *, user: str) -> bool:
 def test_nobody_comes_in_before_somebody_is_told_of_it(stack: Recorder) -> None:
     waits = stack.waits_for[("aws:eks/accessEntry:AccessEntry", NAME)]
     assert ("aws:cloudwatch/metricAlarm:MetricAlarm", NAME) in waits
+    assert ("aws:cloudwatch/eventTarget:EventTarget", NAME) in waits
 
 
 def test_the_name_is_one_that_eks_takes(stack: Recorder) -> None:
@@ -110,12 +170,14 @@ def test_the_name_is_one_that_eks_takes(stack: Recorder) -> None:
     assert ":" in name.partition("{{")[0]
 
 
-def test_what_an_alarm_tells_is_encrypted_and_comes_from_the_stacks_alarms_alone(stack: Recorder) -> None:
+def test_what_is_told_is_encrypted_and_comes_from_the_stacks_alarms_and_events_alone(stack: Recorder) -> None:
     assert stack.one("sns/topic:Topic", NAME).inputs["kmsMasterKeyId"].endswith("key/parapet-test-logs")
-    publish, insecure = stack.one("sns/topicPolicy:TopicPolicy", NAME).policy()
+    publish, events, insecure = stack.one("sns/topicPolicy:TopicPolicy", NAME).policy()
     assert publish["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
     assert publish["Condition"]["StringEquals"] == {"aws:SourceAccount": ACCOUNT_ID}
     assert publish["Condition"]["ArnLike"]["aws:SourceArn"].endswith(":alarm:parapet-test-*")
+    # Amazon EventBridge User Guide, "Amazon SNS permissions", has no condition.
+    assert (events["Principal"], events["Action"]) == ({"Service": "events.amazonaws.com"}, "sns:Publish")
     assert insecure["Effect"] == "Deny"
 
 

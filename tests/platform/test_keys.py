@@ -145,7 +145,7 @@ def test_the_roles_that_launch_nodes_use_the_cluster_key_through_ec2_and_spot_ha
             }
 
 
-def test_aws_itself_uses_a_key_for_this_stacks_logs_and_alarms_only(stack: Recorder) -> None:
+def test_aws_itself_uses_a_key_for_this_stacks_logs_alarms_and_topics_only(stack: Recorder) -> None:
     users = {
         (key.name, statement["Principal"]["Service"]): statement["Condition"]
         for key in keys(stack)
@@ -169,6 +169,9 @@ def test_aws_itself_uses_a_key_for_this_stacks_logs_and_alarms_only(stack: Recor
         ("parapet-test-logs", "cloudwatch.amazonaws.com"): {
             "StringEquals": {"aws:SourceAccount": ACCOUNT_ID},
             "ArnLike": {"aws:SourceArn": f"arn:aws:cloudwatch:us-east-1:{ACCOUNT_ID}:alarm:parapet-test-*"},
+        },
+        ("parapet-test-logs", "events.amazonaws.com"): {
+            "ArnLike": {"kms:EncryptionContext:aws:sns:topicArn": f"arn:aws:sns:us-east-1:{ACCOUNT_ID}:parapet-test-*"}
         },
     }
 
