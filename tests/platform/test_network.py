@@ -5,9 +5,11 @@ import json
 from ipaddress import IPv4Network
 from typing import Any
 
+import pulumi
 import pytest
 
 from foundation import retention
+from foundation.eks_registries import eks_registry
 from foundation.network.endpoint_policies import IAM_PREFIXES
 from foundation.network.subnets import divide
 from tests.platform.mocked import ACCOUNT_ID, RANGES, Made, Recorder, run_program
@@ -166,7 +168,7 @@ def test_an_endpoint_leads_to_this_accounts_resources_but_for_what_carries_nothi
     for endpoint in run_with(interfaceEndpoints=list(IAM_PREFIXES)).of("ec2/vpcEndpoint:VpcEndpoint"):
         for statement in endpoint.policy():
             if "aws:ResourceAccount" not in json.dumps(statement):
-                taken = ("ImageLayers", "LaunchFromImages", "PullAnywhere", "ReadPublicParameters")
+                taken = ("ImageLayers", "LaunchFromImages", "PullFromEks", "ReadPublicParameters")
                 assert statement["Sid"] in taken, endpoint.name
                 assert "Put" not in json.dumps(statement["Action"])
 
@@ -255,3 +257,8 @@ def test_the_largest_vpc_is_divided_like_this() -> None:
 def test_a_fifth_zone_has_no_room() -> None:
     with pytest.raises(ValueError, match="zones is 5; the plan has room for 4"):
         divide(IPv4Network("10.0.0.0/16"), 5)
+
+
+def test_a_region_whose_registry_of_eks_is_not_known_is_refused() -> None:
+    with pytest.raises(pulumi.RunError, match=r"xx-north-9.*eks_registries\.yaml"):
+        eks_registry("xx-north-9")

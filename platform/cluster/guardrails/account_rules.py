@@ -10,6 +10,7 @@ from cluster import namespaces as ns
 from cluster.guardrails.object_rule import ObjectRule, cel_map
 from cluster.guardrails.rule import Check, cel
 from cluster.node_labels import GPU, ROLE
+from foundation.eks_registries import ACCOUNTS
 
 PREFIX: Final = "system:serviceaccount:"
 ROLLOUTS_CONTROLLER: Final = "argo-rollouts/argo-rollouts"
@@ -29,9 +30,8 @@ BESIDE: Final = ("serviceaccounts", "secrets", "configmaps", "services")
 """What pods run as, read and are found by."""
 AGENT: Final = "cloudwatch-agent"
 AGENTS_IMAGE: Final = (
-    "^[0-9]{12}[.]dkr[.]ecr[.][a-z0-9-]+[.]amazonaws[.]com([.]cn)?/eks/observability/cloudwatch-agent[:@]"
+    f"^({'|'.join(ACCOUNTS)})[.]dkr[.]ecr[.][a-z0-9-]+[.]amazonaws[.]com([.]cn)?/eks/observability/cloudwatch-agent[:@]"
 )
-"""In every Region the registry is another account's (Amazon EKS User Guide, image registries for add-ons)."""
 AGENTS_PATHS: Final = (
     *("/", "/var/lib/kubelet/pod-resources", "/run/containerd/containerd.sock", "/var/log/pods", "/sys", "/dev/disk/"),
 )

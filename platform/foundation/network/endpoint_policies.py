@@ -8,6 +8,7 @@ from typing import Final
 import pulumi
 
 from foundation.account import Account
+from foundation.eks_registries import eks_registry
 from foundation.policy_document import ANYONE, Conditions, Statement, Texts, allow, document
 
 IAM_PREFIXES: Final = {
@@ -72,9 +73,10 @@ def _exceptions(service: str, account: Account) -> list[Statement]:
         public = f"arn:{account.partition}:ssm:{account.region}::parameter/aws/service/*"
         return [_of_others("ReadPublicParameters", ["ssm:GetParameter", "ssm:GetParameters"], public, account)]
     if service in ("ecr.api", "ecr.dkr"):
-        # EKS's own images lie in registries of AWS, a different account in each Region. A pull carries nothing out.
+        # A pull carries nothing out, but what a stranger's image holds would come in.
         pull = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
-        return [_of_others("PullAnywhere", pull, "*", account)]
+        theirs = f"arn:{account.partition}:ecr:{account.region}:{eks_registry(account.region)}:repository/*"
+        return [_of_others("PullFromEks", pull, theirs, account)]
     if service == "sts":
         # A pod that trades its token for a role is not yet anyone's principal.
         return [

@@ -227,6 +227,13 @@ REFUSED = {
         MANAGER,
         workload("DaemonSet", "amazon-cloudwatch", "cloudwatch-agent", image="docker.io/library/x:1"),
     ),
+    "the agent from a stranger's registry of the same kind": (
+        MANAGER,
+        workload(
+            *("DaemonSet", "amazon-cloudwatch", "cloudwatch-agent"),
+            image="444455556666.dkr.ecr.us-east-1.amazonaws.com/eks/observability/cloudwatch-agent:1",
+        ),
+    ),
     "the agent from one that is called like a registry": (
         MANAGER,
         workload(
