@@ -1,0 +1,1 @@
+"""The inference server of the platform's models. `README.md` beside this package says what it promises."""

@@ -1,0 +1,36 @@
+"""The image's commands."""
+
+import sys
+from pathlib import Path
+
+from parapet_serving import settings
+from parapet_serving.refusal import Refused
+
+USAGE = "usage: parapet-serving server|verify CONFIGURATION  (see README.md in this image's folder)"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command; returns its exit status: 0 as asked, 1 refused or failed, 2 wrong arguments."""
+    match sys.argv[1:] if arguments is None else arguments:
+        case ["server" | "verify" as command, file]:
+            try:
+                return _run(command, settings.read(Path(file)))
+            except Refused as refusal:
+                print(f"parapet-serving: {refusal}", file=sys.stderr)
+                return 1
+    print(USAGE, file=sys.stderr)
+    return 2
+
+
+def _run(command: str, read: settings.Settings) -> int:
+    from parapet_serving import process  # here: a wrong configuration is told at once
+
+    if command == "server":
+        return process.run(read)
+    bundle, _, _ = process.verified(read)
+    print(f"{bundle.manifest.name} {bundle.manifest.version} {bundle.digest}: signed, whole, answers as it should")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

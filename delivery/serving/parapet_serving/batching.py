@@ -1,0 +1,120 @@
+"""Requests that are there at the same time are asked of the model together.
+
+Who comes alone does not wait: a batch is asked once everybody who is being read has joined it, or the delay is over,
+or it is full. So it grows with what waits, and the delay is the most that one pays for the others.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from parapet_serving.contract import Matrix, Outputs
+from parapet_serving.model import Model
+
+QUICK: Final = 0.002
+"""Seconds that a full batch may take on the event loop itself. A slower model has a thread, and nobody else waits."""
+
+Told = Callable[[int, Outputs], None]
+
+
+@dataclass
+class Batch:
+    """Who waits together."""
+
+    matrices: list[Matrix] = field(default_factory=list)
+    answers: list[asyncio.Future[Outputs]] = field(default_factory=list)
+    rows: int = 0
+
+    def matrix(self) -> Matrix:
+        return self.matrices[0] if len(self.matrices) == 1 else np.concatenate(self.matrices)
+
+    def share(self, outputs: Outputs) -> None:
+        """Gives everyone his rows."""
+        begin = 0
+        for matrix, answer in zip(self.matrices, self.answers, strict=True):
+            end = begin + len(matrix)
+            if not answer.done():  # its caller may have gone
+                answer.set_result({name: column[begin:end] for name, column in outputs.items()})
+            begin = end
+
+    def fail(self, error: BaseException) -> None:
+        """The error for everyone, to each its own: a traceback grows with who raises it, and words may hold values."""
+        for answer in self.answers:
+            if not answer.done():
+                answer.set_exception(RuntimeError(type(error).__name__))
+
+
+class Batches:
+    """Of one event loop."""
+
+    def __init__(self, model: Model, *, rows: int, delay: float, takes: float, told: Told) -> None:
+        """`takes`: seconds of a full batch. `told` hears of each batch's rows and outputs."""
+        self._model, self._most, self._delay, self._told = model, rows, delay, told
+        self._thread = ThreadPoolExecutor(1, "model") if takes > QUICK else None
+        self._busy = False
+        self._batch, self._looked = Batch(), False
+        self._timer: asyncio.TimerHandle | None = None
+        self.reading = 0
+        """Requests that have come and have not asked yet: they may still join."""
+
+    def read(self) -> None:
+        """One that was being read asks now, or never will: nobody has to wait for it any longer."""
+        self.reading -= 1
+        if not self.reading and self._timer:
+            self._timer.cancel()
+            self._timer = None
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    def predict(self, matrix: Matrix) -> asyncio.Future[Outputs]:
+        """The outputs of these rows, in their order."""
+        if self._batch.rows + len(matrix) > self._most:
+            self._flush()
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Outputs] = loop.create_future()
+        self._batch.matrices.append(matrix)
+        self._batch.answers.append(answer)
+        self._batch.rows += len(matrix)
+        if not self._looked:
+            self._looked = True
+            # Those whose bytes are here already are read before it is looked at who is still missing.
+            loop.call_soon(self._look)
+        return answer
+
+    def _look(self) -> None:
+        if self.reading and self._delay and self._batch.rows < self._most:
+            self._timer = asyncio.get_running_loop().call_later(self._delay, self._flush)
+        else:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+        self._looked, self._timer = False, None
+        if not self._batch.matrices or self._busy:
+            return
+        batch, self._batch = self._batch, Batch()
+        if self._thread:
+            self._busy = True
+            asked = asyncio.get_running_loop().run_in_executor(self._thread, self._model.predict, batch.matrix())
+            asked.add_done_callback(lambda done: self._came(batch, done))
+            return
+        try:
+            outputs = self._model.predict(batch.matrix())
+        except Exception as error:
+            batch.fail(error)
+            return
+        self._told(batch.rows, outputs)
+        batch.share(outputs)
+
+    def _came(self, batch: Batch, done: asyncio.Future[Outputs]) -> None:
+        self._busy = False
+        if error := done.exception():
+            batch.fail(error)
+        else:
+            self._told(batch.rows, done.result())
+            batch.share(done.result())
+        self._flush()  # what came meanwhile, all of it at once

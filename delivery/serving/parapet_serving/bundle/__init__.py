@@ -1,0 +1,1 @@
+"""What a model is: a folder of files, and a signed list of them."""

@@ -1,0 +1,47 @@
+"""Who calls: by a token from outside, by the mesh's word from inside; nobody else."""
+
+from parapet_serving.callers import mesh
+from parapet_serving.callers.keys import Keys
+from parapet_serving.callers.rate import Rate
+from parapet_serving.callers.tokens import Bearers
+from parapet_serving.refusal import Wrong
+from parapet_serving.settings import Settings
+
+ASK_WITH_TOKEN = (("www-authenticate", "Bearer"),)
+
+
+class Callers:
+    """Of one event loop."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._bearers = Bearers(settings.tokens, Keys(settings.tokens)) if settings.tokens else None
+        self._proxies = frozenset(settings.mesh.proxies if settings.mesh else ())
+        self._inside = frozenset(settings.mesh.callers if settings.mesh else ())
+        self._rate = Rate(settings.limits.per_second, settings.limits.burst)
+
+    async def caller(self, authorization: list[str], certificates: list[str], peer: str) -> str:
+        """`token:SUBJECT` or a SPIFFE id; of the values of the two headers, and the address of who is connected.
+
+        Who brings a token is judged by it alone. Raises Wrong (401, 403, 429, 503).
+        """
+        if authorization:
+            caller = await self._by_token(authorization)
+        else:
+            caller = self._by_mesh(certificates, peer)
+        self._rate.take(caller)
+        return caller
+
+    async def _by_token(self, authorization: list[str]) -> str:
+        if self._bearers is None or len(authorization) > 1:
+            raise Wrong(401, "token", "no token is taken here" if self._bearers is None else "there are two tokens")
+        subject = self._bearers.remembered(authorization[0]) or await self._bearers.caller(authorization[0])
+        return f"token:{subject}"
+
+    def _by_mesh(self, certificates: list[str], peer: str) -> str:
+        # Anyone can write the header; it counts from the proxy, which writes it anew.
+        if not self._proxies or not certificates or peer.rpartition(":")[0].strip("[]") not in self._proxies:
+            raise Wrong(401, "caller", "it is not known who calls", headers=ASK_WITH_TOKEN if self._bearers else ())
+        found = mesh.caller(",".join(certificates))
+        if found not in self._inside or found is None:
+            raise Wrong(403, "caller", "this caller may not ask this model")
+        return found

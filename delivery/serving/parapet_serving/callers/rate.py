@@ -1,0 +1,32 @@
+"""How often one caller may ask: a bucket that fills with time, for each (token bucket)."""
+
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final
+
+from parapet_serving.refusal import Wrong
+
+REMEMBERED: Final = 10_000
+"""Callers. The one who was longest away is forgotten, and begins with a full bucket."""
+
+
+class Rate:
+    """Of one process."""
+
+    def __init__(self, per_second: float, burst: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._fills, self._holds, self._clock = per_second, burst, clock
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def take(self, caller: str) -> None:
+        """One request. Raises Wrong (429), which says when to come again."""
+        now = self._clock()
+        held, since = self._buckets.pop(caller, (self._holds, now))
+        held = min(self._holds, held + (now - since) * self._fills)
+        self._buckets[caller] = (held - 1 if held >= 1 else held, now)
+        if len(self._buckets) > REMEMBERED:
+            self._buckets.popitem(last=False)
+        if held < 1:
+            wait = math.ceil((1 - held) / self._fills)
+            raise Wrong(429, "rate", "too many requests of this caller", headers=(("retry-after", str(wait)),))

@@ -1,0 +1,104 @@
+"""The server's life: verified before it listens, ready while it may be asked, drained before it ends."""
+
+import asyncio
+import signal
+import time
+from typing import Final
+
+import uvloop
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.server.embed import Server
+
+from parapet_serving.app import App
+from parapet_serving.batching import Batches
+from parapet_serving.bundle import folder
+from parapet_serving.bundle.folder import Bundle
+from parapet_serving.contract import Contract
+from parapet_serving.model import Graph, answered, seconds
+from parapet_serving.predictions.log import Log
+from parapet_serving.predictions.places import place
+from parapet_serving.settings import Settings
+from parapet_serving.telling import logs, tracing
+from parapet_serving.telling.metrics import Metrics
+
+IDLE: Final = 65_000
+"""Milliseconds for which a connection may say nothing, and for which a request's headers may take: longer than the
+pauses of callers that keep connections, so that none is closed as a request comes."""
+
+
+def verified(settings: Settings) -> tuple[Bundle, Contract, Graph]:
+    """The model that the settings name, which is signed, whole, and answers its known cases. Raises Refused."""
+    asked = settings.model
+    bundle = folder.load(asked.folder, asked.keys, asked.name, asked.version, asked.digest)
+    contract = Contract.of(bundle.declared)
+    graph = Graph(bundle.model, contract)
+    answered(graph, contract, bundle.declared.cases)
+    return bundle, contract, graph
+
+
+def run(settings: Settings) -> int:
+    """Serves until SIGTERM or SIGINT. Returns 0 where all was answered and kept, else 1. Raises Refused."""
+    logs.install()
+    bundle, contract, graph = verified(settings)
+    metrics = Metrics(bundle)
+    log = None
+    if settings.prediction_log:
+        log = Log(settings.prediction_log, bundle, contract, place(settings.prediction_log), metrics)
+    traces = tracing.configured(bundle.manifest)
+    batching = settings.batching
+    batches = Batches(
+        graph,
+        rows=batching.rows,
+        delay=batching.seconds,
+        takes=seconds(graph, contract, bundle.declared.cases[0], batching.rows),
+        told=metrics.batch,
+    )
+    app = App(settings, bundle, contract, graph.takes, batches, metrics, traces, log)
+    metrics.in_flight.set_function(lambda: app.in_flight)
+    metrics.ready.set_function(lambda: app.ready)
+    listening = settings.listening
+    metrics_server, _ = metrics.serve(listening.host, listening.metrics_port)
+    if log:
+        log.start()
+    logs.say("serving", model=bundle.manifest.name, version=bundle.manifest.version, digest=bundle.digest)
+    left = uvloop.run(_serve(app, settings))
+    kept = log.close(max(left, 1.0)) if log else True
+    traces.close()
+    metrics_server.shutdown()
+    logs.say("ended", kept=kept)
+    return 0 if kept else 1
+
+
+async def _serve(app: App, settings: Settings) -> float:
+    """Until it was asked to end and all is answered, or the time for that is over; the seconds that are left of it."""
+    server = Server(
+        app,
+        address=settings.listening.host,
+        port=settings.listening.port,
+        interface=Interfaces.RSGI,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=IDLE),
+        websockets=False,
+        log_enabled=False,
+    )
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked.set)
+    serving = loop.create_task(server.serve())
+    ending = loop.create_task(asked.wait())
+    await asyncio.wait({serving, ending}, return_when=asyncio.FIRST_COMPLETED)
+    if serving.done():
+        ending.cancel()
+        serving.result()
+        return 0.0
+    app.draining = True
+    logs.say("draining", in_flight=app.in_flight)
+    await asyncio.sleep(settings.drain.notice_seconds)
+    until = time.monotonic() + settings.drain.seconds
+    server.stop()
+    await asyncio.wait({serving}, timeout=settings.drain.seconds * 0.7)
+    if not serving.done():
+        logs.say("not drained", in_flight=app.in_flight)
+    return until - time.monotonic()

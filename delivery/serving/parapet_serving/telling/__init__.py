@@ -1,0 +1,1 @@
+"""What the server tells about itself. Nothing of a request is in it."""

@@ -1,0 +1,93 @@
+"""Lines of JSON on standard output: of this server's own words and numbers, and of nothing that was sent to it.
+
+Its own lines have the fields that are given here, and no others. Of what libraries log, the place and the kind of an
+exception are told: their words may hold anything.
+"""
+
+import logging
+import os
+import sys
+import threading
+import warnings
+from collections.abc import MutableMapping
+from types import TracebackType
+from typing import Any, Final, TextIO
+
+import msgspec
+import structlog
+
+DEEPEST: Final = 20
+"""Places of a traceback that are told."""
+
+
+def install() -> None:
+    """For all that this process writes from now on, by whichever library."""
+    structlog.configure(
+        processors=[
+            structlog.processors.TimeStamper("iso", utc=True, key="at"),
+            _rendered,
+        ],
+        wrapper_class=structlog.BoundLogger,
+        logger_factory=structlog.BytesLoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(level=logging.WARNING, handlers=[_Places()], force=True)
+    warnings.showwarning = _warn
+    sys.excepthook = lambda _kind, error, _trace: say("failed", **told(error))
+    sys.unraisablehook = lambda ignored: say("ignored", **told(ignored.exc_value))
+    threading.excepthook = lambda failed: say("thread failed", **told(failed.exc_value))
+
+
+def logger() -> Any:
+    """Of this server's own lines."""
+    return structlog.get_logger()
+
+
+def say(event: str, **fields: object) -> None:
+    """One line that is not of a request."""
+    logger().msg(event, **fields)
+
+
+def told(error: BaseException | None) -> dict[str, object]:
+    """An exception's kind and where it was raised, without its words."""
+    if error is None:
+        return {}
+    return {"error": f"{type(error).__module__}.{type(error).__qualname__}", "places": _places(error.__traceback__)}
+
+
+def _rendered(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> bytes:
+    return msgspec.json.encode(event)
+
+
+def _warn(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    del message, file, line
+    say("warning", kind=category.__name__, places=[f"{_place(filename)}:{lineno}"])
+
+
+class _Places(logging.Handler):
+    """Writes where something was logged."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        where = f"{_place(record.pathname)}:{record.lineno}"
+        say("library", logger=record.name, level=record.levelname, where=where, **told(error))
+
+
+def _places(trace: TracebackType | None) -> list[str]:
+    found = list[str]()
+    while trace:
+        found.append(f"{_place(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}")
+        trace = trace.tb_next
+    return found[-DEEPEST:]
+
+
+def _place(path: str) -> str:
+    """A file of a library from its name on."""
+    return path.rpartition(f"site-packages{os.sep}")[2]

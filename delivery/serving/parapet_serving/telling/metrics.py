@@ -1,0 +1,88 @@
+"""Prometheus' metrics, on a port of their own. A label has one of a few words that stand in this program, or what the
+model's manifest says."""
+
+import threading
+from collections.abc import Iterable
+from typing import Any, Final
+from wsgiref.simple_server import WSGIServer
+
+import numpy as np
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, start_http_server
+from prometheus_client.core import HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from parapet_serving.bundle.folder import Bundle
+from parapet_serving.contract import Outputs
+
+LATENCIES: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+ROWS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096)
+PARTS: Final = 20
+"""Of an output's range, in which predictions are counted: enough to see that they are spread otherwise."""
+
+
+class Spread(Collector):
+    """How the predictions of each output are spread, counted a batch at a time."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._edges = {
+            each.name: np.linspace(each.minimum, each.maximum, PARTS + 1)[1:] for each in bundle.declared.outputs
+        }
+        self._counts = {name: np.zeros(PARTS + 1, np.int64) for name in self._edges}
+        self._sums = dict.fromkeys(self._edges, 0.0)
+
+    def add(self, outputs: Outputs) -> None:
+        for name, column in outputs.items():
+            places = np.searchsorted(self._edges[name], column)
+            self._counts[name] += np.bincount(places, minlength=PARTS + 1)
+            self._sums[name] += float(column.sum())
+
+    def collect(self) -> Iterable[Metric]:
+        family = HistogramMetricFamily(
+            "parapet_serving_prediction", "Predictions, by the output's value.", labels=["output"]
+        )
+        for name, counts in self._counts.items():
+            edges = [f"{edge:g}" for edge in self._edges[name]] + ["+Inf"]
+            buckets = [(edge, float(count)) for edge, count in zip(edges, counts.cumsum(), strict=True)]
+            family.add_metric([name], buckets, self._sums[name])
+        yield family
+
+
+class Metrics:
+    """Of one server."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.registry: Final = CollectorRegistry()
+        kept: dict[str, Any] = {"namespace": "parapet_serving", "registry": self.registry}
+        self._requests = Counter("requests", "Requests that were answered.", ["route", "status"], **kept)
+        self._errors = Counter("errors", "Requests that were not answered as asked, by kind.", ["kind"], **kept)
+        self.seconds = Histogram("request_seconds", "From a request to its answer.", buckets=LATENCIES, **kept)
+        self.batches = Histogram("batch_rows", "Rows that the model was asked for at once.", buckets=ROWS, **kept)
+        self.in_flight = Gauge("in_flight", "Requests that are being answered.", **kept)
+        self.ready = Gauge("ready", "1 where the server is ready.", **kept)
+        self.logged = Counter("prediction_log_rows", "Rows in the prediction log.", **kept)
+        self.lost = Counter("prediction_log_lost_rows", "Rows that could not be kept until they were written.", **kept)
+        self.failures = Counter("prediction_log_failures", "Attempts to write that failed.", **kept)
+        self.waiting = Gauge("prediction_log_waiting_rows", "Rows that are not written yet.", **kept)
+        Info("model", "The model that answers.", **kept).info(
+            {"name": bundle.manifest.name, "version": bundle.manifest.version, "digest": bundle.digest}
+        )
+        self.spread = Spread(bundle)
+        self.registry.register(self.spread)
+        self._answered: dict[tuple[str, int], Counter] = {}
+
+    def answered(self, route: str, status: int) -> None:
+        """Counts; the labels' own counter is looked up once."""
+        if (counter := self._answered.get((route, status))) is None:
+            counter = self._answered[route, status] = self._requests.labels(route, str(status))
+        counter.inc()
+
+    def failed(self, kind: str) -> None:
+        self._errors.labels(kind).inc()
+
+    def batch(self, rows: int, outputs: Outputs) -> None:
+        self.batches.observe(rows)
+        self.spread.add(outputs)
+
+    def serve(self, host: str, port: int) -> tuple[WSGIServer, threading.Thread]:
+        """Answers at `http://HOST:PORT/metrics`, from a thread."""
+        return start_http_server(port, host, self.registry)
