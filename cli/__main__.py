@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli import account, images, sharing
+from cli import account, data, images, sharing
 from cli.output import Refused, say_error
 from cli.plugins import AwsPlugin
 from local.workspace import Workspace
@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 
 app.add_typer(account.app, name="account")
+app.add_typer(data.app, name="data")
 app.add_typer(images.app, name="images")
 app.add_typer(sharing.app, name="mlflow")
 

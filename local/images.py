@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from local.made import made_once
-from local.workspace import ROOT, Workspace
+from local.workspace import ROOT, Workspace, cache
 
 DELIVERY = ROOT / "delivery"
 SITE = Path("lib", f"python{sys.version_info.major}.{sys.version_info.minor}", "site-packages")
@@ -43,6 +43,11 @@ def environment(name: str) -> Path:
 def installed(kind: str, lock: Path) -> Path:
     """The virtual environment of a lock file's packages, made as an image's is. Raises InstallFailed."""
     return _environment(kind, _digest([lock]), lambda folder: _install(folder, lock))
+
+
+def is_installed(kind: str, lock: Path) -> bool:
+    """Whether `installed` would answer at once."""
+    return (cache() / "images" / kind / _digest([lock])).exists()
 
 
 def _environment(kind: str, key: str, make: Callable[[Path], None]) -> Path:

@@ -1,0 +1,65 @@
+"""`./parapet data`: records made up, held against their contract, de-identified; by `delivery/`, in its environment."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cli.output import Refused, note
+from local import images
+from local.workspace import ROOT
+
+app = typer.Typer(help="Make up, check and de-identify a hospital's intake records.", no_args_is_help=True)
+
+ENVIRONMENT = "delivery-packages"
+LOCK = images.DELIVERY / "requirements.txt"
+
+
+@app.command("generate")
+def generate(
+    rows: Annotated[int, typer.Option(min=0, help="How many records, one for each stay in hospital.")],
+    out: Annotated[Path, typer.Option(help="The folder to write them to: new, empty, or one that this wrote.")],
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.")] = 0,
+    inject: Annotated[
+        list[str] | None, typer.Option(metavar="KIND:AMOUNT", help="A fault to put in; `help:` tells of each kind.")
+    ] = None,
+) -> None:
+    """Make synthetic intake records as Parquet, of any size in the same memory."""
+    raise typer.Exit(_run("generate", rows=rows, seed=seed, out=str(out), inject=inject or []))
+
+
+@app.command("validate")
+def validate(
+    files: Annotated[list[Path], typer.Argument(help="Parquet files of intake records.", show_default=False)],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The folder for what is accepted and what is not; else theirs, -validated."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs: one JSON object.")] = False,
+) -> None:
+    """Hold records against their contract; what fails goes to quarantine with its reason.
+
+    Ends with 0 where all was accepted, 3 where something was quarantined, 1 where a file cannot be read.
+    """
+    home = files[0].resolve().parent
+    out = out or home.with_name(f"{home.name}-validated")
+    raise typer.Exit(_run("validate", files=[str(file) for file in files], out=str(out), json=as_json))
+
+
+def python() -> Path:
+    """The Python of delivery's environment, made at its first use. Raises Refused where it cannot be."""
+    if not images.is_installed(ENVIRONMENT, LOCK):
+        note("Installing delivery's packages, once for all clones; some 20 seconds ...")
+    try:
+        return images.installed(ENVIRONMENT, LOCK) / "bin" / "python"
+    except images.InstallFailed as error:
+        raise Refused(str(error)) from None
+
+
+def _run(step: str, **asked: Any) -> int:
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [str(python()), "-P", "-m", "delivery.data"]
+    return subprocess.run(command, input=json.dumps({"step": step, **asked}), text=True, env=environment).returncode

@@ -1,0 +1,1 @@
+"""What runs in the platform's own containers. It stands alone: no other room, and no Pulumi, is imported here."""
