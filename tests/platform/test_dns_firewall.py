@@ -98,7 +98,10 @@ def test_a_vpc_of_any_size_has_its_addresses_named(vpc: str) -> None:
 
 def rules(stack: Recorder) -> list[tuple[dict[str, Any], list[str]]]:
     """Each rule with its list, in the order in which they are asked."""
-    lists = {each.id: each.inputs["domains"] for each in stack.of(f"{FIREWALL}DomainList:ResolverFirewallDomainList")}
+    told = {each.id: each.inputs["domains"] for each in stack.of(f"{FIREWALL}DomainList:ResolverFirewallDomainList")}
+    # In the form in which AWS tells them again, or each update would have a change.
+    assert all(name.endswith(".") and not name.endswith("..") for names in told.values() for name in names)
+    lists = {name: [each.removesuffix(".") for each in names] for name, names in told.items()}
     found = [dict(each.inputs) for each in stack.of(f"{FIREWALL}Rule:ResolverFirewallRule")]
     return [(rule, lists[rule["firewallDomainListId"]]) for rule in sorted(found, key=lambda each: each["priority"])]
 

@@ -71,7 +71,10 @@ class DnsFirewall(pulumi.ComponentResource):
         block_response: str | None = None,
         firewall_domain_redirection_action: str | None = None,
     ) -> aws.route53.ResolverFirewallRule:
-        listed = aws.route53.ResolverFirewallDomainList(name, domains=domains, tags={"Name": name}, opts=self._own)
+        # With the dot at the end with which AWS tells each name again: the provider compares the two as they are, and
+        # would write the list anew at every update (hashicorp/terraform-provider-aws, issue 23543).
+        whole = [f"{each}." for each in domains]
+        listed = aws.route53.ResolverFirewallDomainList(name, domains=whole, tags={"Name": name}, opts=self._own)
         return aws.route53.ResolverFirewallRule(
             name,
             firewall_rule_group_id=group.id,
