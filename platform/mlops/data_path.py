@@ -55,6 +55,8 @@ class Workload:
     removes: tuple[Part, ...] = ()
     measures: bool = False
     """Whether they write metrics."""
+    formerly: str = ""
+    """What its association was called before: EKS takes no second one of the same account and namespace."""
 
     @property
     def service_account(self) -> str:
@@ -74,6 +76,10 @@ WORKLOADS: Final = (
 )
 
 
+ONCE_SHARED: Final = "notebooks"
+"""The one namespace that all notebooks were in, before each had a workspace."""
+
+
 def sandbox(workspace: Workspace) -> Part:
     """What its people try out."""
     return Part(workspace.data_class, f"sandbox/{workspace.name}")
@@ -86,6 +92,7 @@ def of(workspace: Workspace) -> Workload:
     given = (DEIDENTIFIED,) if workspace.data_class is DataClass.PHI else ()
     return Workload(
         name=f"workspace-{workspace.name}",
+        formerly=workspace.namespace.service_account if workspace.name == ONCE_SHARED else "",
         namespace=workspace.namespace,
         reads=(*given, own),
         writes=(own,),

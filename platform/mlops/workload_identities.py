@@ -58,10 +58,13 @@ class WorkloadIdentities(pulumi.ComponentResource):
         inputs = {"serviceAccounts": [each.service_account for each in workloads]}
         super().__init__("parapet:mlops:WorkloadIdentities", name, inputs, opts)
         for workload in workloads:
-            self._identity(f"{name}-{workload.name or workload.service_account}", workload, args)
+            former = [pulumi.Alias(name=f"{name}-{workload.formerly}")] if workload.formerly else []
+            self._identity(f"{name}-{workload.name or workload.service_account}", workload, args, former)
         self.register_outputs({})
 
-    def _identity(self, name: str, workload: Workload, args: WorkloadIdentitiesArgs) -> None:
+    def _identity(
+        self, name: str, workload: Workload, args: WorkloadIdentitiesArgs, former: Sequence[pulumi.Alias]
+    ) -> None:
         where = workload.namespace.name
         secrets = args.secrets.get(where, ())
         role = PodRole(
@@ -81,7 +84,7 @@ class WorkloadIdentities(pulumi.ComponentResource):
             service_account=workload.service_account,
             role_arn=role.arn,
             # A pod that starts without its rights gets credentials all the same, and then fails.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=role.allowed),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=role.allowed, aliases=former),
         )
         if secrets:
             waiting = pulumi.ResourceOptions(parent=self, depends_on=[*args.after, *role.allowed])
