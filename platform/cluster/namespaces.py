@@ -82,6 +82,22 @@ UNUSED: Final = ("default", "kube-public", "kube-node-lease")
 EKS_OWNED: Final = (KUBE_SYSTEM, CLOUDWATCH.name, SECRETS_STORE.name)
 """Where EKS and its add-ons run pods that AWS wrote."""
 EVERY: Final = (*(each.name for each in MADE), KUBE_SYSTEM, *UNUSED)
+GUARDDUTY: Final = "amazon-guardduty"
+"""Where GuardDuty's Runtime Monitoring puts its agent, in an account that has it (Amazon GuardDuty User Guide)."""
+BY_CUSTOM: Final = (
+    *("argo", "argo-events", "argo-rollouts", "argocd", "cert-manager", "crossplane-system", "external-dns"),
+    *("external-secrets", "falco", "flux-system", "gatekeeper-system", "gpu-operator", "keda", "knative-serving"),
+    *("kserve", "kubeflow", "kyverno", "local-path-storage", "node-feature-discovery", "observability", "opencost"),
+    *("prometheus", "ray-system", "spark-operator", "trident", "vault", "velero"),
+)
+"""Where charts and operators that a platform may have later are installed, by their own instructions."""
+RESERVED: Final = (*EVERY, GUARDDUTY, *BY_CUSTOM)
+"""Names of namespaces that are nobody's workspace."""
+RESERVED_PREFIXES: Final = (
+    *("amazon-", "argo-", "aws-", "cattle-", "cert-manager-", "eks-", "gke-", "istio-", "karpenter-", "knative-"),
+    *("kube-", "kubernetes-", "nvidia-", "openshift-", "parapet-", "pod-identity-"),
+)
+"""`kube-` Kubernetes keeps to itself; the others are for what its makers, AWS and controllers bring along."""
 GPU: Final = tuple(each.name for each in MADE if each.gpu)
 MESH: Final = tuple(each.name for each in MADE if each.mesh)
 

@@ -18,15 +18,15 @@ DATA_CLASSES: Final = (DataClass.PHI, DataClass.ARTIFACTS)
 """Those that have a bucket in which a workspace has a part."""
 SERVICE_ACCOUNT: Final = "notebook"
 """What the pods of each workspace run as: each namespace has one of its own."""
-TAKEN_PREFIXES: Final = ("kube-", "amazon-", "aws-", "eks-", "istio-", "parapet-")
-"""Kubernetes keeps the first to itself; the others are for what its makers and AWS's bring along."""
 _CLASSES: Final = " or ".join(DATA_CLASSES)
 
 
 def _free(name: str) -> str:
     if name in ns.EVERY:
         raise refusal("", name, "a name of its own: the platform has a namespace of that name")
-    for prefix in TAKEN_PREFIXES:
+    if name in ns.RESERVED:
+        raise refusal("", name, "a name of its own: what may be installed later has a namespace of that name")
+    for prefix in ns.RESERVED_PREFIXES:
         if name.startswith(prefix):
             raise refusal("", name, f"a name of its own: those that begin with {prefix} are the system's")
     return name

@@ -7,6 +7,7 @@ import pulumi
 import pytest
 import yaml
 
+from cluster import namespaces
 from foundation import retention
 from settings import Settings
 from tests import authority
@@ -417,6 +418,21 @@ def test_a_cluster_administrator_has_no_second_role_in_the_cluster() -> None:
     )
 
 
+@pytest.mark.parametrize("name", sorted(namespaces.RESERVED))
+def test_no_workspace_takes_the_name_of_what_is_there_or_may_be_installed(name: str) -> None:
+    told = refusal(workspaces=[{"name": name, "people": [PERSON]}])
+    assert len(told) == 1
+    assert told[0].startswith(f'parapet:workspaces[0].name is "{name}"; it must be ')
+
+
+def test_what_a_prefix_reserves_and_what_a_name_does_come_of_one_list() -> None:
+    made = {each.name for each in namespaces.MADE}
+    assert made | {namespaces.GUARDDUTY, "argo-rollouts", "cert-manager", "external-dns"} <= set(namespaces.RESERVED)
+    for name in ("amazon-x", "aws-x", "eks-x", "istio-x", "kube-x"):
+        (told,) = refusal(workspaces=[{"name": name, "people": [PERSON]}])
+        assert "are the system's" in told
+
+
 def test_a_bad_workspace_is_told_with_what_to_do() -> None:
     space = {"name": "sepsis", "people": [PERSON]}
     (administrator, *_) = json.loads(stack_settings()["clusterAdministrators"])
@@ -427,6 +443,8 @@ def test_a_bad_workspace_is_told_with_what_to_do() -> None:
         "name.": [space | {"name": "training"}],
         'parapet:workspaces[0].name is "kube-mine"; it must be a name of its own: those that begin with kube- are the '
         "system's.": [space | {"name": "kube-mine"}],
+        'parapet:workspaces[0].name is "cert-manager"; it must be a name of its own: what may be installed later has a '
+        "namespace of that name.": [space | {"name": "cert-manager"}],
         'parapet:workspaces[1].name is "sepsis"; it must be another name than that of [0].': [space, space],
         "parapet:workspaces[0].people is not set; it must be a list of ARNs of the IAM roles whose holders work there, "
         "one at least.": [{"name": "sepsis"}],

@@ -27,9 +27,7 @@ REPLICAS: Final = {
     f"{ns.KUBE_SYSTEM}/coredns": 2,
 }
 """As many as the stack asks for (`mesh_values.py`, `autoscaling/`, `add_ons.py`), so that one may fail."""
-GUARDDUTY: Final = "amazon-guardduty"
-"""Where GuardDuty's Runtime Monitoring puts its agent, in an account that has it (Amazon GuardDuty User Guide)."""
-_AGENTS: Final = (GUARDDUTY, ns.KUBE_SYSTEM, *(each.name for each in ns.SYSTEM))
+_AGENTS: Final = (ns.GUARDDUTY, ns.KUBE_SYSTEM, *(each.name for each in ns.SYSTEM))
 _OF_A_DEPLOYMENT: Final = "-[bcdfghjklmnpqrstvwxz2456789]{5,10}-[bcdfghjklmnpqrstvwxz2456789]{5}$"
 """How Kubernetes names the pods of a Deployment: by its template's hash and at random. A DaemonSet's have no hash, and
 an agent's own name has a vowel."""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from cluster.guardrails.people_rules import GUARDDUTY
+from cluster.namespaces import GUARDDUTY
 from cluster.roles import ML_ENGINEER, PLATFORM_OPERATOR
 from local.workspace import Workspace
 from tests.cluster import wait_for
