@@ -40,7 +40,7 @@ def up(workspace: Workspace, name: str, plugin: AwsPlugin, port: int | None, *, 
     status = _run_reviewed(workspace, engine, ["up", "--yes", "--skip-preview", *refresh])
     if status == 0:
         services.remember(workspace, session.services)
-        engine.forget_unfinished()
+        engine.forget_left()
     # A cluster of the user's own has kubelets of its own, or none at all.
     server = mlflow.wait(workspace) if status == 0 and session.services.plane.ours else None
     failing = controllers.wait(workspace) if status == 0 else []
@@ -64,16 +64,20 @@ def down(workspace: Workspace, name: str, plugin: AwsPlugin) -> int:
     status = 0
     if (workspace.bin / "pulumi").exists() and _engine(workspace, name, plugin, None).deployment().get("resources"):
         session = _open(workspace, name, plugin, None)
-        _settle(session.engine)
-        arguments = ["destroy", "--yes", "--skip-preview", "--stack", name]
-        status = session.engine.run(*arguments, *_refresh_if_lost(session))
+        if _settle(session.engine):
+            note("The local account goes as a whole, with what is in no state.")
+            session.engine.forget_stack()
+        else:
+            arguments = ["destroy", "--yes", "--skip-preview", "--stack", name]
+            status = session.engine.change(*arguments, *_refresh_if_lost(session))
     if status:
         raise Refused(
             "The stack could not be destroyed, so the AWS API and the cluster go on running. "
             "Mend what the engine names, then run `./parapet down` again."
         )
     services.stop(workspace)
-    workspace.unfinished.unlink(missing_ok=True)  # what a killed run was making went with the account
+    for file in (workspace.unfinished, workspace.created, workspace.running):
+        file.unlink(missing_ok=True)  # what a killed run was making went with the account
     note("Nothing that Parapet started is running.")
     return 0
 
@@ -93,17 +97,22 @@ def _open(workspace: Workspace, name: str, plugin: AwsPlugin, port: int | None) 
     return Session(engine, running)
 
 
-def _settle(engine: Engine) -> None:
+def _settle(engine: Engine) -> int:
+    """How many resources a killed run has left that are in no state."""
     try:
-        making = engine.settle_unfinished()
+        left = engine.settle()
     except EngineFailed as error:
         raise Refused(str(error)) from None
-    if making:
-        note(f"A run was killed while it made {making} resources: they are settled now.")
+    if left:
+        note(
+            f"A run was killed before its state was written: {left} resources that it made or was making are taken up."
+        )
+    return left
 
 
 def _engine(workspace: Workspace, name: str, plugin: AwsPlugin, endpoint: str | None) -> Engine:
-    return Engine(workspace, exports(workspace, endpoint, plugin), name)
+    variables = exports(workspace, endpoint, plugin)
+    return Engine(workspace, variables, name, journaled=plugin is AwsPlugin.STAND_IN)
 
 
 def check_stack(workspace: Workspace, name: str) -> None:
@@ -133,8 +142,8 @@ def _is_local(file: Path) -> bool:
 
 
 def _refresh_if_lost(session: Session) -> list[str]:
-    """A state is read anew where something in it never was, or where what it was made in is gone."""
-    if session.engine.has_unread():
+    """A state is read anew where a killed run may have changed what it says, or where what it was made in is gone."""
+    if session.engine.resources() and session.engine.unwritten:
         return ["--refresh"]
     if session.engine.resources() and services.tell_lost(session.engine.workspace, session.services):
         return ["--refresh"]
@@ -144,7 +153,8 @@ def _refresh_if_lost(session: Session) -> list[str]:
 def _run_reviewed(workspace: Workspace, engine: Engine, arguments: list[str]) -> int:
     """Runs the engine under the policy pack, and reviews what it told."""
     workspace.events.unlink(missing_ok=True)
-    status = engine.run(
+    run = engine.run if arguments[0] == "preview" else engine.change
+    status = run(
         *arguments,
         "--stack",
         engine.stack,

@@ -97,13 +97,18 @@ class Workspace:
 
     @property
     def created(self) -> Path:
-        """What the stand-in made in the last run, with its ids, in case the run is killed before the engine knows."""
+        """What the stand-ins made in the last run, with its ids, in case it is killed before its state is written."""
         return self.home / "created.jsonl"
 
     @property
     def unfinished(self) -> Path:
-        """URNs of what killed runs were making and nobody knows the ids of, until a run succeeds."""
+        """What killed runs made and no state holds, until a run succeeds."""
         return self.home / "unfinished"
+
+    @property
+    def running(self) -> Path:
+        """Which state the last run of the engine began with."""
+        return self.home / "running"
 
     @property
     def recorded(self) -> Path:

@@ -13,14 +13,6 @@ from local.engine.run import HASTY, keep_no_logs
 from local.workspace import FOREIGN, Workspace, exports
 from tests.images import lock_file
 
-WRITTEN_ONCE = {"PULUMI_EXPERIMENTAL": "true", "PULUMI_SKIP_CHECKPOINTS": "true"}
-"""The engine writes a run's state at its end, and not, as it does for a user, before and after each resource.
-
-That is two thirds of its work where there are hundreds of resources, and of use to who goes on after a run that was
-killed: `e2e/test_what_was_killed.py` has what users have, and so has whatever stack is small. For runs that make or
-delete much, and for no other: with experiments on, the engine also sends assets as their hashes alone.
-"""
-
 
 @dataclass(frozen=True)
 class Engine:
@@ -54,6 +46,12 @@ class Engine:
             stdin=subprocess.DEVNULL,
             timeout=300,
         )
+
+    def forget(self, folder: Path, stack: str = "dev") -> None:
+        """A stack as if no run of it had written a state yet."""
+        for arguments in (("rm", "--force", "--yes", "--preserve-config", stack), ("init", stack)):
+            told = self(folder, "stack", *arguments)
+            assert told.returncode == 0, told.stderr
 
     def program(self, folder: Path, code: str, stack: str = "dev", **project: Any) -> Path:
         """Writes a program and makes its stack."""

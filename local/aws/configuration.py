@@ -11,7 +11,9 @@ from urllib.parse import urlsplit
 
 from local.aws.calls import Api, loader
 from local.aws.tags import TagRules
+from local.plugin import journal
 from local.plugin.checks import is_loopback
+from local.plugin.journal import Left
 from local.plugin.values import UNKNOWN, has_unknown
 
 DEFAULT_REGION = "us-east-1"
@@ -33,8 +35,8 @@ class Site:
     api: Api
     region: str
     tags: TagRules = field(default_factory=TagRules)
-    unfinished: frozenset[str] = frozenset()
-    """URNs of the resources that a killed run was making."""
+    left: Mapping[str, Left] = field(default_factory=dict)
+    """What killed runs were making or had made."""
     _account: str = ""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -97,8 +99,7 @@ def configure(settings: Mapping[str, Any], environment: Mapping[str, str]) -> Si
         # The SDK passes a plain dictionary on with the names that Python gives them.
         tuple(ignored.get("keyPrefixes") or ignored.get("key_prefixes") or ()),
     )
-    unfinished = frozenset(environment.get("PARAPET_UNFINISHED", "").split())
-    site = Site(Api(endpoint, endpoints), str(region), rules, unfinished)
+    site = Site(Api(endpoint, endpoints), str(region), rules, journal.left(environment))
     _check_account(configured, site)
     return site
 

@@ -147,7 +147,7 @@ class Resource:
                 if found is not None:
                     self.identifier = str(found)
                     self.state["id"] = self.identifier
-                    journal.note(self.urn, self.identifier)
+                    journal.made(self.urn, self.identifier)
         if self.identifier is None:
             raise CallError(f"{self.token}: no create step gave it an identifier at {self.declared.id}")
         self._parts(self.declared.parts, self._is_wanted)
@@ -174,7 +174,7 @@ class Resource:
                 return self._step(step, f"create.{number}")
             except Recovered as made:
                 self.identifier = self.state["id"] = made.identifier
-                journal.note(self.urn, made.identifier)
+                journal.made(self.urn, made.identifier)
                 return {}
             finally:
                 self.lost = None

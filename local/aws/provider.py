@@ -24,7 +24,7 @@ from local.aws.facts import Facts, facts
 from local.aws.lifecycle import FAILURES, HalfMade, Resource
 from local.aws.nested import fill_in, filled_up, keep, segments
 from local.aws.sdk_types import tokens
-from local.plugin import recorded
+from local.plugin import journal, recorded
 from local.plugin.checks import Failure, NamingError, Proposal
 from local.plugin.failures import Unfinished, UserError
 from local.plugin.servicer import name_of
@@ -57,6 +57,12 @@ def _read_what_was_not(resource: Resource) -> None:
     """Steps name what the API tells of a resource: a state that was written without asking is completed first."""
     if outputs_of.remembered(resource.state).get("unread"):
         resource.state = {**(resource.read() or {}), **resource.state}
+
+
+def _made_up(resource: Resource) -> str:
+    """The name that the program did not give, if it has one."""
+    rule = names.rule_for(resource.declared, resource.facts)
+    return str(resource.inputs[rule.property]) if rule and rule.property in resource.inputs["__defaults"] else ""
 
 
 def _with_all_tags(ignored: list[str]) -> list[str]:
@@ -122,8 +128,11 @@ class Provider:
                 defaulted.append(name)
         rule = names.rule_for(declared, known)
         if rule and inputs.get(rule.property) in (None, "") and not inputs.get(f"{rule.property}Prefix"):
+            left = self.site.left.get(urn)
             if rule.property in olds.get("__defaults", []) and olds.get(rule.property):
                 inputs[rule.property] = olds[rule.property]
+            elif left and left.name:
+                inputs[rule.property] = left.name
             else:
                 try:
                     inputs[rule.property] = names.automatic_name(rule, name_of(urn), seed, inputs, proposal)
@@ -216,19 +225,40 @@ class Provider:
         `patience` is how many seconds it may take to get ready; 0 leaves that to the provider.
         """
         resource = self._resource(token, inputs, {})
-        resource.patience = patience or resource.patience
-        resource.urn = urn
-        resource.begun_before = urn in self.site.unfinished
-        self._prefix_name(resource, urn)
         if resource.declared.recorded:
             return self._record(resource, urn)
+        left = self.site.left.get(urn)
+        if left and left.id and (kept := self._taken_over(token, urn, left.id, inputs, patience)):
+            return kept
+        resource.patience = patience or resource.patience
+        resource.urn = urn
+        resource.begun_before = left is not None
+        self._prefix_name(resource, urn)
+        journal.begun(urn, _made_up(resource))
         try:
             with resource.alone():
                 resource.create()
         except HalfMade as error:
             raise self._unfinished(resource, error) from error
+        except Exception:
+            if not left:
+                journal.refused(urn)
+            raise
         assert resource.identifier is not None
         return resource.identifier, self._written(resource)
+
+    def _taken_over(
+        self, token: str, urn: str, identifier: str, inputs: dict[str, Any], patience: float
+    ) -> tuple[str, dict[str, Any]] | None:
+        """What a killed run made, brought to what is wanted now; None where it is gone or must be another."""
+        identifier, state, found = self.read(token, identifier, {}, inputs)
+        if not identifier:
+            return None
+        if self.diff(token, state, inputs, found, []).replaces:
+            self.delete(token, identifier, state, found)
+            return None
+        journal.made(urn, identifier)
+        return identifier, self.update(token, urn, identifier, state, inputs, found, [], patience)
 
     def _written(self, resource: Resource) -> dict[str, Any]:
         try:

@@ -14,12 +14,15 @@ from typing import Any
 import psutil
 
 from local import processes
+from local.plugin import journal
 from local.workspace import Workspace, inherited
 
 PROJECT = "parapet"
 HASTY = {"GOGC": "400"}
-"""The engine writes its whole state, megabytes of JSON, before and after each resource, and would look for garbage as
-often: a fifth of all its work. With this it takes up to five times what it holds before it does: some hundred MB."""
+"""Looked through for garbage less often, the engine takes a fifth less of a core, and some hundred MB more."""
+WRITTEN_ONCE = {"PULUMI_EXPERIMENTAL": "true", "PULUMI_SKIP_CHECKPOINTS": "true"}
+"""The engine writes a run's state at its end, and not, as by itself, before and after each resource: megabytes of JSON
+each time, more than half of a run that makes hundreds. What a killed run made is in the stand-ins' journal."""
 
 
 class EngineFailed(Exception):
@@ -44,18 +47,29 @@ def keep_no_logs(home: Path) -> None:
 class Engine:
     """The `pulumi` command with the variables of the local stack, and with none that would lead elsewhere."""
 
-    def __init__(self, workspace: Workspace, variables: Mapping[str, str], stack: str) -> None:
+    def __init__(
+        self, workspace: Workspace, variables: Mapping[str, str], stack: str, *, journaled: bool = True
+    ) -> None:
+        """`journaled` is whether all plugins keep the stand-ins' journal."""
         self.workspace = workspace
+        self.written = WRITTEN_ONCE if journaled else {}
         self.stack = stack
         path = f"{workspace.bin}{os.pathsep}{os.environ.get('PATH', '')}"
         self.environment = inherited() | dict(variables) | HASTY | {"PATH": path, "PULUMI_DEBUG_COMMANDS": "true"}
+        self.unwritten = False
 
     def run(self, *arguments: str) -> int:
         """Runs a command with the user's own terminal, and returns its exit status. The engine handles Ctrl-C."""
+        return self._run(arguments, {})
+
+    def _run(self, arguments: Sequence[str], more: Mapping[str, str]) -> int:
         before = signal.signal(signal.SIGINT, lambda *_: None)
         try:
             process = subprocess.Popen(
-                self._command(arguments), cwd=self.workspace.root, env=self.environment, preexec_fn=_end_with_parent
+                self._command(arguments),
+                cwd=self.workspace.root,
+                env={**self.environment, **more},
+                preexec_fn=_end_with_parent,
             )
             signal.signal(signal.SIGTERM, lambda *_: process.send_signal(signal.SIGINT))
             return process.wait()
@@ -109,43 +123,51 @@ class Engine:
                 )
             time.sleep(0.5)
 
-    def settle_unfinished(self) -> int:
-        """Takes the operations that a killed run left pending out of the state; returns how many things it was making.
+    def change(self, *arguments: str) -> int:
+        """Runs a command that changes the stack; its state is written at its end alone where a journal is kept."""
+        self.workspace.running.write_text(self._version_of_state())
+        return self._run(arguments, self.written)
 
-        What was made and is in the stand-in's journal goes into the state by its id, to be read (`has_unread`). The
-        others are named in PARAPET_UNFINISHED until a run succeeds (`forget_unfinished`): if the stand-in finds the
-        name of one taken, it is by itself.
+    def _version_of_state(self) -> str:
+        return str(self._state_file().stat().st_mtime_ns) if self._state_file().exists() else ""
+
+    def settle(self) -> int:
+        """Takes up what a run that was killed has left; returns how many things it was making or had made.
+
+        Whether the last run was killed before it wrote its state is told by `unwritten` from then on.
+
+        What is in no state stands in a file that the stand-ins are told of (`journal.LEFT`), until a run succeeds
+        (`forget_left`): they take each for their own where the program still wants it.
         """
-        lost = self.workspace.unfinished
-        pending = self.deployment().get("pending_operations") or []
-        making = {one["resource"]["urn"]: one["resource"] for one in pending if one["type"] == "creating"}
-        if pending:
-            held = {resource["urn"] for resource in self.deployment()["resources"]}
-            ids = {urn: identifier for urn, identifier in self._journal().items() if urn not in held}
-            with lost.open("a") as file:
-                file.writelines(f"{urn}\n" for urn in making if urn not in ids)
+        before = self.workspace.running
+        self.unwritten = before.exists() and before.read_text() == self._version_of_state()
+        before.unlink(missing_ok=True)
+        self._drop_pending()
+        held = {(resource["urn"], resource.get("id")) for resource in self.deployment().get("resources") or []}
+        journals = self.workspace.unfinished, self.workspace.created
+        left = {urn: one for urn, one in journal.read(*journals).items() if (urn, one.id) not in held}
+        if left:
+            journal.write(self.workspace.unfinished, left)
+            self.environment[journal.LEFT] = str(self.workspace.unfinished)
+        else:
+            self.workspace.unfinished.unlink(missing_ok=True)
+        self.workspace.created.unlink(missing_ok=True)
+        return len(left)
+
+    def _drop_pending(self) -> None:
+        """The engine's own record of what a run was making, which it keeps where it writes its state each time."""
+        if self.deployment().get("pending_operations"):
             state = json.loads(self.quietly("stack", "export", "--stack", self.stack).stdout)
             state["deployment"]["pending_operations"] = []
-            state["deployment"]["resources"] += [made | {"id": ids[urn]} for urn, made in making.items() if urn in ids]
             self.quietly("stack", "import", "--stack", self.stack, given=json.dumps(state))
-        self.workspace.created.unlink(missing_ok=True)
-        self.environment["PARAPET_UNFINISHED"] = " ".join(lost.read_text().split()) if lost.exists() else ""
-        return len(making)
 
-    def forget_unfinished(self) -> None:
+    def forget_left(self) -> None:
         """After a run that made all that there is to make."""
         self.workspace.unfinished.unlink(missing_ok=True)
 
-    def has_unread(self) -> bool:
-        """Whether the state holds something by its id alone, which must be read before it can be compared."""
-        return any("outputs" not in resource for resource in self.resources() if resource.get("custom"))
-
-    def _journal(self) -> dict[str, str]:
-        try:
-            lines = self.workspace.created.read_text().splitlines()
-        except FileNotFoundError:
-            return {}
-        return {entry["urn"]: entry["id"] for entry in map(json.loads, lines)}
+    def forget_stack(self) -> None:
+        """Drops the state of a stack whose account goes."""
+        self.quietly("stack", "rm", "--force", "--yes", "--preserve-config", "--stack", self.stack)
 
     def _locks(self) -> list[Path]:
         return sorted((self.workspace.state / ".pulumi" / "locks").glob(f"organization/{PROJECT}/{self.stack}/*.json"))

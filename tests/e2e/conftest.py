@@ -5,18 +5,17 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.user import User
-from tests.engine import WRITTEN_ONCE
 
 
 @pytest.fixture(scope="session")
 def user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[User]:
     user = User(tmp_path_factory.mktemp("home") / ".parapet")
     yield user
-    user.parapet("down", **WRITTEN_ONCE)
+    user.parapet("down")
 
 
 @pytest.fixture(scope="session")
 def said_by_up(user: User) -> str:
-    status, said = user.parapet("up", **WRITTEN_ONCE)
+    status, said = user.parapet("up")
     assert status == 0, said
     return said

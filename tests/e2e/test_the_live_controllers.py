@@ -23,7 +23,6 @@ from local.workspace import Workspace
 from tests.cluster import wait_for
 from tests.e2e.user import User
 from tests.e2e.work import GPU, TRAINER, Work
-from tests.engine import WRITTEN_ONCE
 from tests.platform.cluster import cases
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("live")]
@@ -35,12 +34,12 @@ TRUST = "cluster.local"
 def user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[User]:
     user = User(tmp_path_factory.mktemp("live") / ".parapet")
     yield user
-    user.parapet("down", **WRITTEN_ONCE)
+    user.parapet("down")
 
 
 @pytest.fixture(scope="module")
 def said(user: User) -> str:
-    status, said = user.parapet("up", "--live", **WRITTEN_ONCE)
+    status, said = user.parapet("up", "--live")
     assert status == 0, said
     return said
 
@@ -420,7 +419,7 @@ def test_they_listen_on_loopback_addresses_only(workspace: Workspace) -> None:
 
 def test_a_down_leaves_nothing_of_them(user: User, workspace: Workspace) -> None:
     """Karpenter ends its instances and takes its finalizers off, and istiod judges what goes, while the stack goes."""
-    status, said = user.parapet("down", **WRITTEN_ONCE)
+    status, said = user.parapet("down")
     assert status == 0, said
     assert not live.processes_of(workspace)
     assert not user.processes()

@@ -35,12 +35,11 @@ def modest(tmp_path: Path) -> Iterator[User]:
     shutil.rmtree(user.home)
 
 
-def _killed(user: User, kind: str, resources: int) -> None:
-    """An `up` of which all is killed at once, while the engine makes one of that kind beyond so many resources."""
+def _killed(user: User, kind: str, made: int) -> None:
+    """An `up` of which all is killed at once, while it makes one of that kind beyond so many resources."""
     process = user.start("up")
-    # What the last run had begun stands there until this one has read it.
-    user.wait_for(process, lambda: user.under_way() == 0)
-    user.wait_for(process, lambda: user.resources_in_state() > resources and user.under_way(kind) > 0)
+    user.wait_for(process, user.runs_the_engine)
+    user.wait_for(process, lambda: user.made() > made and user.under_way(kind) > 0)
     user.kill_all_but_the_servers()
     process.wait()
 
@@ -53,17 +52,17 @@ def test_an_up_that_was_killed_time_and_again_is_finished_by_the_last(modest: Us
     assert modest.shell("pulumi stack export --stack local") == before, "a preview in between changes nothing"
     # Before the engine has read what the first run made.
     process = modest.start("up")
-    modest.wait_for(process, lambda: modest.under_way() == 0)
+    modest.wait_for(process, modest.runs_the_engine)
     modest.kill_all_but_the_servers()
     process.wait()
     _killed(modest, "aws:", 30)
     # Only `./parapet` itself: the engine ends what it has begun.
     process = modest.start("up")
-    modest.wait_for(process, lambda: modest.resources_in_state() > 45)
+    modest.wait_for(process, lambda: modest.made() > 45)
     process.kill()
     process.wait()
-    _killed(modest, "kubernetes:", 55)
-    _killed(modest, "kubernetes:parapet.test/", 80)  # what a chart defines
+    _killed(modest, "kubernetes:", 3)
+    _killed(modest, "kubernetes:parapet.test/", 10)  # what a chart defines
     status, said = modest.parapet("up")
     assert status == 0, said
     assert not re.search(r"\d+ replaced", said)
@@ -74,7 +73,7 @@ def test_an_up_that_was_killed_time_and_again_is_finished_by_the_last(modest: Us
 
 def test_a_down_after_a_killed_up_leaves_nothing_to_remember(modest: User) -> None:
     process = modest.start("up")
-    modest.wait_for(process, lambda: modest.resources_in_state() > 12 and modest.under_way() > 0)
+    modest.wait_for(process, lambda: modest.made() > 12 and modest.under_way() > 0)
     modest.kill_all_but_the_servers()
     process.wait()
     status, said = modest.parapet("down")

@@ -8,7 +8,6 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,8 @@ import boto3
 import psutil
 import pytest
 
+from local.plugin import journal
+from local.plugin.servicer import token_of
 from local.workspace import cache
 
 ROOT = Path(__file__).parents[2]
@@ -51,6 +52,7 @@ class User:
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         """A command that runs on. What it says goes to a file: a pipe that nobody empties would hold it up."""
+        self._told["begun"] = self._begun()
         with self.said.open("wb") as said:
             return subprocess.Popen(
                 [str(self.command), *arguments],
@@ -200,20 +202,35 @@ class User:
                     found |= {pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))}
         return found
 
-    def _state(self) -> dict[str, Any]:
+    def resources_in_state(self) -> int:
         file = self.home / "state" / ".pulumi" / "stacks" / "parapet" / "local.json"
         try:
-            return _checkpoint(file, file.stat().st_mtime_ns)
-        except (FileNotFoundError, ValueError, KeyError):
-            return {}
+            return len(json.loads(file.read_text())["checkpoint"]["latest"]["resources"])
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return 0
 
-    def resources_in_state(self) -> int:
-        return len(self._state().get("resources") or [])
+    def runs_the_engine(self) -> bool:
+        """Whether the `up` that was started last has taken up what was left, and begun its own."""
+        return self._begun() not in (0, self._told["begun"])
+
+    def _begun(self) -> int:
+        file = self.home / "running"
+        return file.stat().st_mtime_ns if file.exists() else 0
+
+    def made(self, kind: str = "") -> int:
+        """How many resources, of types that begin with `kind`, this run has made."""
+        return sum(1 for one in self._journal(kind).values() if one.id)
 
     def under_way(self, kind: str = "") -> int:
-        """How many operations, on resources whose type begins with `kind`, the engine has begun and not finished."""
-        pending = self._state().get("pending_operations") or []
-        return sum(1 for each in pending if each["resource"]["type"].startswith(kind))
+        """How many it has begun and does not know the ids of yet."""
+        return sum(1 for one in self._journal(kind).values() if not one.id)
+
+    def _journal(self, kind: str) -> dict[str, journal.Left]:
+        try:
+            found = journal.read(self.home / "created.jsonl")
+        except FileNotFoundError:  # it went in between
+            return {}
+        return {urn: one for urn, one in found.items() if token_of(urn).startswith(kind)}
 
     def review(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads((self.home / "review" / "review.json").read_text())
@@ -224,8 +241,3 @@ class User:
         assert status == 0, said
         found: dict[str, Any] = json.loads(said)
         return found
-
-
-@lru_cache(maxsize=1)  # who waits for something in it asks many times a second, and it has megabytes
-def _checkpoint(file: Path, changed: int) -> dict[str, Any]:
-    return json.loads(file.read_text())["checkpoint"]["latest"] or {}

@@ -15,9 +15,10 @@ from cluster.images import LOCK
 from foundation.data_class import TAG
 from local import aws, processes, registry, toolchain
 from local.aws import server
+from local.engine.run import WRITTEN_ONCE
 from local.registry import Registry
 from local.workspace import Workspace
-from tests.engine import WRITTEN_ONCE, Engine
+from tests.engine import Engine
 from tests.platform import kubernetes_echo
 from tests.platform.project import copy_project
 

@@ -13,12 +13,13 @@ from cli import filling
 from cluster.images import LOCK
 from hipaa import signals, waivers
 from local import registry, toolchain
+from local.engine.run import WRITTEN_ONCE
 from local.kubernetes import provider
 from local.kubernetes.provider import charts
 from local.kubernetes.provider.configuration import NO_CLUSTER
 from local.registry import Registry
 from local.workspace import ROOT, Workspace
-from tests.engine import WRITTEN_ONCE, Engine
+from tests.engine import Engine
 from tests.policies.harness import PACK, Run, run
 
 pytestmark = [pytest.mark.engine, pytest.mark.pack, pytest.mark.xdist_group("own stack")]

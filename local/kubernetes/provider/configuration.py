@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from local.kubernetes.provider import kubeconfig
 from local.kubernetes.provider.kubeconfig import Access, KubeconfigError
+from local.plugin import journal
 from local.plugin.checks import Failure
+from local.plugin.journal import Left
 from local.plugin.values import UNKNOWN
 from local.workspace import LIVE
 
@@ -42,6 +44,8 @@ class Settings:
     mutable_config_maps: bool = False
     mutable_secrets: bool = False
     quiet: bool = False
+    left: Mapping[str, Left] = field(default_factory=dict)
+    """What killed runs were making or had made."""
 
 
 def check(settings: Mapping[str, Any], environment: Mapping[str, str]) -> list[Failure]:
@@ -84,6 +88,7 @@ def configure(settings: Mapping[str, Any], environment: Mapping[str, str]) -> Se
         mutable_config_maps=on("enableConfigMapMutable"),
         mutable_secrets=on("enableSecretMutable"),
         quiet=on("suppressDeprecationWarnings"),
+        left=journal.left(environment),
     )
 
 

@@ -114,6 +114,8 @@ class Provider:
         metadata = inputs["metadata"]
         if annotation(olds, AUTONAMED) and part(olds, "name"):
             metadata["name"] = part(olds, "name")
+        elif (left := self.settings.left.get(urn)) and left.name:
+            metadata["name"] = left.name
         else:
             metadata["name"] = naming.automatic_name(name_of(urn), seed, proposal)
         given = metadata.get("annotations") or {}
@@ -197,12 +199,37 @@ class Provider:
         inputs = self._placed_late(inputs)
         identity, manager = identity_of(inputs), self._manager(urn, inputs, {})
         patience = waiting.deadline(inputs, seconds)
+        left = self.settings.left.get(urn)
+        if left and left.id:
+            self._clear(urn, left.id, inputs, seconds)
         live = self._found_for_create(identity, patience)
-        if live and not is_patch(token_of(urn), inputs) and not self._ours(live, manager):
+        if live and not left and not is_patch(token_of(urn), inputs) and not self._ours(live, manager):
             raise UserError(_taken(identity))
-        made = self._applied_in_order(inputs, manager, min(patience, _ORDER_PATIENCE))
-        journal.note(urn, identity.id)
+        journal.begun(urn, part(inputs, "name") if annotation(inputs, AUTONAMED) else "")
+        try:
+            made = self._applied_in_order(inputs, manager, min(patience, _ORDER_PATIENCE))
+        except Exception:
+            if not left:
+                journal.refused(urn)
+            raise
+        journal.made(urn, identity.id)
         return identity.id, self._ready(cluster, identity, made, manager, patience, inputs)
+
+    def _clear(self, urn: str, identifier: str, inputs: Object, seconds: float) -> None:
+        """What a killed run made goes, where it has another name now or cannot become what is wanted."""
+        namespace, name = split_id(identifier)
+        identity, manager = Identity(kind_of(inputs), namespace, name), self._manager(urn, inputs, {})
+        live = self.there().find(identity)
+        stays = identity == identity_of(inputs) and self._can_become(inputs, manager)
+        if live and not stays:
+            self.delete(urn, identifier, _outputs(live, manager, inputs), {}, seconds)
+
+    def _can_become(self, inputs: Object, manager: str) -> bool:
+        try:
+            self.there().apply(inputs, manager, force=True, dry_run=True)
+        except ApiError as error:
+            return not (error.status == 422 and "immutable" in str(error))
+        return True
 
     def _found_for_create(self, identity: Identity, patience: float) -> Object | None:
         cluster = self.there()
@@ -213,7 +240,7 @@ class Provider:
         return live
 
     def _ours(self, live: Object, manager: str) -> bool:
-        """Whether it is to be taken for this resource's own: a run that was killed made it, or the settings say so."""
+        """Whether it is to be taken for this resource's own: a run made it, or the settings say so."""
         return self.settings.upsert or manager in owners(live)
 
     def _placed_late(self, inputs: Object) -> Object:

@@ -46,8 +46,9 @@ class Releases:
             failures.append(Failure("chart", "is required"))
         if not inputs.get("name"):
             kept = olds.get("name") if olds.get(_MADE_UP) else None
+            left = self._provider.settings.left.get(urn, journal.Left())
             try:
-                inputs["name"] = kept or naming.automatic_name(name_of(urn)[:44], seed, proposal)
+                inputs["name"] = kept or left.name or naming.automatic_name(name_of(urn)[:44], seed, proposal)
             except NamingError as error:
                 failures.append(Failure("name", str(error)))
             inputs[_MADE_UP] = True
@@ -91,7 +92,8 @@ class Releases:
         if rendered is None:
             recorded.note(RELEASE, urn)
             return identifier, {**inputs, "status": _status(inputs, None, 0)}
-        journal.note(urn, identifier)
+        journal.begun(urn, inputs["name"] if inputs.get(_MADE_UP) else "")
+        journal.made(urn, identifier)
         return identifier, self._bring(urn, identifier, inputs, rendered, [], 1, seconds)
 
     def update(self, urn: str, state: Object, inputs: Object, ignored: list[str], seconds: float) -> Object:

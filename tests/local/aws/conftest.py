@@ -122,8 +122,8 @@ class Stack:
         assert (result.returncode == 0) == ok, said
         return said
 
-    def up(self, ok: bool = True) -> str:
-        return self.run("up", "--yes", "--skip-preview", ok=ok)
+    def up(self, ok: bool = True, **variables: str) -> str:
+        return self.run("up", "--yes", "--skip-preview", ok=ok, **variables)
 
     def unchanged(self) -> None:
         """A preview finds nothing to do."""
@@ -160,10 +160,10 @@ class Stack:
                 one["id"],
                 {name: shown([given, one["outputs"].get(name)]) for name, given in one["inputs"].items()},
             )
-            for one in self._written()
+            for one in self.written()
         }
 
-    def _written(self) -> list[dict[str, Any]]:
+    def written(self) -> list[dict[str, Any]]:
         """The resources of AWS as the state has them. A file: asking the engine costs a run."""
         (file,) = (self.engine.home / "state" / ".pulumi" / "stacks").rglob("*.json")
         resources = json.loads(file.read_text())["checkpoint"]["latest"].get("resources", [])
@@ -171,7 +171,7 @@ class Stack:
 
     def resources(self) -> dict[str, dict[str, Any]]:
         """The state's resources by name, secrets as they are written there."""
-        return {one["urn"].split("::")[-1]: one for one in self._written()}
+        return {one["urn"].split("::")[-1]: one for one in self.written()}
 
 
 @pytest.fixture

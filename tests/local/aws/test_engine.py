@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from local.plugin import journal
+
 from .conftest import LocalAws, Stack
 from .programs import BUCKET, NETWORK
 
@@ -41,12 +43,40 @@ def test_a_second_update_changes_nothing_and_destroy_leaves_nothing(stack: Stack
 def test_every_input_is_told_back_as_it_was_given(stack: Stack, tmp_path: object) -> None:
     stack.program(BUCKET + NETWORK)
     trace = stack.folder / "trace"
-    journal = stack.folder / "journal"
-    stack.run("up", "--yes", "--skip-preview", PARAPET_AWS_TRACE=str(trace), PARAPET_CREATED=str(journal))
+    journalled = stack.folder / "journal"
+    stack.run("up", "--yes", "--skip-preview", PARAPET_AWS_TRACE=str(trace), PARAPET_CREATED=str(journalled))
     assert not trace.exists(), trace.read_text()
-    made = {one["urn"]: one["id"] for one in map(json.loads, journal.read_text().splitlines())}
+    made = {urn: left.id for urn, left in journal.read(journalled).items()}
     resources = stack.resources()
     assert {one["urn"]: one["id"] for one in resources.values()}.items() <= made.items()
+
+
+def test_what_a_run_made_that_was_killed_before_its_state_was_written_is_taken_over(
+    stack: Stack, local_aws: LocalAws
+) -> None:
+    """Under the names that were made up for it then, and as the program wants it now."""
+    made = stack.folder / "journal"
+    stack.program(BUCKET + NETWORK)
+    stack.up(PARAPET_CREATED=str(made))
+    before = {one["urn"]: one["id"] for one in stack.written()}
+    stack.engine.forget(stack.folder)
+    stack.program((BUCKET + NETWORK).replace('"class": "phi"', '"class": "none"'))
+    stack.up(PARAPET_UNFINISHED=str(made))
+    assert {one["urn"]: one["id"] for one in stack.written()} == before
+    tags = local_aws.client("s3").get_bucket_tagging(Bucket=stack.resources()["data"]["id"])["TagSet"]
+    assert {"Key": "class", "Value": "none"} in tags
+    stack.unchanged()
+
+
+def test_what_the_api_refused_is_not_taken_for_ones_own_later(stack: Stack, local_aws: LocalAws) -> None:
+    """Somebody else's has the name."""
+    made = stack.folder / "journal"
+    local_aws.client("iam").create_role(RoleName="taken", AssumeRolePolicyDocument="{}")
+    stack.program('aws.iam.Role("role", name="taken", assume_role_policy=json.dumps({"Version": "2012-10-17"}))')
+    for _ in range(2):
+        said = stack.run("up", "--yes", "--skip-preview", ok=False, PARAPET_CREATED=str(made))
+        assert "EntityAlreadyExists" in said
+        assert journal.read(made) == {}
 
 
 def test_a_fifth_of_all_answers_being_503_does_no_harm(stack: Stack, faulty_aws: LocalAws, local_aws: LocalAws) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from local.engine.run import Busy, Engine
+from local.plugin import journal
 from local.workspace import Workspace
 
 DEAD = 2**22 + 1  # above the largest process id that Linux gives
@@ -63,3 +64,48 @@ def test_a_state_that_is_missing_or_cut_is_empty(engine: Engine, content: str | 
         file.write_text(content)
     assert engine.deployment() == {}
     assert engine.resources() == []
+
+
+def _write_state(engine: Engine, *resources: dict[str, str]) -> None:
+    file = engine.workspace.state / ".pulumi" / "stacks" / "parapet" / "local.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps({"checkpoint": {"latest": {"resources": list(resources)}}}))
+
+
+def test_what_a_killed_run_made_and_no_state_holds_is_handed_to_the_next_until_one_succeeds(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = engine.workspace
+    _write_state(engine, {"urn": "known", "id": "1"}, {"urn": "replaced", "id": "1"})
+    monkeypatch.setenv(journal.JOURNAL, str(workspace.created))
+    journal.made("known", "1")
+    journal.made("replaced", "2")
+    journal.begun("named", "a-1f")
+    journal.begun("refused")
+    journal.refused("refused")
+    expected = {"replaced": journal.Left(id="2"), "named": journal.Left("a-1f")}
+    for _ in range(2):  # also by one that was killed before it made anything
+        assert engine.settle() == 2
+        assert journal.left(engine.environment) == expected
+        assert not workspace.created.exists()
+    journal.made("named", "9")
+    assert engine.settle() == 2
+    assert journal.left(engine.environment)["named"] == journal.Left("a-1f", "9")
+    engine.forget_left()
+    assert engine.settle() == 0
+
+
+def test_a_run_is_known_to_have_been_killed_by_the_state_that_it_did_not_write(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _write_state(engine)
+    monkeypatch.setattr(Engine, "_command", lambda *_: ["true"])
+    for written in (False, True):
+        engine.change("up")
+        if written:
+            file = engine.workspace.state / ".pulumi" / "stacks" / "parapet" / "local.json"
+            os.utime(file, ns=(1, 1))
+        engine.settle()
+        assert engine.unwritten is not written
+    engine.settle()
+    assert not engine.unwritten, "no run since"

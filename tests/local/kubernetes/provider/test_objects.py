@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
+from local.plugin import journal
 from tests.cluster import CLUSTER
 
 from .conftest import Stack
@@ -14,21 +16,45 @@ pytestmark = CLUSTER
 
 def test_a_second_update_changes_nothing_and_destroy_leaves_nothing(stack: Stack) -> None:
     stack.program(WEB + SERVICE + SETTINGS)
-    journal = stack.folder / "journal"
+    journalled = stack.folder / "journal"
     said = stack.run("preview")
     assert stack.gone("deployment", "web"), said
-    stack.up(PARAPET_CREATED=str(journal))
+    stack.up(PARAPET_CREATED=str(journalled))
     assert stack.live("deployment", "web")["status"]["availableReplicas"] == 2
     resources = stack.resources()
     settings = resources["Settings"]["id"]
     assert settings.startswith(f"{stack.namespace}/settings-")
     assert stack.live("configmap", settings.split("/")[1])["data"] == {"a": "1"}
-    made = {one["urn"]: one["id"] for one in map(json.loads, journal.read_text().splitlines())}
+    made = {urn: left.id for urn, left in journal.read(journalled).items()}
     objects = {one["urn"]: one["id"] for one in resources.values() if one["type"].startswith("kubernetes:")}
     assert objects == made
     stack.unchanged()
     stack.destroy()
     assert stack.cluster.run("get", "namespace", stack.namespace).returncode
+
+
+def test_what_a_run_made_that_was_killed_before_its_state_was_written_is_taken_over(stack: Stack) -> None:
+    """What can become what is wanted now stays, and the rest is made anew; nothing is there twice."""
+    made = stack.folder / "journal"
+    stack.program(WEB + SERVICE + SETTINGS)
+    stack.up(PARAPET_CREATED=str(made))
+    before = stack.resources()
+    stack.engine.forget(stack.folder)
+    stack.program((WEB + SERVICE + SETTINGS).replace('"app": "web"', '"app": "other"'))
+    stack.up(PARAPET_UNFINISHED=str(made))
+    after = stack.resources()
+    assert after["Settings"]["id"] == before["Settings"]["id"], "the name that was made up for it"
+
+    def identity(name: str, resources: dict[str, Any]) -> str:
+        return str(resources[name]["outputs"]["metadata"]["uid"])
+
+    assert identity("Settings", after) == identity("Settings", before)
+    assert identity("web", after) != identity("web", before), "a Deployment's selector cannot be changed"
+    there = stack.cluster.get("configmaps", f"--namespace={stack.namespace}")["items"]
+    assert [one for one in there if one["metadata"]["name"].startswith("settings-")] == [
+        stack.live("configmap", after["Settings"]["id"].split("/")[1])
+    ]
+    stack.unchanged()
 
 
 def test_a_refresh_shows_what_was_edited_by_hand_and_an_update_says_who_holds_it(stack: Stack) -> None:
