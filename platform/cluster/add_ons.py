@@ -100,7 +100,9 @@ SERVICES: Final = (
         # Logs and Container Insights, and nothing else. Application Signals would put init containers with images of
         # another registry into every pod behind a Service, which the guardrails refuse; GPUs are told of by the
         # exporter of `gpu_metrics`, and there are no Neuron devices (the chart of the add-on,
-        # aws-observability/helm-charts, values.yaml).
+        # aws-observability/helm-charts, values.yaml). No value leaves out its agents for Windows nodes alone
+        # (templates/windows): they select nodes that are not there, and the rule controllers-start-nothing-else refuses
+        # those that the manager would make.
         configuration={
             "tolerations": EVERYWHERE,
             "applicationSignals": {"enabled": False},
