@@ -79,11 +79,12 @@ MADE: Final = (*WORKLOADS, *SYSTEM)
 KUBE_SYSTEM: Final = "kube-system"
 UNUSED: Final = ("default", "kube-public", "kube-node-lease")
 """Namespaces that Kubernetes makes and that run nothing here."""
-EKS_OWNED: Final = (KUBE_SYSTEM, CLOUDWATCH.name, SECRETS_STORE.name)
+GUARDDUTY: Final = "amazon-guardduty"
+"""Where GuardDuty's Runtime Monitoring puts its agent, in an account that has it: EKS makes the namespace then, and the
+stack does not (Amazon GuardDuty User Guide, "Managing security agent automatically for Amazon EKS resources")."""
+EKS_OWNED: Final = (KUBE_SYSTEM, CLOUDWATCH.name, SECRETS_STORE.name, GUARDDUTY)
 """Where EKS and its add-ons run pods that AWS wrote."""
 EVERY: Final = (*(each.name for each in MADE), KUBE_SYSTEM, *UNUSED)
-GUARDDUTY: Final = "amazon-guardduty"
-"""Where GuardDuty's Runtime Monitoring puts its agent, in an account that has it (Amazon GuardDuty User Guide)."""
 BY_CUSTOM: Final = (
     *("argo", "argo-events", "argo-rollouts", "argocd", "cert-manager", "crossplane-system", "external-dns"),
     *("external-secrets", "falco", "flux-system", "gatekeeper-system", "gpu-operator", "keda", "knative-serving"),

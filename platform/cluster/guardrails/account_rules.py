@@ -85,6 +85,7 @@ def account_rules() -> tuple[ObjectRule, ...]:
         _nodes_are_the_stacks(),
         _karpenters(),
         _agents(),
+        _namespaces(),
         _tokens(),
         _doors(),
     )
@@ -261,6 +262,24 @@ def _agents() -> ObjectRule:
                 f" && variables.before.all(t, t in variables.after || t.key == {cel(STARTUP_TAINT)})",
                 found=f'{_WHO} + " would change what a node is"',
                 fix=f"An agent takes the taint {STARTUP_TAINT} away and no more.",
+            ),
+        ),
+    )
+
+
+def _namespaces() -> ObjectRule:
+    """A namespace's labels are what Pod Security and the mesh hold there; by an annotation CloudWatch's manager would
+    put its own containers into all its pods."""
+    return ObjectRule(
+        name="namespaces-are-the-stacks",
+        group="",
+        resources=("namespaces",),
+        only=_ARE_CHARTS,
+        checks=(
+            Check(
+                holds="false",
+                found=f'{_WHO} + " would change the namespace " + object.metadata.name',
+                fix="The stack writes what namespaces are (namespaces.py).",
             ),
         ),
     )

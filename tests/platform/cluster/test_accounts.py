@@ -293,6 +293,21 @@ def test_what_an_account_is_there_for_is_admitted(installed: Api, account: str, 
     assert answer.done, answer.text
 
 
+def test_a_namespace_is_what_the_stack_says_and_no_account_changes_it(installed: Api) -> None:
+    """Pod Security, the mesh, and what CloudWatch's manager would put into pods are words there."""
+    for said in (
+        {"labels": {"pod-security.kubernetes.io/audit": "privileged"}},
+        {"labels": {"istio-injection": None}},
+        {"annotations": {"instrumentation.opentelemetry.io/inject-python": "true"}},
+    ):
+        change = ("--type=merge", "--dry-run=server", f"--patch={json.dumps({'metadata': said})}")
+        who = f"--as={account_rules.PREFIX}{MANAGER.replace('/', ':')}"
+        answer = installed.run("patch", "namespace", "training", *change, who)
+        assert f"ValidatingAdmissionPolicy '{PREFIX}namespaces-are-the-stacks'" in answer.text, answer.text
+        answer = installed.run("patch", "namespace", "training", *change)
+        assert answer.done, answer.text
+
+
 def test_an_address_in_a_service_s_status_is_not_istiods(installed: Api) -> None:
     who = f"--as={account_rules.PREFIX}istio-system:istiod"
     service = {

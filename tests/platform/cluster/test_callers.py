@@ -29,7 +29,8 @@ OF_CHARTS = (
 OF_ADD_ONS = ("kube-system:aws-node", "kube-system:coredns", "amazon-cloudwatch:cloudwatch-agent")
 OF_NOBODY = ("kube-system:default", "kube-system:node-controller", "serving:predictor", "mlflow:mlflow", "later:chart")
 DEPLOYERS = ("an-administrator", "eks:addon-manager")
-EXEMPT = (*ns.EKS_OWNED, ns.ISTIO_CNI.name, ns.GPU_SOFTWARE.name)
+EXEMPT = (*(each for each in ns.EKS_OWNED if each != ns.GUARDDUTY), ns.ISTIO_CNI.name, ns.GPU_SOFTWARE.name)
+"""Those that are there: GuardDuty's, EKS makes (`test_operators_rules.py`)."""
 RESOURCES = {kind: f"{kind.lower()}s" for kind in ("Pod", *cases.KINDS)}
 
 
@@ -94,6 +95,36 @@ def test_a_controller_makes_what_it_is_there_to_make(guarded: Api, controller: s
         answer = create(guarded, CONTROLLERS + controller, kind, ns.KUBE_SYSTEM)
         assert answer.done if resource == made else refused(answer, RULE), (kind, answer.text)
     assert "is forbidden" in create(guarded, CONTROLLERS + controller, _kind(made), "training").text
+
+
+@pytest.mark.parametrize("namespace", EXEMPT[:3])
+@pytest.mark.parametrize(
+    ("image", "runs"),
+    [
+        ("602401143452.dkr.ecr.us-east-1.amazonaws.com/eks/coredns:v1", True),
+        ("444455556666.dkr.ecr.us-east-1.amazonaws.com/eks/coredns:v1", False),
+        ("602401143452.dkr.ecr.us-east-1.amazonaws.com.attacker.example/eks/coredns:v1", False),
+        ("docker.io/library/busybox:1", False),
+    ],
+)
+def test_what_a_webhook_put_into_a_pod_of_eks_is_seen(guarded: Api, namespace: str, image: str, runs: bool) -> None:
+    """Its maker is not asked for the rest: so another's container in it would be the node's master."""
+    pod = privileged("Pod", namespace)
+    pod["spec"]["initContainers"] = [{"name": "added", "image": image, "securityContext": {"privileged": True}}]
+    maker = Member.allowed(f"{CONTROLLERS}daemon-set-controller", guarded)
+    answer = maker.create(path("Pod", namespace), pod)
+    assert answer.done if runs else refused(answer, "pods-of-eks-run-its-images", image), answer.text
+
+
+def test_eks_makes_the_namespace_of_guarddutys_agent_and_nobody_else_such_a_one(guarded: Api) -> None:
+    made = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": ns.GUARDDUTY}}
+    for who, done in (("eks:addon-manager", True), (f"{PREFIX}serving:predictor", False)):
+        answer = Member.allowed(who, guarded).apply("/api/v1/namespaces", made)
+        assert answer.done is done, answer.text
+    other = {**made, "metadata": {"name": "amazon-guardduty-2"}}
+    assert refused(
+        Member.allowed("eks:addon-manager", guarded).create("/api/v1/namespaces", other), "namespaces-are-restricted"
+    )
 
 
 def _kind(resource: str) -> str:

@@ -74,11 +74,7 @@ def engineer(governed: Api) -> Member:
 @pytest.fixture(scope="module")
 def watched(governed: Api) -> Iterator[Api]:
     """An account that has GuardDuty's Runtime Monitoring."""
-    labels = json.loads(governed.run("get", "namespace", "pipelines", "--output=json").text)["metadata"]["labels"]
-    labels = {**labels, "kubernetes.io/metadata.name": GUARDDUTY}
-    answer = governed.apply(
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": GUARDDUTY, "labels": labels}}
-    )
+    answer = governed.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": GUARDDUTY}})
     assert answer.done, answer.text
     yield governed
     governed.run("delete", "namespace", GUARDDUTY, "--wait=false")
@@ -216,6 +212,35 @@ def test_an_operator_empties_a_node_but_of_its_agents(
         assert f'pods "{name}" not found' in answer.text
     else:
         assert refused(answer, "operators-leave-agents-on-nodes", "--ignore-daemonsets")
+
+
+@pytest.mark.parametrize(
+    ("who", "runs"),
+    [
+        ("system:serviceaccount:kube-system:daemon-set-controller", True),
+        ("eks:addon-manager", True),
+        ("system:serviceaccount:serving:predictor", False),
+    ],
+)
+def test_guarddutys_agent_runs_where_the_organisation_manages_it(watched: Api, who: str, runs: bool) -> None:
+    """What it takes of a node (Amazon GuardDuty User Guide, "Runtime Monitoring": the add-on aws-guardduty-agent)."""
+    agent = {
+        "name": "aws-guardduty-agent",
+        "image": "602401143452.dkr.ecr.us-east-1.amazonaws.com/aws-guardduty-agent:v1",
+        "securityContext": {"capabilities": {"add": ["SYS_PTRACE", "SYS_ADMIN"]}},
+    }
+    pod = {
+        **{"apiVersion": "v1", "kind": "Pod"},
+        "metadata": {"name": "aws-guardduty-agent-x7kq2", "namespace": GUARDDUTY},
+        "spec": {
+            "containers": [agent],
+            "hostPID": True,
+            "hostNetwork": True,
+            "volumes": [{"name": "proc", "hostPath": {"path": "/proc"}}],
+        },
+    }
+    answer = Member.allowed(who, watched).create(f"/api/v1/namespaces/{GUARDDUTY}/pods", pod)
+    assert answer.done is runs, answer.text
 
 
 # A rollout, and what judges it
