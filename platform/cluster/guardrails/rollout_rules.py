@@ -75,21 +75,34 @@ def _metadata() -> ObjectRule:
 def _versions() -> ObjectRule:
     """Who could say which version a pod is, or where a Service leads, would bring out one past all that judges it."""
     said = f"dyn({{0}}).?spec.?selector[?{cel(HASH)}].orValue('')"
-    pods = f"dyn(object).?spec.?template.?metadata.?labels[?{cel(HASH)}].orValue('')"
-    old = f"(request.operation == 'UPDATE' ? {said.format('oldObject')} : '')"
     return ObjectRule(
         name="versions-are-the-controllers",
         group="*",
         resources=("services", "deployments", "rollouts"),
+        operations=("CREATE", "UPDATE", "DELETE"),
         only=PEOPLE,
+        variables={
+            "isService": "request.resource.resource == 'services'",
+            "goes": "request.operation == 'DELETE'",
+            "before": f"request.operation == 'CREATE' ? '' : {said.format('oldObject')}",
+            "after": f"request.operation == 'DELETE' ? '' : {said.format('object')}",
+            "pods": "request.operation == 'DELETE' ? ''"
+            f" : dyn(object).?spec.?template.?metadata.?labels[?{cel(HASH)}].orValue('')",
+        },
         checks=(
             Check(
-                holds=f"request.resource.resource != 'services' || {said.format('object')} == {old}",
+                holds="!variables.isService || variables.goes || variables.before == variables.after",
                 found=f'"the Service\'s {HASH} would change"',
                 fix="Leave it as it is: the Rollout that names the Service leads it to one version's pods.",
             ),
             Check(
-                holds=f"request.resource.resource == 'services' || {pods} == ''",
+                # One that comes anew is led to the next version at once (`isBlueGreenFastTracked`).
+                holds="!variables.isService || !variables.goes || variables.before == ''",
+                found='"a Rollout leads the Service to one version\'s pods"',
+                fix="Delete the Rollout first, or name another Service in it: a moment later nothing leads this one.",
+            ),
+            Check(
+                holds="variables.isService || variables.pods == ''",
                 found=f'"its pods would say {HASH}"',
                 fix="Leave it out: the controller of Rollouts tells by it which version a pod is.",
             ),

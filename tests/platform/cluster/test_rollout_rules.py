@@ -1,6 +1,7 @@
 """That a new version of a model is judged by what those who roll it out do not write, asked of a live API server in an
 ML engineer's name. What holds whoever asks is in `test_object_rules.py`."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -323,6 +324,22 @@ def test_a_service_that_a_rollout_leads_stays_led(led: Api, engineer: Member, va
     assert refused(engineer.patch(f"{SERVICES}/case", patch), "versions-are-the-controllers")
     applied = {"spec": {"selector": {"app": "case"}, "ports": [{"port": 81}]}}  # as `kubectl apply` patches it
     assert (answer := engineer.patch(f"{SERVICES}/case", applied)).done, answer.text
+
+
+def test_a_service_goes_once_no_rollout_leads_it(led: Api, engineer: Member) -> None:
+    """Made anew, it would be led to the next version at once."""
+    assert refused(engineer.delete(f"{SERVICES}/case"), "versions-are-the-controllers", "Delete the Rollout first")
+    let_go = json.dumps(
+        [{"op": "remove", "path": "/spec/selector/rollouts-pod-template-hash"}]
+    )  # as the controller does
+    answer = led.run("patch", "service", "case", "--namespace=serving", "--type=json", f"--patch={let_go}")
+    assert answer.done, answer.text
+    assert (answer := engineer.delete(f"{SERVICES}/case")).done, answer.text
+
+
+@pytest.mark.parametrize("rolling", [JUDGED], indirect=True, ids=["a canary"])
+def test_a_rollout_is_its_team_s_to_end(rolling: Api, engineer: Member) -> None:
+    assert (answer := engineer.delete(f"{ROLLOUTS}/case")).done, answer.text
 
 
 @pytest.mark.parametrize("kind", ["Deployment", "Rollout"])
