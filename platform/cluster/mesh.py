@@ -15,6 +15,8 @@ from cluster.guardrails.flows import DASHBOARDS, GATEWAY, PUBLISHED
 from cluster.guardrails.object_rules import GATEWAY_REFERENCE
 from cluster.labels import metadata
 from cluster.mesh_egress import aws_services, metrics
+from cluster.mesh_rights import mesh_rights
+from cluster.mesh_webhooks import MeshWebhooks, MeshWebhooksArgs
 from foundation.stack import Stack
 
 CIPHERS: Final = (
@@ -105,7 +107,7 @@ class Mesh(pulumi.ComponentResource):
             "istio-base",
             images.ISTIO_BASE_CHART,
             ns.ISTIO_SYSTEM,
-            mesh_values.base(reachable=args.reachable),
+            mesh_values.base(),
             after=args.after,
         )
         cni = self._chart(
@@ -116,11 +118,11 @@ class Mesh(pulumi.ComponentResource):
             "istiod",
             images.ISTIOD_CHART,
             ns.ISTIO_SYSTEM,
-            mesh_values.istiod(args.stack, reachable=args.reachable),
-            after=[base],
+            mesh_values.istiod(args.stack),
+            after=[base, *mesh_rights(name, self._owner, pulumi.ResourceOptions(parent=self))],
         )
         # The CRDs are the base chart's; istiod checks what is made once it is there.
-        self._after = [base, istiod]
+        self._after: list[pulumi.Resource] = [base, istiod, *self._webhooks([istiod])]
         self._policies()
         self._custom("networking.istio.io/v1", "Gateway", ns.INGRESS.name, GATEWAY_NAME, gateway(args.gateway_address))
         self._custom(
@@ -137,7 +139,7 @@ class Mesh(pulumi.ComponentResource):
             images.GATEWAY_CHART,
             ns.INGRESS,
             mesh_values.gateway(args.stack.owner, reachable=args.reachable),
-            after=[istiod, cni],
+            after=[*self._after, cni],
         )
         Entrance(
             name,
@@ -174,6 +176,12 @@ class Mesh(pulumi.ComponentResource):
             parent=self,
             depends_on=after,
         )
+
+    def _webhooks(self, after: Sequence[pulumi.Resource]) -> Sequence[pulumi.Resource]:
+        if not self._args.reachable:
+            return ()
+        asked = MeshWebhooksArgs(owner=self._owner, workspaces=self._args.workspaces, after=after)
+        return MeshWebhooks(self._name, asked, pulumi.ResourceOptions(parent=self)).made
 
     def _policies(self) -> None:
         root, version = ns.ISTIO_SYSTEM.name, "security.istio.io/v1"

@@ -34,15 +34,11 @@ ACCESS_LOG: Final = {
 }
 
 
-def base(*, reachable: bool) -> dict[str, Any]:
-    """The CRDs, and where a revision is the default one, Istio's own policy against features that are not stable.
-
-    It does not know every kind that runs code in a proxy, istiod's chart has one for objects with its revision's label
-    alone, and locally there is none: what holds everywhere is `guardrails/mesh_rules.py`.
-    """
+def base() -> dict[str, Any]:
+    """The CRDs. What the mesh's objects may say is in `guardrails/mesh_rules.py`, and istiod is asked by
+    `mesh_webhooks.py`: the chart's own webhook would be istiod's to write."""
     return {
-        "defaultRevision": "default" if reachable else "",
-        "experimental": {"stableValidationPolicy": True},
+        "defaultRevision": "",
         "global": {"istioNamespace": ns.ISTIO_SYSTEM.name, "enableReaderRBAC": False},
     }
 
@@ -59,7 +55,7 @@ def cni(stack: Stack) -> dict[str, Any]:
     }
 
 
-def istiod(stack: Stack, *, reachable: bool) -> dict[str, Any]:
+def istiod(stack: Stack) -> dict[str, Any]:
     """Two replicas of the control plane, and what every proxy does."""
     return {
         **ON_SYSTEM_NODES,
@@ -81,6 +77,9 @@ def istiod(stack: Stack, *, reachable: bool) -> dict[str, Any]:
             "PILOT_ENABLE_GATEWAY_API_DEPLOYMENT_CONTROLLER": "false",
             "PILOT_ENABLE_GATEWAY_API_GATEWAYCLASS_CONTROLLER": "false",
             "PILOT_ENABLE_GATEWAY_API_STATUS": "false",
+            # By no name it looks for no webhook to write.
+            "INJECTION_WEBHOOK_CONFIG_NAME": "",
+            "VALIDATION_WEBHOOK_CONFIG_NAME": "",
         },
         "experimental": {"stableValidationPolicy": True},
         "global": {
@@ -90,8 +89,8 @@ def istiod(stack: Stack, *, reachable: bool) -> dict[str, Any]:
             "logAsJson": True,
             # Without it no pod of the mesh starts, so that no workload may push it out.
             "priorityClassName": "system-cluster-critical",
-            "operatorManageWebhooks": not reachable,
-            "configValidation": reachable,
+            # Its role and its webhooks are the stack's (`mesh_rights.py`, `mesh_webhooks.py`).
+            "resourceScope": "namespace",
             "proxy_init": {"image": stack.image(images.PROXY)},
             "proxy": {
                 "image": stack.image(images.PROXY),

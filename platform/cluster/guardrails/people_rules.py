@@ -4,6 +4,7 @@ import json
 from typing import Final
 
 from cluster import namespaces as ns
+from cluster.guardrails.callers import DEPLOYS
 from cluster.guardrails.mesh_words import INJECTED
 from cluster.guardrails.object_rule import PEOPLE, ObjectRule
 from cluster.guardrails.rule import Check, cel
@@ -308,10 +309,17 @@ def _authorities() -> ObjectRule:
         resources=("configmaps",),
         operations=("CREATE", "UPDATE", "DELETE"),
         only=f"{which} in {cel(AUTHORITIES)}",
-        variables={"name": which},
+        variables={
+            "name": which,
+            # The stack waits for one by an annotation (`mesh_webhooks.py`), before or after its controller has made it.
+            "saysTheSame": "request.operation != 'DELETE' && !dyn(object).?immutable.orValue(false)"
+            " && ['data', 'binaryData'].all(k, dyn(object)[?k] =="
+            " (request.operation == 'CREATE' ? optional.none() : dyn(oldObject)[?k]))",
+        },
         checks=(
             Check(
                 holds=f"request.userInfo.username in {json.dumps(AUTHORITIES)}[variables.name]"
+                f" || variables.saysTheSame && ({DEPLOYS})"
                 f" || request.operation == 'DELETE' && request.userInfo.username in {cel(_ENDS_NAMESPACES)}",
                 found='variables.name + " says whose certificates the pods here trust"',
                 fix="Leave it to its controller; take another name.",

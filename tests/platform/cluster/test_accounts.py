@@ -11,7 +11,7 @@ from cluster import namespaces as ns
 from cluster.guardrails import account_rules
 from cluster.guardrails.admission import PREFIX
 from tests.cluster import wait_for
-from tests.platform.cluster import charts
+from tests.platform.cluster import charts, manifests
 from tests.platform.cluster.api import Answer, Api
 from tests.platform.cluster.members import Member, refused
 from tests.platform.cluster.test_add_on_contents import CONTENTS
@@ -73,9 +73,16 @@ def of_add_ons() -> list[dict[str, Any]]:
     return found
 
 
+def of_the_mesh() -> list[dict[str, Any]]:
+    """Those that the stack writes in the place of a chart's."""
+    return [
+        each for each in manifests.objects(manifests.record(manifests.mesh)) if each["apiVersion"].startswith("rbac.")
+    ]
+
+
 @pytest.fixture(scope="module")
 def roles(helm: charts.Helm) -> list[dict[str, Any]]:
-    return [*of_charts(helm), *of_add_ons()]
+    return [*of_charts(helm), *of_the_mesh(), *of_add_ons()]
 
 
 def rights(objects: list[dict[str, Any]]) -> Iterator[Right]:
@@ -130,6 +137,18 @@ def test_no_account_takes_another_s_place(roles: list[dict[str, Any]]) -> None:
         if WRITES & set(rule["verbs"]):
             assert not {"serviceaccounts/token", "roles", "clusterroles"} & set(rule.get("resources", ())), account
             assert not [each for each in rule.get("resources", ()) if each.startswith("validatingadmissionpolic")]
+
+
+def test_no_account_writes_whom_the_api_server_asks(roles: list[dict[str, Any]]) -> None:
+    """A webhook changes any pod, also where no guardrail judges; and no policy is asked of a change to webhooks."""
+    asked = {"mutatingwebhookconfigurations", "validatingwebhookconfigurations", "apiservices", "*"}
+    writing = {
+        account
+        for account, _, rule in rights(roles)
+        if {*WRITES, "delete"} & set(rule["verbs"]) and asked & set(rule.get("resources", ()))
+        if {"*", "admissionregistration.k8s.io", "apiregistration.k8s.io"} & set(rule.get("apiGroups", ()))
+    }
+    assert writing == set()
 
 
 def test_the_rights_of_every_account_of_an_add_on_are_known() -> None:

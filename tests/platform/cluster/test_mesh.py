@@ -1,6 +1,7 @@
 """The mesh's own resources: against Istio's real CRDs, with the CEL rules in them, on a live API server."""
 
 import json
+from functools import partial
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ def one(resources: list[dict[str, Any]], kind: str, namespace: str, name: str) -
     (found,) = [
         each
         for each in resources
-        if (each["kind"], each["metadata"]["namespace"], each["metadata"]["name"]) == (kind, namespace, name)
+        if (each["kind"], each["metadata"].get("namespace"), each["metadata"]["name"]) == (kind, namespace, name)
     ]
     return found
 
@@ -291,3 +292,17 @@ def test_where_the_api_server_cannot_call_istiod_there_is_no_webhook_to_wait_for
 def test_the_mesh_is_where_workloads_are() -> None:
     assert set(ns.MESH) == {each.name for each in ns.WORKLOADS}
     assert all(each.mesh for each in manifests.SPACES)
+
+
+def test_istiod_is_asked_of_pods_of_the_meshs_namespaces_by_name_and_of_no_other(
+    resources: list[dict[str, Any]],
+) -> None:
+    """Where it may be asked, a pod of kube-system's is what EKS made of it."""
+    asked = [one for each in resources if "webhooks" in each for one in each["webhooks"]]
+    assert {each["failurePolicy"] for each in asked} == {"Fail"}
+    (proxies,) = [each for each in asked if each["rules"][0]["resources"] == ["pods"]]
+    ((name, values),) = [(e["key"], e["values"]) for e in proxies["namespaceSelector"]["matchExpressions"]]
+    assert name == ns.NAME_LABEL
+    assert set(values) == {*ns.MESH, *(each.name for each in manifests.SPACES if each.mesh)}
+    away = manifests.objects(manifests.record(partial(manifests.mesh, reachable=False)))
+    assert not [each for each in away if "webhooks" in each], "no istiod would answer"

@@ -15,7 +15,6 @@ from tests.platform.cluster.api import Api
 
 pytestmark = pytest.mark.engine
 
-ISTIOS_OWN = "stable-channel-default-policy-binding.istio.io"
 EVERY = object_rules(manifests.DOMAIN)
 RULES = [each.name for each in EVERY if not each.only]
 """Those over what anybody writes; the others are asked in their writers' names (`test_accounts.py`)."""
@@ -49,12 +48,10 @@ CASES = read()
 
 @pytest.fixture(scope="module")
 def ruled(meshed: Api) -> Api:
-    """With every rule at work, and without Istio's own: of two that refuse, the server tells of one."""
-    meshed.run("delete", "validatingadmissionpolicybinding", ISTIOS_OWN, "--ignore-not-found")
+    """With every rule at work."""
     for rule in RULES:
         broken = next(each.manifest for each in CASES if each.rule == rule and not each.admitted)
         wait_for(lambda refused=broken: not meshed.apply(refused, dry_run=True).done)
-    wait_for(lambda: not any(ISTIOS_OWN in meshed.apply(each.manifest, dry_run=True).text for each in CASES))
     return meshed
 
 

@@ -205,6 +205,24 @@ def test_nor_does_an_administrator_or_another_controller(anchored: Api, who: str
     assert answer.done if trusted else refused(answer, "authorities-are-the-controllers", or_by=own), answer.text
 
 
+@pytest.mark.parametrize("name", AUTHORITIES)
+def test_who_installs_notes_on_one_that_it_is_waited_for_and_closes_none(anchored: Api, name: str) -> None:
+    wait_for(lambda: found(anchored, "configmap", name, "serving"))
+    noted = {"metadata": {"annotations": {"pulumi.com/waitFor": "jsonpath={.data}"}}}
+    at = f"{CORE}/serving/configmaps"
+    deployer = Member.allowed("an-administrator", anchored)
+    assert (answer := deployer.patch(f"{at}/{name}", noted)).done, answer.text
+    assert refused(deployer.patch(f"{at}/{name}", {"immutable": True}), "authorities-are-the-controllers")
+    assert refused(Member.of(ML_ENGINEER, anchored).patch(f"{at}/{name}", noted), "authorities-are-the-controllers")
+    # Before its controller has been there, it says nothing.
+    early = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "default"}}
+    made = anchored.run("create", "--filename=-", "--dry-run=server", stdin=json.dumps(early))
+    assert made.done or "already exists" in made.text, made.text
+    early |= {"data": {"ca.crt": "x"}}
+    refusal = anchored.run("create", "--filename=-", "--dry-run=server", stdin=json.dumps(early))
+    assert refused(refusal, "authorities-are-the-controllers")
+
+
 def test_a_namespace_comes_and_goes_with_its_authorities(governed: Api) -> None:
     namespace = {
         "apiVersion": "v1",

@@ -5,6 +5,7 @@ keeper of the live parts starts the processes. The one thing that is made up is 
 of these tests stands in the place of MLflow's.
 """
 
+import base64
 import json
 import os
 import socket
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from cluster import namespaces as ns
+from cluster.mesh_webhooks import AUTHORITY
 from cluster.node_labels import ROLE
 from local import processes, toolchain
 from local.aws import server
@@ -128,15 +130,32 @@ class Door:
         node = self.api.run("create", "--filename=-", stdin=json.dumps(NODE))
         assert node.done, node.text
         self._pretend(behind)
-        self.apply(*self._chart("base"), *self._chart("istiod"))
+        made = [each for each in manifests.objects(self._made) if each["metadata"]["name"] != AUTHORITY]
+        first = [each for each in made if each["apiVersion"].startswith("rbac.")]
+        asked = [each for each in made if "webhooks" in each]
+        self.apply(*self._chart("base"), *first, *self._chart("istiod"))
         self.wait(ISTIOD)
+        self.apply(*map(self._known, asked))
         certificate = self.account.request(KeyAlgorithm="EC_prime256v1")
-        for each in manifests.objects(self._made):
+        for each in (each for each in made if each not in first and each not in asked):
             annotations = each["metadata"].get("annotations", {})
             self.apply(_with_annotations(each, {CERTIFICATE: certificate}) if CERTIFICATE in annotations else each)
         self.apply(*self._chart("gateway"), *_mlflow())
         for part in (GATEWAY, SIDECAR, LOAD_BALANCER):
             self.wait(part)
+
+    def authority(self, namespace: str) -> str:
+        """The certificate of istiod's own authority, from where it writes it down."""
+        which = (f"--namespace={namespace}", f"--field-selector=metadata.name={AUTHORITY}")
+        wait_for(lambda: bool(self.api.items("configmaps", *which)))
+        (found,) = self.api.items("configmaps", *which)
+        return str(found["data"]["root-cert.pem"])
+
+    def _known(self, webhooks: dict[str, Any]) -> dict[str, Any]:
+        """As the engine makes it, which waits for that."""
+        bundle = base64.b64encode(self.authority(ns.ISTIO_SYSTEM.name).encode()).decode()
+        each = [{**each, "clientConfig": {**each["clientConfig"], "caBundle": bundle}} for each in webhooks["webhooks"]]
+        return {**webhooks, "webhooks": each}
 
     def apply(self, *objects: dict[str, Any]) -> None:
         """As soon as what judges them answers: istiod's webhooks are there a moment before istiod is."""
@@ -169,12 +188,9 @@ class Door:
         """Where a service account's certificate is, which its pod's own agent asks istiod for."""
         token = self.api.run("create", "token", account, f"--namespace={namespace}", f"--audience={MESH_AUDIENCE}")
         assert token.done, token.text
-        (root,) = self.api.items(
-            "configmaps", f"--namespace={namespace}", "--field-selector=metadata.name=istio-ca-root-cert"
-        )
         for path, content in {
             MESH_TOKEN: token.text.strip(),
-            proxies.ROOT: root["data"]["root-cert.pem"],
+            proxies.ROOT: self.authority(namespace),
             f"{proxies.POD}/annotations": 'status.sidecar.istio.io/port="0"\n',
         }.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,6 @@
 """Who gets through the mesh's door and who does not: by the real istiod, agents and Envoys, as processes."""
 
+import base64
 import json
 import ssl
 import urllib.request
@@ -15,13 +16,14 @@ from local import processes
 from local.kubernetes import live
 from local.kubernetes.live import load_balancer, proxies
 from local.kubernetes.live.lacking import lacking
-from local.kubernetes.live.standing import GATEWAY, LOAD_BALANCER, SIDECAR
+from local.kubernetes.live.standing import GATEWAY, ISTIOD, LOAD_BALANCER, SIDECAR
 from local.workspace import Workspace
 from mlops.mlflow_server import routes
 from mlops.mlflow_server.pod import PORT
 from tests import authority
 from tests.cluster import wait_for
 from tests.local.kubernetes.live.door import HOST, IN_THE_MESH, UNKNOWN, Door, get, showing, workload
+from tests.platform.cluster.api import MANAGER
 
 pytestmark = [
     pytest.mark.live,
@@ -145,6 +147,45 @@ def test_pods_have_their_proxies_as_on_eks(door: Door) -> None:
         for pod in door.api.items("pods", f"--namespace={namespace}"):
             (proxy,) = [each for each in pod["spec"][where] if each["name"] == "istio-proxy"]
             assert "/istio/proxyv2:" in proxy["image"]
+
+
+def test_istiod_is_asked_and_writes_nothing_of_who_is(door: Door) -> None:
+    """It makes proxies and judges the mesh's objects by the stack's webhooks, which are as the stack wrote them."""
+    wrong = {
+        **{"apiVersion": "networking.istio.io/v1", "kind": "Gateway"},
+        "metadata": {"name": "wrong", "namespace": ns.INGRESS.name},
+        "spec": {"servers": [{"port": {"number": 1, "name": "x", "protocol": "HTTPS"}, "hosts": ["a/b/c"]}]},
+    }
+    assert "objects.mesh.parapet.dev" in door.api.apply(wrong, dry_run=True).text
+    who = ("--as=system:serviceaccount:istio-system:istiod", "--dry-run=server")
+    for kind in ("mutatingwebhookconfigurations", "validatingwebhookconfigurations"):
+        (each,) = door.api.items(kind, "--show-managed-fields")
+        name = each["metadata"]["name"]
+        assert {field["manager"] for field in each["metadata"]["managedFields"]} == {MANAGER}
+        answer = door.api.run("patch", kind, name, "--type=merge", '--patch={"webhooks": []}', *who)
+        assert "is forbidden" in answer.text, answer.text
+    assert "forbidden" not in door.log(ISTIOD)
+
+
+def test_a_proxys_admin_port_tells_no_key(door: Door) -> None:
+    """Who may forward a port of a model's pod gets there (docs/access.yaml)."""
+
+    def told(path: str) -> str:
+        with urllib.request.urlopen(f"http://{door.sidecar}:{proxies.ADMIN}/{path}", timeout=10) as answer:
+            return str(answer.read().decode())
+
+    dumped = json.loads(told("config_dump?include_eds"))
+    secrets = [
+        each["secret"]
+        for config in dumped["configs"]
+        if config["@type"].endswith("SecretsConfigDump")
+        for each in config["dynamic_active_secrets"]
+    ]
+    shown = [each["tls_certificate"]["private_key"]["inline_bytes"] for each in secrets if "tls_certificate" in each]
+    assert shown
+    assert {base64.b64decode(each) for each in shown} == {b"[redacted]"}
+    for said in (json.dumps(dumped), told("certs"), told("server_info"), told("listeners?format=json")):
+        assert "PRIVATE KEY" not in said
 
 
 def test_no_pod_that_kwok_plays_is_asked(door: Door, trusting: ssl.SSLContext) -> None:
