@@ -1,14 +1,15 @@
 """The routes: from a request to its answer, with all that is asked and told on the way."""
 
 import asyncio
+import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from typing import Final, TypeVar
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import msgspec
-import numpy as np
 from granian.rsgi import HTTPProtocol, ProtocolClosed, Scope
 
 from parapet_serving import card
@@ -16,6 +17,7 @@ from parapet_serving.batching import Batches
 from parapet_serving.bundle.folder import Bundle
 from parapet_serving.callers.callers import Callers
 from parapet_serving.contract import Contract, Matrix, Outputs
+from parapet_serving.deadlines import Deadlines
 from parapet_serving.predictions.log import Entry, Log
 from parapet_serving.refusal import Wrong
 from parapet_serving.settings import Settings
@@ -29,6 +31,8 @@ from parapet_serving.wire.records import Records
 
 JSON: Final = "application/json"
 BYTES: Final = "application/octet-stream"
+CALLERS: Final = 10_000
+"""Whose hashes are remembered."""
 HEADER_LENGTH: Final = "inference-header-content-length"
 EXTENSIONS: Final = ("binary_tensor_data",)
 CLOSE: Final = (("connection", "close"),)
@@ -46,6 +50,7 @@ class Asked:
     began: float
     id: str
     caller: str = ""
+    """Hashed, as the subject."""
     subject: str | None = None
     rows: int = 0
     body_read: bool = False
@@ -61,6 +66,10 @@ class Answer:
     status: int = 200
     headers: tuple[tuple[str, str], ...] = ()
 
+
+LATE_REQUEST: Final = Wrong(408, "time", "the request did not come in time", headers=CLOSE)
+LATE_ANSWER: Final = Wrong(504, "time", "the model did not answer in time")
+FAILED: Final = Wrong(500, "internal", "the server failed; the log says where, under this id")
 
 T = TypeVar("T")
 Handler = Callable[[Asked], Awaitable[Answer]]
@@ -86,6 +95,8 @@ class App:
         self._name, self._version = manifest.name, manifest.version
         self._callers = Callers(settings)
         self._hashed = Hashed(settings.hash_key())
+        self._known = lru_cache(CALLERS)(partial(self._hashed, "caller"))
+        self._deadlines = Deadlines(settings.limits.seconds)
         self._oip = Oip(contract, tensor, self._name, self._version, most)
         self._records = Records(contract, most)
         self._card = card.page(bundle)
@@ -136,27 +147,27 @@ class App:
 
     async def _answered(self, asked: Asked, method: str, handler: Handler) -> tuple[Answer, str]:
         """The answer, and the kind of error where it is one."""
+        task = self._deadlines.watch()
         try:
             if method and asked.scope.method != method:
                 raise Wrong(405, "method", f"this takes {method}", headers=(("allow", method),))
-            if asked.route in UNCOUNTED:
-                return await handler(asked), ""
-            async with asyncio.timeout(self._settings.limits.seconds):
+            if asked.route not in UNCOUNTED:
                 await self._admit(asked)
-                return await handler(asked), ""
+            return await handler(asked), ""
         except Wrong as wrong:
             return _error(wrong), wrong.kind
-        except TimeoutError:
-            if asked.body_read:
-                late = Wrong(504, "time", "the model did not answer in time")
-            else:
-                late = Wrong(408, "time", "the request did not come in time", headers=CLOSE)
+        except asyncio.CancelledError:
+            if not self._deadlines.is_over(task):
+                raise
+            late = LATE_ANSWER if asked.body_read else LATE_REQUEST
             return _error(late), late.kind
         except ProtocolClosed:
             raise
         except Exception as error:
             logs.say("failed", request=asked.id, **logs.told(error))
-            return _error(Wrong(500, "internal", "the server failed; the log says where, under this id")), "internal"
+            return _error(FAILED), FAILED.kind
+        finally:
+            self._deadlines.forget(task)
 
     async def _admit(self, asked: Asked) -> None:
         """Lets one in that may ask. Raises Wrong."""
@@ -166,7 +177,7 @@ class App:
         pairs = headers.items()  # one that stands twice is in it twice
         authorization = [value for name, value in pairs if name == "authorization"]
         certificates = [value for name, value in pairs if name == "x-forwarded-client-cert"]
-        asked.caller = await self._callers.caller(authorization, certificates, asked.scope.client)
+        asked.caller = self._known(await self._callers.caller(authorization, certificates, asked.scope.client))
         if subject := headers.get(self._settings.subject_header):
             asked.subject = self._hashed("subject", subject)
 
@@ -222,11 +233,8 @@ class App:
     async def _outputs(self, asked: Asked, matrix: Matrix, own_id: str | None) -> Outputs:
         asked.rows = len(matrix)
         outputs = await self._batches.predict(matrix)
-        if not all(np.isfinite(column).all() for column in outputs.values()):
-            raise Wrong(500, "model", "the model answered with something that is no number")
         if self._log:
-            caller = self._hashed("caller", asked.caller)
-            self._log.add(Entry(time.time(), asked.id, own_id, caller, asked.subject, matrix, outputs))
+            self._log.add(Entry(time.time(), asked.id, own_id, asked.caller, asked.subject, matrix, outputs))
         return outputs
 
     async def _server(self, _: Asked) -> Answer:
@@ -275,7 +283,7 @@ class App:
         if kind:
             line["kind"] = kind
         if asked.caller:
-            line["caller"] = self._hashed("caller", asked.caller)
+            line["caller"] = asked.caller
         if asked.subject:
             line["subject"] = asked.subject
         self._line.msg("answered", **line, rows=asked.rows, ms=round(took * 1000, 3))
@@ -297,7 +305,7 @@ def _id(told: str | None) -> str:
             return str(UUID(told))
         except ValueError:
             pass
-    return str(uuid4())
+    return secrets.token_hex(16)
 
 
 def _is(kind: str, kinds: tuple[str, ...]) -> bool:

@@ -14,6 +14,7 @@ import numpy as np
 
 from parapet_serving.contract import Matrix, Outputs
 from parapet_serving.model import Model
+from parapet_serving.refusal import Wrong
 
 QUICK: Final = 0.002
 """Seconds that a full batch may take on the event loop itself. A slower model has a thread, and nobody else waits."""
@@ -33,12 +34,17 @@ class Batch:
         return self.matrices[0] if len(self.matrices) == 1 else np.concatenate(self.matrices)
 
     def share(self, outputs: Outputs) -> None:
-        """Gives everyone his rows."""
-        begin = 0
+        """Gives everyone his rows, or an error for those of which the model made something that is no number."""
+        begin, finite = 0, _finite(outputs)
         for matrix, answer in zip(self.matrices, self.answers, strict=True):
             end = begin + len(matrix)
-            if not answer.done():  # its caller may have gone
-                answer.set_result({name: column[begin:end] for name, column in outputs.items()})
+            rows = {name: column[begin:end] for name, column in outputs.items()}
+            if answer.done():  # its caller has gone
+                pass
+            elif finite or _finite(rows):
+                answer.set_result(rows)
+            else:
+                answer.set_exception(Wrong(500, "model", "the model answered with something that is no number"))
             begin = end
 
     def fail(self, error: BaseException) -> None:
@@ -118,3 +124,7 @@ class Batches:
             self._told(batch.rows, done.result())
             batch.share(done.result())
         self._flush()  # what came meanwhile, all of it at once
+
+
+def _finite(outputs: Outputs) -> bool:
+    return all(np.isfinite(column).all() for column in outputs.values())

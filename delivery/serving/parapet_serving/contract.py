@@ -60,19 +60,14 @@ class Contract:
     def check(self, matrix: Matrix) -> None:
         """Raises Wrong (422), which names the first field that is not as it must be and its row, never the value."""
         within = (matrix >= self._low) & (matrix <= self._high)  # NaN is in no range
-        if self._whole.size and within.all():
+        if self._whole.size:
             whole = matrix[:, self._whole]
             within[:, self._whole] &= whole == np.floor(whole)
-        if not within.all():
+        if np.count_nonzero(within) < within.size:
             within |= np.isnan(matrix) & self._nullable
-            self._whole_where_there(matrix, within)
             if not within.all():
                 row, column = (int(place) for place in np.argwhere(~within)[0])
                 raise out_of_contract(self.must(self.inputs[column], row))
-
-    def _whole_where_there(self, matrix: Matrix, within: NDArray[np.bool_]) -> None:
-        whole = matrix[:, self._whole]
-        within[:, self._whole] &= (whole == np.floor(whole)) | np.isnan(whole)
 
     def must(self, field: Input, row: int) -> str:
         """What a field has to be, for who sent something else in that row."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import sys
 import time
 from typing import Final
 
@@ -15,7 +16,8 @@ from parapet_serving.batching import Batches
 from parapet_serving.bundle import folder
 from parapet_serving.bundle.folder import Bundle
 from parapet_serving.contract import Contract
-from parapet_serving.model import Graph, answered, seconds
+from parapet_serving.graph import Graph
+from parapet_serving.model import answered, seconds
 from parapet_serving.predictions.log import Log
 from parapet_serving.predictions.places import place
 from parapet_serving.settings import Settings
@@ -25,6 +27,9 @@ from parapet_serving.telling.metrics import Metrics
 IDLE: Final = 65_000
 """Milliseconds for which a connection may say nothing, and for which a request's headers may take: longer than the
 pauses of callers that keep connections, so that none is closed as a request comes."""
+SWITCH: Final = 0.0005
+"""Seconds after which a thread that writes the prediction log lets the one go on that answers; Python's own are ten
+times as many, and each answer could wait for them more than once."""
 
 
 def verified(settings: Settings) -> tuple[Bundle, Contract, Graph]:
@@ -40,6 +45,7 @@ def verified(settings: Settings) -> tuple[Bundle, Contract, Graph]:
 def run(settings: Settings) -> int:
     """Serves until SIGTERM or SIGINT. Returns 0 where all was answered and kept, else 1. Raises Refused."""
     logs.install()
+    sys.setswitchinterval(SWITCH)
     bundle, contract, graph = verified(settings)
     metrics = Metrics(bundle)
     log = None

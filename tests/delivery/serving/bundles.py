@@ -98,7 +98,7 @@ class Bundle:
         manifest = canonical(Manifest("parapet-model/1", name, version, listed, {"dataset": "sha256:1234"}))
         self.model.mkdir(parents=True, exist_ok=True)
         for each, raw in content.items():
-            if "/" not in each:
+            if "/" not in each and each != "..":
                 (self.model / each).write_bytes(raw)
         return self.sign(manifest)
 

@@ -33,6 +33,8 @@ def install() -> None:
     )
     logging.basicConfig(level=logging.WARNING, handlers=[_Places()], force=True)
     warnings.showwarning = _warn
+    # What is too big for a float32 becomes infinite, which no range of a contract has.
+    warnings.filterwarnings("ignore", "overflow encountered in cast", RuntimeWarning)
     sys.excepthook = lambda _kind, error, _trace: say("failed", **told(error))
     sys.unraisablehook = lambda ignored: say("ignored", **told(ignored.exc_value))
     threading.excepthook = lambda failed: say("thread failed", **told(failed.exc_value))

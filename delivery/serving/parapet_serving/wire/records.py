@@ -3,6 +3,7 @@
 {"records": [{"age": 71, ...}, ...]} is answered by {"model", "version", "id", "predictions": [{...}, ...]}.
 """
 
+from itertools import chain
 from typing import Any, Final
 
 import msgspec
@@ -10,7 +11,7 @@ import numpy as np
 
 from parapet_serving.contract import Contract, Matrix, Outputs
 from parapet_serving.refusal import Wrong, malformed, out_of_contract
-from parapet_serving.wire import strict
+from parapet_serving.wire import strict, tensors
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -56,8 +57,8 @@ class Records:
         # A name that stands twice is told by its colon: there is one for each name, and no text with others.
         if not 0 < len(rows) <= self._most or body.count(b":") != 1 + len(rows) * len(self._contract.inputs):
             return None
-        with np.errstate(over="ignore"):  # what is too big for float32 becomes infinite, which no range has
-            return np.array([msgspec.structs.astuple(row) for row in rows], np.float32)
+        values = list(chain.from_iterable(map(msgspec.structs.astuple, rows)))
+        return tensors.floats(values).reshape(len(rows), len(self._contract.inputs))
 
     def _exactly(self, body: bytes) -> Matrix:
         document = strict.loads(body)

@@ -1,0 +1,172 @@
+"""Requests that are there together are asked of the model together; nobody waits longer than the delay."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import numpy as np
+import pytest
+
+from parapet_serving.batching import QUICK, Batches
+from parapet_serving.contract import Matrix, Outputs
+from parapet_serving.refusal import Wrong
+
+
+class Doubles:
+    """A model that takes its time, and remembers how many rows it was asked for."""
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        self.seconds, self.asked = seconds, list[int]()
+
+    def predict(self, matrix: Matrix) -> Outputs:
+        self.asked.append(len(matrix))
+        time.sleep(self.seconds)
+        if (matrix == -1).any():
+            raise ValueError("of a value")
+        return {"double": matrix[:, 0] * 2}
+
+
+def rows(*values: float) -> Matrix:
+    return np.array([[value] for value in values], np.float32)
+
+
+def batches(model: Doubles, *, delay: float = 0.05, most: int = 8, takes: float = 0.0) -> Batches:
+    return Batches(model, rows=most, delay=delay, takes=takes, told=lambda _rows, _outputs: None)
+
+
+def run(work: Callable[[], Awaitable[None]]) -> None:
+    async def main() -> None:
+        await work()
+
+    asyncio.run(main())
+
+
+SIDES = pytest.mark.parametrize("takes", [0.0, 2 * QUICK], ids=["on the loop", "in a thread"])
+
+
+@SIDES
+def test_who_is_there_together_is_asked_together_and_gets_his_own(takes: float) -> None:
+    model = Doubles()
+
+    async def work() -> None:
+        joined = batches(model, takes=takes)
+        told = await asyncio.gather(*(joined.predict(rows(*range(n, n + n % 3 + 1))) for n in range(5)))
+        for n, answer in enumerate(told):
+            assert answer["double"].tolist() == [2.0 * value for value in range(n, n + n % 3 + 1)]
+
+    run(work)
+    assert sum(model.asked) == 9
+    assert max(model.asked) <= 8
+    assert len(model.asked) == 2, "8 rows are the most"
+
+
+@SIDES
+def test_who_comes_alone_does_not_wait(takes: float) -> None:
+    async def work() -> None:
+        alone = batches(Doubles(), delay=5.0, takes=takes)
+        alone.reading += 1
+        alone.read()
+        await asyncio.wait_for(alone.predict(rows(1)), 1.0)
+
+    run(work)
+
+
+def test_one_that_is_being_read_is_waited_for_and_joins() -> None:
+    model = Doubles()
+
+    async def work() -> None:
+        joined = batches(model, delay=5.0)
+        joined.reading += 1
+        first = joined.predict(rows(1))
+        await asyncio.sleep(0.02)
+        assert not first.done()
+        joined.read()
+        second = joined.predict(rows(2))
+        await asyncio.wait_for(asyncio.gather(first, second), 1.0)
+
+    run(work)
+    assert model.asked == [2]
+
+
+def test_nobody_waits_longer_than_the_delay() -> None:
+    async def work() -> None:
+        held = batches(Doubles(), delay=0.05)
+        held.reading += 1  # and never comes
+        begun = time.monotonic()
+        await asyncio.wait_for(held.predict(rows(1)), 1.0)
+        assert time.monotonic() - begun >= 0.04
+
+    run(work)
+
+
+def test_one_that_is_refused_is_not_waited_for() -> None:
+    async def work() -> None:
+        joined = batches(Doubles(), delay=5.0)
+        joined.reading += 1
+        first = joined.predict(rows(1))
+        await asyncio.sleep(0.02)
+        joined.read()
+        await asyncio.wait_for(first, 1.0)
+
+    run(work)
+
+
+def test_while_the_model_works_in_its_thread_the_next_batch_grows() -> None:
+    model = Doubles(0.1)
+
+    async def work() -> None:
+        joined = batches(model, takes=2 * QUICK)
+        first = joined.predict(rows(0))
+        await asyncio.sleep(0.03)
+        late = []
+        for n in range(1, 4):
+            late.append(joined.predict(rows(n)))
+            await asyncio.sleep(0.005)
+        await asyncio.gather(first, *late)
+        assert [each.result()["double"].tolist() for each in late] == [[2.0], [4.0], [6.0]]
+
+    run(work)
+    assert model.asked == [1, 3]
+
+
+@SIDES
+def test_more_rows_than_a_batch_has_are_asked_all_the_same(takes: float) -> None:
+    async def work() -> None:
+        answer = await batches(Doubles(), takes=takes).predict(rows(*range(20)))
+        assert len(answer["double"]) == 20
+
+    run(work)
+
+
+@SIDES
+def test_a_model_that_fails_tells_no_value(takes: float) -> None:
+    async def work() -> None:
+        joined = batches(Doubles(), takes=takes)
+        told = await asyncio.gather(joined.predict(rows(-1)), joined.predict(rows(1)), return_exceptions=True)
+        assert [type(each) for each in told] == [RuntimeError, RuntimeError]
+        assert "value" not in str(told)
+        assert (await joined.predict(rows(3)))["double"].tolist() == [6.0]
+
+    run(work)
+
+
+def test_what_is_no_number_fails_for_him_whose_it_is() -> None:
+    async def work() -> None:
+        joined = batches(Doubles())
+        told = await asyncio.gather(joined.predict(rows(np.nan)), joined.predict(rows(1)), return_exceptions=True)
+        assert isinstance(told[0], Wrong)
+        assert told[0].status == 500
+        assert isinstance(told[1], dict)
+
+    run(work)
+
+
+@SIDES
+def test_who_has_gone_does_not_disturb_the_others(takes: float) -> None:
+    async def work() -> None:
+        joined = batches(Doubles(), takes=takes)
+        gone, here = joined.predict(rows(1)), joined.predict(rows(2))
+        gone.cancel()
+        assert (await here)["double"].tolist() == [4.0]
+
+    run(work)
