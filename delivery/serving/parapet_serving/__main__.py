@@ -27,6 +27,7 @@ def _run(command: str, read: settings.Settings) -> int:
 
     if command == "server":
         return process.run(read)
+    read.hash_key()
     bundle, _, _ = process.verified(read)
     print(f"{bundle.manifest.name} {bundle.manifest.version} {bundle.digest}: signed, whole, answers as it should")
     return 0

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Mapping
@@ -148,6 +149,13 @@ class Served:
                     found += float(match[2])
         return found
 
+    def rows(self) -> list[dict[str, Any]]:
+        """What the prediction log has, in its folder."""
+        files = sorted(str(file) for file in self.kept.rglob("*.parquet"))
+        command = [str(self.image / "bin" / "python"), "-c", READ, *files]
+        found: list[dict[str, Any]] = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+        return found
+
     def lines(self) -> list[dict[str, Any]]:
         """What it said."""
         return [json.loads(line) for line in self.log.read_text().splitlines()]
@@ -162,6 +170,14 @@ class Served:
         raise AssertionError("it has no line")
 
 
+READ = """
+import json, sys
+from pyarrow import parquet
+rows = [row for file in sys.argv[1:] for row in parquet.ParquetFile(file).read().to_pylist()]
+print(json.dumps(rows, default=str))
+"""
+
+
 def asked(rows: int = 1, **tensor: Any) -> dict[str, Any]:
     """A request for the known record, so many times."""
     whole = {"name": "features", "shape": [rows, len(row())], "datatype": "FP32", "data": row() * rows}
@@ -170,3 +186,11 @@ def asked(rows: int = 1, **tensor: Any) -> dict[str, Any]:
 
 def without(mapping: Mapping[str, Any], *names: str) -> dict[str, Any]:
     return {name: value for name, value in mapping.items() if name not in names}
+
+
+def half_asked(server: Served, token: str) -> socket.socket:
+    """A request whose body does not come."""
+    connection = socket.create_connection(("127.0.0.1", server.port), timeout=10)
+    head = f"POST {MODEL}/infer HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Length: 100\r\n\r\n{{"
+    connection.sendall(head.encode())
+    return connection

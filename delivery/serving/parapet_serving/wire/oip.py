@@ -4,6 +4,7 @@ A request brings the whole matrix as one tensor, by the name that the graph has 
 the contract, by the fields' names. Nothing else is a request for this model.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
@@ -16,6 +17,9 @@ from parapet_serving.refusal import Wrong, malformed, out_of_contract
 from parapet_serving.wire import strict, tensors
 
 LONGEST_ID: Final = 128
+_WORDS: Final = "inputs|outputs|parameters|name|shape|datatype|data|id|binary_data_size|binary_data_output|binary_data"
+PLACE: Final = re.compile(rf" - at `\$\.((?:{_WORDS}|content_type|\.|\[\.\.\.\])+)`$")
+"""Where a document is not as it must be, in names of the protocol."""
 
 
 class InputParameters(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -105,9 +109,10 @@ class Oip:
         try:
             return msgspec.convert(document, Request)
         except msgspec.ValidationError as error:
-            # Its words can have a value in them; where it is, which comes last, has none but of this protocol.
-            place = str(error).rpartition(" - at `$")[2].rstrip("`") or "the body"
-            raise malformed(f"{place.lstrip('.')} is not as the Open Inference Protocol v2 has it") from None
+            place = PLACE.search(str(error))  # its other words can be what was sent
+            raise malformed(
+                f"{place[1] if place else 'the body'} is not as the Open Inference Protocol v2 has it"
+            ) from None
 
     def _matrix(self, request: Request, tail: memoryview) -> Matrix:
         parts = self._parts(request, tail)

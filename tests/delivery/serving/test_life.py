@@ -1,0 +1,99 @@
+"""A server in its limits, and at its end."""
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import requests
+
+from tests.delivery.serving.bundles import RECORD
+from tests.delivery.serving.served import MODEL, Served, asked, half_asked
+
+pytestmark = [pytest.mark.process, pytest.mark.xdist_group("serving")]
+
+Own = Callable[..., Served]
+
+
+def test_limits_of_time_rate_and_number(own: Own) -> None:
+    limits = {"seconds": 0.5, "perSecond": 0.001, "burst": 4, "inFlight": 2, "rows": 2, "bodyBytes": 5000}
+    server = own(limits=limits).start()
+    assert server.infer(asked(3)).json()["kind"] == "rows"
+    assert server.predict({"records": [RECORD] * 50}).status_code == 413
+    for _ in range(2):
+        assert server.infer().status_code == 200
+    late = server.infer()
+    assert (late.status_code, late.json()["kind"]) == (429, "rate")
+    assert int(late.headers["Retry-After"]) > 0
+    other = server.token(sub="another")
+    assert server.infer(token=other).status_code == 200, "each has a rate of his own"
+    slow = [half_asked(server, other) for _ in range(2)]
+    time.sleep(0.1)
+    full = server.infer(token=other)
+    assert (full.status_code, full.json()["kind"]) == (503, "load")
+    for connection in slow:
+        assert b" 408 " in connection.recv(1000).splitlines()[0]
+        connection.close()
+    assert server.infer(token=other).status_code == 200
+
+
+def test_who_goes_away_is_no_error_of_ours(own: Own) -> None:
+    server = own().start()
+    half_asked(server, server.token()).close()
+    for _ in range(100):
+        if server.metric("errors_total", kind="gone"):
+            break
+        time.sleep(0.05)
+    assert server.metric("errors_total", kind="gone") == 1
+    assert server.metric("in_flight") == 0
+    assert not [line for line in server.lines() if line["event"] == "failed"]
+
+
+def test_the_end_is_an_orderly_one(own: Own) -> None:
+    """While clients ask without a pause: none is refused before it was told to go, what was read is answered."""
+    place = {"place": "", "seconds": 60.0}
+    server = own(drain={"noticeSeconds": 1.0, "seconds": 10}, predictionLog=place)
+    place["place"] = str(server.kept)
+    server.start()
+    token, told = server.token(), list[int]()
+    stop = threading.Event()
+
+    def client() -> None:
+        with requests.Session() as session:
+            while not stop.is_set():
+                headers = {"Authorization": f"Bearer {token}"}
+                try:
+                    answer = session.post(f"{server.url}{MODEL}/infer", json=asked(), headers=headers, timeout=10)
+                except requests.ConnectionError:
+                    # Only once it takes no connection any more.
+                    assert time.monotonic() > termed[0] + 0.9
+                    return
+                told.append(answer.status_code)
+                time.sleep(0.002)
+
+    termed = [float("inf")]
+    with ThreadPoolExecutor(4) as clients:
+        running = [clients.submit(client) for _ in range(4)]
+        time.sleep(0.3)
+        slow = half_asked(server, token)
+        termed[0] = time.monotonic()
+        server.term()
+        time.sleep(0.2)
+        noticed = requests.get(f"{server.url}/v2/health/ready", timeout=5)
+        assert (noticed.status_code, noticed.json()) == (503, {"ready": False})
+        assert noticed.headers["Connection"] == "close"
+        assert requests.get(f"{server.url}/v2/health/live", timeout=5).status_code == 200
+        before = len(told)
+        time.sleep(0.2)
+        assert len(told) > before, "it goes on answering"
+        time.sleep(1.0)
+        slow.sendall(b" " * 99)
+        assert b" 400 " in slow.recv(2000).splitlines()[0], "what was being read is answered"
+        assert server.end() == 0
+        stop.set()
+        for each in running:
+            each.result()
+    assert set(told) == {200}
+    assert server.lines()[-1]["event"] == "ended"
+    assert len(server.rows()) == len(told)

@@ -1,0 +1,123 @@
+"""What was asked and answered is kept, can be joined with what comes later, and makes nobody wait."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+import pytest
+import requests
+
+from tests.delivery.serving.bundles import NAME, OUTPUT, RECORD, VERSION, expected
+from tests.delivery.serving.served import Served, asked
+
+pytestmark = [pytest.mark.process, pytest.mark.xdist_group("serving")]
+
+Own = Callable[..., Served]
+
+
+def until(what: Callable[[], Any]) -> Any:
+    for _ in range(200):
+        if found := what():
+            return found
+        time.sleep(0.05)
+    raise AssertionError("it did not happen")
+
+
+def test_a_row_for_each_that_was_asked(served: Served) -> None:
+    other = {**RECORD, "ward": "surgery", "emergency": None}
+    answer = served.predict({"records": [RECORD, other]}, headers={"X-Parapet-Subject": "MRN-1"})
+    request = answer.headers["X-Request-Id"]
+    rows = until(lambda: [row for row in served.rows() if row["request_id"] == request])
+    assert [row["row"] for row in rows] == [0, 1]
+    for row, record in zip(rows, (RECORD, other), strict=True):
+        kept = {name.removeprefix("input."): told for name, told in row.items() if name.startswith("input.")}
+        assert kept == pytest.approx(record, abs=1e-5)
+        assert row[f"output.{OUTPUT}"] == pytest.approx(expected(record), abs=1e-5)
+        assert row["subject"] == served.line(answer)["subject"]
+        assert row["caller"] == served.line(answer)["caller"]
+    own = served.infer({**asked(), "id": "the one that is kept"})
+    (row,) = until(lambda: [row for row in served.rows() if row["own_id"] == "the one that is kept"])
+    assert row["request_id"] == own.headers["X-Request-Id"]
+    (folder,) = {file.parent.relative_to(served.kept).as_posix() for file in served.kept.rglob("*.parquet")}
+    assert folder.startswith(f"model={NAME}/version={VERSION}/date=20")
+
+
+def test_what_is_refused_is_not_kept(served: Served) -> None:
+    refused = served.predict({"records": [{**RECORD, "sodium": 7}]}).headers["X-Request-Id"]
+    answer = served.predict({"records": [RECORD]}).headers["X-Request-Id"]
+    until(lambda: [row for row in served.rows() if row["request_id"] == answer])
+    assert not [row for row in served.rows() if row["request_id"] == refused]
+
+
+@pytest.mark.parametrize("required", [True, False])
+def test_while_its_place_is_gone(own: Own, required: bool) -> None:
+    log = {"seconds": 0.1, "memoryBytes": 20_000, "required": required}
+    server = own(predictionLog=log)
+    log["place"] = str(server.kept)
+    server.start()
+    away = server.kept.rename(server.folder / "away")
+    assert server.infer().status_code == 200
+    until(lambda: server.metric("prediction_log_failures_total"))
+    assert server.ready() == (503 if required else 200)
+    for _ in range(20):
+        assert server.infer().status_code == 200, "nobody waits for it"
+    assert server.metric("prediction_log_lost_rows_total") > 0
+    away.rename(server.kept)
+    until(lambda: server.ready() == 200 and server.metric("prediction_log_rows_total"))
+    kept = server.metric("prediction_log_rows_total")
+    assert kept + server.metric("prediction_log_lost_rows_total") + server.metric("prediction_log_waiting_rows") == 21
+    assert len(server.rows()) == kept
+    assert server.end() == 0
+
+
+def test_a_server_that_cannot_keep_them_is_never_ready_and_says_so_at_its_end(own: Own) -> None:
+    log: dict[str, Any] = {"seconds": 60.0}
+    server = own(predictionLog=log, drain={"noticeSeconds": 0, "seconds": 1})
+    log["place"] = str(server.folder / "missing")
+    server.start()
+    assert server.ready() == 503
+    assert server.infer().status_code == 200
+    assert server.end() == 1
+    assert server.lines()[-1] == {**server.lines()[-1], "event": "ended", "kept": False}
+
+
+def test_files_of_a_bucket_are_encrypted_with_the_key_that_is_named(own: Own, aws: str) -> None:
+    credentials = {"aws_access_key_id": "local", "aws_secret_access_key": "local", "region_name": "us-east-1"}
+    s3 = boto3.client("s3", endpoint_url=aws, **credentials)
+    s3.create_bucket(Bucket="predictions")
+    key = boto3.client("kms", endpoint_url=aws, **credentials).create_key()["KeyMetadata"]["Arn"]
+    log = {"place": "s3://predictions/log", "keyArn": key, "seconds": 60.0}
+    server = own(predictionLog=log)
+    server.environment = {
+        **{"AWS_ENDPOINT_URL": aws, "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"},
+        "AWS_REGION": "us-east-1",
+    }
+    server.start()
+    assert server.ready() == 200
+    assert server.infer().status_code == 200
+    assert server.end() == 0
+    listed = [each["Key"] for each in s3.list_objects_v2(Bucket="predictions")["Contents"]]
+    (file,) = [each for each in listed if each.endswith(".parquet")]
+    assert file.startswith(f"log/model={NAME}/version={VERSION}/date=")
+    for each in listed:
+        head = s3.head_object(Bucket="predictions", Key=each)
+        assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", key)
+    content = s3.get_object(Bucket="predictions", Key=file)["Body"].read()
+    (server.kept / "fetched.parquet").write_bytes(content)
+    assert len(server.rows()) == 1
+
+
+def test_an_answer_does_not_wait_for_a_bucket_that_does_not_answer(own: Own) -> None:
+    log = {"place": "s3://predictions/log", "keyArn": "arn:x", "seconds": 0.1, "required": False}
+    server = own(predictionLog=log)
+    server.environment = {
+        **{"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"},
+        "AWS_REGION": "us-east-1",
+    }
+    server.start()
+    assert requests.get(f"{server.url}/v2/health/ready", timeout=5).status_code == 200
+    begun = time.monotonic()
+    for _ in range(20):
+        assert server.infer().status_code == 200
+    assert time.monotonic() - begun < 5

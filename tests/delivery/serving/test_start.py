@@ -1,0 +1,98 @@
+"""A server starts with what it was promised, or says in one line what is missing."""
+
+import subprocess
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.delivery.serving.bundles import INPUTS, Input
+from tests.delivery.serving.served import PATIENCE, Served
+
+pytestmark = [pytest.mark.process, pytest.mark.xdist_group("serving")]
+
+Own = Callable[..., Served]
+
+
+def test_verify_says_what_it_found(own: Own) -> None:
+    server = own()
+    done = subprocess.run(server.command("verify"), capture_output=True, text=True, timeout=PATIENCE)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"readmission 7 {server.digest}: signed, whole, answers as it should\n"
+
+
+def spoilt_answer(server: Served) -> None:
+    server.bundle.answer += 0.01
+    server.digest = server.bundle.write()
+
+
+def spoilt_graph(server: Served) -> None:
+    server.bundle.graph = b"no graph"
+    server.digest = server.bundle.write()
+
+
+def one_field_less(server: Served) -> None:
+    server.bundle.inputs = INPUTS[:-1]
+    server.digest = server.bundle.write()
+
+
+def categories_twice(server: Served) -> None:
+    server.bundle.inputs = [*INPUTS[:-1], Input("score", "category", categories=["a", "a"])]
+    server.digest = server.bundle.write()
+
+
+def range_upside_down(server: Served) -> None:
+    server.bundle.inputs = [*INPUTS[:-1], Input("score", "number", minimum=2, maximum=1)]
+    server.digest = server.bundle.write()
+
+
+def short_key(server: Served) -> None:
+    server.hash_key.write_text("short")
+
+
+def altered(server: Served) -> None:
+    (server.bundle.model / "model.onnx").write_bytes(b"!" + server.bundle.graph[1:])
+
+
+REFUSED: dict[str, tuple[Callable[[Served], None], str]] = {
+    "a case that is answered otherwise": (spoilt_answer, "Known case 0: probability is further than 1e-05"),
+    "no graph": (spoilt_graph, "model.onnx is no graph"),
+    "a graph of other columns": (one_field_less, "It must take one tensor(float) of [rows, 17]"),
+    "a category twice": (categories_twice, "score is a category with none, or with one of them twice"),
+    "a range upside down": (range_upside_down, "score has a minimum above its maximum"),
+    "a key that is guessed": (short_key, "has 5 bytes. It needs 32"),
+    "another model": (altered, "is not what manifest.json says"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_a_server_that_must_not_serve_says_why(own: Own, what: str) -> None:
+    server = own()
+    spoil, said = REFUSED[what]
+    spoil(server)
+    told = server.refusal()
+    assert told.startswith("parapet-serving: ")
+    assert said in told
+    assert told.count("\n") == 1
+
+
+SETTINGS: dict[str, tuple[dict[str, Any], str]] = {
+    "an unknown name": ({"more": 1}, "unknown field `more`"),
+    "nobody could call": ({"tokens": None, "mesh": None}, "neither tokens nor mesh"),
+    "keys by plain HTTP": (
+        {"tokens": {"issuer": "x", "audiences": ["x"], "keys": "http://x"}},
+        "tokens.keys is 'http://x'",
+    ),
+    "a secret as an algorithm": (
+        {"tokens": {"issuer": "x", "audiences": ["x"], "keys": "/x", "algorithms": ["HS256"]}},
+        "$.tokens.algorithms",
+    ),
+    "a bucket without a key": ({"predictionLog": {"place": "s3://bucket/x"}}, "predictionLog.keyArn is missing"),
+    "a port that is none": ({"listening": {"port": 70_000}}, "$.listening.port"),
+}
+
+
+@pytest.mark.parametrize("what", SETTINGS)
+def test_a_configuration_that_is_not_as_it_must_be(own: Own, what: str) -> None:
+    more, said = SETTINGS[what]
+    assert said in own(**more).refusal()
