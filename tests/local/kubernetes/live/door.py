@@ -130,9 +130,12 @@ class Door:
         node = self.api.run("create", "--filename=-", stdin=json.dumps(NODE))
         assert node.done, node.text
         self._pretend(behind)
-        made = [each for each in manifests.objects(self._made) if each["metadata"]["name"] != AUTHORITY]
+        every = manifests.objects(self._made)
+        made = [each for each in every if each["metadata"]["name"] != AUTHORITY]
         first = [each for each in made if each["apiVersion"].startswith("rbac.")]
         asked = [each for each in made if "webhooks" in each]
+        # What the engine waits by, at the earliest: istiod fills one that is there as one that it makes.
+        self.apply(*(each for each in every if each not in made))
         self.apply(*self._chart("base"), *first, *self._chart("istiod"))
         self.wait(ISTIOD)
         self.apply(*map(self._known, asked))
@@ -147,7 +150,7 @@ class Door:
     def authority(self, namespace: str) -> str:
         """The certificate of istiod's own authority, from where it writes it down."""
         which = (f"--namespace={namespace}", f"--field-selector=metadata.name={AUTHORITY}")
-        wait_for(lambda: bool(self.api.items("configmaps", *which)))
+        wait_for(lambda: any("data" in each for each in self.api.items("configmaps", *which)))
         (found,) = self.api.items("configmaps", *which)
         return str(found["data"]["root-cert.pem"])
 
