@@ -49,6 +49,23 @@ def validate(
     raise typer.Exit(_run("validate", files=[str(file) for file in files], out=str(out), json=as_json))
 
 
+@app.command("deidentify")
+def deidentify(
+    files: Annotated[list[Path], typer.Argument(help="Accepted files of intake records.", show_default=False)],
+    key_file: Annotated[
+        Path,
+        typer.Option(
+            envvar="PARAPET_DATA_KEY_FILE", help="The secret key of the hashes, 32 bytes or more; a mounted secret."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="The folder for features and data card: new, empty, or one of this.")],
+    as_json: Annotated[bool, typer.Option("--json", help="For programs: the data card as one JSON object.")] = False,
+) -> None:
+    """Make a table of features without the eighteen identifiers of Safe Harbor, and its data card."""
+    asked = {"files": [str(file) for file in files], "key_file": str(key_file), "out": str(out), "json": as_json}
+    raise typer.Exit(_run("deidentify", **asked))
+
+
 def python() -> Path:
     """The Python of delivery's environment, made at its first use. Raises Refused where it cannot be."""
     if not images.is_installed(ENVIRONMENT, LOCK):

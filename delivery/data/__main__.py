@@ -8,10 +8,12 @@ as arguments, so that whoever lists the machine's processes learns nothing of th
 import json
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 from delivery.data import telling
+from delivery.data.deidentification import deidentify
 from delivery.data.generating import generate
 from delivery.data.injections import Injection
 from delivery.data.refused import Refused
@@ -33,7 +35,17 @@ def _validate(asked: Mapping[str, Any]) -> int:
     return QUARANTINED if report.quarantined else 0
 
 
-STEPS: Final[Mapping[str, Callable[[Mapping[str, Any]], int]]] = {"generate": _generate, "validate": _validate}
+def _deidentify(asked: Mapping[str, Any]) -> int:
+    made = deidentify([Path(file) for file in asked["files"]], Path(asked["key_file"]), Path(asked["out"]))
+    print(json.dumps(asdict(made.card)) if asked["json"] else telling.deidentified(made, asked["out"]))
+    return 0
+
+
+STEPS: Final[Mapping[str, Callable[[Mapping[str, Any]], int]]] = {
+    "generate": _generate,
+    "validate": _validate,
+    "deidentify": _deidentify,
+}
 
 
 def main() -> int:

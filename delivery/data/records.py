@@ -84,10 +84,14 @@ def block(seed: int, index: int) -> Columns:
 
 
 def _course(rng: np.random.Generator, people: People) -> Stays:
-    """Stay after stay, until each person's next one would come after the calendar's end."""
+    """Stay after stay, until each person's next one would come after the calendar's end; those within it are told.
+
+    It begins years before the calendar does, so that people of its first year have been here before, too.
+    """
     calendar, told = Calendar.read(), figures()["readmission"]
     whose = np.arange(PEOPLE)
-    day = _weekly(rng, rng.integers(0, calendar.days, PEOPLE), calendar)
+    before = told["years_before"]["value"] * 365
+    day = _weekly(rng, rng.integers(-before, calendar.days, PEOPLE), calendar)
     rounds: list[Stays] = []
     for nth in range(MOST_STAYS):
         here = day < calendar.days
@@ -111,8 +115,10 @@ def _course(rng: np.random.Generator, people: People) -> Stays:
         later = WINDOW + 1 + rng.exponential(told["days_until_next"]["mean"] * np.exp(-0.3 * people.frailty[whose]))
         later = _weekly(rng, out + later.astype(np.int64), calendar)
         day = np.where(returns, out + 1 + rng.integers(0, WINDOW, whose.size), np.maximum(later, out + WINDOW + 1))
+        day[rng.random(whose.size) < told["leave"]["value"] * ~returns] = calendar.days
     stays = Stays(*(np.concatenate([getattr(each, name) for each in rounds]) for name in Stays.__dataclass_fields__))
     order = np.lexsort((stays.nth, stays.person))
+    order = order[stays.admitted[order] >= 0]
     return Stays(*(getattr(stays, name)[order] for name in Stays.__dataclass_fields__))
 
 
@@ -120,7 +126,7 @@ def _weekly(rng: np.random.Generator, day: NDArray[np.int64], calendar: Calendar
     """These days, moved within their week so that the days of the week come as often as they do."""
     monday = day - (day + calendar.first.weekday()) % 7
     weekday = Choice.of(dict(enumerate(figures()["stays"]["weekdays"]["weights"]))).indices(rng, day.size)
-    return np.maximum(monday + weekday, 0)
+    return monday + weekday
 
 
 def _payers(rng: np.random.Generator, age: NDArray[np.float64]) -> NDArray[np.object_]:

@@ -1,6 +1,8 @@
 """What the steps say to people. Nothing of anybody's record is in it."""
 
+from delivery.data.card import JSON, MARKDOWN
 from delivery.data.dataset import Manifest
+from delivery.data.deidentification import Deidentified
 from delivery.data.validation import QUARANTINE, REPORT, Judged, Report
 
 
@@ -21,6 +23,19 @@ def validated(report: Report) -> str:
     )
     lines += [total, f"In {report.out}: accepted/, {REPORT}" + (f", {QUARANTINE}/" if report.quarantined else "")]
     return "\n".join(lines)
+
+
+def deidentified(made: Deidentified, out: str) -> str:
+    """What was made of the records, and how far people stand out in it."""
+    card, (risk, *_) = made.card, made.card.risks
+    return "\n".join(
+        [
+            f"{card.rows:,} stays of {card.people:,} people in {out}, by {card.contract}",
+            f"    k {risk.k} by {', '.join(risk.quasi_identifiers)}; {risk.alone:,} people are alone in their class",
+            f"    the card: {out}/{MARKDOWN}, {JSON}",
+            f"Digest {card.digest}",
+        ]
+    )
 
 
 def _file(file: Judged) -> list[str]:

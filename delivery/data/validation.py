@@ -7,16 +7,12 @@ records themselves, and is readable by its owner alone.
 """
 
 import json
-import re
 import shutil
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import duckdb
 import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
@@ -24,8 +20,9 @@ import pyarrow.parquet as pq
 from ibis.backends.duckdb import Backend
 
 from delivery.data.contract import contract
-from delivery.data.dataset import CONTRACT_KEY, File, FileWriter, Manifest, arrow_schema, replaced, sha256, stamp
-from delivery.data.refused import Refused
+from delivery.data.dataset import File, Manifest, arrow_schema, replaced, sha256, stamp
+from delivery.data.engine import connected, write
+from delivery.data.reading import READING_FAILS, check_files, damaged, differences, said_contract
 
 REPORT: Final = "report.json"
 ACCEPTED: Final = "accepted"
@@ -34,8 +31,6 @@ REASONS, SOURCE, POSITION = "_reasons", "_file", "_row"
 """Columns of a quarantined row: the rules that it broke, its file's name, its position in it from 0."""
 POSITIONS_TOLD: Final = 10
 UNIQUE: Final = "unique"
-BATCH: Final = 50_000
-"""Rows of a row group that is written here, some 10 MB."""
 
 
 @dataclass(frozen=True)
@@ -100,13 +95,14 @@ def validate(files: Sequence[Path], out: Path) -> Report:
 
     Raises Refused, before anything is written, where a file is missing, empty, not Parquet, or given twice.
     """
-    _readable(files)
+    check_files(files)
     with replaced(out, (REPORT, ACCEPTED, QUARANTINE)) as draft:
         for folder in (ACCEPTED, QUARANTINE):
             (draft / folder).mkdir(mode=0o700)
         judged: list[Judged] = []
         written: list[File | None] = []
-        with _connected(draft) as connection:
+        with connected(draft) as connection:
+            connection.create_table("seen", schema=ibis.schema({contract().key: "string"}))
             for path in files:
                 one, made = _judge(connection, path, draft)
                 judged.append(one)
@@ -121,77 +117,24 @@ def validate(files: Sequence[Path], out: Path) -> Report:
     return report
 
 
-def _readable(files: Sequence[Path]) -> None:
-    """Raises Refused with all that is wrong with these files as such."""
-    wrong = [trouble for path in files if (trouble := _trouble(path))]
-    names = Counter(path.resolve() for path in files)
-    wrong += [f"{path} is given {times} times." for path, times in names.items() if times > 1]
-    same = Counter(path.name for path in {path.resolve() for path in files})
-    wrong += [
-        f"{times} files are named {name}: their reports would be mixed up." for name, times in same.items() if times > 1
-    ]
-    if not files:
-        wrong = ["No file is given."]
-    if wrong:
-        raise Refused("\n".join(wrong))
-
-
-def _trouble(path: Path) -> str:
-    if not path.exists():
-        return f"{path} is not there."
-    if not path.is_file():
-        return f"{path} is no file: give the Parquet files in it, {path}/*.parquet."
-    if not path.stat().st_size:
-        return f"{path} is empty, 0 bytes; a Parquet file without rows is not. Was it written to its end?"
-    try:
-        pq.read_schema(path)
-    except (pa.ArrowException, OSError, ValueError):
-        return f"{path} is not a whole Parquet file, in which records come; convert it, or fetch it again."
-    return ""
-
-
-@contextmanager
-def _connected(draft: Path) -> Iterator[Backend]:
-    """A DuckDB whose data and what it spills lie in the draft, and are gone with it."""
-    work = draft / "work"
-    work.mkdir(mode=0o700)
-    connection = ibis.duckdb.connect(str(work / "seen.duckdb"), temp_directory=str(work))
-    try:
-        connection.create_table("seen", schema=ibis.schema({contract().key: "string"}))
-        yield connection
-    finally:
-        connection.disconnect()
-        shutil.rmtree(work, ignore_errors=True)
-
-
 def _judge(connection: Backend, path: Path, draft: Path) -> tuple[Judged, File | None]:
     """What becomes of this file, and the file of what was accepted of it."""
-    refused, notes = _version(path)
-    table = connection.read_parquet(str(path), table_name="incoming", file_row_number=True).rename(
-        _row="file_row_number"
-    )
-    refused += contract().differences(table.drop(POSITION))
+    table = connection.read_parquet(str(path), table_name="incoming", file_row_number=True)
+    refused = differences(path, table.drop("file_row_number"))
+    table = table.rename({POSITION: "file_row_number"})
+    notes = () if said_contract(path) else (f"says no contract and no version of it; held against {stamp()}",)
     rows = pq.read_metadata(path).num_rows
     if refused:
         shutil.copyfile(path, draft / QUARANTINE / path.name)
         (draft / QUARANTINE / f"{path.name}.reasons").write_text("".join(f"{reason}\n" for reason in refused))
-        return Judged(path.name, sha256(path), rows, 0, rows, tuple(refused), (), tuple(notes)), None
+        return Judged(path.name, sha256(path), rows, 0, rows, tuple(refused), (), notes), None
     try:
         broken, taken, aside = _by_row(connection, table, path.name, draft)
-    except duckdb.Error:
-        raise Refused(f"{path} cannot be read to its end: a part of it is damaged. Fetch or write it again.") from None
+    except READING_FAILS as error:
+        raise damaged(path, error) from None
     if taken.rows + aside != rows:
         raise AssertionError(f"{rows} rows came in, {taken.rows} and {aside} went out")
-    return Judged(path.name, sha256(path), rows, taken.rows, aside, (), broken, tuple(notes)), taken
-
-
-def _version(path: Path) -> tuple[list[str], list[str]]:
-    """What of the contract's version speaks against a file, and what is only told."""
-    said = (pq.read_schema(path).metadata or {}).get(CONTRACT_KEY, b"").decode(errors="replace")
-    if not said:
-        return [], [f"says no contract and no version of it; held against {stamp()}"]
-    plain = said if re.fullmatch(r"[a-z]+/[0-9]+(\.[0-9]+){0,2}", said) else "another contract"
-    return ([], []) if said == stamp() else ([f"was written for {plain}; this is {stamp()}"], [])
+    return Judged(path.name, sha256(path), rows, taken.rows, aside, (), broken, notes), taken
 
 
 def _by_row(connection: Backend, table: ir.Table, name: str, draft: Path) -> tuple[tuple[Broken, ...], File, int]:
@@ -206,12 +149,12 @@ def _by_row(connection: Backend, table: ir.Table, name: str, draft: Path) -> tup
         reasons = ibis.ifelse(repeated.again.notnull(), ibis.array([f"{key}.{UNIQUE}"]), repeated[REASONS])
         judged = repeated.mutate(**{REASONS: reasons})
     sound = judged.filter(_sound(judged))
-    accepted = _write(sound, draft / ACCEPTED / name, arrow_schema())
+    accepted = write(sound, draft / ACCEPTED / name, arrow_schema())
     if not contract().holds(connection.read_parquet(str(draft / ACCEPTED / name), table_name="accepted")):
         raise AssertionError("rows that the contract's rules let pass do not hold it as a whole")
     connection.insert("seen", sound.select(key))
     aside = judged.filter(~_sound(judged)).mutate(**{SOURCE: ibis.literal(name)})
-    quarantined = _write(aside, draft / QUARANTINE / name, _aside_schema())
+    quarantined = write(aside, draft / QUARANTINE / name, _aside_schema())
     if not quarantined.rows:
         (draft / QUARANTINE / name).unlink()
         return (), accepted, 0
@@ -254,10 +197,3 @@ def _counted(aside: ir.Table) -> tuple[Broken, ...]:
     found = ranked.group_by("rule").aggregate(rows=ranked.count(), first=first).to_pyarrow().to_pylist()
     broken = [Broken(row["rule"], says[row["rule"]], row["rows"], tuple(row["first"])) for row in found]
     return tuple(sorted(broken, key=lambda each: (-each.rows, each.rule)))
-
-
-def _write(rows: ir.Table, path: Path, schema: pa.Schema) -> File:
-    with FileWriter(path, schema) as writer:
-        for some in rows.to_pyarrow_batches(chunk_size=BATCH):
-            writer.write(pa.Table.from_batches([some]).select(schema.names).cast(schema))
-    return writer.closed()

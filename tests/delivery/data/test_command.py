@@ -23,7 +23,7 @@ def data(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_records_are_made_and_checked_where_the_user_stands(tmp_path: Path) -> None:
+def test_records_are_made_checked_and_deidentified_where_the_user_stands(tmp_path: Path) -> None:
     made = data(tmp_path, "generate", "--rows", "500", "--out", "intake", "--inject", "codes:0.1")
     assert made.returncode == 0, made.stderr
     assert "500 rows in 1 file in intake, by contract intake/1.0.0" in made.stdout
@@ -35,6 +35,11 @@ def test_records_are_made_and_checked_where_the_user_stands(tmp_path: Path) -> N
     again = data(tmp_path, "validate", "intake-validated/accepted/intake-00000.parquet", "--out", "again")
     assert (again.returncode, again.stderr) == (0, "")
     assert f"{report['accepted']} rows: {report['accepted']} accepted, 0 quarantined, by intake/1.0.0" in again.stdout
+    (tmp_path / "key").write_bytes(bytes(32))
+    made = data(tmp_path, "deidentify", "again/accepted/intake-00000.parquet", "--key-file", "key", "--out", "features")
+    assert (made.returncode, made.stderr) == (0, "")
+    assert f"{report['accepted']} stays of " in made.stdout
+    assert (tmp_path / "features" / "data-card.md").is_file()
 
 
 def test_what_cannot_be_is_refused_in_words_and_without_a_traceback(tmp_path: Path) -> None:
@@ -49,6 +54,7 @@ def test_what_cannot_be_is_refused_in_words_and_without_a_traceback(tmp_path: Pa
             1,
         ),
         (("validate", "other.parquet", "--out", "out"), "column record_id is missing", 3),
+        (("deidentify", "other.parquet", "--key-file", "feed.csv", "--out", "out2"), "bytes, of 32 or more", 1),
     ):
         done = data(tmp_path, *arguments)
         assert (done.returncode, says in done.stdout + done.stderr) == (status, True), done.stdout + done.stderr
