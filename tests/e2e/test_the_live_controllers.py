@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from cluster.guardrails.rollout_analyses import FEWEST, FIRST_SHARE
+from cluster.roles import GROUP_PREFIX
 from local import processes, registry
 from local.kubernetes import live
 from local.kubernetes.live import istiod, load_balancer, proxies
@@ -257,6 +258,66 @@ def test_mlflow_answers_those_who_are_listed(
     assert _ask(address, context, HOST, None, 5000) == status
 
 
+# People
+
+
+def _as(*groups: str) -> tuple[str, ...]:
+    return ("--as=somebody", *(f"--as-group={GROUP_PREFIX}{each}" for each in groups))
+
+
+SCIENTIST, ENGINEER = _as("data-scientists", "workspace:notebooks"), _as("ml-engineers")
+
+
+def test_a_data_scientist_has_a_notebook_in_a_workspace_of_their_own(user: User, work: Work) -> None:
+    made = work.manifest(cases.Case("", "", True, kind="StatefulSet", namespace="notebooks"), "notebook")
+    status, said = user.kubectl("apply", *SCIENTIST, "--filename=-", given=made)
+    assert status == 0, said
+
+    def running() -> list[dict[str, Any]]:
+        pods = user.get("pods", "--namespace=notebooks", "--selector=app=case", *SCIENTIST)["items"]
+        return [each for each in pods if each["status"].get("phase") == "Running"]
+
+    (pod,) = wait_for(running, seconds=120)
+    assert "istio-proxy" in json.dumps(pod["spec"])
+    status, said = user.kubectl("delete", *SCIENTIST, "statefulset", "notebook", "--namespace=notebooks")
+    assert status == 0, said
+
+
+def test_a_training_job_of_two_workers_finds_itself_by_name(user: User, work: Work) -> None:
+    """Each worker has a name of its own under a headless Service, before any of them is ready."""
+    job = work.manifest(cases.Case("", "", True, kind="Job"), "epochs")
+    job["spec"] |= {"completions": 2, "parallelism": 2, "completionMode": "Indexed"}
+    job["spec"]["template"]["spec"]["subdomain"] = "epochs"
+    peers = {"selector": {"job-name": "epochs"}, "clusterIP": "None", "publishNotReadyAddresses": True}
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "epochs", "namespace": "training"},
+        "spec": peers | {"ports": [{"name": "tcp-rendezvous", "port": 29500}]},
+    }
+    for made in (service, job):
+        status, said = user.kubectl("apply", *SCIENTIST, "--filename=-", given=made)
+        assert status == 0, said
+    # KWOK ends the pods of a job; what the Service told of them is seen on the way.
+    names: set[str] = set()
+
+    def known() -> bool:
+        slices = user.get("endpointslices", "--namespace=training", *SCIENTIST)["items"]
+        names.update(one.get("hostname", "") for each in slices for one in each["endpoints"] or [])
+        ended = user.get("job", "epochs", "--namespace=training", *SCIENTIST)["status"].get("succeeded")
+        return {"epochs-0", "epochs-1"} <= names or ended == 2
+
+    assert wait_for(known, seconds=120)
+    indices = {
+        each["metadata"]["labels"]["batch.kubernetes.io/job-completion-index"]: each["spec"]["hostname"]
+        for each in user.get("pods", "--namespace=training", "--selector=job-name=epochs", *SCIENTIST)["items"]
+    }
+    assert indices == {"0": "epochs-0", "1": "epochs-1"}
+    for each in ("job/epochs", "service/epochs"):
+        status, said = user.kubectl("delete", *SCIENTIST, each, "--namespace=training")
+        assert status == 0, said
+
+
 # Karpenter
 
 
@@ -363,8 +424,7 @@ def test_a_canary_waits_for_its_analysis_and_goes_back_where_that_fails(user: Us
         analysis = {"templates": [{"templateName": judged_by, "clusterScope": True}]}
         rollout["spec"]["strategy"] = {"canary": {"steps": [{"setWeight": FIRST_SHARE}, {"analysis": analysis}]}}
         rollout["spec"]["template"]["metadata"].setdefault("annotations", {})["parapet.dev/version"] = version
-        engineer = ("--as=an-ml-engineer", "--as-group=parapet:ml-engineers")
-        status, said = user.kubectl("apply", *engineer, "--filename=-", given=rollout)
+        status, said = user.kubectl("apply", *ENGINEER, "--filename=-", given=rollout)
         assert status == 0, said
         generation = user.get("rollout", "case", "--namespace=serving")["metadata"]["generation"]
 
