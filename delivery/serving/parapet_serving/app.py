@@ -18,7 +18,7 @@ from parapet_serving.bundle.folder import Bundle
 from parapet_serving.callers.callers import Callers
 from parapet_serving.contract import Contract, Matrix, Outputs
 from parapet_serving.deadlines import Deadlines
-from parapet_serving.predictions.log import Entry, Log
+from parapet_serving.predictions.log import Log
 from parapet_serving.refusal import Wrong
 from parapet_serving.settings import Settings
 from parapet_serving.telling import logs
@@ -234,7 +234,7 @@ class App:
         asked.rows = len(matrix)
         outputs = await self._batches.predict(matrix)
         if self._log:
-            self._log.add(Entry(time.time(), asked.id, own_id, asked.caller, asked.subject, matrix, outputs))
+            self._log.add((time.time(), asked.id, own_id, asked.caller, asked.subject), matrix, outputs)
         return outputs
 
     async def _server(self, _: Asked) -> Answer:

@@ -1,6 +1,7 @@
 """The server's life: verified before it listens, ready while it may be asked, drained before it ends."""
 
 import asyncio
+import gc
 import signal
 import sys
 import time
@@ -67,6 +68,8 @@ def run(settings: Settings) -> int:
     metrics_server, _ = metrics.serve(listening.host, listening.metrics_port)
     if log:
         log.start()
+    gc.collect()
+    gc.freeze()  # what is there now stays; what requests leave, has no cycles
     logs.say("serving", model=bundle.manifest.name, version=bundle.manifest.version, digest=bundle.digest)
     left = uvloop.run(_serve(app, settings))
     kept = log.close(max(left, 1.0)) if log else True

@@ -6,47 +6,24 @@ what comes when that is full is counted and lost. This is the one place where in
 
 import io
 import threading
-import time
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 from uuid import uuid4
 
-import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
 
 from parapet_serving.bundle.folder import Bundle
 from parapet_serving.contract import Contract, Matrix, Outputs
 from parapet_serving.predictions.places import Place
+from parapet_serving.predictions.rows import REQUEST, About, Rows
 from parapet_serving.settings import PredictionLog
 from parapet_serving.telling.logs import say, told
 from parapet_serving.telling.metrics import Metrics
 
 AGAIN: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds before a file that could not be put is tried again; the last one from then on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One request's."""
-
-    at: float
-    """Seconds since 1970."""
-    request: str
-    own_id: str | None
-    """What the caller calls the request."""
-    caller: str
-    subject: str | None
-    matrix: Matrix
-    outputs: Outputs
-
-    @property
-    def bytes(self) -> int:
-        """About what it takes in memory, and once more while a file is made of it."""
-        return 2 * (self.matrix.nbytes + 4 * len(self.outputs) * len(self.matrix) + 600)
 
 
 class Log:
@@ -57,9 +34,12 @@ class Log:
     ) -> None:
         self._settings, self._bundle, self._contract = settings, bundle, contract
         self._place, self._metrics = place, metrics
-        self._entries: deque[Entry] = deque()
-        self._rows = self._bytes = 0
+        self._filling = Rows(contract, settings.rows)
+        self._waiting: deque[Rows] = deque()
+        self._bytes = 0
         self._failed = 0
+        manifest = bundle.manifest
+        self._facts = {"model": manifest.name, "version": manifest.version, "digest": bundle.digest}
         self._wake, self._ending = threading.Event(), False
         self._thread = threading.Thread(target=self._work, name="prediction log", daemon=True)
         self._lock = threading.Lock()
@@ -71,68 +51,71 @@ class Log:
 
     def start(self) -> None:
         """Tries the place with an empty file first, so that a server that cannot write is never ready."""
-        self._write([])
+        self._write(None)
         self._thread.start()
 
-    def add(self, entry: Entry) -> None:
-        """Keeps it until it is written, where there is room. Waits for nobody who writes."""
+    def add(self, about: About, asked: Matrix, told: Outputs) -> None:
+        """Keeps one request's rows until they are written, where there is room. Waits for nobody who writes."""
         with self._lock:
-            if self._bytes + entry.bytes > self._settings.memory_bytes:
-                self._metrics.lost.inc(len(entry.matrix))
+            rows = self._filling
+            if self._bytes + rows.bytes + 4 * asked.size + REQUEST > self._settings.memory_bytes:
+                self._metrics.lost.inc(len(asked))
                 return
-            self._entries.append(entry)
-            self._rows += len(entry.matrix)
-            self._bytes += entry.bytes
-            enough = self._rows >= self._settings.rows
-        if enough and not self._wake.is_set():
-            self._wake.set()
+            if not rows.room(len(asked)):
+                rows = self._next(len(asked))
+                if not self._failed:
+                    self._wake.set()
+            rows.add(about, asked, told)
+
+    def _next(self, least: int) -> Rows:
+        """Others, to be filled; what was filled is to be written."""
+        if self._filling.count:
+            self._waiting.append(self._filling)
+            self._bytes += self._filling.bytes
+            self._filling = Rows(self._contract, self._settings.rows)
+        if not self._filling.room(least):
+            self._filling = Rows(self._contract, least)
+        return self._filling
 
     def close(self, seconds: float) -> bool:
         """Writes what is left; False where it could not be within that time."""
         self._ending = True
         self._wake.set()
         self._thread.join(seconds)
-        return not self._entries and not self._thread.is_alive()
+        return not self._unwritten and not self._thread.is_alive()
+
+    @property
+    def _unwritten(self) -> int:
+        return self._filling.count + sum(rows.count for rows in self._waiting)
 
     def _work(self) -> None:
-        while not (self._ending and not self._entries):
-            self._wake.wait(AGAIN[min(self._failed, len(AGAIN)) - 1] if self._failed else self._settings.seconds)
+        while not (self._ending and not self._unwritten):
+            self._wake.wait(self._pause())
             self._wake.clear()
-            self._metrics.waiting.set(self._rows)
-            while taken := self._next():
-                if not self._write(taken):
-                    break
-                self._done(taken)
-                self._metrics.waiting.set(self._rows)
-            if self._failed and self._ending:
-                time.sleep(0.2)
-                self._wake.set()
-            if not self._entries and self._failed:
-                self._write([])
+            if not self._waiting:
+                with self._lock:
+                    self._next(0)
+            self._metrics.waiting.set(self._unwritten)
+            while self._waiting and self._write(self._waiting[0]):
+                with self._lock:
+                    written = self._waiting.popleft()
+                    self._bytes -= written.bytes
+                self._metrics.logged.inc(written.count)
+                self._metrics.waiting.set(self._unwritten)
+            if self._failed and not self._waiting:
+                self._write(None)
 
-    def _next(self) -> list[Entry]:
-        """The oldest, as many as a file may have."""
-        with self._lock:
-            taken, rows = list[Entry](), 0
-            for entry in self._entries:
-                if taken and rows + len(entry.matrix) > self._settings.rows:
-                    break
-                taken.append(entry)
-                rows += len(entry.matrix)
-            return taken
+    def _pause(self) -> float:
+        """Seconds until it looks again, unless it is woken."""
+        if self._failed:
+            return min(AGAIN[min(self._failed, len(AGAIN)) - 1], 0.2 if self._ending else AGAIN[-1])
+        return 0.0 if self._ending else self._settings.seconds
 
-    def _done(self, taken: list[Entry]) -> None:
-        with self._lock:
-            for _ in taken:
-                entry = self._entries.popleft()
-                self._rows -= len(entry.matrix)
-                self._bytes -= entry.bytes
-        self._metrics.logged.inc(sum(len(entry.matrix) for entry in taken))
-
-    def _write(self, taken: list[Entry]) -> bool:
+    def _write(self, rows: Rows | None) -> bool:
+        """Nothing stands for an empty file, which tries the place."""
         try:
-            if taken:
-                self._place.put(self._name(taken[0].at, f"{uuid4().hex}.parquet"), self._file(taken))
+            if rows:
+                self._place.put(self._name(rows.since, f"{uuid4().hex}.parquet"), self._file(rows))
             else:
                 self._place.put(f"tried/{self._bundle.manifest.name}", b"")
         except Exception as error:  # of whatever library writes there
@@ -147,42 +130,9 @@ class Log:
         manifest, day = self._bundle.manifest, datetime.fromtimestamp(at, UTC)
         return f"model={manifest.name}/version={manifest.version}/date={day:%Y-%m-%d}/{day:%H%M%S}-{file}"
 
-    def _file(self, taken: list[Entry]) -> bytes:
-        out = io.BytesIO()
-        parquet.write_table(table(taken, self._bundle, self._contract), out, compression="zstd")
+    def _file(self, rows: Rows) -> bytes:
+        table, out = rows.table().replace_schema_metadata(self._facts), io.BytesIO()
+        # Numbers that seldom repeat gain nothing by a dictionary, which takes longest to make.
+        repeated = [each.name for each in table.schema if not pa.types.is_floating(each.type)]
+        parquet.write_table(table, out, compression="snappy", use_dictionary=repeated, write_statistics=False)
         return out.getvalue()
-
-
-def table(entries: list[Entry], bundle: Bundle, contract: Contract) -> pa.Table:
-    """A row for each that was asked, with the request's facts, `input.FIELD` and `output.NAME`; categories as texts."""
-    counts = np.array([len(entry.matrix) for entry in entries])
-    matrix = np.concatenate([entry.matrix for entry in entries])
-    whose = pa.array(np.repeat(np.arange(len(entries)), counts))
-
-    def spread(of: Callable[[Entry], Any], kind: pa.DataType) -> pa.Array:
-        return pa.array([of(entry) for entry in entries], kind).take(whose)
-
-    columns: dict[str, pa.Array] = {
-        "request_id": spread(lambda entry: entry.request, pa.string()),
-        "own_id": spread(lambda entry: entry.own_id, pa.string()),
-        "row": pa.array(np.concatenate([np.arange(count) for count in counts]), pa.int32()),
-        "at": spread(lambda entry: round(entry.at * 1e6), pa.timestamp("us", "UTC")),
-        "caller": spread(lambda entry: entry.caller, pa.string()),
-        "subject": spread(lambda entry: entry.subject, pa.string()),
-    }
-    for place, field in enumerate(contract.inputs):
-        columns[f"input.{field.name}"] = _column(matrix[:, place], field.kind, field.categories)
-    for output in contract.outputs:
-        columns[f"output.{output.name}"] = pa.array(np.concatenate([entry.outputs[output.name] for entry in entries]))
-    facts = {"model": bundle.manifest.name, "version": bundle.manifest.version, "digest": bundle.digest}
-    return pa.table(columns).replace_schema_metadata(facts)
-
-
-def _column(values: Matrix, kind: str, categories: list[str]) -> pa.Array:
-    missing = np.isnan(values)
-    if kind == "category":
-        codes = pa.array(np.where(missing, 0, values).astype(np.int32), mask=missing)
-        return pa.DictionaryArray.from_arrays(codes, pa.array(categories, pa.string()))
-    if kind == "boolean":
-        return pa.array(values == 1, mask=missing)
-    return pa.array(values, mask=missing)

@@ -1,0 +1,90 @@
+"""Rows that wait to be written, and the table that is made of them.
+
+They are put into arrays that are there already, and their requests' facts into lists: an object for each would be
+looked through by Python's collector time and again.
+"""
+
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+
+from parapet_serving.bundle.manifest import Input
+from parapet_serving.contract import Contract, Matrix, Outputs
+
+REQUEST: Final = 600
+"""Bytes that a request's facts take, about."""
+
+
+About = tuple[float, str, str | None, str, str | None]
+"""A request's facts: when (seconds since 1970), its id, the caller's own id for it, the caller, the subject."""
+
+
+class Rows:
+    """So many at most, in the order of their requests."""
+
+    def __init__(self, contract: Contract, most: int) -> None:
+        self._contract = contract
+        self._matrix = np.empty((most, len(contract.inputs)), np.float32)
+        self._outputs = {output.name: np.empty(most, np.float32) for output in contract.outputs}
+        self.count = 0
+        self._counts: list[int] = []
+        self._about: tuple[list[Any], ...] = ([], [], [], [], [])
+
+    @property
+    def since(self) -> float:
+        """When the first was asked."""
+        return float(self._about[0][0])
+
+    @property
+    def bytes(self) -> int:
+        return self.count * 4 * (self._matrix.shape[1] + len(self._outputs)) + len(self._counts) * REQUEST
+
+    def room(self, rows: int) -> bool:
+        return self.count + rows <= len(self._matrix)
+
+    def add(self, about: About, asked: Matrix, told: Outputs) -> None:
+        """One request's."""
+        end = self.count + len(asked)
+        self._matrix[self.count : end] = asked
+        for name, column in told.items():
+            self._outputs[name][self.count : end] = column
+        self.count = end
+        self._counts.append(len(asked))
+        for facts, fact in zip(self._about, about, strict=True):
+            facts.append(fact)
+
+    def table(self) -> pa.Table:
+        """With the request's facts, `input.FIELD` and `output.NAME`; categories as texts."""
+        counts = np.array(self._counts)
+        whose = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
+        first = np.repeat(np.cumsum(counts) - counts, counts)
+        at, ids, own_ids, callers, subjects = self._about
+        columns: dict[str, Any] = {
+            "request_id": _of_requests(whose, ids),
+            "own_id": _of_requests(whose, own_ids),
+            "row": (np.arange(self.count) - first).astype(np.int32),
+            "at": pa.array((np.array(at) * 1e6).round().astype(np.int64)[whose], pa.timestamp("us", "UTC")),
+            "caller": _of_requests(whose, callers),
+            "subject": _of_requests(whose, subjects),
+        }
+        for place, field in enumerate(self._contract.inputs):
+            columns[f"input.{field.name}"] = _of_field(field, self._matrix[: self.count, place])
+        for name, column in self._outputs.items():
+            columns[f"output.{name}"] = column[: self.count]
+        return pa.table(columns)
+
+
+def _of_requests(whose: Any, values: list[Any]) -> pa.Array:
+    return pa.array(values, pa.string()).take(pa.array(whose))
+
+
+def _of_field(field: Input, values: Matrix) -> pa.Array:
+    missing = np.isnan(values)
+    match field.kind:
+        case "category":
+            codes = pa.array(np.where(missing, 0, values).astype(np.int32), mask=missing)
+            return pa.DictionaryArray.from_arrays(codes, pa.array(field.categories, pa.string()))
+        case "boolean":
+            return pa.array(values == 1, mask=missing)
+    return pa.array(values, mask=missing)
