@@ -263,6 +263,8 @@ def tell(sides: list[Side], bare: dict[str, list[float]]) -> None:
             limit = f"at least {LEAST[other.name]:.0f}; " if form == "1 row" else ""
             rates = [[each.rate for each in side.loads[form]] for side in (mine, other)]
             told(other.name, form, *rates, limit)
+            busy = statistics.median(b / a for a, b in zip(mine.busy[form], other.busy[form], strict=True))
+            print(f"  of a processor's time it takes {busy:.2f} times as much")
     for form, rates in bare.items():
         print(f"  bare loop, {form}: {statistics.median(rates):.0f} calls/s")
     for side in sides:

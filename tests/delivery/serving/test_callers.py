@@ -2,9 +2,12 @@
 
 import asyncio
 import json
+import ssl
+import threading
 import warnings
 from base64 import urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ from parapet_serving.callers.rate import Rate
 from parapet_serving.callers.tokens import LEEWAY, TAKEN_FOR, Bearers
 from parapet_serving.refusal import Wrong
 from parapet_serving.settings import Tokens
+from tests import authority
 from tests.examples import examples
 
 pytestmark = pytest.mark.filterwarnings("ignore::joserfc.errors.SecurityWarning")  # of the key that is too short
@@ -242,6 +246,48 @@ def test_keys_that_cannot_be_had_are_kept_for_an_hour(tmp_path: Path, clock: Clo
     clock.now += keys.KEPT - 1
     assert known.key("one") is not None
     clock.now += 2
+    with pytest.raises(keys.Unreachable):
+        known.key("one")
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """An address with keys at `/keys`, another that leads there, and who signs its certificate."""
+    certificate, key = authority.made("localhost")
+    pem = tmp_path / "house.pem"
+    pem.write_text(certificate + key)
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/keys" else 302)
+            self.send_header("Location", "/keys")
+            self.end_headers()
+            self.wfile.write(json.dumps({"keys": [EC.as_dict(private=False)]}).encode())
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(pem)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"https://localhost:{server.server_port}", pem
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("path", "trusted", "found"), [("/keys", True, True), ("/keys", False, False), ("/elsewhere", True, False)]
+)
+def test_keys_of_an_address_are_taken_from_itself_alone(
+    house: tuple[str, Path], path: str, trusted: bool, found: bool
+) -> None:
+    known = Keys(Tokens(ISSUER, [AUDIENCE], house[0] + path, authorities=house[1] if trusted else None))
+    if found:
+        assert known.key("one") is not None
+        return
     with pytest.raises(keys.Unreachable):
         known.key("one")
 

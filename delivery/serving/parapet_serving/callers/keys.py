@@ -65,7 +65,7 @@ class Keys:
         with requests.get(where, timeout=PATIENCE, verify=verify, allow_redirects=False, stream=True) as answer:
             if answer.status_code != 200:
                 raise ValueError
-            return bytes(answer.raw.read(LARGEST, decode_content=True))
+            return next(answer.iter_content(LARGEST), b"")
 
 
 def _usable(told: Any) -> Mapping[str | None, Key]:
