@@ -1,0 +1,203 @@
+"""An approval: a statement that a person signs with a key of their own, and the people whose keys count."""
+
+import stat
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+import msgspec
+import yaml
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
+from msgspec import Meta, Struct
+
+from delivery.registry import signing
+from delivery.registry.documents import (
+    Account,
+    Digest,
+    Environment,
+    Instant,
+    Name,
+    Reason,
+    Word,
+    canonical,
+    digest_of,
+    moment,
+    read,
+    reason,
+    told,
+    written,
+)
+from delivery.registry.gates import Report
+from delivery.registry.refused import Refused
+
+LONGEST: Final = timedelta(days=7)
+"""An approval is of what its approver has just seen."""
+
+
+class Statement(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is signed."""
+
+    format: Literal["parapet-approval/1"]
+    approver: Account
+    model: Name
+    digest: Digest
+    """Of the bytes of `model.onnx`."""
+    gates: Digest
+    """Of the gate report that the approver read."""
+    came_from: Environment
+    to: Environment
+    override: Annotated[list[Word], Meta(max_length=200)]
+    """The failed gates that the approver lets pass."""
+    reason: Reason
+    made: Instant
+    expires: Instant
+
+
+class Approval(Struct, frozen=True, forbid_unknown_fields=True):
+    """A statement, and its approver's signature of its canonical form: Ed25519, or ECDSA over P-256 with SHA-256."""
+
+    statement: Statement
+    signature: Annotated[str, Meta(max_length=200)]
+
+    @property
+    def digest(self) -> str:
+        """Of the statement: who signs the same one again makes no second approval."""
+        return digest_of(self.statement)
+
+
+def approve(
+    report: Report,
+    *,
+    approver: str,
+    model: str,
+    came_from: Environment,
+    to: Environment,
+    why: str,
+    override: Sequence[str],
+    key: Path,
+    passphrase: str | None,
+    now: datetime,
+    lasts: timedelta,
+) -> Approval:
+    """Raises Refused. `override` must be the gates that failed, all of them: nothing passes unnoticed."""
+    if not timedelta() < lasts <= LONGEST:
+        raise Refused(f"An approval for {lasts} is not made; it lasts for some hours, {LONGEST.days} days at most.")
+    failed = [gate.name for gate in report.failed]
+    if sorted(failed) != sorted(override):
+        shown = "\n".join(f"    {gate}" for gate in report.failed) or "    none failed"
+        raise Refused(
+            f"The override names {', '.join(override) or 'no gate'}; failed have\n{shown}\n"
+            "Name each failed gate with --override to let it pass, or leave the model where it is."
+        )
+    raw = {
+        **{"format": "parapet-approval/1", "approver": approver, "model": model, "digest": report.model},
+        **{"gates": report.digest, "came_from": came_from, "to": to, "override": sorted(override)},
+        **{"reason": reason(why), "made": written(now), "expires": written(now + lasts)},
+    }
+    try:
+        statement = msgspec.convert(raw, Statement)
+    except msgspec.ValidationError as error:
+        raise Refused(f"The approval cannot be made: {told(error)}.") from None
+    private = _private(key, passphrase)
+    message = canonical(statement)
+    if isinstance(private, Ed25519PrivateKey):
+        signature = private.sign(message)
+    else:
+        signature = private.sign(message, ECDSA(SHA256()))
+    return Approval(statement, signing.text(signature))
+
+
+def load(file: Path) -> Approval:
+    try:
+        return read(file.read_bytes(), Approval, f"The approval {file}")
+    except OSError as error:
+        raise Refused(f"The approval {file} cannot be read: {error.strerror}.") from None
+
+
+class Approver(Struct, frozen=True, forbid_unknown_fields=True):
+    """A person who may approve."""
+
+    account: Account
+    """The one in MLflow, by which it is known that the approver is not the author."""
+    key: str
+    """Public, PEM."""
+
+
+def approvers(file: Path) -> Mapping[str, signing.Public]:
+    """The people in the file, and their keys. Raises Refused."""
+    try:
+        listed = msgspec.convert(yaml.safe_load(file.read_text()) or [], list[Approver])
+    except OSError as error:
+        raise Refused(f"The approvers' file {file} cannot be read: {error.strerror}.") from None
+    except (yaml.YAMLError, msgspec.ValidationError) as error:
+        detail = told(error) if isinstance(error, msgspec.ValidationError) else "it is no YAML"
+        raise Refused(f"The approvers' file {file} is not as it must be: {detail}.") from None
+    found: dict[str, signing.Public] = {}
+    for each in listed:
+        if each.account in found:
+            raise Refused(f"The approvers' file {file} has {each.account} twice. One person, one key.")
+        try:
+            key = load_pem_public_key(each.key.encode())
+        except (ValueError, UnsupportedAlgorithm):
+            key = None
+        if not signing.is_taken(key):
+            raise Refused(f"The key of {each.account} in {file} is none of Ed25519 or P-256, public, in PEM.")
+        if key in found.values():
+            raise Refused(f"The key of {each.account} in {file} is another's too. One person, one key.")
+        found[each.account] = key  # type: ignore[assignment]
+    return found
+
+
+def check(approval: Approval, known: Mapping[str, signing.Public], wanted: Mapping[str, object], now: datetime) -> None:
+    """Raises Refused where it is not for what is wanted, by nobody who counts, or out of its time."""
+    statement = approval.statement
+    if statement.approver not in known:
+        names = ", ".join(sorted(known)) or "nobody yet"
+        raise Refused(f"{statement.approver} is no approver; these are: {names}. Ask one of them, or have a key added.")
+    if not signing.verifies(known[statement.approver], canonical(statement), signing.raw(approval.signature)):
+        raise Refused(f"The approval by {statement.approver} is not signed by their key. Ask them for another.")
+    for field, value in wanted.items():
+        if (said := getattr(statement, field)) != value:
+            raise Refused(
+                f"The approval by {statement.approver} is for another {field.replace('_', ' ')}: {_plain(said)}, and "
+                f"this is {_plain(value)}. Ask them for one of this."
+            )
+    if now >= moment(statement.expires):
+        raise Refused(f"The approval by {statement.approver} expired at {statement.expires}. Ask them for another.")
+    if (
+        now < moment(statement.made) - timedelta(minutes=5)
+        or moment(statement.expires) - moment(statement.made) > LONGEST
+    ):
+        raise Refused(
+            f"The approval by {statement.approver} was made at {statement.made} until {statement.expires}; it must not "
+            f"be of the future nor last for more than {LONGEST.days} days. Ask them for another."
+        )
+
+
+def _plain(value: object) -> str:
+    return ", ".join(map(str, value)) or "none" if isinstance(value, list) else str(value)
+
+
+def _private(file: Path, passphrase: str | None) -> Ed25519PrivateKey | EllipticCurvePrivateKey:
+    try:
+        mode, content = file.stat().st_mode, file.read_bytes()
+    except OSError as error:
+        raise Refused(f"The key file {file} cannot be read: {error.strerror}.") from None
+    if stat.S_IMODE(mode) & 0o077:
+        raise Refused(
+            f"The key file {file} has mode {stat.S_IMODE(mode):o}; it must be 600, yours alone: chmod 600 {file}"
+        )
+    try:
+        key = load_pem_private_key(content, passphrase.encode() if passphrase else None)
+    except (TypeError, ValueError, UnsupportedAlgorithm):
+        raise Refused(f"The key file {file} is no private key in PEM, or its passphrase is another.") from None
+    if isinstance(key, Ed25519PrivateKey) or (
+        isinstance(key, EllipticCurvePrivateKey) and isinstance(key.curve, SECP256R1)
+    ):
+        return key
+    raise Refused(f"The key in {file} is none of Ed25519 or P-256. Make one: openssl genpkey -algorithm ed25519")

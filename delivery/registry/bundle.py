@@ -1,0 +1,99 @@
+"""What the inference server loads: the model's files, the manifest that names them by digest, and its signature.
+
+The server's own room says what it takes (delivery/serving/README.md, "A model: a folder"); this writes just that.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal
+
+from botocore.exceptions import ClientError
+from msgspec import Meta, Struct
+
+from delivery.registry.documents import Digest, Environment, canonical, digest, read
+from delivery.registry.refused import Refused
+from delivery.registry.signing import KmsKey
+
+FILES: Final = ("model.onnx", "contract.json")
+MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
+PREFIX: Final = "models"
+"""The part of the artifacts' bucket that the inference server reads (platform/mlops/data_path.py, MODELS)."""
+
+
+class File(Struct, frozen=True, forbid_unknown_fields=True):
+    sha256: Digest
+    bytes: Annotated[int, Meta(ge=0)]
+
+
+class Manifest(Struct, frozen=True, forbid_unknown_fields=True):
+    format: Literal["parapet-model/1"]
+    name: str
+    version: str
+    files: dict[str, File]
+    facts: dict[str, str]
+
+
+def manifest(name: str, version: str, files: Mapping[str, bytes], facts: Mapping[str, str]) -> bytes:
+    """The same bytes for the same model, however often it is asked for."""
+    listed = {each: File(digest(raw), len(raw)) for each, raw in files.items()}
+    return canonical(Manifest("parapet-model/1", name, version, listed, dict(facts)))
+
+
+@dataclass(frozen=True)
+class Bundles:
+    """The folders of the models in the artifacts' bucket, one for each version of an environment, written once."""
+
+    s3: Any
+    bucket: str
+    key: KmsKey
+
+    def place(self, model: str, where: Environment, version: str) -> str:
+        return f"s3://{self.bucket}/{_folder(model, where, version)}"
+
+    def write(self, model: str, where: Environment, version: str, files: Mapping[str, bytes], signed: bytes) -> None:
+        """The signature comes last: without it no server takes the rest. Doing it again changes nothing."""
+        folder = _folder(model, where, version)
+        for name, raw in {**files, MANIFEST: signed}.items():
+            if not self._put(f"{folder}/{name}", raw) and self._get(f"{folder}/{name}") != raw:
+                raise Refused(
+                    f"s3://{self.bucket}/{folder}/{name} is another file than this model's. Who put it there?"
+                )
+        name = f"{folder}/{SIGNATURE}"
+        if not self._put(name, self.key.sign(signed)) and not self.key.verifies(signed, self._get(name) or b""):
+            raise Refused(f"s3://{self.bucket}/{name} is no signature of this model. Who put it there?")
+
+    def check(self, model: str, where: Environment, version: str, expected: str) -> None:
+        """Raises Refused where the manifest is not the expected one, signed, with its files there."""
+        folder = _folder(model, where, version)
+        signed, signature = self._get(f"{folder}/{MANIFEST}") or b"", self._get(f"{folder}/{SIGNATURE}") or b""
+        if digest(signed) == expected and self.key.verifies(signed, signature):
+            listed = read(signed, Manifest, MANIFEST).files
+            if all(digest(self._get(f"{folder}/{name}") or b"") == file.sha256 for name, file in listed.items()):
+                return
+        raise Refused(
+            f"s3://{self.bucket}/{folder} does not hold what was signed as version {version} in {where}: a server "
+            "would refuse it. Look for older versions of its objects; promote the model anew if there are none."
+        )
+
+    def _put(self, name: str, raw: bytes) -> bool:
+        """Whether it was not there."""
+        try:
+            self.s3.put_object(Bucket=self.bucket, Key=name, Body=raw, IfNoneMatch="*")
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("PreconditionFailed", "ConditionalRequestConflict"):
+                return False
+            raise
+        return True
+
+    def _get(self, name: str) -> bytes | None:
+        try:
+            body: bytes = self.s3.get_object(Bucket=self.bucket, Key=name)["Body"].read()
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "NoSuchKey":
+                return None
+            raise
+        return body
+
+
+def _folder(model: str, where: Environment, version: str) -> str:
+    return f"{PREFIX}/{model}/{where}/{version}"

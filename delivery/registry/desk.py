@@ -1,0 +1,138 @@
+"""Everything that a decision is made with: MLflow, the buckets, the key, and who decides."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final, Self
+
+import boto3
+import msgspec
+
+from delivery.registry.bundle import Bundles
+from delivery.registry.documents import Environment, canonical, read, written
+from delivery.registry.entry import Entry, Who
+from delivery.registry.ledger import Ledger, head, models
+from delivery.registry.mlflow import Mlflow
+from delivery.registry.refused import Refused
+from delivery.registry.signing import KmsKey
+from delivery.registry.state import State, state
+
+HEAD: Final = "parapet.ledger"
+"""The tag of the registered model in production with the ledger's head: who can cut the one cannot change the other."""
+NEEDED: Final = {
+    "MLFLOW_TRACKING_URI": "the address of MLflow",
+    "MLFLOW_TRACKING_USERNAME": "your account in MLflow",
+    "MLFLOW_TRACKING_PASSWORD": "its password",
+    "PARAPET_AUDIT_BUCKET": "the stack's output buckets.audit",
+    "PARAPET_ARTIFACTS_BUCKET": "the stack's output buckets.artifacts",
+    "PARAPET_SIGNING_KEY": "the ARN of the key that signs models",
+}
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Of one person, at one stack."""
+
+    mlflow: Mlflow
+    bundles: Bundles
+    s3: Any
+    audit: str
+    key: KmsKey
+    account: str
+    role: Callable[[], str]
+    """Who this is in AWS: asked for where an entry is written."""
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    seen: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    """The ledgers' objects that were read."""
+
+    @classmethod
+    def of(cls, variables: Mapping[str, str] = os.environ) -> Self:
+        """As the environment says. Raises Refused where it does not."""
+        missing = [f"    {name}: {what}" for name, what in NEEDED.items() if not variables.get(name)]
+        if missing:
+            said = "\n".join(missing)
+            raise Refused(
+                f'These variables are not set:\n{said}\nOn the local stack: eval "$(./parapet env --credentials)"'
+            )
+        s3 = boto3.client("s3")
+        key = KmsKey(boto3.client("kms"), variables["PARAPET_SIGNING_KEY"])
+        account = variables["MLFLOW_TRACKING_USERNAME"]
+        return cls(
+            mlflow=Mlflow(
+                variables["MLFLOW_TRACKING_URI"].rstrip("/"),
+                (account, variables["MLFLOW_TRACKING_PASSWORD"]),
+                variables.get("MLFLOW_TRACKING_SERVER_CERT_PATH"),
+            ),
+            bundles=Bundles(s3, variables["PARAPET_ARTIFACTS_BUCKET"], key),
+            s3=s3,
+            audit=variables["PARAPET_AUDIT_BUCKET"],
+            key=key,
+            account=account,
+            role=lambda: str(boto3.client("sts").get_caller_identity()["Arn"]),
+        )
+
+    def ledger(self, model: str) -> Ledger:
+        return Ledger(self.s3, self.audit, self.key, model, self.seen)
+
+    def models(self) -> list[str]:
+        """Those with a ledger, and those that are registered in dev."""
+        ending = f"-{Environment.DEV}"
+        return sorted(
+            {*models(self.s3, self.audit), *(each.removesuffix(ending) for each in self.mlflow.names(ending))}
+        )
+
+    def head(self, model: str) -> str | None:
+        """What the registry has of the ledger's last entry."""
+        return (self.mlflow.tags(registered(model, Environment.PROD)) or {}).get(HEAD)
+
+    def state(self, model: str) -> State:
+        """Raises Refused where the ledger does not hold."""
+        # The head first: an entry that is written in between is one that the head may be behind by.
+        known = self.head(model)
+        return state(self.ledger(model).read(known))
+
+    def follow(self, now: State) -> None:
+        """What MLflow says is serving, and the head that it keeps, are as the ledger has it. Again changes nothing."""
+        if not now.entries:
+            return
+        model = now.entries[-1].model
+        for where in (Environment.STAGING, Environment.PROD):
+            name, served = registered(model, where), now.serving(where)
+            if served and self.mlflow.alias(name) != served.release.version:
+                self.mlflow.point(name, served.release.version)
+        keeper = registered(model, Environment.PROD)
+        self.mlflow.ensure(keeper)
+        if self.head(model) != head(now.entries):
+            self.mlflow.tag(keeper, HEAD, head(now.entries))
+
+    def settle(self, model: str) -> State:
+        """`follow`, until nobody decided meanwhile: who is slow must not point at what is no longer so."""
+        now = self.state(model)
+        while True:
+            self.follow(now)
+            if len((again := self.state(model)).entries) == len(now.entries):
+                return now
+            now = again
+
+    def write(self, now: State, model: str, **fields: Any) -> Entry:
+        """The next entry. Raises Lost where somebody else wrote it, Refused where a part is not as it must be."""
+        entries = now.entries
+        entry = Entry(
+            format="parapet-ledger/1",
+            model=model,
+            sequence=len(entries) + 1,
+            previous=entries[-1].digest if entries else None,
+            at=written(self.now()),
+            who=Who(self.account, self.role()),
+            **fields,
+        )
+        entry = read(msgspec.json.encode(entry), Entry, "What would be written into the ledger")
+        canonical(entry)
+        self.ledger(model).append(entry)
+        return entry
+
+
+def registered(model: str, where: Environment) -> str:
+    """The name of the registered model."""
+    return f"{model}-{where}"

@@ -1,0 +1,101 @@
+"""The one form in which a document is written, signed and hashed; and the kinds of text that documents are made of."""
+
+import re
+from datetime import UTC, datetime
+from enum import StrEnum
+from hashlib import sha256
+from typing import Annotated, Final, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from delivery.registry.refused import Refused
+
+
+class Environment(StrEnum):
+    """Where a model serves; each has a registered model of its own, NAME-ENVIRONMENT."""
+
+    DEV = "dev"
+    STAGING = "staging"
+    PROD = "prod"
+
+
+NAME: Final = r"^[a-z0-9]([a-z0-9._-]{0,48}[a-z0-9])?$"
+Name = Annotated[str, Meta(pattern=NAME)]
+"""A model's. With an environment behind it, it is still a name that the inference server takes."""
+Word = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9._-]{0,62}$")]
+Digest = Annotated[str, Meta(pattern=r"^sha256:[0-9a-f]{64}$")]
+Fact = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,255}$")]
+"""A digest, a commit, a seed: no words, so that no sentence about a patient is one."""
+Account = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}$")]
+Version = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,9}$")]
+Reason = Annotated[str, Meta(min_length=10, max_length=300)]
+Instant = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+"""UTC, to the second."""
+
+T = TypeVar("T", bound=Struct)
+
+
+def canonical(document: Struct) -> bytes:
+    """Keys sorted, no spaces, defaults written out; numbers as their field's type has them."""
+    document = msgspec.json.decode(msgspec.json.encode(document), type=type(document))
+    return msgspec.json.encode(document, order="sorted")
+
+
+def digest(raw: bytes) -> str:
+    return f"sha256:{sha256(raw).hexdigest()}"
+
+
+def digest_of(document: Struct) -> str:
+    """Of its canonical form."""
+    return digest(canonical(document))
+
+
+def read(raw: bytes, kind: type[T], what: str) -> T:
+    """Raises Refused where it is another document; a wrong value is not in the text."""
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise Refused(f"{what} is not as it must be: {told(error)}. Make it anew.") from None
+
+
+def told(error: Exception) -> str:
+    """msgspec's text without what it quotes of the document."""
+    return re.sub(r"(value|field) [`'].*?[`'](?= - |$)", r"\1", str(error))
+
+
+def written(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def moment(text: str) -> datetime:
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+
+
+IDENTIFYING: Final = {
+    "a number of six digits or more (a record's, an account's, a telephone's)": r"\d(?:[ .()/-]?\d){5,}",
+    "a date": r"\b\d{1,4}[-./]\d{1,2}[-./]\d{1,4}\b|"
+    r"(?i:\b\d{1,2}\.? ?(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\b|"
+    r"\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]* \d{1,2}\b)",
+    "an e-mail address": r"[^\s@]+@[^\s@]+\.[^\s@]+",
+    "a record's number": r"(?i:\b(?:mrn|ssn|patient|record)\s*(?:no\.?|number|id)?\s*[:#]?\s*[a-z]{0,3}\d+)",
+    "an address in the network": r"\b\d{1,3}(?:\.\d{1,3}){3}\b|(?i:\bhttps?://)",
+    "somebody's name with a title": r"\b(?:Mr|Mrs|Ms|Miss|Herr|Frau)\.? [A-Z]",
+}
+"""What names a person directly (45 CFR 164.514(b)(2)), as far as a pattern can tell. A bare name is not told."""
+
+
+def reason(text: str) -> str:
+    """What goes into the ledger for years: short, of one line, and about nobody. Raises Refused."""
+    text = " ".join(text.split())
+    if not 10 <= len(text) <= 300:
+        raise Refused(f"The reason has {len(text)} characters; it must have 10 to 300. Say why in a sentence.")
+    if not text.isprintable():
+        raise Refused("The reason has characters that cannot be printed. Write it in plain text.")
+    for what, pattern in IDENTIFYING.items():
+        if re.search(pattern, text):
+            raise Refused(
+                f"The reason has {what} in it, and the ledger keeps it for years: nothing that could name a patient "
+                "may be there. Say it without, or name a ticket of at most five digits."
+            )
+    return text

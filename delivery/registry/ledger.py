@@ -1,0 +1,107 @@
+"""The ledger of one model: an object for each entry in the locked audit bucket, written once."""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from botocore.exceptions import ClientError
+
+from delivery.registry import signing
+from delivery.registry.documents import canonical
+from delivery.registry.entry import Entry, Signed, head_of, message
+from delivery.registry.refused import Lost, Refused
+from delivery.registry.signing import KmsKey
+from delivery.registry.verification import Finding, Kept, findings
+
+PREFIX: Final = "models"
+"""The ledgers' part of the audit bucket."""
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Entries of one model, of which each names the one before, and each is signed with all that came before it."""
+
+    s3: Any
+    bucket: str
+    key: KmsKey
+    model: str
+    seen: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    """Versions of objects that were read before, which never change."""
+
+    def read(self, head: str | None) -> list[Entry]:
+        """All entries, the oldest first; `head` is the registry's. Raises Refused if one is amiss."""
+        kept = self.kept()
+        if found := findings(self.model, kept, self.key.verifies, head):
+            told = "\n".join(f"    {each}" for each in found)
+            raise Refused(
+                f"The ledger of {self.model} does not hold, and nothing is decided on it:\n{told}\n"
+                "Somebody may have tampered with it: tell your security officer. "
+                f"`./parapet model verify {self.model}` says this again; the bucket has each object's earlier versions."
+            )
+        return [each.entry for each in kept if each.entry]
+
+    def append(self, entry: Entry) -> None:
+        """Raises Lost where another entry has its number by now; writing the same one again is nothing new."""
+        signed = canonical(Signed(entry, signing.text(self.key.sign(message(entry)))))
+        name = self.name(entry.sequence)
+        try:
+            # S3 takes it only where the key is not there yet: of two writers one is refused (Amazon S3 User Guide,
+            # "How to prevent object overwrites with conditional writes").
+            self.s3.put_object(
+                Bucket=self.bucket, Key=name, Body=signed, IfNoneMatch="*", ContentType="application/json"
+            )
+        except ClientError as error:
+            # 409: another conditional write was under way at the same moment.
+            if error.response["Error"]["Code"] not in ("PreconditionFailed", "ConditionalRequestConflict"):
+                raise
+            # An answer that was lost on its way makes boto3 ask again: then it is ours that is there.
+            if self.s3.get_object(Bucket=self.bucket, Key=name)["Body"].read() != signed:
+                raise Lost(
+                    f"Somebody else decided on {self.model} at the same time, and was first. Look at "
+                    f"`./parapet model history {self.model}`, and ask again if it should still be."
+                ) from None
+
+    def kept(self) -> list[Kept]:
+        """Every object under the ledger's prefix, by name, with how many versions it has."""
+        versions: dict[str, int] = {}
+        latest: dict[str, str | None] = {}
+        for page in self.s3.get_paginator("list_object_versions").paginate(Bucket=self.bucket, Prefix=self._prefix):
+            for each in page.get("Versions", []):
+                versions[each["Key"]] = versions.get(each["Key"], 0) + 1
+                if each["IsLatest"]:
+                    latest[each["Key"]] = each["VersionId"]
+        return [
+            Kept.of(name.removeprefix(self._prefix), self._version(name, latest.get(name)), versions[name])
+            for name in sorted(versions)
+        ]
+
+    def name(self, sequence: int) -> str:
+        return f"{self._prefix}{sequence:08d}.json"
+
+    @property
+    def _prefix(self) -> str:
+        return f"{PREFIX}/{self.model}/"
+
+    def _version(self, name: str, version: str | None) -> bytes | None:
+        """None where the object is deleted, of which its versions know nothing."""
+        if version is None:
+            return None
+        if (name, version) not in self.seen:
+            told = self.s3.get_object(Bucket=self.bucket, Key=name, VersionId=version)
+            self.seen[name, version] = told["Body"].read()
+        return self.seen[name, version]
+
+
+def models(s3: Any, bucket: str) -> list[str]:
+    """The models that have a ledger."""
+    found: list[str] = []
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{PREFIX}/", Delimiter="/"):
+        found += [each["Prefix"].split("/")[1] for each in page.get("CommonPrefixes", [])]
+    return found
+
+
+def head(entries: list[Entry]) -> str:
+    """What the registry keeps of it."""
+    return str(head_of(entries[-1]))
+
+
+__all__ = ["PREFIX", "Finding", "Ledger", "head", "models"]

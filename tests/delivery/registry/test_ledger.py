@@ -1,0 +1,193 @@
+"""A ledger that somebody tampered with says so, and nothing is decided on it."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from delivery.registry import signing
+from delivery.registry.desk import HEAD
+from delivery.registry.documents import Environment, canonical
+from delivery.registry.entry import Entry, Signed, message
+from delivery.registry.refused import Lost, Refused
+from delivery.registry.state import State
+from delivery.registry.verification import Finding, findings
+from tests.delivery.registry.pretended import Pretended
+from tests.delivery.registry.world import AUDIT, MODEL, WHY, World
+
+LAST = 4
+"""The number of entries of a model that went through."""
+
+
+def name(sequence: int) -> str:
+    return f"models/{MODEL}/{sequence:08d}.json"
+
+
+def amiss(world: World) -> list[Finding]:
+    desk = world.desk()
+    return findings(MODEL, desk.ledger(MODEL).kept(), desk.key.verifies, desk.head(MODEL))
+
+
+def raw(world: World, sequence: int) -> bytes:
+    body: bytes = world.s3.get_object(Bucket=AUDIT, Key=name(sequence))["Body"].read()
+    return body
+
+
+def placed(world: World, sequence: int, content: bytes) -> None:
+    """As if it had never been otherwise: whoever can do more than the bucket lets anybody."""
+    gone(world, sequence)
+    world.s3.put_object(Bucket=AUDIT, Key=name(sequence), Body=content)
+
+
+def gone(world: World, sequence: int) -> None:
+    for each in world.s3.list_object_versions(Bucket=AUDIT, Prefix=name(sequence))["Versions"]:
+        world.s3.put_object_retention(
+            Bucket=AUDIT,
+            Key=each["Key"],
+            VersionId=each["VersionId"],
+            Retention={},
+            BypassGovernanceRetention=True,
+        )
+        world.s3.delete_object(Bucket=AUDIT, Key=each["Key"], VersionId=each["VersionId"])
+
+
+def edited(world: World) -> None:
+    placed(world, 2, raw(world, 2).replace(WHY.encode(), b"Because the author of it said so today."))
+
+
+def rewritten(world: World) -> None:
+    """The form is right, and so are all digests after it: only the key is not to be had."""
+    previous = None
+    for number in range(1, LAST + 1):
+        told = json.loads(raw(world, number))
+        told["entry"] |= {"why": "Because the author of it said so today.", "previous": previous}
+        signed = canonical(Signed(**{**told, "entry": _entry(told["entry"])}))
+        previous = _entry(told["entry"]).digest
+        placed(world, number, signed)
+
+
+def _entry(told: dict[str, Any]) -> Entry:
+    return msgspec.convert(told, Entry)
+
+
+def spaced(world: World) -> None:
+    placed(world, 2, json.dumps(json.loads(raw(world, 2))).encode())
+
+
+def dropped(world: World) -> None:
+    gone(world, 2)
+
+
+def hidden(world: World) -> None:
+    world.s3.delete_object(Bucket=AUDIT, Key=name(3))
+
+
+def reordered(world: World) -> None:
+    second, third = raw(world, 2), raw(world, 3)
+    placed(world, 2, third)
+    placed(world, 3, second)
+
+
+def written_again(world: World) -> None:
+    world.s3.put_object(Bucket=AUDIT, Key=name(3), Body=raw(world, 3))
+
+
+def beside(world: World) -> None:
+    world.s3.put_object(Bucket=AUDIT, Key=f"models/{MODEL}/00000003-b.json", Body=raw(world, 3))
+
+
+def forked(world: World) -> None:
+    """By whoever may sign: the entry is right by itself, and follows another one."""
+    desk = world.desk()
+    told = json.loads(raw(world, 3))["entry"] | {"previous": f"sha256:{'0' * 64}"}
+    entry = _entry(told)
+    placed(world, 3, canonical(Signed(entry, signing.text(desk.key.sign(message(entry))))))
+
+
+def of_another(world: World) -> None:
+    desk = world.desk()
+    entry = _entry(json.loads(raw(world, 3))["entry"] | {"model": "other"})
+    placed(world, 3, canonical(Signed(entry, signing.text(desk.key.sign(message(entry))))))
+
+
+def truncated(world: World) -> None:
+    gone(world, LAST)
+
+
+def cut_off(world: World) -> None:
+    for number in range(1, LAST + 1):
+        gone(world, number)
+
+
+@pytest.mark.parametrize(
+    ("attack", "found"),
+    [
+        (edited, {("edited", 2)}),
+        (spaced, {("edited", 2)}),
+        (rewritten, {("edited", number) for number in range(1, LAST + 1)} | {("forked", LAST)}),
+        (dropped, {("dropped", 2)}),
+        (hidden, {("dropped", 3)}),
+        (reordered, {("reordered", 2), ("reordered", 3)}),
+        (written_again, {("forked", 3)}),
+        (forked, {("forked", 3)}),
+        (of_another, {("foreign", 3)}),
+        (beside, {("foreign", 0)}),
+        (truncated, {("truncated", LAST)}),
+        (cut_off, {("truncated", LAST)}),
+    ],
+    ids=lambda value: value.__name__ if callable(value) else "",
+)
+def test_what_was_done_to_a_ledger_is_found(
+    world: World, attack: Callable[[World], None], found: set[tuple[str, int]]
+) -> None:
+    world.through(b"one", "1")
+    assert not amiss(world)
+    attack(world)
+    assert {(each.kind, each.sequence) for each in amiss(world)} == found
+    with pytest.raises(Refused, match="The ledger of readmission does not hold, and nothing is decided on it"):
+        world.promote(b"two", Environment.STAGING)
+
+
+def test_the_head_that_the_registry_has_may_be_behind_and_never_of_another_chain(
+    world: World, pretended: Pretended
+) -> None:
+    world.through(b"one", "1")
+    tags = pretended.models[f"{MODEL}-prod"]["tags"]
+    entries = world.desk().state(MODEL).entries
+    assert tags[HEAD] == f"{LAST} {entries[-1].digest}"
+    tags[HEAD] = f"2 {entries[1].digest}"
+    assert not amiss(world)
+    for wrong in (f"2 {entries[2].digest}", "2", "none", f"-1 {entries[1].digest}"):
+        tags[HEAD] = wrong
+        assert [each.kind for each in amiss(world)] == ["forked"], wrong
+
+
+def test_a_number_is_written_once_and_by_whom_it_was_written_may_ask_again(world: World) -> None:
+    desk = world.desk()
+    written: dict[str, Any] = {"action": "promote", "to": Environment.STAGING, "step": "begun", "why": WHY}
+    entry = desk.write(State([]), MODEL, **written)
+    with pytest.raises(Lost, match="Somebody else decided on readmission at the same time"):
+        world.desk("other").write(State([]), MODEL, **written)
+    # An answer that is lost on its way back: boto3 asks again by itself.
+    ledger = desk.ledger("other")
+    put = ledger.s3.put_object
+
+    def twice(**told: Any) -> Any:
+        put(**told)
+        return put(**told)
+
+    ledger.s3.put_object = twice
+    ledger.append(_entry(json.loads(canonical(entry)) | {"model": "other"}))
+    assert [each.sequence for each in ledger.read(None)] == [1]
+
+
+def test_entries_are_locked_for_years(world: World) -> None:
+    world.promote(b"two", Environment.STAGING)
+    kept = world.s3.head_object(Bucket=AUDIT, Key=name(1))
+    assert kept["ObjectLockMode"] == "COMPLIANCE"
+    assert kept["ObjectLockRetainUntilDate"] > datetime.now(UTC) + timedelta(days=6 * 365 - 3)
+    with pytest.raises(world.s3.exceptions.ClientError, match="AccessDenied"):
+        world.s3.delete_object(Bucket=AUDIT, Key=name(1), VersionId=kept["VersionId"])

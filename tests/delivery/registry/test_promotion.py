@@ -1,0 +1,243 @@
+"""Models go on by gates and approvals, and back; who comes second is told."""
+
+from datetime import timedelta
+from typing import Any
+from unittest import mock
+
+import pytest
+
+from delivery.registry import gates, promotion
+from delivery.registry.documents import Environment
+from delivery.registry.mlflow import Mlflow
+from delivery.registry.refused import Lost, Refused
+from tests.delivery.registry.pretended import COPY, FILE, Pretended
+from tests.delivery.registry.world import ALICE, ARTIFACTS, AUDIT, AUTHOR, BAD, BOB, FACTS, GOOD, MODEL, WHY, World
+
+DEV, STAGING, PROD = Environment.DEV, Environment.STAGING, Environment.PROD
+
+
+def test_a_model_goes_to_staging_and_to_production_and_back(world: World, pretended: Pretended) -> None:
+    first = world.through(b"one", "1")
+    assert first.place == f"s3://{ARTIFACTS}/models/{MODEL}/prod/1"
+    assert (pretended.alias(f"{MODEL}-staging"), pretended.alias(f"{MODEL}-prod")) == ("1", "1")
+    second = world.through(b"two", "2")
+    assert second.served.release.version == pretended.alias(f"{MODEL}-prod") == "2"
+    back = promotion.rollback(world.desk("nurse"), MODEL, PROD, "Alarms of the ward doubled since noon.")
+    assert back.served.release == first.served.release
+    assert (pretended.alias(f"{MODEL}-prod"), pretended.alias(f"{MODEL}-staging")) == ("1", "2")
+    steps = [(each.action, each.step, each.to.value) for each in world.desk().state(MODEL).entries]
+    there = [("promote", step, to) for to in ("staging", "prod") for step in ("begun", "done")]
+    assert steps == [*there, *there, ("rollback", "done", "prod")]
+    last = world.desk().state(MODEL).entries[-1]
+    assert (last.who.account, last.why) == ("nurse", "Alarms of the ward doubled since noon.")
+    assert last.digests["dataset"] == FACTS["parapet.dataset"]
+    with pytest.raises(Refused, match="no version before in prod: there is only one"):
+        promotion.rollback(world.desk(), MODEL, PROD, WHY)
+
+
+def test_what_came_with_a_decision_is_in_the_ledger(world: World) -> None:
+    world.through(b"two", "2")
+    begun = world.desk().state(MODEL).entries[2]
+    assert [gate.value for gate in begun.gates] == [0.81]
+    assert [each.statement.approver for each in begun.approvals] == [ALICE]
+    assert begun.source
+    assert (begun.source.author, begun.why) == (AUTHOR, WHY)
+    assert set(begun.digests) == {"model", "contract", "gates", "dataset", "code", "image", "environment"}
+    assert begun.who.role.startswith("arn:aws:sts::")
+
+
+def test_gates_hold_a_model_back_and_two_people_may_let_it_pass(world: World) -> None:
+    report = world.report(b"two", GOOD, BAD)
+    way: dict[str, Any] = {"came_from": DEV, "to": STAGING, "override": ["recall"]}
+    with pytest.raises(
+        Refused, match=r"recall is 0.5, must be at least 0.6 \(900 rows\)\n.*two people other than author"
+    ):
+        world.promote(b"two", STAGING, report=report)
+    with pytest.raises(Refused, match=r"failed have\n    recall is 0\.5"):
+        world.approve(report, **{**way, "override": []})
+    alice, bob = (world.approve(report, who, **way) for who in (ALICE, BOB))
+    for given in ([alice], [alice, alice], [alice, world.approve(report, AUTHOR, **way)]):
+        with pytest.raises(Refused, match=r"two people other|approves no model of their own"):
+            world.promote(b"two", STAGING, *given, report=report)
+    assert not world.desk().state(MODEL).entries
+    world.promote(b"two", STAGING, alice, bob, report=report)
+    begun = world.desk().state(MODEL).entries[0]
+    assert begun.override == ["recall"]
+    assert [each.statement.approver for each in begun.approvals] == [ALICE, BOB]
+
+
+def test_production_asks_for_somebody_else_than_the_author(world: World) -> None:
+    world.promote(b"two", STAGING)
+    report = world.report(b"two")
+    approval = world.approve(report)
+    other = world.approve(world.report(b"other"))
+    others = world.approve(world.report(b"two", GOOD, {**GOOD, "name": "brier"}))
+    report = world.report(b"two")
+    for given, says in (
+        (world.approve(report, AUTHOR), "approves no model of their own"),
+        (world.approve(report, to=STAGING, came_from=DEV), "is for another came from: dev"),
+        (world.approve(report, model="other"), "is for another model: other, and this is readmission"),
+        (other, "is for another digest"),
+        (others, "is for another gates"),
+        (world.approve(report, key=world.people[BOB]), "not signed by their key"),
+        (world.approve(report, "mallory", key=world.people[BOB]), "is no approver; these are: alice, author, bob"),
+    ):
+        with pytest.raises(Refused, match=says):
+            world.promote(b"two", PROD, given)
+    with pytest.raises(Refused, match="expired at"):
+        world.promote(b"two", PROD, approval, desk=world.desk(after=timedelta(hours=9)))
+    with pytest.raises(Refused, match="prod takes no model without an approval"):
+        promotion.promote(world.desk(), MODEL, PROD, report=gates.load(report), why=WHY, approvers={})
+    assert len(world.desk().state(MODEL).entries) == 2
+
+
+def test_an_approval_is_for_one_decision(world: World) -> None:
+    world.promote(b"one", STAGING, version="1")
+    approval = world.approve(world.report(b"one"))
+    world.promote(b"one", PROD, approval)
+    world.through(b"two", "2")
+    world.promote(b"one", STAGING, version="1")
+    with pytest.raises(Refused, match="was for a decision that is done"):
+        world.promote(b"one", PROD, approval)
+
+
+def test_a_report_is_of_the_model_and_says_what_its_numbers_do(world: World) -> None:
+    with pytest.raises(Refused, match="The gate report is of another model"):
+        world.promote(b"one", STAGING, version="2")
+    for listed, says in (
+        ([{**BAD, "passed": True}], "contradicts itself: recall is 0.5"),
+        ([{**GOOD, "passed": False}], "contradicts itself"),
+        ([{**GOOD, "minimum": None}], "has no bound"),
+        ([GOOD, GOOD], "auroc twice"),
+    ):
+        with pytest.raises(Refused, match=says):
+            world.promote(b"two", STAGING, report=world.report(b"two", *listed))
+
+
+def test_a_version_without_its_origin_goes_nowhere(world: World, pretended: Pretended) -> None:
+    files = {"model.onnx": b"three", "contract.json": b"{}"}
+    for author, tags, given, says in (
+        ("", FACTS, files, "has no author in MLflow"),
+        (AUTHOR, {"parapet.code": "1"}, files, "lacks the tags parapet.dataset, parapet.image, parapet.environment"),
+        (AUTHOR, FACTS, {"model.onnx": b"three"}, "has no file contract.json"),
+        (AUTHOR, {**FACTS, "parapet.code": "Mr Miller's"}, files, "not as it must be"),
+    ):
+        pretended.register(f"{MODEL}-dev", author, given, tags)
+        with pytest.raises(Refused, match=says) as refused:
+            world.promote(b"three", STAGING)
+        assert "Miller" not in str(refused.value)
+    with pytest.raises(Refused, match="no version 99"):
+        world.promote(b"three", STAGING, version="99")
+    with pytest.raises(Refused, match="Nothing serves in staging"):
+        world.promote(b"two", PROD)
+
+
+def test_what_serves_already_is_not_promoted_again(world: World) -> None:
+    world.promote(b"two", STAGING)
+    with pytest.raises(Refused, match="is that model already"):
+        world.promote(b"two", STAGING)
+
+
+def test_of_two_promotions_at_once_one_wins_and_the_other_is_told(world: World, pretended: Pretended) -> None:
+    """The one looks before the other has decided, and decides after it."""
+
+    def meanwhile(path: str) -> None:
+        if path == FILE:
+            pretended.before = lambda path: None
+            world.promote(b"one", STAGING, version="1", desk=world.desk("quick"))
+
+    pretended.before = meanwhile
+    with pytest.raises(Lost, match="Somebody else decided on readmission at the same time, and was first"):
+        world.promote(b"two", STAGING, desk=world.desk("slow"))
+    assert {each.who.account for each in world.desk().state(MODEL).entries} == {"quick"}
+    assert pretended.alias(f"{MODEL}-staging") == "1"
+
+
+def test_who_comes_while_another_is_under_way_ends_it_and_is_told(world: World, pretended: Pretended) -> None:
+    """To the first it is done, as it would be by itself."""
+
+    def meanwhile(path: str) -> None:
+        if path == COPY:
+            pretended.before = lambda path: None
+            with pytest.raises(Lost, match=r"begun at .* by slow, was under way; it is done now"):
+                world.promote(b"one", STAGING, version="1", desk=world.desk("quick"))
+
+    pretended.before = meanwhile
+    outcome = world.promote(b"two", STAGING, desk=world.desk("slow"))
+    entries = world.desk().state(MODEL).entries
+    assert [(each.step, each.who.account) for each in entries] == [("begun", "slow"), ("done", "quick")]
+    assert outcome.served.release.version == pretended.alias(f"{MODEL}-staging") == "1"
+
+
+def test_a_rollback_gives_up_what_is_under_way(world: World, pretended: Pretended) -> None:
+    world.promote(b"one", STAGING, version="1")
+    world.promote(b"two", STAGING)
+
+    def meanwhile(path: str) -> None:
+        if path == COPY:
+            pretended.before = lambda path: None
+            promotion.rollback(world.desk("quick"), MODEL, STAGING, "It answers too slowly for the ward.")
+
+    pretended.before = meanwhile
+    with pytest.raises(Lost, match="ended otherwise by quick"):
+        world.promote(b"two", PROD)
+    assert world.desk().state(MODEL).serving(PROD) is None
+    assert (pretended.alias(f"{MODEL}-prod"), pretended.alias(f"{MODEL}-staging")) == (None, "1")
+    assert world.promote(b"one", PROD).served.release.version == pretended.alias(f"{MODEL}-prod") == "2"
+
+
+def test_what_can_no_longer_be_finished_is_given_up(world: World) -> None:
+    """Whoever comes next says so in the ledger, and may then decide."""
+
+    world.promote(b"two", STAGING)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Mlflow, "copy", mock.Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            world.promote(b"two", PROD)
+    late = world.desk(after=timedelta(days=2))
+    with pytest.raises(Lost, match=r"expired at .*\nThe promotion that was begun at .* is given up"):
+        world.promote(b"two", PROD, desk=late)
+    assert [each.step for each in late.state(MODEL).entries] == ["begun", "done", "begun", "void"]
+    assert world.promote(b"two", PROD).served.release.version == "1"
+
+
+def test_an_alias_that_somebody_moved_is_moved_back_by_the_next_decision(world: World, pretended: Pretended) -> None:
+    world.promote(b"one", STAGING, version="1")
+    world.promote(b"two", STAGING)
+    pretended.models[f"{MODEL}-staging"]["aliases"]["serving"] = "1"
+    world.promote(b"two", PROD)
+    assert pretended.alias(f"{MODEL}-staging") == "2"
+
+
+def test_a_rollback_goes_to_nothing_that_a_server_would_refuse(world: World) -> None:
+    world.through(b"one", "1")
+    world.through(b"two", "2")
+    world.s3.put_object(Bucket=ARTIFACTS, Key=f"models/{MODEL}/prod/1/model.onnx", Body=b"another")
+    with pytest.raises(Refused, match="does not hold what was signed as version 1 in prod"):
+        promotion.rollback(world.desk(), MODEL, PROD, WHY)
+    assert len(world.desk().state(MODEL).entries) == 8
+
+
+def test_where_another_file_lies_in_a_models_place_nothing_is_done(world: World) -> None:
+    world.s3.put_object(Bucket=ARTIFACTS, Key=f"models/{MODEL}/staging/1/model.onnx", Body=b"another")
+    with pytest.raises(Refused, match="is another file than this model's"):
+        world.promote(b"two", STAGING)
+    assert world.desk().state(MODEL).serving(STAGING) is None
+
+
+@pytest.mark.parametrize(
+    "why",
+    [
+        *("too short", "x" * 301, "Asked for by the patient 4711 of ours.", "For MRN M000123 it said no."),
+        *(
+            "The one born 1950-04-03 was missed.",
+            "Call 0171 2345678 for more of it.",
+            "Ask j.doe@example.org about it.",
+        ),
+        *("Mr Miller was not on the list again.", "Admitted on 3 April, not found.", "Number 123-45-6789 was missed."),
+    ],
+)
+def test_a_reason_is_about_nobody(world: World, why: str) -> None:
+    with pytest.raises(Refused, match="The reason has"):
+        promotion.rollback(world.desk(), MODEL, PROD, why)
+    assert not world.s3.list_objects_v2(Bucket=AUDIT).get("Contents")

@@ -1,0 +1,126 @@
+"""A registry with its buckets, its key and its people, for tests."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3
+import yaml
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+from delivery.registry import approval, gates, promotion
+from delivery.registry.approval import Approval
+from delivery.registry.desk import Desk
+from delivery.registry.documents import Environment, digest
+from delivery.registry.promotion import Outcome
+
+AUDIT, ARTIFACTS, MODEL = "audit-records", "models-of-the-hospital", "readmission"
+AUTHOR, ALICE, BOB = "author", "alice", "bob"
+WHY = "Better calibrated for the cardiology ward."
+FACTS = {
+    "parapet.dataset": digest(b"dataset"),
+    "parapet.code": "3f2a9c1e",
+    "parapet.image": digest(b"image"),
+    "parapet.environment": digest(b"lock"),
+}
+GOOD: Mapping[str, Any] = {"name": "auroc", "value": 0.81, "minimum": 0.75, "rows": 12000, "passed": True}
+BAD: Mapping[str, Any] = {"name": "recall", "value": 0.5, "minimum": 0.6, "rows": 900, "passed": False}
+
+
+@dataclass
+class World:
+    """Where tests decide. `variables` are those of a person's shell."""
+
+    folder: Path
+    variables: dict[str, str]
+    people: dict[str, Path] = field(default_factory=dict)
+    """The files of the approvers' private keys."""
+
+    own: Desk | None = None
+    """Made once: clients of AWS take their time."""
+
+    @property
+    def s3(self) -> Any:
+        return self.desk().s3
+
+    @property
+    def approvers(self) -> Path:
+        return self.folder / "approvers.yaml"
+
+    def desk(self, account: str = "mia", after: timedelta = timedelta()) -> Desk:
+        """Of this account, so long after now."""
+        if self.own is None:
+            self.own = Desk.of({**self.variables, "MLFLOW_TRACKING_USERNAME": account})
+        mlflow = replace(self.own.mlflow, account=(account, self.own.mlflow.account[1]))
+        return replace(self.own, account=account, mlflow=mlflow, now=lambda: datetime.now(UTC) + after)
+
+    def report(self, model: bytes, *listed: Mapping[str, Any]) -> Path:
+        file = self.folder / f"gates-{digest(model)[7:17]}.json"
+        told = {"format": "parapet-gates/1", "model": digest(model), "gates": list(listed or (GOOD,))}
+        file.write_text(json.dumps(told))
+        return file
+
+    def approve(self, report: Path, who: str = ALICE, **changed: Any) -> Approval:
+        asked: dict[str, Any] = {
+            **{"approver": who, "model": MODEL, "came_from": Environment.STAGING, "to": Environment.PROD, "why": WHY},
+            **{"override": (), "key": self.people.get(who), "passphrase": None, "now": datetime.now(UTC)},
+            **{"lasts": timedelta(hours=8), **changed},
+        }
+        return approval.approve(gates.load(report), **asked)
+
+    def promote(
+        self,
+        model: bytes,
+        to: Environment,
+        *approvals: Approval,
+        desk: Desk | None = None,
+        report: Path | None = None,
+        version: str | None = None,
+    ) -> Outcome:
+        """To production by Alice's approval, unless others are given."""
+        file = report or self.report(model)
+        given: Sequence[Approval] = approvals or ([self.approve(file)] if to is Environment.PROD else [])
+        return promotion.promote(
+            desk or self.desk(),
+            MODEL,
+            to,
+            report=gates.load(file),
+            why=WHY,
+            version=version,
+            approvals=given,
+            approvers=approval.approvers(self.approvers),
+        )
+
+    def through(self, model: bytes, version: str) -> Outcome:
+        """All the way to production."""
+        self.promote(model, Environment.STAGING, version=version)
+        return self.promote(model, Environment.PROD)
+
+
+def founded(folder: Path, variables: dict[str, str]) -> World:
+    """The buckets as the platform makes them, the key, and three people with keys of their own."""
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket=AUDIT, ObjectLockEnabledForBucket=True)
+    rule = {"DefaultRetention": {"Mode": "COMPLIANCE", "Years": 6}}
+    s3.put_object_lock_configuration(
+        Bucket=AUDIT, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": rule}
+    )
+    s3.create_bucket(Bucket=ARTIFACTS)
+    s3.put_bucket_versioning(Bucket=ARTIFACTS, VersioningConfiguration={"Status": "Enabled"})
+    key = boto3.client("kms").create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]
+    places = {"PARAPET_AUDIT_BUCKET": AUDIT, "PARAPET_ARTIFACTS_BUCKET": ARTIFACTS, "PARAPET_SIGNING_KEY": key}
+    world = World(folder, {"MLFLOW_TRACKING_PASSWORD": "the-password-of-tests", **places, **variables})
+    listed = []
+    for who in (AUTHOR, ALICE, BOB):
+        private = Ed25519PrivateKey.generate()
+        world.people[who] = folder / f"{who}.pem"
+        world.people[who].write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        world.people[who].chmod(0o600)
+        public = private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        listed.append({"account": who, "key": public.decode()})
+    world.approvers.write_text(yaml.safe_dump(listed))
+    return world
