@@ -1,5 +1,6 @@
 """A data set: a folder of Parquet files that say which contract they are of, and a manifest with their digests."""
 
+import glob
 import hashlib
 import json
 import os
@@ -126,7 +127,9 @@ def replaced(folder: Path, own: Collection[str]) -> Iterator[Path]:
     if strange:
         raise Refused(f"{folder} is there and holds something else: name a folder that is new or empty.")
     draft = folder.with_name(f".{folder.name}.new-{os.getpid()}")
-    shutil.rmtree(draft, ignore_errors=True)
+    for left in folder.parent.glob(f".{glob.escape(folder.name)}.new-*"):  # by one that was killed: it has records
+        if left == draft or not _lives(left.name.rpartition("-")[2]):
+            shutil.rmtree(left, ignore_errors=True)
     try:
         draft.mkdir(parents=True, mode=0o700)
     except OSError as error:
@@ -138,3 +141,14 @@ def replaced(folder: Path, own: Collection[str]) -> Iterator[Path]:
         draft.rename(folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def _lives(process: str) -> bool:
+    """Whether there is a process of this number."""
+    try:
+        os.kill(int(process), 0)
+    except (ProcessLookupError, ValueError):
+        return False
+    except PermissionError:
+        return True
+    return True

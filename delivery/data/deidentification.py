@@ -94,9 +94,9 @@ def _kept(records: ir.Table, feature: Feature, _: Key) -> ir.Value:
 
 
 def _keyed(records: ir.Table, feature: Feature, key: Key) -> ir.Value:
-    @ibis.udf.scalar.pyarrow(name=f"keyed_{feature.kind}", signature=(("string",), "string"))
-    def hashed(names: pa.ChunkedArray) -> pa.Array:
-        return pa.array(key.hashed(feature.kind, names.to_pylist()), pa.string())
+    @ibis.udf.scalar.python(name=f"keyed_{feature.kind}", signature=(("string",), "string"))
+    def hashed(name: str | None) -> str | None:
+        return key.hashed(feature.kind, name)
 
     return hashed(records[feature.of[0]])
 

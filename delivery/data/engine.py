@@ -22,7 +22,7 @@ def connected(draft: Path) -> Iterator[Backend]:
     """A database in the draft of what is written, gone before the draft is taken."""
     work = draft / "work"
     work.mkdir(mode=0o700)
-    connection = ibis.duckdb.connect(str(work / "work.duckdb"), temp_directory=str(work))
+    connection = ibis.duckdb.connect(str(work / "work.duckdb"), temp_directory=str(work), memory_limit="1GB")
     try:
         yield connection
     finally:

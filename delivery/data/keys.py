@@ -6,7 +6,6 @@ entity.
 """
 
 import hmac
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -35,10 +34,9 @@ class Key:
             raise Refused(f"The key file {path} has {len(secret)} bytes, of {SHORTEST} or more. {HOW}")
         return cls(secret)
 
-    def hashed(self, kind: str, names: Sequence[str | None]) -> list[str | None]:
-        """Of names of a kind (`subject`, `record`), as the inference server hashes them too; null for null."""
-        start = f"{kind}\0"
-        return [None if name is None else self._one(start + name) for name in names]
+    def hashed(self, kind: str, name: str | None) -> str | None:
+        """Of a name of this kind (`subject`, `record`), as the inference server hashes it too; null for null."""
+        return None if name is None else self._one(f"{kind}\0{name}")
 
     @property
     def id(self) -> str:

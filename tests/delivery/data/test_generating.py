@@ -1,6 +1,8 @@
 """Synthetic records: the same from the same seed, like the published figures, with something to learn and noise."""
 
+import os
 import re
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +77,17 @@ def test_what_is_there_and_was_not_written_here_stays(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="something else"):
         generate(1, 1, tmp_path)
     assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_what_a_killed_run_left_goes_with_the_next_and_what_another_is_writing_stays(tmp_path: Path) -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    left, written = tmp_path / f".out.new-{ended.pid}", tmp_path / f".out.new-{os.getppid()}"
+    for draft in (left, written):
+        draft.mkdir()
+        (draft / "intake-00000.parquet").touch()
+    generate(1, 1, tmp_path / "out")
+    assert sorted(each.name for each in tmp_path.iterdir()) == [written.name, "out"]
 
 
 def test_prevalence_and_length_of_stay_are_the_published_ones(many: pa.Table) -> None:

@@ -112,6 +112,14 @@ def test_a_column_of_each_kind_of_rule_is_tried() -> None:
     assert kinds == {name.partition(".")[2] for name in NOT_SO}
 
 
+@pytest.mark.parametrize("dialect", ["athena", "databricks"])  # the second is Spark's; its own asks for a session
+def test_each_rule_can_be_asked_of_other_engines(dialect: str) -> None:
+    table = ibis.table({name: column.type for name, column in contract().columns.items()}, name="records")
+    for rule in contract().rules:
+        assert ibis.to_sql(table.select(held=rule.holds(table)), dialect=dialect)
+    assert ibis.to_sql(table.select(broken=contract().broken_by_row(table)), dialect=dialect)
+
+
 def test_what_is_put_aside_is_the_row_as_it_came_with_its_place(tmp_path: Path, records: pa.Table) -> None:
     wrong = changed(records, 7, heart_rate=5000.0, sex=MARK)
     judged(tmp_path, wrong)
@@ -176,6 +184,10 @@ SCHEMAS: dict[str, tuple[Callable[[pa.Table], pa.Table], str]] = {
     "nothing but nulls, of no type": (
         lambda t: t.set_column(25, "heart_rate", pa.nulls(t.num_rows)),
         "column heart_rate is of type",
+    ),
+    "times of a zone": (
+        lambda t: t.set_column(22, "admitted_at", t["admitted_at"].cast(pa.timestamp("us", "UTC"))),
+        "column admitted_at is of type timestamp",
     ),
     "a structure": (
         lambda t: t.set_column(25, "heart_rate", pa.array([{MARK: 1}] * t.num_rows)),
