@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli import account, data, images, sharing
+from cli import account, data, images, model, sharing
 from cli.output import Refused, say_error
 from cli.plugins import AwsPlugin
 from local.workspace import Workspace
@@ -24,6 +24,7 @@ app.add_typer(account.app, name="account")
 app.add_typer(data.app, name="data")
 app.add_typer(images.app, name="images")
 app.add_typer(sharing.app, name="mlflow")
+app.add_typer(model.app, name="model")
 
 StackName = Annotated[str, typer.Option("--stack", help="The stack: one that runs against the local AWS API.")]
 Plugin = Annotated[

@@ -1,0 +1,139 @@
+"""The steps as a program: a JSON object on standard input says which and with what, the outcome is on standard output.
+
+Exit status: 0 done, 1 refused (the reason is on standard error), 3 a ledger does not hold. `./parapet model` is the
+command for people. Paths, reasons and passphrases come in the object, so that who lists processes learns nothing of
+them.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from delivery.registry import approval, gates, promotion, telling
+from delivery.registry.desk import Desk
+from delivery.registry.documents import NAME, Environment, canonical
+from delivery.registry.refused import Refused
+from delivery.registry.verification import findings
+
+BROKEN: Final = 3
+Asked = Mapping[str, Any]
+
+
+def _list(asked: Asked) -> int:
+    desk = Desk.of()
+    found = [telling.listed(desk, model) for model in desk.models()]
+    _tell(asked, found, telling.list_lines(found))
+    return 0
+
+
+def _history(asked: Asked) -> int:
+    found = [telling.entry(each) for each in Desk.of().state(_model(asked)).entries]
+    _tell(asked, found, telling.history_lines(found))
+    return 0
+
+
+def _verify(asked: Asked) -> int:
+    desk = Desk.of()
+    told = []
+    for model in [_model(asked)] if asked["model"] else desk.models():
+        head = desk.head(model)
+        kept = desk.ledger(model).kept()
+        told.append(telling.verified(model, len(kept), findings(model, kept, desk.key.verifies, head)))
+    _tell(asked, told, [line for each in told for line in telling.verified_lines(each)] or ["There is no ledger yet."])
+    return BROKEN if any(each["findings"] for each in told) else 0
+
+
+def _promote(asked: Asked) -> int:
+    outcome = promotion.promote(
+        Desk.of(),
+        _model(asked),
+        Environment(asked["to"]),
+        report=gates.load(Path(asked["gates"])),
+        why=asked["why"],
+        version=asked["version"],
+        approvals=[approval.load(Path(file)) for file in asked["approvals"]],
+        approvers=approval.approvers(Path(asked["approvers"])),
+    )
+    return _decided(asked, outcome)
+
+
+def _rollback(asked: Asked) -> int:
+    return _decided(asked, promotion.rollback(Desk.of(), _model(asked), Environment(asked["to"]), asked["why"]))
+
+
+def _approve(asked: Asked) -> int:
+    to = Environment(asked["to"])
+    report = gates.load(Path(asked["gates"]))
+    made = approval.approve(
+        report,
+        approver=asked["approver"],
+        model=_model(asked),
+        came_from=promotion.FROM[to],
+        to=to,
+        why=asked["why"],
+        override=asked["override"],
+        key=Path(asked["key"]),
+        passphrase=asked["passphrase"],
+        now=datetime.now(UTC),
+        lasts=timedelta(hours=asked["hours"]),
+    )
+    out = Path(asked["out"])
+    try:
+        out.write_bytes(canonical(made) + b"\n")
+    except OSError as error:
+        raise Refused(
+            f"The approval cannot be written to {out}: {error.strerror}. Name another file by --out."
+        ) from None
+    lines = [f"    {'passed' if gate.passed else 'FAILED'}  {gate}" for gate in report.gates]
+    print("\n".join([f"Approved until {made.statement.expires}, in {out}: {report.model} to {to}", *lines]))
+    return 0
+
+
+STEPS: Final[Mapping[str, Callable[[Asked], int]]] = {
+    **{"list": _list, "history": _history, "verify": _verify},
+    **{"promote": _promote, "rollback": _rollback, "approve": _approve},
+}
+
+
+def _model(asked: Asked) -> str:
+    name: str = asked["model"]
+    if not re.fullmatch(NAME, name):
+        raise Refused(f"{name!r} is no model's name: at most 50 of a-z, 0-9, dot and dash, without -ENVIRONMENT.")
+    return name
+
+
+def _decided(asked: Asked, outcome: promotion.Outcome) -> int:
+    told = telling.outcome(outcome)
+    _tell(asked, told, [telling.outcome_line(told)])
+    return 0
+
+
+def _tell(asked: Asked, values: object, lines: list[str]) -> None:
+    print(json.dumps(values) if asked["json"] else "\n".join(lines))
+
+
+def main() -> int:
+    asked = json.load(sys.stdin)
+    try:
+        return STEPS[asked["step"]](asked)
+    except Refused as error:
+        text = str(error)
+    except ClientError as error:
+        text = (
+            f"AWS refuses {error.operation_name} ({error.response['Error']['Code']}). Sign in as a role that may "
+            "promote, and look at PARAPET_AUDIT_BUCKET, PARAPET_ARTIFACTS_BUCKET and PARAPET_SIGNING_KEY."
+        )
+    except BotoCoreError as error:
+        text = f"AWS cannot be asked: {error}. Sign in, and set AWS_REGION."
+    print(f"parapet: {text}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
