@@ -19,7 +19,6 @@ from delivery.registry import approval, gates, promotion, telling
 from delivery.registry.desk import Desk
 from delivery.registry.documents import NAME, Environment, canonical
 from delivery.registry.refused import Refused
-from delivery.registry.verification import findings
 
 BROKEN: Final = 3
 Asked = Mapping[str, Any]
@@ -42,9 +41,8 @@ def _verify(asked: Asked) -> int:
     desk = Desk.of()
     told = []
     for model in [_model(asked)] if asked["model"] else desk.models():
-        head = desk.head(model)
-        kept = desk.ledger(model).kept()
-        told.append(telling.verified(model, len(kept), findings(model, kept, desk.key.verifies, head)))
+        kept, found = desk.examine(model)
+        told.append(telling.verified(model, len(kept), found))
     _tell(asked, told, [line for each in told for line in telling.verified_lines(each)] or ["There is no ledger yet."])
     return BROKEN if any(each["findings"] for each in told) else 0
 

@@ -17,6 +17,7 @@ from delivery.registry.mlflow import Mlflow
 from delivery.registry.refused import Refused
 from delivery.registry.signing import KmsKey
 from delivery.registry.state import State, state
+from delivery.registry.verification import Finding, Kept, findings
 
 HEAD: Final = "parapet.ledger"
 """The tag of the registered model in production with the ledger's head: who can cut the one cannot change the other."""
@@ -53,7 +54,8 @@ class Desk:
         if missing:
             said = "\n".join(missing)
             raise Refused(
-                f'These variables are not set:\n{said}\nOn the local stack: eval "$(./parapet env --credentials)"'
+                f"These variables are not set:\n{said}\nOn the local stack `./parapet env --credentials` exports those "
+                "of MLflow and AWS; delivery/registry/README.md tells of the others."
             )
         s3 = boto3.client("s3")
         key = KmsKey(boto3.client("kms"), variables["PARAPET_SIGNING_KEY"])
@@ -82,15 +84,30 @@ class Desk:
             {*models(self.s3, self.audit), *(each.removesuffix(ending) for each in self.mlflow.names(ending))}
         )
 
-    def head(self, model: str) -> str | None:
-        """What the registry has of the ledger's last entry."""
-        return (self.mlflow.tags(registered(model, Environment.PROD)) or {}).get(HEAD)
+    def examine(self, model: str) -> tuple[list[Kept], list[Finding]]:
+        """The objects of its ledger, and what is amiss. Raises Refused where MLflow does not show its head."""
+        keeper = registered(model, Environment.PROD)
+        # The head first: an entry that is written in between is one that the head may be behind by.
+        tags = self.mlflow.tags(keeper)
+        kept = self.ledger(model).kept()
+        if kept and tags is None:
+            raise Refused(
+                f"MLflow shows {self.account} no {keeper}, which has the head of the ledger of {model}: without it "
+                "nobody can tell whether the end was cut off. Ask for READ on it: `./parapet mlflow share`."
+            )
+        return kept, findings(model, kept, self.key.verifies, (tags or {}).get(HEAD))
 
     def state(self, model: str) -> State:
-        """Raises Refused where the ledger does not hold."""
-        # The head first: an entry that is written in between is one that the head may be behind by.
-        known = self.head(model)
-        return state(self.ledger(model).read(known))
+        """Raises Refused where the ledger does not hold: nothing is decided on such a one."""
+        kept, found = self.examine(model)
+        if found:
+            told = "\n".join(f"    {each}" for each in found)
+            raise Refused(
+                f"The ledger of {model} does not hold, and nothing is decided on it:\n{told}\n"
+                "Somebody may have tampered with it: tell your security officer. "
+                f"`./parapet model verify {model}` says this again; the bucket has each object's earlier versions."
+            )
+        return state(each.entry for each in kept if each.entry)
 
     def follow(self, now: State) -> None:
         """What MLflow says is serving, and the head that it keeps, are as the ledger has it. Again changes nothing."""
@@ -102,8 +119,7 @@ class Desk:
             if served and self.mlflow.alias(name) != served.release.version:
                 self.mlflow.point(name, served.release.version)
         keeper = registered(model, Environment.PROD)
-        self.mlflow.ensure(keeper)
-        if self.head(model) != head(now.entries):
+        if (self.mlflow.tags(keeper) or {}).get(HEAD) != head(now.entries):
             self.mlflow.tag(keeper, HEAD, head(now.entries))
 
     def settle(self, model: str) -> State:
@@ -118,6 +134,8 @@ class Desk:
     def write(self, now: State, model: str, **fields: Any) -> Entry:
         """The next entry. Raises Lost where somebody else wrote it, Refused where a part is not as it must be."""
         entries = now.entries
+        # Before the first entry, since who has entries and no head is told that it is not shown.
+        self.mlflow.ensure(registered(model, Environment.PROD))
         entry = Entry(
             format="parapet-ledger/1",
             model=model,

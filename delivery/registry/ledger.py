@@ -8,9 +8,9 @@ from botocore.exceptions import ClientError
 from delivery.registry import signing
 from delivery.registry.documents import canonical
 from delivery.registry.entry import Entry, Signed, head_of, message
-from delivery.registry.refused import Lost, Refused
+from delivery.registry.refused import Lost
 from delivery.registry.signing import KmsKey
-from delivery.registry.verification import Finding, Kept, findings
+from delivery.registry.verification import Kept
 
 PREFIX: Final = "models"
 """The ledgers' part of the audit bucket."""
@@ -26,18 +26,6 @@ class Ledger:
     model: str
     seen: dict[tuple[str, str], bytes] = field(default_factory=dict)
     """Versions of objects that were read before, which never change."""
-
-    def read(self, head: str | None) -> list[Entry]:
-        """All entries, the oldest first; `head` is the registry's. Raises Refused if one is amiss."""
-        kept = self.kept()
-        if found := findings(self.model, kept, self.key.verifies, head):
-            told = "\n".join(f"    {each}" for each in found)
-            raise Refused(
-                f"The ledger of {self.model} does not hold, and nothing is decided on it:\n{told}\n"
-                "Somebody may have tampered with it: tell your security officer. "
-                f"`./parapet model verify {self.model}` says this again; the bucket has each object's earlier versions."
-            )
-        return [each.entry for each in kept if each.entry]
 
     def append(self, entry: Entry) -> None:
         """Raises Lost where another entry has its number by now; writing the same one again is nothing new."""
@@ -102,6 +90,3 @@ def models(s3: Any, bucket: str) -> list[str]:
 def head(entries: list[Entry]) -> str:
     """What the registry keeps of it."""
     return str(head_of(entries[-1]))
-
-
-__all__ = ["PREFIX", "Finding", "Ledger", "head", "models"]

@@ -13,6 +13,7 @@ from delivery.registry.refused import Gone, Refused
 
 API: Final = "/api/2.0/mlflow"
 PATIENCE: Final = 60  # seconds for an answer; a model's file comes in one
+HIDDEN: Final = "PERMISSION_DENIED"
 ALIAS: Final = "serving"
 """The version that serves in the registered model's environment."""
 
@@ -90,8 +91,8 @@ class Mlflow:
         )
 
     def tags(self, name: str) -> Mapping[str, str] | None:
-        """Of a registered model; None where there is none."""
-        found = self._asked("GET", "registered-models/get", name=name)
+        """Of a registered model; None where there is none, or none that the account may read: which, is not told."""
+        found = self._asked("GET", "registered-models/get", taken=HIDDEN, name=name)
         return _tags(found["registered_model"]) if found is not None else None
 
     def alias(self, name: str) -> str | None:
@@ -120,7 +121,7 @@ class Mlflow:
         self._asked("POST", "registered-models/set-tag", name=name, key=key, value=value)
 
     def _asked(self, method: str, path: str, *, taken: str = "", **fields: Any) -> dict[str, Any] | None:
-        """None where what was asked for is not there, or is `taken` already."""
+        """None where what was asked for is not there, or MLflow refuses it with the code that is `taken` for that."""
         where: dict[str, Any] = {"params": fields} if method == "GET" else {"json": fields}
         answer = self._send(method, f"{API}/{path}", **where)
         try:

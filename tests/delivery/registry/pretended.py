@@ -61,7 +61,8 @@ class Pretended:
                 wanted = re.fullmatch(r"name='(.+)'", asked["filter"])
                 assert wanted
                 return 200, {"model_versions": self.models.get(wanted[1], {"versions": []})["versions"]}
-        return self._about(found, path, asked, account) if found else GONE
+        # The gate tells nobody whether there is a model that they may not read.
+        return self._about(found, path, asked, account) if found else (403, {"error_code": "PERMISSION_DENIED"})
 
     def _about(self, found: dict[str, Any], path: str, asked: dict[str, Any], account: str) -> Answer:
         name, versions = asked["name"], {each["version"]: each for each in found["versions"]}

@@ -14,7 +14,7 @@ from delivery.registry.documents import Environment, canonical
 from delivery.registry.entry import Entry, Signed, message
 from delivery.registry.refused import Lost, Refused
 from delivery.registry.state import State
-from delivery.registry.verification import Finding, findings
+from delivery.registry.verification import Finding
 from tests.delivery.registry.pretended import Pretended
 from tests.delivery.registry.world import AUDIT, MODEL, WHY, World
 
@@ -27,8 +27,7 @@ def name(sequence: int) -> str:
 
 
 def amiss(world: World) -> list[Finding]:
-    desk = world.desk()
-    return findings(MODEL, desk.ledger(MODEL).kept(), desk.key.verifies, desk.head(MODEL))
+    return world.desk().examine(MODEL)[1]
 
 
 def raw(world: World, sequence: int) -> bytes:
@@ -181,7 +180,7 @@ def test_a_number_is_written_once_and_by_whom_it_was_written_may_ask_again(world
 
     ledger.s3.put_object = twice
     ledger.append(_entry(json.loads(canonical(entry)) | {"model": "other"}))
-    assert [each.sequence for each in ledger.read(None)] == [1]
+    assert [each.sequence for each in ledger.kept()] == [1]
 
 
 def test_entries_are_locked_for_years(world: World) -> None:
@@ -191,3 +190,10 @@ def test_entries_are_locked_for_years(world: World) -> None:
     assert kept["ObjectLockRetainUntilDate"] > datetime.now(UTC) + timedelta(days=6 * 365 - 3)
     with pytest.raises(world.s3.exceptions.ClientError, match="AccessDenied"):
         world.s3.delete_object(Bucket=AUDIT, Key=name(1), VersionId=kept["VersionId"])
+
+
+def test_who_is_not_shown_the_head_decides_nothing(world: World, pretended: Pretended) -> None:
+    world.promote(b"one", Environment.STAGING, version="1")
+    del pretended.models[f"{MODEL}-prod"]
+    with pytest.raises(Refused, match="MLflow shows mia no readmission-prod, which has the head"):
+        world.promote(b"two", Environment.STAGING)
