@@ -62,7 +62,9 @@ def _read_what_was_not(resource: Resource) -> None:
 def _made_up(resource: Resource) -> str:
     """The name that the program did not give, if it has one."""
     rule = names.rule_for(resource.declared, resource.facts)
-    return str(resource.inputs[rule.property]) if rule and rule.property in resource.inputs["__defaults"] else ""
+    return (
+        str(resource.inputs[rule.property]) if rule and rule.property in resource.inputs.get("__defaults", ()) else ""
+    )
 
 
 def _with_all_tags(ignored: list[str]) -> list[str]:

@@ -180,7 +180,7 @@ class Mesh(pulumi.ComponentResource):
     def _webhooks(self, after: Sequence[pulumi.Resource]) -> Sequence[pulumi.Resource]:
         if not self._args.reachable:
             return ()
-        asked = MeshWebhooksArgs(owner=self._owner, workspaces=self._args.workspaces, after=after)
+        asked = MeshWebhooksArgs(stack=self._args.stack, workspaces=self._args.workspaces, after=after)
         return MeshWebhooks(self._name, asked, pulumi.ResourceOptions(parent=self)).made
 
     def _policies(self) -> None:

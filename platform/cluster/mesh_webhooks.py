@@ -15,6 +15,7 @@ import pulumi_kubernetes as kubernetes
 
 from cluster import namespaces as ns
 from cluster.labels import Manifest, metadata
+from foundation.stack import Stack
 
 AUTHORITY: Final = "istio-ca-root-cert"
 """The ConfigMap in each namespace in which istiod writes down its own authority's certificate; it keeps the key."""
@@ -25,7 +26,7 @@ _COMMON: Final = {"sideEffects": "None", "failurePolicy": "Fail", "admissionRevi
 
 @dataclass(frozen=True, kw_only=True)
 class MeshWebhooksArgs:
-    owner: str
+    stack: Stack
     workspaces: Sequence[ns.Namespace] = ()
     after: Sequence[pulumi.Resource] = ()
     """Istiod, running."""
@@ -57,13 +58,13 @@ class MeshWebhooks(pulumi.ComponentResource):
         self.made = (
             kubernetes.admissionregistration.v1.MutatingWebhookConfiguration(
                 f"{name}-proxies",
-                metadata=metadata("parapet-proxies", args.owner),
+                metadata=metadata("parapet-proxies", args.stack.owner),
                 webhooks=[proxies(bundle, args.workspaces)],
                 opts=own,
             ),
             kubernetes.admissionregistration.v1.ValidatingWebhookConfiguration(
                 f"{name}-objects",
-                metadata=metadata("parapet-mesh-objects", args.owner),
+                metadata=metadata("parapet-mesh-objects", args.stack.owner),
                 webhooks=[objects(bundle)],
                 opts=own,
             ),

@@ -161,6 +161,7 @@ def test_components_have_the_tokens_that_state_files_know(with_egress: Recorder)
             "cluster:GpuMetrics": 1,
             "cluster:GpuSoftware": 1,
             "cluster:Mesh": 1,
+            "cluster:MeshWebhooks": 1,
             "cluster:Monitor": 1,
             "mlops:MLOps": 1,
             "mlops:MlflowServer": 1,

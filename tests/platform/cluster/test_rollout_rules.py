@@ -346,6 +346,7 @@ def test_a_rollout_is_its_team_s_to_end(rolling: Api, engineer: Member) -> None:
 def test_no_other_pod_takes_itself_for_a_judged_one(engineer: Member, kind: str) -> None:
     pod = cases.compliant_pod("serving")
     made = cases.controller(kind, pod)
+    made["metadata"]["name"] = "of-another-name"
     if kind == "Rollout":
         made["spec"]["strategy"] = JUDGED
     group = "apis/apps/v1" if kind == "Deployment" else "apis/argoproj.io/v1alpha1"
