@@ -19,6 +19,7 @@ app = typer.Typer(
 )
 
 APPROVERS = images.DELIVERY / "registry" / "approvers.yaml"
+GATES = images.DELIVERY / "gates" / "gates.yaml"
 
 
 class To(StrEnum):
@@ -39,6 +40,43 @@ AsJson = Annotated[bool, typer.Option("--json", help="For programs: one JSON doc
 def tell_models(as_json: AsJson = False) -> None:
     """Tell which version of each model serves in which environment."""
     _end("list", json=as_json)
+
+
+@app.command("gate")
+def hold_to_gates(
+    model: Annotated[Path, typer.Argument(help="The model's file, model.onnx.", show_default=False)],
+    candidate: Annotated[Path | None, typer.Option(help="Its predictions: Parquet, a row a record.")] = None,
+    reference: Annotated[
+        Path | None, typer.Option(help="Predictions of the model in production, or of what is in use today.")
+    ] = None,
+    train: Annotated[Path | None, typer.Option(help="The features it was trained on.")] = None,
+    test: Annotated[Path | None, typer.Option(help="The features that the predictions are of.")] = None,
+    injected: Annotated[
+        list[str] | None, typer.Option(metavar="KIND=FILE", help="Its predictions where a fault was injected.")
+    ] = None,
+    latency: Annotated[Path | None, typer.Option(help="Parquet with `seconds` of at least 1,000 requests.")] = None,
+    sbom: Annotated[Path | None, typer.Option(help="What it is made with, as CycloneDX's JSON.")] = None,
+    contract: Annotated[Path | None, typer.Option(help="Its contract.json.")] = None,
+    gates: Annotated[Path, typer.Option(help="What it is held to.")] = GATES,
+    out: Annotated[Path, typer.Option(help="The report to write, for `promote` and `approve`.")] = Path("gates.json"),
+    override: Annotated[list[str] | None, typer.Option(help="A failed gate that two people let pass.")] = None,
+    why: Annotated[str | None, typer.Option(help="Their reason: nothing about a patient.")] = None,
+    asked_by: Annotated[str | None, typer.Option(help="Who asks for it, by their account.")] = None,
+    agreed_by: Annotated[str | None, typer.Option(help="Who agrees, somebody else.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Hold a model to its gates; a gate whose file is not given has failed.
+
+    Ends with 0 where it may go on, 3 where a gate stops it, 1 where a file is not of its kind.
+    """
+    files = {"candidate": candidate, "reference": reference, "train": train, "test": test}
+    files |= {"latency": latency, "sbom": sbom, "contract": contract}
+    asked = {name: None if path is None else str(path) for name, path in files.items()}
+    asked |= {"model": str(model), "gates": str(gates), "out": str(out), "why": why}
+    people = {"asked_by": asked_by, "agreed_by": agreed_by}
+    raise typer.Exit(
+        _run("delivery.gates", injected=injected or [], override=override or [], json=as_json, **asked, **people)
+    )
 
 
 @app.command("promote")
@@ -103,7 +141,10 @@ def verify(
 
 
 def _end(step: str, **asked: Any) -> None:
+    raise typer.Exit(_run("delivery.registry", step=step, **asked))
+
+
+def _run(program: str, **asked: Any) -> int:
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    command = [str(python()), "-P", "-m", "delivery.registry"]
-    done = subprocess.run(command, input=json.dumps({"step": step, **asked}), text=True, env=environment)
-    raise typer.Exit(done.returncode)
+    command = [str(python()), "-P", "-m", program]
+    return subprocess.run(command, input=json.dumps(asked), text=True, env=environment).returncode

@@ -1,0 +1,115 @@
+"""What a model's gates came to: all of it for people, and the part that a promotion reads, in the registry's form."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, ValidationError, convert, to_builtins
+
+from delivery.gates.declared import UNMEASURED, AtMost, Gate
+from delivery.gates.measured import Measured
+from delivery.registry import gates as registry
+from delivery.registry.documents import Account, Digest, Reason, Word, digest_of, reason, told
+from delivery.registry.refused import Refused
+
+
+class Outcome(Struct, frozen=True, forbid_unknown_fields=True):
+    """What one gate came to."""
+
+    name: Word
+    kind: str
+    severity: Literal["stop", "warn"]
+    passed: bool
+    value: float | None
+    """What was held against the bound: the worse end of the interval, if there is one. None: not measured, failed."""
+    minimum: float | None
+    maximum: float | None
+    point: float | None
+    low: float | None
+    high: float | None
+    rows: int
+    """Rows that it looked at, or that failed it."""
+    keys: list[str]
+    """Keyed hashes of the first records that failed."""
+    says: str
+    why: str
+
+
+class Override(Struct, frozen=True, forbid_unknown_fields=True):
+    """Two people let a model pass that failed. A promotion asks for their signatures (`./parapet model approve`)."""
+
+    gates: list[Word]
+    reason: Reason
+    asked_by: Account
+    agreed_by: Account
+
+
+class Report(Struct, frozen=True, forbid_unknown_fields=True):
+    """What all gates came to."""
+
+    format: Literal["parapet-gates-full/1"]
+    model: Digest
+    declared: Digest
+    """Of gates.yaml."""
+    inputs: dict[str, Digest]
+    gates: Annotated[list[Outcome], Meta(min_length=1)]
+    override: Override | None = None
+
+    @property
+    def digest(self) -> str:
+        return digest_of(self)
+
+    @property
+    def failed(self) -> list[Outcome]:
+        """Those that stop the model."""
+        return [gate for gate in self.gates if not gate.passed and gate.severity == "stop"]
+
+    @property
+    def passed(self) -> bool:
+        """Whether the model may go on: nothing failed that stops, or two people let it pass."""
+        return not self.failed or self.override is not None
+
+
+def outcome(gate: Gate, found: Measured) -> Outcome:
+    """The gate held against its bound; what is no finite number fails."""
+    maximum = gate.maximum if isinstance(gate, AtMost) else None
+    minimum = None if isinstance(gate, AtMost) else gate.minimum
+    value = found.value if abs(found.value) < float("inf") else None
+    low = value is not None and (minimum is None or value >= minimum)
+    passed = low and value is not None and (maximum is None or value <= maximum)
+    return Outcome(
+        **{"name": gate.name, "kind": gate.kind, "severity": gate.severity, "passed": passed, "value": value},
+        **{"minimum": minimum, "maximum": maximum, "point": found.point, "low": found.low, "high": found.high},
+        **{"rows": found.rows, "keys": list(found.keys), "says": found.says, "why": gate.why},
+    )
+
+
+def overridden(report: Report, gates: list[str], why: str, asked_by: str, agreed_by: str) -> Report:
+    """Raises Refused unless two different people name all gates that failed, and no other, with a reason."""
+    failed = sorted(gate.name for gate in report.failed)
+    if not failed or failed != sorted(gates):
+        raise Refused(
+            f"The override names {', '.join(gates) or 'no gate'}; failed have: {', '.join(failed) or 'none'}. "
+            "Name each failed gate, and only those."
+        )
+    if asked_by.strip().casefold() == agreed_by.strip().casefold():
+        raise Refused("An override needs two people: who asks for it cannot agree to it too.")
+    fields = {"gates": failed, "reason": reason(why), "asked_by": asked_by, "agreed_by": agreed_by}
+    try:
+        given = convert(fields, Override)
+    except ValidationError as error:
+        raise Refused(f"The override cannot be recorded: {told(error)}.") from None
+    return convert(to_builtins(report) | {"override": to_builtins(given)}, Report)
+
+
+def for_promotion(report: Report) -> registry.Report:
+    """The gates that stop a model, as a promotion reads them. What was not measured is a failed gate of its own."""
+    return registry.Report("parapet-gates/1", report.model, [_gate(each) for each in report.gates if _stops(each)])
+
+
+def _stops(gate: Outcome) -> bool:
+    return gate.severity == "stop"
+
+
+def _gate(gate: Outcome) -> registry.Gate:
+    if gate.value is None:
+        return registry.Gate(f"{gate.name}{UNMEASURED}", 0.0, gate.rows, passed=False, minimum=1.0)
+    return registry.Gate(gate.name, gate.value, gate.rows, gate.passed, gate.minimum, gate.maximum)
