@@ -58,19 +58,19 @@ def fairness(gate: Fairness, sample: Sample, plan: Bootstrap) -> Measured:
         each = np.array([of(samples[name], weights[rows]) for name, rows in parts.items()])
         return float(each.max() - each.min())  # NaN where one of them is
 
-    values = [f"{name} {of(part, np.ones(part.rows)):.3f} ({part.rows:,} rows)" for name, part in samples.items()]
+    # Without their counts: what is left of the whole would be that of a group which is too small to be told.
+    values = [f"{name} {of(part, np.ones(part.rows)):.3f}" for name, part in samples.items()]
     says = "; ".join(filter(None, (", ".join(values), said)))
     return _judged(apart, (sample,), plan, low=False, says=says)
 
 
 def groups_judged(gate: GroupsJudged, sample: Sample) -> Measured:
-    """Share of the people who are in a group that is large enough."""
+    """Share of the people who are in a group that is large enough, in whole hundredths, so that none is counted."""
     if fault := _fault((sample,)):
         return fault
     large, small = _groups(gate, sample)
     inside = np.isin(sample.groups[gate.by], large)
-    people = np.unique(sample.patient)
-    share = np.unique(sample.patient[inside]).size / people.size
+    share = 100 * np.unique(sample.patient[inside]).size // np.unique(sample.patient).size / 100
     said = f"too small to judge, under {gate.fewest} people with or without the outcome: {', '.join(small)}"
     return Measured(share, sample.rows, says=said if small else "")
 

@@ -26,7 +26,7 @@ def nulls(gate: Nulls, tables: Sequence[pa.Table]) -> Measured:
     shares = {name: whole[name].null_count / whole.num_rows for name in gate.columns}
     worst = max(shares, key=lambda name: shares[name])
     rows = whole.filter(pc.is_null(whole[worst]))
-    return Measured(shares[worst], rows.num_rows, keys=_keys(rows), says=f"most in {worst}")
+    return Measured(shares[worst], rows.num_rows, keys=_keys(rows), says=f"most in {worst}" if rows.num_rows else "")
 
 
 def ranges(tables: Sequence[pa.Table], year: int) -> Measured:

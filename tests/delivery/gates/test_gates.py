@@ -1,6 +1,7 @@
 """Each gate seen passing and failing, and what cannot be measured failing."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -228,7 +229,7 @@ def test_groups_that_are_served_worse_are_found(measure: str, tmp_path: Path) ->
     gate = {"kind": "fairness", "by": "sex", "fewest": 20, "measure": measure, "maximum": 0.25}
     found = one(tmp_path, gate, candidate=write(tmp_path / "fair", rows()))
     assert found.passed, found
-    assert "female " in found.says
+    assert re.fullmatch(r"female \d\.\d{3}, male \d\.\d{3}", found.says)
     assert not one(tmp_path, gate, candidate=write(tmp_path / "unfair", unfair(0.8))).passed
 
 
@@ -249,6 +250,10 @@ def test_a_group_too_small_is_said_and_never_counted_as_fair(tmp_path: Path) -> 
     assert "too small to judge: male" in found.says
     judged = one(tmp_path, {"kind": "groups_judged", "by": "sex", "fewest": 20, "minimum": 0.96}, candidate=path)
     assert (judged.passed, judged.value) == (False, 0.95)
+    few = write(tmp_path / "few", rows(sex=["male" if number < 2 else "female" for number in range(400)]))
+    assert (
+        one(tmp_path, {"kind": "groups_judged", "by": "sex", "fewest": 20, "minimum": 1}, candidate=few).value == 0.99
+    )
     assert judged.says.endswith("male")
     assert one(tmp_path, {"kind": "groups_judged", "by": "sex", "fewest": 20, "minimum": 0.9}, candidate=path).passed
     healthy = write(
