@@ -13,7 +13,8 @@ from local.workspace import Workspace
 
 EXAMPLES = "PARAPET_TEST_EXAMPLES"
 """Environment variable of the tests: the share of a property's examples that are tried."""
-NEEDS_THE_ENGINE = "not engine and not cluster and not pack and not process and not server and not largest and not e2e"
+LEFT_OUT = ("engine", "cluster", "pack", "process", "server", "data", "largest", "e2e")
+"""The marks of tests that --fast does not run."""
 
 
 def run(workspace: Workspace, fast: bool, arguments: list[str]) -> int:
@@ -26,7 +27,7 @@ def run(workspace: Workspace, fast: bool, arguments: list[str]) -> int:
         tools.build_live(workspace)
         filling.prepare()
     tool = str(workspace.python.parent)
-    chosen = ["-m", NEEDS_THE_ENGINE] if fast else []
+    chosen = ["-m", " and ".join(f"not {each}" for each in LEFT_OUT)] if fast else []
     # One more than there are cores: now and then a test waits, for a process that it started or for time to pass.
     workers = (os.cpu_count() or 1) + 1
     # The order is the tests' own, see `tests/conftest.py`.

@@ -27,6 +27,8 @@ from parapet_serving.telling.hashed import Hashed
 from tests.delivery.data.test_validation import changed, written
 from tests.examples import examples
 
+pytestmark = pytest.mark.data
+
 SECRET = bytes(range(32))
 MARK = "Zzyzx-7731"
 

@@ -19,6 +19,8 @@ from delivery.data.figures import figures
 from delivery.data.generating import generate
 from delivery.data.refused import Refused
 
+pytestmark = pytest.mark.data
+
 ROWS = 40_000
 
 

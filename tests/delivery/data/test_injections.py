@@ -12,6 +12,8 @@ from delivery.data.injections import KINDS, Injection
 from delivery.data.refused import Refused
 from delivery.data.validation import validate
 
+pytestmark = pytest.mark.data
+
 ROWS = 3000
 SHIFTS = ("feature-shift", "label-shift")
 

@@ -22,6 +22,8 @@ from delivery.data.refused import Refused
 from delivery.data.validation import POSITION, REASONS, SOURCE, Report, validate
 from tests.examples import examples
 
+pytestmark = pytest.mark.data
+
 MARK = "Zzyzx-7731"
 
 

@@ -18,6 +18,8 @@ from delivery.registry.verification import Finding
 from tests.delivery.registry.pretended import Pretended
 from tests.delivery.registry.world import AUDIT, MODEL, WHY, World
 
+pytestmark = pytest.mark.data
+
 LAST = 4
 """The number of entries of a model that went through."""
 

@@ -13,6 +13,8 @@ from delivery.registry.refused import Lost, Refused
 from tests.delivery.registry.pretended import COPY, FILE, Pretended
 from tests.delivery.registry.world import ALICE, ARTIFACTS, AUDIT, AUTHOR, BAD, BOB, FACTS, GOOD, MODEL, WHY, World
 
+pytestmark = pytest.mark.data
+
 DEV, STAGING, PROD = Environment.DEV, Environment.STAGING, Environment.PROD
 
 
