@@ -43,7 +43,7 @@ def aws() -> Iterator[str]:
     )
     endpoint = f"http://127.0.0.1:{port}"
     try:
-        for _ in range(300):
+        for _ in range(1200):
             try:
                 requests.get(f"{endpoint}/moto-api/", timeout=1)
                 break
