@@ -143,11 +143,9 @@ def _is_local(file: Path) -> bool:
 
 def _refresh_if_lost(session: Session) -> list[str]:
     """A state is read anew where a killed run may have changed what it says, or where what it was made in is gone."""
-    if session.engine.resources() and session.engine.unwritten:
-        return ["--refresh"]
-    if session.engine.resources() and services.tell_lost(session.engine.workspace, session.services):
-        return ["--refresh"]
-    return []
+    engine = session.engine
+    lost = engine.resources() and (engine.unwritten or services.tell_lost(engine.workspace, session.services))
+    return ["--refresh"] if lost else []
 
 
 def _run_reviewed(workspace: Workspace, engine: Engine, arguments: list[str]) -> int:

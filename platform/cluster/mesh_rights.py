@@ -15,12 +15,13 @@ from cluster.roles import CORE, RBAC, READ, WRITE, rule
 
 NAME: Final = "parapet:mesh:istiod"
 ACCOUNT: Final = "istiod"
-MESH: Final = ("security.istio.io", "networking.istio.io", "telemetry.istio.io", "extensions.istio.io")
+GROUPS: Final = ("security.istio.io", "networking.istio.io", "telemetry.istio.io", "extensions.istio.io")
+"""API groups of the mesh's objects."""
 RULES: Final[tuple[Manifest, ...]] = (
     # Where pods are and which of them are whose; what each proxy is configured from.
     rule(CORE, ["pods", "nodes", "services", "namespaces", "endpoints"], READ),
     rule("discovery.k8s.io", ["endpointslices"], READ),
-    *(rule(group, ["*"], READ) for group in MESH),
+    *(rule(group, ["*"], READ) for group in GROUPS),
     rule("apiextensions.k8s.io", ["customresourcedefinitions"], READ),
     rule("networking.k8s.io", ["ingresses", "ingressclasses"], READ),
     rule("networking.k8s.io", ["ingresses/status"], ["update", "patch"]),

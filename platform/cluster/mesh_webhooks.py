@@ -15,12 +15,12 @@ import pulumi_kubernetes as kubernetes
 
 from cluster import namespaces as ns
 from cluster.labels import Manifest, metadata
+from cluster.mesh_rights import GROUPS
 from foundation.stack import Stack
 
 AUTHORITY: Final = "istio-ca-root-cert"
 """The ConfigMap in each namespace in which istiod writes down its own authority's certificate; it keeps the key."""
 CERTIFICATE: Final = "root-cert.pem"
-KINDS: Final = ("security.istio.io", "networking.istio.io", "telemetry.istio.io", "extensions.istio.io")
 _COMMON: Final = {"sideEffects": "None", "failurePolicy": "Fail", "admissionReviewVersions": ["v1"]}
 
 
@@ -95,7 +95,7 @@ def objects(bundle: pulumi.Input[str]) -> Manifest:
     return {
         "name": "objects.mesh.parapet.dev",
         "clientConfig": _istiod("/validate", bundle),
-        "rules": [_rule(KINDS, "*", "*", ["CREATE", "UPDATE"])],
+        "rules": [_rule(GROUPS, "*", "*", ["CREATE", "UPDATE"])],
         **_COMMON,
     }
 

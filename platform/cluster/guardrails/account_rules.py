@@ -9,6 +9,7 @@ from typing import Final
 from cluster import namespaces as ns
 from cluster.guardrails.object_rule import ObjectRule, cel_map
 from cluster.guardrails.rule import Check, cel
+from cluster.mesh_webhooks import AUTHORITY
 from cluster.node_labels import GPU, ROLE
 from foundation.eks_registries import ACCOUNTS
 
@@ -39,7 +40,7 @@ MANAGER: Final = f"{ns.CLOUDWATCH.name}/amazon-cloudwatch-observability-controll
 MAY: Final = {
     # By namespace and account: the resource, and the namespace and name of what it is.
     f"{ns.ISTIO_SYSTEM.name}/istiod": (
-        "configmaps .*/istio-ca-root-cert",
+        f"configmaps .*/{AUTHORITY}",
         f"(configmaps|secrets) {ns.ISTIO_SYSTEM.name}/.*",
     ),
     MANAGER: (

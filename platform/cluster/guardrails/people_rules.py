@@ -8,6 +8,7 @@ from cluster.guardrails.callers import DEPLOYS
 from cluster.guardrails.mesh_words import INJECTED
 from cluster.guardrails.object_rule import PEOPLE, ObjectRule
 from cluster.guardrails.rule import Check, cel
+from cluster.mesh_webhooks import AUTHORITY
 from cluster.roles import PLATFORM_OPERATOR, ROLLOUTS
 
 OWN_PREFIX: Final = "operators.parapet.dev/"
@@ -18,7 +19,7 @@ KEPT_TAINTS: Final = ("nvidia.com/", "karpenter.sh/", "parapet.dev/")
 _CONTROLLERS: Final = f"system:serviceaccount:{ns.KUBE_SYSTEM}"
 AUTHORITIES: Final = {
     "kube-root-ca.crt": [f"{_CONTROLLERS}:root-ca-cert-publisher", "system:kube-controller-manager"],
-    "istio-ca-root-cert": [f"system:serviceaccount:{ns.ISTIO_SYSTEM.name}:istiod"],
+    AUTHORITY: [f"system:serviceaccount:{ns.ISTIO_SYSTEM.name}:istiod"],
 }
 """The ConfigMaps by which pods know the API server and the mesh, and the controllers that put each everywhere."""
 _ENDS_NAMESPACES: Final = [f"{_CONTROLLERS}:namespace-controller", "system:kube-controller-manager"]
