@@ -14,7 +14,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 import setting_errors
-import setting_types as types
 from cluster.plain_nodes import PlainNodes
 from cluster.roles import AUDITOR, DATA_SCIENTIST, ML_ENGINEER, PLATFORM_OPERATOR
 from foundation import retention
@@ -23,6 +22,7 @@ from foundation.database import DatabaseSize
 from foundation.network.site import Site
 from foundation.stack import Stack
 from mlops.mlflow_server.sign_on import SignOn
+from setting_types import common, machines, network, people, services
 
 NAMESPACE: Final = "parapet"
 
@@ -36,60 +36,60 @@ class Settings(BaseModel):
         pattern=r"^[a-z]([a-z0-9-]{0,14}[a-z0-9])?$",
         description="1 to 16 lower-case letters, digits and hyphens, from a letter to a letter or digit",
     )
-    owner: types.TagValue
-    cost_center: types.TagValue
+    owner: common.TagValue
+    cost_center: common.TagValue
     region: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$", description="the code of an AWS Region, such as us-east-1")
     allowed_account_id: str = Field(
         pattern=r"^(\d{12})?$", description="the twelve digits of an AWS account, or empty for any account"
     )
     local_aws: bool = Field(description="true or false")
     protect: bool = Field(description="true or false")
-    key_administrators: types.Administrators
+    key_administrators: people.Administrators
     audit_retention_years: int = Field(
         ge=retention.AUDIT_YEARS,
         le=100,
         description=f"a whole number of years from {retention.AUDIT_YEARS} (45 CFR 164.316(b)(2)(i)) to 100",
     )
-    log_retention_days: types.LogRetention
-    vpc_cidr: types.VpcRange
-    zones: types.Zones
+    log_retention_days: common.LogRetention
+    vpc_cidr: network.VpcRange
+    zones: network.Zones
     egress: bool = Field(description="true or false")
-    interface_endpoints: types.EndpointServices
-    cluster_version: types.ClusterVersion
-    cluster_administrators: types.ClusterAdministrators
-    cluster_public_cidrs: types.PublicRanges
-    cluster_client_cidrs: types.ClientRanges
-    cluster_client_security_groups: types.SecurityGroups
-    operators_host: types.OperatorsHost
+    interface_endpoints: network.EndpointServices
+    cluster_version: machines.ClusterVersion
+    cluster_administrators: people.ClusterAdministrators
+    cluster_public_cidrs: network.PublicRanges
+    cluster_client_cidrs: network.ClientRanges
+    cluster_client_security_groups: network.SecurityGroups
+    operators_host: network.OperatorsHost
     session_preferences: bool = Field(description="true or false")
-    system_instance_types: types.SystemInstanceTypes
-    system_nodes_min: types.SystemNodes
-    system_nodes_max: types.MostSystemNodes
-    workload_instance_types: types.WorkloadInstanceTypes
-    workload_nodes_min: types.SystemNodes
-    workload_nodes_max: types.MostWorkloadNodes
-    gpu_groups: types.GpuGroups
-    data_scientist_roles: types.Roles
-    ml_engineer_roles: types.Roles
-    platform_operator_roles: types.Roles
-    auditor_roles: types.Roles
-    break_glass: types.BreakGlassGrants
-    workspaces: types.Workspaces
-    workload_secrets: types.WorkloadSecrets
-    database_instance_class: types.DatabaseInstanceClass
+    system_instance_types: machines.SystemInstanceTypes
+    system_nodes_min: machines.SystemNodes
+    system_nodes_max: machines.MostSystemNodes
+    workload_instance_types: machines.WorkloadInstanceTypes
+    workload_nodes_min: machines.SystemNodes
+    workload_nodes_max: machines.MostWorkloadNodes
+    gpu_groups: machines.GpuGroups
+    data_scientist_roles: people.Roles
+    ml_engineer_roles: people.Roles
+    platform_operator_roles: people.Roles
+    auditor_roles: people.Roles
+    break_glass: people.BreakGlassGrants
+    workspaces: people.Workspaces
+    workload_secrets: services.WorkloadSecrets
+    database_instance_class: services.DatabaseInstanceClass
     database_multi_az: bool = Field(description="true or false")
-    domain: types.Domain
-    certificate_authority_arn: types.CertificateAuthorityArn
-    certificate_authority_accounts: types.AuthorityAccounts
-    allowed_domains: types.AllowedDomains
-    client_cidrs: types.ClientRanges
-    transit_gateway_id: types.TransitGatewayId
-    vpn_gateway: types.VpnGateway
-    resolver_endpoint: types.ResolverEndpoint
-    mlflow_users: types.MlflowUsers
-    mlflow_sign_on: types.MlflowSignOn
-    mlflow_deleted_days: types.MlflowDeletedDays
-    privacy_officers: types.PrivacyOfficers
+    domain: network.Domain
+    certificate_authority_arn: network.CertificateAuthorityArn
+    certificate_authority_accounts: network.AuthorityAccounts
+    allowed_domains: network.AllowedDomains
+    client_cidrs: network.ClientRanges
+    transit_gateway_id: network.TransitGatewayId
+    vpn_gateway: network.VpnGateway
+    resolver_endpoint: network.ResolverEndpoint
+    mlflow_users: services.MlflowUsers
+    mlflow_sign_on: services.MlflowSignOn
+    mlflow_deleted_days: services.MlflowDeletedDays
+    privacy_officers: people.PrivacyOfficers
 
     @property
     def name(self) -> str:
@@ -147,7 +147,7 @@ class Settings(BaseModel):
             return ()
         asked = [*sign_on.cidrs, *map(IPv4Network, sign_on.resolvers)]
         outside = [each for each in asked if not each.subnet_of(self.vpc_cidr)]
-        private = [each for each in outside if any(each.subnet_of(own) for own in types.PRIVATE_RANGES)]
+        private = [each for each in outside if any(each.subnet_of(own) for own in network.PRIVATE_RANGES)]
         return tuple(private if self.egress else outside)
 
     @property

@@ -5,15 +5,10 @@ from typing import Any, Final, get_args
 from cluster.break_glass import MAX_ADDRESSES, MAX_ROLES
 from cluster.workspace import LONGEST
 from mlops.mlflow_server.retention import MOST_DAYS, Kind
-from setting_types import (
-    MAX_ALLOWED_DOMAINS,
-    MAX_GPU_GROUPS,
-    MAX_MLFLOW_USERS,
-    MAX_PRIVACY_OFFICERS,
-    MAX_READERS,
-    MAX_WORKLOAD_SECRETS,
-    MAX_WORKSPACES,
-)
+from setting_types.machines import MAX_GPU_GROUPS
+from setting_types.network import MAX_ALLOWED_DOMAINS
+from setting_types.people import MAX_PRIVACY_OFFICERS, MAX_WORKSPACES
+from setting_types.services import MAX_MLFLOW_USERS, MAX_READERS, MAX_WORKLOAD_SECRETS
 from tests.platform.mocked import ACCOUNT_ID
 
 ENVIRONMENT: Final = "x" * 16

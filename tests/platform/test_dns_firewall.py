@@ -11,7 +11,7 @@ from foundation.network import dns_firewall
 from foundation.network.endpoint_policies import GATEWAYS, IAM_PREFIXES
 from foundation.network.names import answered, aws_hosts
 from mlops.mlflow_server.sign_on import MAX_HOSTS
-from setting_types import MAX_ALLOWED_DOMAINS
+from setting_types.network import MAX_ALLOWED_DOMAINS
 from tests.platform.aws_calls import CALLS, DOMAIN, NODE_CALLS, REGIONS, answered_names, endpoint, is_answered
 from tests.platform.mocked import ACCOUNT_ID, Recorder, run_program
 from tests.platform.test_ways_in import PROVIDER, network

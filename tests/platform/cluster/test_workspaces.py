@@ -12,7 +12,7 @@ from cluster.guardrails.pod_rules import CSI_DRIVER
 from cluster.mesh import callers, principal
 from cluster.roles import DATA_SCIENTIST, ML_ENGINEER
 from local.kubernetes.provider.connection import ApiError
-from setting_types import MAX_WORKSPACES
+from setting_types.people import MAX_WORKSPACES
 from tests.platform.cluster import cases, manifests
 from tests.platform.cluster.api import Api
 from tests.platform.cluster.members import Member, govern, refused

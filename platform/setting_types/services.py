@@ -1,0 +1,111 @@
+"""What a setting on MLflow, its database and its secrets may be."""
+
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
+
+from mlops.mlflow_server.account import Account
+from mlops.mlflow_server.retention import Kept
+from mlops.mlflow_server.sign_on import SignOn
+from mlops.workload_secret import MAX_A_NAMESPACE, PLACES, WorkloadSecret
+from setting_errors import refusal
+from setting_types.common import each_another, kept_here, of_the_account, parsed
+
+MAX_WORKLOAD_SECRETS: Final = 200
+MAX_MLFLOW_USERS: Final = 50
+"""The policy of the server's role names each account's secret, and IAM has room for these."""
+MAX_READERS: Final = 150
+"""The policy of the secrets' key names each reader, and has 32,768 characters (AWS KMS quotas, Key policy document
+size): room for these, with ARNs of 190."""
+MAX_NAMED: Final = 29_500
+"""Characters of all whom that policy names, administrators too, with what stands between two of them. What is left is
+for its other statements and for privacy officers."""
+
+
+def _one_meaning(providers: tuple[SignOn, ...], info: ValidationInfo) -> tuple[SignOn, ...]:
+    for index, provider in enumerate(providers):
+        for place, one in enumerate(provider.cidrs):
+            for before, other in enumerate(provider.cidrs[:place]):
+                if one.overlaps(other):
+                    raise refusal(f"[{index}].cidrs[{place}]", one, f"apart from cidrs[{before}], which is {other}")
+        groups = [each.group for each in provider.roles]
+        for place, group in enumerate(groups):
+            if group in groups[:place]:
+                where = f"[{index}].roles[{place}].group"
+                raise refusal(
+                    where, group, f"another group than that of roles[{groups.index(group)}]: each gives one role"
+                )
+        kept_here(f"[{index}].clientSecretArn", provider.client_secret_arn, info)
+    return providers
+
+
+def _readable(users: tuple[Account, ...], info: ValidationInfo) -> tuple[Account, ...]:
+    for index, user in enumerate(users):
+        of_the_account(f"[{index}].readers", user.readers, info)
+    readers = {reader for user in users for reader in user.readers}
+    if len(readers) > MAX_READERS:
+        raise refusal("", f"{len(readers)} readers", f"such that all accounts together have at most {MAX_READERS}")
+    named = readers.union(*(info.data.get(name, ()) for name in ("key_administrators", "cluster_administrators")))
+    if (length := sum(len(f'"{arn}",') for arn in named)) > MAX_NAMED:
+        allowed = f"such that the ARNs of all readers and administrators together have at most {MAX_NAMED}"
+        raise refusal("", f"{length} characters", allowed)
+    return users
+
+
+def _delivered(secrets: tuple[WorkloadSecret, ...], info: ValidationInfo) -> tuple[WorkloadSecret, ...]:
+    places = [*(each.name for each in PLACES), *(each.name for each in info.data.get("workspaces", ()))]
+    for index, secret in enumerate(secrets):
+        before = secrets[:index]
+        if "workspaces" in info.data and secret.namespace not in places:
+            allowed = f"one of {', '.join(places)}: where people start workloads"
+            raise refusal(f"[{index}].namespace", secret.namespace, allowed)
+        for other, each in enumerate(before):
+            if (each.namespace, each.file) == (secret.namespace, secret.file):
+                raise refusal(f"[{index}].file", secret.file, f"another file than that of [{other}]")
+        if sum(each.namespace == secret.namespace for each in before) >= MAX_A_NAMESPACE:
+            allowed = f"another namespace: {secret.namespace} has {MAX_A_NAMESPACE} secrets, as many as one may have"
+            raise refusal(f"[{index}].namespace", secret.namespace, allowed)
+        kept_here(f"[{index}].secretArn", secret.secret_arn, info)
+    return secrets
+
+
+DatabaseInstanceClass = Annotated[
+    str,
+    Field(
+        pattern=r"^db\.[a-z][a-z0-9-]*\.[a-z0-9-]+$",
+        description="the name of an RDS instance class, such as db.t4g.medium",
+    ),
+]
+OneAccount = Annotated[Account, Field(description="an object with name, at least")]
+MlflowUsers = Annotated[
+    tuple[OneAccount, ...],
+    BeforeValidator(parsed),
+    AfterValidator(each_another("name")),
+    AfterValidator(_readable),
+    Field(max_length=MAX_MLFLOW_USERS, description=f"a list of at most {MAX_MLFLOW_USERS} accounts, each an object"),
+]
+OneProvider = Annotated[
+    SignOn, Field(description="an object with issuer, clientId, clientSecretArn and cidrs, at least")
+]
+MlflowSignOn = Annotated[
+    tuple[OneProvider, ...],
+    BeforeValidator(parsed),
+    AfterValidator(_one_meaning),
+    Field(max_length=1, description="a list of one identity provider, an object, or of none"),
+]
+OneKept = Annotated[Kept, Field(description="an object with kind and days")]
+MlflowDeletedDays = Annotated[
+    tuple[OneKept, ...],
+    BeforeValidator(parsed),
+    AfterValidator(each_another("kind")),
+    Field(description="a list of objects, one for each kind at most"),
+]
+OneWorkloadSecret = Annotated[WorkloadSecret, Field(description="an object with namespace, file and secretArn")]
+WorkloadSecrets = Annotated[
+    tuple[OneWorkloadSecret, ...],
+    BeforeValidator(parsed),
+    AfterValidator(_delivered),
+    Field(
+        max_length=MAX_WORKLOAD_SECRETS, description=f"a list of at most {MAX_WORKLOAD_SECRETS} secrets, each an object"
+    ),
+]
