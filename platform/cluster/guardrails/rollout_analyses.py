@@ -8,7 +8,7 @@ and a route may lead to pods that belong to none (docs/decisions/0006).
 
 from typing import Final
 
-from cluster.guardrails.object_rule import PEOPLE, ObjectRule
+from cluster.guardrails.object_rule import PEOPLE, SPEC, ObjectRule
 from cluster.guardrails.rule import Check, cel
 from cluster.roles import ROLLOUTS
 
@@ -39,14 +39,20 @@ _OLD: Final = "g.name.matches('^(stable|active)-')"
 def judged_rule() -> ObjectRule:
     """The rule. People read ClusterAnalysisTemplates and write none (`roles`)."""
     named = f"a.?templates.orValue([]).filter(t, !({_OURS})).map(t, t.?templateName.orValue('no name'))"
+    others = "a.?args.orValue([]).filter(g, !({})).map(g, g.name).join(', ')"
+    of_experiment = f"({_of_this('g')}) || {_of_experiment('g', 'e')}"
     return ObjectRule(
         name="rollouts-are-judged",
         group=ROLLOUTS,
         resources=("rollouts",),
         only=PEOPLE,
         variables={
+            **SPEC,
             **STRATEGY,
-            "before": "request.operation == 'UPDATE' ? dyn(oldObject).?spec.?strategy.orValue({}) : {}",
+            "isNew": "request.operation == 'CREATE'",
+            "old": "variables.isNew ? {} : dyn(oldObject)",
+            "before": "variables.old.?spec.?strategy.orValue({})",
+            "ways": "['canary', 'blueGreen'].filter(k, k in variables.strategy)",
             "all": "variables.traffic.?maxTrafficWeight.orValue(100)",
             "routed": "has(variables.istio.virtualService) || size(variables.istio.?virtualServices.orValue([])) > 0",
             "path": f"variables.steps.map(s, {_step('s')}).join('')",
@@ -60,12 +66,14 @@ def judged_rule() -> ObjectRule:
             ".map(t, t.?templateName.orValue('no name')).join(', '))).filter(w, w != '')",
             "next": "[variables.canary.?canaryService.orValue(''), variables.blueGreen.?previewService.orValue('')]"
             ".filter(n, n != '')",
-            "old": "[variables.canary.?stableService.orValue(''), variables.blueGreen.?activeService.orValue('')]"
+            "stable": "[variables.canary.?stableService.orValue(''), variables.blueGreen.?activeService.orValue('')]"
             ".filter(n, n != '')",
-            "args": f"variables.analyses.map(a, a.?args.orValue([]).filter(g, !({_of_this('g')})).map(g, g.name)"
-            ".join(', ')).filter(w, w != '')",
+            "args": f"(variables.analyses.map(a, {others.format(_of_this('g'))})"
+            " + variables.experiments.map(e, e.?analyses.orValue([])"
+            f".map(a, {others.format(of_experiment)})"
+            ".filter(w, w != '').join(', '))).filter(w, w != '')",
         },
-        checks=(*_canaries(), *_blue_greens(), *_judges()),
+        checks=(*_ways(), *_canaries(), *_blue_greens(), *_judges()),
     )
 
 
@@ -97,7 +105,7 @@ def _of_this(argument: str) -> str:
     said = f"{argument}.?value.orValue('')"
     source = f"{argument}.?valueFrom"
     field = f"{source}.?fieldRef.?fieldPath.orValue('')"
-    services = f"({_OLD} ? variables.old : variables.next)"
+    services = f"({_OLD} ? variables.stable : variables.next)"
     ways = (
         f"{argument}.name.matches({cel(_HASHES)})"
         f" && {source}.?podTemplateHashValue.orValue('') == ({_OLD} ? 'Stable' : 'Latest')",
@@ -107,6 +115,45 @@ def _of_this(argument: str) -> str:
         f"{argument}.name == 'namespace' && ({field} == 'metadata.namespace' || {said} == request.namespace)",
     )
     return f"(has({argument}.value) != has({argument}.valueFrom)) && ({' || '.join(f'({way})' for way in ways)})"
+
+
+def _of_experiment(argument: str, experiment: str) -> str:
+    """CEL: whether an argument is the hash of an experiment's pods of the version that it says."""
+    said = f"{argument}.?value.orValue('')"
+    return (
+        f"!has({argument}.valueFrom) && {argument}.name.matches({cel(_HASHES)})"
+        f" && {experiment}.?templates.orValue([]).exists(t, t.specRef == ({_OLD} ? 'stable' : 'canary')"
+        f" && {said} == '{{{{templates.' + t.name + '.podTemplateHash}}}}')"
+    )
+
+
+def _ways() -> tuple[Check, ...]:
+    """That a Rollout stays what it is: a version of one that leads and has nothing yet is not judged."""
+    return (
+        Check(
+            holds="size(variables.ways) == 1",
+            found='"the Rollout has " + (size(variables.ways) == 0 ? "no strategy" : "two strategies")',
+            fix="Give it one strategy, canary or blueGreen: without one the controller lets go of its Services.",
+        ),
+        Check(
+            # What a Service led to no version leads to is all pods that there are.
+            holds="variables.isNew || variables.ways.all(k, k in variables.before)"
+            " || variables.old.?status.?stableRS.orValue('') == variables.old.?status.?currentPodHash.orValue('')",
+            found='"the strategy would change while a version is on its way"',
+            fix="Promote it first, or go back to the version that was good (kubectl argo rollouts undo NAME).",
+        ),
+        Check(
+            # Without it a Deployment's selector is taken, which comes anew with the next Deployment of that name.
+            holds="!variables.isNew || has(variables.spec.selector)",
+            found='"the Rollout does not say which pods it has"',
+            fix="Say spec.selector, with workloadRef too: by it the controller knows the versions that are there.",
+        ),
+        Check(
+            holds="variables.isNew || variables.spec[?'selector'] == variables.old.spec[?'selector']",
+            found='"the selector would change, and its next version would count as the first, which nothing judges"',
+            fix="Keep spec.selector; for other pods make another Rollout.",
+        ),
+    )
 
 
 def _canaries() -> tuple[Check, ...]:
@@ -154,7 +201,7 @@ def _blue_greens() -> tuple[Check, ...]:
         ),
         Check(
             # To one that leads no Service yet, whatever comes is the first version (`shouldFullPromote`).
-            holds="!('blueGreen' in variables.strategy) || variables.before == {} || ('blueGreen' in variables.before"
+            holds="!('blueGreen' in variables.strategy) || variables.isNew || ('blueGreen' in variables.before"
             " && variables.before.blueGreen.activeService == variables.blueGreen.activeService)",
             found='"its next version would count as the first, which nothing judges"',
             fix="Keep the strategy and its activeService; for another make another Rollout.",
@@ -173,8 +220,8 @@ def _judges() -> tuple[Check, ...]:
             holds="size(variables.args) == 0",
             found='"it tells what judges it " + variables.args.join(", ")',
             fix="Arguments say which Rollout, and nothing else: service-name or stable-service with the Service's name"
-            " in this strategy, canary-hash or stable-hash from podTemplateHashValue, rollout and namespace from"
-            " metadata.name and metadata.namespace.",
+            " in this strategy, canary-hash or stable-hash from podTemplateHashValue (in an experiment also"
+            " {{templates.NAME.podTemplateHash}}), rollout and namespace from metadata.name and metadata.namespace.",
         ),
         Check(
             holds="variables.analyses.all(a, !has(a.dryRun))"

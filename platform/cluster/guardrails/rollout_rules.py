@@ -3,18 +3,20 @@ a new version is in `rollout_analyses.py`."""
 
 from typing import Final
 
-from cluster.guardrails.object_rule import LABEL, PEOPLE, ObjectRule, foreign
-from cluster.guardrails.rollout_analyses import STRATEGY, judged_rule
+from cluster.guardrails.object_rule import LABEL, PEOPLE, SPEC, ObjectRule, foreign
+from cluster.guardrails.rollout_analyses import FEWEST, STRATEGY, judged_rule
 from cluster.guardrails.rule import Check, cel
 from cluster.roles import ROLLOUTS
 
 HASH: Final = "rollouts-pod-template-hash"
 """The label by which the controller tells the pods of each version, and leads a Service to those of one."""
+LEADER: Final = "argo-rollouts.argoproj.io/managed-by-rollouts"
+"""The annotation by which it knows which Rollout leads a Service: of one that is not there it lets the Service go."""
 
 
 def rollout_rules() -> tuple[ObjectRule, ...]:
     """The rules."""
-    return (_traffic(), _metadata(), _versions(), judged_rule())
+    return (_traffic(), _metadata(), _versions(), judged_rule(), _scales(), _autoscalers())
 
 
 def _traffic() -> ObjectRule:
@@ -75,6 +77,7 @@ def _metadata() -> ObjectRule:
 def _versions() -> ObjectRule:
     """Who could say which version a pod is, or where a Service leads, would bring out one past all that judges it."""
     said = f"dyn({{0}}).?spec.?selector[?{cel(HASH)}].orValue('')"
+    leader = f"dyn({{0}}).?metadata.?annotations[?{cel(LEADER)}].orValue('')"
     return ObjectRule(
         name="versions-are-the-controllers",
         group="*",
@@ -86,6 +89,8 @@ def _versions() -> ObjectRule:
             "goes": "request.operation == 'DELETE'",
             "before": f"request.operation == 'CREATE' ? '' : {said.format('oldObject')}",
             "after": f"request.operation == 'DELETE' ? '' : {said.format('object')}",
+            "leads": f"request.operation == 'DELETE' || {leader.format('object')}"
+            f" == (request.operation == 'CREATE' ? '' : {leader.format('oldObject')})",
             "pods": "request.operation == 'DELETE' ? ''"
             f" : dyn(object).?spec.?template.?metadata.?labels[?{cel(HASH)}].orValue('')",
         },
@@ -94,6 +99,11 @@ def _versions() -> ObjectRule:
                 holds="!variables.isService || variables.goes || variables.before == variables.after",
                 found=f'"the Service\'s {HASH} would change"',
                 fix="Leave it as it is: the Rollout that names the Service leads it to one version's pods.",
+            ),
+            Check(
+                holds="!variables.isService || variables.leads",
+                found=f'"the Service\'s {LEADER} would change"',
+                fix="Leave it as it is: by it the controller knows which Rollout leads the Service.",
             ),
             Check(
                 # One that comes anew is led to the next version at once (`isBlueGreenFastTracked`).
@@ -105,6 +115,56 @@ def _versions() -> ObjectRule:
                 holds="variables.isService || variables.pods == ''",
                 found=f'"its pods would say {HASH}"',
                 fix="Leave it out: the controller of Rollouts tells by it which version a pod is.",
+            ),
+        ),
+    )
+
+
+def _scales() -> ObjectRule:
+    """What is scaled so is a number alone: whether the Rollout has the mesh's routes is not seen."""
+    return ObjectRule(
+        name="rollouts-scale-with-their-routes",
+        group=ROLLOUTS,
+        resources=("rollouts/scale",),
+        operations=("UPDATE",),
+        only=PEOPLE,
+        variables={"pods": "int(dyn(object).?spec.?replicas.orValue(0))"},
+        checks=(
+            Check(
+                holds=f"variables.pods == 0 || variables.pods >= {FEWEST}",
+                found='"the Rollout would have " + string(variables.pods) + " pods,'
+                " of which one is a great share of the calls without the mesh's routes\"",
+                fix=f"Ask for {FEWEST} or more, or for none; or say spec.replicas in the Rollout itself, where its"
+                " routes are seen (kubectl edit rollout NAME).",
+            ),
+        ),
+    )
+
+
+def _autoscalers() -> ObjectRule:
+    """One sees no routes either; and one over a ReplicaSet makes one version larger than its share."""
+    return ObjectRule(
+        name="autoscalers-keep-shares-small",
+        group="autoscaling",
+        resources=("horizontalpodautoscalers",),
+        only=PEOPLE,
+        variables={
+            **SPEC,
+            "kind": "variables.spec.scaleTargetRef.kind",
+            "least": "int(variables.spec.?minReplicas.orValue(1))",
+        },
+        checks=(
+            Check(
+                holds="variables.kind in ['Deployment', 'StatefulSet', 'Rollout']",
+                found='"it would scale the " + variables.kind + " " + variables.spec.scaleTargetRef.name',
+                fix="Name the Deployment, the StatefulSet or the Rollout that makes the pods.",
+            ),
+            Check(
+                holds=f"variables.kind != 'Rollout' || variables.least >= {FEWEST}",
+                found='"it would leave the Rollout " + variables.spec.scaleTargetRef.name + " "'
+                ' + string(variables.least) + " pods"',
+                fix=f"Say minReplicas: {FEWEST} or more: of fewer, one pod is a great share of the calls where the"
+                " Rollout has no routes, which an autoscaler does not show.",
             ),
         ),
     )

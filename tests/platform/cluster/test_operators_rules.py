@@ -47,6 +47,7 @@ POOL: dict[str, Any] = {
         "disruption": {"consolidationPolicy": "WhenEmpty", "consolidateAfter": "10m"},
     },
 }
+ROUTES = {"istio": {"virtualService": {"name": "model"}}}
 ROLLOUTS = "/apis/argoproj.io/v1alpha1/namespaces/serving/rollouts"
 
 
@@ -251,7 +252,9 @@ def rolling(governed: Api) -> Api:
     pod = cases.compliant_pod("serving")
     deployment = cases.controller("Deployment", pod)
     rollout = {**deployment, "apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout"}
-    rollout["spec"] = {**rollout["spec"], "replicas": 0}
+    judge = {"analysis": {"templates": [{"templateName": "success-rate", "clusterScope": True}]}}
+    strategy = {"canary": {"steps": [{"setWeight": 10}, judge, {"pause": {}}], "trafficRouting": ROUTES}}
+    rollout["spec"] = {**rollout["spec"], "replicas": 0, "strategy": strategy}
     answer = governed.apply(rollout)
     assert answer.done, answer.text
     return governed
@@ -295,7 +298,7 @@ def test_a_rollout_is_paused_promoted_aborted_and_tried_again(rolling: Api, engi
         ("case/status", {"status": {"pauseConditions": None}}),
         ("case/status", {"status": {"abort": True}}),
         ("case/status", {"status": {"abort": False}}),
-        ("case/scale", {"spec": {"replicas": 3}}),
+        ("case/scale", {"spec": {"replicas": 5}}),
         ("case", {"spec": {"restartAt": "2026-01-01T00:00:00Z"}}),
     ):
         answer = engineer.patch(f"{ROLLOUTS}/{path}", patch)

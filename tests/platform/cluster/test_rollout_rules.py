@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import yaml
 
 from cluster.guardrails.rollout_analyses import FEWEST, FIRST_SHARE
 from cluster.roles import ML_ENGINEER
+from local.workspace import Workspace
 from tests.platform.cluster import cases
 from tests.platform.cluster.api import Answer, Api
 from tests.platform.cluster.members import Member, govern, refused
@@ -138,6 +140,38 @@ def asks(*args: dict[str, Any]) -> dict[str, Any]:
     return {"analysis": {**GATE["analysis"], "args": list(args)}}
 
 
+def told_by(*args: dict[str, Any]) -> dict[str, Any]:
+    """An experiment's own analysis."""
+    return {"name": "compared", "templateName": "success-rate", "clusterScope": True, "args": list(args)}
+
+
+def compares(*analyses: dict[str, Any]) -> dict[str, Any]:
+    """An experiment with both versions."""
+    versions = [{"name": "before", "specRef": "stable"}, {"name": "after", "specRef": "canary"}]
+    return {"experiment": {"templates": versions, "analyses": list(analyses)}}
+
+
+def test_these_are_all_places_at_which_an_analysis_is_told_something(workspace: Workspace) -> None:
+    """As the pinned release defines a Rollout."""
+    file = workspace.sources / "crds" / "argo-rollouts" / "rollout-crd.yaml"
+    (version,) = yaml.load(file.read_text(), yaml.CSafeLoader)["spec"]["versions"]
+    strategy = version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["strategy"]
+    assert sorted(places(strategy, "args")) == [
+        "blueGreen.postPromotionAnalysis",
+        "blueGreen.prePromotionAnalysis",
+        "canary.analysis",
+        "canary.steps.analysis",
+        "canary.steps.experiment.analyses",
+    ]
+
+
+def places(schema: dict[str, Any], word: str, *path: str) -> Iterator[str]:
+    for name, each in schema.get("properties", {}).items():
+        if name == word:
+            yield ".".join(path)
+        yield from places(each.get("items", each), word, *path, name)
+
+
 @pytest.mark.parametrize(
     "arg",
     [
@@ -158,6 +192,7 @@ def asks(*args: dict[str, Any]) -> dict[str, Any]:
         {"name": "threshold", "value": "0"},
         {"name": "prometheus-service", "value": "model-next"},
         {"name": "canary-hash"},
+        {"name": "canary-hash", "value": "{{templates.before.podTemplateHash}}"},
     ],
     ids=str,
 )
@@ -166,10 +201,24 @@ def test_what_judges_looks_at_the_new_version(engineer: Member, arg: dict[str, A
     for strategy in (
         canary(A_TENTH, asks(arg)),
         canary(A_TENTH, GATE, **asks(arg)),
+        canary(A_TENTH, GATE, compares({"name": "no-args", "templateName": "a", "clusterScope": True}, told_by(arg))),
         {"blueGreen": {**BLUE_GREEN, "prePromotionAnalysis": asks(arg)["analysis"]}},
         {"blueGreen": {**BLUE_GREEN, "postPromotionAnalysis": asks(arg)["analysis"]}},
     ):
         assert refused(rolls_out(engineer, strategy), RULE, told)
+
+
+@pytest.mark.parametrize("strategy", [None, {}, {**JUDGED, "blueGreen": BLUE_GREEN}], ids=["none", "empty", "two"])
+def test_a_rollout_has_one_way(engineer: Member, strategy: dict[str, Any] | None) -> None:
+    """Without one the Services that it leads are let go (argo-rollouts 1.9.1, service/service.go, `syncService`)."""
+    made = rollout(JUDGED)
+    made["spec"]["strategy"] = strategy
+    if strategy is None:
+        del made["spec"]["strategy"]
+    answer = engineer.apply(ROLLOUTS, made)
+    says = f"has {'two strategies' if strategy else 'no strategy'}"
+    assert refused(answer, RULE, says)
+    assert "Give it one strategy, canary or blueGreen" in answer.text
 
 
 def test_another_way_than_a_canary_is_judged_too(engineer: Member) -> None:
@@ -207,9 +256,11 @@ def rolling(guarded: Api, request: pytest.FixtureRequest) -> Iterator[Api]:
         # To a blueGreen without an active ReplicaSet every version is the first (rollout/sync.go, `shouldFullPromote`).
         (JUDGED, {"canary": None, "blueGreen": BLUE_GREEN}),
         ({"blueGreen": BLUE_GREEN}, {"blueGreen": {**BLUE_GREEN, "activeService": "another"}}),
+        # One that the Services were let go of is no new Rollout.
+        ({}, {"blueGreen": BLUE_GREEN}),
     ],
     indirect=["rolling"],
-    ids=["by another way", "to another Service"],
+    ids=["by another way", "to another Service", "by a way where there was none"],
 )
 def test_no_version_is_made_the_first(rolling: Api, engineer: Member, strategy: dict[str, Any]) -> None:
     answer = engineer.patch(f"{ROLLOUTS}/case", {"spec": {"strategy": strategy}})
@@ -229,6 +280,111 @@ def test_no_version_is_made_the_first(rolling: Api, engineer: Member, strategy: 
 def test_a_rollout_goes_on(rolling: Api, engineer: Member, strategy: dict[str, Any]) -> None:
     answer = engineer.patch(f"{ROLLOUTS}/case", {"spec": {"strategy": strategy}})
     assert answer.done, answer.text
+
+
+@pytest.mark.parametrize("rolling", [JUDGED, {"blueGreen": BLUE_GREEN}], indirect=True, ids=["canary", "blueGreen"])
+def test_a_rollout_keeps_having_a_way(rolling: Api, engineer: Member) -> None:
+    for patch in ({"strategy": None}, {"strategy": {"canary": None, "blueGreen": None}}):
+        assert refused(engineer.patch(f"{ROLLOUTS}/case", {"spec": patch}), RULE, "has no strategy")
+
+
+@pytest.mark.parametrize("rolling", [{"blueGreen": BLUE_GREEN}], indirect=True, ids=["blueGreen"])
+def test_a_version_that_is_on_its_way_gets_no_calls_by_another_way(rolling: Api, engineer: Member) -> None:
+    """Let go, the active Service would lead to the next version's pods too, as many as it has, for as long as the
+    Rollout is paused."""
+    stands(rolling, stableRS="5f8d", currentPodHash="7b9c")
+    patch = {"spec": {"paused": True, "strategy": {"blueGreen": None, **JUDGED}}}
+    assert refused(engineer.patch(f"{ROLLOUTS}/case", patch), RULE, "a version is on its way")
+    assert (answer := engineer.patch(f"{ROLLOUTS}/case", {"spec": {"paused": True}})).done, answer.text
+    stands(rolling, stableRS="7b9c", currentPodHash="7b9c")
+    assert (answer := engineer.patch(f"{ROLLOUTS}/case", patch)).done, answer.text
+
+
+def stands(api: Api, **status: str) -> None:
+    """The controller has come this far."""
+    patch = f"--patch={json.dumps({'status': status})}"
+    answer = api.run("patch", "rollout", "case", "--namespace=serving", "--subresource=status", "--type=merge", patch)
+    assert answer.done, answer.text
+
+
+@pytest.mark.parametrize("rolling", [JUDGED, {"blueGreen": BLUE_GREEN}], indirect=True, ids=["canary", "blueGreen"])
+def test_a_rollout_keeps_its_pods(rolling: Api, engineer: Member) -> None:
+    """Its ReplicaSets would be nobody's, and the next one the first (rollout/replicaset.go,
+    `getReplicaSetsForRollouts`)."""
+    labels = {"metadata": {"labels": {"line": "two"}}}
+    answer = engineer.patch(f"{ROLLOUTS}/case", {"spec": {"selector": None, "template": labels}})
+    assert refused(answer, RULE, "its next version would count as the first")
+    other = {"matchLabels": {"line": "two"}}
+    answer = engineer.patch(f"{ROLLOUTS}/case", {"spec": {"selector": other, "template": labels}})
+    assert ".spec.selector is immutable" in answer.text, "as its kind has it, of one that is there"
+    assert (answer := engineer.patch(f"{ROLLOUTS}/case", {"spec": {"template": labels}})).done, answer.text
+
+
+def test_a_rollout_whose_template_is_a_deployment_s_says_which_pods_it_has(engineer: Member) -> None:
+    """Or another selector would come with another Deployment (rollout/templateref.go, `Resolve`)."""
+    made = rollout(JUDGED)
+    del made["spec"]["template"]
+    made["spec"]["workloadRef"] = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "case"}
+    assert (answer := engineer.apply(ROLLOUTS, made)).done, answer.text
+    del made["spec"]["selector"]
+    assert refused(engineer.apply(ROLLOUTS, made), RULE, "Say spec.selector")
+
+
+# How many pods it has
+
+
+@pytest.mark.parametrize("rolling", [JUDGED], indirect=True, ids=["a canary"])
+def test_a_share_of_the_pods_stays_small_where_they_are_counted_apart(rolling: Api, engineer: Member) -> None:
+    """Whoever scales sees the number alone, and not the routes."""
+    for few in (1, FEWEST - 1):
+        answer = engineer.patch(f"{ROLLOUTS}/case/scale", {"spec": {"replicas": few}})
+        assert refused(answer, "rollouts-scale-with-their-routes", f"would have {few} pods")
+        assert "in the Rollout itself" in answer.text
+        assert (answer := engineer.patch(f"{ROLLOUTS}/case", {"spec": {"replicas": few}})).done, answer.text
+    for lawful in (0, FEWEST, 50):
+        answer = engineer.patch(f"{ROLLOUTS}/case/scale", {"spec": {"replicas": lawful}})
+        assert answer.done, answer.text
+
+
+AUTOSCALERS = "/apis/autoscaling/v2/namespaces/serving/horizontalpodautoscalers"
+
+
+def autoscaler(kind: str, least: int | None, version: str = "v2") -> dict[str, Any]:
+    group = {"Rollout": "argoproj.io/v1alpha1", "ReplicationController": "v1"}.get(kind, "apps/v1")
+    return {
+        "apiVersion": f"autoscaling/{version}",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": "case", "namespace": "serving"},
+        "spec": {
+            "scaleTargetRef": {"apiVersion": group, "kind": kind, "name": "case"},
+            "maxReplicas": 50,
+            **({} if least is None else {"minReplicas": least}),
+        },
+    }
+
+
+@pytest.mark.parametrize("least", [None, 1, FEWEST - 1])
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_an_autoscaler_leaves_a_rollout_its_pods(engineer: Member, version: str, least: int | None) -> None:
+    at = AUTOSCALERS.replace("v2", version)
+    answer = engineer.apply(at, autoscaler("Rollout", least, version))
+    assert refused(answer, "autoscalers-keep-shares-small", f"minReplicas: {FEWEST}")
+    assert (answer := engineer.apply(at, autoscaler("Rollout", FEWEST, version))).done, answer.text
+
+
+@pytest.mark.parametrize("kind", ["ReplicaSet", "ReplicationController"])
+def test_an_autoscaler_makes_no_one_version_large(engineer: Member, kind: str) -> None:
+    answer = engineer.apply(AUTOSCALERS, autoscaler(kind, FEWEST))
+    assert refused(answer, "autoscalers-keep-shares-small", f"scale the {kind} case")
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet"])
+def test_an_autoscaler_is_a_team_s_own_elsewhere(engineer: Member, guarded: Api, kind: str) -> None:
+    assert (answer := engineer.apply(AUTOSCALERS, autoscaler(kind, 1))).done, answer.text
+
+
+def test_who_keeps_the_stack_scales_as_he_likes(guarded: Api) -> None:
+    assert (answer := guarded.apply(autoscaler("Rollout", 1), dry_run=True)).done, answer.text
 
 
 def test_no_judgement_is_passed_over(engineer: Member) -> None:
@@ -261,6 +417,20 @@ def test_no_judgement_is_passed_over(engineer: Member) -> None:
                     {"name": "stable-hash", "valueFrom": STABLE},
                     {"name": "rollout", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
                     {"name": "namespace", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}},
+                ),
+            ),
+            1,
+        ),
+        (
+            canary(
+                A_TENTH,
+                GATE,
+                compares(
+                    told_by(
+                        {"name": "stable-hash", "value": "{{templates.before.podTemplateHash}}"},
+                        {"name": "canary-hash", "value": "{{templates.after.podTemplateHash}}"},
+                    ),
+                    told_by({"name": "canary-hash", "valueFrom": LATEST}),
                 ),
             ),
             1,
@@ -324,6 +494,24 @@ def test_a_service_that_a_rollout_leads_stays_led(led: Api, engineer: Member, va
     assert refused(engineer.patch(f"{SERVICES}/case", patch), "versions-are-the-controllers")
     applied = {"spec": {"selector": {"app": "case"}, "ports": [{"port": 81}]}}  # as `kubectl apply` patches it
     assert (answer := engineer.patch(f"{SERVICES}/case", applied)).done, answer.text
+
+
+@pytest.mark.parametrize("name", [None, "none"])
+def test_a_service_that_is_led_keeps_its_rollout(led: Api, engineer: Member, name: str | None) -> None:
+    """Of a Rollout that is not there the controller takes away what it led to (service/service.go, `syncService`)."""
+    key = "argo-rollouts.argoproj.io/managed-by-rollouts"
+    answer = led.run("annotate", "service", "case", "--namespace=serving", f"{key}=case")
+    assert answer.done, answer.text
+    answer = engineer.patch(f"{SERVICES}/case", {"metadata": {"annotations": {key: name}}})
+    assert refused(answer, "versions-are-the-controllers", "managed-by-rollouts would change")
+    answer = engineer.patch(f"{SERVICES}/case", {"metadata": {"annotations": {"note": "mine"}}})
+    assert answer.done, answer.text
+
+
+def test_no_new_service_says_whose_it_is(engineer: Member) -> None:
+    made = service({"app": "case"})
+    made["metadata"]["annotations"] = {"argo-rollouts.argoproj.io/managed-by-rollouts": "another"}
+    assert refused(engineer.create(SERVICES, made), "versions-are-the-controllers", "managed-by-rollouts would change")
 
 
 def test_a_service_goes_once_no_rollout_leads_it(led: Api, engineer: Member) -> None:
