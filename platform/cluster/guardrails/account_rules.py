@@ -4,16 +4,19 @@ Charts and add-ons bring roles of their own. Where a value narrows one, it is se
 reading no policy is asked, nor of what configures admission itself.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from cluster import namespaces as ns
-from cluster.guardrails.object_rule import ObjectRule, cel_map
+from cluster.guardrails.object_rule import PEOPLE, ObjectRule, cel_map
 from cluster.guardrails.rule import Check, cel
 from cluster.mesh_webhooks import AUTHORITY
 from cluster.node_labels import GPU, ROLE
 from foundation.eks_registries import ACCOUNTS
 
 PREFIX: Final = "system:serviceaccount:"
+NODES: Final = "system:node:"
+"""How kubelets are called; what they may write is their own node's, and a static pod, of which there is none."""
 ROLLOUTS_CONTROLLER: Final = "argo-rollouts/argo-rollouts"
 """Namespace and account of Argo Rollouts' controller, as its release has them."""
 _ROLLOUTS_HOME: Final = ROLLOUTS_CONTROLLER.partition("/")[0]
@@ -27,8 +30,8 @@ POD_MAKING: Final = (
     *("pods", "pods/ephemeralcontainers", "replicationcontrollers", "podtemplates", "deployments", "daemonsets"),
     *("statefulsets", "replicasets", "jobs", "cronjobs", "rollouts"),
 )
-BESIDE: Final = ("serviceaccounts", "secrets", "configmaps", "services")
-"""What pods run as, read and are found by."""
+BESIDE: Final = ("serviceaccounts", "secrets", "configmaps", "services", "ingresses", "poddisruptionbudgets")
+"""What pods run as, read, are found by and are kept by."""
 AGENT: Final = "cloudwatch-agent"
 AGENTS_IMAGE: Final = (
     f"^({'|'.join(ACCOUNTS)})[.]dkr[.]ecr[.][a-z0-9-]+[.]amazonaws[.]com([.]cn)?/eks/observability/cloudwatch-agent[:@]"
@@ -45,12 +48,24 @@ MAY: Final = {
     ),
     MANAGER: (
         f"daemonsets {ns.CLOUDWATCH.name}/{AGENT}",
-        f"(configmaps|services|serviceaccounts) {ns.CLOUDWATCH.name}/.*",
+        # Named after the agent that they are for (amazon-cloudwatch-agent-operator v3.6.0, internal/naming): one for
+        # Fluent Bit would have that send what it reads elsewhere.
+        f"(configmaps|services) {ns.CLOUDWATCH.name}/{AGENT}(-[a-z-]+)?",
     ),
-    f"{ns.CLOUDWATCH.name}/{AGENT}": (f"configmaps {ns.CLOUDWATCH.name}/.*",),
+    # Who leads among the agents (Amazon CloudWatch User Guide, "Set up the CloudWatch agent to collect cluster
+    # metrics").
+    f"{ns.CLOUDWATCH.name}/{AGENT}": (
+        f"configmaps {ns.CLOUDWATCH.name}/(cwagent|otel-container-insight)-clusterleader",
+    ),
     # A Rollout's ReplicaSets, the jobs of its analyses, the Services of its experiments, and the Deployment whose place
     # it takes.
     ROLLOUTS_CONTROLLER: (f"(rollouts|replicasets|jobs|services|deployments) {ns.SERVING.name}/.*",),
+}
+MAY_END: Final = {
+    # What it makes it may end; Karpenter ends pods whose node's time is over (kubernetes-sigs/karpenter v1.14,
+    # node/termination/terminator), whosever they are.
+    **MAY,
+    f"{ns.KARPENTER.name}/karpenter": ("pods .*/.*",),
 }
 AT_HOME: Final = ("leases", "events")
 """What Argo Rollouts' controller writes beside its deployment: who leads."""
@@ -60,9 +75,20 @@ KARPENTERS: Final = "(^|[.])karpenter[.](sh|k8s[.]aws)/"
 POOL: Final = "karpenter.sh/nodepool"
 """The label of a node that it launched, from the moment that it joins: the user data says it."""
 REGISTERED: Final = "karpenter.sh/registered"
+"""The label that it puts there as the last thing of a node's joining."""
+UNREGISTERED: Final = "karpenter.sh/unregistered"
+"""The taint that a node starts with, and that goes as the label comes."""
+DISRUPTED: Final = "karpenter.sh/disrupted"
+"""The taint of a node that is to go."""
+CAPACITY: Final = "karpenter.sh/capacity-type"
+RESERVED: Final = "karpenter.k8s.aws/capacity-reservation-"
+"""How the labels begin that go when a node's reservation is over (karpenter-provider-aws v1.14,
+capacityreservation/capacitytype)."""
 ENDS: Final = "karpenter.sh/termination"
 EXCLUDED: Final = "node.kubernetes.io/exclude-from-external-load-balancers"
 """The label by which a node that is to go gets no calls of users any more."""
+LATER: Final = ("karpenter.sh/initialized", "karpenter.k8s.aws/ec2nodeclass", CAPACITY, EXCLUDED)
+"""What it says of a node after that has joined."""
 MANAGED: Final = "eks.amazonaws.com/nodegroup"
 """The label of a managed group's nodes."""
 RESTRICTED: Final = "node-restriction.kubernetes.io/"
@@ -70,6 +96,13 @@ STARTUP_TAINT: Final = "ebs.csi.aws.com/agent-not-ready"
 """What a node may start with until it takes volumes (aws-ebs-csi-driver, docs/install.md)."""
 DOORS: Final = (*("nodes/proxy", "services/proxy", "pods/proxy", "pods/exec", "pods/attach", "pods/portforward"),)
 AWS_AUDIENCES: Final = ("pods.eks.amazonaws.com", "sts.amazonaws.com")
+LASTING: Final = ("kubernetes.io/service-account-token", "bootstrap.kubernetes.io/token")
+"""Types of Secrets that are somebody's name for as long as they are there."""
+TOKENS_KEEPERS: Final = (
+    *("legacy-service-account-token-cleaner", "generic-garbage-collector", "storage-version-migrator-controller"),
+)
+"""Kubernetes' own controllers that note something on one. Its maker, the controller of tokens, asks as the controller
+manager itself (kubernetes v1.36, cmd/kube-controller-manager/app/controllermanager.go)."""
 
 _WHO: Final = "request.userInfo.username"
 _ARE_CHARTS: Final = (
@@ -88,32 +121,43 @@ def account_rules() -> tuple[ObjectRule, ...]:
         _agents(),
         _namespaces(),
         _tokens(),
+        _lasting_tokens(),
         _doors(),
     )
 
 
+def _patterns(known: Mapping[str, Sequence[str]]) -> str:
+    return cel_map({account: "^(" + "|".join(patterns) + ")$" for account, patterns in known.items()})
+
+
 def _start_nothing() -> ObjectRule:
-    known = cel_map({account: "^(" + "|".join(patterns) + ")$" for account, patterns in MAY.items()})
     return ObjectRule(
         name="controllers-start-nothing-else",
         group="*",
         resources=(*POD_MAKING, *BESIDE),
+        operations=("CREATE", "UPDATE", "DELETE"),
         only=_ARE_CHARTS,
         variables={
             "account": f"{_WHO}.split(':')[2] + '/' + {_WHO}.split(':')[3]",
+            "ends": "request.operation == 'DELETE'",
+            # Of a collection that is deleted no name is in the request.
             "what": "request.resource.resource + ' ' + request.namespace + '/'"
-            " + (request.name != '' ? request.name : dyn(object).metadata.?name.orValue(''))",
-            "agent": "dyn(object).?spec.?template.?spec.orValue({})",
+            " + (request.?name.orValue('') != '' ? request.name"
+            " : dyn(variables.ends ? oldObject : object).metadata.?name.orValue(''))",
+            "known": f"variables.ends ? {_patterns(MAY_END)} : {_patterns(MAY)}",
+            "agent": "variables.ends ? dyn({}) : dyn(object).?spec.?template.?spec.orValue({})",
         },
         checks=(
             Check(
-                holds=f"variables.account in {known} && variables.what.matches({known}[variables.account])",
-                found='variables.account + " is not to write " + variables.what',
+                holds="variables.account in variables.known"
+                " && variables.what.matches(variables.known[variables.account])",
+                found='variables.account + " is not to " + (variables.ends ? "end " : "write ") + variables.what',
                 fix="What a chart's or an add-on's account makes is listed in guardrails/account_rules.py, for review.",
             ),
             Check(
                 # Its agent reads the node, so that not even it makes a DaemonSet of what it likes.
-                holds=f"variables.account != {cel(MANAGER)} || request.resource.resource != 'daemonsets'"
+                holds=f"variables.ends || variables.account != {cel(MANAGER)}"
+                " || request.resource.resource != 'daemonsets'"
                 f" || variables.agent.?serviceAccountName.orValue('') == {cel(AGENT)}"
                 " && variables.agent.?containers.orValue([]).all(c,"
                 f" c.image.matches({cel(AGENTS_IMAGE)}) && !c.?securityContext.?privileged.orValue(false)"
@@ -181,7 +225,8 @@ def _nodes_are_the_stacks() -> ObjectRule:
 
 def _karpenters() -> ObjectRule:
     """Its role names no node. What it writes of one: kubernetes-sigs/karpenter v1.14, in
-    nodeclaim/lifecycle/registration.go, node/hydration/controller.go, node/termination."""
+    nodeclaim/lifecycle/registration.go and initialization.go, node/hydration/controller.go, node/termination,
+    state/statenode.go (a taint comes and goes with a node's disruption); the taints, pkg/apis/v1/taints.go."""
 
     def changed(part: str) -> str:
         new, old = (f"dyn({which}).metadata.?{part}.orValue({{}})" for which in ("object", "oldObject"))
@@ -190,6 +235,11 @@ def _karpenters() -> ObjectRule:
     def taints(which: str) -> str:
         return f"dyn({which}).spec.?taints.orValue([])"
 
+    joining = (
+        f"(k.matches({cel(KARPENTERS)}) || !(k in variables.labels) && !k.startsWith({cel(RESTRICTED)})"
+        f" && k != {cel(MANAGED)} && (k != {cel(ROLE)} || dyn(object).metadata.labels[k] == 'gpu'))"
+    )
+    joined = f"(k in {cel(LATER)} || k.startsWith({cel(RESERVED)}) && !(k in variables.after))"
     return ObjectRule(
         name="karpenter-keeps-to-its-nodes",
         group="",
@@ -200,13 +250,12 @@ def _karpenters() -> ObjectRule:
             "labels": "(request.operation == 'CREATE' ? dyn({}) : dyn(oldObject)).?metadata.?labels.orValue({})",
             "own": f"{cel(POOL)} in variables.labels && !({cel(MANAGED)} in variables.labels)"
             f" && variables.labels[?{cel(ROLE)}].orValue('gpu') == 'gpu'",
-            # A node that has just joined takes the labels and taints of its NodeClaim.
+            # A node that has just joined takes the labels and taints of its NodeClaim. That it has joined stays said.
             "joins": f"!({cel(REGISTERED)} in variables.labels)",
+            "after": "request.operation == 'DELETE' ? dyn({}) : dyn(object).?metadata.?labels.orValue({})",
             "words": "request.operation != 'UPDATE' ? [] : "
             + changed("labels")
-            + f".filter(k, !k.matches({cel(KARPENTERS)}) && k != {cel(EXCLUDED)}"
-            f" && (!variables.joins || k.startsWith({cel(RESTRICTED)}) || k == {cel(MANAGED)}"
-            f" || k in variables.labels || k == {cel(ROLE)} && dyn(object).metadata.labels[k] != 'gpu'))"
+            + f".filter(k, k == {cel(POOL)} || !(variables.joins ? {joining} : {joined}))"
             + " + "
             + changed("annotations")
             + f".filter(k, !k.matches({cel(KARPENTERS)}))",
@@ -218,8 +267,10 @@ def _karpenters() -> ObjectRule:
             " || dyn(object).metadata.?ownerReferences.orValue([]).exists(o, o.kind != 'NodeClaim'"
             " && !(o in dyn(oldObject).metadata.?ownerReferences.orValue([]))))",
             "taints": "request.operation != 'UPDATE' ? [] : "
-            f"{taints('oldObject')}.filter(t, !(t in {taints('object')}) && !t.key.matches({cel(KARPENTERS)}))"
-            f" + {taints('object')}.filter(t, !(t in {taints('oldObject')}) && !t.key.matches({cel(KARPENTERS)})"
+            f"{taints('oldObject')}.filter(t, !(t in {taints('object')}) && t.key != {cel(DISRUPTED)}"
+            f" && !(t.key == {cel(UNREGISTERED)} && {cel(REGISTERED)} in variables.after))"
+            f" + {taints('object')}.filter(t, !(t in {taints('oldObject')})"
+            f" && !(t.key == {cel(DISRUPTED)} && t.effect == 'NoSchedule')"
             f" && !(variables.joins && t.key == {cel(GPU)} && t.effect == 'NoSchedule'))",
         },
         checks=(
@@ -235,8 +286,8 @@ def _karpenters() -> ObjectRule:
             ),
             Check(
                 holds="size(variables.taints) == 0",
-                found='"the taint " + variables.taints.map(t, t.key).join(", ") + " would come or go"',
-                fix="By this one the platform keeps the node for what it is for.",
+                found='"the taint " + variables.taints.map(t, t.key + ":" + t.effect).join(", ") + " would come or go"',
+                fix=f"Karpenter says {DISRUPTED}:NoSchedule, and takes {UNREGISTERED} away as a node joins.",
             ),
         ),
     )
@@ -270,16 +321,18 @@ def _agents() -> ObjectRule:
 
 def _namespaces() -> ObjectRule:
     """A namespace's labels are what Pod Security and the mesh hold there; by an annotation CloudWatch's manager would
-    put its own containers into all its pods."""
+    put its own containers into all its pods. Who ends one ends all that is in it."""
     return ObjectRule(
         name="namespaces-are-the-stacks",
         group="",
-        resources=("namespaces",),
+        resources=("namespaces", "namespaces/finalize", "namespaces/status"),
+        operations=("CREATE", "UPDATE", "DELETE"),
         only=_ARE_CHARTS,
         checks=(
             Check(
                 holds="false",
-                found=f'{_WHO} + " would change the namespace " + object.metadata.name',
+                found=f'{_WHO} + " would " + (request.operation == "DELETE" ? "end" : "change") + " the namespace "'
+                " + request.name",
                 fix="The stack writes what namespaces are (namespaces.py).",
             ),
         ),
@@ -300,6 +353,26 @@ def _tokens() -> ObjectRule:
                 found='"the token would be for " + (size(variables.audiences) > 0'
                 " ? variables.audiences.join(', ') : 'the API server')",
                 fix=f"A service account asks for tokens for {' or '.join(AWS_AUDIENCES)} alone.",
+            ),
+        ),
+    )
+
+
+def _lasting_tokens() -> ObjectRule:
+    """A Secret of the type is filled with a token of any account of its namespace, which no time ends (Kubernetes,
+    "Managing Service Accounts", Manually create a long-lived API token)."""
+    keepers = [f"{PREFIX}{ns.KUBE_SYSTEM}:{each}" for each in TOKENS_KEEPERS]
+    return ObjectRule(
+        name="no-lasting-tokens",
+        group="",
+        resources=("secrets",),
+        only=f"({_WHO}.startsWith({cel(PREFIX)}) || {_WHO}.startsWith({cel(NODES)}) || {PEOPLE})"
+        f" && !(request.operation == 'UPDATE' && {_WHO} in {cel(keepers)})",
+        checks=(
+            Check(
+                holds=f"!(object.?type.orValue('') in {cel(LASTING)})",
+                found='"a Secret of type " + object.type + " is a token without an end"',
+                fix="A pod has its account's token by a projected volume, for an hour.",
             ),
         ),
     )

@@ -7,13 +7,11 @@ from collections.abc import Iterable
 from typing import Final
 
 from cluster import namespaces as ns
-from cluster.guardrails.account_rules import MANAGER, PREFIX
+from cluster.guardrails.account_rules import MANAGER, NODES, PREFIX
 from cluster.guardrails.object_rule import PEOPLE
 from cluster.guardrails.rule import cel
 from cluster.labels import Manifest
 
-NODES: Final = "system:node:"
-"""How kubelets are called; what they may write is their own node's, and a static pod, of which there is none."""
 MAKERS: Final = {
     # Kubernetes' own controllers and the kind that each makes (kubernetes, plugin/pkg/auth/authorizer/rbac/
     # bootstrappolicy/controller_policy.go). What they make of was judged when somebody else wrote it.

@@ -58,6 +58,9 @@ class Member:
     def patch(self, path: str, patch: dict[str, Any]) -> Answer:
         return self._asked("PATCH", path, patch, MERGE)
 
+    def replace(self, path: str, manifest: dict[str, Any]) -> Answer:
+        return self._asked("PUT", path, manifest)
+
     def delete(self, path: str) -> Answer:
         return self._asked("DELETE", path, None)
 

@@ -10,8 +10,9 @@ import pytest
 from cluster import namespaces as ns
 from cluster.guardrails import account_rules
 from cluster.guardrails.admission import PREFIX
+from cluster.roles import PLATFORM_OPERATOR
 from tests.cluster import wait_for
-from tests.platform.cluster import charts, manifests
+from tests.platform.cluster import cases, charts, manifests
 from tests.platform.cluster.api import Answer, Api
 from tests.platform.cluster.members import Member, refused
 from tests.platform.cluster.test_add_on_contents import CONTENTS
@@ -284,6 +285,19 @@ REFUSED = {
         },
     ),
     "a team's configuration": ("istio-system/istiod", config_map("training", "case")),
+    "what Fluent Bit reads and where to it sends": (MANAGER, config_map("amazon-cloudwatch", "fluent-bit-config")),
+    "an account in its own namespace": (
+        MANAGER,
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "case", "namespace": "amazon-cloudwatch"}},
+    ),
+    "a budget of its own that no pod goes": (
+        MANAGER,
+        {
+            **{"apiVersion": "policy/v1", "kind": "PodDisruptionBudget"},
+            **{"metadata": {"name": "case", "namespace": "serving"}},
+            "spec": {"selector": {"matchLabels": {"app": "case"}}, "minAvailable": 1},
+        },
+    ),
 }
 
 
@@ -302,14 +316,24 @@ def test_what_an_account_has_no_business_with_is_refused_whatever_its_role_says(
     ("account", "manifest"),
     [
         (MANAGER, AGENT),
-        (MANAGER, config_map("amazon-cloudwatch", "case")),
+        (MANAGER, config_map("amazon-cloudwatch", "cloudwatch-agent")),
+        (MANAGER, config_map("amazon-cloudwatch", "cloudwatch-agent-windows-container-insights")),
         ("istio-system/istiod", config_map("istio-system", "case")),
     ],
-    ids=["the agent", "its configuration", "the mesh's own"],
+    ids=["the agent", "its configuration", "that for Windows", "the mesh's own"],
 )
 def test_what_an_account_is_there_for_is_admitted(installed: Api, account: str, manifest: dict[str, Any]) -> None:
     answer = create(installed, account, manifest)
     assert answer.done, answer.text
+
+
+def test_the_agents_say_who_leads_and_do_not_configure_each_other(guarded: Api) -> None:
+    agent = Member.allowed(f"{account_rules.PREFIX}amazon-cloudwatch:cloudwatch-agent", guarded)
+    at = "/api/v1/namespaces/amazon-cloudwatch/configmaps"
+    answer = agent.create(at, config_map("amazon-cloudwatch", "cwagent-clusterleader"))
+    assert answer.done, answer.text
+    for other in ("cloudwatch-agent", "fluent-bit-config"):
+        assert refused(agent.create(at, config_map("amazon-cloudwatch", other)), "controllers-start-nothing-else")
 
 
 def test_a_namespace_is_what_the_stack_says_and_no_account_changes_it(installed: Api) -> None:
@@ -325,6 +349,143 @@ def test_a_namespace_is_what_the_stack_says_and_no_account_changes_it(installed:
         assert f"ValidatingAdmissionPolicy '{PREFIX}namespaces-are-the-stacks'" in answer.text, answer.text
         answer = installed.run("patch", "namespace", "training", *change)
         assert answer.done, answer.text
+
+
+@pytest.mark.parametrize("account", [MANAGER, "istio-system/istiod", "karpenter/karpenter", "kube-system/aws-node"])
+def test_no_account_ends_a_namespace_nor_says_how_it_is(installed: Api, account: str) -> None:
+    whole, rule = "/api/v1/namespaces/training", "namespaces-are-the-stacks"
+    whose = Member.allowed(account_rules.PREFIX + account.replace("/", ":"), installed)
+    assert refused(whose.delete(whole), rule, "would end the namespace training")
+    read = json.loads(installed.run("get", "namespace", "training", "--output=json").text)
+    for part in ("finalize", "status"):
+        path = f"{whole}/{part}"
+        assert refused(whose.replace(path, read), rule, "would change the namespace training")
+    for who in ("someone", "system:serviceaccount:kube-system:namespace-controller"):
+        keeper = Member.allowed(who, installed)
+        for answer in (keeper.delete(whole), keeper.replace(f"{whole}/status", read)):
+            assert answer.done, answer.text
+
+
+@pytest.fixture(scope="module")
+def kept(installed: Api) -> Iterator[Api]:
+    """With what an account might end."""
+    objects = [
+        config_map("serving", "kept"),
+        config_map("amazon-cloudwatch", "cloudwatch-agent"),
+        config_map("amazon-cloudwatch", "fluent-bit-config"),
+        {
+            **{"apiVersion": "policy/v1", "kind": "PodDisruptionBudget"},
+            **{"metadata": {"name": "kept", "namespace": "serving"}},
+            "spec": {"selector": {"matchLabels": {"app": "kept"}}, "minAvailable": 1},
+        },
+        cases.compliant_pod("serving") | {"metadata": _named(cases.compliant_pod("serving"), "kept")},
+    ]
+    answer = installed.apply(*objects)
+    assert answer.done, answer.text
+    yield installed
+    for each in objects:
+        where = f"--namespace={each['metadata']['namespace']}"
+        installed.run("delete", each["kind"], each["metadata"]["name"], where, "--wait=false", "--grace-period=0")
+
+
+def _named(manifest: dict[str, Any], name: str) -> dict[str, Any]:
+    return {**manifest["metadata"], "name": name}
+
+
+@pytest.mark.parametrize(
+    ("account", "path", "done"),
+    [
+        (MANAGER, "/api/v1/namespaces/serving/configmaps/kept", False),
+        (MANAGER, "/api/v1/namespaces/serving/configmaps", False),
+        (MANAGER, "/api/v1/namespaces/amazon-cloudwatch/configmaps/fluent-bit-config", False),
+        (MANAGER, "/api/v1/namespaces/serving/serviceaccounts/predictor", False),
+        (MANAGER, "/apis/policy/v1/namespaces/serving/poddisruptionbudgets/kept", False),
+        (MANAGER, "/api/v1/namespaces/serving/pods/kept", False),
+        (MANAGER, "/api/v1/namespaces/amazon-cloudwatch/configmaps/cloudwatch-agent", True),
+        ("istio-system/istiod", "/api/v1/namespaces/serving/configmaps/kept", False),
+        ("karpenter/karpenter", "/api/v1/namespaces/serving/configmaps/kept", False),
+        ("karpenter/karpenter", "/api/v1/namespaces/serving/pods/kept", True),
+    ],
+)
+def test_an_account_ends_what_it_makes(kept: Api, account: str, path: str, done: bool) -> None:
+    answer = Member.allowed(account_rules.PREFIX + account.replace("/", ":"), kept).delete(path)
+    assert answer.done if done else refused(answer, "controllers-start-nothing-else", "is not to end"), answer.text
+
+
+def test_what_an_account_of_a_chart_may_end_by_its_role_is_known(roles: list[dict[str, Any]]) -> None:
+    ending = {
+        account
+        for account, where, rule in rights(roles)
+        if where == "*" and {"delete", "deletecollection", "*"} & set(rule["verbs"])
+        if {"*", *account_rules.POD_MAKING, *account_rules.BESIDE} & set(rule.get("resources", ()))
+    }
+    assert ending == {MANAGER, "karpenter/karpenter"}
+
+
+# Tokens
+
+LASTING = {
+    "a token of an account": {
+        "metadata": {"annotations": {"kubernetes.io/service-account.name": "default"}},
+        "type": "kubernetes.io/service-account-token",
+    },
+    "a token by which nodes join": {
+        "metadata": {},
+        "type": "bootstrap.kubernetes.io/token",
+        "stringData": {"token-id": "abcdef", "token-secret": "0123456789abcdef"},
+    },
+}
+
+
+def _secret(namespace: str, name: str, of: dict[str, Any]) -> dict[str, Any]:
+    meta = {**of["metadata"], "name": name, "namespace": namespace}
+    return {"apiVersion": "v1", "kind": "Secret", **of, "metadata": meta}
+
+
+@pytest.mark.parametrize("kind", LASTING)
+@pytest.mark.parametrize(
+    "who",
+    [
+        *("system:serviceaccount:istio-system:istiod", "system:serviceaccount:serving:predictor"),
+        *("system:serviceaccount:kube-system:coredns", "system:serviceaccount:kube-system:replicaset-controller"),
+        "system:node:a-node",
+    ],
+)
+def test_no_account_makes_a_token_without_an_end(guarded: Api, who: str, kind: str) -> None:
+    rule = "no-lasting-tokens"
+    for namespace in (ns.ISTIO_SYSTEM.name, ns.KUBE_SYSTEM):
+        made = _secret(namespace, "bootstrap-token-abcdef", LASTING[kind])
+        at = f"/api/v1/namespaces/{namespace}/secrets"
+        # istiod has the place, and no other in this list: of two rules that refuse, the server tells one.
+        answer = Member.allowed(who, guarded).create(at, made)
+        assert refused(answer, rule, or_by="controllers-start-nothing-else"), answer.text
+    plain = _secret(ns.ISTIO_SYSTEM.name, "istio-ca-secret", {"metadata": {}, "type": "istio.io/ca-root"})
+    istiod = Member.allowed("system:serviceaccount:istio-system:istiod", guarded)
+    answer = istiod.create(f"/api/v1/namespaces/{ns.ISTIO_SYSTEM.name}/secrets", plain)
+    assert answer.done, answer.text
+
+
+def test_a_person_makes_none_and_an_administrator_may_and_kubernetes_fills_it(guarded: Api) -> None:
+    at, name = f"/api/v1/namespaces/{ns.ISTIO_SYSTEM.name}/secrets", "by-an-administrator"
+    made = _secret(ns.ISTIO_SYSTEM.name, name, LASTING["a token of an account"])
+    who = ("--as=someone", f"--as-group={PLATFORM_OPERATOR.group}", "--as-group=system:masters", "--dry-run=server")
+    answer = guarded.run("create", "--filename=-", *who, stdin=json.dumps(made))
+    assert refused(answer, "no-lasting-tokens", "is a token without an end")
+    try:
+        assert guarded.apply(made).done
+        read = ("get", "secret", name, f"--namespace={ns.ISTIO_SYSTEM.name}", "--output=json")
+        wait_for(lambda: "token" in json.loads(guarded.run(*read).text).get("data", {}))
+        note: dict[str, Any] = {"metadata": {"labels": {"kubernetes.io/legacy-token-invalid-since": "2026-01-01"}}}
+        for keeper in account_rules.TOKENS_KEEPERS:
+            member = Member.allowed(f"{account_rules.PREFIX}{ns.KUBE_SYSTEM}:{keeper}", guarded)
+            answer = member.patch(f"{at}/{name}", note)
+            assert answer.done, answer.text
+            other = {**made, "metadata": {**made["metadata"], "name": "another"}}
+            assert refused(member.create(at, other), "no-lasting-tokens")
+        istiod = Member.allowed("system:serviceaccount:istio-system:istiod", guarded)
+        assert refused(istiod.patch(f"{at}/{name}", note), "no-lasting-tokens")
+    finally:
+        guarded.run("delete", "secret", name, f"--namespace={ns.ISTIO_SYSTEM.name}")
 
 
 def test_an_address_in_a_service_s_status_is_not_istiods(installed: Api) -> None:
@@ -442,6 +603,16 @@ NODES = {
     # As kubelets register them, and one that Karpenter has taken on.
     "joining": (POOLS, [UNREGISTERED]),
     "registered": (POOLS | {"karpenter.sh/registered": "true"}, [GPU_TAINT]),
+    "going": (POOLS | {"karpenter.sh/registered": "true"}, [GPU_TAINT, DISRUPTED]),
+    "reserved": (
+        POOLS
+        | {
+            "karpenter.sh/registered": "true",
+            "karpenter.sh/capacity-type": "reserved",
+            "karpenter.k8s.aws/capacity-reservation-id": "cr-1",
+        },
+        [GPU_TAINT],
+    ),
     "system": (
         {"eks.amazonaws.com/nodegroup": "system", "parapet.dev/node-role": "system"},
         [{"key": "parapet.dev/system", "value": "true", "effect": "NoSchedule"}],
@@ -521,17 +692,32 @@ def test_karpenter_leaves_the_nodes_of_groups_alone(noded: Api, name: str) -> No
         ("joining", {"metadata": {"labels": {"parapet.dev/node-role": "system"}}}, "parapet.dev/node-role"),
         ("joining", {"metadata": {"labels": {"node-restriction.kubernetes.io/x": "y"}}}, "node-restriction"),
         ("joining", {"metadata": {"labels": {"eks.amazonaws.com/nodegroup": "system"}}}, "eks.amazonaws.com/nodegroup"),
+        ("joining", {"metadata": {"labels": {"karpenter.sh/nodepool": "h100"}}}, "karpenter.sh/nodepool"),
+        ("registered", {"metadata": {"labels": {"karpenter.sh/registered": None}}}, "karpenter.sh/registered"),
+        ("registered", {"metadata": {"labels": {"karpenter.sh/registered": "false"}}}, "karpenter.sh/registered"),
+        ("registered", {"metadata": {"labels": {"karpenter.sh/nodepool": None}}}, "karpenter.sh/nodepool"),
+        ("registered", {"metadata": {"labels": {"karpenter.k8s.aws/instance-gpu-name": "h100"}}}, "instance-gpu-name"),
+        ("registered", {"metadata": {"labels": {"karpenter.k8s.aws/capacity-reservation-id": "cr-1"}}}, "reservation"),
+        ("registered", {"metadata": {"labels": {"not.there.before/x": "y"}}}, "not.there.before/x"),
         ("registered", {"metadata": {"labels": {"parapet.dev/node-role": None}}}, "parapet.dev/node-role"),
         ("registered", {"metadata": {"labels": {"parapet.dev/gpu-group": "h100"}}}, "parapet.dev/gpu-group"),
         ("registered", {"metadata": {"annotations": {"csi.volume.kubernetes.io/nodeid": "{}"}}}, "nodeid"),
         ("registered", {"metadata": {"finalizers": ["example.com/held"]}}, "what a node is"),
         ("registered", {"spec": {"unschedulable": True}}, "unschedulable"),
-        ("registered", {"spec": {"taints": []}}, "the taint nvidia.com/gpu would come or go"),
-        (
-            "registered",
-            {"spec": {"taints": [GPU_TAINT, {"key": "mine", "effect": "NoExecute"}]}},
-            "the taint mine would come or go",
+        ("registered", {"spec": {"taints": []}}, "the taint nvidia.com/gpu:NoSchedule would come or go"),
+        *(
+            ("registered", {"spec": {"taints": [GPU_TAINT, {"key": key, "effect": effect}]}}, f"{key}:{effect} would")
+            for key, effect in (
+                ("mine", "NoExecute"),
+                ("karpenter.sh/mine", "NoExecute"),
+                ("karpenter.sh/mine", "NoSchedule"),
+                ("karpenter.k8s.aws/mine", "NoExecute"),
+                ("karpenter.sh/disrupted", "NoExecute"),
+                ("karpenter.sh/unregistered", "NoExecute"),
+            )
         ),
+        # Before it has joined nothing runs there, and so it is to stay.
+        ("joining", {"spec": {"taints": [GPU_TAINT]}}, "the taint karpenter.sh/unregistered:NoExecute would"),
     ],
 )
 def test_karpenter_does_not_make_a_node_of_its_own_another(
@@ -544,7 +730,26 @@ def test_karpenter_does_not_make_a_node_of_its_own_another(
     ("name", "patch"),
     [
         ("joining", REGISTERS),
+        (
+            "joining",
+            {
+                "metadata": {**REGISTERS["metadata"], "labels": {"parapet.dev/gpu-group": "l4"}},
+                "spec": {"taints": [UNREGISTERED, GPU_TAINT]},
+            },
+        ),
         ("registered", {"metadata": {"labels": {"karpenter.k8s.aws/ec2nodeclass": "l4"}}}),
+        ("registered", {"metadata": {"labels": {"karpenter.sh/initialized": "true"}}}),
+        (
+            "reserved",
+            {
+                "metadata": {
+                    "labels": {
+                        "karpenter.sh/capacity-type": "on-demand",
+                        "karpenter.k8s.aws/capacity-reservation-id": None,
+                    }
+                }
+            },
+        ),
         (
             "registered",
             {
@@ -552,9 +757,13 @@ def test_karpenter_does_not_make_a_node_of_its_own_another(
                 "spec": {"taints": [GPU_TAINT, DISRUPTED]},
             },
         ),
+        ("going", {"spec": {"taints": [GPU_TAINT]}}),
         ("registered", {"metadata": {"finalizers": None}}),
     ],
-    ids=["it joins", "its class", "it is to go", "it has gone"],
+    ids=[
+        *("it joins", "it will join", "its class", "it is ready", "its reservation is over"),
+        *("it is to go", "it may stay", "it has gone"),
+    ],
 )
 def test_karpenter_takes_on_and_gives_up_its_nodes(noded: Api, name: str, patch: dict[str, Any]) -> None:
     answer = _patched(noded, name, patch)

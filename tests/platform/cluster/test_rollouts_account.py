@@ -101,7 +101,8 @@ def test_it_changes_and_ends_no_team_s_work_elsewhere(controller: Member, guarde
     config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "kept", "namespace": "training"}}
     assert guarded.apply(config).done
     try:
-        assert refused(controller.delete("/api/v1/namespaces/training/configmaps/kept"), RULE)
+        answer = controller.delete("/api/v1/namespaces/training/configmaps/kept")
+        assert refused(answer, RULE, or_by="controllers-start-nothing-else")
         assert refused(
             controller.patch("/api/v1/namespaces/training/configmaps/kept", {"data": {"a": "b"}}),
             RULE,
