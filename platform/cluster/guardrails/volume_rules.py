@@ -27,7 +27,8 @@ _OF_A_VOLUME: Final = (
 """Its fields but for the sources of other kinds."""
 _OF_THE_DRIVER: Final = ("driver", "fsType", "readOnly", "volumeAttributes", "volumeHandle")
 """Without references to Secrets, which the driver would read."""
-_OTHERS: Final = f"!({DEPLOYS}) && request.userInfo.username != {cel(BINDER)}"
+_WHO: Final = "request.userInfo.username"
+_OTHERS: Final = f"!({DEPLOYS}) && {_WHO} != {cel(BINDER)}"
 _OLD: Final = "(request.operation == 'UPDATE' ? dyn(oldObject).spec : {})"
 _NEW: Final = "request.operation != 'UPDATE'"
 _ASK: Final = f"Ask for it by a PersistentVolumeClaim of the class {storage_class.NAME}: {DRIVER} makes it."
@@ -88,6 +89,13 @@ def _volumes() -> ObjectRule:
                 fix="Leave mountOptions out.",
             ),
             Check(
+                # Of the driver's too, which makes it for the claim that asked. What is nobody's, the binder frees.
+                holds="['namespace', 'name'].all(k, variables.spec.?claimRef[?k].orValue('') != '')"
+                f" || {_kept('claimRef')} || {_WHO} == {cel(BINDER)}",
+                found='"it would be whose claim comes first"',
+                fix="Say in claimRef, by namespace and name, whose claim it is for.",
+            ),
+            Check(
                 holds=f"has(variables.spec.nodeAffinity) || {_kept('nodeAffinity')}",
                 found='"the volume does not say in which zone it is"',
                 fix="Say it in nodeAffinity, by topology.kubernetes.io/zone, as the driver does.",
@@ -122,7 +130,8 @@ def _owners() -> ObjectRule:
 
 
 def _claims() -> ObjectRule:
-    """Also of the controllers that make claims by somebody's template."""
+    """Also of the controllers that make claims by somebody's template. Where a claim says no class, the API server has
+    put the default in by now."""
     # The core group is an empty string, or null.
     source = (
         "variables.spec.{0}.kind in {1} && (variables.spec.{0}.?apiGroup.orValue('') == {1}[variables.spec.{0}.kind]"
@@ -148,6 +157,12 @@ def _claims() -> ObjectRule:
                 holds=f"variables.spec.?volumeName.orValue('') == '' || {_kept('volumeName')}",
                 found='"the claim names the volume " + variables.spec.volumeName',
                 fix="Leave volumeName out: each claim gets a volume of its own.",
+            ),
+            Check(
+                # With one it gets no new volume at all, but one that is there.
+                holds=f"!has(variables.spec.selector) || {_kept('selector')}",
+                found='"the claim chooses among volumes that are there"',
+                fix="Leave selector out: each claim gets a volume of its own.",
             ),
             Check(
                 holds=f"[variables.class, dyn(variables.older)].all(c, c == {cel(storage_class.NAME)})"

@@ -1,6 +1,7 @@
 """Where volumes come from, asked of a live API server by each who could bring another's: nobody's data is mounted by
 whom it was not given to."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -64,13 +65,22 @@ VOLUME: dict[str, Any] = {
 """As the provisioner of the pinned driver makes one."""
 
 
+DEFAULT: dict[str, Any] = {
+    "apiVersion": "storage.k8s.io/v1",
+    "kind": "StorageClass",
+    "metadata": {"name": "encrypted", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
+    "provisioner": "ebs.csi.aws.com",
+    "volumeBindingMode": "WaitForFirstConsumer",
+}
+
+
 @pytest.fixture(scope="module")
 def governed(guarded: Api) -> Api:
     govern(guarded)
     kept = cases.changed(VOLUME, {"/metadata/name": "kept"})
     wait_for(lambda: guarded.apply(kept).done)
     driver = Member.allowed("system:serviceaccount:" + DRIVERS.replace("/", ":"), guarded)
-    wait_for(lambda: not driver.patch(f"{VOLUMES}/kept", {"spec": {"claimRef": None}}).done)
+    wait_for(lambda: not driver.patch(f"{VOLUMES}/kept", {"spec": {"persistentVolumeReclaimPolicy": "Retain"}}).done)
     yours = cases.changed(CLAIM, {"/spec/volumeName": "kept"})
     scientist = Member.of(DATA_SCIENTIST, guarded)
     wait_for(lambda: not scientist.create("/api/v1/namespaces/training/persistentvolumeclaims", yours).done)
@@ -102,6 +112,8 @@ OTHERS = {
         "a copy of what is elsewhere",
     ),
     "other attributes": ({"/spec/volumeAttributesClassName": "fast"}, "a class of attributes"),
+    "whatever volume has a label": ({"/spec/selector": {"matchLabels": {"of": "theirs"}}}, "chooses among volumes"),
+    "whatever volume there is": ({"/spec/selector": {}}, "chooses among volumes"),
 }
 
 
@@ -159,6 +171,26 @@ def test_a_claim_that_waits_takes_no_volume_by_hand_and_grows(governed: Api) -> 
     assert scientist.patch(at, {"metadata": {"labels": {"a": "b"}}}).done
 
 
+def test_a_claim_that_names_no_class_has_one_when_it_is_judged(governed: Api) -> None:
+    """The API server puts the default in before it asks any rule, so that `no class at all` is one that says so."""
+    driver = cases.changed(DEFAULT, {"/metadata/name": "another", "/metadata/annotations": {}})
+    for default, judged_as in ((driver, ""), (DEFAULT, "encrypted")):
+        assert governed.apply(default).done
+        answer = Member.of(DATA_SCIENTIST, governed).create(claims("training"), CLAIM)
+        assert answer.done, answer.text
+        assert json.loads(answer.text)["spec"].get("storageClassName", "") == judged_as
+    other = cases.changed(DEFAULT, {"/metadata/name": "gp2"})
+    assert governed.apply(other).done
+    try:
+        assert governed.run("delete", "storageclass", "encrypted").done
+        says = "for the class 'gp2'"
+        wait_for(lambda: says in Member.of(DATA_SCIENTIST, governed).create(claims("training"), CLAIM).text)
+        answer = Member.of(DATA_SCIENTIST, governed).create(claims("training"), CLAIM)
+        assert refused(answer, "claims-are-for-new-volumes", says)
+    finally:
+        governed.run("delete", "storageclass", "gp2", "another", "encrypted", "--ignore-not-found")
+
+
 def test_a_claim_of_before_is_let_go(governed: Api) -> None:
     """A class that this stack does not have, of a volume that is there: what does not change is not asked."""
     old = cases.changed(CLAIM, {"/metadata/name": "old", "/spec/storageClassName": "gp2", "/spec/volumeName": "theirs"})
@@ -168,6 +200,54 @@ def test_a_claim_of_before_is_let_go(governed: Api) -> None:
 
 
 # Volumes
+
+
+UNCLAIMED = {
+    "nobody's": (None, "would be whose claim comes first"),
+    "of no name": ({"namespace": "training"}, "would be whose claim comes first"),
+    "of no namespace": ({"name": "mine"}, "would be whose claim comes first"),
+}
+
+
+@pytest.mark.parametrize("case", UNCLAIMED)
+def test_a_volume_that_is_brought_back_says_whose_it_is(governed: Api, case: str) -> None:
+    """Any claim of the class might get it otherwise, whoever's data is on it."""
+    claim, says = UNCLAIMED[case]
+    brought = cases.changed(
+        VOLUME,
+        {"/metadata/name": "brought", "/spec/persistentVolumeReclaimPolicy": "Retain", "/spec/claimRef": claim},
+    )
+    if claim is None:
+        del brought["spec"]["claimRef"]
+    administrator = Member.allowed("an-administrator", governed)
+    answer = administrator.create(VOLUMES, brought)
+    assert refused(answer, "volumes-are-the-drivers", says), "Say in claimRef" in answer.text
+    told = cases.changed(brought, {"/spec/claimRef": {"namespace": "training", "name": "mine"}})
+    assert (answer := administrator.create(VOLUMES, told)).done, answer.text
+
+
+def test_nor_does_an_administrator_free_one_for_anybody(governed: Api) -> None:
+    administrator = Member.allowed("an-administrator", governed)
+    answer = administrator.patch(f"{VOLUMES}/kept", {"spec": {"claimRef": None}})
+    assert refused(answer, "volumes-are-the-drivers", "would be whose claim comes first")
+    other = {"spec": {"claimRef": {"name": "restored", "uid": None}}}
+    assert (answer := administrator.patch(f"{VOLUMES}/kept", other)).done, answer.text
+
+
+def test_one_that_is_free_is_let_go_and_told_whose_it_is(governed: Api) -> None:
+    """As Kubernetes' binder may leave one."""
+    assert governed.apply(cases.changed(VOLUME, {"/metadata/name": "free"})).done
+    freed = ("--type=merge", '--patch={"spec": {"claimRef": null}}', f"--as={BINDER}", "--as-group=system:masters")
+    assert (answer := governed.run("patch", "persistentvolume", "free", *freed)).done, answer.text
+    administrator = Member.allowed("an-administrator", governed)
+    try:
+        for patch in (
+            {"metadata": {"labels": {"a": "b"}}},
+            {"spec": {"claimRef": {"namespace": "training", "name": "mine"}}},
+        ):
+            assert (answer := administrator.patch(f"{VOLUMES}/free", patch)).done, answer.text
+    finally:
+        governed.run("delete", "persistentvolume", "free", "--wait=false")
 
 
 @pytest.mark.parametrize("role", [DATA_SCIENTIST, ML_ENGINEER, PLATFORM_OPERATOR, NOTEBOOKS])
@@ -197,14 +277,14 @@ def test_the_driver_makes_volumes_for_who_asked_alone(governed: Api, case: str) 
     ("patch", "says"),
     [
         ({"spec": {"claimRef": {"namespace": "pipelines"}}}, "would say whose the volume is"),
-        ({"spec": {"claimRef": None}}, "would say whose the volume is"),
+        ({"spec": {"claimRef": None}}, "whose"),
         ({"spec": {"persistentVolumeReclaimPolicy": "Retain"}}, "would be kept: Retain"),
     ],
 )
 def test_a_volume_that_is_there_changes_hands_by_nobody(governed: Api, patch: dict[str, Any], says: str) -> None:
     for who in (f"system:serviceaccount:{DRIVERS.replace('/', ':')}", "system:serviceaccount:istio-system:istiod"):
         answer = Member.allowed(who, governed).patch(f"{VOLUMES}/kept", patch)
-        assert refused(answer, "volumes-stay-with-their-claims", says)
+        assert refused(answer, "volumes-stay-with-their-claims", says, or_by="volumes-are-the-drivers")
     assert Member.allowed(BINDER, governed).patch(f"{VOLUMES}/kept", patch).done, "who frees and binds"
 
 
