@@ -13,6 +13,7 @@ from cluster.images import locked
 from foundation.account import Account
 from foundation.foundation import Foundation, FoundationArgs
 from mlops.mlops import MLOps, MLOpsArgs
+from outputs import export
 from provider import aws_provider, gateway_address, kubernetes_provider, webhooks
 from settings import Settings
 
@@ -75,26 +76,11 @@ mlops = MLOps(
         mlflow_sign_on=settings.sign_on,
         mlflow_kept=settings.mlflow_deleted_days,
         workload_secrets=settings.workload_secrets,
+        model_promoters=settings.model_promoter_roles,
         privacy_officers=settings.privacy_officers,
         loopback=settings.local_aws,
     ),
     in_aws,
 )
 
-pulumi.export("vpcId", foundation.network.vpc_id)
-pulumi.export("privateSubnetIds", foundation.network.private_subnet_ids)
-pulumi.export("privateRouteTableIds", foundation.network.private_route_table_ids)
-pulumi.export("vpnGatewayId", foundation.network.vpn_gateway_id)
-pulumi.export("resolverAddresses", foundation.network.resolver_addresses)
-pulumi.export("certificateAuthorityArn", foundation.certificate.authority_arn)
-pulumi.export("certificateAuthorityPem", foundation.certificate.authority_pem)
-pulumi.export("isolatedSubnetIds", foundation.network.isolated_subnet_ids)
-pulumi.export("buckets", foundation.storage.buckets)
-pulumi.export("keyArns", foundation.keys.arns)
-pulumi.export("clusterName", cluster.control_plane.cluster_name)
-pulumi.export("clusterEndpoint", cluster.control_plane.endpoint)
-pulumi.export("operatorsPolicyArn", cluster.operators_policy_arn)
-pulumi.export("breakGlassRoleArn", cluster.break_glass_role_arn)
-pulumi.export("mlflowUrl", mlops.mlflow.url)
-pulumi.export("mlflowUserSecretArns", mlops.mlflow.user_secret_arns)
-pulumi.export("mlflowAuditKeySecretArn", mlops.mlflow.audit_key_secret_arn)
+export(foundation, cluster, mlops)

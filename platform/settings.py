@@ -89,6 +89,7 @@ class Settings(BaseModel):
     mlflow_users: services.MlflowUsers
     mlflow_sign_on: services.MlflowSignOn
     mlflow_deleted_days: services.MlflowDeletedDays
+    model_promoter_roles: people.ModelPromoters
     privacy_officers: people.PrivacyOfficers
 
     @property

@@ -94,7 +94,7 @@ def key_policy(
     administrator who changes this policy to gain the use of the key is not stopped: CloudTrail records PutKeyPolicy.
     """
     account = stack.account
-    statements = [_administer(account, administrators), *_use(account, USES[data_class])]
+    statements = [administer(account, administrators), *_use(account, USES[data_class])]
     if data_class is DataClass.LOGS:
         statements += [_use_by_cloudwatch_logs(stack), _use_by_alarms(stack), _use_by_events(stack)]
     if data_class is DataClass.SECRETS and readers:
@@ -108,7 +108,9 @@ def key_policy(
     return document(*statements)
 
 
-def _administer(account: Account, administrators: Sequence[str]) -> Statement:
+def administer(account: Account, administrators: Sequence[str]) -> Statement:
+    """The statement by which those whom IAM lets administer keys do so and, if `administrators` is not empty, of them
+    only the listed ones (ARNs) and the root user."""
     # The account principal stays in, or a deleted role would leave a key that nobody can administer.
     listed: Conditions = {"ArnEquals": {"aws:PrincipalArn": [account.root, *administrators]}}
     return allow(

@@ -36,9 +36,12 @@ class Keys(pulumi.ComponentResource):
     """
 
     arns: dict[DataClass, pulumi.Output[str]]
+    administrators: Sequence[str]
+    """As the arguments have them, for keys that other components make."""
 
     def __init__(self, name: str, args: KeysArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:foundation:Keys", name, {"administrators": args.administrators}, opts)
+        self.administrators = args.administrators
         self.arns = {each: self._key(name, each, args) for each in DataClass}
         self.register_outputs({"arns": {each.value: arn for each, arn in self.arns.items()}})
 

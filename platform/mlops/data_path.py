@@ -67,7 +67,8 @@ WORKLOADS: Final = (
     Workload(
         namespace=ns.PIPELINES,
         reads=(RAW, CURATED, FEATURES, DEIDENTIFIED, MODELS),
-        writes=(CURATED, FEATURES, DEIDENTIFIED, MODELS),
+        # A model that it made goes through the MLflow server, and by a decision of people's to where it serves.
+        writes=(CURATED, FEATURES, DEIDENTIFIED),
     ),
     # What it made goes through the MLflow server, where it is on record who did.
     Workload(namespace=ns.TRAINING, reads=(FEATURES, CHECKPOINTS), writes=(CHECKPOINTS,), removes=(CHECKPOINTS,)),

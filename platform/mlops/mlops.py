@@ -12,11 +12,13 @@ from cluster.cluster import Cluster
 from foundation.data_class import DataClass
 from foundation.foundation import Foundation
 from foundation.stack import Stack
+from mlops.bucket import Bucket
 from mlops.mlflow_server.account import Account
 from mlops.mlflow_server.mlflow_server import MlflowServer, MlflowServerArgs
 from mlops.mlflow_server.retention import Kept
 from mlops.mlflow_server.sign_on import SignOn
-from mlops.workload_identities import Bucket, WorkloadIdentities, WorkloadIdentitiesArgs
+from mlops.model_registry import ModelRegistry, ModelRegistryArgs
+from mlops.workload_identities import WorkloadIdentities, WorkloadIdentitiesArgs
 from mlops.workload_secret import WorkloadSecret, by_namespace
 
 
@@ -30,6 +32,8 @@ class MLOpsArgs:
     mlflow_kept: Sequence[Kept]
     """How long what was deleted in MLflow is kept, by kind."""
     workload_secrets: Sequence[WorkloadSecret]
+    model_promoters: Sequence[str]
+    """ARNs of the IAM roles that sign decisions on models."""
     privacy_officers: Sequence[str]
     """ARNs of the IAM roles that may find a name in the audit trail."""
     loopback: bool
@@ -43,6 +47,7 @@ class MLOps(pulumi.ComponentResource):
     """
 
     mlflow: MlflowServer
+    model_registry: ModelRegistry
 
     def __init__(self, name: str, args: MLOpsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:mlops:MLOps", name, {}, opts)
@@ -66,6 +71,18 @@ class MLOps(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self, providers=[cluster.kubernetes]),
         )
         storage, key_arns = args.foundation.storage, args.foundation.keys.arns
+        models = Bucket(storage.artifacts.arn, key_arns[DataClass.ARTIFACTS])
+        self.model_registry = ModelRegistry(
+            name,
+            ModelRegistryArgs(
+                stack=args.stack,
+                promoters=args.model_promoters,
+                key_administrators=args.foundation.keys.administrators,
+                models=models,
+                audit=Bucket(storage.audit.arn, key_arns[DataClass.LOGS]),
+            ),
+            pulumi.ResourceOptions(parent=self),
+        )
         WorkloadIdentities(
             name,
             WorkloadIdentitiesArgs(
@@ -75,7 +92,7 @@ class MLOps(pulumi.ComponentResource):
                 perimeter=args.foundation.network.perimeter,
                 buckets={
                     DataClass.PHI: Bucket(storage.phi.arn, key_arns[DataClass.PHI]),
-                    DataClass.ARTIFACTS: Bucket(storage.artifacts.arn, key_arns[DataClass.ARTIFACTS]),
+                    DataClass.ARTIFACTS: models,
                 },
                 workspaces=cluster.workspaces,
                 secrets=by_namespace(args.workload_secrets),

@@ -13,20 +13,13 @@ from foundation.data_class import DataClass
 from foundation.network.perimeter import Perimeter
 from foundation.policy_document import Conditions, Statement, allow
 from foundation.stack import Stack
+from mlops.bucket import Bucket
 from mlops.data_path import WORKLOADS, Part, Workload, of
 from mlops.secret_delivery import DeliveredSecret, files_of, reading
 from mlops.workload_secret import CLASS
 
 METRICS: Final = "Parapet/Models"
 """The namespace of CloudWatch in which metrics of models and their data are."""
-
-
-@dataclass(frozen=True)
-class Bucket:
-    """The bucket of a class of data, and its key."""
-
-    arn: pulumi.Input[str]
-    key_arn: pulumi.Input[str]
 
 
 @dataclass(frozen=True, kw_only=True)

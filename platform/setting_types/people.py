@@ -13,6 +13,7 @@ from setting_types.common import distinct, each_another, of_the_account, parsed
 
 MAX_WORKSPACES: Final = 40
 """Each has a namespace with its policies, a role and some thirty objects."""
+MAX_MODEL_PROMOTERS: Final = 20
 MAX_PRIVACY_OFFICERS: Final = 5
 """The policy of the secrets' key names them too, beside readers (`services.MAX_READERS`)."""
 
@@ -44,6 +45,13 @@ def _no_administrator(roles: tuple[str, ...], info: ValidationInfo) -> tuple[str
         if arn in info.data.get("cluster_administrators", ()):
             allowed = "none of clusterAdministrators: EKS takes one access entry for a principal"
             raise refusal(f"[{place}]", arn, allowed)
+    return roles
+
+
+def _no_key_administrator(roles: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+    for place, arn in enumerate(roles):
+        if arn in info.data.get("key_administrators", ()):
+            raise refusal(f"[{place}]", arn, "none of keyAdministrators: who administers a key does not use it")
     return roles
 
 
@@ -112,6 +120,17 @@ BreakGlassGrants = Annotated[
     BeforeValidator(parsed),
     AfterValidator(_taken_here),
     Field(max_length=1, description="a list of one object, or of none"),
+]
+ModelPromoters = Annotated[
+    tuple[RoleArn, ...],
+    BeforeValidator(parsed),
+    AfterValidator(distinct),
+    AfterValidator(_of_the_stack),
+    AfterValidator(_no_key_administrator),
+    Field(
+        max_length=MAX_MODEL_PROMOTERS,
+        description=f"a list of at most {MAX_MODEL_PROMOTERS} ARNs of IAM roles, each once",
+    ),
 ]
 PrivacyOfficers = Annotated[
     tuple[RoleArn, ...],

@@ -7,7 +7,7 @@ from cluster.workspace import LONGEST
 from mlops.mlflow_server.retention import MOST_DAYS, Kind
 from setting_types.machines import MAX_GPU_GROUPS
 from setting_types.network import MAX_ALLOWED_DOMAINS
-from setting_types.people import MAX_PRIVACY_OFFICERS, MAX_WORKSPACES
+from setting_types.people import MAX_MODEL_PROMOTERS, MAX_PRIVACY_OFFICERS, MAX_WORKSPACES
 from setting_types.services import MAX_MLFLOW_USERS, MAX_READERS, MAX_WORKLOAD_SECRETS
 from tests.platform.mocked import ACCOUNT_ID
 
@@ -107,6 +107,7 @@ EVERYTHING: Final[dict[str, Any]] = {
         }
     ],
     "mlflowDeletedDays": [{"kind": kind, "days": MOST_DAYS} for kind in get_args(Kind)],
+    "modelPromoterRoles": _roles("promoter", MAX_MODEL_PROMOTERS),
     "privacyOfficers": _roles("privacy", MAX_PRIVACY_OFFICERS),
 }
 NOTHING: Final[dict[str, Any]] = {
@@ -137,6 +138,7 @@ NOTHING: Final[dict[str, Any]] = {
     "mlflowUsers": [],
     "mlflowSignOn": [],
     "mlflowDeletedDays": [],
+    "modelPromoterRoles": [],
     "privacyOfficers": [],
 }
 AS_IT_IS: Final = {

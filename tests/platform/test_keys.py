@@ -36,7 +36,7 @@ def grants(statement: dict[str, Any], actions: list[str]) -> bool:
 def test_each_class_of_data_has_a_key_and_an_alias(stack: Recorder) -> None:
     assert {key.inputs["tags"]["DataClass"] for key in keys(stack)} == set(DataClass)
     assert {alias.inputs["name"] for alias in stack.of("kms/alias:Alias")} == {
-        f"alias/parapet-test-{each}" for each in DataClass
+        f"alias/parapet-test-{each}" for each in (*DataClass, "signing")
     }
 
 
@@ -46,9 +46,12 @@ def test_an_alias_leads_to_the_key_of_its_class(stack: Recorder) -> None:
 
 
 def test_every_key_rotates_and_leaves_thirty_days_to_undo_its_deletion(stack: Recorder) -> None:
+    """But for the one that signs: KMS rotates none of that kind."""
     for key in keys(stack):
-        assert key.inputs["enableKeyRotation"] is True
+        signs = key.inputs.get("keyUsage") == "SIGN_VERIFY"
+        assert key.inputs.get("enableKeyRotation", False) is not signs
         assert key.inputs["deletionWindowInDays"] == 30
+    assert [each.name for each in keys(stack) if each.inputs.get("keyUsage")] == ["parapet-test-signing"]
 
 
 def test_no_statement_grants_both_administration_and_use(stack: Recorder) -> None:

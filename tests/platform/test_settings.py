@@ -245,6 +245,11 @@ def test_only_the_local_stack_is_local_and_unprotected() -> None:
             ],
         ),
         (
+            "modelPromoterRoles",
+            [[], ["arn:aws:iam::111122223333:role/team/a"]],
+            [["*"], ["arn:aws:iam::111122223333:user/a"], [f"arn:aws:iam::111122223333:role/{n}" for n in range(21)]],
+        ),
+        (
             "privacyOfficers",
             [[], ["arn:aws:iam::111122223333:role/team/a"]],
             [["*"], ["arn:aws:iam::111122223333:user/a"], [f"arn:aws:iam::111122223333:role/{n}" for n in range(6)]],
@@ -567,6 +572,14 @@ def test_a_bad_secret_is_not_shown() -> None:
     assert line.startswith("parapet:owner is a secret; it must be ")
 
 
+def test_who_administers_keys_signs_no_model() -> None:
+    both = f"arn:aws:iam::{ACCOUNT_ID}:role/someone"
+    assert refusal(keyAdministrators=[both], modelPromoterRoles=[both]) == [
+        f'parapet:modelPromoterRoles[0] is "{both}"; it must be none of keyAdministrators: who administers a key does '
+        "not use it."
+    ]
+
+
 @pytest.mark.parametrize(
     "setting",
     [
@@ -576,6 +589,7 @@ def test_a_bad_secret_is_not_shown() -> None:
         "mlEngineerRoles",
         "platformOperatorRoles",
         "auditorRoles",
+        "modelPromoterRoles",
         "privacyOfficers",
     ],
 )

@@ -165,6 +165,7 @@ def test_components_have_the_tokens_that_state_files_know(with_egress: Recorder)
             "cluster:Monitor": 1,
             "mlops:MLOps": 1,
             "mlops:MlflowServer": 1,
+            "mlops:ModelRegistry": 1,
             "mlops:SecretDelivery": 1,
             "mlops:WorkloadIdentities": 1,
         }.items()

@@ -70,8 +70,12 @@ def test_no_part_of_a_bucket_lies_within_another() -> None:
     assert mlflow not in parts
 
 
-def test_no_other_role_but_mlflows_names_a_bucket(stack: Recorder) -> None:
-    own = {f"parapet-test-{called(each)}-data" for each in WORKLOADS} | {"parapet-test-mlflow-artifacts"}
+def test_no_other_policy_names_a_bucket_but_mlflows_and_those_of_who_decides_on_models(stack: Recorder) -> None:
+    own = {f"parapet-test-{called(each)}-data" for each in WORKLOADS} | {
+        "parapet-test-mlflow-artifacts",
+        "parapet-test-model-auditors",
+        "parapet-test-model-promoters",
+    }
     naming = {each.name for each in stack.of("iam/policy:Policy") if "Bucket" in each.inputs["policy"]}
     assert naming == own
 

@@ -25,6 +25,7 @@ JOINED: Final[dict[str, Any]] = {
 }
 """A stack that the hospital's network reaches."""
 OFFICER: Final = f"arn:aws:iam::{ACCOUNT_ID}:role/privacy-officer"
+PROMOTER: Final = f"arn:aws:iam::{ACCOUNT_ID}:role/promoter"
 RESPONDER: Final = f"arn:aws:iam::{ACCOUNT_ID}:role/responder"
 RESERVATION: Final = "cr-0123456789abcdef0"
 GPU_GROUPS: Final[tuple[dict[str, Any], ...]] = (
@@ -63,6 +64,7 @@ MANY: Final[dict[str, Any]] = {
     "workspaces": list(WORKSPACES),
     "mlflowUsers": [{"name": "scientist", "readers": [SCIENTIST]}, {"name": "clinic-b"}],
     "privacyOfficers": [OFFICER],
+    "modelPromoterRoles": [PROMOTER],
     "breakGlass": [{"roles": [RESPONDER], "notify": ["on-call@hospital.org"]}],
 }
 

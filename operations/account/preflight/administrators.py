@@ -47,7 +47,12 @@ def _named(account: Account) -> Iterable[str]:
     people = (reader for user in settings.mlflow_users for reader in user.readers)
     in_cluster = (arn for roles in settings.principals.values() for arn in roles)
     spaces = (arn for workspace in settings.workspaces for arn in workspace.people)
-    named = (*settings.cluster_administrators, *settings.key_administrators, *settings.privacy_officers)
+    named = (
+        *settings.cluster_administrators,
+        *settings.key_administrators,
+        *settings.privacy_officers,
+        *settings.model_promoter_roles,
+    )
     return dict.fromkeys((*named, *in_cluster, *spaces, *people))
 
 

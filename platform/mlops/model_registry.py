@@ -1,0 +1,139 @@
+"""What decides on models: the key that signs them, and the rights of who promotes one and of who looks on.
+
+What is done with them, and what each right is for: `delivery/registry/README.md`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import pulumi
+import pulumi_aws as aws
+
+from foundation import data_class
+from foundation.data_class import DataClass
+from foundation.key_policy import administer
+from foundation.keys import DELETION_WINDOW_DAYS
+from foundation.policy_document import Conditions, Statement, allow, document
+from foundation.stack import Stack
+from mlops.bucket import Bucket
+from mlops.data_path import MODELS
+
+LEDGERS: Final = "models"
+"""The ledgers' part of the audit bucket (`delivery/registry/ledger.py`, PREFIX)."""
+PROMOTERS, AUDITORS = "promoters", "auditors"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelRegistryArgs:
+    stack: Stack
+    promoters: Sequence[str]
+    """ARNs of the IAM roles, of this account, that sign; nobody does where it is empty."""
+    key_administrators: Sequence[str]
+    """As those of the other keys. None of them is a promoter."""
+    models: Bucket
+    """The one whose part `data_path.MODELS` has what serves."""
+    audit: Bucket
+
+
+class ModelRegistry(pulumi.ComponentResource):
+    """A key that signs decisions and models, and leaves KMS for nobody.
+
+    The roles named sign, and neither the key's administrators nor who has every right in the account: a policy of IAM
+    does not help. What else a decision needs is a policy that the hospital attaches to those roles, and a smaller one
+    for who verifies.
+    """
+
+    signing_key_arn: pulumi.Output[str]
+    policy_arns: Mapping[str, pulumi.Output[str]]
+    """By who is meant to have it: `promoters` and `auditors`."""
+
+    def __init__(self, name: str, args: ModelRegistryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("parapet:mlops:ModelRegistry", name, {"promoters": args.promoters}, opts)
+        own = pulumi.ResourceOptions(parent=self)
+        # KMS rotates no asymmetric key: whoever trusts the signatures has the public half (AWS KMS Developer Guide,
+        # "Rotate AWS KMS keys", which key types).
+        key = aws.kms.Key(
+            f"{name}-signing",
+            description=f"Signs the models of {name}, and who decided on them.",
+            customer_master_key_spec="ECC_NIST_P256",
+            key_usage="SIGN_VERIFY",
+            deletion_window_in_days=DELETION_WINDOW_DAYS,
+            policy=_key_policy(args),
+            tags=data_class.tags(DataClass.SECRETS),
+            opts=pulumi.ResourceOptions(parent=self, protect=args.stack.protect),
+        )
+        aws.kms.Alias(f"{name}-signing", name=f"alias/{name}-signing", target_key_id=key.key_id, opts=own)
+        self.signing_key_arn = key.arn
+        reads, writes = _reads(args, key.arn), _writes(args)
+        self.policy_arns = {
+            who: aws.iam.Policy(f"{name}-model-{who}", description=what, policy=document(*statements), opts=own).arn
+            for who, what, statements in (
+                (PROMOTERS, f"What a decision on a model of {name} needs, besides its signature.", [*reads, *writes]),
+                (AUDITORS, f"Reads and verifies the ledgers of the models of {name}.", reads),
+            )
+        }
+        self.register_outputs({"signingKeyArn": self.signing_key_arn, "policyArns": self.policy_arns})
+
+
+def _key_policy(args: ModelRegistryArgs) -> pulumi.Output[str]:
+    own_account: Conditions = {"StringEquals": {"kms:CallerAccount": args.stack.account.id}}
+    # What the ledger and the bundles are signed with: a digest of somebody's own, or another algorithm, is neither.
+    as_signed: Conditions = {"StringEquals": {"kms:MessageType": "RAW", "kms:SigningAlgorithm": "ECDSA_SHA_256"}}
+    statements = [
+        administer(args.stack.account, args.key_administrators),
+        allow(
+            "VerifyByTheAccount",
+            principals={"AWS": args.stack.account.root},
+            actions=["kms:DescribeKey", "kms:GetPublicKey", "kms:Verify"],
+            resources="*",
+            when=own_account,
+        ),
+    ]
+    if args.promoters:
+        promoters = {"AWS": list(args.promoters)}
+        statements.append(
+            allow("SignByPromoters", principals=promoters, actions="kms:Sign", resources="*", when=as_signed)
+        )
+    return document(*statements)
+
+
+def _reads(args: ModelRegistryArgs, key_arn: pulumi.Input[str]) -> list[Statement]:
+    parts = [(args.audit, LEDGERS), (args.models, MODELS.prefix)]
+    return [
+        allow("Read", actions=["s3:GetObject", "s3:GetObjectVersion"], resources=_objects(parts)),
+        *(
+            allow(
+                sid,
+                actions=["s3:ListBucket", "s3:ListBucketVersions"],
+                resources=bucket.arn,
+                when={"StringLike": {"s3:prefix": f"{prefix}/*"}},
+            )
+            for sid, (bucket, prefix) in zip(("ListLedgers", "ListModels"), parts, strict=True)
+        ),
+        _through_s3(args, "Decrypt"),
+        allow("KnowTheSignature", actions=["kms:DescribeKey", "kms:GetPublicKey"], resources=key_arn),
+    ]
+
+
+def _writes(args: ModelRegistryArgs) -> list[Statement]:
+    # Without the header no upload overwrites (Amazon S3 User Guide, "Enforce conditional writes on Amazon S3 buckets").
+    if_absent: Conditions = {"Null": {"s3:if-none-match": "false"}}
+    parts = [(args.audit, LEDGERS), (args.models, MODELS.prefix)]
+    return [
+        allow("Add", actions="s3:PutObject", resources=_objects(parts), when=if_absent),
+        _through_s3(args, "GenerateDataKey"),
+    ]
+
+
+def _objects(parts: Sequence[tuple[Bucket, str]]) -> list[pulumi.Output[str]]:
+    return [pulumi.Output.concat(bucket.arn, f"/{prefix}/*") for bucket, prefix in parts]
+
+
+def _through_s3(args: ModelRegistryArgs, action: str) -> Statement:
+    return allow(
+        f"{action}ThroughS3",
+        actions=f"kms:{action}",
+        resources=[args.audit.key_arn, args.models.key_arn],
+        when={"StringEquals": {"kms:ViaService": f"s3.{args.stack.account.region}.amazonaws.com"}},
+    )
