@@ -131,7 +131,8 @@ def imported(modules: list[str]) -> bool:
     """Imports them, and has the collector leave alone what is there."""
     try:
         for name in modules:
-            importlib.import_module(name)
+            # The SDKs' modules are read when something of theirs is asked for, and not when they are imported.
+            getattr(importlib.import_module(name), "__all__", None)
     except ImportError:
         return False
     gc.collect()

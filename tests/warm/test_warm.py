@@ -111,6 +111,12 @@ def test_who_is_killed_takes_the_fork_along_and_the_other_way_round(warm: Warm, 
     assert started.returncode == -signal.SIGKILL
 
 
+def test_what_an_sdk_reads_late_is_read_before_the_fork(warm: Warm, tmp_path: Path) -> None:
+    warm.imports(["pulumi_aws.sqs"])
+    file = _program(tmp_path, "import sys; print('pulumi_aws.sqs.queue' in sys.modules)")
+    assert subprocess.run([str(warm.python), "-u", str(file)], **_text()).stdout == "True\n"
+
+
 def test_what_cannot_be_imported_is_named(warm: Warm) -> None:
     with pytest.raises(AssertionError, match="no_such_module"):
         warm.imports(["no_such_module"])
