@@ -12,10 +12,10 @@ from cluster.mesh_webhooks import AUTHORITY
 from cluster.roles import PLATFORM_OPERATOR, ROLLOUTS
 
 OWN_PREFIX: Final = "operators.parapet.dev/"
-"""Labels and annotations of nodes that are the operators' own. The others say what a node is: the scheduler, the
-device plugin and the autoscaler believe them."""
-KEPT_TAINTS: Final = ("nvidia.com/", "karpenter.sh/", "parapet.dev/")
-"""How the taints begin by which the platform keeps a node for what it is for."""
+"""Labels, annotations and taints of nodes that are the operators' own. The others say what a node is, which the
+scheduler, the device plugin and the autoscaler believe; or keep pods from one until what guards it is there."""
+PUT_BACK: Final = "node.kubernetes.io/"
+"""How the taints begin that Kubernetes' controllers put on a node, and back, by its conditions; a cordon is one."""
 _CONTROLLERS: Final = f"system:serviceaccount:{ns.KUBE_SYSTEM}"
 AUTHORITIES: Final = {
     "kube-root-ca.crt": [f"{_CONTROLLERS}:root-ca-cert-publisher", "system:kube-controller-manager"],
@@ -140,7 +140,7 @@ def _owners() -> ObjectRule:
 
 def _nodes() -> ObjectRule:
     taints = "dyn({0}).spec.?taints.orValue([])"
-    kept = f"{{0}}.filter(t, {cel(KEPT_TAINTS)}.exists(p, t.key.startsWith(p)))"
+    kept = f"{{0}}.filter(t, !{cel((OWN_PREFIX, PUT_BACK))}.exists(p, t.key.startsWith(p)))"
     return ObjectRule(
         name="operators-cordon-nodes",
         group="",
@@ -177,7 +177,8 @@ def _nodes() -> ObjectRule:
             Check(
                 holds="size(variables.taints) == 0",
                 found='"the taint " + variables.taints.map(t, t.key).join(", ") + " would come or go"',
-                fix="Take a key of your own: by this one the platform keeps the node for what it is for.",
+                fix=f"Take a key that begins with {OWN_PREFIX}. By this one a node is kept for what it is for, or empty"
+                " until its agents are there.",
             ),
             Check(
                 # It asks no budget, and takes the agents that guard the node along with the jobs.

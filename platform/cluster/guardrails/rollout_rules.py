@@ -3,6 +3,8 @@ a new version is in `rollout_analyses.py`."""
 
 from typing import Final
 
+from cluster import namespaces as ns
+from cluster.guardrails.account_rules import PREFIX, ROLLOUTS_CONTROLLER
 from cluster.guardrails.object_rule import LABEL, PEOPLE, SPEC, ObjectRule, foreign
 from cluster.guardrails.rollout_analyses import FEWEST, STRATEGY, judged_rule
 from cluster.guardrails.rule import Check, cel
@@ -16,7 +18,7 @@ LEADER: Final = "argo-rollouts.argoproj.io/managed-by-rollouts"
 
 def rollout_rules() -> tuple[ObjectRule, ...]:
     """The rules."""
-    return (_traffic(), _metadata(), _versions(), judged_rule(), _scales(), _autoscalers())
+    return (_traffic(), _metadata(), _versions(), judged_rule(), _scales(), _autoscalers(), _controller())
 
 
 def _traffic() -> ObjectRule:
@@ -165,6 +167,27 @@ def _autoscalers() -> ObjectRule:
                 ' + string(variables.least) + " pods"',
                 fix=f"Say minReplicas: {FEWEST} or more: of fewer, one pod is a great share of the calls where the"
                 " Rollout has no routes, which an autoscaler does not show.",
+            ),
+        ),
+    )
+
+
+def _controller() -> ObjectRule:
+    """Under another release's name no rule would hold it to `serving` (`account_rules.py`): so it gets no further than
+    its first Rollout, and says so."""
+    who = "request.userInfo.username"
+    return ObjectRule(
+        name="rollouts-have-one-controller",
+        group=ROLLOUTS,
+        resources=("rollouts/status", "analysisruns", "experiments"),
+        only=f"{who}.startsWith({cel(PREFIX)}) && !{who}.startsWith({cel(f'{PREFIX}{ns.KUBE_SYSTEM}:')})"
+        f" && {who} != {cel(PREFIX + ROLLOUTS_CONTROLLER.replace('/', ':'))}",
+        checks=(
+            Check(
+                holds="false",
+                found=f'{who} + " would roll out or judge"',
+                fix="Install Argo Rollouts in the namespace {} as the release {}: the guardrails hold its account by"
+                " that name.".format(*ROLLOUTS_CONTROLLER.split("/")),
             ),
         ),
     )

@@ -18,6 +18,17 @@ from tests.platform.cluster.members import Member, govern, refused
 pytestmark = pytest.mark.engine
 
 GPU_TAINT = {"key": "nvidia.com/gpu", "value": "true", "effect": "NoSchedule"}
+STARTS = [
+    {"key": key, "effect": effect}
+    for key, effect in (
+        ("ebs.csi.aws.com/agent-not-ready", "NoExecute"),
+        ("node.cilium.io/agent-not-ready", "NoSchedule"),
+        ("cni.istio.io/not-ready", "NoSchedule"),
+        ("example.com/anybodys-agent", "NoSchedule"),
+    )
+]
+"""What a node may start with, until what guards or serves it is there."""
+MINE = {"key": "operators.parapet.dev/broken", "effect": "NoSchedule"}
 NODE: dict[str, Any] = {
     "apiVersion": "v1",
     "kind": "Node",
@@ -97,12 +108,16 @@ def watched(governed: Api) -> Iterator[Api]:
         ({"spec": {"taints": [{**GPU_TAINT, "effect": "PreferNoSchedule"}]}}, "the taint nvidia.com/gpu"),
         ({"spec": {"taints": [GPU_TAINT, {"key": "karpenter.sh/disrupted", "effect": "NoSchedule"}]}}, "the taint"),
         (
-            {"spec": {"taints": [GPU_TAINT, {"key": "example.com/broken", "effect": "NoExecute"}]}},
-            "the taint example.com/broken would end what runs there",
+            {"spec": {"taints": [GPU_TAINT, {**MINE, "effect": "NoExecute"}]}},
+            "the taint operators.parapet.dev/broken would end what runs there",
         ),
         (
             {"spec": {"taints": [GPU_TAINT, {"key": "node.kubernetes.io/out-of-service", "effect": "NoExecute"}]}},
             "would end what runs there",
+        ),
+        (
+            {"spec": {"taints": [GPU_TAINT, {"key": "example.com/broken", "effect": "NoSchedule"}]}},
+            "Take a key that begins with operators.parapet.dev/",
         ),
     ],
 )
@@ -120,14 +135,32 @@ def test_an_operator_does_not_make_a_node_another(
     [
         {"spec": {"unschedulable": False}},
         {"spec": {"unschedulable": None}},
-        {"spec": {"taints": [{"key": "example.com/broken", "effect": "NoSchedule"}, GPU_TAINT]}},
-        {"spec": {"taints": [{"key": "example.com/broken", "effect": "PreferNoSchedule"}, GPU_TAINT]}},
+        {"spec": {"taints": [MINE, GPU_TAINT]}},
+        {"spec": {"taints": [{**MINE, "effect": "PreferNoSchedule"}, GPU_TAINT]}},
         {"metadata": {"labels": {"operators.parapet.dev/since": "monday"}}},
         {"metadata": {"annotations": {"operators.parapet.dev/why": "a fan"}}},
     ],
 )
 def test_an_operator_cordons_taints_and_notes(operator: Member, patch: dict[str, Any]) -> None:
     answer = operator.patch("/api/v1/nodes/case", patch)
+    assert answer.done, answer.text
+
+
+@pytest.fixture
+def starting(governed: Api) -> Iterator[Api]:
+    """A node whose agents are not there yet, with an operator's own taint."""
+    node = cases.changed(NODE, {"/metadata/name": "starting", "/spec/taints": [*STARTS, MINE]})
+    assert (answer := governed.apply(node)).done, answer.text
+    yield governed
+    governed.run("delete", "node", "starting", "--wait=false")
+
+
+def test_an_operator_lets_no_pod_onto_a_node_before_its_agents(starting: Api, operator: Member) -> None:
+    at = "/api/v1/nodes/starting"
+    for each in STARTS:
+        patch = {"spec": {"taints": [one for one in (*STARTS, MINE) if one != each]}}
+        assert refused(operator.patch(at, patch), "operators-cordon-nodes", f"the taint {each['key']} would come or go")
+    answer = operator.patch(at, {"spec": {"taints": STARTS, "unschedulable": True}})
     assert answer.done, answer.text
 
 

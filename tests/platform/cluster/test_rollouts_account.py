@@ -110,3 +110,32 @@ def test_it_changes_and_ends_no_team_s_work_elsewhere(controller: Member, guarde
         )
     finally:
         guarded.run("delete", "configmap", "kept", "--namespace=training")
+
+
+ELSEWHERE = "system:serviceaccount:rollouts:rollouts-argo-rollouts"
+
+
+@pytest.mark.parametrize("kind", ["AnalysisRun", "Experiment"])
+def test_under_another_name_it_judges_nothing(guarded: Api, kind: str) -> None:
+    """As the release `rollouts` of its chart has it: the other rules know it by one name."""
+    at = f"/apis/argoproj.io/v1alpha1/namespaces/serving/{kind.lower()}s"
+    answer = Member.allowed(ELSEWHERE, guarded).create(at, analysis(kind, "serving"))
+    assert refused(
+        answer, "rollouts-have-one-controller", "in the namespace argo-rollouts as the release argo-rollouts"
+    )
+    for who in ("an-administrator", "system:serviceaccount:kube-system:generic-garbage-collector"):
+        assert (answer := Member.allowed(who, guarded).create(at, analysis(kind, "serving"))).done, answer.text
+
+
+def test_under_another_name_it_brings_no_rollout_on(guarded: Api, controller: Member) -> None:
+    rollout = cases.controller("Rollout", cases.compliant_pod("serving"))
+    rollout["spec"] |= {"replicas": 0, "strategy": {"canary": {}}}
+    assert (answer := guarded.apply(cases.changed(rollout, {"/metadata/name": "one"}))).done, answer.text
+    at = "/apis/argoproj.io/v1alpha1/namespaces/serving/rollouts/one/status"
+    on = {"status": {"stableRS": "a", "currentPodHash": "a"}}
+    try:
+        answer = Member.allowed(ELSEWHERE, guarded).patch(at, on)
+        assert refused(answer, "rollouts-have-one-controller", "rollouts-argo-rollouts would roll out")
+        assert (answer := controller.patch(at, on)).done, answer.text
+    finally:
+        guarded.run("delete", "rollout", "one", "--namespace=serving")
