@@ -50,7 +50,9 @@ def up(
     aws_port: Port = None,
     live: Annotated[
         bool,
-        typer.Option("--live", help="Also run the stack's controllers: istiod with Envoy proxies, Karpenter."),
+        typer.Option(
+            "--live", help="Also run the stack's controllers: istiod with Envoy proxies, Karpenter, Argo Rollouts."
+        ),
     ] = False,
 ) -> None:
     """Start what is needed, provision the stack under the policy pack, and write the review."""

@@ -56,10 +56,19 @@ def _packed(workspace: Workspace, image: Image) -> Path:
 
     def pack(folder: Path) -> None:
         draft = folder.with_name(f"{folder.name}.new")
-        charts.lay_out(archives.archive(workspace.sources / image.name, image.tag), draft)
+        charts.lay_out(_archive(workspace.sources / image.name, image), draft)
         draft.rename(folder)
 
     return made_once("charts", key.hexdigest()[:16], pack)
+
+
+def _archive(folder: Path, image: Image) -> bytes:
+    """A chart's archive, as it is mirrored for an account: from its maker's folder, or packed of definitions alone."""
+    if not image.sum:
+        return archives.archive(folder, image.tag)
+    return charts.pack(
+        image, {each.name: each.read_bytes() for each in folder.iterdir() if charts.is_definition(each.name)}
+    )
 
 
 def prepare() -> None:

@@ -1,12 +1,15 @@
 """Helm charts as artefacts of a registry, as `helm push` makes them."""
 
+import gzip
 import io
 import json
 import tarfile
 import urllib.request
+import zipfile
+from base64 import b64encode
 from collections.abc import Mapping
 from hashlib import sha256
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 import yaml
@@ -27,7 +30,54 @@ def is_archive(image: Image) -> bool:
 
 def download(image: Image) -> bytes:
     """The archive of such a chart; raises Refused where it cannot be had."""
-    url = f"{image.source}/{image.name.rpartition('/')[2]}-{image.tag}.tgz"
+    if image.sum:
+        return pack(image, _definitions(image, _read(f"{image.source}/v{image.tag}.zip")))
+    return _read(f"{image.source}/{image.name.rpartition('/')[2]}-{image.tag}.tgz")
+
+
+def pack(image: Image, definitions: Mapping[str, bytes]) -> bytes:
+    """The archive of a chart of these definitions, by the names of their files: the same bytes for the same files."""
+    name = image.name.rpartition("/")[2]
+    about = yaml.safe_dump({"apiVersion": "v2", "name": name, "version": image.tag, "appVersion": image.tag})
+    files = {"Chart.yaml": about.encode()} | {f"crds/{file}": definitions[file] for file in sorted(definitions)}
+    made = io.BytesIO()
+    with gzip.GzipFile(fileobj=made, mode="wb", mtime=0) as zipped, tarfile.open(fileobj=zipped, mode="w") as packed:
+        for file, content in files.items():
+            member = tarfile.TarInfo(f"{name}/{file}")
+            member.size = len(content)
+            packed.addfile(member, io.BytesIO(content))
+    return made.getvalue()
+
+
+def is_definition(file: str) -> bool:
+    """Whether a file of such a folder is a definition: beside them lies what puts them together."""
+    return file.endswith("-crd.yaml")
+
+
+def _definitions(image: Image, archive: bytes) -> dict[str, bytes]:
+    """Those of a Go module's archive; raises Refused for another module than the list's."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+            files = {name: opened.read(name) for name in opened.namelist()}
+    except (zipfile.BadZipFile, OSError) as error:
+        raise Refused(f"{image.source} has no archive of v{image.tag}: {error}") from None
+    # golang.org/x/mod/sumdb/dirhash, Hash1.
+    lines = "".join(f"{sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files))
+    found = f"h1:{b64encode(sha256(lines.encode()).digest()).decode()}"
+    if found != image.sum:
+        raise Refused(
+            f"{image.source} has a v{image.tag} of the sum {found}, and the list of images says {image.sum}: it is not "
+            "what was reviewed. See what changed; write its sum into platform/cluster/images.yaml to take it in."
+        )
+    inside = {PurePosixPath(name): content for name, content in files.items()}
+    return {
+        path.name: content
+        for path, content in inside.items()
+        if str(path.parent).endswith(f"@v{image.tag}/{image.folder}") and is_definition(path.name)
+    }
+
+
+def _read(url: str) -> bytes:
     try:
         with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 (the list's own, and https)
             content: bytes = answer.read()

@@ -28,6 +28,7 @@ from cluster.node_groups import NodeGroups, NodeGroupsArgs
 from cluster.node_role import NodeRole
 from cluster.operators_host import OperatorsHost, OperatorsHostArgs
 from cluster.plain_nodes import PlainNodes
+from cluster.rollouts import Rollouts, RolloutsArgs
 from cluster.security_groups import SecurityGroups, SecurityGroupsArgs
 from cluster.service_range import service_range
 from cluster.sessions import Sessions, SessionsArgs
@@ -183,7 +184,17 @@ class Cluster(pulumi.ComponentResource):
         default_storage_class(name, args.stack.owner, key_arn, in_cluster)
         mesh = self._software(name, args, groups, [namespaces, nodes], in_cluster)
         # They wait for the nodes, which wait for the guardrails, which wait for the namespaces.
-        self.ready = [services, mesh]
+        rollouts = Rollouts(
+            name,
+            RolloutsArgs(
+                stack=args.stack,
+                chart_passwords=foundation.registry.passwords,
+                namespaces=namespaces.made,
+                after=[nodes, mesh],
+            ),
+            in_cluster,
+        )
+        self.ready = [services, mesh, rollouts]
         growing = [group for group in groups if group.growth]
         if growing:
             Autoscaling(

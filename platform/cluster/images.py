@@ -41,6 +41,10 @@ class Image:
     """The folder of this repository that it is built from; empty for another maker's."""
     platforms: tuple[str, ...] = ()
     """What it has to run on; a chart runs on nothing."""
+    sum: str = ""
+    """Of a chart that is packed from a Go module: the module's hash, as go.sum has it."""
+    folder: str = ""
+    """Where in that module its definitions are."""
 
     @property
     def is_chart(self) -> bool:
@@ -68,6 +72,8 @@ def _read(name: str, entry: Mapping[str, str]) -> Image:
         source=entry.get("source", ""),
         built=entry.get("built", ""),
         platforms=tuple(entry.get("platforms", ())),
+        sum=entry.get("sum", ""),
+        folder=entry.get("folder", ""),
     )
 
 
@@ -77,6 +83,7 @@ IMAGES: Final = {
 }
 """By name: all that pods run but the add-ons, whose images EKS brings along, and all charts."""
 
+ROLLOUTS: Final = IMAGES["argo/argo-rollouts"].tagged
 PROXY: Final = IMAGES["istio/proxyv2"].tagged
 PILOT: Final = IMAGES["istio/pilot"].tagged
 CNI: Final = IMAGES["istio/install-cni"].tagged
@@ -85,6 +92,7 @@ DCGM_EXPORTER: Final = IMAGES["nvidia/dcgm-exporter"].tagged
 KARPENTER: Final = IMAGES["karpenter/controller"].tagged
 MLFLOW: Final = IMAGES["mlflow"].tagged
 
+ROLLOUTS_CRD_CHART: Final = IMAGES["charts/argo/argo-rollouts-crd"].tagged
 ISTIO_BASE_CHART: Final = IMAGES["charts/istio/base"].tagged
 ISTIO_CNI_CHART: Final = IMAGES["charts/istio/cni"].tagged
 ISTIOD_CHART: Final = IMAGES["charts/istio/istiod"].tagged

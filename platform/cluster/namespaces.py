@@ -48,6 +48,8 @@ MONITORING: Final = Namespace(name="monitoring", data_class=DataClass.PHI, mesh=
 INGRESS: Final = Namespace(name="ingress", data_class=DataClass.PHI, mesh=True, service_account="istio-ingress")
 
 KARPENTER: Final = Namespace(name="karpenter")
+ROLLOUTS: Final = Namespace(name="argo-rollouts", mesh=True, service_account="argo-rollouts")
+"""Of the mesh, since what judges a new version asks Prometheus, which answers there alone."""
 ISTIO_SYSTEM: Final = Namespace(name="istio-system")
 ISTIO_CNI: Final = Namespace(
     name="istio-cni",
@@ -73,7 +75,7 @@ SECRETS_STORE: Final = Namespace(
 )
 
 WORKLOADS: Final = (MLFLOW, PIPELINES, TRAINING, SERVING, MONITORING, INGRESS)
-SYSTEM: Final = (KARPENTER, ISTIO_SYSTEM, ISTIO_CNI, GPU_SOFTWARE, CLOUDWATCH, SECRETS_STORE)
+SYSTEM: Final = (KARPENTER, ROLLOUTS, ISTIO_SYSTEM, ISTIO_CNI, GPU_SOFTWARE, CLOUDWATCH, SECRETS_STORE)
 MADE: Final = (*WORKLOADS, *SYSTEM)
 
 KUBE_SYSTEM: Final = "kube-system"
@@ -86,7 +88,7 @@ EKS_OWNED: Final = (KUBE_SYSTEM, CLOUDWATCH.name, SECRETS_STORE.name, GUARDDUTY)
 """Where EKS and its add-ons run pods that AWS wrote."""
 EVERY: Final = (*(each.name for each in MADE), KUBE_SYSTEM, *UNUSED)
 BY_CUSTOM: Final = (
-    *("argo", "argo-events", "argo-rollouts", "argocd", "cert-manager", "crossplane-system", "external-dns"),
+    *("argo", "argo-events", "argocd", "cert-manager", "crossplane-system", "external-dns"),
     *("external-secrets", "falco", "flux-system", "gatekeeper-system", "gpu-operator", "keda", "knative-serving"),
     *("kserve", "kubeflow", "kyverno", "local-path-storage", "node-feature-discovery", "observability", "opencost"),
     *("prometheus", "ray-system", "spark-operator", "trident", "vault", "velero"),

@@ -215,7 +215,7 @@ def _start(workspace: Workspace, alive: dict[str, Record], missing: list[str]) -
     _at_once((lambda part=part: begin(part)) for part in (ETCD, API) if part in missing)
     if {KWOK, *OURS, *ONLY_LIVE} & set(missing):
         with _told(workspace, "the permissions of its parts"):
-            definitions.permit(api, workspace.sources if live.asked_for(workspace) else None)
+            definitions.permit(api)
     _at_once(
         [
             *((lambda part=part: begin(part)) for part in FOLLOWING if part in missing),

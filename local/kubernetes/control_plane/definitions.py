@@ -16,13 +16,11 @@ from local.kubernetes.control_plane.api import APPLY, Api, ApiError
 
 MANAGER = "parapet-local"
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-BUNDLES = ("gateway-api", "argo-rollouts", "secrets-store")
-"""Folders of the toolchain's `crds`. Istio's and Karpenter's definitions come with their charts; those of the Secrets
-Store come with an add-on on EKS, and are here because no add-on runs.
+BUNDLES = ("gateway-api", "secrets-store")
+"""Folders of the toolchain's `crds`. Istio's, Karpenter's and Argo Rollouts' definitions come with charts; those of the
+Secrets Store come with an add-on on EKS, and are here because no add-on runs.
 """
 DEADLINE = 30.0  # seconds until every definition is established
-
-ROLLOUTS_ROLE = "rbac/argo-rollouts/argo-rollouts-clusterrole.yaml"
 
 _READ = ["get", "list", "watch"]
 # What KWOK's controller does with nodes, pods and node leases; its own role in the module also holds its resource
@@ -68,16 +66,9 @@ class NotEstablished(Exception):
     """The API server did not take a resource definition. The text names it."""
 
 
-def permit(api: Api, live: Path | None) -> None:
-    """Gives each part of our own its role and nothing more.
-
-    `live`: the toolchain's sources, where live controllers run; one has the rights that its release says.
-    """
-    given = PERMISSIONS
-    if live:
-        shipped = yaml.safe_load((live / ROLLOUTS_ROLE).read_text())["rules"]
-        given = PERMISSIONS | {"rollouts-controller": shipped}
-    for name, rules in given.items():
+def permit(api: Api) -> None:
+    """Gives each part of our own its role and nothing more."""
+    for name, rules in PERMISSIONS.items():
         role = f"parapet:{name}"
         group = "/apis/rbac.authorization.k8s.io/v1"
         user = pki.ISSUED[name][1]

@@ -27,8 +27,6 @@ ISSUED: dict[str, tuple[str, str, str | None, bool]] = {
     "workloads": (CA, "parapet:workloads", None, False),
     "egress": (CA, "parapet:egress", None, True),
     "live": (CA, "parapet:live", None, False),
-    # As its account in a cluster where it is installed: whoever is none counts there as who installs (guardrails).
-    "rollouts-controller": (CA, "system:serviceaccount:argo-rollouts:argo-rollouts", None, False),
 }
 ADDRESSES = ("127.0.0.1", "10.100.0.1")  # the second: the Service `kubernetes`, the first address of SERVICE_RANGE
 NAMES = ("localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc")

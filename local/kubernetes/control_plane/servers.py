@@ -109,6 +109,9 @@ def _controllers(workspace: Workspace, ports: dict[str, int]) -> list[str]:
         # each against every kind that it may meet: of the stack's policies, most of what this server would ever do.
         "--controllers=*,-validatingadmissionpolicy-status-controller",
         "--use-service-account-credentials=true",
+        # How long a quota may know no number of a kind that is new. On EKS it is five minutes, which pass while nodes
+        # are made; here nothing takes that long.
+        "--resource-quota-sync-period=10s",
         f"--service-account-private-key-file={folder / 'pki' / pki.SERVICE_ACCOUNT}.key",
         f"--root-ca-file={folder / 'pki' / pki.CA}.crt",
         f"--service-cluster-ip-range={pki.SERVICE_RANGE}",

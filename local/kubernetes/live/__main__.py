@@ -24,7 +24,7 @@ from local.kubernetes.live import Part, State, parts, tokens
 from local.kubernetes.live.load_balancer import Certificate
 from local.kubernetes.live.parts import MAKERS, Cluster, Waits
 from local.kubernetes.live.process import Place, Process
-from local.kubernetes.live.standing import LOAD_BALANCER, ROLLOUTS, STANDING, Standing, first
+from local.kubernetes.live.standing import LOAD_BALANCER, STANDING, Standing, first
 from local.workspace import Workspace
 
 DEADLINE = 60.0  # seconds until a part answers
@@ -57,7 +57,6 @@ class Keeper:
                 self._end(standing.name)
             else:
                 self._run(standing.name, lambda place, s=standing, p=pod: self._stand(s, p, place, cluster))
-        self._run(ROLLOUTS, parts.rollouts)
         if service := parts.balanced(services):
             state = self._run(LOAD_BALANCER, lambda place: parts.load_balancer_of(service, place, cluster))
             if state is State.RUNNING:

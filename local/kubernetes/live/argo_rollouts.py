@@ -1,26 +1,32 @@
-"""Argo Rollouts' controller. The stack brings its kinds and not yet its Deployment, so it stands for no pod: it has a
-certificate of its own, in the name of the account that its release has and with the rights of the role that it ships.
-"""
+"""Argo Rollouts' controller: its pod's own arguments, against the API server of this machine."""
 
-import yaml
+from collections.abc import Mapping
+from typing import Any
 
-from local.files import write_private
-from local.kubernetes.control_plane import configuration
-from local.kubernetes.live.process import Place, Process
+from local.kubernetes.live.process import Place, Process, container, variables
 from local.kubernetes.live.tokens import KUBECONFIG
 
+BINARY = "argo-rollouts"
+CONTAINER = "controller"
 
-def process(place: Place, ports: tuple[int, int]) -> Process:
-    """The process; `ports` are those for its metrics and for its health."""
-    metrics, health = ports
-    keys = place.workspace.kubernetes / "pki"
-    content = configuration.kubeconfig(keys, "rollouts-controller", int(place.server.rpartition(":")[2]))
-    write_private(place.folder / KUBECONFIG, yaml.safe_dump(content, sort_keys=False).encode())
+
+def process(pod: Mapping[str, Any], place: Place, ports: tuple[int, int]) -> Process:
+    """The process; `ports` are those for its metrics and for its health.
+
+    It knows ports alone, and is built for loopback (`local/toolchain/live.py`). Its pod is one of two, of which another
+    would lead: here it is the only one. Raises LookupError where the pod has no such container.
+    """
+    of = container(pod, CONTAINER)
+    own = {"metricsPort": ports[0], "healthzPort": ports[1]}
+    arguments = [each for each in of.get("args", []) if not each.startswith(tuple(f"--{name}=" for name in own))]
     command = (
-        str(place.workspace.bin / "argo-rollouts"),
+        str(place.workspace.bin / BINARY),
+        *arguments,
         f"--kubeconfig={place.folder / KUBECONFIG}",
-        f"--metricsPort={metrics}",
-        f"--healthzPort={health}",
-        "--leader-elect=false",  # there is one
+        # A kubeconfig says no namespace, where the token's folder in a pod does.
+        f"--namespace={pod['metadata']['namespace']}",
+        *(f"--{name}={port}" for name, port in own.items()),
+        "--leader-elect=false",
     )
-    return Process(command, {"GOMAXPROCS": "1"}, f"http://127.0.0.1:{health}/healthz")
+    environment = {**variables(pod, of), "GOMAXPROCS": "1"}
+    return Process(command, environment, f"http://127.0.0.1:{ports[1]}/healthz")

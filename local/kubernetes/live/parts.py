@@ -9,7 +9,7 @@ from local.kubernetes import workloads
 from local.kubernetes.control_plane.api import MERGE, Api, ApiError
 from local.kubernetes.live import argo_rollouts, istiod, karpenter, load_balancer, proxies
 from local.kubernetes.live.process import Place, Process
-from local.kubernetes.live.standing import GATEWAY, ISTIOD, KARPENTER, SIDECAR
+from local.kubernetes.live.standing import GATEWAY, ISTIOD, KARPENTER, ROLLOUTS, SIDECAR
 from local.workspace import LOCAL_REGION
 
 TEMPLATE = "istio/bootstrap/envoy_bootstrap.json"
@@ -112,12 +112,17 @@ def _karpenter(pod: Mapping[str, Any], place: Place, cluster: Cluster) -> Proces
     return karpenter.process(pod, place)
 
 
-MAKERS: dict[str, Maker] = {ISTIOD: _istiod, GATEWAY: _gateway, SIDECAR: _sidecar, KARPENTER: _karpenter}
+def _rollouts(pod: Mapping[str, Any], place: Place, cluster: Cluster) -> Process:
+    return argo_rollouts.process(pod, place, (_port(place, "metrics"), _port(place, "health")))
 
 
-def rollouts(place: Place) -> Process:
-    """The process of Argo Rollouts' controller, at ports that it keeps."""
-    return argo_rollouts.process(place, (_port(place, "metrics"), _port(place, "health")))
+MAKERS: dict[str, Maker] = {
+    ISTIOD: _istiod,
+    GATEWAY: _gateway,
+    SIDECAR: _sidecar,
+    KARPENTER: _karpenter,
+    ROLLOUTS: _rollouts,
+}
 
 
 def _port(place: Place, name: str) -> int:

@@ -19,14 +19,16 @@ class Standing:
     """Whether it shows istiod a token of its own."""
 
 
-ISTIOD, GATEWAY, SIDECAR, KARPENTER = "istiod", "gateway", "mlflow-proxy", "karpenter"
-LOAD_BALANCER, ROLLOUTS = "load-balancer", "argo-rollouts"
-"""They stand for no pod: AWS has the one, and the stack does not install the other yet."""
+ISTIOD, GATEWAY, SIDECAR = "istiod", "gateway", "mlflow-proxy"
+KARPENTER, ROLLOUTS = "karpenter", "argo-rollouts"
+LOAD_BALANCER = "load-balancer"
+"""It stands for no pod: AWS has it."""
 STANDING = (
     Standing(ISTIOD, "istio-system", "istiod", "discovery", holds=True, meshed=False),
     Standing(GATEWAY, "ingress", "istio-ingress", "istio-proxy", holds=True, meshed=True),
     Standing(SIDECAR, "mlflow", "mlflow", "istio-proxy", holds=False, meshed=True),
     Standing(KARPENTER, "karpenter", "karpenter", "controller", holds=True, meshed=False),
+    Standing(ROLLOUTS, "argo-rollouts", "argo-rollouts", "controller", holds=True, meshed=False),
 )
 """In the order in which they need each other."""
 

@@ -17,10 +17,10 @@ from foundation.eks_registries import ACCOUNTS
 PREFIX: Final = "system:serviceaccount:"
 NODES: Final = "system:node:"
 """How kubelets are called; what they may write is their own node's, and a static pod, of which there is none."""
-ROLLOUTS_CONTROLLER: Final = "argo-rollouts/argo-rollouts"
-"""Namespace and account of Argo Rollouts' controller, as its release has them."""
-_ROLLOUTS_HOME: Final = ROLLOUTS_CONTROLLER.partition("/")[0]
-HOMES: Final = (*(each.name for each in ns.SYSTEM), ns.INGRESS.name, _ROLLOUTS_HOME)
+ROLLOUTS_CONTROLLER: Final = f"{ns.ROLLOUTS.name}/{ns.ROLLOUTS.service_account}"
+"""Namespace and account of Argo Rollouts' controller."""
+_ROLLOUTS_HOME: Final = ns.ROLLOUTS.name
+HOMES: Final = (*(each.name for each in ns.SYSTEM), ns.INGRESS.name)
 """Namespaces whose every account is a chart's or an add-on's."""
 KUBE_SYSTEM_ADD_ONS: Final = (
     *("aws-node", "kube-proxy", "coredns", "ebs-csi-controller-sa", "ebs-csi-node-sa", "metrics-server"),

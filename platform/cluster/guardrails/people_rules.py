@@ -26,9 +26,10 @@ _ENDS_NAMESPACES: Final = [f"{_CONTROLLERS}:namespace-controller", "system:kube-
 REPLICAS: Final = {
     f"{ns.ISTIO_SYSTEM.name}/istiod": 2,
     f"{ns.KARPENTER.name}/karpenter": 2,
+    f"{ns.ROLLOUTS.name}/argo-rollouts": 2,
     f"{ns.KUBE_SYSTEM}/coredns": 2,
 }
-"""As many as the stack asks for (`mesh_values.py`, `autoscaling/`, `add_ons.py`), so that one may fail."""
+"""As many as the stack asks for (`mesh_values.py`, `autoscaling/`, `rollouts.py`, `add_ons.py`): one may fail."""
 _AGENTS: Final = (ns.GUARDDUTY, ns.KUBE_SYSTEM, *(each.name for each in ns.SYSTEM))
 _OF_A_DEPLOYMENT: Final = "-[bcdfghjklmnpqrstvwxz2456789]{5,10}-[bcdfghjklmnpqrstvwxz2456789]{5}$"
 """How Kubernetes names the pods of a Deployment: by its template's hash and at random. A DaemonSet's have no hash, and

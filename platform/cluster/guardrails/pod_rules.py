@@ -22,6 +22,7 @@ TOKEN_USERS: Final = (
     f"{ns.ISTIO_SYSTEM.name}/istiod",
     f"{ns.ISTIO_CNI.name}/istio-cni",
     f"{ns.KARPENTER.name}/karpenter",
+    f"{ns.ROLLOUTS.name}/{ns.ROLLOUTS.service_account}",
     f"{ns.GPU_SOFTWARE.name}/nvidia-device-plugin-service-account",
     # Prometheus finds by it what it scrapes (`monitor.py`).
     f"{ns.MONITORING.name}/{ns.MONITORING.service_account}",

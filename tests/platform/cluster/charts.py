@@ -8,10 +8,13 @@ from typing import Any
 
 import yaml
 
+from cluster import images
 from tests.platform.cluster import manifests
 from tests.platform.mocked import Made, run_program
 from tests.platform.variants import MANY
 
+PACKED = frozenset(image.name.rpartition("/")[2] for image in images.IMAGES.values() if image.sum)
+"""Charts of definitions alone, which are packed of a module's: there is nothing in them to be rendered."""
 AT_HAND = {
     name.rpartition("/")[2]: name
     for name in (
@@ -39,6 +42,9 @@ class Helm:
     """With a folder a chart."""
 
     def render(self, chart: Chart) -> list[dict[str, Any]]:
+        """Its objects; of one of definitions none, which the makers' module has as they are."""
+        if chart.name in PACKED:
+            return []
         done = subprocess.run(
             [
                 *(self.program, "template", chart.release, self.folder / AT_HAND[chart.name]),

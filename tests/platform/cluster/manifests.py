@@ -13,6 +13,7 @@ from cluster.guardrails import Guardrails, GuardrailsArgs
 from cluster.mesh import Mesh, MeshArgs
 from cluster.monitor import Monitor, MonitorArgs
 from cluster.namespaces import Namespaces, NamespacesArgs
+from cluster.rollouts import Rollouts, RolloutsArgs
 from cluster.workspace import Workspace
 from foundation.account import Account
 from tests.images import DIGESTS
@@ -91,6 +92,10 @@ def access(workspaces: Sequence[Workspace] = WORKSPACES, **principals: list[str]
 
 def monitor() -> None:
     Monitor("test", MonitorArgs(stack=STACK, namespaces={}, workspaces=SPACES))
+
+
+def rollouts() -> None:
+    Rollouts("test", RolloutsArgs(stack=STACK, chart_passwords=DIGESTS, namespaces={}, after=()))
 
 
 def gpu_software(*, cut: bool = True) -> None:

@@ -11,7 +11,6 @@ pytestmark = CLUSTER
     "name",
     [
         "httproutes.gateway.networking.k8s.io",
-        "rollouts.argoproj.io",
         "secretproviderclasses.secrets-store.csi.x-k8s.io",
     ],
 )
@@ -24,3 +23,4 @@ def test_the_definitions_of_charts_are_left_to_the_charts(cluster: Cluster) -> N
     names = cluster.kubectl("get", "crd", "--output=name")
     assert "istio.io" not in names
     assert "karpenter" not in names
+    assert "argoproj" not in names

@@ -1,39 +1,31 @@
-"""As whom Argo Rollouts' controller comes to the API server, where it runs here."""
+"""What stands for the pod of Argo Rollouts' controller: its command. No process is started."""
 
 from pathlib import Path
 
-import pytest
-from cryptography import x509
-from cryptography.x509.oid import NameOID
-
-from cluster.guardrails.account_rules import PREFIX, ROLLOUTS_CONTROLLER
-from local import processes
-from local.kubernetes.control_plane import definitions, pki
-from local.kubernetes.control_plane.api import Api as ControlPlane
-from local.kubernetes.control_plane.servers import API
-from tests.cluster import CLUSTER, Cluster
-
-USER = PREFIX + ROLLOUTS_CONTROLLER.replace("/", ":")
+from cluster import namespaces as ns
+from cluster import rollouts
+from local.kubernetes.live import argo_rollouts
+from local.kubernetes.live.process import Place
+from local.kubernetes.live.standing import ROLLOUTS, standing_for
+from local.workspace import Workspace
+from tests.platform.cluster.manifests import STACK
 
 
-@pytest.mark.process
-def test_it_has_the_name_of_the_account_that_the_guardrails_hold(tmp_path: Path) -> None:
-    """Under any other it would be one who installs, before whom rules step back."""
-    pki.make(tmp_path)
-    subject = x509.load_pem_x509_certificate((tmp_path / "rollouts-controller.crt").read_bytes()).subject
-    assert [each.value for each in subject.get_attributes_for_oid(NameOID.COMMON_NAME)] == [USER]
-    assert not subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
-
-
-class TestRights:
-    pytestmark = CLUSTER
-
-    def test_that_name_has_the_rights_of_its_release(self, cluster: Cluster) -> None:
-        workspace = cluster.workspace
-        server = processes.read(workspace.run, API)
-        assert server
-        api = ControlPlane(workspace.kubernetes / "pki", "admin", server.port)
-        definitions.permit(api, workspace.sources)
-        for verb, resource, may in (("patch", "rollouts.argoproj.io", "yes"), ("create", "pods", "no")):
-            asked = cluster.run("auth", "can-i", verb, resource, f"--as={USER}", "--namespace=default")
-            assert asked.stdout.strip() == may, resource
+def test_it_runs_with_its_pods_arguments_at_ports_of_this_machine(tmp_path: Path) -> None:
+    place = Place(Workspace(home=tmp_path), tmp_path / "live", "127.9.8", "https://127.0.0.1:1", "")
+    template = rollouts.deployment(STACK)["template"]
+    owner = {"kind": "ReplicaSet", "name": "argo-rollouts-1"}
+    pod = {
+        "metadata": {"name": "argo-rollouts-1-x", "namespace": ns.ROLLOUTS.name, "ownerReferences": [owner]},
+        "spec": template["spec"],
+    }
+    standing = standing_for(pod)
+    assert standing
+    assert (standing.name, standing.holds) == (ROLLOUTS, True)
+    process = argo_rollouts.process(pod, place, (7001, 7002))
+    program, *arguments = process.command
+    assert program == str(place.workspace.bin / "argo-rollouts")
+    assert {"--logformat=json", "--metricsPort=7001", "--healthzPort=7002", "--leader-elect=false"} <= set(arguments)
+    assert not [each for each in arguments if "8090" in each or "8080" in each]
+    assert f"--namespace={ns.ROLLOUTS.name}" in arguments
+    assert process.ready == "http://127.0.0.1:7002/healthz"
