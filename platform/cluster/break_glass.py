@@ -26,7 +26,11 @@ LONGEST_SECONDS: Final = 3600
 """The shortest that IAM offers as a role's longest session. Whoever comes by another role gets no more in any case (IAM
 User Guide, "Roles terms and concepts", role chaining)."""
 REASON: Final = "reason"
-"""The session tag that says why: a ticket's number, say. CloudTrail keeps it with the call."""
+"""The session tag that says why: a ticket's number and a few words, say. CloudTrail keeps it with the call."""
+FEWEST_CHARACTERS: Final = 10
+"""Of a reason, as the registry's ledger has it (`delivery/registry/documents.py`), a space between words being one."""
+BLANKS: Final = (" *", "* ", "*  *", "*\t*", "*\n*", "*\r*")
+"""What no reason is like, which would be long by what nobody sees."""
 USER: Final = "parapet:break-glass:"
 """How the user's name in the API server's audit log begins, before that of the session."""
 MAX_ROLES: Final = 10
@@ -89,7 +93,8 @@ class BreakGlassRole(pulumi.ComponentResource):
                     principals={"AWS": list(args.settings.roles)},
                     actions=["sts:AssumeRole", "sts:TagSession"],
                     when={
-                        "StringLike": {f"aws:RequestTag/{REASON}": "?*"},
+                        "StringLike": {f"aws:RequestTag/{REASON}": "?" * FEWEST_CHARACTERS + "*"},
+                        "StringNotLike": {f"aws:RequestTag/{REASON}": list(BLANKS)},
                         # CloudTrail and EventBridge have it in the Region whose STS was asked.
                         "StringEquals": {"aws:RequestedRegion": args.stack.account.region},
                     },

@@ -52,7 +52,9 @@ def test_it_is_taken_by_those_named_and_with_a_reason(stack: Recorder) -> None:
     (statement,) = stack.one("iam/role:Role", NAME).policy("assumeRolePolicy")
     assert statement["Principal"] == {"AWS": [RESPONDER]}
     assert statement["Condition"] == {
-        "StringLike": {"aws:RequestTag/reason": "?*"},
+        # Which reasons these let pass is asked in `docs/rights.yaml`.
+        "StringLike": {"aws:RequestTag/reason": "??????????*"},
+        "StringNotLike": {"aws:RequestTag/reason": [" *", "* ", "*  *", "*\t*", "*\n*", "*\r*"]},
         # CloudTrail has it in the Region whose STS was asked.
         "StringEquals": {"aws:RequestedRegion": "us-east-1"},
     }
