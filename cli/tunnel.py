@@ -35,7 +35,7 @@ def run(workspace: Workspace, name: str, port: int, *, print_only: bool) -> None
 def _named(workspace: Workspace, name: str) -> tuple[str, str, str]:
     """The cluster of a stack, its Region and its account, empty for any, as the stack's file says; raises Refused."""
     from operations import stack_settings
-    from settings import NAMESPACE
+    from setting_types import NAMESPACE
 
     values = stack_settings.read(workspace.root, name).values
     if values.get("localAws") == "true":

@@ -1,16 +1,21 @@
 """A stack's settings, read from its files as the engine would hand them to the program."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 import yaml
 
 from operations.refused import Refused
-from settings import NAMESPACE, Settings
+from setting_types import NAMESPACE
+
+if TYPE_CHECKING:
+    from settings import Settings
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,8 @@ class StackFile:
 
     def settings(self) -> Settings:
         """Raises `pulumi.RunError` with one line for each bad setting."""
+        from settings import Settings  # and with it all of EC2, a second that no reading of names should wait for
+
         return Settings.parse(self.values, self.secrets)
 
 

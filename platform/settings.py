@@ -6,7 +6,7 @@ must be.
 
 from collections.abc import Mapping
 from ipaddress import IPv4Network
-from typing import Any, Final
+from typing import Any
 
 import pulumi
 from pulumi.runtime import config as runtime_config
@@ -22,9 +22,7 @@ from foundation.database import DatabaseSize
 from foundation.network.site import Site
 from foundation.stack import Stack
 from mlops.mlflow_server.sign_on import SignOn
-from setting_types import common, machines, network, people, services
-
-NAMESPACE: Final = "parapet"
+from setting_types import NAMESPACE, common, machines, network, people, services
 
 
 class Settings(BaseModel):

@@ -1,12 +1,13 @@
 """The AWS account that the shell's credentials lead to."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import boto3
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -23,6 +24,9 @@ from botocore.exceptions import (
 )
 
 from operations.refused import Refused
+
+if TYPE_CHECKING:
+    import boto3
 
 EXPIRED: Final = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"})
 UNKNOWN: Final = frozenset({"InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch"})
@@ -63,6 +67,8 @@ def open_account(region: str, allowed: str, session: boto3.Session | None = None
     Raises `Refused` where there are none, where they have expired, or where they belong to another account than
     `allowed` (empty for any): before anything is looked at.
     """
+    import boto3  # a quarter of a second, which who looks at no account should not wait for
+
     with told():
         # The Region is the stack's, whatever the shell's profile says.
         session = session or boto3.Session(region_name=region)
