@@ -1,9 +1,6 @@
 """`./parapet model gate`: what a user types and gets, with the gates of this repository."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,18 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.delivery.gates.made import write
+from tests.delivery.typed import typed
 
 pytestmark = pytest.mark.process
-
-
-def gate(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-P", "-m", "cli", "model", "gate", *arguments],
-        cwd=folder,
-        env=os.environ | {"COLUMNS": "200"},
-        capture_output=True,
-        text=True,
-    )
 
 
 def predictions(test: pa.Table, good: float, seed: int) -> dict[str, object]:
@@ -42,7 +30,7 @@ def test_a_model_is_held_to_what_is_declared(split: tuple[pa.Table, pa.Table], m
     write(tmp_path / "new", predictions(test, 1.0, 1))
     write(tmp_path / "old", predictions(test, 0.3, 2))
     given = ("--train", "train", "--test", "test", "--candidate", "new", "--reference", "old")
-    done = gate(tmp_path, model.name, *given, "--injected", "feature-shift=new", "--json")
+    done = typed(tmp_path, "model", "gate", model.name, *given, "--injected", "feature-shift=new", "--json")
     assert (done.returncode, done.stderr) == (3, "")
     told = {each["name"]: each for each in json.loads(done.stdout)["gates"]}
     for name in ("data.ranges", "data.leakage", "quality.auroc", "production.auroc", "groups.sex.judged", "model.size"):
@@ -51,6 +39,6 @@ def test_a_model_is_held_to_what_is_declared(split: tuple[pa.Table, pa.Table], m
     assert told["model.licence"]["says"] == "nothing was given to look at: sbom"
     kept = json.loads((tmp_path / "gates.json").read_text())
     assert {"model.licence.measured", "quality.auroc"} <= {each["name"] for each in kept["gates"]}
-    done = gate(tmp_path, "gone.onnx")
+    done = typed(tmp_path, "model", "gate", "gone.onnx")
     assert (done.returncode, "gone.onnx is not there" in done.stderr) == (1, True), done.stderr
     assert "Traceback" not in done.stderr

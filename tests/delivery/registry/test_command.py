@@ -1,34 +1,22 @@
 """`./parapet model`: what a user types and gets, in delivery's own environment."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.delivery.registry.pretended import Pretended
 from tests.delivery.registry.world import ALICE, AUDIT, MODEL, WHY, World
+from tests.delivery.typed import typed
 
 pytestmark = pytest.mark.process
-
-
-def model(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-P", "-m", "cli", "model", *arguments],
-        cwd=folder,
-        env=os.environ | {"COLUMNS": "200"},
-        capture_output=True,
-        text=True,
-    )
 
 
 def test_a_model_is_promoted_approved_taken_back_and_looked_at(
     reachable: World, pretended: Pretended, tmp_path: Path
 ) -> None:
     def done(*arguments: str) -> str:
-        told = model(tmp_path, *arguments)
+        told = typed(tmp_path, "model", *arguments)
         assert (told.returncode, "Traceback" in told.stderr) == (0, False), told.stderr
         return told.stdout
 
@@ -46,11 +34,11 @@ def test_a_model_is_promoted_approved_taken_back_and_looked_at(
     assert [each["environment"] for each in listed["serving"]] == ["staging", "prod"]
     assert f"approved by {ALICE}" in done("history", MODEL)
     assert "4 entries, each as it was signed, none missing" in done("verify")
-    refused = model(tmp_path, "rollback", MODEL, "--why", WHY)
+    refused = typed(tmp_path, "model", "rollback", MODEL, "--why", WHY)
     assert refused.returncode == 1
     assert "no version before in prod: there is only one" in refused.stderr
     reachable.s3.put_object(Bucket=AUDIT, Key=f"models/{MODEL}/00000002.json", Body=b"{}")
-    broken = model(tmp_path, "verify", MODEL)
+    broken = typed(tmp_path, "model", "verify", MODEL)
     assert broken.returncode == 3
     assert "forked: entry 2 was written 2 times" in broken.stdout
 
@@ -69,11 +57,11 @@ def test_what_cannot_be_is_refused_in_words(reachable: World, tmp_path: Path, mo
             "has mode 644; it must be",
         ),
     ):
-        told = model(tmp_path, *arguments)
+        told = typed(tmp_path, "model", *arguments)
         assert (told.returncode, says in told.stderr, "Traceback" in told.stderr) == (1, True, False), told.stderr
     monkeypatch.setenv("PARAPET_SIGNING_KEY", "alias/none")
-    told = model(tmp_path, "promote", MODEL, "--to", "staging", *sound)
+    told = typed(tmp_path, "model", "promote", MODEL, "--to", "staging", *sound)
     assert (told.returncode, "AWS refuses Sign" in told.stderr) == (1, True), told.stderr
     monkeypatch.delenv("PARAPET_AUDIT_BUCKET")
-    told = model(tmp_path, "list")
+    told = typed(tmp_path, "model", "list")
     assert (told.returncode, "PARAPET_AUDIT_BUCKET: the stack's output" in told.stderr) == (1, True), told.stderr
