@@ -4,6 +4,7 @@ import json
 from typing import Final
 
 from cluster import namespaces as ns
+from cluster.guardrails.account_rules import PREFIX
 from cluster.guardrails.callers import DEPLOYS
 from cluster.guardrails.mesh_words import INJECTED
 from cluster.guardrails.object_rule import PEOPLE, ObjectRule
@@ -16,10 +17,10 @@ OWN_PREFIX: Final = "operators.parapet.dev/"
 scheduler, the device plugin and the autoscaler believe; or keep pods from one until what guards it is there."""
 PUT_BACK: Final = "node.kubernetes.io/"
 """How the taints begin that Kubernetes' controllers put on a node, and back, by its conditions; a cordon is one."""
-_CONTROLLERS: Final = f"system:serviceaccount:{ns.KUBE_SYSTEM}"
+_CONTROLLERS: Final = f"{PREFIX}{ns.KUBE_SYSTEM}"
 AUTHORITIES: Final = {
     "kube-root-ca.crt": [f"{_CONTROLLERS}:root-ca-cert-publisher", "system:kube-controller-manager"],
-    AUTHORITY: [f"system:serviceaccount:{ns.ISTIO_SYSTEM.name}:istiod"],
+    AUTHORITY: [f"{PREFIX}{ns.ISTIO_SYSTEM.name}:istiod"],
 }
 """The ConfigMaps by which pods know the API server and the mesh, and the controllers that put each everywhere."""
 _ENDS_NAMESPACES: Final = [f"{_CONTROLLERS}:namespace-controller", "system:kube-controller-manager"]

@@ -173,8 +173,8 @@ def _autoscalers() -> ObjectRule:
 
 
 def _controller() -> ObjectRule:
-    """Under another release's name no rule would hold it to `serving` (`account_rules.py`): so it gets no further than
-    its first Rollout, and says so."""
+    """One that somebody installs beside the stack's, no rule would hold to `serving` (`account_rules.py`): so it gets
+    no further than its first Rollout, and says so."""
     who = "request.userInfo.username"
     return ObjectRule(
         name="rollouts-have-one-controller",
@@ -186,8 +186,8 @@ def _controller() -> ObjectRule:
             Check(
                 holds="false",
                 found=f'{who} + " would roll out or judge"',
-                fix="Install Argo Rollouts in the namespace {} as the release {}: the guardrails hold its account by"
-                " that name.".format(*ROLLOUTS_CONTROLLER.split("/")),
+                fix=f"Leave it to {ROLLOUTS_CONTROLLER}, the stack's: the guardrails hold that account to where models"
+                " are, and another installation of Argo Rollouts to nothing.",
             ),
         ),
     )

@@ -116,12 +116,10 @@ ELSEWHERE = "system:serviceaccount:rollouts:rollouts-argo-rollouts"
 
 @pytest.mark.parametrize("kind", ["AnalysisRun", "Experiment"])
 def test_under_another_name_it_judges_nothing(guarded: Api, kind: str) -> None:
-    """As the release `rollouts` of its chart has it: the other rules know it by one name."""
+    """As the release `rollouts` of its chart has it, beside the stack's: the other rules know it by one name."""
     at = f"/apis/argoproj.io/v1alpha1/namespaces/serving/{kind.lower()}s"
     answer = Member.allowed(ELSEWHERE, guarded).create(at, analysis(kind, "serving"))
-    assert refused(
-        answer, "rollouts-have-one-controller", "in the namespace argo-rollouts as the release argo-rollouts"
-    )
+    assert refused(answer, "rollouts-have-one-controller", "Leave it to argo-rollouts/argo-rollouts")
     for who in ("an-administrator", "system:serviceaccount:kube-system:generic-garbage-collector"):
         assert (answer := Member.allowed(who, guarded).create(at, analysis(kind, "serving"))).done, answer.text
 
