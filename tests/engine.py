@@ -1,8 +1,13 @@
 """The real engine for tests, in a home of its own: nothing of a running stack is seen or changed."""
 
+import atexit
+import functools
+import hashlib
 import json
 import os
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,13 +58,41 @@ class Engine:
             told = self(folder, "stack", *arguments)
             assert told.returncode == 0, told.stderr
 
+    def _made(self, folder: Path, project: str, stack: str) -> None:
+        """The stack of a program, selected, as `pulumi stack init` leaves it."""
+        made = _a_new_stack(self.tools, project, stack)
+        environment = self.environment
+        shutil.copytree(made / "home" / "state", self.home / "state", dirs_exist_ok=True)
+        shutil.copy(made / "program" / f"Pulumi.{stack}.yaml", folder)
+        (selected,) = (made / "home").rglob("*-workspace.json")
+        (name,) = json.loads(selected.read_text())["stacks"].values()
+        # The engine finds what is selected by the sum of the project file's place, and by that of the backend.
+        own = hashlib.sha1(str(folder / "Pulumi.yaml").encode(), usedforsecurity=False).hexdigest()
+        there = Path(environment["PULUMI_HOME"]) / "workspaces" / f"{project}-{own}-workspace.json"
+        there.parent.mkdir(parents=True, exist_ok=True)
+        there.write_text(json.dumps({"stacks": {environment["PULUMI_BACKEND_URL"]: name}}))
+
     def program(self, folder: Path, code: str, stack: str = "dev", **project: Any) -> Path:
         """Writes a program and makes its stack."""
         folder.mkdir(parents=True, exist_ok=True)
         # JSON is YAML: no second writer is needed for a project file.
         (folder / "Pulumi.yaml").write_text(json.dumps({"name": "under-test", "runtime": "python"} | project))
         (folder / "__main__.py").write_text(code)
-        (self.home / "state").mkdir(parents=True, exist_ok=True)
-        made = self(folder, "stack", "init", stack)
-        assert made.returncode == 0, made.stderr
+        self._made(folder, str(project.get("name", "under-test")), stack)
         return folder
+
+
+@functools.cache
+def _a_new_stack(tools: Path, project: str, stack: str) -> Path:
+    """A `home` and a `program` in which the engine has made a stack, once for all tests of a process.
+
+    It derives the stack's key from its passphrase, a quarter of a second of a core.
+    """
+    place = Path(tempfile.mkdtemp(prefix="parapet-stack-"))
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
+    (place / "program").mkdir()
+    (place / "program" / "Pulumi.yaml").write_text(json.dumps({"name": project, "runtime": "python"}))
+    (place / "home" / "state").mkdir(parents=True)
+    made = Engine(tools, place / "home")(place / "program", "stack", "init", stack)
+    assert made.returncode == 0, made.stderr
+    return place
