@@ -54,27 +54,32 @@ def is_definition(file: str) -> bool:
     return file.endswith("-crd.yaml")
 
 
+def total(definitions: Mapping[str, bytes]) -> str:
+    """The hash of files by their names (golang.org/x/mod/sumdb/dirhash, Hash1)."""
+    lines = "".join(f"{sha256(definitions[file]).hexdigest()}  {file}\n" for file in sorted(definitions))
+    return f"h1:{b64encode(sha256(lines.encode()).digest()).decode()}"
+
+
 def _definitions(image: Image, archive: bytes) -> dict[str, bytes]:
-    """Those of a Go module's archive; raises Refused for another module than the list's."""
+    """Those of a maker's archive; raises Refused for others than the list's."""
     try:
         with zipfile.ZipFile(io.BytesIO(archive)) as opened:
-            files = {name: opened.read(name) for name in opened.namelist()}
+            inside = {PurePosixPath(name): opened.read(name) for name in opened.namelist()}
     except (zipfile.BadZipFile, OSError) as error:
         raise Refused(f"{image.source} has no archive of v{image.tag}: {error}") from None
-    # golang.org/x/mod/sumdb/dirhash, Hash1.
-    lines = "".join(f"{sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files))
-    found = f"h1:{b64encode(sha256(lines.encode()).digest()).decode()}"
-    if found != image.sum:
-        raise Refused(
-            f"{image.source} has a v{image.tag} of the sum {found}, and the list of images says {image.sum}: it is not "
-            "what was reviewed. See what changed; write its sum into platform/cluster/images.yaml to take it in."
-        )
-    inside = {PurePosixPath(name): content for name, content in files.items()}
-    return {
+    # Below a folder that is called by the version.
+    found = {
         path.name: content
         for path, content in inside.items()
-        if str(path.parent).endswith(f"@v{image.tag}/{image.folder}") and is_definition(path.name)
+        if path.parts[1:-1] == PurePosixPath(image.folder).parts and is_definition(path.name)
     }
+    if total(found) != image.sum:
+        raise Refused(
+            f"The definitions of {image.source} at v{image.tag} have the sum {total(found)}, and the list of images "
+            f"says {image.sum}: they are not what was reviewed. See what changed; write their sum into "
+            "platform/cluster/images.yaml to take them in."
+        )
+    return found
 
 
 def _read(url: str) -> bytes:

@@ -42,9 +42,9 @@ class Image:
     platforms: tuple[str, ...] = ()
     """What it has to run on; a chart runs on nothing."""
     sum: str = ""
-    """Of a chart that is packed from a Go module: the module's hash, as go.sum has it."""
+    """Of a chart that is packed of definitions alone: their hash, as go.sum has that of a module's files."""
     folder: str = ""
-    """Where in that module its definitions are."""
+    """Where in their maker's archive they are."""
 
     @property
     def is_chart(self) -> bool:

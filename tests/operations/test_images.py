@@ -12,14 +12,13 @@ from typing import Any
 
 import boto3
 import pytest
-import yaml
 from moto import mock_aws
 from moto.core.exceptions import JsonRESTError
 from moto.ecr.models import ECRBackend
 from moto.ecr.responses import ECRResponse
 
 from cluster import images
-from cluster.images import ROOT, Image
+from cluster.images import Image
 from local import registry, toolchain
 from local.aws.api import images as ecr
 from local.registry import Registry as LocalRegistry
@@ -205,31 +204,31 @@ def chart_archive(content: str) -> bytes:
     return made.getvalue()
 
 
-def module(definition: str) -> bytes:
-    """A Go module's archive."""
+def of_a_maker(definition: str) -> bytes:
+    """What a maker has of a version."""
     made = io.BytesIO()
-    files = {"go.mod": "module maker.test/kinds\n", "manifests/crds/one-crd.yaml": definition}
+    files = {"README.md": "Kinds.\n", "manifests/crds/one-crd.yaml": definition}
     files |= {"manifests/crds/kustomization.yaml": "resources: [one-crd.yaml]\n", "other/two-crd.yaml": "kind: Other\n"}
     with zipfile.ZipFile(made, "w") as packed:
         for name, text in files.items():
-            packed.writestr(f"maker.test/kinds@v1.0.0/{name}", text)
+            packed.writestr(f"kinds-1.0.0/{name}", text)
     return made.getvalue()
 
 
-def test_definitions_in_no_chart_are_packed_from_the_module_of_the_listed_sum_alone(
+def test_definitions_in_no_chart_are_packed_if_they_are_those_of_the_listed_sum(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chart = Image(
         name="charts/maker/kinds-crd",
         tag="1.0.0",
-        source="https://maker.test/@v",
-        sum="h1:K0lRmBDkKawTZl29IAAgyXH8u+HJ4GojgFqaSF1jBwQ=",
+        source="https://maker.test/tags",
+        sum="h1:V8CXd/A9xr/EtlkRqRAP0Z7guUBuQflGzS82aOIzR1Y=",
         folder="manifests/crds",
     )
     world.images[:] = [chart]
     for each in (images, planning):
         monkeypatch.setattr(each, "IMAGES", {chart.name: chart})
-    served = {"https://maker.test/@v/v1.0.0.zip": module("kind: CustomResourceDefinition\n")}
+    served = {"https://maker.test/tags/v1.0.0.zip": of_a_maker("kind: CustomResourceDefinition\n")}
     monkeypatch.setattr(charts.urllib.request, "urlopen", lambda url, timeout: io.BytesIO(served[url]))
     world.make_repositories()
     world.mirror()
@@ -239,23 +238,23 @@ def test_definitions_in_no_chart_are_packed_from_the_module_of_the_listed_sum_al
     with tarfile.open(fileobj=io.BytesIO(archive)) as packed:
         assert packed.getnames() == ["kinds-crd/Chart.yaml", "kinds-crd/crds/one-crd.yaml"]
 
-    served.update(dict.fromkeys(served, module("kind: Another\n")))
-    with pytest.raises(Refused, match=r"has a v1\.0\.0 of the sum h1:.*not what was reviewed"):
+    served.update(dict.fromkeys(served, of_a_maker("kind: Another\n")))
+    with pytest.raises(Refused, match=r"v1\.0\.0 have the sum h1:.*not what was reviewed"):
         charts.download(chart)
     served.update(dict.fromkeys(served, b"<html>"))
     with pytest.raises(Refused, match=r"has no archive of v1\.0\.0"):
         charts.download(chart)
 
 
-def test_a_module_s_sum_in_the_list_is_the_one_of_the_tools_here() -> None:
-    """What is mirrored for an account is what the local stack runs on."""
-    sources = yaml.safe_load((ROOT / "local" / "toolchain" / "sources.yaml").read_text())
+def test_the_definitions_of_the_list_are_those_that_the_local_stack_runs_on(tmp_path: Path) -> None:
+    here = Workspace(home=tmp_path)
+    toolchain.ensure(here)
     packed = [each for each in images.IMAGES.values() if each.sum]
     assert packed
     for image in packed:
-        source = sources[image.source.removeprefix("https://").partition("/")[2].removesuffix("/@v")]
-        assert (source["version"], source["sum"]) == (f"v{image.tag}", image.sum)
-        assert source["files"][image.name] == image.folder
+        files = (here.sources / image.name).iterdir()
+        found = {each.name: each.read_bytes() for each in files if charts.is_definition(each.name)}
+        assert charts.total(found) == image.sum
 
 
 def test_a_maker_s_registry_that_does_not_answer_is_named(world: World) -> None:
