@@ -101,8 +101,8 @@ SERVICES: Final = (
         # another registry into every pod behind a Service, which the guardrails refuse; GPUs are told of by the
         # exporter of `gpu_metrics`, and there are no Neuron devices (the chart of the add-on,
         # aws-observability/helm-charts, values.yaml). No value leaves out its agents for Windows nodes alone
-        # (templates/windows): they select nodes that are not there, and the rule controllers-start-nothing-else refuses
-        # those that the manager would make.
+        # (templates/windows): they select nodes that are not there, and are let in, so that neither the manager nor EKS
+        # finds the add-on wanting (guardrails/cloudwatch_rules.py).
         configuration={
             "tolerations": EVERYWHERE,
             "applicationSignals": {"enabled": False},

@@ -8,17 +8,12 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from cluster import namespaces as ns
+from cluster.guardrails.account_names import AGENT, AGENTS, MANAGER, NODES, PREFIX, ROLLOUTS_CONTROLLER
 from cluster.guardrails.object_rule import PEOPLE, ObjectRule, cel_map
 from cluster.guardrails.rule import Check, cel
 from cluster.mesh_webhooks import AUTHORITY
 from cluster.node_labels import GPU, ROLE
-from foundation.eks_registries import ACCOUNTS
 
-PREFIX: Final = "system:serviceaccount:"
-NODES: Final = "system:node:"
-"""How kubelets are called; what they may write is their own node's, and a static pod, of which there is none."""
-ROLLOUTS_CONTROLLER: Final = f"{ns.ROLLOUTS.name}/{ns.ROLLOUTS.service_account}"
-"""Namespace and account of Argo Rollouts' controller."""
 _ROLLOUTS_HOME: Final = ns.ROLLOUTS.name
 HOMES: Final = (*(each.name for each in ns.SYSTEM), ns.INGRESS.name)
 """Namespaces whose every account is a chart's or an add-on's."""
@@ -32,14 +27,6 @@ POD_MAKING: Final = (
 )
 BESIDE: Final = ("serviceaccounts", "secrets", "configmaps", "services", "ingresses", "poddisruptionbudgets")
 """What pods run as, read, are found by and are kept by."""
-AGENT: Final = "cloudwatch-agent"
-AGENTS_IMAGE: Final = (
-    f"^({'|'.join(ACCOUNTS)})[.]dkr[.]ecr[.][a-z0-9-]+[.]amazonaws[.]com([.]cn)?/eks/observability/cloudwatch-agent[:@]"
-)
-AGENTS_PATHS: Final = (
-    *("/", "/var/lib/kubelet/pod-resources", "/run/containerd/containerd.sock", "/var/log/pods", "/sys", "/dev/disk/"),
-)
-MANAGER: Final = f"{ns.CLOUDWATCH.name}/amazon-cloudwatch-observability-controller-manager"
 MAY: Final = {
     # By namespace and account: the resource, and the namespace and name of what it is.
     f"{ns.ISTIO_SYSTEM.name}/istiod": (
@@ -47,7 +34,7 @@ MAY: Final = {
         f"(configmaps|secrets) {ns.ISTIO_SYSTEM.name}/.*",
     ),
     MANAGER: (
-        f"daemonsets {ns.CLOUDWATCH.name}/{AGENT}",
+        f"daemonsets {ns.CLOUDWATCH.name}/({'|'.join(AGENTS)})",
         # Named after the agent that they are for (amazon-cloudwatch-agent-operator v3.6.0, internal/naming): one for
         # Fluent Bit would have that send what it reads elsewhere.
         f"(configmaps|services) {ns.CLOUDWATCH.name}/{AGENT}(-[a-z-]+)?",
@@ -145,7 +132,6 @@ def _start_nothing() -> ObjectRule:
             " + (request.?name.orValue('') != '' ? request.name"
             " : dyn(variables.ends ? oldObject : object).metadata.?name.orValue(''))",
             "known": f"variables.ends ? {_patterns(MAY_END)} : {_patterns(MAY)}",
-            "agent": "variables.ends ? dyn({}) : dyn(object).?spec.?template.?spec.orValue({})",
         },
         checks=(
             Check(
@@ -153,21 +139,6 @@ def _start_nothing() -> ObjectRule:
                 " && variables.what.matches(variables.known[variables.account])",
                 found='variables.account + " is not to " + (variables.ends ? "end " : "write ") + variables.what',
                 fix="What a chart's or an add-on's account makes is listed in guardrails/account_rules.py, for review.",
-            ),
-            Check(
-                # Its agent reads the node, so that not even it makes a DaemonSet of what it likes.
-                holds=f"variables.ends || variables.account != {cel(MANAGER)}"
-                " || request.resource.resource != 'daemonsets'"
-                f" || variables.agent.?serviceAccountName.orValue('') == {cel(AGENT)}"
-                " && variables.agent.?containers.orValue([]).all(c,"
-                f" c.image.matches({cel(AGENTS_IMAGE)}) && !c.?securityContext.?privileged.orValue(false)"
-                " && size(c.?securityContext.?capabilities.?add.orValue([])) == 0)"
-                " && size(variables.agent.?initContainers.orValue([])) == 0"
-                " && !variables.agent.?hostPID.orValue(false) && !variables.agent.?hostIPC.orValue(false)"
-                " && variables.agent.?volumes.orValue([]).all(v,"
-                f" !has(v.hostPath) || v.hostPath.path in {cel(AGENTS_PATHS)})",
-                found='"that is not the agent"',
-                fix=f"The agent runs as {AGENT}, of EKS's image, without privilege, with the paths that it reads.",
             ),
         ),
     )

@@ -10,7 +10,7 @@ import pulumi_kubernetes as kubernetes
 from cluster import images
 from cluster import namespaces as ns
 from cluster.guardrails.callers import judged
-from cluster.guardrails.eks_rules import eks_images
+from cluster.guardrails.eks_rules import eks_rules
 from cluster.guardrails.mesh_words import injected_rule
 from cluster.guardrails.object_rules import ObjectRule, object_rules
 from cluster.guardrails.people_rules import people_rules
@@ -96,7 +96,7 @@ class Admission(pulumi.ComponentResource):
             conditions = (*MATCH_CONDITIONS, judged((*ns.EKS_OWNED, *rule.exempt)))
             spec = _policy(rules, variables(args.workspaces), rule.checks, conditions)
             self._enforce(rule.name, spec, _why(rule))
-        for each in (*object_rules(args.domain), *people_rules(), eks_images(args.stack.registry)):
+        for each in (*object_rules(args.domain), *people_rules(), *eks_rules(args.stack.registry)):
             resources = _resources(each.group, "*", each.resources, each.operations)
             conditions = ({"name": "whose", "expression": each.only},) if each.only else MATCH_CONDITIONS[:1]
             conditions = (*conditions, *((judged(each.exempt),) if each.exempt else ()))

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from cluster import namespaces as ns
-from cluster.guardrails.account_rules import MANAGER, NODES, PREFIX
+from cluster.guardrails.account_names import MANAGER, NODES, PREFIX
 from cluster.guardrails.object_rule import PEOPLE
 from cluster.guardrails.rule import cel
 from cluster.labels import Manifest

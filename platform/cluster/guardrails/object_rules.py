@@ -6,7 +6,9 @@
 from typing import Final
 
 from cluster import namespaces as ns
-from cluster.guardrails.account_rules import PREFIX, account_rules
+from cluster.guardrails.account_names import PREFIX
+from cluster.guardrails.account_rules import account_rules
+from cluster.guardrails.cloudwatch_rules import cloudwatch_rules
 from cluster.guardrails.mesh_rules import GATEWAY_REFERENCE, mesh_rules
 from cluster.guardrails.object_rule import PEOPLE, SPEC, ObjectRule
 from cluster.guardrails.pod_rules import Check, cel
@@ -21,7 +23,15 @@ ENTRANCE: Final = ns.INGRESS.service_account
 
 def object_rules(domain: str) -> tuple[ObjectRule, ...]:
     """The rules, for a stack whose users come to the hosts of this domain."""
-    return (_services(), _statuses(), *mesh_rules(domain), *rollout_rules(), *account_rules(), *volume_rules())
+    return (
+        _services(),
+        _statuses(),
+        *mesh_rules(domain),
+        *rollout_rules(),
+        *account_rules(),
+        *cloudwatch_rules(),
+        *volume_rules(),
+    )
 
 
 def _services() -> ObjectRule:

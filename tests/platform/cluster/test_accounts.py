@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cluster import namespaces as ns
-from cluster.guardrails import account_rules
+from cluster.guardrails import account_names, account_rules
 from cluster.guardrails.admission import PREFIX
 from cluster.roles import PLATFORM_OPERATOR
 from tests.cluster import wait_for
@@ -16,13 +16,14 @@ from tests.platform.cluster import cases, charts, manifests
 from tests.platform.cluster.api import Answer, Api
 from tests.platform.cluster.members import Member, refused
 from tests.platform.cluster.test_add_on_contents import CONTENTS
+from tests.platform.cluster.test_add_on_contents import manifest as of_an_add_on
 
 pytestmark = pytest.mark.engine
 
 WRITES = {"create", "update", "patch", "*"}
 READS = {"get", "list", "watch", "*"}
 EXEMPT = {*ns.EKS_OWNED, *(each.name for each in ns.MADE if each.level != ns.RESTRICTED)}
-MANAGER = account_rules.MANAGER
+MANAGER = account_names.MANAGER
 HELD = {
     MANAGER: "it makes its agent's DaemonSet, and by the rule controllers-start-nothing-else no more",
 }
@@ -181,7 +182,7 @@ def test_every_account_of_an_add_on_in_kube_system_is_held() -> None:
 
 
 def create(api: Api, account: str, manifest: dict[str, Any], *, verb: str = "create") -> Answer:
-    who = f"--as={account_rules.PREFIX}{account.replace('/', ':')}"
+    who = f"--as={account_names.PREFIX}{account.replace('/', ':')}"
     return api.run(verb, "-f", "-", who, "--dry-run=server", stdin=json.dumps(manifest))
 
 
@@ -192,17 +193,12 @@ def config_map(namespace: str, name: str) -> dict[str, Any]:
 AGENT_IMAGE = "602401143452.dkr.ecr.us-east-1.amazonaws.com/eks/observability/cloudwatch-agent:1"
 
 
-def workload(
-    kind: str, namespace: str, name: str, account: str = "cloudwatch-agent", **container: Any
-) -> dict[str, Any]:
-    template = {
-        "metadata": {"labels": {"app": name}},
-        "spec": {"serviceAccountName": account, "containers": [{"name": "c", "image": AGENT_IMAGE, **container}]},
-    }
-    return {
-        **{"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name, "namespace": namespace}},
-        "spec": {"selector": {"matchLabels": {"app": name}}, "template": template},
-    }
+def workload(kind: str, namespace: str, name: str, **container: Any) -> dict[str, Any]:
+    """The agent as the manager makes it, of these kinds, places and names, with more in its container."""
+    made = of_an_add_on("amazon-cloudwatch-observability", "cloudwatch-agent", namespace)
+    template = made["spec"]["template"]
+    template["spec"]["containers"][0] |= {"image": AGENT_IMAGE, **container}
+    return {**made, "kind": kind, "metadata": {"name": name, "namespace": namespace}}
 
 
 @pytest.fixture(scope="module")
@@ -230,53 +226,83 @@ def _with(**of_the_pod: Any) -> dict[str, Any]:
     return made
 
 
+def _mounting(volume: dict[str, Any] | None = None, mount: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The agent, with one more volume, and one mount more or other than it has."""
+    made = workload("DaemonSet", "amazon-cloudwatch", "cloudwatch-agent")
+    spec = made["spec"]["template"]["spec"]
+    spec["volumes"] += [volume] if volume else []
+    others = [each for each in spec["containers"][0]["volumeMounts"] if mount and each["name"] != mount["name"]]
+    spec["containers"][0]["volumeMounts"] = [*others, *([mount] if mount else [])]
+    return made
+
+
+def _container(**more: Any) -> dict[str, Any]:
+    return workload("DaemonSet", "amazon-cloudwatch", "cloudwatch-agent", **more)
+
+
+def _windows(name: str, **of_the_pod: Any) -> dict[str, Any]:
+    container = {"name": "otc-container", "image": AGENT_IMAGE, "workingDir": "%CONTAINER_SANDBOX_MOUNT_POINT%"}
+    made = workload("DaemonSet", "amazon-cloudwatch", name)
+    options = {"windowsOptions": {"hostProcess": True, "runAsUserName": "NT AUTHORITY\\System"}}
+    made["spec"]["template"]["spec"] = {
+        **{"containers": [container], "serviceAccountName": "cloudwatch-agent", "hostNetwork": True},
+        **{"nodeSelector": {"kubernetes.io/os": "windows"}, "securityContext": options},
+        **of_the_pod,
+    }
+    return made
+
+
 AGENT = workload("DaemonSet", "amazon-cloudwatch", "cloudwatch-agent")
+AGENTS_RULE = "cloudwatchs-manager-makes-its-agent"
+ANOTHERS = {
+    "as another account": _with(serviceAccountName="default"),
+    "with privilege": _container(securityContext={"privileged": True}),
+    "as root by its own word": _container(securityContext={"runAsUser": 0}),
+    "as root by the pod's": _with(securityContext={"runAsUser": 0}),
+    "from elsewhere": _container(image="docker.io/library/x:1"),
+    "from a stranger's registry of the same kind": _container(
+        image="444455556666.dkr.ecr.us-east-1.amazonaws.com/eks/observability/cloudwatch-agent:1"
+    ),
+    "from one that is called like a registry": _container(
+        image="602401143452.dkr.ecr.us-east-1.example.org/eks/observability/cloudwatch-agent:1"
+    ),
+    "with a capability": _container(securityContext={"capabilities": {"add": ["SYS_ADMIN"]}}),
+    "after another container": _with(
+        initContainers=[{"name": "before", "image": AGENT_IMAGE, "securityContext": {"privileged": True}}]
+    ),
+    "beside another container": _with(
+        containers=[*AGENT["spec"]["template"]["spec"]["containers"], {"name": "beside", "image": AGENT_IMAGE}]
+    ),
+    "among the node's processes": _with(hostPID=True),
+    "with another path of the node's": _mounting({"name": "etc", "hostPath": {"path": "/etc/kubernetes"}}),
+    "with the node's files to write": _mounting(mount={"name": "rootfs", "mountPath": "/rootfs"}),
+    "with the node's files elsewhere": _mounting(mount={"name": "rootfs", "mountPath": "/opt", "readOnly": True}),
+    "with a part of a path": _mounting(mount={"name": "sys", "mountPath": "/sys", "readOnly": True, "subPath": "x"}),
+    "with another's configuration": _mounting({"name": "other", "configMap": {"name": "fluent-bit-config"}}),
+    "with another's secret": _mounting({"name": "other", "secret": {"secretName": "another"}}),
+    "with an image for a volume": _mounting({"name": "other", "image": {"reference": AGENT_IMAGE}}),
+    "with a claim": _mounting({"name": "other", "persistentVolumeClaim": {"claimName": "another"}}),
+    "with a command": _container(command=["/bin/sh", "-c", "id"]),
+    "with arguments": _container(args=["-config", "/rootfs/tmp/x"]),
+    "with a command at its start": _container(lifecycle={"postStart": {"exec": {"command": ["id"]}}}),
+    "with a command that asks how it is": _container(livenessProbe={"exec": {"command": ["id"]}}),
+    "with a variable for its loader": _container(env=[{"name": "LD_PRELOAD", "value": "/rootfs/tmp/x"}]),
+    "with a variable from a secret": _container(
+        env=[{"name": "HOST_NAME", "valueFrom": {"secretKeyRef": {"name": "x", "key": "y"}}}]
+    ),
+    "with all variables of a secret": _container(envFrom=[{"secretRef": {"name": "x"}}]),
+    "with a port of the node": _container(ports=[{"containerPort": 4311}]),
+    "called for Windows and for Linux": workload("DaemonSet", "amazon-cloudwatch", "cloudwatch-agent-windows"),
+    "for Windows from elsewhere": _windows(
+        "cloudwatch-agent-windows", containers=[{"name": "c", "image": "docker.io/library/x:1"}]
+    ),
+    "for Windows as another account": _windows("cloudwatch-agent-windows", serviceAccountName="default"),
+}
 REFUSED = {
     "a node agent in kube-system": (MANAGER, workload("DaemonSet", "kube-system", "cloudwatch-agent")),
     "a workload in its own namespace": (MANAGER, workload("Deployment", "amazon-cloudwatch", "cloudwatch-agent")),
+    "one of another kind": (MANAGER, workload("StatefulSet", "amazon-cloudwatch", "cloudwatch-agent")),
     "another agent in its own namespace": (MANAGER, workload("DaemonSet", "amazon-cloudwatch", "other")),
-    "the agent as another account": (
-        MANAGER,
-        workload("DaemonSet", "amazon-cloudwatch", "cloudwatch-agent", account="default"),
-    ),
-    "the agent with privilege": (
-        MANAGER,
-        workload("DaemonSet", "amazon-cloudwatch", "cloudwatch-agent", securityContext={"privileged": True}),
-    ),
-    "the agent from elsewhere": (
-        MANAGER,
-        workload("DaemonSet", "amazon-cloudwatch", "cloudwatch-agent", image="docker.io/library/x:1"),
-    ),
-    "the agent from a stranger's registry of the same kind": (
-        MANAGER,
-        workload(
-            *("DaemonSet", "amazon-cloudwatch", "cloudwatch-agent"),
-            image="444455556666.dkr.ecr.us-east-1.amazonaws.com/eks/observability/cloudwatch-agent:1",
-        ),
-    ),
-    "the agent from one that is called like a registry": (
-        MANAGER,
-        workload(
-            *("DaemonSet", "amazon-cloudwatch", "cloudwatch-agent"),
-            image="602401143452.dkr.ecr.us-east-1.example.org/eks/observability/cloudwatch-agent:1",
-        ),
-    ),
-    "the agent with a capability": (
-        MANAGER,
-        workload(
-            *("DaemonSet", "amazon-cloudwatch", "cloudwatch-agent"),
-            securityContext={"capabilities": {"add": ["SYS_ADMIN"]}},
-        ),
-    ),
-    "the agent after another container": (
-        MANAGER,
-        _with(initContainers=[{"name": "before", "image": AGENT_IMAGE, "securityContext": {"privileged": True}}]),
-    ),
-    "the agent among the node's processes": (MANAGER, _with(hostPID=True)),
-    "the agent with another path of the node's": (
-        MANAGER,
-        _with(volumes=[{"name": "etc", "hostPath": {"path": "/etc/kubernetes"}}]),
-    ),
     "a Service among workloads": (
         MANAGER,
         {
@@ -301,8 +327,18 @@ REFUSED = {
 }
 
 
-BY_OTHERS_TOO = {"a node agent in kube-system", "a workload in its own namespace"}
+BY_OTHERS_TOO = {
+    *("a node agent in kube-system", "a workload in its own namespace", "one of another kind"),
+    "another agent in its own namespace",
+}
 """Of rules that step back there for what an account is meant to make; the server names one."""
+
+
+@pytest.mark.parametrize("how", ANOTHERS)
+def test_the_manager_makes_its_agent_as_it_is(installed: Api, how: str) -> None:
+    answer = create(installed, MANAGER, ANOTHERS[how])
+    # What an image for a volume is, the other rules ask too.
+    assert f"ValidatingAdmissionPolicy '{PREFIX}{AGENTS_RULE}'" in answer.text, answer.text
 
 
 @pytest.mark.parametrize("case", REFUSED)
@@ -316,11 +352,20 @@ def test_what_an_account_has_no_business_with_is_refused_whatever_its_role_says(
     ("account", "manifest"),
     [
         (MANAGER, AGENT),
+        (MANAGER, _windows("cloudwatch-agent-windows")),
+        (MANAGER, _windows("cloudwatch-agent-windows-container-insights")),
         (MANAGER, config_map("amazon-cloudwatch", "cloudwatch-agent")),
         (MANAGER, config_map("amazon-cloudwatch", "cloudwatch-agent-windows-container-insights")),
         ("istio-system/istiod", config_map("istio-system", "case")),
     ],
-    ids=["the agent", "its configuration", "that for Windows", "the mesh's own"],
+    ids=[
+        "the agent",
+        "one for Windows",
+        "another for Windows",
+        "its configuration",
+        "that for Windows",
+        "the mesh's own",
+    ],
 )
 def test_what_an_account_is_there_for_is_admitted(installed: Api, account: str, manifest: dict[str, Any]) -> None:
     answer = create(installed, account, manifest)
@@ -328,7 +373,7 @@ def test_what_an_account_is_there_for_is_admitted(installed: Api, account: str, 
 
 
 def test_the_agents_say_who_leads_and_do_not_configure_each_other(guarded: Api) -> None:
-    agent = Member.allowed(f"{account_rules.PREFIX}amazon-cloudwatch:cloudwatch-agent", guarded)
+    agent = Member.allowed(f"{account_names.PREFIX}amazon-cloudwatch:cloudwatch-agent", guarded)
     at = "/api/v1/namespaces/amazon-cloudwatch/configmaps"
     answer = agent.create(at, config_map("amazon-cloudwatch", "cwagent-clusterleader"))
     assert answer.done, answer.text
@@ -344,7 +389,7 @@ def test_a_namespace_is_what_the_stack_says_and_no_account_changes_it(installed:
         {"annotations": {"instrumentation.opentelemetry.io/inject-python": "true"}},
     ):
         change = ("--type=merge", "--dry-run=server", f"--patch={json.dumps({'metadata': said})}")
-        who = f"--as={account_rules.PREFIX}{MANAGER.replace('/', ':')}"
+        who = f"--as={account_names.PREFIX}{MANAGER.replace('/', ':')}"
         answer = installed.run("patch", "namespace", "training", *change, who)
         assert f"ValidatingAdmissionPolicy '{PREFIX}namespaces-are-the-stacks'" in answer.text, answer.text
         answer = installed.run("patch", "namespace", "training", *change)
@@ -354,7 +399,7 @@ def test_a_namespace_is_what_the_stack_says_and_no_account_changes_it(installed:
 @pytest.mark.parametrize("account", [MANAGER, "istio-system/istiod", "karpenter/karpenter", "kube-system/aws-node"])
 def test_no_account_ends_a_namespace_nor_says_how_it_is(installed: Api, account: str) -> None:
     whole, rule = "/api/v1/namespaces/training", "namespaces-are-the-stacks"
-    whose = Member.allowed(account_rules.PREFIX + account.replace("/", ":"), installed)
+    whose = Member.allowed(account_names.PREFIX + account.replace("/", ":"), installed)
     assert refused(whose.delete(whole), rule, "would end the namespace training")
     read = json.loads(installed.run("get", "namespace", "training", "--output=json").text)
     for part in ("finalize", "status"):
@@ -408,7 +453,7 @@ def _named(manifest: dict[str, Any], name: str) -> dict[str, Any]:
     ],
 )
 def test_an_account_ends_what_it_makes(kept: Api, account: str, path: str, done: bool) -> None:
-    answer = Member.allowed(account_rules.PREFIX + account.replace("/", ":"), kept).delete(path)
+    answer = Member.allowed(account_names.PREFIX + account.replace("/", ":"), kept).delete(path)
     assert answer.done if done else refused(answer, "controllers-start-nothing-else", "is not to end"), answer.text
 
 
@@ -477,7 +522,7 @@ def test_a_person_makes_none_and_an_administrator_may_and_kubernetes_fills_it(gu
         wait_for(lambda: "token" in json.loads(guarded.run(*read).text).get("data", {}))
         note: dict[str, Any] = {"metadata": {"labels": {"kubernetes.io/legacy-token-invalid-since": "2026-01-01"}}}
         for keeper in account_rules.TOKENS_KEEPERS:
-            member = Member.allowed(f"{account_rules.PREFIX}{ns.KUBE_SYSTEM}:{keeper}", guarded)
+            member = Member.allowed(f"{account_names.PREFIX}{ns.KUBE_SYSTEM}:{keeper}", guarded)
             answer = member.patch(f"{at}/{name}", note)
             assert answer.done, answer.text
             other = {**made, "metadata": {**made["metadata"], "name": "another"}}
@@ -489,7 +534,7 @@ def test_a_person_makes_none_and_an_administrator_may_and_kubernetes_fills_it(gu
 
 
 def test_an_address_in_a_service_s_status_is_not_istiods(installed: Api) -> None:
-    who = f"--as={account_rules.PREFIX}istio-system:istiod"
+    who = f"--as={account_names.PREFIX}istio-system:istiod"
     service = {
         **{"apiVersion": "v1", "kind": "Service", "metadata": {"name": "status-case", "namespace": "serving"}},
         "spec": {"ports": [{"port": 80}]},
@@ -536,7 +581,7 @@ def test_an_agent_of_a_node_says_that_it_is_there_and_not_what_the_node_is(insta
     taints = [{"key": key, "effect": "NoSchedule"} for key in (account_rules.STARTUP_TAINT, "nvidia.com/gpu")]
     node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "for-its-agent"}, "spec": {"taints": taints}}
     assert installed.apply(node).done
-    who = f"--as={account_rules.PREFIX}kube-system:ebs-csi-node-sa"
+    who = f"--as={account_names.PREFIX}kube-system:ebs-csi-node-sa"
 
     def patched(change: dict[str, Any]) -> Answer:
         how = ("--type=merge", "--dry-run=server", f"--patch={json.dumps(change)}")
@@ -565,7 +610,7 @@ def test_an_agent_of_a_node_says_that_it_is_there_and_not_what_the_node_is(insta
 
 def test_a_service_account_asks_for_tokens_that_aws_alone_takes(installed: Api) -> None:
     """None has the right; whoever gets it is not thereby every account."""
-    who = (f"--as={account_rules.PREFIX}aws-secrets-manager:provider", "--as-group=system:masters")
+    who = (f"--as={account_names.PREFIX}aws-secrets-manager:provider", "--as-group=system:masters")
     asked = ("create", "token", "default", "--namespace=training", *who)
     for audience in ([], ["--audience=https://kubernetes.default.svc"], ["--audience=istio-ca"]):
         answer = installed.run(*asked, *audience)
@@ -586,7 +631,7 @@ def test_a_service_account_asks_for_tokens_that_aws_alone_takes(installed: Api) 
 )
 def test_no_account_comes_through_the_api_server(guarded: Api, door: str) -> None:
     """Whatever its role says; a person's role is asked before."""
-    who = f"--as={account_rules.PREFIX}{account_rules.MANAGER.partition('/')[0]}:{account_rules.AGENT}"
+    who = f"--as={account_names.PREFIX}{account_names.MANAGER.partition('/')[0]}:{account_names.AGENT}"
     answer = guarded.run("get", f"--raw=/api/v1/{door}", who, "--as-group=system:masters")
     assert f"ValidatingAdmissionPolicy '{PREFIX}accounts-come-by-the-network'" in answer.text, answer.text
     answer = guarded.run("get", f"--raw=/api/v1/{door}", "--as=someone", "--as-group=system:masters")

@@ -9,6 +9,7 @@ import yaml
 
 from cluster import namespaces as ns
 from cluster.add_ons import NETWORKING, SERVICES
+from cluster.guardrails import eks_pods
 from cluster.guardrails.admission import PREFIX
 from cluster.guardrails.flows import Flow, Pods, flows
 from cluster.security_groups import WEBHOOKS
@@ -22,26 +23,32 @@ CONTENTS: dict[str, dict[str, Any]] = yaml.load(
 ADD_ONS = {each.name: each for each in (*NETWORKING, *SERVICES)}
 PODS = {(add_on, name): pod for add_on, each in CONTENTS.items() for name, pod in each["pods"].items()}
 """By add-on and name."""
-UNDER_POLICIES = {key: pod for key, pod in PODS.items() if "hostNetwork" not in pod.get("host", ())}
+TAKES = {name: pod for pods in eks_pods.PODS.values() for name, pod in pods.items()}
+"""What each takes of its node, by its name."""
+UNDER_POLICIES = {key: pod for key, pod in PODS.items() if "hostNetwork" not in TAKES[key[1]].host}
 
 
-def manifest(add_on: str, name: str, namespace: str) -> dict[str, Any]:
-    """A workload with what the pod takes, each in a namespace of the caller's choice."""
-    described = PODS[add_on, name]
-    paths = [{"name": f"path-{at}", "hostPath": {"path": path}} for at, path in enumerate(described.get("paths", ()))]
+def manifest(add_on: str, name: str, namespace: str, *, alone: bool = False) -> dict[str, Any]:
+    """A workload with what the pod takes, or the pod alone, in a namespace of the caller's choice."""
+    described, takes = PODS[add_on, name], TAKES[name]
+    paths = [*takes.writes, *takes.reads]
+    volumes = [{"name": f"path-{at}", "hostPath": {"path": path}} for at, path in enumerate(paths)]
+    tagged = f"us-east-1.amazonaws.com/eks/{name}:{CONTENTS[add_on]['version']}"
+    images = [f"{each}.{tagged}" for each in described["images"]]
     ports = [{"containerPort": described["port"]}] if "port" in described else []
-    containers = [
-        {
-            "name": f"container-{at}",
-            "image": f"{image}.us-east-1.amazonaws.com/eks/{name}:{CONTENTS[add_on]['version']}",
-            "ports": ports if at == 0 else [],
-            "securityContext": {
-                "privileged": described.get("privileged", False),
-                "capabilities": {"add": described.get("capabilities", [])},
-            },
-        }
-        for at, image in enumerate(described["images"])
+    powers = {"privileged": takes.privileged, "capabilities": {"add": list(takes.capabilities)}}
+    containers: list[dict[str, Any]] = [
+        {"name": f"container-{at}", "image": image, "ports": ports if at == 0 else [], "securityContext": powers}
+        for at, image in enumerate(images)
     ]
+    if takes.mounts:
+        volumes = [{"name": each, **_volume(mount["is"])} for each, mount in takes.mounts.items()]
+        mounts = [
+            {"name": each, "mountPath": mount["at"], "readOnly": not mount.get("write", False)}
+            for each, mount in takes.mounts.items()
+        ]
+        variables = [{"name": each, "value": "x"} for each in takes.variables]
+        containers = [{"name": takes.container, "image": images[0], "env": variables, "volumeMounts": mounts}]
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -50,11 +57,16 @@ def manifest(add_on: str, name: str, namespace: str) -> dict[str, Any]:
             "serviceAccountName": described.get("account", "default"),
             "tolerations": [{"operator": "Exists"}] if described["kind"] == "DaemonSet" else [],
             "containers": containers,
-            "volumes": paths,
-            **dict.fromkeys(described.get("host", ()), True),
+            "volumes": volumes,
+            **dict.fromkeys(takes.host, True),
         },
     }
-    return cases.controller(described["kind"], pod)
+    return cases.controller("Pod" if alone else described["kind"], pod)
+
+
+def _volume(told: str) -> dict[str, Any]:
+    kind, _, name = told.partition(" ")
+    return {kind: {{"hostPath": "path", "secret": "secretName", "configMap": "name"}[kind]: name}}
 
 
 def flow(name: str) -> Flow:
@@ -76,6 +88,15 @@ def test_the_facts_are_of_the_pinned_versions() -> None:
         assert {name: each["version"] for name, each in CONTENTS.items()} == versions.add_ons
     assert CONTENTS.keys() == ADD_ONS.keys()
     assert all(each["source"] for each in CONTENTS.values())
+
+
+def test_what_each_pod_takes_of_its_node_is_known() -> None:
+    described = {
+        f"{CONTENTS[add_on]['namespace']}/{pod.get('account', 'default')}/{name}"
+        for (add_on, name), pod in PODS.items()
+    }
+    assert {f"{account}/{name}" for account, pods in eks_pods.PODS.items() for name in pods} == described
+    assert len(TAKES) == len(PODS), "each by its name"
 
 
 def test_each_add_on_is_installed_where_its_pods_are_let_in() -> None:

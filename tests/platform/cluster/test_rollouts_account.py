@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from cluster import namespaces as ns
-from cluster.guardrails.account_rules import PREFIX, ROLLOUTS_CONTROLLER
+from cluster.guardrails.account_names import PREFIX, ROLLOUTS_CONTROLLER
 from tests.platform.cluster import cases
 from tests.platform.cluster.api import Api
 from tests.platform.cluster.members import Member, refused
