@@ -2,6 +2,12 @@
 
 The chart's lets it write webhooks, and make and change what belongs to features that are not used here: the Gateway
 API, which it reads, and services of several clusters.
+
+Held against what istiod watches in release 1.31 (istio/istio: pilot/pkg/serviceregistry/kube/controller, bootstrap,
+config/kube and credentials/kube, pkg/revisions, pkg/webhooks; each `kclient.New` there): what is not here is watched by
+features that are off by their defaults (PILOT_ENABLE_AMBIENT, PILOT_ENABLE_AGENTGATEWAY, ENABLE_MCS_*,
+ENABLE_CLUSTER_TRUST_BUNDLE_API, PILOT_ENABLE_NODE_UNTAINT_CONTROLLERS; pilot/pkg/features) or in mesh_values.py.
+Whoever turns one on gives it its rights too: istiod waits for what it may not read, and is never ready.
 """
 
 from typing import Final

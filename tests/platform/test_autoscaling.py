@@ -201,8 +201,11 @@ def test_the_controller_is_pinned_and_its_definitions_come_from_the_chart_made_f
 
 
 def test_pools_wait_for_the_definitions_and_the_controller_for_nodes(stack: Recorder) -> None:
-    order = [each.type for each in stack.made]
-    assert order.index("aws:eks/nodeGroup:NodeGroup") < order.index(CHART) < order.index(NODE_CLASS)
+    order = [(each.type, each.inputs.get("name") if each.type == CHART else None) for each in stack.made]
+    nodes, controller, classes = (
+        order.index(each) for each in (("aws:eks/nodeGroup:NodeGroup", None), (CHART, "karpenter"), (NODE_CLASS, None))
+    )
+    assert nodes < controller < classes
 
 
 def queue(stack: Recorder) -> Made:

@@ -100,6 +100,14 @@ def over_nodes(account: Account, cluster: str, pools: Sequence[str], surrounding
                 },
             },
         ),
+        # Who makes templates says what is in them: the subnets are private, and so are the instances.
+        deny(
+            "NoAddressOnTheInternet",
+            actions=LAUNCH,
+            resources=account.arn("ec2", "network-interface/*"),
+            when={"Bool": {"ec2:AssociatePublicIpAddress": "true"}},
+            principals=None,
+        ),
         # What is launched may have any tag besides those that it must have.
         deny("NoOperatorsHost", actions="ec2:CreateTags", resources="*", when=marking(), principals=None),
         allow(
