@@ -93,7 +93,7 @@ def env(
     name: StackName = "local",
     aws_plugin: Plugin = AwsPlugin.STAND_IN,
     credentials: Annotated[
-        bool, typer.Option("--credentials", help="Also how an MLflow client signs in, password included.")
+        bool, typer.Option("--credentials", help="Also how an MLflow client and `model` sign in, password included.")
     ] = False,
     user: Annotated[
         str | None, typer.Option(help="With --credentials: which of parapet:mlflowUsers, else the first by name.")

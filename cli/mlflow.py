@@ -1,4 +1,6 @@
-"""The MLflow server of the local stack: whether it runs, and how to sign in."""
+"""The MLflow server of the local stack: whether it runs, and how to sign in to it and to its registry of models."""
+
+from typing import Any
 
 from cli.output import Refused
 from local.aws import server
@@ -26,8 +28,10 @@ def running(workspace: Workspace) -> Workload | None:
 
 
 def credentials(workspace: Workspace, stack: str, user: str | None) -> dict[str, str]:
-    """The variables with which an MLflow client signs in as one of the stack's accounts; raises Refused."""
-    mlflow, arns = running(workspace), _secret_arns(Engine(workspace, {}, stack))
+    """The variables with which an MLflow client signs in as one of the stack's accounts, and `./parapet model` decides;
+    raises Refused."""
+    mlflow, outputs = running(workspace), _outputs(Engine(workspace, {}, stack))
+    arns: dict[str, str] = outputs.get("mlflowUserSecretArns") or {}
     endpoint = server.url(workspace)
     if not mlflow or not endpoint:
         raise Refused("The MLflow server is not running: `./parapet up` starts it.")
@@ -51,6 +55,7 @@ def credentials(workspace: Workspace, stack: str, user: str | None) -> dict[str,
         "MLFLOW_TRACKING_PASSWORD": secrets.get_secret_value(SecretId=arns[name], VersionStage="AWSCURRENT")[
             "SecretString"
         ],
+        **_of_the_registry(outputs),
     }
 
 
@@ -58,10 +63,21 @@ def _chosen(found: list[Workload]) -> Workload | None:
     return next((each for each in found if (each.namespace, each.name) == NAME), None)
 
 
-def _secret_arns(engine: Engine) -> dict[str, str]:
-    """Where each account's password is, as the stack tells it."""
+def _of_the_registry(outputs: dict[str, Any]) -> dict[str, str]:
+    """What is missing was made by a program that had no registry yet."""
+    buckets = outputs.get("buckets") or {}
+    told = {
+        "PARAPET_AUDIT_BUCKET": buckets.get("audit"),
+        "PARAPET_ARTIFACTS_BUCKET": buckets.get("artifacts"),
+        "PARAPET_SIGNING_KEY": outputs.get("modelSigningKeyArn"),
+    }
+    return {name: value for name, value in told.items() if value}
+
+
+def _outputs(engine: Engine) -> dict[str, Any]:
+    """What the stack tells."""
     for resource in engine.deployment().get("resources", []):
         if resource["type"] == "pulumi:pulumi:Stack":
-            found: dict[str, str] = resource.get("outputs", {}).get("mlflowUserSecretArns") or {}
+            found: dict[str, Any] = resource.get("outputs") or {}
             return found
     return {}

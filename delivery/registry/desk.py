@@ -54,8 +54,8 @@ class Desk:
         if missing:
             said = "\n".join(missing)
             raise Refused(
-                f"These variables are not set:\n{said}\nOn the local stack `./parapet env --credentials` exports those "
-                "of MLflow and AWS; delivery/registry/README.md tells of the others."
+                f"These variables are not set:\n{said}\nOn the local stack `./parapet env --credentials` exports them; "
+                "delivery/registry/README.md tells where they are on an account."
             )
         s3 = boto3.client("s3")
         key = KmsKey(boto3.client("kms"), variables["PARAPET_SIGNING_KEY"])

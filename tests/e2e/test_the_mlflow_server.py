@@ -9,6 +9,7 @@ import signal
 import subprocess
 import urllib.error
 import urllib.request
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -177,6 +178,36 @@ def _answers(user: User) -> bool:
         return _status(user, "/health") == 200
     except (OSError, TypeError):
         return False
+
+
+def test_a_model_is_decided_on_in_the_buckets_and_by_the_key_that_the_stack_made(
+    user: User, said_by_up: str, tmp_path: Path
+) -> None:
+    """Under the buckets' own policies, and the lock; the model's bytes are none that serve."""
+    files = tmp_path / "model"
+    files.mkdir()
+    (files / "model.onnx").write_bytes(b"a graph")
+    (files / "contract.json").write_bytes(b"{}")
+    assert _told(_python(user, "register_model", "readmission", str(files))) == {"version": "1"}
+    report = tmp_path / "gates.json"
+    gate = {"name": "auroc", "value": 0.81, "minimum": 0.75, "rows": 12000, "passed": True}
+    digest = f"sha256:{sha256(b'a graph').hexdigest()}"
+    report.write_text(json.dumps({"format": "parapet-gates/1", "model": digest, "gates": [gate]}))
+
+    def model(*arguments: str) -> tuple[int, str]:
+        return user.shell(f"./parapet model {shlex.join(arguments)}", options=("--credentials", "--user", TEAM))
+
+    said = model("promote", "readmission", "--to", "staging", "--gates", str(report), "--why", "The first of them all.")
+    assert said[0] == 0, said[1]
+    assert "serves in staging" in said[1]
+    status, told = model("verify", "readmission")
+    assert status == 0, told
+    s3, audit = user.client("s3"), user.outputs()["buckets"]["audit"]
+    entries = [each["Key"] for each in s3.list_objects_v2(Bucket=audit, Prefix="models/readmission/")["Contents"]]
+    assert entries == ["models/readmission/00000001.json", "models/readmission/00000002.json"]
+    for entry in entries:
+        held = s3.head_object(Bucket=audit, Key=entry)
+        assert (held["ObjectLockMode"], held["ServerSideEncryption"]) == ("COMPLIANCE", "aws:kms")
 
 
 def test_a_server_that_is_killed_loses_nothing_that_it_acknowledged(
