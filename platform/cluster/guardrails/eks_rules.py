@@ -21,7 +21,12 @@ def eks_rules(registry: str) -> tuple[ObjectRule, ...]:
 
 
 def _images_of_eks(registry: str) -> ObjectRule:
-    """What runs by now may be noted on and let go, whatever it is."""
+    """What runs by now may be noted on and let go, whatever it is.
+
+    GuardDuty's agent is in EKS's registries since 1.8.1-eks-build.2 (Amazon GuardDuty User Guide, "Amazon ECR
+    repository hosting GuardDuty agent", whose tables name EKS's accounts beside GuardDuty's own). Those up to 1.5.0 are
+    in GuardDuty's own alone and refused: they are older than any Kubernetes that is pinned here.
+    """
     theirs = f"i.startsWith({cel(images.prefix(registry))}) || i.matches({cel(EKS_IMAGE)})"
     return ObjectRule(
         name="pods-of-eks-run-its-images",

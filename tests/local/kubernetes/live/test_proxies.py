@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from local.kubernetes.live import proxies
+from cluster import mesh_webhooks
+from local.kubernetes.live import parts, proxies
 from local.kubernetes.live.process import Place
 from local.workspace import Workspace
 
@@ -148,3 +149,8 @@ def test_a_port_that_the_pod_does_not_name_is_refused() -> None:
     for port in (9000, 1):
         with pytest.raises(LookupError, match=f"the pod mlflow/mlflow-1f2e-x names no port {port}"):
             proxies.objects(pod("sidecar"), "127.9.8.3", port, 23456)
+
+
+def test_it_trusts_what_the_stack_calls_the_mesh_s_authority() -> None:
+    """The local world knows no room, so the name stands in both."""
+    assert parts.ROOT_CERTIFICATES == mesh_webhooks.AUTHORITY
