@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ class Engine:
     tools: Path
     home: Path
     variables: Mapping[str, str] = field(default_factory=dict)
+    python: Path = Path(sys.executable)
+    """What runs a provider that tests have written."""
 
     @property
     def environment(self) -> dict[str, str]:

@@ -6,7 +6,6 @@ All that is private in pulumi-policy and that tests need is named here.
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 from hipaa import signals
 from local.workspace import ROOT
 from tests.engine import Engine
+from tests.warm import Warm
 
 PACK = ROOT / "policies"
 
@@ -52,6 +52,13 @@ class Run:
         return any(policy in event[kind].get("passed", []) for event in self.events for kind in kinds if kind in event)
 
 
+def warmed(warm: Warm, home: Path) -> Engine:
+    """An engine for tests of the pack, which starts as a user's does; program and echo are not under test."""
+    echo = ("pulumi.provider.experimental.provider", "pulumi.provider.experimental.server")
+    warm.imports([*echo, "pulumi_aws.kms", "pulumi_aws.s3"])
+    return Engine(warm.bin, home, python=warm.python)
+
+
 def run(
     engine: Engine,
     folder: Path,
@@ -81,7 +88,7 @@ def install_echo(engine: Engine, name: str) -> None:
     folder = Path(engine.environment["PULUMI_HOME"]) / "plugins" / f"resource-{name}-v{pinned}"
     folder.mkdir(parents=True, exist_ok=True)
     plugin = folder / f"pulumi-resource-{name}"
-    plugin.write_text(f'#!/bin/sh\nECHO_VERSION={pinned} exec "{sys.executable}" "{echo}" "$@"\n')
+    plugin.write_text(f'#!/bin/sh\nECHO_VERSION={pinned} exec "{engine.python}" -u "{echo}" "$@"\n')
     plugin.chmod(0o755)
 
 

@@ -107,7 +107,8 @@ def broken(key: Resource) -> Verdict:
 """
 
 
-def test_rule_that_throws_is_named_and_fails_the_preview(engine: Engine, tmp_path: Path) -> None:
+def test_rule_that_throws_is_named_and_fails_the_preview(tools: Path, tmp_path: Path) -> None:
+    engine = Engine(tools, tmp_path / "home")  # of a user's own processes alone: it is told what nobody may say
     pack = copy_of_pack(tmp_path / "pack", module=BROKEN)
     cited = (pack / "hipaa" / "catalogue.yaml").read_text()
     assert cited.count("    - kms-key-rotates\n") == 1
