@@ -90,11 +90,12 @@ def build(
     cost: Cost = SERVERS,
     what: str = "the tools",
     changes: Sequence[Change] = (),
+    tags: str = "",
 ) -> None:
     """Builds every tool that `modules/go.mod` names into `target`, whole or not at all.
 
     `variables` are set in the programs; tools whose package's last name is in `without` are left out; `changes` are
-    made to their sources, for the build alone.
+    made to their sources, for the build alone; `tags` leave out what they name.
     """
     flags = " ".join(["-s", "-w", *(f"-X {name}={value}" for name, value in variables.items())])
     with _workshop(target, cost.gib) as shop, _progress() as progress:
@@ -102,10 +103,22 @@ def build(
         fetching = _Stage(progress, "fetching modules", None, "go: downloading ", cost)
         tools = _run([str(shop.go), "list", "tool"], modules, shop.environment, fetching)
         tools = [tool for tool in tools if tool.rpartition("/")[2] not in without]
-        packages = _run([str(shop.go), "list", "-deps", *tools], modules, shop.environment, fetching)
+        packages = _run([str(shop.go), "list", "-deps", f"-tags={tags}", *tools], modules, shop.environment, fetching)
         changed = _changed(shop, modules, changes, fetching)
         _run(
-            [str(shop.go), "build", "-v", "-trimpath", *changed, "-ldflags", flags, "-o", f"{shop.output}/", *tools],
+            [
+                str(shop.go),
+                "build",
+                "-v",
+                "-trimpath",
+                f"-tags={tags}",
+                *changed,
+                "-ldflags",
+                flags,
+                "-o",
+                f"{shop.output}/",
+                *tools,
+            ],
             modules,
             shop.environment,
             _Stage(progress, "compiling packages", len(packages), "", cost),

@@ -31,6 +31,12 @@ LOOPBACK = (
     Change("github.com/argoproj/argo-rollouts", "controller/controller.go", '"0.0.0.0:%d"', HERE, EVERYWHERE),
     Change("sigs.k8s.io/karpenter", "pkg/operator/operator.go", '":%d"', HERE, EVERYWHERE),
 )
+PROMETHEUS = "prometheus"
+PROMETHEUS_MODULE = MODULES / PROMETHEUS
+"""Of its own: it wants other versions of Kubernetes' libraries than the controllers do."""
+PROMETHEUS_COST = Cost(6, "3 minutes on 2 cores", ((0.0, 175), (0.5, 100), (0.9, 40), (1.0, 15)))
+WITHOUT_DISCOVERY = "remove_all_sd"
+"""But by files, which is how it finds here what the API server tells on EKS (`local/kubernetes/live/prometheus.py`)."""
 ENVOY = "envoy"
 REQUIREMENTS = MODULE / "requirements.txt"
 
@@ -41,6 +47,20 @@ def ensure(workspace: Workspace) -> None:
     for program, name in NAMES.items():
         place(built / program, workspace.bin / name)
     place(_envoy(), workspace.bin / ENVOY)
+    ensure_prometheus(workspace)
+
+
+def ensure_prometheus(workspace: Workspace) -> Path:
+    """Makes `.parapet/bin` hold Prometheus, and returns it."""
+    named = digest(("prometheus/go.mod", "prometheus/go.sum"), os.uname().sysname, os.uname().machine)
+    built = made_once(PROMETHEUS, named, _build_prometheus)
+    workspace.bin.mkdir(parents=True, exist_ok=True)
+    place(built / PROMETHEUS, workspace.bin / PROMETHEUS)
+    return workspace.bin / PROMETHEUS
+
+
+def _build_prometheus(folder: Path) -> None:
+    build(PROMETHEUS_MODULE, folder, {}, cost=PROMETHEUS_COST, what="Prometheus", tags=WITHOUT_DISCOVERY)
 
 
 def _key() -> str:

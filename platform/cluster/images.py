@@ -90,6 +90,7 @@ CNI: Final = IMAGES["istio/install-cni"].tagged
 DEVICE_PLUGIN: Final = IMAGES["nvidia/k8s-device-plugin"].tagged
 DCGM_EXPORTER: Final = IMAGES["nvidia/dcgm-exporter"].tagged
 KARPENTER: Final = IMAGES["karpenter/controller"].tagged
+PROMETHEUS: Final = IMAGES["prometheus/prometheus"].tagged
 MLFLOW: Final = IMAGES["mlflow"].tagged
 
 ROLLOUTS_CRD_CHART: Final = IMAGES["charts/argo/argo-rollouts-crd"].tagged

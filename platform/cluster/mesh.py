@@ -11,7 +11,7 @@ from cluster import entrance, images, mesh_values
 from cluster import namespaces as ns
 from cluster.chart import chart
 from cluster.entrance import Entrance, EntranceArgs
-from cluster.guardrails.flows import DASHBOARDS, GATEWAY, PUBLISHED
+from cluster.guardrails.flows import DASHBOARDS, GATEWAY, PROMETHEUS, PUBLISHED
 from cluster.guardrails.object_rules import GATEWAY_REFERENCE
 from cluster.labels import metadata
 from cluster.mesh_egress import aws_services, metrics
@@ -65,6 +65,7 @@ def callers(workspaces: Sequence[ns.Namespace] = ()) -> tuple[Caller, ...]:
         Caller(ns.TRAINING.name, (_account(ns.TRAINING),), ()),
         Caller(ns.MONITORING.name, (_account(ns.MONITORING),), ("3000", "9090", "9093")),
         Caller(ns.MONITORING.name, (_GATEWAY,), ("3000",), "dashboards", DASHBOARDS),
+        Caller(ns.MONITORING.name, (_account(ns.ROLLOUTS),), ("9090",), "judging", PROMETHEUS),
     )
 
 

@@ -12,12 +12,14 @@ from cluster.cluster import Cluster
 from foundation.data_class import DataClass
 from foundation.foundation import Foundation
 from foundation.stack import Stack
+from mlops.analyses import Analyses, AnalysesArgs
 from mlops.bucket import Bucket
 from mlops.mlflow_server.account import Account
 from mlops.mlflow_server.mlflow_server import MlflowServer, MlflowServerArgs
 from mlops.mlflow_server.retention import Kept
 from mlops.mlflow_server.sign_on import SignOn
 from mlops.model_registry import ModelRegistry, ModelRegistryArgs
+from mlops.prometheus import Prometheus, PrometheusArgs
 from mlops.workload_identities import WorkloadIdentities, WorkloadIdentitiesArgs
 from mlops.workload_secret import WorkloadSecret, by_namespace
 
@@ -32,6 +34,8 @@ class MLOpsArgs:
     mlflow_kept: Sequence[Kept]
     """How long what was deleted in MLflow is kept, by kind."""
     workload_secrets: Sequence[WorkloadSecret]
+    model_analysis_seconds: int
+    """How long a new version of a model is looked at before it gets more calls."""
     model_promoters: Sequence[str]
     """ARNs of the IAM roles that sign decisions on models."""
     privacy_officers: Sequence[str]
@@ -70,6 +74,12 @@ class MLOps(pulumi.ComponentResource):
             ),
             pulumi.ResourceOptions(parent=self, providers=[cluster.kubernetes]),
         )
+        in_cluster = pulumi.ResourceOptions(parent=self, providers=[cluster.kubernetes])
+        window = args.model_analysis_seconds
+        Prometheus(
+            f"{name}-prometheus", PrometheusArgs(stack=args.stack, window=window, after=cluster.ready), in_cluster
+        )
+        Analyses(f"{name}-analyses", AnalysesArgs(stack=args.stack, window=window, after=cluster.ready), in_cluster)
         storage, key_arns = args.foundation.storage, args.foundation.keys.arns
         models = Bucket(storage.artifacts.arn, key_arns[DataClass.ARTIFACTS])
         self.model_registry = ModelRegistry(

@@ -106,6 +106,7 @@ EVERYTHING: Final[dict[str, Any]] = {
             "roles": [{"group": "Ward 7", "role": "ward-7"}],
         }
     ],
+    "modelAnalysisSeconds": 3600,
     "mlflowDeletedDays": [{"kind": kind, "days": MOST_DAYS} for kind in get_args(Kind)],
     "modelPromoterRoles": _roles("promoter", MAX_MODEL_PROMOTERS),
     "privacyOfficers": _roles("privacy", MAX_PRIVACY_OFFICERS),
@@ -137,6 +138,7 @@ NOTHING: Final[dict[str, Any]] = {
     "vpnGateway": False,
     "mlflowUsers": [],
     "mlflowSignOn": [],
+    "modelAnalysisSeconds": 10,
     "mlflowDeletedDays": [],
     "modelPromoterRoles": [],
     "privacyOfficers": [],

@@ -341,6 +341,7 @@ def test_only_the_local_stack_is_local_and_unprotected() -> None:
                 ),
             ],
         ),
+        ("modelAnalysisSeconds", [10, 300, 3600], [9, 3601, 0, "long", 10.5]),
         (
             "mlflowDeletedDays",
             [[], [{"kind": "traces", "days": 1}, {"kind": "runs", "days": 3650}]],

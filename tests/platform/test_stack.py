@@ -164,6 +164,8 @@ def test_components_have_the_tokens_that_state_files_know(with_egress: Recorder)
             "cluster:MeshWebhooks": 1,
             "cluster:Monitor": 1,
             "cluster:Rollouts": 1,
+            "mlops:Prometheus": 1,
+            "mlops:Analyses": 1,
             "mlops:MLOps": 1,
             "mlops:MlflowServer": 1,
             "mlops:ModelRegistry": 1,

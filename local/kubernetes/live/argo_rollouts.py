@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from local.kubernetes.live import prometheus
 from local.kubernetes.live.process import Place, Process, container, variables
 from local.kubernetes.live.tokens import KUBECONFIG
 
@@ -28,5 +29,6 @@ def process(pod: Mapping[str, Any], place: Place, ports: tuple[int, int]) -> Pro
         *(f"--{name}={port}" for name, port in own.items()),
         "--leader-elect=false",
     )
-    environment = {**variables(pod, of), "GOMAXPROCS": "1"}
+    # What its pod asks by a Service's name is asked of Prometheus at once, which answers a proxy's requests as its own.
+    environment = {**variables(pod, of), "HTTP_PROXY": f"http://{prometheus.address(place)}", "GOMAXPROCS": "1"}
     return Process(command, environment, f"http://127.0.0.1:{ports[1]}/healthz")

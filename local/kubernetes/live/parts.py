@@ -7,9 +7,9 @@ from typing import Any
 from local import processes
 from local.kubernetes import workloads
 from local.kubernetes.control_plane.api import MERGE, Api, ApiError
-from local.kubernetes.live import argo_rollouts, istiod, karpenter, load_balancer, proxies
+from local.kubernetes.live import argo_rollouts, istiod, karpenter, load_balancer, prometheus, proxies
 from local.kubernetes.live.process import Place, Process
-from local.kubernetes.live.standing import GATEWAY, ISTIOD, KARPENTER, ROLLOUTS, SIDECAR
+from local.kubernetes.live.standing import GATEWAY, ISTIOD, KARPENTER, PROMETHEUS, ROLLOUTS, SIDECAR
 from local.workspace import LOCAL_REGION
 
 TEMPLATE = "istio/bootstrap/envoy_bootstrap.json"
@@ -112,6 +112,13 @@ def _karpenter(pod: Mapping[str, Any], place: Place, cluster: Cluster) -> Proces
     return karpenter.process(pod, place)
 
 
+def _prometheus(pod: Mapping[str, Any], place: Place, cluster: Cluster) -> Process:
+    prometheus.configure(
+        cluster.config_map(pod["metadata"]["namespace"], "prometheus")["prometheus.yaml"], place.folder
+    )
+    return prometheus.process(pod, place)
+
+
 def _rollouts(pod: Mapping[str, Any], place: Place, cluster: Cluster) -> Process:
     return argo_rollouts.process(pod, place, (_port(place, "metrics"), _port(place, "health")))
 
@@ -121,6 +128,7 @@ MAKERS: dict[str, Maker] = {
     GATEWAY: _gateway,
     SIDECAR: _sidecar,
     KARPENTER: _karpenter,
+    PROMETHEUS: _prometheus,
     ROLLOUTS: _rollouts,
 }
 

@@ -20,7 +20,7 @@ class Standing:
 
 
 ISTIOD, GATEWAY, SIDECAR = "istiod", "gateway", "mlflow-proxy"
-KARPENTER, ROLLOUTS = "karpenter", "argo-rollouts"
+KARPENTER, ROLLOUTS, PROMETHEUS = "karpenter", "argo-rollouts", "prometheus"
 LOAD_BALANCER = "load-balancer"
 """It stands for no pod: AWS has it."""
 STANDING = (
@@ -28,6 +28,7 @@ STANDING = (
     Standing(GATEWAY, "ingress", "istio-ingress", "istio-proxy", holds=True, meshed=True),
     Standing(SIDECAR, "mlflow", "mlflow", "istio-proxy", holds=False, meshed=True),
     Standing(KARPENTER, "karpenter", "karpenter", "controller", holds=True, meshed=False),
+    Standing(PROMETHEUS, "monitoring", "monitor", "prometheus", holds=True, meshed=False),
     Standing(ROLLOUTS, "argo-rollouts", "argo-rollouts", "controller", holds=True, meshed=False),
 )
 """In the order in which they need each other."""

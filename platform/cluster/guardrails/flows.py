@@ -78,6 +78,8 @@ PUBLISHED: Final = {"parapet.dev/published": "true"}
 pods of the VPC too: it asks nobody for a name, and what the model answers to is the gateway."""
 DASHBOARDS: Final = {"app.kubernetes.io/name": "grafana"}
 _DASHBOARDS: Final = Pods(ns.MONITORING.name, DASHBOARDS)
+PROMETHEUS: Final = {"app.kubernetes.io/name": "prometheus"}
+_PROMETHEUS: Final = Pods(ns.MONITORING.name, PROMETHEUS)
 _PUBLISHED: Final = Pods(ns.SERVING.name, {**_MODELS.labels, **PUBLISHED})
 _CLIENTS: Final = (ns.PIPELINES, ns.TRAINING, ns.SERVING)
 """Who works with MLflow and with objects in S3, as each workspace does."""
@@ -124,6 +126,8 @@ def flows(workspaces: Sequence[Namespace] = ()) -> tuple[Flow, ...]:
         # Dashboards ask Prometheus (9090), which tells Alertmanager (9093), and each is scraped by it.
         Flow("monitoring",      _all(ns.MONITORING.name),
                                                  (*_all(ns.MONITORING.name), Range.SERVICES),     (3000, 9090, 9093)),
+        # What judges a new version of a model asks it too.
+        Flow("judging",         _all(ns.ROLLOUTS.name),          (_PROMETHEUS, Range.SERVICES),   (9090,)),
         # Envoy's and the application's metrics (15020), istiod's and the CNI agent's (15014), GPUs' (9400), Karpenter's
         # (8080).
         Flow("scrapes",         _all(ns.MONITORING.name),        _all(*mesh),                     (15020, 15090)),

@@ -1,6 +1,7 @@
 """A server answers by the Open Inference Protocol v2 and by plain records, and refuses the rest in its own words."""
 
 import json
+import re
 import struct
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 import requests
 from requests.adapters import HTTPAdapter
 
+from mlops import analyses
 from tests.delivery.serving.bundles import NAME, OUTPUT, RECORD, VERSION, WARDS, expected, row
 from tests.delivery.serving.served import INSIDE, MODEL, Served, asked, without
 
@@ -251,6 +253,20 @@ def test_an_answer_says_which_request_it_was(served: Served) -> None:
     assert served.infer(headers={"X-Request-Id": given}).headers["X-Request-Id"] == given
     taken = served.infer(headers={"X-Request-Id": "patient 4711"}).headers["X-Request-Id"]
     assert "4711" not in taken
+
+
+def test_what_judges_a_new_version_finds_its_numbers(served: Served) -> None:
+    """The platform's analyses ask for these metrics, with these labels (platform/mlops/analyses.py)."""
+    served.predict({"records": [dict(RECORD)]})
+    told = served.metrics()
+    queries = [
+        metric["provider"]["prometheus"]["query"] for metrics in analyses.templates(60).values() for metric in metrics
+    ]
+    names = {name for query in queries for name in re.findall(r"parapet_serving_\w+", query)}
+    assert names
+    assert {name for name in names if f"\n{name}{{" not in told} == set()
+    assert 'requests_total{route="records",status="200"}' in told
+    assert 'route=~"records|infer"' in " ".join(queries)
 
 
 def test_metrics_tell_what_was_answered(served: Served) -> None:

@@ -1,0 +1,188 @@
+"""What models say of themselves while they answer, kept for hours: the Prometheus that judges a new version."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Final
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+import yaml
+
+from cluster import images
+from cluster import namespaces as ns
+from cluster.guardrails.flows import PREDICTOR, PROMETHEUS
+from cluster.guardrails.priorities import PLATFORM
+from cluster.guardrails.rollout_rules import HASH
+from cluster.labels import Manifest, labels, metadata
+from foundation.stack import Stack
+
+NAME: Final = "prometheus"
+PORT: Final = 9090
+ADDRESS: Final = f"http://{NAME}.{ns.MONITORING.name}.svc.cluster.local:{PORT}"
+USER: Final = 65534
+"""The image's own."""
+FOLDER: Final = "/etc/prometheus"
+DATA: Final = "/prometheus"
+FILE: Final = "prometheus.yaml"
+RETENTION: Final = "6h"
+STORED_GIB: Final = 1
+LOOKS: Final = 10
+"""Scrapes within what an analysis looks at; more than four, so that a rate of it has enough to go by."""
+VERSION: Final = "version_hash"
+MODEL: Final = "model"
+POD: Final = "pod"
+"""The labels of every number: which version of which model said it, and where."""
+RESOURCES: Final = {
+    "requests": {"cpu": "200m", "memory": "512Mi", "ephemeral-storage": f"{STORED_GIB}Gi"},
+    "limits": {"cpu": "1", "memory": "2Gi", "ephemeral-storage": f"{STORED_GIB + 1}Gi"},
+}
+
+
+def scrape_seconds(window: int) -> int:
+    """How often each model is asked, where an analysis looks at so many seconds."""
+    return max(1, min(15, window // LOOKS))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrometheusArgs:
+    stack: Stack
+    window: int
+    """Seconds that an analysis looks at."""
+    after: Sequence[pulumi.Resource]
+    """The namespaces, the mesh and nodes."""
+
+
+class Prometheus(pulumi.ComponentResource):
+    """One Prometheus, which scrapes the proxies of models' pods and keeps what they said for hours, in its own pod.
+
+    What is lost with the pod is what an analysis of that hour would have looked at: it then finds no calls, and says
+    no. It finds pods by the API server, in the namespace of models alone.
+    """
+
+    def __init__(self, name: str, args: PrometheusArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("parapet:mlops:Prometheus", name, {"image": images.PROMETHEUS}, opts)
+        own = pulumi.ResourceOptions(parent=self, depends_on=list(args.after))
+        meta = metadata(NAME, args.stack.owner, namespace=ns.MONITORING.name, data_class=ns.MONITORING.data_class)
+        text = yaml.safe_dump(configuration(args.window), sort_keys=False)
+        config = kubernetes.core.v1.ConfigMap(name, metadata=meta, data={FILE: text}, opts=own)
+        service: Manifest = {
+            "type": "ClusterIP",
+            "selector": PROMETHEUS,
+            "ports": [{"name": "http", "port": PORT, "targetPort": "http", "appProtocol": "http"}],
+        }
+        kubernetes.core.v1.Service(
+            # It has no endpoint before there is a pod, and the pod comes after it.
+            name,
+            metadata={**meta, "annotations": {"pulumi.com/skipAwait": "true"}},
+            spec=service,
+            opts=own,
+        )
+        kubernetes.apps.v1.Deployment(
+            name,
+            metadata=meta,
+            spec=deployment(args.stack, text),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[config, *args.after]),
+        )
+        self.register_outputs({"address": ADDRESS})
+
+
+def configuration(window: int) -> dict[str, Any]:
+    """As Prometheus reads it. A proxy hands on what its model says, at a port in plain that this namespace alone
+    reaches (Istio, "Prometheus", Option 1: Metrics merging)."""
+    meta = "__meta_kubernetes_pod"
+    component, value = next(iter(PREDICTOR.items()))
+    return {
+        "global": {"scrape_interval": f"{scrape_seconds(window)}s", "scrape_timeout": f"{scrape_seconds(window)}s"},
+        "scrape_configs": [
+            {
+                "job_name": "models",
+                "metrics_path": "/stats/prometheus",
+                "kubernetes_sd_configs": [{"role": "pod", "namespaces": {"names": [ns.SERVING.name]}}],
+                "relabel_configs": [
+                    {"source_labels": [f"{meta}_label_{_label(component)}"], "regex": value, "action": "keep"},
+                    # A pod is listed once for each port of each container.
+                    {"source_labels": [f"{meta}_container_port_name"], "regex": "metrics", "action": "keep"},
+                    {"source_labels": [f"{meta}_phase"], "regex": "Running", "action": "keep"},
+                    {"source_labels": [f"{meta}_ip"], "replacement": "$1:15020", "target_label": "__address__"},
+                    {"source_labels": [f"{meta}_label_{_label(HASH)}"], "target_label": VERSION},
+                    {"source_labels": [f"{meta}_label_{_label('app.kubernetes.io/name')}"], "target_label": MODEL},
+                    {"source_labels": [f"{meta}_name"], "target_label": POD},
+                ],
+                # A proxy's own numbers are many, and no analysis asks for one.
+                "metric_relabel_configs": [
+                    {"source_labels": ["__name__"], "regex": "parapet_serving_.*", "action": "keep"}
+                ],
+            }
+        ],
+    }
+
+
+def _label(name: str) -> str:
+    """As discovery writes a label's name (Prometheus, "Configuration", kubernetes_sd_config)."""
+    return "".join(each if each.isalnum() else "_" for each in name)
+
+
+def deployment(stack: Stack, text: str) -> Manifest:
+    """One replica: of two each would have seen other moments."""
+    return {
+        "replicas": 1,
+        "strategy": {"type": "Recreate"},
+        "selector": {"matchLabels": PROMETHEUS},
+        "template": {
+            "metadata": {
+                "labels": {**labels(stack.owner, ns.MONITORING.data_class), **PROMETHEUS},
+                # It reads its configuration once.
+                "annotations": {"parapet.dev/configuration": sha256(text.encode()).hexdigest()[:16]},
+            },
+            "spec": {
+                "serviceAccountName": ns.MONITORING.service_account,
+                "automountServiceAccountToken": True,
+                "enableServiceLinks": False,
+                "priorityClassName": PLATFORM.name,
+                "securityContext": {
+                    "runAsNonRoot": True,
+                    "runAsUser": USER,
+                    "runAsGroup": USER,
+                    "fsGroup": USER,
+                    "seccompProfile": {"type": "RuntimeDefault"},
+                },
+                "containers": [_container(stack)],
+                "volumes": [
+                    {"name": "configuration", "configMap": {"name": NAME}},
+                    {"name": "data", "emptyDir": {"sizeLimit": f"{STORED_GIB + 1}Gi"}},
+                ],
+            },
+        },
+    }
+
+
+def _container(stack: Stack) -> Manifest:
+    def probe(path: str) -> Manifest:
+        return {"httpGet": {"path": path, "port": "http"}, "periodSeconds": 5, "timeoutSeconds": 3}
+
+    return {
+        "name": NAME,
+        "image": stack.image(images.PROMETHEUS),
+        "args": [
+            f"--config.file={FOLDER}/{FILE}",
+            f"--storage.tsdb.path={DATA}",
+            f"--storage.tsdb.retention.time={RETENTION}",
+            f"--storage.tsdb.retention.size={STORED_GIB}GB",
+            f"--web.listen-address=0.0.0.0:{PORT}",
+            "--log.format=json",
+        ],
+        "ports": [{"name": "http", "containerPort": PORT}],
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "resources": RESOURCES,
+        "readinessProbe": probe("/-/ready"),
+        "livenessProbe": {**probe("/-/healthy"), "periodSeconds": 20},
+        "volumeMounts": [
+            {"name": "configuration", "mountPath": FOLDER, "readOnly": True},
+            {"name": "data", "mountPath": DATA},
+        ],
+    }

@@ -1,0 +1,73 @@
+"""The Prometheus that judges new versions, and its templates: what they are, and that the guardrails take them."""
+
+from typing import Any
+
+import pytest
+
+from cluster import namespaces as ns
+from cluster.guardrails.flows import PROMETHEUS, Pods, flows
+from mlops import analyses, prometheus
+from tests.platform.cluster import manifests
+from tests.platform.cluster.api import Api
+
+WINDOW = 300
+
+
+def _made() -> None:
+    prometheus.Prometheus("test", prometheus.PrometheusArgs(stack=manifests.STACK, window=WINDOW, after=()))
+    analyses.Analyses("test-analyses", analyses.AnalysesArgs(stack=manifests.STACK, window=WINDOW, after=()))
+
+
+@pytest.fixture(scope="module")
+def made() -> list[dict[str, Any]]:
+    return manifests.objects(manifests.record(_made))
+
+
+@pytest.fixture
+def pod(made: list[dict[str, Any]]) -> dict[str, Any]:
+    (template,) = (each["spec"]["template"] for each in made if each["kind"] == "Deployment")
+    metadata = {**template["metadata"], "name": "prometheus", "namespace": ns.MONITORING.name}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
+
+
+@pytest.mark.engine
+def test_the_api_server_and_the_guardrails_take_them(
+    guarded: Api, made: list[dict[str, Any]], pod: dict[str, Any]
+) -> None:
+    answer = guarded.apply(*made, pod, dry_run=True)
+    assert answer.done, answer.text
+    assert "Warning" not in answer.text
+
+
+def test_it_listens_where_it_may_be_asked_and_is_called_by_the_address_that_templates_have(
+    made: list[dict[str, Any]], pod: dict[str, Any]
+) -> None:
+    (service,) = (each for each in made if each["kind"] == "Service")
+    meta, (port,) = service["metadata"], service["spec"]["ports"]
+    assert f"http://{meta['name']}.{meta['namespace']}.svc.cluster.local:{port['port']}" == prometheus.ADDRESS
+    assert service["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
+    (flow,) = (each for each in flows() if Pods(ns.ROLLOUTS.name) in each.source and each.name == "judging")
+    assert Pods(ns.MONITORING.name, PROMETHEUS) in flow.target
+    (own,) = pod["spec"]["containers"][0]["ports"]
+    assert flow.ports == (own["containerPort"],) == (port["port"],)
+
+
+def test_it_scrapes_the_port_that_its_policies_let_it_reach() -> None:
+    (job,) = prometheus.configuration(WINDOW)["scrape_configs"]
+    (address,) = (each for each in job["relabel_configs"] if each.get("target_label") == "__address__")
+    (flow,) = (each for each in flows() if each.name == "scrapes")
+    assert int(address["replacement"].partition(":")[2]) in flow.ports
+    assert Pods(ns.SERVING.name) in flow.target
+
+
+@pytest.mark.parametrize("window", [10, 40, 300, 3600])
+def test_it_asks_often_enough_for_what_an_analysis_looks_at(window: int) -> None:
+    """A rate needs two samples, and a scrape may fail."""
+    assert window / prometheus.scrape_seconds(window) >= 4
+    assert prometheus.configuration(window)["global"]["scrape_interval"] == f"{prometheus.scrape_seconds(window)}s"
+
+
+def test_another_configuration_is_another_pod(pod: dict[str, Any]) -> None:
+    """It reads its configuration once."""
+    other = prometheus.deployment(manifests.STACK, "another")["template"]["metadata"]["annotations"]
+    assert pod["metadata"]["annotations"] != other
