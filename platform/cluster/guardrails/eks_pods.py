@@ -83,7 +83,9 @@ def checks(pod: str, account: str) -> tuple[Check, ...]:
     )
     powers = (
         f"{every}.filter(c, c.?securityContext.?privileged.orValue(false) && !({account} in {cel(_privileged())})"
-        f" || !c.?securityContext.?capabilities.?add.orValue([]).all(a, a in {_of('capabilities', account)})"
+        " || !c.?securityContext.?capabilities.?add.orValue([])"
+        # With the prefix or without: runtimes take both, and EKS writes both.
+        f".all(a, (a.startsWith('CAP_') ? a.substring(4) : a) in {_of('capabilities', account)})"
         " || has(c.securityContext) && has(c.securityContext.windowsOptions)).map(c, c.name)"
     )
     foreign = f"{volumes}.filter(v, !v.all(k, k == 'name' || k in {cel(KINDS)})).map(v, v.name)"

@@ -61,6 +61,15 @@ def test_it_is_admitted_as_its_add_on_has_it(accounted: Api, name: str) -> None:
         assert answer.done, answer.text
 
 
+def test_a_capability_is_the_same_by_its_longer_name(accounted: Api) -> None:
+    """As the agent of Pod Identity has it (aws/eks-pod-identity-agent, charts, templates/daemonset.yaml)."""
+    for name, done in (("CAP_NET_BIND_SERVICE", True), ("CAP_SYS_ADMIN", False)):
+        made = pod("eks-pod-identity-agent")
+        made["spec"]["containers"][0]["securityContext"]["capabilities"]["add"] = [name]
+        answer = create(accounted, made)
+        assert answer.done if done else refused(answer, RULE, "more privilege"), answer.text
+
+
 @pytest.mark.parametrize("name", ["cloudwatch-agent", "fluent-bit"])
 def test_with_what_eks_gives_to_each_pod_with_a_role_it_is_admitted(accounted: Api, name: str) -> None:
     """Its webhook of Pod Identity; the API server gives the account's own token besides."""
