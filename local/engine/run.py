@@ -142,8 +142,10 @@ class Engine:
         before = self.workspace.running
         self.unwritten = before.exists() and before.read_text() == self._version_of_state()
         before.unlink(missing_ok=True)
-        self._drop_pending()
-        held = {(resource["urn"], resource.get("id")) for resource in self.deployment().get("resources") or []}
+        state = self.deployment()  # once: it is megabytes
+        if state.get("pending_operations"):
+            self._drop_pending()
+        held = {(resource["urn"], resource.get("id")) for resource in state.get("resources") or []}
         journals = self.workspace.unfinished, self.workspace.created
         left = {urn: one for urn, one in journal.read(*journals).items() if (urn, one.id) not in held}
         if left:
@@ -156,10 +158,9 @@ class Engine:
 
     def _drop_pending(self) -> None:
         """The engine's own record of what a run was making, which it keeps where it writes its state each time."""
-        if self.deployment().get("pending_operations"):
-            state = json.loads(self.quietly("stack", "export", "--stack", self.stack).stdout)
-            state["deployment"]["pending_operations"] = []
-            self.quietly("stack", "import", "--stack", self.stack, given=json.dumps(state))
+        state = json.loads(self.quietly("stack", "export", "--stack", self.stack).stdout)
+        state["deployment"]["pending_operations"] = []
+        self.quietly("stack", "import", "--stack", self.stack, given=json.dumps(state))
 
     def forget_left(self) -> None:
         """After a run that made all that there is to make."""
