@@ -6,6 +6,7 @@ of Pulumi; this one serves a machine that has none.
 
 import json
 import os
+import platform
 import queue
 import subprocess
 import sys
@@ -47,10 +48,7 @@ class LanguageHost(LanguageRuntimeServicer):
     def About(self, request: Any, context: grpc.ServicerContext) -> Any:
         environment = _environment(request.info)
         python = str(environment.python) if environment.exists else sys.executable
-        version = subprocess.run(
-            [python, "-c", "import platform; print(platform.python_version())"], capture_output=True
-        )
-        return language_pb2.AboutResponse(executable=python, version=version.stdout.decode().strip())
+        return language_pb2.AboutResponse(executable=python, version=_version(python))
 
     def GetRequiredPackages(self, request: Any, context: grpc.ServicerContext) -> Any:
         packages = [
@@ -171,6 +169,14 @@ class LanguageHost(LanguageRuntimeServicer):
             yield language_pb2.InstallDependenciesResponse(**{kind: data})
         if status := self._wait(child):
             context.abort(grpc.StatusCode.UNKNOWN, f"`{' '.join(command)}` ended with exit status {status}")
+
+
+def _version(python: str) -> str:
+    """The version of an interpreter. The engine asks at each run, and mostly of the one that this host runs by."""
+    if Path(python) == Path(sys.executable):
+        return platform.python_version()
+    told = subprocess.run([python, "-c", "import platform; print(platform.python_version())"], capture_output=True)
+    return told.stdout.decode().strip()
 
 
 def _environment(info: Any) -> Environment:

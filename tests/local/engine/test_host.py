@@ -1,6 +1,7 @@
 """The language host under the unmodified command line."""
 
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from local.engine import host
 from tests.engine import Engine
 
 pytestmark = pytest.mark.engine
@@ -108,6 +110,16 @@ def test_a_missing_virtual_environment_is_named(engine: Engine, tmp_path: Path) 
     assert told.returncode != 0
     assert str(folder / "venv") in told.stdout + told.stderr
     assert "pulumi install" in told.stdout + told.stderr
+
+
+def test_its_own_interpreter_is_not_started_to_tell_its_version(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    other = tmp_path / "python"
+    other.symlink_to(sys.executable)
+    assert host._version(str(other)) == platform.python_version()
+    monkeypatch.delattr(subprocess, "run")
+    assert host._version(sys.executable) == platform.python_version()
 
 
 def _children_of(engine: Engine) -> list[psutil.Process]:
