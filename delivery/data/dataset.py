@@ -65,8 +65,8 @@ class Manifest:
         (folder / MANIFEST).write_text(json.dumps(told, indent=2) + "\n")
 
     @classmethod
-    def read(cls, folder: Path) -> "Manifest":
-        told = json.loads((folder / MANIFEST).read_text())
+    def read(cls, folder: Path, name: str = MANIFEST) -> "Manifest":
+        told = json.loads((folder / name).read_text())
         return cls(told["contract"], told["rows"], tuple(File(**each) for each in told["files"]), told["made_from"])
 
 

@@ -5,7 +5,7 @@ MLflow's own client would bring some sixty packages for these ten calls.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import requests
 
@@ -37,6 +37,11 @@ class Version:
 @dataclass(frozen=True)
 class Mlflow:
     """The server, and the account that asks it."""
+
+    NEEDS: ClassVar[str] = (
+        "Promotions need READ on the model in dev and EDIT on those it goes to: `./parapet mlflow share`."
+    )
+    """What an account that is refused is told."""
 
     url: str
     account: tuple[str, str]
@@ -135,10 +140,7 @@ class Mlflow:
         if code in ("RESOURCE_DOES_NOT_EXIST", taken) or (code == "INVALID_PARAMETER_VALUE" and "alias" in path):
             return None
         if answer.status_code in (401, 403):
-            raise Refused(
-                f"MLflow lets {self.account[0]} not do {path} ({answer.status_code}). Promotions need READ on the "
-                "model in dev and EDIT on those it goes to: `./parapet mlflow share`."
-            )
+            raise Refused(f"MLflow lets {self.account[0]} not do {path} ({answer.status_code}). {self.NEEDS}")
         raise Refused(f"MLflow answered {path} with {answer.status_code} {code}. Look at its log, then ask again.")
 
     def _send(self, method: str, path: str, **options: Any) -> requests.Response:

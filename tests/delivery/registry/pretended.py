@@ -107,7 +107,16 @@ def served(pretended: Pretended) -> Iterator[str]:
             self._answer(dict(parse_qsl(urlsplit(self.path).query)))
 
         def do_POST(self) -> None:
-            self._answer(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self._answer(json.loads(self._body()))
+
+        def do_PATCH(self) -> None:
+            self.do_POST()
+
+        def do_PUT(self) -> None:
+            self._answer({"raw": self._body()})
+
+        def _body(self) -> bytes:
+            return self.rfile.read(int(self.headers["Content-Length"]))
 
         def _answer(self, asked: dict[str, Any]) -> None:
             path = urlsplit(self.path).path

@@ -1,0 +1,83 @@
+"""`./parapet pipeline`: from a feed's records to a registered model; by `delivery/pipeline`, in its environment."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cli.model import GATES
+from cli.output import Refused, note
+from local import images
+from local.workspace import ROOT
+
+app = typer.Typer(help="Make a model of a feed's records by gates, and tell of what.", no_args_is_help=True)
+
+ENVIRONMENT = "pipeline-packages"
+LOCK = images.DELIVERY / "pipeline" / "requirements.txt"
+COMPILED = images.DELIVERY / "pipeline" / "pipeline.yaml"
+AsJson = Annotated[bool, typer.Option("--json", help="For programs: one JSON object.")]
+Run = Annotated[Path, typer.Argument(help="The folder of a run, or its run.json.", show_default=False)]
+
+
+@app.command("run")
+def run(
+    intake: Annotated[str, typer.Argument(help="The folder of the feed's Parquet files, or s3://BUCKET/PREFIX.")],
+    model: Annotated[str, typer.Option(help="The model's name, without its environment.", show_default=False)],
+    key_file: Annotated[
+        Path,
+        typer.Option(
+            envvar="PARAPET_DATA_KEY_FILE", help="The secret key of the hashes, 32 bytes or more; a mounted secret."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="The folder for what comes out: new, empty, or one of this.")],
+    seed: Annotated[int, typer.Option(min=0, help="The same seed and the same inputs give the same model.")] = 0,
+    first: Annotated[
+        bool, typer.Option("--first", help="There is none in production yet: compare with the rate by earlier stays.")
+    ] = False,
+    gates: Annotated[Path, typer.Option(help="What the model is held to.")] = GATES,
+    experiment: Annotated[str, typer.Option(help="The experiment in MLflow, else of the model's name.")] = "",
+    code: Annotated[str, typer.Option(help="The commit, where this is no clone.")] = "",
+    image: Annotated[str, typer.Option(help="The image that this runs in, by its digest; else none.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Ingest, validate, de-identify, split, train, evaluate, and register what passed its gates.
+
+    Ends with 0 where a model is registered, 3 where a gate stopped it, 1 where something cannot be.
+    """
+    asked = {"intake": intake, "model": model, "key_file": str(key_file), "out": str(out), "seed": seed, "first": first}
+    asked |= {"gates": str(gates), "experiment": experiment, "code": code, "image": image, "json": as_json}
+    raise typer.Exit(_run("run", **asked))
+
+
+@app.command("compile")
+def compile_pipeline(
+    image: Annotated[str, typer.Option(help="The image of the steps, NAME@sha256:...; else a name without one.")] = "",
+    out: Annotated[Path, typer.Option(help="The file to write.")] = COMPILED,
+) -> None:
+    """Write the pipeline as Kubeflow Pipelines takes it; the same bytes for the same image."""
+    raise typer.Exit(_run("compile", image=image, out=str(out)))
+
+
+@app.command("compare")
+def compare(first: Run, second: Run, as_json: AsJson = False) -> None:
+    """Tell whether two runs had the same inputs and gave the same model, or which differ; then it ends with 3."""
+    raise typer.Exit(_run("compare", first=str(first), second=str(second), json=as_json))
+
+
+def python() -> Path:
+    """The Python of the pipeline's environment, made at its first use. Raises Refused where it cannot be."""
+    if not images.is_installed(ENVIRONMENT, LOCK):
+        note("Installing the pipeline's packages, once for all clones; some two minutes, 940 MB ...")
+    try:
+        return images.installed(ENVIRONMENT, LOCK) / "bin" / "python"
+    except images.InstallFailed as error:
+        raise Refused(str(error)) from None
+
+
+def _run(step: str, **asked: Any) -> int:
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [str(python()), "-P", "-m", "delivery.pipeline"]
+    return subprocess.run(command, input=json.dumps({"step": step, **asked}), text=True, env=environment).returncode

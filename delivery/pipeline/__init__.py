@@ -1,0 +1,5 @@
+"""From a hospital's records to a registered model: the steps of a Kubeflow pipeline over the code of the other rooms.
+
+`components` says which step follows which, and is compiled; `steps` are the functions behind it, over paths; `running`
+runs the same pipeline on this machine.
+"""

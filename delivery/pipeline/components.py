@@ -1,0 +1,184 @@
+"""The pipeline as Kubeflow has it: which step follows which, and which of them has which secret.
+
+A component is the source of a function that is written into the compiled pipeline: it calls the code of this room,
+which the image holds, and does nothing itself. Nothing is installed while one runs.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from kfp import compiler, dsl, kubernetes
+
+NAME: Final = "readmission"
+PLACEHOLDER: Final = "parapet/pipeline:built-from-this-repository"
+"""The image of the compiled pipeline that is kept in the repository; a cluster's is compiled with its digest."""
+KEY_SECRET, KEY_FOLDER = "pipeline-hash-key", "/run/secrets/parapet/data"
+MLFLOW_SECRET, MLFLOW_FOLDER = "pipeline-mlflow", "/run/secrets/parapet/mlflow"
+KEY_FILE: Final = f"{KEY_FOLDER}/key"
+
+
+def ingest(intake: str, raw: dsl.Output[dsl.Dataset], manifest: dsl.Output[dsl.Artifact]) -> None:
+    from delivery.pipeline import steps
+
+    steps.run("ingest", intake=intake, raw=raw.path, manifest=manifest.path)
+
+
+def validate(
+    raw: dsl.Input[dsl.Dataset],
+    accepted: dsl.Output[dsl.Dataset],
+    quarantine: dsl.Output[dsl.Dataset],
+    report: dsl.Output[dsl.Artifact],
+    gate: dsl.Output[dsl.Artifact],
+) -> None:
+    from delivery.pipeline import steps
+
+    paths = {"accepted": accepted.path, "quarantine": quarantine.path, "report": report.path, "gate": gate.path}
+    steps.run("validate", raw=raw.path, **paths)
+
+
+def pass_gates(gates: dsl.Input[dsl.Artifact], what: str) -> None:
+    from delivery.pipeline import steps
+
+    steps.run("pass_gates", gates=gates.path, what=what)
+
+
+def deidentify(
+    accepted: dsl.Input[dsl.Dataset],
+    key_file: str,
+    features: dsl.Output[dsl.Dataset],
+    cards: dsl.Output[dsl.Artifact],
+) -> None:
+    from delivery.pipeline import steps
+
+    steps.run("deidentify", accepted=accepted.path, key_file=key_file, features=features.path, cards=cards.path)
+
+
+def split(
+    features: dsl.Input[dsl.Dataset],
+    seed: int,
+    train: dsl.Output[dsl.Dataset],
+    test: dsl.Output[dsl.Dataset],
+    counts: dsl.Output[dsl.Artifact],
+) -> None:
+    from delivery.pipeline import steps
+
+    paths = {"train": train.path, "test": test.path, "counts": counts.path}
+    steps.run("split", features=features.path, seed=seed, **paths)
+
+
+def train(train: dsl.Input[dsl.Dataset], seed: int, model: dsl.Output[dsl.Model]) -> None:
+    from delivery.pipeline import steps
+
+    steps.run("train", train=train.path, seed=seed, model=model.path)
+
+
+def fetch_production(name: str, first: bool, production: dsl.Output[dsl.Model]) -> None:
+    from delivery.pipeline import steps
+
+    steps.run("fetch_production", name=name, first=first, production=production.path)
+
+
+def evaluate(
+    name: str,
+    seed: int,
+    code: str,
+    image: str,
+    gates: str,
+    manifest: dsl.Input[dsl.Artifact],
+    features: dsl.Input[dsl.Dataset],
+    train: dsl.Input[dsl.Dataset],
+    test: dsl.Input[dsl.Dataset],
+    model: dsl.Input[dsl.Model],
+    production: dsl.Input[dsl.Model],
+    evidence: dsl.Output[dsl.Artifact],
+    report: dsl.Output[dsl.Artifact],
+) -> None:
+    from delivery.pipeline import steps
+
+    given = {"manifest": manifest.path, "features": features.path, "train": train.path, "test": test.path}
+    given |= {"model": model.path, "production": production.path, "evidence": evidence.path, "report": report.path}
+    steps.run("evaluate", name=name, seed=seed, code=code, image=image, gates=gates, **given)
+
+
+def register(
+    experiment: str,
+    model: dsl.Input[dsl.Model],
+    evidence: dsl.Input[dsl.Artifact],
+    cards: dsl.Input[dsl.Artifact],
+    registered: dsl.Output[dsl.Artifact],
+) -> None:
+    from delivery.pipeline import steps
+
+    given = {"model": model.path, "evidence": evidence.path, "cards": cards.path, "registered": registered.path}
+    steps.run("register", experiment=experiment, **given)
+
+
+def pipeline(image: str, tells: str) -> Any:
+    """The pipeline of components in this image; `tells` is what a run says of it: its digest, or that it has none."""
+
+    def made(function: Callable[..., None]) -> Any:
+        return dsl.component(function, base_image=image, install_kfp_package=False)
+
+    parts = {function.__name__: made(function) for function in COMPONENTS}
+
+    @dsl.pipeline(name=NAME, description="From a hospital's records to a registered model.")
+    def readmission(
+        intake: str,
+        name: str,
+        code: str,
+        seed: int = 0,
+        first: bool = False,
+        key_file: str = KEY_FILE,
+        gates: str = "",
+        experiment: str = "",
+    ) -> None:
+        production = _alone(parts["fetch_production"](name=name, first=first))
+        taken = _alone(parts["ingest"](intake=intake))
+        checked = parts["validate"](raw=taken.outputs["raw"])
+        sound = parts["pass_gates"](gates=checked.outputs["gate"], what="data")
+        sound.set_display_name("data gate")
+        known = parts["deidentify"](accepted=checked.outputs["accepted"], key_file=key_file).after(sound, production)
+        parted = parts["split"](features=known.outputs["features"], seed=seed)
+        trained = parts["train"](train=parted.outputs["train"], seed=seed)
+        judged = parts["evaluate"](
+            **{"name": name, "seed": seed, "code": code, "image": tells, "gates": gates},
+            manifest=taken.outputs["manifest"],
+            features=known.outputs["features"],
+            train=parted.outputs["train"],
+            test=parted.outputs["test"],
+            model=trained.outputs["model"],
+            production=production.outputs["production"],
+        )
+        good = parts["pass_gates"](gates=judged.outputs["report"], what="model")
+        good.set_display_name("model gate")
+        kept = _alone(
+            parts["register"](
+                experiment=experiment,
+                model=trained.outputs["model"],
+                evidence=judged.outputs["evidence"],
+                cards=known.outputs["cards"],
+            )
+        ).after(good)
+        # Of ten steps one sees the key of the hashes, and two the account in MLflow.
+        kubernetes.use_secret_as_volume(known, secret_name=KEY_SECRET, mount_path=KEY_FOLDER)
+        for each in (production, kept):
+            kubernetes.use_secret_as_volume(each, secret_name=MLFLOW_SECRET, mount_path=MLFLOW_FOLDER)
+
+    return readmission
+
+
+COMPONENTS: Final = (
+    *(ingest, validate, pass_gates, deidentify, split),
+    *(train, fetch_production, evaluate, register),
+)
+
+
+def _alone(task: Any) -> Any:
+    """One whose result depends on the world: never taken from an earlier run."""
+    return task.set_caching_options(enable_caching=False)
+
+
+def compiled(image: str, out: Path, tells: str = "") -> None:
+    """Writes the pipeline for clusters; the same bytes for the same image."""
+    compiler.Compiler().compile(pipeline(image, tells or image), str(out))

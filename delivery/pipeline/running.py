@@ -1,0 +1,193 @@
+"""Runs the pipeline on this machine: each step as a process of this environment, in the order that a cluster has."""
+
+import io
+import json
+import os
+import re
+import shutil
+import sys
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TextIO
+
+import msgspec
+
+from delivery.data.dataset import replaced
+from delivery.data.keys import Key
+from delivery.gates.declared import GATES, declared
+from delivery.pipeline import lineage
+from delivery.pipeline.registering import Tracking
+from delivery.pipeline.steps import SAYS, STOPPED
+from delivery.registry.documents import NAME
+from delivery.registry.refused import Refused
+
+LOG: Final = "pipeline.log"
+KEPT: Final[Mapping[str, tuple[str, str]]] = {
+    "quarantine": ("validate", "quarantine"),
+    "validation.json": ("validate", "report"),
+    "features": ("deidentify", "features"),
+    "split.json": ("split", "counts"),
+    "train.parquet": ("split", "train"),
+    "test.parquet": ("split", "test"),
+    "model.onnx": ("train", "model"),
+    "production": ("fetch-production", "production"),
+    "evidence": ("evaluate", "evidence"),
+    "registered.json": ("register", "registered"),
+}
+"""What is kept of a run, by the steps and artifacts that it comes from. The feed is not: it lies where it lay."""
+TOP: Final = ("run.json", "contract.json", "gates.json", "gates-full.json", "sbom.json")
+"""Of the evidence, what people and other commands read."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A run."""
+
+    intake: str
+    model: str
+    key_file: Path
+    out: Path
+    seed: int
+    first: bool
+    gates: Path
+    experiment: str
+    code: str
+    image: str
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What became of it. `stopped` is a gate's text, empty where it went to its end."""
+
+    out: Path
+    stopped: str
+    record: lineage.Record | None
+    registered: Mapping[str, str]
+
+
+def run(asked: Asked) -> Ran:
+    """Writes `out` whole, or not at all. Raises Refused, before anything runs where that can be known."""
+    asked = _ready(asked)
+    with replaced(asked.out, (*KEPT, *TOP, LOG)) as draft:
+        stopped = _ran(asked, draft)
+        root = draft / "steps"
+        for name, (task, artifact) in KEPT.items():
+            for found in root.glob(f"*/{task}/{artifact}"):
+                found.rename(draft / name)
+        for name in TOP:
+            if (file := draft / "evidence" / name).exists():
+                file.rename(draft / name)
+        if (rows := draft / "quarantine").is_dir() and not any(rows.iterdir()):
+            rows.rmdir()
+        shutil.rmtree(root)
+        record = lineage.load(draft / "run.json") if (draft / "run.json").exists() else None
+        kept = draft / "registered.json"
+        registered = json.loads(kept.read_text()) if kept.exists() else {}
+    return Ran(asked.out, stopped, record, registered)
+
+
+def _ready(asked: Asked) -> Asked:
+    """With what was left out, and paths that hold wherever a step runs. Raises Refused for what can be told now."""
+    if not re.fullmatch(NAME, asked.model):
+        raise Refused(
+            f"{asked.model!r} is no model's name: at most 50 of a-z, 0-9, dot and dash, without -ENVIRONMENT."
+        )
+    Key.read(asked.key_file)
+    declared(asked.gates)
+    Tracking.of(os.environ)
+    intake = asked.intake if "://" in asked.intake else str(Path(asked.intake).resolve())
+    return Asked(
+        **{"intake": intake, "model": asked.model, "key_file": asked.key_file.resolve(), "out": asked.out.resolve()},
+        **{"seed": asked.seed, "first": asked.first, "experiment": asked.experiment},
+        gates=Path() if asked.gates.resolve() == GATES.resolve() else asked.gates.resolve(),
+        code=asked.code or lineage.code(),
+        image=asked.image or lineage.NO_IMAGE,
+    )
+
+
+def _ran(asked: Asked, draft: Path) -> str:
+    """Runs the steps in the draft; returns why a gate stopped them, if one did. Raises Refused where one failed."""
+    from kfp import local  # here, for it takes a second
+
+    from delivery.pipeline.components import PLACEHOLDER, pipeline
+
+    work, says = draft / "work", draft / "says.json"
+    work.mkdir(mode=0o700)
+    told = {SAYS: str(says), "TMPDIR": str(work), "PYTHONSAFEPATH": "1", "PYTHONWARNINGS": "ignore"}
+    arguments = {
+        **{"intake": asked.intake, "name": asked.model, "code": asked.code, "seed": asked.seed, "first": asked.first},
+        **{"key_file": str(asked.key_file), "experiment": asked.experiment},
+        "gates": "" if asked.gates == Path() else str(asked.gates),
+    }
+    with (draft / LOG).open("w") as log, _surroundings(told), _quiet(log):
+        local.init(
+            local.SubprocessRunner(use_venv=False),
+            pipeline_root=str(draft / "steps"),
+            workspace_root=str(work / "kfp"),
+            raise_on_error=True,
+        )
+        try:
+            pipeline(PLACEHOLDER, asked.image)(**arguments)
+            failed = False
+        except RuntimeError:  # that a step ended with a status that is not 0; which, and why, it has written down
+            failed = True
+    shutil.rmtree(work, ignore_errors=True)
+    if not failed:
+        return ""
+    said = msgspec.json.decode(says.read_bytes()) if says.exists() else {"text": _killed(draft / LOG), "status": 1}
+    says.unlink(missing_ok=True)
+    if said["status"] != STOPPED:
+        raise Refused(said["text"])
+    return str(said["text"])
+
+
+def _killed(log: Path) -> str:
+    begun = re.findall(r"Executing task '([a-z0-9-]+)'", log.read_text())
+    return (
+        f"The step {begun[-1] if begun else 'before all others'} ended without a word, as one does that is killed. "
+        "Was memory short? Run it again."
+    )
+
+
+@contextmanager
+def _surroundings(told: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in told}
+    os.environ.update(told)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+STEP: Final = r"Executing task \x1b\[\d+m'([a-z0-9-]+)'"
+
+
+class _Progress(io.TextIOBase):
+    """The log, and a word for each step to who waits."""
+
+    def __init__(self, log: TextIO, waits: TextIO) -> None:
+        self._log, self._waits = log, waits
+
+    def write(self, text: str, /) -> int:
+        if found := re.search(STEP, text):
+            print(f"{found[1].replace('-', ' ')} ...", file=self._waits, flush=True)
+        self._log.write(re.sub(r"\x1b\[\d+m", "", text))
+        return len(text)
+
+    def flush(self) -> None:
+        self._log.flush()
+
+
+@contextmanager
+def _quiet(log: TextIO) -> Iterator[None]:
+    told: Any = _Progress(log, sys.stderr)
+    with redirect_stdout(told), redirect_stderr(told), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that the image is none of Python's own
+        yield

@@ -1,0 +1,52 @@
+"""A model asked as the inference server asks it: by ONNX Runtime, on one thread."""
+
+import time
+from typing import Any, Final
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from delivery.pipeline.declared import Matrix
+from delivery.registry.refused import Refused
+
+WARM: Final = 50
+ROWS: Final = 50_000
+
+
+class Graph:
+    """A graph of ONNX, of which one column of one tensor is asked."""
+
+    def __init__(self, raw: bytes, tensor: str, column: int) -> None:
+        """Raises Refused for what is no graph."""
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 4  # its own lines can hold what was put in
+        try:
+            self._session: Any = ort.InferenceSession(raw, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # of no common class
+            raise Refused(f"model.onnx is no graph that ONNX Runtime loads: {type(error).__name__}.") from None
+        self._tensor, self._column = tensor, column
+        self._takes = self._session.get_inputs()[0].name
+
+    def scores(self, matrix: Matrix) -> NDArray[np.float64]:
+        """One probability a row."""
+        if not len(matrix):
+            return np.zeros(0)
+        parts = [self._asked(matrix[start : start + ROWS]) for start in range(0, len(matrix), ROWS)]
+        return np.concatenate(parts).astype(np.float64)
+
+    def seconds(self, matrix: Matrix, requests: int) -> NDArray[np.float64]:
+        """How long each of so many requests took, of one row each, after some that warmed up."""
+        rows = [matrix[number % len(matrix)][None, :] for number in range(requests + WARM)]
+        taken = np.empty(len(rows))
+        for number, row in enumerate(rows):
+            begun = time.perf_counter()
+            self._asked(row)
+            taken[number] = time.perf_counter() - begun
+        return taken[WARM:]
+
+    def _asked(self, matrix: Matrix) -> NDArray[np.float32]:
+        found = np.asarray(self._session.run([self._tensor], {self._takes: matrix})[0])
+        made: NDArray[np.float32] = found.reshape(len(matrix), -1)[:, self._column]
+        return made

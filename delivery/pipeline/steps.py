@@ -1,0 +1,223 @@
+"""The steps behind the pipeline's components: paths in, paths out, and errors that say nothing of anybody's record.
+
+Whatever goes wrong is told in one text and by the exit status: 1 refused or failed, 3 a gate stops it. A library's own
+text and a traceback may hold values of records, so that neither is written; what is told of it is its kind and place.
+"""
+
+import json
+import os
+import shutil
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+import msgspec
+
+from delivery.data.refused import Refused as DataRefused
+from delivery.registry.documents import canonical, digest, digest_of
+from delivery.registry.gates import Gate
+from delivery.registry.refused import Refused
+
+SAYS: Final = "PARAPET_STEP_SAYS"
+"""Environment variable: a file that a step's last words are also written to."""
+STOPPED: Final = 3
+MANIFEST: Final = "manifest.json"
+GATE: Final = "data.quarantined"
+VERSION: Final = "version"
+WITH_MODEL: Final = ("gates.json", "gates-full.json", "sbom.json", "run.json")
+CARDS: Final = ("data-card.json", "data-card.md")
+
+
+class Stopped(Exception):
+    """A gate stops the pipeline. The text has value, bound and rows."""
+
+
+def run(step: str, **asked: Any) -> None:
+    """Does a step, or ends the process. Nothing else of an error is told than its own text, if it is one of ours."""
+    try:
+        STEPS[step](**asked)
+    except Stopped as stopped:
+        _end(str(stopped), STOPPED)
+    except (Refused, DataRefused) as refused:
+        _end(str(refused), 1)
+    except Exception as error:
+        _end(_kind_and_place(step, error), 1)
+
+
+def _end(text: str, status: int) -> NoReturn:
+    if file := os.environ.get(SAYS):
+        Path(file).write_text(json.dumps({"text": text, "status": status}))
+    print(f"parapet: {text}", file=sys.stderr, flush=True)
+    sys.exit(status)
+
+
+def _kind_and_place(step: str, error: Exception) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if "/delivery/" in frame.filename][-1:] or frames[-1:]
+    where = ", ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in ours)
+    return (
+        f"The step {step} failed with {type(error).__name__} at {where}. What it said may hold values of records "
+        "and is not shown. Is the disk full, or memory short? Else tell the platform's people of kind and place."
+    )
+
+
+def ingest(*, intake: str, raw: str, manifest: str) -> None:
+    from delivery.pipeline.ingesting import ingest
+
+    ingest(intake, Path(raw))
+    shutil.copyfile(Path(raw) / MANIFEST, manifest)
+
+
+def validate(*, raw: str, accepted: str, quarantine: str, report: str, gate: str) -> None:
+    """Rows that break their contract go to `quarantine`; `gate` says whether these were too many."""
+    from delivery.data.dataset import Manifest
+    from delivery.data.validation import validate
+    from delivery.pipeline.settings import settings
+
+    files = Manifest.read(Path(raw)).paths(Path(raw))
+    work = Path(accepted).with_name("work")
+    try:
+        told = validate(files, work)
+        for name, path in (("accepted", accepted), ("quarantine", quarantine)):
+            (work / name).rename(path)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    listed = told.to_json() | {"out": ""}
+    Path(report).write_text(json.dumps(listed, indent=2) + "\n")
+    share, bound = told.quarantined / max(told.rows, 1), settings().quarantined.maximum
+    held = Gate(GATE, share, told.rows, share <= bound and told.rows > 0, maximum=bound)
+    Path(gate).write_bytes(msgspec.json.encode([held]))
+
+
+def pass_gates(*, gates: str, what: str) -> None:
+    """Ends the pipeline where one of these gates, a list or a report of them, has failed."""
+    raw = Path(gates).read_bytes()
+    listed = msgspec.json.decode(raw)
+    held = msgspec.convert(listed["gates"] if isinstance(listed, dict) else listed, list[Gate])
+    if failed := [str(gate) for gate in held if not gate.passed]:
+        lines = "".join(f"\n    {each}" for each in failed)
+        raise Stopped(f"{len(failed)} of {len(held)} gates stop the {what}, and nothing is registered:{lines}")
+
+
+def deidentify(*, accepted: str, key_file: str, features: str, cards: str) -> None:
+    from delivery.data.dataset import Manifest
+    from delivery.data.deidentification import deidentify
+
+    made = Manifest.read(Path(accepted))
+    files = [path for path, file in zip(made.paths(Path(accepted)), made.files, strict=True) if file.rows]
+    deidentify(files, Path(key_file), Path(features))
+    Path(cards).mkdir()
+    for name in CARDS:
+        shutil.copyfile(Path(features) / name, Path(cards) / name)
+
+
+def split(*, features: str, seed: int, train: str, test: str, counts: str) -> None:
+    from delivery.pipeline.splitting import split
+
+    told = split(Path(features), seed, Path(train), Path(test))
+    Path(counts).write_text(json.dumps(told.to_json(), indent=2) + "\n")
+
+
+def train(*, train: str, seed: int, model: str) -> None:
+    from delivery.pipeline.training import train as trained
+
+    Path(model).write_bytes(trained(Path(train), seed))
+
+
+def fetch_production(*, name: str, first: bool, production: str) -> None:
+    from delivery.pipeline.registering import Tracking, in_production
+
+    version, files = in_production(Tracking.of(os.environ), name, first=first)
+    folder = Path(production)
+    folder.mkdir()
+    for each, raw in files.items():
+        (folder / each).write_bytes(raw)
+    (folder / VERSION).write_text(version)
+
+
+def evaluate(
+    *,
+    name: str,
+    seed: int,
+    code: str,
+    image: str,
+    gates: str,
+    manifest: str,
+    features: str,
+    train: str,
+    test: str,
+    model: str,
+    production: str,
+    evidence: str,
+    report: str,
+) -> None:
+    """Holds the model to its gates, and writes down what it was made of. Whether it passed, the next step asks."""
+    from delivery.data.dataset import Manifest, sha256
+    from delivery.gates.declared import GATES
+    from delivery.gates.report import for_promotion
+    from delivery.pipeline import lineage
+    from delivery.pipeline.evaluating import evaluated
+    from delivery.pipeline.sbom import LOCK
+
+    out, bounds = Path(evidence), Path(gates) if gates else GATES
+    made = Manifest.read(Path(features))
+    found = evaluated(Path(model), Path(train), Path(test), Path(production), bounds, seed, out)
+    record = lineage.Record(
+        "parapet-run/1",
+        name,
+        lineage.Inputs(
+            dataset=f"sha256:{Manifest.read(Path(manifest).parent, Path(manifest).name).digest}",
+            code=code,
+            sources=lineage.sources(),
+            image=image,
+            environment=f"sha256:{sha256(LOCK)}",
+            seed=seed,
+            key=str(made.made_from["key"]),
+            machine=lineage.machine(),
+        ),
+        lineage.Outputs(
+            features=f"sha256:{made.digest}",
+            train=f"sha256:{sha256(Path(train))}",
+            test=f"sha256:{sha256(Path(test))}",
+            model=f"sha256:{sha256(Path(model))}",
+            sbom=digest(found.sbom),
+        ),
+        lineage.Judged(
+            declared=found.report.declared,
+            reference=(Path(production) / VERSION).read_text(),
+            contract=digest(found.contract),
+            report=digest_of(for_promotion(found.report)),
+            passed=found.report.passed,
+        ),
+    )
+    record = lineage.checked(record)
+    (out / "run.json").write_bytes(canonical(record) + b"\n")
+    shutil.copyfile(out / "gates.json", report)
+
+
+def register(*, experiment: str, model: str, evidence: str, cards: str, registered: str) -> None:
+    from delivery.gates.report import Report
+    from delivery.pipeline import lineage
+    from delivery.pipeline.registering import Tracking
+    from delivery.pipeline.registering import register as registered_as
+    from delivery.registry.documents import read
+
+    folder = Path(evidence)
+    record = lineage.load(folder / "run.json")
+    report = read((folder / "gates-full.json").read_bytes(), Report, "The gates' report")
+    if not report.passed or digest(Path(model).read_bytes()) != report.model:
+        raise Refused("The gates' report is of another model, or of one that did not pass. Nothing is registered.")
+    files = {"model.onnx": Path(model).read_bytes(), "contract.json": (folder / "contract.json").read_bytes()}
+    files |= {name: (folder / name).read_bytes() for name in WITH_MODEL}
+    files |= {name: (Path(cards) / name).read_bytes() for name in CARDS}
+    found = registered_as(Tracking.of(os.environ), record, report, files, experiment or record.model)
+    told = {"name": found.name, "version": found.version, "author": found.author, "model": record.outputs.model}
+    Path(registered).write_text(json.dumps(told, indent=2) + "\n")
+
+
+STEPS: Final[Mapping[str, Callable[..., None]]] = {
+    **{"ingest": ingest, "validate": validate, "pass_gates": pass_gates, "deidentify": deidentify, "split": split},
+    **{"train": train, "fetch_production": fetch_production, "evaluate": evaluate, "register": register},
+}

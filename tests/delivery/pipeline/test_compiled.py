@@ -1,0 +1,86 @@
+"""The pipeline as a cluster takes it: kept in the repository, compiled anew here, and what it lets each step have."""
+
+import io
+import json
+from contextlib import redirect_stderr
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cli.pipeline import COMPILED
+from delivery.pipeline import __main__ as program
+from tests.delivery.pipeline.conftest import command
+
+DIGEST = f"registry.hospital.example/parapet/pipeline@sha256:{'5' * 64}"
+SPEC, PLATFORM = yaml.safe_load_all(COMPILED.read_text())
+TASKS: dict[str, Any] = SPEC["root"]["dag"]["tasks"]
+EXECUTORS: dict[str, Any] = SPEC["deploymentSpec"]["executors"]
+
+
+@pytest.mark.process
+@pytest.mark.xdist_group("pipeline")
+def test_what_is_kept_is_what_is_compiled(python: Path, tmp_path: Path) -> None:
+    assert python.exists()
+    done = command(tmp_path, "compile", "--out", "anew.yaml")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "anew.yaml").read_bytes() == COMPILED.read_bytes(), "`./parapet pipeline compile` writes it anew"
+    done = command(tmp_path, "compile", "--out", "own.yaml", "--image", DIGEST)
+    assert done.returncode == 0, done.stderr
+    own, _ = yaml.safe_load_all((tmp_path / "own.yaml").read_text())
+    images = {each["container"]["image"] for each in own["deploymentSpec"]["executors"].values()}
+    told = own["root"]["dag"]["tasks"]["evaluate"]["inputs"]["parameters"]["image"]
+    assert (images, told) == ({DIGEST}, {"runtimeValue": {"constant": DIGEST}})
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["anew.yaml", "own.yaml"]
+
+
+@pytest.mark.parametrize("image", ["parapet/pipeline:latest", "Parapet@sha256:12"])
+def test_an_image_without_its_digest_is_refused(image: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked = {"step": "compile", "image": image, "out": str(tmp_path / "pipeline.yaml")}
+    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(asked)))
+    said = io.StringIO()
+    with redirect_stderr(said):
+        assert program.main() == 1
+    assert "is no image by its digest" in said.getvalue()
+    assert not list(tmp_path.iterdir())
+
+
+def test_nothing_is_installed_while_a_step_runs() -> None:
+    for name, executor in EXECUTORS.items():
+        said = " ".join(executor["container"]["command"])
+        assert "delivery.pipeline" in said, name
+        assert not [word for word in ("pip install", "-m pip", "venv") if word in said], name
+
+
+def test_a_model_is_registered_behind_both_gates_alone() -> None:
+    def before(task: str) -> set[str]:
+        direct = set(TASKS[task].get("dependentTasks", []))
+        return direct.union(*(before(each) for each in direct)) if direct else direct
+
+    assert {"pass-gates", "pass-gates-2", "validate", "deidentify", "evaluate"} <= before("register")
+    assert {"pass-gates", "validate"} <= before("deidentify")
+    gate = TASKS["pass-gates-2"]["inputs"]["artifacts"]["gates"]["taskOutputArtifact"]
+    assert gate == {"outputArtifactKey": "report", "producerTask": "evaluate"}
+
+
+def test_each_step_has_the_secrets_that_it_needs_and_no_other() -> None:
+    given = PLATFORM["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    found = {name: [each["secretName"] for each in told["secretAsVolume"]] for name, told in given.items()}
+    assert found == {
+        "exec-deidentify": ["pipeline-hash-key"],
+        "exec-fetch-production": ["pipeline-mlflow"],
+        "exec-register": ["pipeline-mlflow"],
+    }
+
+
+def test_what_holds_identifiers_is_given_to_no_step_behind_deidentification() -> None:
+    takes = {
+        name: {
+            (each["taskOutputArtifact"]["producerTask"], each["taskOutputArtifact"]["outputArtifactKey"])
+            for each in task.get("inputs", {}).get("artifacts", {}).values()
+        }
+        for name, task in TASKS.items()
+    }
+    holding = {("ingest", "raw"), ("validate", "accepted"), ("validate", "quarantine")}
+    assert {name for name, taken in takes.items() if taken & holding} == {"validate", "deidentify"}

@@ -1,0 +1,51 @@
+"""A version is registered once, whole, and last; the real MLflow is asked in test_served.py."""
+
+from typing import Any
+
+import pytest
+
+from delivery.gates.report import Outcome, Report
+from delivery.pipeline.registering import Tracking, register
+from delivery.registry.refused import Refused
+from tests.delivery.pipeline.pretended import FILES, Tracked
+from tests.delivery.pipeline.test_steps import RECORD, other
+from tests.delivery.registry.pretended import Answer, served
+
+CONTENT = {"model.onnx": b"graph", "contract.json": b"{}", "data-card.md": b"# Data card\n"}
+
+
+def report() -> Report:
+    told: dict[str, Any] = {"kind": "auroc", "severity": "stop", "passed": True, "minimum": 0.6, "maximum": None}
+    told |= {"point": 0.7, "low": 0.65, "high": 0.75, "rows": 900, "keys": [], "says": "", "why": "assumption"}
+    gates = [Outcome(name="quality.auroc", value=0.65, **told), Outcome(name="model.licence", value=None, **told)]
+    return Report("parapet-gates-full/1", RECORD.outputs.model, RECORD.judged.declared, {}, gates)
+
+
+def test_the_same_run_is_registered_once_and_another_anew() -> None:
+    tracked = Tracked()
+    with served(tracked) as url:
+        tracking = Tracking(url, ("pipeline", "password"))
+        found = [register(tracking, record, report(), CONTENT, "readmission") for record in (RECORD, RECORD)]
+        assert [each.version for each in found] == ["1", "1"]
+        judged = other(judged__report="sha256:" + "d" * 64)
+        assert register(tracking, judged, report(), CONTENT, "readmission").version == "1"
+        assert register(tracking, other(inputs__seed=8), report(), CONTENT, "readmission").version == "2"
+    assert tracked.files["models:/readmission-dev/1"] == CONTENT
+    assert len(tracked.experiments) == 1
+    first, _ = tracked.runs
+    assert {each["key"] for each in first["runs/log-batch"]["metrics"]} == {"quality.auroc"}
+
+
+class Full(Tracked):
+    """A server whose disk is full."""
+
+    def answer(self, path: str, asked: dict[str, Any], account: str) -> Answer | bytes:
+        return (507, {}) if path.startswith(FILES) else super().answer(path, asked, account)
+
+
+def test_what_is_not_whole_is_no_version() -> None:
+    tracked = Full()
+    with served(tracked) as url, pytest.raises(Refused, match=r"does not take model.onnx \(507\)"):
+        register(Tracking(url, ("pipeline", "password")), RECORD, report(), CONTENT, "readmission")
+    assert tracked.models["readmission-dev"]["versions"] == []
+    assert [run["status"] for run in tracked.runs] == ["FAILED"]

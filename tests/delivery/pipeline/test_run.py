@@ -1,0 +1,173 @@
+"""One run from a feed to a registered model, and what came of it."""
+
+import io
+import json
+import subprocess
+from contextlib import redirect_stderr, redirect_stdout
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from delivery.pipeline import __main__ as program
+from delivery.registry import approval, gates, promotion
+from delivery.registry.desk import Desk
+from delivery.registry.documents import Environment
+from local import images
+from parapet_serving.bundle import folder as serving
+from parapet_serving.bundle.manifest import CONTRACT, Declared, read
+from parapet_serving.contract import Contract
+from tests.delivery.pipeline.conftest import ACCOUNT, MODEL, SEED, Ran, command
+from tests.delivery.pipeline.feed import MARK, everything, marks
+from tests.delivery.registry.world import ARTIFACTS, WHY, founded
+
+pytestmark = [pytest.mark.process, pytest.mark.xdist_group("pipeline")]
+
+
+def test_what_passed_its_gates_is_registered_with_what_a_promotion_asks_for(ran: Ran) -> None:
+    assert (ran.done.returncode, "Traceback" in ran.done.stderr) == (0, False), ran.done.stderr
+    assert ran.told["stopped"] is None
+    (version,) = ran.tracked.models[f"{MODEL}-dev"]["versions"]
+    assert version["user_id"] == ACCOUNT
+    tags = {each["key"]: each["value"] for each in version["tags"]}
+    inputs, outputs = ran.record["inputs"], ran.record["outputs"]
+    for name in ("dataset", "code", "image", "environment"):
+        assert tags[f"parapet.{name}"] == inputs[name]
+    assert (tags["parapet.seed"], tags["parapet.model"]) == (str(SEED), outputs["model"])
+    files = ran.tracked.files[f"models:/{MODEL}-dev/1"]
+    assert {"model.onnx", "contract.json", "gates.json", "data-card.md", "run.json", "sbom.json"} <= files.keys()
+    assert f"sha256:{sha256(files['model.onnx']).hexdigest()}" == outputs["model"]
+    (run,) = ran.tracked.runs
+    assert run["status"] == "FINISHED"
+    measured = {each["key"]: each["value"] for each in run["runs/log-batch"]["metrics"]}
+    assert 0.55 < measured["quality.auroc"] < 0.8
+
+
+def test_a_run_says_what_it_was_made_of(ran: Ran) -> None:
+    inputs = ran.record["inputs"]
+    lock = Path("delivery/pipeline/requirements.txt").read_bytes()
+    assert inputs["environment"] == f"sha256:{sha256(lock).hexdigest()}"
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True).stdout.strip()
+    assert inputs["code"].removesuffix("-and-changes") == commit
+    assert (inputs["image"], inputs["seed"]) == ("no-image", SEED)
+    digests = sorted(sha256(file.read_bytes()).hexdigest() for file in ran.intake.glob("*.parquet"))
+    lines = "".join(f"{digest}  intake-{number:05d}.parquet\n" for number, digest in enumerate(digests))
+    assert inputs["dataset"] == f"sha256:{sha256(lines.encode()).hexdigest()}"
+    assert ran.record["judged"]["reference"] == "none"
+    names = {each.name for each in ran.out.iterdir()}
+    assert {"model.onnx", "contract.json", "gates.json", "run.json", "sbom.json", "quarantine", "features"} <= names
+    assert not {"steps", "work"} & names
+    assert not [each for each in ran.folder.iterdir() if ".new-" in each.name]
+
+
+def test_no_marked_identifier_is_behind_deidentification_or_in_what_was_said(ran: Ran) -> None:
+    assert MARK in everything(ran.out / "quarantine")  # so that looking finds it
+    sent = "\n".join(f"{path} {asked}" for path, asked in ran.tracked.heard)
+    said = {"output": ran.done.stdout, "errors": ran.done.stderr, "MLflow": sent}
+    said |= {each.name: everything(each) for each in ran.out.iterdir() if each.is_dir() and each.name != "quarantine"}
+    said |= {each.name: each.read_bytes().decode("latin-1") for each in ran.out.iterdir() if each.is_file()}
+    assert len(said["pipeline.log"]) > 5_000
+    for mark in marks():
+        assert [name for name, text in said.items() if mark in text] == [], mark
+
+
+def test_the_same_inputs_give_the_same_bytes_of_data_and_model(ran: Ran, inside: Any, tmp_path: Path) -> None:
+    """The steps up to the model once more, from the feed on, in one process; and the model by other hashes of words."""
+    program = f"""
+import json, os
+from pathlib import Path
+from delivery.data.dataset import Manifest, sha256
+from delivery.pipeline import steps
+own = Path({str(tmp_path)!r})
+at = lambda name: str(own / name)
+steps.ingest(intake={str(ran.intake)!r}, raw=at("raw"), manifest=at("manifest"))
+steps.validate(raw=at("raw"), accepted=at("accepted"), quarantine=at("aside"), report=at("report"), gate=at("gate"))
+key = {str(ran.folder / "key")!r}
+steps.deidentify(accepted=at("accepted"), key_file=key, features=at("features"), cards=at("cards"))
+steps.split(features=at("features"), seed={SEED}, train=at("train"), test=at("test"), counts=at("counts"))
+steps.train(train=at("train"), seed={SEED}, model=at("model"))
+found = {{name: "sha256:" + sha256(own / name) for name in ("train", "test", "model")}}
+print(json.dumps(found | {{"features": "sha256:" + Manifest.read(own / "features").digest}}))
+"""
+    found = inside(program)
+    assert {name: ran.record["outputs"][name] for name in found} == found
+    again = f"""
+import hashlib, json
+from pathlib import Path
+from delivery.pipeline.training import train
+raw = train(Path({str(ran.out / "train.parquet")!r}), {SEED})
+print(json.dumps("sha256:" + hashlib.sha256(raw).hexdigest()))
+"""
+    # A set of the converter's comes out in another order by these hashes than by most.
+    assert inside(again, PYTHONHASHSEED="22") == found["model"]
+
+
+def test_what_was_registered_is_promoted_and_served(ran: Ran, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bundle that a promotion signs is loaded by the inference server's own verification, known cases and all."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with mock_aws():
+        world = founded(tmp_path, ran.variables)
+        told = promotion.promote(
+            Desk.of({**world.variables, "MLFLOW_TRACKING_USERNAME": "mia"}),
+            MODEL,
+            Environment.STAGING,
+            report=gates.load(ran.out / "gates.json"),
+            why=WHY,
+            approvers=approval.approvers(world.approvers),
+        )
+        bundle, key = tmp_path / "bundle", tmp_path / "key.der"
+        bundle.mkdir()
+        for each in world.s3.list_objects_v2(Bucket=ARTIFACTS)["Contents"]:
+            raw = world.s3.get_object(Bucket=ARTIFACTS, Key=each["Key"])["Body"].read()
+            (bundle / each["Key"].rpartition("/")[2]).write_bytes(raw)
+        key.write_bytes(boto3.client("kms").get_public_key(KeyId=world.variables["PARAPET_SIGNING_KEY"])["PublicKey"])
+    release = told.served.release
+    found = serving.load(bundle, [key], MODEL, release.version, release.manifest)
+    assert found.manifest.facts["dataset"] == ran.record["inputs"]["dataset"]
+    (tmp_path / "hash-key").write_bytes(bytes(32))
+    model = {"folder": str(bundle), "name": MODEL, "version": release.version, "digest": release.manifest}
+    settings = {
+        **{"model": {**model, "keys": [str(key)]}, "hashKeyFile": str(tmp_path / "hash-key")},
+        "mesh": {"proxies": ["127.0.0.1"], "callers": ["spiffe://cluster.local/ns/clinic/sa/worklist"]},
+    }
+    (tmp_path / "settings.json").write_text(json.dumps(settings))
+    server = images.environment("serving") / "bin" / "parapet-serving"
+    done = subprocess.run([str(server), "verify", str(tmp_path / "settings.json")], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_contract_is_the_inference_servers(ran: Ran) -> None:
+    declared = read((ran.out / "contract.json").read_bytes(), Declared, CONTRACT)
+    contract = Contract.of(declared)
+    assert "race_ethnicity" not in contract.places
+    assert contract.inputs[contract.places["heart_rate"]].maximum == 300
+    assert [case.inputs["glucose"] for case in declared.cases].count(None) == 1
+    assert declared.card.measures["AUROC"].startswith("0.6")
+
+
+def test_two_runs_are_compared_by_what_went_in(ran: Ran, tmp_path: Path) -> None:
+    same = compare(ran.out, ran.out / "run.json")
+    assert same == (0, "The same inputs gave the same model, byte for byte.\n")
+    other = ran.record
+    other["inputs"]["seed"], other["outputs"]["model"] = 8, f"sha256:{'0' * 64}"
+    (tmp_path / "run.json").write_text(json.dumps(other))
+    status, said = compare(ran.out, tmp_path)
+    assert (status, "Other inputs (seed), another model." in said) == (3, True), said
+    status, said = compare(ran.out, tmp_path / "nowhere")
+    assert (status, "nowhere cannot be read" in said, "Traceback" in said) == (1, True, False), said
+    told = command(tmp_path, "compare", str(ran.out), ".", "--json")
+    assert told.returncode == 3, told.stderr
+    found = json.loads(told.stdout)
+    assert [(each["name"], each["first"], each["second"]) for each in found["inputs"]] == [("seed", "7", "8")]
+    assert (found["explained"], found["same_model"]) == (True, False)
+
+
+def compare(first: Path, second: Path) -> tuple[int, str]:
+    """The program in this process; its status, and all that it said."""
+    asked, said = {"step": "compare", "first": str(first), "second": str(second), "json": False}, io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(said), redirect_stderr(said):
+        patch.setattr("sys.stdin", io.StringIO(json.dumps(asked)))
+        return program.main(), said.getvalue()

@@ -1,0 +1,286 @@
+"""The parts of the pipeline, each by itself."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import boto3
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from moto import mock_aws
+
+from cli.pipeline import LOCK
+from delivery.data.dataset import Manifest
+from delivery.data.deidentification import deidentify
+from delivery.data.generating import generate
+from delivery.data.refused import Refused as DataRefused
+from delivery.data.safe_harbor import safe_harbor
+from delivery.pipeline import declared, lineage, sbom, steps
+from delivery.pipeline.ingesting import ingest
+from delivery.pipeline.registering import Tracking, in_production
+from delivery.pipeline.running import Asked, run
+from delivery.pipeline.settings import settings
+from delivery.pipeline.splitting import split
+from delivery.registry.gates import Gate
+from delivery.registry.refused import Refused
+from local.images import DELIVERY
+from tests.delivery.pipeline.pretended import Tracked
+from tests.delivery.registry.pretended import served
+
+
+@pytest.fixture(scope="module")
+def intake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("of") / "intake"
+    generate(1_200, 5, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def features(intake: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("made")
+    (folder / "key").write_bytes(bytes(32))
+    deidentify(sorted(intake.glob("*.parquet")), folder / "key", folder / "features")
+    return folder / "features"
+
+
+@pytest.mark.data
+def test_a_feed_is_the_same_data_set_whatever_its_files_are_called(intake: Path, tmp_path: Path) -> None:
+    (file,) = intake.glob("*.parquet")
+    table = pq.read_table(file)
+    digests = []
+    for names in (("a", "b"), ("Smith_Jane", "0")):
+        folder = tmp_path / names[0]
+        folder.mkdir()
+        for name, part in zip(names, (table.slice(0, 600), table.slice(600)), strict=True):
+            pq.write_table(part, folder / f"{name}.parquet")
+        made = ingest(str(folder), tmp_path / f"raw-{names[0]}")
+        assert [each.name for each in made.files] == ["intake-00000.parquet", "intake-00001.parquet"]
+        assert made.rows == 1_200
+        digests.append(made.digest)
+    assert digests[0] == digests[1]
+    pq.write_table(table.slice(0, 600), folder / "again.parquet")
+    with pytest.raises(DataRefused, match=r"1 of the files in .* have the content of another one"):
+        ingest(str(folder), tmp_path / "twice")
+
+
+@pytest.mark.data
+def test_a_feed_may_lie_in_a_bucket(intake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    (file,) = intake.glob("*.parquet")
+    with mock_aws():
+        s3 = boto3.client("s3")
+        s3.create_bucket(Bucket="phi")
+        for name in ("ingest/of/may/a.parquet", "ingest/of/may/notes.txt", "ingest/of/maybe/a.parquet"):
+            s3.put_object(Bucket="phi", Key=name, Body=file.read_bytes())
+        found = ingest("s3://phi/ingest/of/may", tmp_path / "raw")
+        with pytest.raises(DataRefused, match="has no object that ends in"):
+            ingest("s3://phi/elsewhere/", tmp_path / "none")
+    assert found.digest == ingest(str(intake), tmp_path / "local").digest
+    assert not list((tmp_path / "raw").glob(".*"))
+
+
+@pytest.mark.data
+def test_no_patient_is_on_both_sides_and_what_is_tried_on_came_later(features: Path, tmp_path: Path) -> None:
+    counts = split(features, 7, tmp_path / "train", tmp_path / "test")
+    train, test = (pq.read_table(tmp_path / name) for name in ("train", "test"))
+    whole = pq.read_table(Manifest.read(features).paths(features))
+    assert set(train["patient_key"].to_pylist()).isdisjoint(test["patient_key"].to_pylist())
+    assert (
+        max(train["admitted_year"].to_pylist()) < counts.first_year_held_out <= min(test["admitted_year"].to_pylist())
+    )
+    assert counts.train + counts.test + counts.unused + counts.without_outcome == whole.num_rows
+    assert counts.without_outcome == whole["readmitted_30d"].null_count > 0
+    assert min(counts.train, counts.test, counts.unused) > 50
+    split(features, 7, tmp_path / "again", tmp_path / "again-test")
+    assert (tmp_path / "again").read_bytes() == (tmp_path / "train").read_bytes()
+    split(features, 8, tmp_path / "other", tmp_path / "other-test")
+    assert set(pq.read_table(tmp_path / "other")["record_key"].to_pylist()) != set(train["record_key"].to_pylist())
+
+
+def test_what_a_model_may_see_is_no_key_outcome_or_stand_in_for_how_people_are_treated() -> None:
+    names = {each.name for each in declared.inputs()}
+    assert names <= {feature.name for feature in safe_harbor().features}
+    assert names.isdisjoint({"patient_key", "record_key", "readmitted_30d", "race_ethnicity", "payer", "zip3"})
+    told = {each.name: each for each in declared.inputs()}
+    assert (told["heart_rate"].minimum, told["heart_rate"].unit, told["heart_rate"].nullable) == (
+        20,
+        "per minute",
+        False,
+    )
+    assert (told["age"].kind, told["age"].maximum, told["days_since_discharge"].nullable) == ("integer", 90, True)
+    assert told["sex"].categories == ["female", "male", "unknown"]
+
+
+def test_a_matrix_has_the_categories_places_and_nothing_where_nothing_is() -> None:
+    table = pa.table({"sex": ["male", None], "age": pa.array([70, None], pa.int64()), "old": [True, False]})
+    taken = [
+        declared.Input("old", "boolean"),
+        declared.Input("sex", "category", categories=["female", "male"]),
+        declared.Input("age", "integer"),
+    ]
+    found = declared.matrix(table, taken)
+    assert (found.dtype, found[0].tolist(), found[1][0]) == (np.float32, [1, 1, 70], 0)
+    assert np.isnan(found[1][1:]).all()
+    assert declared.row({"old": True, "sex": "male", "age": None}, taken)[0][:2].tolist() == [1, 1]
+    with pytest.raises(Refused, match="The model takes bmi, which is no feature here"):
+        declared.matrix(table, [declared.Input("bmi", "number")])
+
+
+def test_another_package_than_the_locks_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    sbom.check_locked({"PyYAML": "6.0.3", "numpy": "2.4.6"})
+    with pytest.raises(Refused, match=r"not those of requirements.txt: left-pad 1.0, numpy 2.0. What"):
+        sbom.check_locked({"numpy": "2.0", "left-pad": "1.0"})
+
+
+def test_a_licence_that_we_found_is_marked_as_that_and_no_said_one_is_replaced() -> None:
+    assert set(sbom.licences()) <= set(sbom.locked())
+    said = {"name": "scipy", "licenses": [{"license": {"id": "MIT"}}, {"license": {"name": "License :: Other"}}]}
+    assert sbom.concluded(said)["licenses"] == [{"license": {"id": "MIT"}}]
+    silent = sbom.concluded({"name": "scipy", "licenses": [{"license": {"name": "License :: BSD"}}]})
+    assert silent["licenses"] == [{"expression": "BSD-3-Clause", "acknowledgement": "concluded"}]
+    unknown = {"name": "nobody-knows", "licenses": [{"license": {"name": "License :: Other"}}]}
+    assert sbom.concluded(unknown) == unknown
+
+
+def test_the_lock_has_the_versions_of_delivery_but_for_one() -> None:
+    def pins(path: Path) -> set[str]:
+        return {line for line in path.read_text().splitlines() if "==" in line and not line.startswith("#")}
+
+    assert pins(DELIVERY / "requirements.in") - pins(LOCK.with_suffix(".in")) == {"requests==2.34.2"}
+
+
+RECORD = lineage.Record(
+    "parapet-run/1",
+    "readmission",
+    lineage.Inputs(
+        *("sha256:" + "1" * 64, "abc", "sha256:" + "2" * 64, "no-image", "sha256:" + "3" * 64, 7, "k1", "linux")
+    ),
+    lineage.Outputs(*("sha256:" + each * 64 for each in "45678")),
+    lineage.Judged("sha256:" + "9" * 64, "none", "sha256:" + "a" * 64, "sha256:" + "b" * 64, True),
+)
+
+
+def other(**changed: object) -> lineage.Record:
+    told = msgspec.to_builtins(RECORD)
+    for place, value in changed.items():
+        part, _, name = place.partition("__")
+        told[part][name] = value
+    return msgspec.convert(told, lineage.Record)
+
+
+@pytest.mark.parametrize("name", lineage.Inputs.__struct_fields__)
+def test_each_input_that_differs_is_named(name: str) -> None:
+    value = 8 if name == "seed" else "sha256:" + "f" * 64
+    found = lineage.compare(RECORD, other(**{f"inputs__{name}": value, "outputs__model": "sha256:" + "c" * 64}))
+    # Another commit with the same sources is no other input.
+    assert [each.name for each in found.inputs] == ([] if name == "code" else [name])
+    assert (found.same, found.explained, found.same_model) == (False, name != "code", False)
+
+
+def test_another_model_by_the_same_inputs_is_not_explained() -> None:
+    found = lineage.compare(RECORD, other(outputs__model="sha256:" + "c" * 64))
+    assert (found.inputs, [each.name for each in found.outputs], found.explained) == ([], ["model"], False)
+    assert lineage.compare(RECORD, RECORD).same
+    judged = other(judged__report="sha256:" + "d" * 64)  # of another latency
+    assert lineage.compare(RECORD, judged).same
+    assert judged.digest == RECORD.digest != other(inputs__seed=8).digest
+
+
+def test_the_sources_are_all_that_runs() -> None:
+    assert lineage.sources() == lineage.sources()
+    assert lineage.sources().startswith("sha256:")
+
+
+@pytest.mark.parametrize("form", ["report", "list"])
+def test_a_gate_that_failed_stops_with_value_bound_and_rows(form: str, tmp_path: Path) -> None:
+    good = Gate("quality.auroc", 0.7, 900, passed=True, minimum=0.6)
+    bad = Gate("quality.recall", 0.2, 900, passed=False, minimum=0.3)
+    for gates in ([good], [good, bad]):
+        told = msgspec.to_builtins(gates)
+        (tmp_path / "gates").write_text(json.dumps(told if form == "list" else {"format": "x", "gates": told}))
+        if bad not in gates:
+            steps.pass_gates(gates=str(tmp_path / "gates"), what="model")
+    with pytest.raises(
+        steps.Stopped, match=r"1 of 2 gates .*\n    quality.recall is 0.2, must be at least 0.3 \(900 rows\)"
+    ):
+        steps.pass_gates(gates=str(tmp_path / "gates"), what="model")
+
+
+def test_an_error_of_a_library_is_told_by_its_kind_and_place_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def fails(**_: object) -> None:
+        raise ValueError("could not convert 'QZPLANTED' to a number")
+
+    monkeypatch.setitem(steps.STEPS, "train", fails)  # type: ignore[arg-type]
+    monkeypatch.setenv(steps.SAYS, str(tmp_path / "says"))
+    with pytest.raises(SystemExit) as ended:
+        steps.run("train", train="x")
+    said = capsys.readouterr()
+    assert ended.value.code == 1
+    assert "The step train failed with ValueError at " in said.err
+    for text in (said.out + said.err, (tmp_path / "says").read_text()):
+        assert "QZPLANTED" not in text
+
+
+def test_a_first_model_is_one_because_somebody_says_so() -> None:
+    tracked = Tracked()
+    with served(tracked) as url:
+        tracking = Tracking(url, ("pipeline", "password"))
+        assert in_production(tracking, "readmission", first=True) == ("none", {})
+        with pytest.raises(Refused, match=r"no version of readmission-prod that serves, to compare with\. If this is"):
+            in_production(tracking, "readmission", first=False)
+        tracked.register("readmission-prod", "mia", {"model.onnx": b"one", "contract.json": b"{}"}, {})
+        tracked.models["readmission-prod"]["aliases"]["serving"] = "1"
+        with pytest.raises(Refused, match="has version 1 in production: this is not the first"):
+            in_production(tracking, "readmission", first=True)
+        name, files = in_production(tracking, "readmission", first=False)
+        assert (name, files["model.onnx"]) == ("readmission-prod:1", b"one")
+
+
+def asked(folder: Path, **changed: object) -> Asked:
+    (folder / "key").write_bytes(bytes(32))
+    told = {"intake": str(folder), "model": "readmission", "key_file": folder / "key", "out": folder / "out", "seed": 0}
+    told |= {"first": True, "gates": DELIVERY / "gates" / "gates.yaml", "experiment": "", "code": "abc", "image": ""}
+    return Asked(**told | changed)  # type: ignore[arg-type]
+
+
+SPOILT: dict[str, tuple[Callable[[Path], dict[str, object]], str]] = {
+    "a name that is none": (lambda _: {"model": "Read/mission"}, "'Read/mission' is no model's name"),
+    "no key": (lambda folder: {"key_file": folder / "gone"}, "The key file .* cannot be read"),
+    "gates that are none": (lambda folder: {"gates": folder / "gone.yaml"}, "The gates in .* cannot be read"),
+    "no account": (lambda _: {}, "MLFLOW_TRACKING_URI: the address of MLflow"),
+}
+
+
+@pytest.mark.parametrize("what", SPOILT)
+def test_what_can_be_known_before_anything_runs_is_refused_then(
+    what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    changed, says = SPOILT[what]
+    with pytest.raises((Refused, DataRefused), match=says):
+        run(asked(tmp_path, **changed(tmp_path)))
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_account_in_mlflow_may_come_as_files(tmp_path: Path) -> None:
+    for name, value in (("URI", "https://mlflow.hospital.example/"), ("USERNAME", "pipeline"), ("PASSWORD", "word")):
+        (tmp_path / f"MLFLOW_TRACKING_{name}").write_text(f"{value}\n")
+    found = Tracking.of({}, tmp_path)
+    assert (found.url, found.account, found.authority) == (
+        "https://mlflow.hospital.example",
+        ("pipeline", "word"),
+        None,
+    )
+
+
+def test_the_settings_are_strict() -> None:
+    told = yaml.safe_load((Path(steps.__file__).parent / "settings.yaml").read_text())
+    assert settings().requests >= 1_000
+    with pytest.raises(ValueError, match="sharee"):
+        type(settings()).model_validate(told | {"sharee": 1})
