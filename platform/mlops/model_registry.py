@@ -24,6 +24,11 @@ LEDGERS: Final = "models"
 PROMOTERS, AUDITORS = "promoters", "auditors"
 
 
+def signing_alias(name: str) -> str:
+    """What the account calls the key by which the models of that stack are signed."""
+    return f"alias/{name}-signing"
+
+
 @dataclass(frozen=True, kw_only=True)
 class ModelRegistryArgs:
     stack: Stack
@@ -63,7 +68,7 @@ class ModelRegistry(pulumi.ComponentResource):
             tags=data_class.tags(DataClass.SECRETS),
             opts=pulumi.ResourceOptions(parent=self, protect=args.stack.protect),
         )
-        aws.kms.Alias(f"{name}-signing", name=f"alias/{name}-signing", target_key_id=key.key_id, opts=own)
+        aws.kms.Alias(f"{name}-signing", name=signing_alias(name), target_key_id=key.key_id, opts=own)
         self.signing_key_arn = key.arn
         reads, writes = _reads(args, key.arn), _writes(args)
         self.policy_arns = {

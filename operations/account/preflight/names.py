@@ -13,6 +13,7 @@ from foundation import log_group
 from foundation.data_class import DataClass
 from foundation.database import instance_name
 from foundation.secrets.rotator import function_name
+from mlops.model_registry import signing_alias
 from operations.account.access import code
 from operations.account.preflight.finding import Account, Finding, ok, to_do
 from settings import Settings
@@ -61,7 +62,7 @@ def exact(settings: Settings) -> dict[str, list[str]]:
     """By kind, the names of those that are named one by one: all but log groups."""
     stack = settings.name
     return {
-        ALIAS: [f"alias/{stack}-{each}" for each in DataClass],
+        ALIAS: [*(f"alias/{stack}-{each}" for each in DataClass), signing_alias(stack)],
         REPOSITORY: [f"{stack}/{image}" for image in IMAGES],
         CLUSTER: [stack],
         FUNCTION: [function_name(stack)],
