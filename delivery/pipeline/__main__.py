@@ -17,6 +17,7 @@ from delivery.pipeline.running import Asked, run
 from delivery.registry.refused import Refused
 
 STOPPED: Final = 3
+INTERRUPTED: Final = 130
 ASKED: Final = ("intake", "model", "seed", "first", "experiment", "code", "image")
 DIGEST: Final = r"[a-z0-9][a-z0-9._:/-]{0,180}@sha256:[0-9a-f]{64}"
 
@@ -70,6 +71,9 @@ def main() -> int:
     except (Refused, DataRefused) as error:
         print(f"parapet: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("parapet: Interrupted; nothing was written.", file=sys.stderr)
+        return INTERRUPTED
 
 
 if __name__ == "__main__":

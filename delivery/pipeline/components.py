@@ -16,6 +16,10 @@ PLACEHOLDER: Final = "parapet/pipeline:built-from-this-repository"
 KEY_SECRET, KEY_FOLDER = "pipeline-hash-key", "/run/secrets/parapet/data"
 MLFLOW_SECRET, MLFLOW_FOLDER = "pipeline-mlflow", "/run/secrets/parapet/mlflow"
 KEY_FILE: Final = f"{KEY_FOLDER}/key"
+USER: Final = 10001
+"""As the platform's other images have it; root is nobody here."""
+MEMORY: Final = "4G"
+"""DuckDB takes 1 GB at most, whatever the feed's size; the gates hold what is tried on."""
 
 
 def ingest(intake: str, raw: dsl.Output[dsl.Dataset], manifest: dsl.Output[dsl.Artifact]) -> None:
@@ -160,6 +164,9 @@ def pipeline(image: str, tells: str) -> Any:
                 cards=known.outputs["cards"],
             )
         ).after(good)
+        for each in (production, taken, checked, sound, known, parted, trained, judged, good, kept):
+            each.set_cpu_request("1").set_cpu_limit("2").set_memory_request(MEMORY).set_memory_limit(MEMORY)
+            kubernetes.set_security_context(each, run_as_user=USER, run_as_group=USER, run_as_non_root=True)
         # Of ten steps one sees the key of the hashes, and two the account in MLflow.
         kubernetes.use_secret_as_volume(known, secret_name=KEY_SECRET, mount_path=KEY_FOLDER)
         for each in (production, kept):

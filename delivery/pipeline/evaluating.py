@@ -56,7 +56,7 @@ def evaluated(model: Path, train: Path, test: Path, production: Path, gates: Pat
     matrix = contracts.matrix(rows, taken)
     tables = {
         "candidate": _predicted(rows, graph.scores(matrix), told),
-        "reference": _predicted(rows, _reference(production, seen, rows), told),
+        "reference": _predicted(rows, reference(production, seen, rows), told),
         "latency": pa.table({"seconds": graph.seconds(matrix, settings().requests)}),
     }
     for kind, amount in settings().injected.items():
@@ -88,7 +88,8 @@ def _predicted(rows: pa.Table, scores: NDArray[np.float64], told: Declared) -> p
     return pa.table({**columns, "label": rows[LABEL], "score": scores})
 
 
-def _reference(production: Path, seen: pa.Table, rows: pa.Table) -> NDArray[np.float64]:
+def reference(production: Path, seen: pa.Table, rows: pa.Table) -> NDArray[np.float64]:
+    """What the model in `production` says of these rows; without one, the rates that `seen` has. Raises Refused."""
     file = production / "model.onnx"
     if not file.exists():
         return _by_stays_before(seen, rows)

@@ -166,6 +166,7 @@ def _surroundings(told: Mapping[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
+SHOWN: Final = {"pass-gates": "data gate", "pass-gates-2": "model gate"}
 STEP: Final = r"Executing task \x1b\[\d+m'([a-z0-9-]+)'"
 
 
@@ -177,7 +178,7 @@ class _Progress(io.TextIOBase):
 
     def write(self, text: str, /) -> int:
         if found := re.search(STEP, text):
-            print(f"{found[1].replace('-', ' ')} ...", file=self._waits, flush=True)
+            print(f"{SHOWN.get(found[1], found[1].replace('-', ' '))} ...", file=self._waits, flush=True)
         self._log.write(re.sub(r"\x1b\[\d+m", "", text))
         return len(text)
 

@@ -17,6 +17,7 @@ DIGEST = f"registry.hospital.example/parapet/pipeline@sha256:{'5' * 64}"
 SPEC, PLATFORM = yaml.safe_load_all(COMPILED.read_text())
 TASKS: dict[str, Any] = SPEC["root"]["dag"]["tasks"]
 EXECUTORS: dict[str, Any] = SPEC["deploymentSpec"]["executors"]
+ON_THE_CLUSTER: dict[str, Any] = PLATFORM["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
 
 
 @pytest.mark.process
@@ -65,13 +66,26 @@ def test_a_model_is_registered_behind_both_gates_alone() -> None:
 
 
 def test_each_step_has_the_secrets_that_it_needs_and_no_other() -> None:
-    given = PLATFORM["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
-    found = {name: [each["secretName"] for each in told["secretAsVolume"]] for name, told in given.items()}
+    found = {
+        name: [each["secretName"] for each in told["secretAsVolume"]]
+        for name, told in ON_THE_CLUSTER.items()
+        if "secretAsVolume" in told
+    }
     assert found == {
         "exec-deidentify": ["pipeline-hash-key"],
         "exec-fetch-production": ["pipeline-mlflow"],
         "exec-register": ["pipeline-mlflow"],
     }
+
+
+def test_no_step_is_root_or_takes_what_it_likes() -> None:
+    """The namespace's quota refuses a pod that does not say what it takes."""
+    assert ON_THE_CLUSTER.keys() == EXECUTORS.keys()
+    for name, executor in EXECUTORS.items():
+        told = executor["container"]["resources"]
+        assert {"resourceCpuLimit", "resourceCpuRequest", "resourceMemoryLimit", "resourceMemoryRequest"} <= told.keys()
+        context = ON_THE_CLUSTER[name]["securityContext"]
+        assert (context["runAsNonRoot"], int(context["runAsUser"])) == (True, 10001), name
 
 
 def test_what_holds_identifiers_is_given_to_no_step_behind_deidentification() -> None:

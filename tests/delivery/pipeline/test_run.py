@@ -105,6 +105,26 @@ print(json.dumps("sha256:" + hashlib.sha256(raw).hexdigest()))
     assert inside(again, PYTHONHASHSEED="22") == found["model"]
 
 
+def test_a_later_model_is_compared_with_the_one_in_production(ran: Ran, inside: Any, tmp_path: Path) -> None:
+    """By what that one's own contract takes; the first one with what a nurse can count."""
+    for name in ("model.onnx", "contract.json"):
+        (tmp_path / name).write_bytes((ran.out / name).read_bytes())
+    program = f"""
+import json
+from pathlib import Path
+import pyarrow.parquet as pq
+from delivery.pipeline.evaluating import reference
+out = Path({str(ran.out)!r})
+train, test = (pq.read_table(out / f"{{name}}.parquet") for name in ("train", "test"))
+own = pq.read_table(out / "evidence" / "candidate.parquet")["score"].to_pylist()
+found = [reference(Path(folder), train, test).tolist() for folder in ({str(tmp_path)!r}, out / "production")]
+print(json.dumps([found[0] == own, len(set(found[1])), len(own)]))
+"""
+    same, rates, rows = inside(program)
+    assert same
+    assert 2 <= rates <= 6 < rows
+
+
 def test_what_was_registered_is_promoted_and_served(ran: Ran, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bundle that a promotion signs is loaded by the inference server's own verification, known cases and all."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")

@@ -45,10 +45,11 @@ def test_a_feed_of_which_too_much_is_put_aside_is_not_learnt_from(ran: Ran, tmp_
 
 
 def test_a_step_that_fails_leaves_nothing_and_says_what_to_do(ran: Ran, tmp_path: Path) -> None:
-    """The feed is of one year, which the pipeline's own tests of paths cannot know; and it is not the first model."""
+    """One of the feed's files is damaged."""
     generate(50, 3, tmp_path / "intake")
     (tmp_path / "intake" / "more.parquet").write_bytes(b"PAR1 of QZPLANTED")
     done = command(tmp_path, "run", "intake", "--model", MODEL, "--out", "out", "--first", **ran.variables)
     assert (done.returncode, "Traceback" in done.stderr) == (1, False), done.stderr
     assert "more.parquet is not a whole Parquet file" in done.stderr
+    assert "QZPLANTED" not in done.stdout + done.stderr
     assert sorted(each.name for each in tmp_path.iterdir()) == ["intake"]
