@@ -1,11 +1,12 @@
 """Helm charts as artefacts of a registry, as `helm push` makes them."""
 
-import gzip
 import io
 import json
+import struct
 import tarfile
 import urllib.request
 import zipfile
+import zlib
 from base64 import b64encode
 from collections.abc import Mapping
 from hashlib import sha256
@@ -20,6 +21,8 @@ from operations.refused import Refused
 MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
 # Helm, "Use OCI-based registries", Helm chart manifest.
 CONFIG: Final = "application/vnd.cncf.helm.config.v1+json"
+STORED: Final = 0xFFFF
+"""Bytes of a block that is not compressed, at most (RFC 1951, 3.2.4)."""
 CONTENT: Final = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
 
 
@@ -41,12 +44,24 @@ def pack(image: Image, definitions: Mapping[str, bytes]) -> bytes:
     about = yaml.safe_dump({"apiVersion": "v2", "name": name, "version": image.tag, "appVersion": image.tag})
     files = {"Chart.yaml": about.encode()} | {f"crds/{file}": definitions[file] for file in sorted(definitions)}
     made = io.BytesIO()
-    with gzip.GzipFile(fileobj=made, mode="wb", mtime=0) as zipped, tarfile.open(fileobj=zipped, mode="w") as packed:
+    with tarfile.open(fileobj=made, mode="w") as packed:
         for file, content in files.items():
             member = tarfile.TarInfo(f"{name}/{file}")
             member.size = len(content)
             packed.addfile(member, io.BytesIO(content))
-    return made.getvalue()
+    return _stored(made.getvalue())
+
+
+def _stored(content: bytes) -> bytes:
+    """A file of gzip (RFC 1952) with its content as it is: compressed it has other bytes by other versions of zlib, and
+    the lock, which machines share, has one digest."""
+    blocks = []
+    for at in range(0, len(content), STORED):
+        block = content[at : at + STORED]
+        last = at + STORED >= len(content)
+        blocks.append(struct.pack("<BHH", last, len(block), len(block) ^ 0xFFFF) + block)
+    head, tail = b"\x1f\x8b\x08" + bytes(6) + b"\xff", struct.pack("<II", zlib.crc32(content), len(content))
+    return b"".join([head, *blocks, tail])
 
 
 def is_definition(file: str) -> bool:

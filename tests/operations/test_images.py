@@ -7,6 +7,7 @@ import re
 import tarfile
 import zipfile
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -237,6 +238,9 @@ def test_definitions_in_no_chart_are_packed_if_they_are_those_of_the_listed_sum(
     assert archive == charts.pack(chart, {"one-crd.yaml": b"kind: CustomResourceDefinition\n"})
     with tarfile.open(fileobj=io.BytesIO(archive)) as packed:
         assert packed.getnames() == ["kinds-crd/Chart.yaml", "kinds-crd/crds/one-crd.yaml"]
+    assert sha256(archive).hexdigest() == "51c550c387848a10318c22cbbe3db8d16cdb417b5a99454ad97ec7da0bca8c39", (
+        "on whatever machine, by whatever zlib"
+    )
 
     served.update(dict.fromkeys(served, of_a_maker("kind: Another\n")))
     with pytest.raises(Refused, match=r"v1\.0\.0 have the sum h1:.*not what was reviewed"):

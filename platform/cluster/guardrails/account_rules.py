@@ -44,9 +44,8 @@ MAY: Final = {
     f"{ns.CLOUDWATCH.name}/{AGENT}": (
         f"configmaps {ns.CLOUDWATCH.name}/(cwagent|otel-container-insight)-clusterleader",
     ),
-    # A Rollout's ReplicaSets, the jobs of its analyses, the Services of its experiments, and the Deployment whose place
-    # it takes.
-    ROLLOUTS_CONTROLLER: (f"(rollouts|replicasets|jobs|services|deployments) {ns.SERVING.name}/.*",),
+    # A Rollout's ReplicaSets, the Services of its experiments, and the Deployment whose place it takes.
+    ROLLOUTS_CONTROLLER: (f"(rollouts|replicasets|services|deployments) {ns.SERVING.name}/.*",),
 }
 MAY_END: Final = {
     # What it makes it may end; Karpenter ends pods whose node's time is over (kubernetes-sigs/karpenter v1.14,

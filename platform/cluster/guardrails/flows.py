@@ -78,7 +78,7 @@ PUBLISHED: Final = {"parapet.dev/published": "true"}
 pods of the VPC too: it asks nobody for a name, and what the model answers to is the gateway."""
 DASHBOARDS: Final = {"app.kubernetes.io/name": "grafana"}
 _DASHBOARDS: Final = Pods(ns.MONITORING.name, DASHBOARDS)
-PROMETHEUS: Final = {"app.kubernetes.io/name": "prometheus"}
+PROMETHEUS: Final = {"parapet.dev/judges": "true"}
 _PROMETHEUS: Final = Pods(ns.MONITORING.name, PROMETHEUS)
 _PUBLISHED: Final = Pods(ns.SERVING.name, {**_MODELS.labels, **PUBLISHED})
 _CLIENTS: Final = (ns.PIPELINES, ns.TRAINING, ns.SERVING)

@@ -65,8 +65,21 @@ def _metadata() -> ObjectRule:
         name="rollouts-tell-of-their-pods",
         group=ROLLOUTS,
         resources=("rollouts",),
-        variables={**STRATEGY, "apart": " + ".join(said)},
+        variables={
+            **STRATEGY,
+            "apart": " + ".join(said),
+            "template": "dyn(object).?spec.?workloadRef.orValue({'apiVersion': 'apps/v1', 'kind': 'Deployment'})",
+        },
         checks=(
+            Check(
+                # Of a kind that it may not read it waits a minute each time, and its watches add up (argo-rollouts
+                # 1.9.1, rollout/templateref.go, `getInformer`).
+                holds="variables.template.?kind.orValue('') == 'Deployment'"
+                " && variables.template.?apiVersion.orValue('') == 'apps/v1'",
+                found='"its template would be that of the " + variables.template.?kind.orValue("") + " "'
+                " + variables.template.?name.orValue('')",
+                fix="Write the template in the Rollout, or name a Deployment of apps/v1 in workloadRef.",
+            ),
             Check(
                 holds="size(variables.apart) == 0",
                 found='variables.apart.join(", ") + " would label pods apart from their template"',

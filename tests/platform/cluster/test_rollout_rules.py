@@ -330,6 +330,17 @@ def test_a_rollout_whose_template_is_a_deployment_s_says_which_pods_it_has(engin
     assert refused(engineer.apply(ROLLOUTS, made), RULE, "Say spec.selector")
 
 
+@pytest.mark.parametrize("named", [("v1", "PodTemplate"), ("apps/v1", "ReplicaSet"), ("example.org/v1", "Deployment")])
+def test_a_rollout_takes_its_template_from_a_deployment_or_has_its_own(
+    engineer: Member, named: tuple[str, str]
+) -> None:
+    """Of a kind that it may not read the controller waits a minute for each try, and watches on for each."""
+    made = rollout(JUDGED)
+    del made["spec"]["template"]
+    made["spec"]["workloadRef"] = {"apiVersion": named[0], "kind": named[1], "name": "case"}
+    assert refused(engineer.apply(ROLLOUTS, made), "rollouts-tell-of-their-pods", named[1])
+
+
 # How many pods it has
 
 

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.engine
 
 RULE = "rollouts-are-in-serving"
 HOME = ROLLOUTS_CONTROLLER.partition("/")[0]
-MAKES = {"ReplicaSet": "/apis/apps/v1", "Job": "/apis/batch/v1"}
+MAKES = {"ReplicaSet": "/apis/apps/v1"}
 PRIVILEGED = {
     "a privileged container": {"privileged": True},
     "a capability": {"allowPrivilegeEscalation": False, "capabilities": {"add": ["SYS_ADMIN"]}},
@@ -68,9 +68,11 @@ def test_what_it_makes_is_never_the_node(controller: Member, what: str) -> None:
         assert refused(answer, RULE, "main could be the node"), (kind, answer.text)
 
 
-def test_it_makes_no_pod_itself(controller: Member) -> None:
-    answer = controller.create(path("Pod", "serving"), cases.compliant_pod("serving"))
-    assert refused(answer, "controllers-start-nothing-else", "pods serving/case")
+@pytest.mark.parametrize("kind", ["Pod", "Job"])
+def test_it_makes_no_pod_itself_and_no_job(controller: Member, kind: str) -> None:
+    """What judges by a job of its own has no role for it."""
+    answer = controller.create(path(kind, "serving"), cases.controller(kind, cases.compliant_pod("serving")))
+    assert refused(answer, "controllers-start-nothing-else", f"{kind.lower()}s serving/case")
 
 
 def test_what_it_makes_is_judged_as_a_team_s(controller: Member) -> None:
