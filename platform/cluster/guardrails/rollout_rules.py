@@ -5,6 +5,7 @@ from typing import Final
 
 from cluster import namespaces as ns
 from cluster.guardrails.account_rules import PREFIX, ROLLOUTS_CONTROLLER
+from cluster.guardrails.flows import PREDICTOR
 from cluster.guardrails.object_rule import LABEL, PEOPLE, SPEC, ObjectRule, foreign
 from cluster.guardrails.rollout_analyses import FEWEST, STRATEGY, judged_rule
 from cluster.guardrails.rule import Check, cel
@@ -14,6 +15,9 @@ HASH: Final = "rollouts-pod-template-hash"
 """The label by which the controller tells the pods of each version, and leads a Service to those of one."""
 LEADER: Final = "argo-rollouts.argoproj.io/managed-by-rollouts"
 """The annotation by which it knows which Rollout leads a Service: of one that is not there it lets the Service go."""
+
+
+_COMPONENT: Final = next(iter(PREDICTOR))
 
 
 def rollout_rules() -> tuple[ObjectRule, ...]:
@@ -69,6 +73,8 @@ def _metadata() -> ObjectRule:
             **STRATEGY,
             "apart": " + ".join(said),
             "template": "dyn(object).?spec.?workloadRef.orValue({'apiVersion': 'apps/v1', 'kind': 'Deployment'})",
+            "pods": "dyn(object).?spec.?template.orValue({})",
+            "scraped": "variables.pods.?metadata.?annotations.orValue({})",
         },
         checks=(
             Check(
@@ -84,6 +90,19 @@ def _metadata() -> ObjectRule:
                 holds="size(variables.apart) == 0",
                 found='variables.apart.join(", ") + " would label pods apart from their template"',
                 fix="Write labels and annotations in template.metadata, where they are judged.",
+            ),
+            Check(
+                # The proxy hands on what the model says where these tell it to, and from port 80 where they name none
+                # (istio 1.31, pkg/kube/inject/webhook.go, `applyPrometheusMerge`).
+                holds=f"variables.pods.?metadata.?labels[?{cel(_COMPONENT)}].orValue('')"
+                f" != {cel(PREDICTOR[_COMPONENT])}"
+                " || variables.scraped[?'prometheus.io/scrape'].orValue('') == 'true'"
+                " && variables.pods.?spec.?containers.orValue([]).exists(c, c.?ports.orValue([]).exists(p,"
+                " p.?name.orValue('') == 'metrics'"
+                " && string(p.containerPort) == variables.scraped[?'prometheus.io/port'].orValue('')))",
+                found='"what judges a version would find no numbers of these pods, and say no"',
+                fix="Call the port of the model's metrics `metrics`, and say prometheus.io/scrape: 'true' and, as"
+                " prometheus.io/port, its number in template.metadata.annotations.",
             ),
         ),
     )

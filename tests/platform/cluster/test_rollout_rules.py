@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from cluster.guardrails.flows import PREDICTOR
 from cluster.guardrails.rollout_analyses import FEWEST, FIRST_SHARE
 from cluster.roles import ML_ENGINEER
 from local.workspace import Workspace
@@ -339,6 +340,22 @@ def test_a_rollout_takes_its_template_from_a_deployment_or_has_its_own(
     del made["spec"]["template"]
     made["spec"]["workloadRef"] = {"apiVersion": named[0], "kind": named[1], "name": "case"}
     assert refused(engineer.apply(ROLLOUTS, made), "rollouts-tell-of-their-pods", named[1])
+
+
+def test_a_model_whose_numbers_nobody_finds_is_told_before_it_is_aborted(engineer: Member) -> None:
+    """What judges it says no where it finds none."""
+    made = rollout(JUDGED)
+    template = made["spec"]["template"]
+    template["metadata"]["labels"] |= PREDICTOR
+    said = {"prometheus.io/scrape": "true", "prometheus.io/port": "9464"}
+    ports = [{"name": "metrics", "containerPort": 9464}]
+    for annotations, opens in (({}, ports), (said, []), ({**said, "prometheus.io/port": "80"}, ports)):
+        template["metadata"]["annotations"] = annotations
+        template["spec"]["containers"][0]["ports"] = opens
+        answer = engineer.apply(ROLLOUTS, made)
+        assert refused(answer, "rollouts-tell-of-their-pods", "prometheus.io/scrape"), (annotations, opens)
+    template["metadata"]["annotations"], template["spec"]["containers"][0]["ports"] = said, ports
+    assert (answer := engineer.apply(ROLLOUTS, made)).done, answer.text
 
 
 # How many pods it has
