@@ -33,7 +33,9 @@ def run(
         ),
     ],
     out: Annotated[Path, typer.Option(help="The folder for what comes out: new, empty, or one of this.")],
-    seed: Annotated[int, typer.Option(min=0, help="The same seed and the same inputs give the same model.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**31 - 1, help="The same seed and the same inputs give the same model.")
+    ] = 0,
     first: Annotated[
         bool, typer.Option("--first", help="There is none in production yet: compare with the rate by earlier stays.")
     ] = False,

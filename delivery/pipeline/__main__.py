@@ -19,7 +19,6 @@ from delivery.registry.refused import Refused
 STOPPED: Final = 3
 INTERRUPTED: Final = 130
 ASKED: Final = ("intake", "model", "seed", "first", "experiment", "code", "image")
-DIGEST: Final = r"[a-z0-9][a-z0-9._:/-]{0,180}@sha256:[0-9a-f]{64}"
 
 
 def _run(asked: Mapping[str, Any]) -> int:
@@ -31,7 +30,7 @@ def _run(asked: Mapping[str, Any]) -> int:
 
 def _compile(asked: Mapping[str, Any]) -> int:
     image, out = asked["image"], Path(asked["out"])
-    if image and not re.fullmatch(DIGEST, image):
+    if image and not re.fullmatch(lineage.IMAGE, image):
         raise Refused(
             f"{image!r} is no image by its digest: NAME@sha256:... A tag can be moved, and a run not say what ran."
         )

@@ -41,6 +41,8 @@ def ingest(intake: str, out: Path) -> Manifest:
     finally:
         shutil.rmtree(fetched, ignore_errors=True)
     manifest = Manifest(stamp(), sum(file.rows for file in listed), tuple(listed), {})
+    if not manifest.rows:
+        raise Refused(f"The files in {intake} have no row. Was the feed written to its end?")
     manifest.write(out)
     return manifest
 

@@ -38,6 +38,8 @@ KEPT: Final[Mapping[str, tuple[str, str]]] = {
     "registered.json": ("register", "registered"),
 }
 """What is kept of a run, by the steps and artifacts that it comes from. The feed is not: it lies where it lay."""
+LARGEST_SEED: Final = 2**31 - 1
+"""Of LightGBM."""
 TOP: Final = ("run.json", "contract.json", "gates.json", "gates-full.json", "sbom.json")
 """Of the evidence, what people and other commands read."""
 
@@ -95,6 +97,12 @@ def _ready(asked: Asked) -> Asked:
         raise Refused(
             f"{asked.model!r} is no model's name: at most 50 of a-z, 0-9, dot and dash, without -ENVIRONMENT."
         )
+    if not 0 <= asked.seed <= LARGEST_SEED:
+        raise Refused(f"--seed {asked.seed}: a seed is 0 to {LARGEST_SEED}.")
+    if asked.image and not re.fullmatch(lineage.IMAGE, asked.image):
+        raise Refused(f"{asked.image!r} is no image by its digest: NAME@sha256:... Leave --image out, outside one.")
+    if asked.code and not re.fullmatch(lineage.COMMIT, asked.code):
+        raise Refused("--code is a commit: 7 to 64 of 0-9 and a-f.")
     Key.read(asked.key_file)
     declared(asked.gates)
     Tracking.of(os.environ)

@@ -86,8 +86,8 @@ def validate(*, raw: str, accepted: str, quarantine: str, report: str, gate: str
         shutil.rmtree(work, ignore_errors=True)
     listed = told.to_json() | {"out": ""}
     Path(report).write_text(json.dumps(listed, indent=2) + "\n")
-    share, bound = told.quarantined / max(told.rows, 1), settings().quarantined.maximum
-    held = Gate(GATE, share, told.rows, share <= bound and told.rows > 0, maximum=bound)
+    share, bound = told.quarantined / told.rows, settings().quarantined.maximum
+    held = Gate(GATE, share, told.rows, share <= bound, maximum=bound)
     Path(gate).write_bytes(msgspec.json.encode([held]))
 
 

@@ -68,6 +68,13 @@ def test_a_feed_is_the_same_data_set_whatever_its_files_are_called(intake: Path,
 
 
 @pytest.mark.data
+def test_a_feed_without_a_row_is_none(tmp_path: Path) -> None:
+    generate(0, 5, tmp_path / "intake")
+    with pytest.raises(DataRefused, match="have no row"):
+        ingest(str(tmp_path / "intake"), tmp_path / "raw")
+
+
+@pytest.mark.data
 def test_a_feed_may_lie_in_a_bucket(intake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     (file,) = intake.glob("*.parquet")
@@ -245,7 +252,13 @@ def test_a_first_model_is_one_because_somebody_says_so() -> None:
 def asked(folder: Path, **changed: object) -> Asked:
     (folder / "key").write_bytes(bytes(32))
     told = {"intake": str(folder), "model": "readmission", "key_file": folder / "key", "out": folder / "out", "seed": 0}
-    told |= {"first": True, "gates": DELIVERY / "gates" / "gates.yaml", "experiment": "", "code": "abc", "image": ""}
+    told |= {
+        "first": True,
+        "gates": DELIVERY / "gates" / "gates.yaml",
+        "experiment": "",
+        "code": "abc1234",
+        "image": "",
+    }
     return Asked(**told | changed)  # type: ignore[arg-type]
 
 
@@ -253,6 +266,9 @@ SPOILT: dict[str, tuple[Callable[[Path], dict[str, object]], str]] = {
     "a name that is none": (lambda _: {"model": "Read/mission"}, "'Read/mission' is no model's name"),
     "no key": (lambda folder: {"key_file": folder / "gone"}, "The key file .* cannot be read"),
     "gates that are none": (lambda folder: {"gates": folder / "gone.yaml"}, "The gates in .* cannot be read"),
+    "a seed that is too large": (lambda _: {"seed": 2**31}, "a seed is 0 to 2147483647"),
+    "an image by a tag": (lambda _: {"image": "parapet/pipeline:latest"}, "is no image by its digest"),
+    "a commit that is none": (lambda _: {"code": "main, of today"}, "--code is a commit"),
     "no account": (lambda _: {}, "MLFLOW_TRACKING_URI: the address of MLflow"),
 }
 
