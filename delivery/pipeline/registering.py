@@ -4,14 +4,16 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Final, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
-from delivery.gates.report import Report as Full
 from delivery.pipeline.lineage import Record, facts
 from delivery.registry.desk import registered
 from delivery.registry.documents import Environment
 from delivery.registry.mlflow import Mlflow, Version
 from delivery.registry.refused import Refused
+
+if TYPE_CHECKING:  # it brings pandera and Ibis, which fetching a model need not wait for
+    from delivery.gates.report import Report as Full
 
 FILES: Final = "/api/2.0/mlflow-artifacts/artifacts"
 RUN: Final = "parapet.run"
@@ -100,7 +102,9 @@ class Tracking(Mlflow):
         return str(_there(told)["model_version"]["version"])
 
 
-def register(tracking: Tracking, record: Record, report: Full, files: Mapping[str, bytes], experiment: str) -> Version:
+def register(
+    tracking: Tracking, record: Record, report: "Full", files: Mapping[str, bytes], experiment: str
+) -> Version:
     """The version of this run in NAME-dev: the one that is there already, or a new one. Nothing counts until it is.
 
     `files` are model.onnx, contract.json and what goes with them. Raises Refused.
