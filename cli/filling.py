@@ -18,7 +18,7 @@ from local.registry import Registry as LocalRegistry
 from local.registry import stand_in_digest
 from local.workspace import Workspace, enter
 from operations import stack_settings
-from operations.images import Registry, charts
+from operations.images import Registry, charts, layouts
 
 
 def fill(workspace: Workspace, registry: LocalRegistry, repositories: str) -> None:
@@ -51,7 +51,7 @@ def fill_charts(workspace: Workspace, registry: LocalRegistry, repositories: str
 def _packed(workspace: Workspace, image: Image) -> Path:
     """The layout of a chart, packed once for all clones."""
     key = sha256(f"{workspace.sources.resolve().name} {image.tagged}".encode())
-    for packer in (charts, archives):
+    for packer in (charts, layouts, archives):
         key.update(Path(packer.__file__).read_bytes())
 
     def pack(folder: Path) -> None:

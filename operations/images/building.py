@@ -8,11 +8,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cluster.images import IMAGES, ROOT, Image
-from operations.images import lock
+from operations.images import lock, signing
+from operations.images.attesting import attest
+from operations.images.referrers import Repository
 from operations.images.registry import Pusher, Registry
+from operations.images.signing import Key
 from operations.refused import Refused
 
 BUILDERS = ("docker", "podman", "buildah")
+PROBE = f"sha256:{'0' * 64}"
+"""The digest of nothing."""
 NO_BUILDER = f"Nothing on the PATH builds images: install one of {', '.join(BUILDERS)} (docker with buildx)."
 
 
@@ -31,16 +36,19 @@ def build(
     crane: Path,
     say: Callable[[str], None],
     take: str = "",
+    key_named: str = "",
 ) -> None:
     """Builds each image that the registry lacks, pushes it under its tag, and writes its digest into the lock.
 
-    What lies in the registry already under a tag of which the lock says nothing is not taken into it, unless `take` is
-    its digest: whoever may push knows the tag beforehand. Raises Refused for it, and where nothing builds here, where
-    the registry has no repository, or where a step fails.
+    Each has its bill of materials attached, and both are signed by the key of that name (`attesting`): what could not
+    be is not written into the lock. What lies in the registry already under a tag of which the lock says nothing is
+    not taken into it, unless `take` is its digest: whoever may push knows the tag beforehand. Raises Refused for it,
+    and where nothing builds here, where the registry has no repository, or where a step fails.
     """
     builder = builder_here()
     if builder is None:
         raise Refused(NO_BUILDER)
+    key = signing.key(key_named, registry.access) if key_named else None
     for image in (each for each in IMAGES.values() if each.built):
         held = registry.digests(image)
         if held is None:
@@ -55,7 +63,10 @@ def build(
                     raise Refused(_found(image, digest, f"{pusher.host}/{registry.repository(image)}", lock_file))
                 say(f"{image.tagged} is there.")
             else:
+                if key:
+                    key.sign(PROBE)  # one that does not sign is told before minutes of a build, and a push
                 digest = _build(Path(builder), image, registry, pusher, crane, say)
+            _attest(image, digest, Repository(pusher, crane, registry.repository(image)), key, lock_file, say)
         lock.add(lock_file, image, digest)
         say(f"{image.tagged} is {digest}: written to {lock_file.name}.")
 
@@ -68,6 +79,20 @@ def _found(image: Image, digest: str, repository: str, lock_file: Path) -> str:
         f"(crane export {repository}@{digest}). Delete it there to have it built anew, or, if it is yours, take it: "
         f"./parapet images build --take {digest}."
     )
+
+
+def _attest(
+    image: Image, digest: str, repository: Repository, key: Key | None, lock_file: Path, say: Callable[[str], None]
+) -> None:
+    try:
+        attest(image, digest, repository, key, say)
+    except Refused as error:
+        if image.tagged in lock.read(lock_file):
+            raise
+        raise Refused(
+            f"{error}\n{image.tagged} is {digest} in the registry now, and not in {lock_file.name}. When that is "
+            f"mended, go on: ./parapet images build --take {digest}."
+        ) from None
 
 
 def _build(

@@ -16,9 +16,9 @@ from typing import Any, Final
 import yaml
 
 from cluster.images import Image
+from operations.images import layouts
 from operations.refused import Refused
 
-MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
 # Helm, "Use OCI-based registries", Helm chart manifest.
 CONFIG: Final = "application/vnd.cncf.helm.config.v1+json"
 STORED: Final = 0xFFFF
@@ -111,17 +111,9 @@ def lay_out(archive: bytes, folder: Path) -> str:
 
     Raises Refused for what is no chart.
     """
-    config = _blob(folder, json.dumps(_about(archive), sort_keys=True, default=str).encode())
-    manifest: dict[str, Any] = {
-        "schemaVersion": 2,
-        "mediaType": MANIFEST,
-        "config": {"mediaType": CONFIG, **config},
-        "layers": [{"mediaType": CONTENT, **_blob(folder, archive)}],
-    }
-    made = {"mediaType": MANIFEST, **_blob(folder, json.dumps(manifest, sort_keys=True).encode())}
-    (folder / "oci-layout").write_text(json.dumps({"imageLayoutVersion": "1.0.0"}))
-    (folder / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [made]}))
-    return str(made["digest"])
+    config = layouts.blob(folder, json.dumps(_about(archive), sort_keys=True, default=str).encode())
+    layers = [{"mediaType": CONTENT, **layouts.blob(folder, archive)}]
+    return layouts.close(folder, {"config": {"mediaType": CONFIG, **config}, "layers": layers})
 
 
 def _about(archive: bytes) -> Mapping[str, Any]:
@@ -136,11 +128,3 @@ def _about(archive: bytes) -> Mapping[str, Any]:
     if not isinstance(found, dict):
         raise Refused("what was read is no chart: its Chart.yaml says nothing")
     return found
-
-
-def _blob(folder: Path, content: bytes) -> dict[str, Any]:
-    named = sha256(content).hexdigest()
-    file = folder / "blobs" / "sha256" / named
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(content)
-    return {"digest": f"sha256:{named}", "size": len(content)}

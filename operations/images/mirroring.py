@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cluster.images import Image
-from operations.images import charts, lock
+from operations.images import charts, lock, referrers
 from operations.images.planning import Row, State, plan
 from operations.images.registry import Pusher, Registry
 from operations.refused import Refused
@@ -64,6 +64,8 @@ def _bring(
     match row.state:
         case State.THERE:
             say(f"{image.tagged} is there.")
+            if image.built and built_in:
+                _bring_attached(row.locked, f"{built_in}/{image.name}", registry.repository(image), pusher, crane)
         case State.UNKNOWN:
             raise Refused(f"{image.tagged} was not built yet: ./parapet images build.")
         case State.NO_REPOSITORY:
@@ -88,7 +90,19 @@ def _bring(
                 _push_archive(row, target, pusher, crane)
             else:
                 pusher.run(str(crane), "copy", f"{source}@{row.locked}", target)
+            if image.built:
+                _bring_attached(row.locked, source, registry.repository(image), pusher, crane)
             say(f"{image.tagged} was copied from {source}.")
+
+
+def _bring_attached(digest: str, source: str, repository: str, pusher: Pusher, crane: Path) -> None:
+    """Copies what is attached to an image, and to that: the copies are the same artefacts, and say the same."""
+    target = f"{pusher.host}/{repository}"
+    offered, there = (set(pusher.run(str(crane), "ls", each).split()) for each in (source, target))
+    for each in sorted(tag for tag in offered if tag.startswith(referrers.prefix(digest))):
+        if each not in there:
+            pusher.run(str(crane), "copy", f"{source}:{each}", f"{target}:{each}")
+        _bring_attached(pusher.run(str(crane), "digest", f"{source}:{each}"), source, repository, pusher, crane)
 
 
 def _push_archive(row: Row, target: str, pusher: Pusher, crane: Path) -> None:

@@ -5,12 +5,12 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from botocore.exceptions import ClientError
 
@@ -37,7 +37,7 @@ class Registry:
 
     def digests(self, image: Image) -> dict[str, str] | None:
         """The digests of what the image's repository holds, by tag; None where there is no repository."""
-        ecr = self._access.client("ecr")
+        ecr = self.access.client("ecr")
         with told():
             try:
                 pages = ecr.get_paginator("list_images").paginate(repositoryName=self.repository(image))
@@ -49,7 +49,7 @@ class Registry:
         return {each["imageTag"]: each["imageDigest"] for each in found if "imageTag" in each}
 
     @cached_property
-    def _access(self) -> Access:
+    def access(self) -> Access:
         """Whose it is, is looked at before anything is asked of it."""
         return open_account(self.region, self.account)
 
@@ -57,7 +57,7 @@ class Registry:
     def signed_in(self) -> Iterator["Pusher"]:
         """What may push into it, for as long as the context lasts. The password is in a folder of its own meanwhile."""
         with told():
-            (token,) = self._access.client("ecr").get_authorization_token()["authorizationData"]
+            (token,) = self.access.client("ecr").get_authorization_token()["authorizationData"]
         host = re.sub(r"^https?://", "", token["proxyEndpoint"])
         with tempfile.TemporaryDirectory() as folder:
             config = _with_login(_users_own(), host, token["authorizationToken"])
@@ -65,7 +65,7 @@ class Registry:
             for kept in BESIDE:
                 if (_users_folder() / kept).exists():
                     (Path(folder) / kept).symlink_to(_users_folder() / kept)
-            yield Pusher(host, {**os.environ, "DOCKER_CONFIG": folder})
+            yield Pusher(host, {**os.environ, "DOCKER_CONFIG": folder}, token["authorizationToken"])
 
 
 @dataclass(frozen=True)
@@ -75,15 +75,58 @@ class Pusher:
     host: str
     environment: Mapping[str, str]
 
+    login: str
+    """Of HTTP's Basic scheme: name and password, in base64."""
+
     def run(self, *command: str) -> str:
         """What the command says; raises Refused with its last line where it fails."""
-        done = subprocess.run(
-            command, capture_output=True, text=True, env=dict(self.environment), stdin=subprocess.DEVNULL
-        )
+        return self.read(*command).decode(errors="replace").strip()
+
+    def read(self, *command: str) -> bytes:
+        """The same, byte for byte."""
+        done = subprocess.run(command, capture_output=True, env=dict(self.environment), stdin=subprocess.DEVNULL)
         if done.returncode:
-            words = (done.stderr.strip() or done.stdout.strip() or "it says nothing").splitlines()[-1]
-            raise Refused(f"`{Path(command[0]).name} {command[1]}` failed: {words}")
-        return done.stdout.strip()
+            raise _failed(command, done.stderr.strip() or done.stdout.strip())
+        return done.stdout
+
+    @contextmanager
+    def stream(self, *command: str) -> Iterator[IO[bytes]]:
+        """What the command says, while it says it; raises Refused at the end where it fails."""
+        with tempfile.TemporaryFile() as errors:
+            running = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=errors, stdin=subprocess.DEVNULL, env=dict(self.environment)
+            )
+            said = cast("IO[bytes]", running.stdout)
+            try:
+                with said:
+                    yield said
+                    while said.read(1 << 20):  # whoever writes an archive must not find it closed before its padding
+                        pass
+            except BaseException as error:
+                # What ended too early was misread because of that.
+                if isinstance(error, Refused) and _ended(running):
+                    errors.seek(0)
+                    raise _failed(command, errors.read().strip()) from None
+                running.kill()
+                raise
+            finally:
+                status = running.wait()
+            if status:
+                errors.seek(0)
+                raise _failed(command, errors.read().strip())
+
+
+def _ended(running: subprocess.Popen[bytes]) -> bool:
+    """Whether it failed by itself."""
+    try:
+        return running.wait(timeout=1) > 0
+    except subprocess.TimeoutExpired:
+        return False
+
+
+def _failed(command: Sequence[str], said: bytes) -> Refused:
+    words = (said.decode(errors="replace") or "it says nothing").splitlines()[-1]
+    return Refused(f"`{Path(command[0]).name} {command[1]}` failed: {words}")
 
 
 def _with_login(config: Mapping[str, Any], host: str, login: str) -> dict[str, Any]:
