@@ -76,6 +76,7 @@ mlops = MLOps(
         mlflow_sign_on=settings.sign_on,
         mlflow_kept=settings.mlflow_deleted_days,
         workload_secrets=settings.workload_secrets,
+        models=settings.models,
         model_analysis_seconds=settings.model_analysis_seconds,
         model_promoters=settings.model_promoter_roles,
         privacy_officers=settings.privacy_officers,

@@ -87,6 +87,7 @@ class Settings(BaseModel):
     mlflow_users: services.MlflowUsers
     mlflow_sign_on: services.MlflowSignOn
     mlflow_deleted_days: services.MlflowDeletedDays
+    models: services.Models
     model_analysis_seconds: int = Field(ge=10, le=3600, description="a whole number of seconds from 10 to 3600")
     model_promoter_roles: people.ModelPromoters
     privacy_officers: people.PrivacyOfficers

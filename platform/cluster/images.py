@@ -91,6 +91,7 @@ DEVICE_PLUGIN: Final = IMAGES["nvidia/k8s-device-plugin"].tagged
 DCGM_EXPORTER: Final = IMAGES["nvidia/dcgm-exporter"].tagged
 KARPENTER: Final = IMAGES["karpenter/controller"].tagged
 PROMETHEUS: Final = IMAGES["prometheus/prometheus"].tagged
+SERVING: Final = IMAGES["serving"].tagged
 MLFLOW: Final = IMAGES["mlflow"].tagged
 
 ROLLOUTS_CRD_CHART: Final = IMAGES["charts/argo/argo-rollouts-crd"].tagged

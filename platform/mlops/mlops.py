@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pulumi
 
+from cluster import namespaces as ns
 from cluster.cluster import Cluster
 from foundation.data_class import DataClass
 from foundation.foundation import Foundation
@@ -20,6 +21,8 @@ from mlops.mlflow_server.retention import Kept
 from mlops.mlflow_server.sign_on import SignOn
 from mlops.model_registry import ModelRegistry, ModelRegistryArgs
 from mlops.prometheus import Prometheus, PrometheusArgs
+from mlops.serving.model import Model
+from mlops.serving.models import Models, ModelsArgs, hash_key
 from mlops.workload_identities import WorkloadIdentities, WorkloadIdentitiesArgs
 from mlops.workload_secret import WorkloadSecret, by_namespace
 
@@ -34,6 +37,8 @@ class MLOpsArgs:
     mlflow_kept: Sequence[Kept]
     """How long what was deleted in MLflow is kept, by kind."""
     workload_secrets: Sequence[WorkloadSecret]
+    models: Sequence[Model]
+    """Those that answer."""
     model_analysis_seconds: int
     """How long a new version of a model is looked at before it gets more calls."""
     model_promoters: Sequence[str]
@@ -79,7 +84,9 @@ class MLOps(pulumi.ComponentResource):
         Prometheus(
             f"{name}-prometheus", PrometheusArgs(stack=args.stack, window=window, after=cluster.ready), in_cluster
         )
-        Analyses(f"{name}-analyses", AnalysesArgs(stack=args.stack, window=window, after=cluster.ready), in_cluster)
+        judges = Analyses(
+            f"{name}-analyses", AnalysesArgs(stack=args.stack, window=window, after=cluster.ready), in_cluster
+        )
         storage, key_arns = args.foundation.storage, args.foundation.keys.arns
         models = Bucket(storage.artifacts.arn, key_arns[DataClass.ARTIFACTS])
         self.model_registry = ModelRegistry(
@@ -93,7 +100,10 @@ class MLOps(pulumi.ComponentResource):
             ),
             pulumi.ResourceOptions(parent=self),
         )
-        WorkloadIdentities(
+        secrets = by_namespace(args.workload_secrets)
+        hashing = [hash_key(name, args.stack, args.foundation, self)] if args.models else []
+        secrets[ns.SERVING.name] = [*secrets.get(ns.SERVING.name, []), *hashing]
+        identities = WorkloadIdentities(
             name,
             WorkloadIdentitiesArgs(
                 stack=args.stack,
@@ -105,10 +115,29 @@ class MLOps(pulumi.ComponentResource):
                     DataClass.ARTIFACTS: models,
                 },
                 workspaces=cluster.workspaces,
-                secrets=by_namespace(args.workload_secrets),
+                secrets=secrets,
                 secrets_key_arn=key_arns[DataClass.SECRETS],
                 after=cluster.ready,
             ),
             pulumi.ResourceOptions(parent=self, providers=[cluster.kubernetes]),
         )
+        for key in hashing:
+            Models(
+                f"{name}-models",
+                ModelsArgs(
+                    stack=args.stack,
+                    foundation=args.foundation,
+                    models=args.models,
+                    domain=cluster.domain,
+                    buckets={
+                        DataClass.ARTIFACTS: storage.artifacts.bucket,
+                        DataClass.PHI: storage.phi.bucket,
+                    },
+                    signing_key_arn=self.model_registry.signing_key_arn,
+                    hash_key=key,
+                    predictor_arn=identities.role_arns[ns.SERVING.name],
+                    after=[*cluster.ready, identities, judges],
+                ),
+                in_cluster,
+            )
         self.register_outputs({})

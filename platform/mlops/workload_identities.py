@@ -46,10 +46,14 @@ class WorkloadIdentities(pulumi.ComponentResource):
     which has a role of its own.
     """
 
+    role_arns: dict[str, pulumi.Output[str]]
+    """The role of each namespace's pods, by the namespace."""
+
     def __init__(self, name: str, args: WorkloadIdentitiesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         workloads = (*WORKLOADS, *map(of, args.workspaces))
         inputs = {"serviceAccounts": [each.service_account for each in workloads]}
         super().__init__("parapet:mlops:WorkloadIdentities", name, inputs, opts)
+        self.role_arns = {}
         for workload in workloads:
             former = [pulumi.Alias(name=f"{name}-{workload.formerly}")] if workload.formerly else []
             self._identity(f"{name}-{workload.name or workload.service_account}", workload, args, former)
@@ -70,6 +74,7 @@ class WorkloadIdentities(pulumi.ComponentResource):
             ),
             pulumi.ResourceOptions(parent=self),
         )
+        self.role_arns[where] = role.arn
         aws.eks.PodIdentityAssociation(
             name,
             cluster_name=args.cluster_name,

@@ -7,11 +7,15 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 from mlops.mlflow_server.account import Account
 from mlops.mlflow_server.retention import Kept
 from mlops.mlflow_server.sign_on import SignOn
+from mlops.serving.model import Model
+from mlops.serving.pod import HASH_KEY
 from mlops.workload_secret import MAX_A_NAMESPACE, PLACES, WorkloadSecret
 from setting_errors import refusal
 from setting_types.common import each_another, kept_here, of_the_account, parsed
 
 MAX_WORKLOAD_SECRETS: Final = 200
+MAX_MODELS: Final = 30
+"""With two replicas each, what their namespace may hold of CPU (`cluster/guardrails/quotas.py`)."""
 MAX_MLFLOW_USERS: Final = 50
 """The policy of the server's role names each account's secret, and IAM has room for these."""
 MAX_READERS: Final = 150
@@ -59,6 +63,8 @@ def _delivered(secrets: tuple[WorkloadSecret, ...], info: ValidationInfo) -> tup
         if "workspaces" in info.data and secret.namespace not in places:
             allowed = f"one of {', '.join(places)}: where people start workloads"
             raise refusal(f"[{index}].namespace", secret.namespace, allowed)
+        if secret.file == HASH_KEY:
+            raise refusal(f"[{index}].file", secret.file, f"another file than {HASH_KEY}, which models have")
         for other, each in enumerate(before):
             if (each.namespace, each.file) == (secret.namespace, secret.file):
                 raise refusal(f"[{index}].file", secret.file, f"another file than that of [{other}]")
@@ -69,6 +75,23 @@ def _delivered(secrets: tuple[WorkloadSecret, ...], info: ValidationInfo) -> tup
     return secrets
 
 
+def _replicated(models: tuple[Model, ...]) -> tuple[Model, ...]:
+    for index, model in enumerate(models):
+        if model.most_replicas < model.replicas:
+            raise refusal(
+                f"[{index}].mostReplicas", model.most_replicas, f"at least the {model.replicas} of its replicas"
+            )
+    return models
+
+
+OneModel = Annotated[Model, Field(description="an object with name, version and digest, at least")]
+Models = Annotated[
+    tuple[OneModel, ...],
+    BeforeValidator(parsed),
+    AfterValidator(each_another("name")),
+    AfterValidator(_replicated),
+    Field(max_length=MAX_MODELS, description=f"a list of at most {MAX_MODELS} models, each an object"),
+]
 DatabaseInstanceClass = Annotated[
     str,
     Field(

@@ -8,7 +8,7 @@ from mlops.mlflow_server.retention import MOST_DAYS, Kind
 from setting_types.machines import MAX_GPU_GROUPS
 from setting_types.network import MAX_ALLOWED_DOMAINS
 from setting_types.people import MAX_MODEL_PROMOTERS, MAX_PRIVACY_OFFICERS, MAX_WORKSPACES
-from setting_types.services import MAX_MLFLOW_USERS, MAX_READERS, MAX_WORKLOAD_SECRETS
+from setting_types.services import MAX_MLFLOW_USERS, MAX_MODELS, MAX_READERS, MAX_WORKLOAD_SECRETS
 from tests.platform.mocked import ACCOUNT_ID
 
 ENVIRONMENT: Final = "x" * 16
@@ -107,6 +107,10 @@ EVERYTHING: Final[dict[str, Any]] = {
         }
     ],
     "modelAnalysisSeconds": 3600,
+    "models": [
+        {"name": _named(f"m{number}", NAME), "version": "v" * 63, "digest": f"sha256:{'a' * 64}", "mostReplicas": 50}
+        for number in range(MAX_MODELS)
+    ],
     "mlflowDeletedDays": [{"kind": kind, "days": MOST_DAYS} for kind in get_args(Kind)],
     "modelPromoterRoles": _roles("promoter", MAX_MODEL_PROMOTERS),
     "privacyOfficers": _roles("privacy", MAX_PRIVACY_OFFICERS),
@@ -139,6 +143,7 @@ NOTHING: Final[dict[str, Any]] = {
     "mlflowUsers": [],
     "mlflowSignOn": [],
     "modelAnalysisSeconds": 10,
+    "models": [],
     "mlflowDeletedDays": [],
     "modelPromoterRoles": [],
     "privacyOfficers": [],

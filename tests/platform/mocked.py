@@ -168,6 +168,8 @@ class Recorder(pulumi.runtime.Mocks):
                 return {"imageIds": self._images(args.args["repositoryName"])}
             case "aws:ecr/getAuthorizationToken:getAuthorizationToken":
                 return {"userName": "AWS", "password": "opens"}
+            case "aws:kms/getPublicKey:getPublicKey":
+                return {**args.args, "publicKeyPem": "-----BEGIN PUBLIC KEY-----\nMFkw\n-----END PUBLIC KEY-----\n"}
             case "aws:ec2/getPrefixList:getPrefixList":
                 return {**args.args, "cidrBlocks": [RANGES[args.args["prefixListId"].rpartition("-")[2]]]}
             case "aws:acmpca/getCertificateAuthority:getCertificateAuthority":

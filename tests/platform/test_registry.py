@@ -11,9 +11,9 @@ from cluster.images import IMAGES, PILOT
 from foundation import registry
 from foundation.registry import Registry, RegistryArgs, require
 from tests.images import DIGESTS
-from tests.platform.mocked import ACCOUNT_ID, Recorder, record
+from tests.platform.mocked import ACCOUNT_ID, Recorder, record, run_program
 from tests.platform.stacks import stack as make_stack
-from tests.platform.variants import run_with
+from tests.platform.variants import MANY, run_with
 
 REGISTRY = f"{ACCOUNT_ID}.dkr.ecr.us-east-1.amazonaws.com/parapet-test"
 CHART = "kubernetes:helm.sh/v4:Chart"
@@ -22,7 +22,7 @@ OWN = re.compile(rf"{ACCOUNT_ID}\.dkr\.ecr\.us-east-1\.amazonaws\.com/parapet-te
 
 @pytest.fixture(scope="module")
 def stack() -> Recorder:
-    return run_with(gpuGroups=[{"name": "g", "instanceTypes": ["g6.xlarge"], "max": 2}])
+    return run_program(**MANY)
 
 
 def test_each_image_that_something_names_has_a_repository_and_each_repository_an_image_that_is_named(

@@ -65,6 +65,7 @@ def test_by_default_audit_records_are_kept_as_long_as_the_law_asks() -> None:
 PERSON = "arn:aws:iam::111122223333:role/team/a"
 SECRET_ARN = "arn:aws:secretsmanager:us-east-1:111122223333:secret:team/warehouse-AbCdEf"
 SECRET = {"namespace": "training", "file": "warehouse", "secretArn": SECRET_ARN}
+MODEL = {"name": "readmission", "version": "7", "digest": f"sha256:{'a' * 64}"}
 PROVIDER = {
     "issuer": "https://login.example.org",
     "clientId": "mlflow",
@@ -341,6 +342,39 @@ def test_only_the_local_stack_is_local_and_unprotected() -> None:
                 ),
             ],
         ),
+        (
+            "models",
+            [
+                [],
+                [MODEL],
+                [MODEL | {"replicas": 3, "mostReplicas": 3, "published": True, "waits": False, "environment": "dev"}],
+                [MODEL, MODEL | {"name": "sepsis"}],
+            ],
+            [
+                "readmission",
+                [{"name": "readmission", "version": "7"}],
+                [MODEL, MODEL],
+                *(
+                    [MODEL | wrong]
+                    for wrong in (
+                        {"name": "Readmission"},
+                        {"name": "mlflow"},
+                        {"name": "grafana"},
+                        {"name": "readmission-canary"},
+                        {"name": "a" * 41},
+                        {"version": "../7"},
+                        {"version": "7/8"},
+                        {"digest": "sha256:abc"},
+                        {"digest": "latest"},
+                        {"environment": "production"},
+                        {"replicas": 1},
+                        {"replicas": 7},
+                        {"mostReplicas": 51},
+                        {"published": "perhaps"},
+                    )
+                ),
+            ],
+        ),
         ("modelAnalysisSeconds", [10, 300, 3600], [9, 3601, 0, "long", 10.5]),
         (
             "mlflowDeletedDays",
@@ -375,6 +409,12 @@ def test_each_setting_is_taken_within_its_bounds_and_refused_beyond(name: str, g
         assert len(lines) == 1, (value, lines)
         assert lines[0].startswith(f"parapet:{name}"), (value, lines)
         assert "it must be" in lines[0], (value, lines)
+
+
+@pytest.mark.parametrize("word", ["image", "strategy", "serviceAccountName", "host", "analysis"])
+def test_nothing_is_said_of_a_model_that_is_the_platforms_to_say(word: str) -> None:
+    (line,) = refusal(models=[MODEL | {word: "mine"}])
+    assert line.startswith(f"parapet:models[0].{word} is not a setting")
 
 
 def test_a_key_among_authorities_is_refused_and_not_shown() -> None:

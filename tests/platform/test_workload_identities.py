@@ -9,6 +9,7 @@ from cluster.guardrails.flows import Pods, Range, flows
 from foundation.data_class import DataClass
 from mlops import data_path
 from mlops.data_path import Part, Workload
+from mlops.serving.pod import HASH_KEY
 from tests.platform.cluster import manifests
 from tests.platform.mocked import Recorder, run_program
 from tests.platform.variants import LABELS, MANY, WAREHOUSE
@@ -90,6 +91,8 @@ def test_a_namespace_has_the_secrets_that_it_was_given_as_files(stack: Recorder)
         place: {one["objectAlias"]: one["objectName"] for one in json.loads(each["spec"]["parameters"]["objects"])}
         for place, each in made.items()
     }
+    # What the servers of models hash with is theirs alone (`mlops/serving/models.py`).
+    assert set(told.pop("serving")) == {HASH_KEY}
     assert told == {"sepsis": {"warehouse": WAREHOUSE}, "training": {"labels": LABELS, "warehouse": WAREHOUSE}}
     assert {each["spec"]["parameters"]["usePodIdentity"] for each in made.values()} == {"true"}
 

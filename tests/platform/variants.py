@@ -65,6 +65,7 @@ MANY: Final[dict[str, Any]] = {
     "mlflowUsers": [{"name": "scientist", "readers": [SCIENTIST]}, {"name": "clinic-b"}],
     "privacyOfficers": [OFFICER],
     "modelPromoterRoles": [PROMOTER],
+    "models": [{"name": "readmission", "version": "7", "digest": f"sha256:{'a' * 64}", "published": True}],
     "breakGlass": [{"roles": [RESPONDER], "notify": ["on-call@hospital.org"]}],
 }
 

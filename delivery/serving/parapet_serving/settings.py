@@ -27,6 +27,10 @@ class ModelSettings(Section, frozen=True):
     """Of its manifest."""
     keys: Annotated[list[Path], Meta(min_length=1)]
     """Public keys that a model may be signed with: DER as KMS gives it, or PEM."""
+    source: Annotated[str, Meta(pattern="^(s3://[^/]+/.*[^/])?$")] = ""
+    """Where `fetch` has it from: s3://BUCKET/PREFIX."""
+    bucket_owner: str = ""
+    """The account that the bucket must be of."""
 
 
 class Listening(Section, frozen=True):

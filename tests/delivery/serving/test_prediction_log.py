@@ -109,6 +109,22 @@ def test_files_of_a_bucket_are_encrypted_with_the_key_that_is_named(own: Own, aw
     assert len(server.rows()) == 1
 
 
+def test_nothing_in_a_bucket_is_put_in_the_place_of_another(own: Own, aws: str) -> None:
+    """The platform lets a server add to its part and no more; a second server tries its place as the first did."""
+    credentials = {"aws_access_key_id": "local", "aws_secret_access_key": "local", "region_name": "us-east-1"}
+    s3 = boto3.client("s3", endpoint_url=aws, **credentials)
+    s3.create_bucket(Bucket="added")
+    s3.put_object(Bucket="added", Key=f"log/tried/{NAME}", Body=b"the first's")
+    server = own(predictionLog={"place": "s3://added/log", "keyArn": "arn:aws:kms:us-east-1:123456789012:key/x"})
+    server.environment = {
+        **{"AWS_ENDPOINT_URL": aws, "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"},
+        "AWS_REGION": "us-east-1",
+    }
+    server.start()
+    until(lambda: server.ready() == 200)
+    assert s3.get_object(Bucket="added", Key=f"log/tried/{NAME}")["Body"].read() == b"the first's"
+
+
 def test_an_answer_does_not_wait_for_a_bucket_that_does_not_answer(own: Own) -> None:
     log = {"place": "s3://predictions/log", "keyArn": "arn:x", "seconds": 0.1, "required": False}
     server = own(predictionLog=log)

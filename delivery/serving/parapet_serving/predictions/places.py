@@ -38,22 +38,33 @@ class Folder:
 
 
 class Bucket:
-    """S3, each object encrypted with the key that is named."""
+    """S3, each object encrypted with the key that is named, and never in the place of another: who may only add there
+    has to say so (Amazon S3 User Guide, "Enforce conditional writes on Amazon S3 buckets")."""
 
     def __init__(self, settings: PredictionLog) -> None:
         import boto3  # here: it takes half a second and 30 MB, which a folder does not need
         from botocore.config import Config
+        from botocore.exceptions import ClientError
 
+        self._error = ClientError
         self._bucket, _, self._prefix = settings.place.removeprefix("s3://").partition("/")
         patience = Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 2, "mode": "standard"})
         self._s3: Any = boto3.client("s3", config=patience)
-        self._more = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": settings.key_arn, "BucketKeyEnabled": True}
+        self._more = {
+            **{"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": settings.key_arn, "BucketKeyEnabled": True},
+            "IfNoneMatch": "*",
+        }
         if settings.bucket_owner:
             self._more["ExpectedBucketOwner"] = settings.bucket_owner
 
     def put(self, name: str, content: bytes) -> None:
         key = str(PurePosixPath(self._prefix) / name)
-        self._s3.put_object(Bucket=self._bucket, Key=key, Body=content, ChecksumAlgorithm="SHA256", **self._more)
+        try:
+            self._s3.put_object(Bucket=self._bucket, Key=key, Body=content, ChecksumAlgorithm="SHA256", **self._more)
+        except self._error as error:
+            # A name is given once, so that what is there is this file: its answer was lost on the way.
+            if error.response["Error"]["Code"] != "PreconditionFailed":
+                raise
 
 
 def place(settings: PredictionLog) -> Place:

@@ -1,0 +1,1 @@
+"""Models that answer: a version of each, brought out by and by."""

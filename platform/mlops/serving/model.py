@@ -1,0 +1,62 @@
+"""A model that answers, as a stack's settings declare it."""
+
+from typing import Annotated, Final, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from cluster.guardrails.mesh_rules import RESERVED
+
+CANARY_SUFFIX: Final = "-canary"
+"""How the Service of a model's new version is called, after the model."""
+MOST_REPLICAS: Final = 50
+
+
+def _free(name: str) -> str:
+    if name in RESERVED or name.endswith(CANARY_SUFFIX):
+        raise ValueError
+    return name
+
+
+Name = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$",
+        description="1 to 40 lower-case letters, digits and hyphens, from a letter to a letter or digit, not ending in "
+        f"{CANARY_SUFFIX}, and not {' or '.join(RESERVED)}, whose hosts the platform has",
+    ),
+    AfterValidator(_free),
+]
+
+
+class Model(BaseModel):
+    """Which version of a model answers, and how a new one comes. A field's description is what is allowed, as an error
+    message says it.
+
+    Nothing here says what judges a version, what it runs as, or where it lies: those are the platform's.
+    """
+
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True, populate_by_name=True)
+
+    name: Name
+    version: str = Field(
+        pattern=r"^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$",
+        description="the version as the registry has it: 1 to 63 lower-case letters, digits, dots, hyphens and "
+        "underscores, a letter or digit at both ends",
+    )
+    digest: str = Field(
+        pattern=r"^sha256:[0-9a-f]{64}$",
+        description="the digest of its manifest, sha256: and 64 hexadecimal digits (./parapet model list)",
+    )
+    environment: Literal["dev", "staging", "prod"] = Field(
+        default="prod", description="dev, staging or prod: for which of them it was promoted"
+    )
+    replicas: int = Field(default=2, ge=2, le=MOST_REPLICAS, description=f"a whole number from 2 to {MOST_REPLICAS}")
+    """At least: one may go with its node."""
+    most_replicas: int = Field(
+        default=6, ge=2, le=MOST_REPLICAS, description=f"a whole number from 2 to {MOST_REPLICAS}"
+    )
+    published: bool = Field(default=False, description="true or false")
+    """Whether whoever reaches the gateway may ask it; else pipelines alone."""
+    waits: bool = Field(default=True, description="true or false")
+    """Whether a person promotes a new version that was found good (`kubectl argo rollouts promote`)."""

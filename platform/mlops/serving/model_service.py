@@ -1,0 +1,171 @@
+"""A model that answers: its Rollout, and how calls come to it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+
+from cluster import namespaces as ns
+from cluster.guardrails.object_rules import GATEWAY_REFERENCE
+from cluster.guardrails.rollout_analyses import FIRST_SHARE
+from cluster.labels import Manifest, metadata
+from cluster.roles import MESH, ROLLOUTS
+from mlops import analyses
+from mlops.serving import pod
+from mlops.serving.model import CANARY_SUFFIX, Model
+from mlops.serving.pod import PodArgs
+
+BUSY: Final = 60
+"""The share (%) of the CPU asked for, on average over the replicas, above which there are more of them."""
+FIRST: Final = FIRST_SHARE // 2
+"""Of a hundred calls, those that a new version answers until it is judged; then half of them, until it is again."""
+DEADLINE: Final = 600
+"""Seconds in which pods of a new version must be ready: what does not start is aborted then."""
+KEPT: Final = 3
+"""Versions to which one can go back at once."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelServiceArgs:
+    model: Model
+    domain: str
+    pod: PodArgs
+    after: Sequence[pulumi.Resource]
+    """What judges versions, the kinds of Argo Rollouts, and what the pods' account reads."""
+
+
+class ModelService(pulumi.ComponentResource):
+    """A version of a model, by its digest; another version gets few calls until it is found good, and is let go else.
+
+    Users come by the gateway to NAME.DOMAIN, where the model is published, and pipelines by the Service NAME. What runs
+    is what was signed; who asks is known by the mesh. Nothing that a setting says turns any of it off.
+    """
+
+    def __init__(self, name: str, args: ModelServiceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        model = args.model
+        inputs = {"model": model.name, "version": model.version, "digest": model.digest}
+        super().__init__("parapet:mlops:ModelService", name, inputs, opts)
+        self._owner = args.pod.stack.owner
+        self._after = list(args.after)
+        services = [
+            kubernetes.core.v1.Service(
+                f"{name}{suffix}",
+                # It has no endpoint before there is a pod, and the pods come after it.
+                metadata={**self._metadata(f"{model.name}{suffix}"), "annotations": {"pulumi.com/skipAwait": "true"}},
+                spec=service(model),
+                opts=self._own(),
+            )
+            for suffix in ("", CANARY_SUFFIX)
+        ]
+        route = kubernetes.apiextensions.CustomResource(
+            name,
+            api_version=f"{MESH}/v1",
+            kind="VirtualService",
+            metadata=self._metadata(model.name),
+            spec=virtual_service(model, args.domain),
+            # From then on the weights are the controller's.
+            opts=pulumi.ResourceOptions.merge(self._own(), pulumi.ResourceOptions(ignore_changes=["spec.http"])),
+        )
+        kubernetes.apiextensions.CustomResource(
+            name,
+            api_version=f"{ROLLOUTS}/v1alpha1",
+            kind="Rollout",
+            metadata=self._metadata(model.name),
+            spec=rollout(model, args.pod),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[*self._after, *services, route]),
+        )
+        kubernetes.autoscaling.v2.HorizontalPodAutoscaler(
+            name, metadata=self._metadata(model.name), spec=autoscaling(model), opts=self._own()
+        )
+        budget: Manifest = {"maxUnavailable": 1, "selector": {"matchLabels": pod.name_labels(model)}}
+        kubernetes.policy.v1.PodDisruptionBudget(
+            name, metadata=self._metadata(model.name), spec=budget, opts=self._own()
+        )
+        self.register_outputs({})
+
+    def _metadata(self, object_name: str) -> Manifest:
+        return metadata(object_name, self._owner, namespace=ns.SERVING.name, data_class=ns.SERVING.data_class)
+
+    def _own(self) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions(parent=self, depends_on=self._after)
+
+
+def service(model: Model) -> Manifest:
+    """One of the two; the controller leads each to the pods of one version."""
+    return {
+        "type": "ClusterIP",
+        "selector": pod.name_labels(model),
+        "ports": [{"name": "http", "port": pod.PORT, "targetPort": "http", "appProtocol": "http"}],
+    }
+
+
+def _host(service_name: str) -> str:
+    return f"{service_name}.{ns.SERVING.name}.svc.cluster.local"
+
+
+def virtual_service(model: Model, domain: str) -> dict[str, Any]:
+    """What asks the mesh's gateway for the model's host is led to its versions, by their weights."""
+    return {
+        "hosts": [f"{model.name}.{domain}"],
+        "gateways": [GATEWAY_REFERENCE],
+        "exportTo": [ns.INGRESS.name],
+        "http": [
+            {
+                "name": model.name,
+                "route": [
+                    {"destination": {"host": _host(host), "port": {"number": pod.PORT}}, "weight": weight}
+                    for host, weight in ((model.name, 100), (f"{model.name}{CANARY_SUFFIX}", 0))
+                ],
+                # A call that reached nobody is tried on another replica.
+                "retries": {"attempts": 2, "retryOn": "connect-failure,refused-stream,reset-before-request"},
+            }
+        ],
+    }
+
+
+def rollout(model: Model, args: PodArgs) -> dict[str, Any]:
+    """How many there are is the autoscaler's to say."""
+    return {
+        "selector": {"matchLabels": pod.name_labels(model)},
+        "revisionHistoryLimit": KEPT,
+        "progressDeadlineSeconds": DEADLINE,
+        "progressDeadlineAbort": True,
+        "strategy": {
+            "canary": {
+                "stableService": model.name,
+                "canaryService": f"{model.name}{CANARY_SUFFIX}",
+                "trafficRouting": {"istio": {"virtualService": {"name": model.name, "routes": [model.name]}}},
+                "maxSurge": "50%",
+                "maxUnavailable": 0,
+                "steps": steps(model),
+            }
+        },
+        "template": pod.template(model, args),
+    }
+
+
+def steps(model: Model) -> list[dict[str, Any]]:
+    """A few calls, a look at them, a person's word where one is wanted; half of the calls, and another look."""
+    named = [
+        {"templateName": each, "clusterScope": True} for each in (analyses.ERRORS, analyses.LATENCY, analyses.DRIFT)
+    ]
+    judged: dict[str, Any] = {"analysis": {"templates": named, "args": analyses.arguments()}}
+    waits: list[dict[str, Any]] = [{"pause": {}}] if model.waits else []
+    return [{"setWeight": FIRST}, judged, *waits, {"setWeight": 50}, judged]
+
+
+def autoscaling(model: Model) -> Manifest:
+    """Between as many as are asked for."""
+    return {
+        "scaleTargetRef": {"apiVersion": f"{ROLLOUTS}/v1alpha1", "kind": "Rollout", "name": model.name},
+        "minReplicas": model.replicas,
+        "maxReplicas": max(model.replicas, model.most_replicas),
+        "metrics": [
+            {
+                "type": "Resource",
+                "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": BUSY}},
+            }
+        ],
+    }

@@ -1,0 +1,199 @@
+"""The pods of a model: what they are told, and what they may."""
+
+import json
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pulumi
+
+from cluster import images
+from cluster import namespaces as ns
+from cluster.guardrails.flows import PREDICTOR, PUBLISHED
+from cluster.guardrails.priorities import INFERENCE
+from cluster.labels import Manifest, labels
+from cluster.mesh import principal
+from foundation.stack import Stack
+from mlops.data_path import MODELS, PREDICTIONS
+from mlops.secret_delivery import FOLDER as SECRETS
+from mlops.serving.model import Model
+
+PORT: Final = 8080
+METRICS_PORT: Final = 9464
+USER: Final = 10001
+COMMAND: Final = "parapet-serving"
+CONFIGURATION: Final = "/etc/parapet"
+FILE: Final = "configuration.json"
+KEY_FILE: Final = "key.pem"
+MODEL_FOLDER: Final = "/model"
+MODEL_GIB: Final = 2
+HASH_KEY: Final = "parapet-hash-key"
+"""The file with the secret by which callers and subjects are hashed."""
+PROXY: Final = "127.0.0.6"
+"""Where the proxy beside a container calls it from (istio/istio, pilot/pkg, `InboundPassthroughBindIpv4`)."""
+NOTICE_SECONDS: Final = 10
+"""For which a server that ends still answers: the gateway's list of endpoints is a moment behind."""
+DRAIN_SECONDS: Final = 30
+ANNOTATIONS: Final = {FILE: "parapet.dev/configuration", KEY_FILE: "parapet.dev/signing-key"}
+"""What a pod reads as files. In its own template, so that each version's pods have theirs, also those that start anew
+while another version comes; and a change of it is a new version."""
+RESOURCES: Final = {
+    "requests": {"cpu": "500m", "memory": "1Gi", "ephemeral-storage": f"{MODEL_GIB}Gi"},
+    "limits": {"cpu": "2", "memory": "2Gi", "ephemeral-storage": f"{MODEL_GIB + 1}Gi"},
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PodArgs:
+    """What the pods are told of the world around them."""
+
+    stack: Stack
+    artifacts: pulumi.Input[str]
+    """The bucket of models."""
+    phi: pulumi.Input[str]
+    """The bucket of the prediction log, and its key."""
+    phi_key_arn: pulumi.Input[str]
+    signing_key: pulumi.Input[str]
+    """PEM: the public half of what signs models."""
+    secrets_class: str
+    """What the volume with the hash key names."""
+
+
+def name_labels(model: Model) -> dict[str, str]:
+    """The labels by which a Service and a Rollout find the pods."""
+    return {"app.kubernetes.io/name": model.name, **PREDICTOR}
+
+
+def template(model: Model, args: PodArgs) -> Manifest:
+    """The pod's template, for one version."""
+    return {
+        "metadata": {
+            "labels": {
+                **labels(args.stack.owner, ns.SERVING.data_class),
+                **name_labels(model),
+                **(PUBLISHED if model.published else {}),
+            },
+            "annotations": {
+                # Scraped through the proxy, at its own port.
+                "prometheus.io/scrape": "true",
+                "prometheus.io/port": str(METRICS_PORT),
+                "prometheus.io/path": "/metrics",
+                ANNOTATIONS[FILE]: configuration(model, args),
+                ANNOTATIONS[KEY_FILE]: args.signing_key,
+            },
+        },
+        "spec": {
+            "serviceAccountName": ns.SERVING.service_account,
+            # AWS knows the pod by EKS Pod Identity, and it has nothing to say to the Kubernetes API.
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "priorityClassName": INFERENCE.name,
+            "terminationGracePeriodSeconds": NOTICE_SECONDS + DRAIN_SECONDS + 10,
+            "topologySpreadConstraints": [
+                {
+                    "maxSkew": 1,
+                    "topologyKey": key,
+                    "whenUnsatisfiable": "ScheduleAnyway",
+                    "labelSelector": {"matchLabels": name_labels(model)},
+                }
+                for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
+            ],
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": USER,
+                "runAsGroup": USER,
+                "fsGroup": USER,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "initContainers": [_container(args, "fetch", readable_only=False)],
+            "containers": [{**_container(args, "server", readable_only=True), **_served()}],
+            "volumes": [
+                {
+                    "name": "configuration",
+                    "downwardAPI": {
+                        "items": [
+                            {"path": file, "fieldRef": {"fieldPath": f"metadata.annotations['{annotation}']"}}
+                            for file, annotation in ANNOTATIONS.items()
+                        ]
+                    },
+                },
+                {"name": "model", "emptyDir": {"sizeLimit": f"{MODEL_GIB}Gi"}},
+                {"name": "tmp", "emptyDir": {"sizeLimit": "256Mi"}},
+                {
+                    "name": "secrets",
+                    "csi": {
+                        "driver": "secrets-store.csi.k8s.io",
+                        "readOnly": True,
+                        "volumeAttributes": {"secretProviderClass": args.secrets_class},
+                    },
+                },
+            ],
+        },
+    }
+
+
+def _container(args: PodArgs, command: str, *, readable_only: bool) -> dict[str, Any]:
+    return {
+        "name": command,
+        "image": args.stack.image(images.SERVING),
+        "command": [COMMAND],
+        "args": [command, f"{CONFIGURATION}/{FILE}"],
+        "env": [{"name": "AWS_REGION", "value": args.stack.account.region}, {"name": "HOME", "value": "/tmp"}],  # noqa: S108 (its own)
+        "resources": RESOURCES,
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "volumeMounts": [
+            {"name": "configuration", "mountPath": CONFIGURATION, "readOnly": True},
+            {"name": "model", "mountPath": MODEL_FOLDER, "readOnly": readable_only},
+            {"name": "secrets", "mountPath": SECRETS, "readOnly": True},
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 (a volume of the pod's own)
+        ],
+    }
+
+
+def _served() -> dict[str, Any]:
+    """What the server's container has besides: a readiness that says whether the model answers, and time to start."""
+
+    def probe(path: str) -> dict[str, Any]:
+        return {"httpGet": {"path": f"/v2/health/{path}", "port": "http"}}
+
+    return {
+        "ports": [{"name": "http", "containerPort": PORT}, {"name": "metrics", "containerPort": METRICS_PORT}],
+        "startupProbe": {**probe("live"), "periodSeconds": 2, "failureThreshold": 60},
+        "readinessProbe": {**probe("ready"), "periodSeconds": 5, "timeoutSeconds": 3, "failureThreshold": 2},
+        "livenessProbe": {**probe("live"), "periodSeconds": 20, "timeoutSeconds": 10, "failureThreshold": 3},
+    }
+
+
+def configuration(model: Model, args: PodArgs) -> pulumi.Output[str]:
+    """As the server reads it (delivery/serving/README.md)."""
+    callers = [principal(ns.PIPELINES.name, ns.PIPELINES.service_account)]
+    if model.published:
+        callers.append(principal(ns.INGRESS.name, ns.INGRESS.service_account))
+
+    def written(told: list[str]) -> str:
+        artifacts, phi, key_arn = told
+        owner = args.stack.account.id
+        return json.dumps(
+            {
+                "model": {
+                    "folder": MODEL_FOLDER,
+                    "name": model.name,
+                    "version": model.version,
+                    "digest": model.digest,
+                    "keys": [f"{CONFIGURATION}/{KEY_FILE}"],
+                    "source": f"s3://{artifacts}/{MODELS.prefix}/{model.name}/{model.environment}/{model.version}",
+                    "bucketOwner": owner,
+                },
+                "hashKeyFile": f"{SECRETS}/{HASH_KEY}",
+                "listening": {"host": "0.0.0.0", "port": PORT, "metricsPort": METRICS_PORT},  # noqa: S104 (the pod's own)
+                "mesh": {"proxies": [PROXY], "callers": [f"spiffe://{each}" for each in callers]},
+                "drain": {"noticeSeconds": NOTICE_SECONDS, "seconds": DRAIN_SECONDS},
+                "predictionLog": {"place": f"s3://{phi}/{PREDICTIONS.prefix}", "keyArn": key_arn, "bucketOwner": owner},
+            },
+            sort_keys=True,
+        )
+
+    return pulumi.Output.all(args.artifacts, args.phi, args.phi_key_arn).apply(written)

@@ -1,0 +1,127 @@
+"""A model that answers, as the stack makes it: that a live API server takes it by the rules that a team is held to."""
+
+import json
+from typing import Any
+
+import pytest
+
+from cluster import namespaces as ns
+from cluster.guardrails.flows import PREDICTOR, PUBLISHED
+from cluster.guardrails.rollout_analyses import FIRST_SHARE
+from cluster.mesh import callers
+from cluster.roles import GROUP_PREFIX
+from mlops import analyses
+from mlops.serving.model import Model
+from mlops.serving.model_service import ModelService, ModelServiceArgs, steps
+from mlops.serving.pod import ANNOTATIONS, FILE, PORT, PodArgs
+from tests.platform.cluster import manifests
+from tests.platform.cluster.api import Api
+
+MODEL = {"name": "readmission", "version": "7", "digest": f"sha256:{'a' * 64}"}
+ENGINEER = ("--as=somebody", f"--as-group={GROUP_PREFIX}ml-engineers")
+KEY = "-----BEGIN PUBLIC KEY-----\nMFkw\n-----END PUBLIC KEY-----\n"
+
+
+def objects(**said: Any) -> dict[str, dict[str, Any]]:
+    """What is made of a model, by kind and name."""
+    pod = PodArgs(
+        stack=manifests.STACK,
+        artifacts="parapet-test-artifacts",
+        phi="parapet-test-phi",
+        phi_key_arn="arn:aws:kms:us-east-1:111122223333:key/phi",
+        signing_key=KEY,
+        secrets_class="secrets",
+    )
+    args = ModelServiceArgs(model=Model.model_validate(MODEL | said), domain=manifests.DOMAIN, pod=pod, after=())
+    made = manifests.objects(manifests.record(lambda: ModelService("test-readmission", args)))
+    return {f"{each['kind']} {each['metadata']['name']}": each for each in made}
+
+
+@pytest.fixture(scope="module")
+def made() -> dict[str, dict[str, Any]]:
+    return objects(published=True)
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("who", [(), ENGINEER], ids=["the stack", "an ML engineer"])
+@pytest.mark.parametrize("said", [{}, {"published": True, "waits": False}], ids=["as it comes", "published"])
+def test_the_api_server_and_the_guardrails_take_it(meshed: Api, who: tuple[str, ...], said: dict[str, Any]) -> None:
+    """As a team's own hand would have it too: the stack asks for nothing that it refuses others.
+
+    But for an autoscaler, of which a team's has five pods at least: it does not show that the Rollout has routes.
+    """
+    for name, each in objects(**said).items():
+        if who and each["kind"] == "HorizontalPodAutoscaler":
+            continue
+        answer = meshed.run("apply", "--dry-run=server", "-f", "-", *_may(meshed, who), stdin=json.dumps(each))
+        assert answer.done, (name, answer.text)
+        assert "Warning" not in answer.text, answer.text
+
+
+def _may(api: Api, who: tuple[str, ...]) -> tuple[str, ...]:
+    """Whoever it is, with every right: the guardrails alone are asked."""
+    return (*who, "--as-group=system:masters") if who else ()
+
+
+@pytest.mark.engine
+def test_its_pods_are_admitted_as_pods_are(guarded: Api, made: dict[str, dict[str, Any]]) -> None:
+    template = made["Rollout readmission"]["spec"]["template"]
+    meta = {**template["metadata"], "name": "readmission-x", "namespace": ns.SERVING.name}
+    answer = guarded.apply(
+        {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": template["spec"]}, dry_run=True
+    )
+    assert answer.done, answer.text
+    assert "Warning" not in answer.text
+
+
+def test_the_mesh_and_the_server_let_the_same_ones_in(made: dict[str, dict[str, Any]]) -> None:
+    """Who may call by the AuthorizationPolicies is who the server answers; the port is theirs."""
+    for found, published in ((made, True), (objects(), False)):
+        template = found["Rollout readmission"]["spec"]["template"]
+        labels = template["metadata"]["labels"]
+        admitted = {
+            f"spiffe://{principal}"
+            for caller in callers()
+            if caller.namespace == ns.SERVING.name and caller.labels.items() <= labels.items()
+            for principal in caller.principals
+        }
+        configured = json.loads(template["metadata"]["annotations"][ANNOTATIONS[FILE]])
+        assert set(configured["mesh"]["callers"]) == admitted
+        assert (PUBLISHED.items() <= labels.items()) is published
+        assert all(str(PORT) in caller.ports for caller in callers() if caller.namespace == ns.SERVING.name)
+        assert PREDICTOR.items() <= labels.items()
+
+
+def test_a_version_has_its_own_configuration_and_what_changes_it_is_a_version(made: dict[str, dict[str, Any]]) -> None:
+    """So pods of the version that serves, when they start anew, are still of that version."""
+    pod = made["Rollout readmission"]["spec"]["template"]["spec"]
+    (volume,) = (each for each in pod["volumes"] if each["name"] == "configuration")
+    assert set(volume) == {"name", "downwardAPI"}
+    other = objects(version="8", digest=f"sha256:{'b' * 64}")["Rollout readmission"]["spec"]["template"]
+    assert (
+        other["metadata"]["annotations"] != made["Rollout readmission"]["spec"]["template"]["metadata"]["annotations"]
+    )
+
+
+def test_the_first_calls_are_few_and_judged_by_all_that_judges(made: dict[str, dict[str, Any]]) -> None:
+    first, judged, *_ = made["Rollout readmission"]["spec"]["strategy"]["canary"]["steps"]
+    assert 0 < first["setWeight"] <= FIRST_SHARE
+    named = {each["templateName"] for each in judged["analysis"]["templates"]}
+    assert named == set(analyses.templates(60))
+    asked = {argument["name"] for argument in judged["analysis"]["args"]}
+    assert asked == {analyses.CANARY, analyses.STABLE}
+
+
+def test_a_person_is_waited_for_unless_told_otherwise() -> None:
+    def pauses(**said: Any) -> int:
+        return sum("pause" in each for each in steps(Model.model_validate(MODEL | said)))
+
+    assert (pauses(), pauses(waits=True), pauses(waits=False)) == (1, 1, 0)
+
+
+def test_nothing_of_a_secret_is_in_it(made: dict[str, dict[str, Any]]) -> None:
+    told = json.dumps(made)
+    assert "PRIVATE KEY" not in told
+    pod = made["Rollout readmission"]["spec"]["template"]["spec"]
+    assert pod["automountServiceAccountToken"] is False
+    assert {key for each in pod["volumes"] for key in each} == {"name", "downwardAPI", "emptyDir", "csi"}
