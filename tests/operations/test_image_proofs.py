@@ -474,3 +474,32 @@ def test_the_keys_policy_of_the_guide_lets_nobody_sign_but_who_builds() -> None:
         "kms:MessageType": "RAW",
         "kms:SigningAlgorithm": "ECDSA_SHA_256",
     }
+
+
+def test_a_statement_of_another_kind_by_the_same_key_signs_no_image(works: Works) -> None:
+    """The key may sign attestations of an image too: "it was scanned, and failed" is no signature."""
+    key = attesting.signing.key(works.key, works.world.registry.access)
+    said = {"_type": "https://in-toto.io/Statement/v1", "subject": [{"digest": {"sha256": OTHER[7:]}}], "predicate": {}}
+    payload = json.dumps(said | {"predicateType": "https://cosign.sigstore.dev/attestation/vuln/v1"}).encode()
+    signed = b"DSSEv1 28 application/vnd.in-toto+json %d %s" % (len(payload), payload)
+    asked = {"Message": signed, "MessageType": "RAW", "SigningAlgorithm": "ECDSA_SHA_256"}
+    signature = base64.b64encode(works.kms.sign(KeyId=works.key, **asked)["Signature"]).decode()
+    envelope = {"payload": base64.b64encode(payload).decode(), "payloadType": "application/vnd.in-toto+json"}
+    bundle = json.dumps({"dsseEnvelope": {**envelope, "signatures": [{"sig": signature}]}}).encode()
+    assert key.amiss(bundle, OTHER) == "a statement of another kind"
+    assert key.amiss(key.sign(OTHER), OTHER) == ""
+    assert key.amiss(b"[]", OTHER) == "no bundle of one signature over a statement"
+
+
+def test_what_a_registry_lists_or_gives_in_the_place_of_another_is_not_taken(
+    works: Works, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, repository = works.world.at[works.world.stack], works.repository()
+    one, two = (store.push_stand_in(repository.name, each, each) for each in ("one", "two"))
+    bill = repository.attach(one, sbom.TYPE, b"{}", "sbom")
+    monkeypatch.setattr(Repository, "_listed", lambda *_: [bill])
+    assert [each for each, _ in repository.attached(one, sbom.TYPE)] == [bill]
+    assert list(repository.attached(two, sbom.TYPE)) == [], "it refers to another"
+    monkeypatch.setattr(Pusher, "read", lambda *_: b"{}")
+    with pytest.raises(Refused, match=f"^What the registry gave for {bill} is sha256:.*: it was altered on the way"):
+        repository.manifest(bill)
