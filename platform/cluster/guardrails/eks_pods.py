@@ -84,18 +84,18 @@ def checks(pod: str, account: str) -> tuple[Check, ...]:
     powers = (
         f"{every}.filter(c, c.?securityContext.?privileged.orValue(false) && !({account} in {cel(_privileged())})"
         " || !c.?securityContext.?capabilities.?add.orValue([])"
-        # With the prefix or without: runtimes take both, and EKS writes both.
-        f".all(a, (a.startsWith('CAP_') ? a.substring(4) : a) in {_of('capabilities', account)})"
+        # With the prefix or without, in capitals or not: runtimes take each, and EKS writes more than one.
+        f".all(a, (a.upperAscii().startsWith('CAP_') ? a.upperAscii().substring(4) : a.upperAscii())"
+        f" in {_of('capabilities', account)})"
         " || has(c.securityContext) && has(c.securityContext.windowsOptions)).map(c, c.name)"
     )
     foreign = f"{volumes}.filter(v, !v.all(k, k == 'name' || k in {cel(KINDS)})).map(v, v.name)"
     paths = (
-        f"{volumes}.filter(v, has(v.hostPath) && !{_of('paths', account)}"
-        ".exists(p, v.hostPath.path == p || v.hostPath.path == p + '/')).map(v, v.hostPath.path)"
+        f"{volumes}.filter(v, has(v.hostPath) && !({_path('v.hostPath.path')} in {_of('paths', account)}))"
+        ".map(v, v.hostPath.path)"
     )
     read = (
-        f"{volumes}.filter(v, has(v.hostPath) && {_of('reads', account)}"
-        ".exists(p, v.hostPath.path == p || v.hostPath.path == p + '/')).map(v, v.name)"
+        f"{volumes}.filter(v, has(v.hostPath) && {_path('v.hostPath.path')} in {_of('reads', account)}).map(v, v.name)"
     )
     written = f"{every}.map(c, c.?volumeMounts.orValue([]).filter(m, m.name in {read} && !m.?readOnly.orValue(false))"
     written += ".map(m, m.mountPath).join(', ')).filter(p, p != '')"
@@ -124,8 +124,7 @@ def known_checks(pod: str, account: str, *, given: bool = True) -> tuple[Check, 
     )
     volumes = {name: each["is"] for pod_ in pods for name, each in pod_.mounts.items()}
     described = (
-        "has(v.hostPath) ? 'hostPath ' + (v.hostPath.path.endsWith('/') && v.hostPath.path != '/'"
-        " ? v.hostPath.path.substring(0, size(v.hostPath.path) - 1) : v.hostPath.path)"
+        f"has(v.hostPath) ? 'hostPath ' + {_path('v.hostPath.path')}"
         " : has(v.configMap) ? 'configMap ' + v.configMap.name : has(v.secret) ? 'secret ' + v.secret.secretName : ''"
     )
     held = (
@@ -136,10 +135,9 @@ def known_checks(pod: str, account: str, *, given: bool = True) -> tuple[Check, 
     mounts = (
         f"{containers}.map(c, c.?volumeMounts.orValue([]).filter(m,"
         " !m.all(k, k in ['name', 'mountPath', 'readOnly', 'recursiveReadOnly'])"
-        " || !(m.name + ' ' + (m.mountPath.endsWith('/') ? m.mountPath.substring(0, size(m.mountPath) - 1)"
-        " : m.mountPath) + (m.?readOnly.orValue(false) ? '' : ' write')"
+        f" || !(m.name + ' ' + {_path('m.mountPath')} + (m.?readOnly.orValue(false) ? '' : ' write')"
         f" in {json.dumps(at)}[?c.name].orValue([]))"
-        + (f" && !(m.mountPath in {cel(GIVEN_AT)} && m.?readOnly.orValue(false))" if given else "")
+        + (f" && !({_path('m.mountPath')} in {cel(GIVEN_AT)} && m.?readOnly.orValue(false))" if given else "")
         + ").map(m, m.mountPath).join(', ')).filter(p, p != '')"
     )
     return (
@@ -161,6 +159,12 @@ _LISTS: Final = ("containers", "initContainers", "ephemeralContainers")
 def _none(found: str, says: str, fix: str, where: str = "true") -> Check:
     more = "A pod of EKS is as eks_pods.yaml has it (platform/cluster/guardrails)."
     return Check(holds=f"!({where}) || size({found}) == 0", found=f'{says} + ({found}).join(", ")', fix=f"{fix} {more}")
+
+
+def _path(path: str) -> str:
+    """CEL: a path as eks_pods.yaml writes it. The system takes it with more slashes for the same; `..` stays, and is in
+    none of the file's."""
+    return f"('/' + {path}.split('/').filter(s, !(s in ['', '.'])).join('/'))"
 
 
 def _places(pod: EksPod) -> list[str]:

@@ -1,7 +1,10 @@
-"""What the EKS add-ons bring (`data/add_ons.yaml`), against the guardrails on a live API server and the flows."""
+"""What the EKS add-ons bring (`data/add_ons.yaml`, `data/add_on_pods.yaml`), against the guardrails on a live API
+server and the flows."""
 
+import copy
+from collections.abc import Iterator
 from functools import reduce
-from pathlib import Path
+from posixpath import normpath
 from typing import Any
 
 import pytest
@@ -17,9 +20,8 @@ from cluster.versions import VERSIONS
 from tests.platform.cluster import cases
 from tests.platform.cluster.api import Api
 
-CONTENTS: dict[str, dict[str, Any]] = yaml.load(
-    (Path(__file__).parent / "data" / "add_ons.yaml").read_text(), yaml.CSafeLoader
-)
+CONTENTS: dict[str, dict[str, Any]] = yaml.load((cases.DATA / "add_ons.yaml").read_text(), yaml.CSafeLoader)
+RENDERED: dict[str, dict[str, Any]] = yaml.load((cases.DATA / "add_on_pods.yaml").read_text(), yaml.CSafeLoader)
 ADD_ONS = {each.name: each for each in (*NETWORKING, *SERVICES)}
 PODS = {(add_on, name): pod for add_on, each in CONTENTS.items() for name, pod in each["pods"].items()}
 """By add-on and name."""
@@ -29,44 +31,27 @@ UNDER_POLICIES = {key: pod for key, pod in PODS.items() if "hostNetwork" not in 
 
 
 def manifest(add_on: str, name: str, namespace: str, *, alone: bool = False) -> dict[str, Any]:
-    """A workload with what the pod takes, or the pod alone, in a namespace of the caller's choice."""
-    described, takes = PODS[add_on, name], TAKES[name]
-    paths = [*takes.writes, *takes.reads]
-    volumes = [{"name": f"path-{at}", "hostPath": {"path": path}} for at, path in enumerate(paths)]
-    tagged = f"us-east-1.amazonaws.com/eks/{name}:{CONTENTS[add_on]['version']}"
-    images = [f"{each}.{tagged}" for each in described["images"]]
-    ports = [{"containerPort": described["port"]}] if "port" in described else []
-    powers = {"privileged": takes.privileged, "capabilities": {"add": list(takes.capabilities)}}
-    containers: list[dict[str, Any]] = [
-        {"name": f"container-{at}", "image": image, "ports": ports if at == 0 else [], "securityContext": powers}
-        for at, image in enumerate(images)
-    ]
-    if takes.mounts:
-        volumes = [{"name": each, **_volume(mount["is"])} for each, mount in takes.mounts.items()]
-        mounts = [
-            {"name": each, "mountPath": mount["at"], "readOnly": not mount.get("write", False)}
-            for each, mount in takes.mounts.items()
-        ]
-        variables = [{"name": each, "value": "x"} for each in takes.variables]
-        containers = [{"name": takes.container, "image": images[0], "env": variables, "volumeMounts": mounts}]
+    """A workload as its chart has it, or its pod alone, in a namespace of the caller's choice."""
+    described, spec = PODS[add_on, name], copy.deepcopy(RENDERED[add_on]["pods"][name])
+    for each in containers(spec):
+        each["image"] = f"{described['image']}.us-east-1.amazonaws.com/eks/{name}:{CONTENTS[add_on]['version']}"
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": name, "namespace": namespace, "labels": dict(described["labels"])},
-        "spec": {
-            "serviceAccountName": described.get("account", "default"),
-            "tolerations": [{"operator": "Exists"}] if described["kind"] == "DaemonSet" else [],
-            "containers": containers,
-            "volumes": volumes,
-            **dict.fromkeys(takes.host, True),
-        },
+        "spec": {"serviceAccountName": described.get("account", "default"), **spec},
     }
     return cases.controller("Pod" if alone else described["kind"], pod)
 
 
-def _volume(told: str) -> dict[str, Any]:
-    kind, _, name = told.partition(" ")
-    return {kind: {{"hostPath": "path", "secret": "secretName", "configMap": "name"}[kind]: name}}
+def containers(spec: dict[str, Any]) -> list[dict[str, Any]]:
+    """Of a pod, those that start it too."""
+    return [*spec.get("initContainers", ()), *spec["containers"]]
+
+
+def mounts(spec: dict[str, Any], volume: str) -> Iterator[dict[str, Any]]:
+    """Where the containers of a pod have a volume of its."""
+    return (mount for each in containers(spec) for mount in each.get("volumeMounts", ()) if mount["name"] == volume)
 
 
 def flow(name: str) -> Flow:
@@ -87,7 +72,46 @@ def test_the_facts_are_of_the_pinned_versions() -> None:
     for versions in VERSIONS.values():
         assert {name: each["version"] for name, each in CONTENTS.items()} == versions.add_ons
     assert CONTENTS.keys() == ADD_ONS.keys()
-    assert all(each["source"] for each in CONTENTS.values())
+    assert all(each["source"] for each in (*CONTENTS.values(), *RENDERED.values()))
+    assert {name: (each["version"], [*each["pods"]]) for name, each in RENDERED.items()} == {
+        name: (each["version"], [*each["pods"]]) for name, each in CONTENTS.items()
+    }
+
+
+@pytest.mark.parametrize(("add_on", "name"), PODS)
+def test_a_pod_may_take_what_its_chart_takes_and_no_more(add_on: str, name: str) -> None:
+    """In the rule's own spelling, for what the chart writes in another."""
+    spec, takes = RENDERED[add_on]["pods"][name], TAKES[name]
+    paths = {each["name"]: normpath(each["hostPath"]["path"]) for each in spec.get("volumes", ()) if "hostPath" in each}
+    written = {path for each, path in paths.items() if not all(m.get("readOnly") for m in mounts(spec, each))}
+    powers = [each.get("securityContext", {}) for each in containers(spec)]
+    added = {power for each in powers for power in each.get("capabilities", {}).get("add", ())}
+    assert set(takes.host) == {each for each in ("hostNetwork", "hostPID", "hostIPC") if spec.get(each)}
+    assert takes.privileged is any(each.get("privileged", False) for each in powers)
+    assert set(takes.capabilities) == {each.removeprefix("CAP_") for each in added}
+    assert set(takes.paths(write=True)) == written
+    assert set(takes.paths(write=False)) == set(paths.values()) - written
+
+
+@pytest.mark.parametrize(("add_on", "name"), [key for key in PODS if TAKES[key[1]].mounts])
+def test_of_a_pod_that_is_known_wholly_all_is_as_its_chart_has_it(add_on: str, name: str) -> None:
+    spec, takes = RENDERED[add_on]["pods"][name], TAKES[name]
+    (container,) = containers(spec)
+    assert container["name"] == takes.container
+    assert [each["name"] for each in container["env"]] == list(takes.variables)
+    assert {each: (mount["at"], mount.get("write", False)) for each, mount in takes.mounts.items()} == {
+        each["name"]: (normpath(each["mountPath"]), not each.get("readOnly")) for each in container["volumeMounts"]
+    }
+    assert {each: mount["is"] for each, mount in takes.mounts.items()} == {
+        each["name"]: _told(each) for each in spec["volumes"]
+    }
+
+
+def _told(volume: dict[str, Any]) -> str:
+    """In words of eks_pods.yaml."""
+    (kind,) = volume.keys() - {"name"}
+    name = volume[kind][{"hostPath": "path", "secret": "secretName", "configMap": "name"}[kind]]
+    return f"{kind} {normpath(name)}"
 
 
 def test_what_each_pod_takes_of_its_node_is_known() -> None:

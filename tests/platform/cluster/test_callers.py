@@ -194,7 +194,8 @@ def test_other_rules_exempt_the_same_callers(guarded: Api) -> None:
 
 @pytest.fixture
 def node(guarded: Api) -> Iterator[str]:
-    made = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "for-agents"}}
+    labels = {"kubernetes.io/os": "linux"}  # kubelet's own
+    made = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "for-agents", "labels": labels}}
     assert guarded.apply(made).done
     yield "for-agents"
     guarded.run("delete", "node/for-agents")

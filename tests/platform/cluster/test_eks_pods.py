@@ -12,7 +12,7 @@ from cluster.guardrails.account_names import PREFIX
 from tests.platform.cluster import cases
 from tests.platform.cluster.api import Answer, Api
 from tests.platform.cluster.members import Member, refused
-from tests.platform.cluster.test_add_on_contents import CONTENTS, PODS, manifest
+from tests.platform.cluster.test_add_on_contents import CONTENTS, PODS, containers, manifest
 
 pytestmark = pytest.mark.engine
 
@@ -57,39 +57,59 @@ def changed(name: str, put: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("name", ADD_ONS)
 def test_it_is_admitted_as_its_add_on_has_it(accounted: Api, name: str) -> None:
     for who in (f"{PREFIX}kube-system:daemon-set-controller", "an-administrator"):
-        answer = create(accounted, pod(name), who=who)
-        assert answer.done, answer.text
+        for made in (pod(name), with_a_role(pod(name))):
+            answer = create(accounted, made, who=who)
+            assert answer.done, answer.text
 
 
-def test_a_capability_is_the_same_by_its_longer_name(accounted: Api) -> None:
-    """As the agent of Pod Identity has it (aws/eks-pod-identity-agent, charts, templates/daemonset.yaml)."""
-    for name, done in (("CAP_NET_BIND_SERVICE", True), ("CAP_SYS_ADMIN", False)):
-        made = pod("eks-pod-identity-agent")
-        made["spec"]["containers"][0]["securityContext"]["capabilities"]["add"] = [name]
-        answer = create(accounted, made)
-        assert answer.done if done else refused(answer, RULE, "more privilege"), answer.text
-
-
-@pytest.mark.parametrize("name", ["cloudwatch-agent", "fluent-bit"])
-def test_with_what_eks_gives_to_each_pod_with_a_role_it_is_admitted(accounted: Api, name: str) -> None:
-    """Its webhook of Pod Identity; the API server gives the account's own token besides."""
-    token = {"serviceAccountToken": {"audience": "pods.eks.amazonaws.com", "expirationSeconds": 86400, "path": "token"}}
-    made = changed(
-        name,
-        {
-            VOLUME: {"name": "eks-pod-identity-token", "projected": {"sources": [token]}},
-            MOUNT: {
-                "name": "eks-pod-identity-token",
-                "mountPath": "/var/run/secrets/pods.eks.amazonaws.com/serviceaccount",
-                "readOnly": True,
-            },
-            f"{LAST}/env/-": {
-                "name": "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-                "value": "http://169.254.170.23/v1/credentials",
-            },
-        },
+def with_a_role(made: dict[str, Any]) -> dict[str, Any]:
+    """A pod with what EKS's webhook of Pod Identity gives to it, in each of its containers, where its account has an
+    association (aws/amazon-eks-pod-identity-webhook, pkg/handler; Amazon EKS User Guide, "Understand how EKS Pod
+    Identity works"); the API server gives the account's own token besides."""
+    name, at = "eks-pod-identity-token", "/var/run/secrets/pods.eks.amazonaws.com/serviceaccount"
+    token = {"audience": "pods.eks.amazonaws.com", "expirationSeconds": 86400, "path": name}
+    variables = {
+        "AWS_STS_REGIONAL_ENDPOINTS": "regional",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_REGION": "us-east-1",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.23/v1/credentials",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": f"{at}/{name}",
+    }
+    made["spec"].setdefault("volumes", []).append(
+        {"name": name, "projected": {"sources": [{"serviceAccountToken": token}]}}
     )
-    answer = create(accounted, made)
+    for each in containers(made["spec"]):
+        said = {variable["name"] for variable in each.setdefault("env", [])}
+        each["env"] += [{"name": key, "value": value} for key, value in variables.items() if key not in said]
+        each.setdefault("volumeMounts", []).append({"name": name, "readOnly": True, "mountPath": at})
+    return made
+
+
+ADDED = f"{LAST}/securityContext/capabilities/add"
+SPELLINGS: dict[str, tuple[str, dict[str, Any]]] = {
+    "a capability without its prefix": ("eks-pod-identity-agent", {ADDED: ["NET_BIND_SERVICE"]}),
+    "a capability with its prefix": ("coredns", {ADDED: ["CAP_NET_BIND_SERVICE"]}),
+    "a capability in small letters": ("coredns", {ADDED: ["net_bind_service"]}),
+    "capabilities in another order": ("aws-node", {ADDED: ["NET_RAW", "NET_ADMIN"]}),
+    "a path that ends in a slash": ("aws-node", {"/spec/volumes/1/hostPath/path": "/opt/cni/bin/"}),
+    "a path that does not": (
+        "ebs-csi-node",
+        {"/spec/volumes/1/hostPath/path": "/var/lib/kubelet/plugins/ebs.csi.aws.com"},
+    ),
+    "a path with more slashes": ("kube-proxy", {"/spec/volumes/0/hostPath/path": "//var//log/."}),
+    "a volume of a known pod": ("cloudwatch-agent", {"/spec/volumes/8/hostPath/path": "/var//log/pods//"}),
+    "a mount of a known pod": ("cloudwatch-agent", {f"{LAST}/volumeMounts/1/mountPath": "/rootfs//"}),
+    "the token's place": (
+        "fluent-bit",
+        {f"{LAST}/volumeMounts/8/mountPath": "/var/run/secrets/pods.eks.amazonaws.com/serviceaccount/"},
+    ),
+}
+
+
+@pytest.mark.parametrize("what", SPELLINGS)
+def test_another_spelling_of_the_same_is_the_same(accounted: Api, what: str) -> None:
+    name, put = SPELLINGS[what]
+    answer = create(accounted, cases.changed(with_a_role(pod(name)), put))
     assert answer.done, answer.text
 
 
@@ -102,10 +122,19 @@ OTHERS: dict[str, tuple[str, dict[str, Any], str]] = {
     "the node's network": ("coredns", {"/spec/hostNetwork": True}, "it would share its node: hostNetwork"),
     "the node's processes": ("aws-node", {"/spec/hostPID": True}, "it would share its node: hostPID"),
     "the node's memory": ("kube-proxy", {"/spec/hostIPC": True}, "it would share its node: hostIPC"),
-    "privilege": ("metrics-server", {f"{LAST}/securityContext/privileged": True}, "more privilege than that account"),
+    "privilege": (
+        "metrics-server",
+        {f"{LAST}/securityContext": {"privileged": True}},
+        "more privilege than that account",
+    ),
     "a capability": (
         "coredns",
         {f"{LAST}/securityContext/capabilities": {"add": ["NET_BIND_SERVICE", "SYS_ADMIN"]}},
+        "more privilege than that account",
+    ),
+    "a capability by its longer name": (
+        "eks-pod-identity-agent",
+        {ADDED: ["CAP_NET_BIND_SERVICE", "CAP_SYS_ADMIN"]},
         "more privilege than that account",
     ),
     "a container with privilege before it": (
@@ -117,6 +146,16 @@ OTHERS: dict[str, tuple[str, dict[str, Any], str]] = {
         "kube-proxy",
         {VOLUME: {"name": "node", "hostPath": {"path": "/"}}},
         "no pod of that account has the path /",
+    ),
+    "the node's files by another spelling": (
+        "kube-proxy",
+        {VOLUME: {"name": "node", "hostPath": {"path": "//."}}},
+        "no pod of that account has the path //.",
+    ),
+    "the node's modules to write": (
+        "kube-proxy",
+        {f"{LAST}/volumeMounts/2/readOnly": False},
+        "it would write what its add-on reads: /lib/modules",
     ),
     "a file of the node's": (
         "coredns",
