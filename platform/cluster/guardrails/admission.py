@@ -11,6 +11,7 @@ from cluster import images
 from cluster import namespaces as ns
 from cluster.guardrails.callers import judged
 from cluster.guardrails.eks_rules import eks_rules
+from cluster.guardrails.leaving_rules import leaving_rules
 from cluster.guardrails.mesh_words import injected_rule
 from cluster.guardrails.object_rules import ObjectRule, object_rules
 from cluster.guardrails.people_rules import people_rules
@@ -96,7 +97,8 @@ class Admission(pulumi.ComponentResource):
             conditions = (*MATCH_CONDITIONS, judged((*ns.EKS_OWNED, *rule.exempt)))
             spec = _policy(rules, variables(args.workspaces), rule.checks, conditions)
             self._enforce(rule.name, spec, _why(rule))
-        for each in (*object_rules(args.domain), *people_rules(), *eks_rules(args.stack.registry)):
+        objects = (*object_rules(args.domain), *people_rules(), *leaving_rules(), *eks_rules(args.stack.registry))
+        for each in objects:
             resources = _resources(each.group, "*", each.resources, each.operations)
             conditions = ({"name": "whose", "expression": each.only},) if each.only else MATCH_CONDITIONS[:1]
             conditions = (*conditions, *((judged(each.exempt),) if each.exempt else ()))

@@ -16,7 +16,11 @@ OWN_PREFIX: Final = "operators.parapet.dev/"
 """Labels, annotations and taints of nodes that are the operators' own. The others say what a node is, which the
 scheduler, the device plugin and the autoscaler believe; or keep pods from one until what guards it is there."""
 PUT_BACK: Final = "node.kubernetes.io/"
-"""How the taints begin that Kubernetes' controllers put on a node, and back, by its conditions; a cordon is one."""
+"""How the taints begin that Kubernetes' controllers put on a node, and back, by its conditions. An operator may take
+them away, as `out-of-service` of a node that is back, and puts none there but a cordon: with `out-of-service`, by
+whatever effect, a node counts as switched off, and its volumes go to others while its pods may write there still
+(Kubernetes, "Node Shutdowns", Non-graceful node shutdown)."""
+CORDON: Final = f"{PUT_BACK}unschedulable"
 _CONTROLLERS: Final = f"{PREFIX}{ns.KUBE_SYSTEM}"
 AUTHORITIES: Final = {
     "kube-root-ca.crt": [f"{_CONTROLLERS}:root-ca-cert-publisher", "system:kube-controller-manager"],
@@ -142,7 +146,6 @@ def _owners() -> ObjectRule:
 
 def _nodes() -> ObjectRule:
     taints = "dyn({0}).spec.?taints.orValue([])"
-    kept = f"{{0}}.filter(t, !{cel((OWN_PREFIX, PUT_BACK))}.exists(p, t.key.startsWith(p)))"
     return ObjectRule(
         name="operators-cordon-nodes",
         group="",
@@ -153,12 +156,13 @@ def _nodes() -> ObjectRule:
             "changed": _changed("spec", "unschedulable", "taints"),
             "held": "['finalizers', 'ownerReferences']"
             ".filter(k, dyn(object).metadata[?k] != dyn(oldObject).metadata[?k])",
-            "before": kept.format(taints.format("oldObject")),
-            "after": kept.format(taints.format("object")),
-            "taints": "variables.before.filter(t, !(t in variables.after))"
-            " + variables.after.filter(t, !(t in variables.before))",
-            "emptied": f"{taints.format('object')}.filter(t, t.effect == 'NoExecute'"
-            f" && !(t in {taints.format('oldObject')}))",
+            "before": taints.format("oldObject"),
+            "after": taints.format("object"),
+            "gone": "variables.before.filter(t, !(t in variables.after))",
+            "come": "variables.after.filter(t, !(t in variables.before))",
+            "taints": f"variables.gone.filter(t, !{cel((OWN_PREFIX, PUT_BACK))}.exists(p, t.key.startsWith(p)))"
+            f" + variables.come.filter(t, !t.key.startsWith({cel(OWN_PREFIX)}) && t.key != {cel(CORDON)})",
+            "emptied": "variables.come.filter(t, t.effect == 'NoExecute')",
         },
         checks=(
             Check(

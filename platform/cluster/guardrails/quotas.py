@@ -39,7 +39,9 @@ ROOMS: Final = {
 WORKSPACE: Final = Room(16, 64, 30, 2_000, cpu_per_gpu=24, memory_gib_per_gpu=256)
 """Of one person, or of a few who work on one project."""
 OBJECTS: Final = {
-    # Far above what anybody works with, far below what the API server and its etcd bear.
+    # Far above what anybody works with, far below what the API server and its etcd bear. Of pods that have ended, which
+    # `pods` does not count, some stay for as long as their Jobs, or as a finalizer holds them.
+    "pods": 5_000,
     "configmaps": 500,
     "secrets": 200,
     "services": 200,

@@ -54,7 +54,10 @@ def judged_rule() -> ObjectRule:
             "before": "variables.old.?spec.?strategy.orValue({})",
             "ways": "['canary', 'blueGreen'].filter(k, k in variables.strategy)",
             "all": "variables.traffic.?maxTrafficWeight.orValue(100)",
-            "routed": "has(variables.istio.virtualService) || size(variables.istio.?virtualServices.orValue([])) > 0",
+            # By subsets both versions are one Service's, which leads callers that are shown no route to both.
+            "routed": "(has(variables.istio.virtualService)"
+            " || size(variables.istio.?virtualServices.orValue([])) > 0) && !has(variables.istio.destinationRule)"
+            " && ['canaryService', 'stableService'].all(k, variables.canary[?k].orValue('') != '')",
             "path": f"variables.steps.map(s, {_step('s')}).join('')",
             "analyses": "variables.steps.filter(s, has(s.analysis)).map(s, s.analysis)"
             " + (has(variables.canary.analysis) ? [variables.canary.analysis] : [])"
@@ -64,16 +67,24 @@ def judged_rule() -> ObjectRule:
             " + variables.analyses.filter(a, size(a.?templates.orValue([])) == 0).map(a, 'nothing')"
             f" + variables.experiments.map(e, e.?analyses.orValue([]).filter(t, !({_OURS}))"
             ".map(t, t.?templateName.orValue('no name')).join(', '))).filter(w, w != '')",
-            "next": "[variables.canary.?canaryService.orValue(''), variables.blueGreen.?previewService.orValue('')]"
-            ".filter(n, n != '')",
-            "stable": "[variables.canary.?stableService.orValue(''), variables.blueGreen.?activeService.orValue('')]"
-            ".filter(n, n != '')",
+            "next": _services("variables.strategy", "canaryService", "previewService"),
+            "stable": _services("variables.strategy", "stableService", "activeService"),
+            "nextBefore": _services("variables.before", "canaryService", "previewService"),
+            "stableBefore": _services("variables.before", "stableService", "activeService"),
             "args": f"(variables.analyses.map(a, {others.format(_of_this('g'))})"
             " + variables.experiments.map(e, e.?analyses.orValue([])"
             f".map(a, {others.format(of_experiment)})"
             ".filter(w, w != '').join(', '))).filter(w, w != '')",
         },
-        checks=(*_ways(), *_canaries(), *_blue_greens(), *_judges()),
+        checks=(*_ways(), *_canaries(), *_blue_greens(), *_judges(), *_places()),
+    )
+
+
+def _services(strategy: str, of_canary: str, of_blue_green: str) -> str:
+    """CEL: the Service that a strategy has for this, in a list; none where it has none."""
+    return (
+        f"[{strategy}.?canary.?{of_canary}.orValue(''), {strategy}.?blueGreen.?{of_blue_green}.orValue('')]"
+        ".filter(n, n != '')"
     )
 
 
@@ -84,6 +95,11 @@ def _step(step: str) -> str:
     routes = " || ".join(f"({some.format(step, kind)})" for kind in ("setHeaderRoute", "setMirrorRoute"))
     scale = f"{step}.?setCanaryScale"
     empty = f"{scale}.?replicas.orValue(1) == 0 || {scale}.?weight.orValue(1) == 0"
+    # Of how many pods, a change of scale by another way may say later: so one is a small share, and two are not.
+    large = (
+        f"!variables.routed && ({scale}.?replicas.orValue(0) > {FEWEST * FIRST_SHARE // 100}"
+        f" || {scale}.?weight.orValue(0) > {FIRST_SHARE})"
+    )
     # Without the mesh's routes an experiment's pods are among those that a Service leads to.
     beside = (
         f"has({step}.experiment)"
@@ -94,7 +110,7 @@ def _step(step: str) -> str:
         f" : {step}.setWeight * 100 <= {FIRST_SHARE} * variables.all ? 'W' : 'X')"
     )
     return (
-        f"size({step}) != 1 || {routes} || {empty} || {beside} ? 'X'"
+        f"size({step}) != 1 || {routes} || {empty} || {large} || {beside} ? 'X'"
         f" : has({step}.analysis) ? 'A' : has({step}.setWeight) ? {weight} : '.'"
     )
 
@@ -172,8 +188,14 @@ def _canaries() -> tuple[Check, ...]:
             f" || dyn(object).spec.?replicas.orValue(1) >= {FEWEST}",
             found='"one pod of " + string(dyn(object).spec.?replicas.orValue(1)) + \' is a greater share of calls'
             " than its weight'",
-            fix="Say trafficRouting.istio, with a VirtualService that has routes to both versions, or replicas:"
-            f" {FEWEST} or more: without routes a version gets calls by its pods.",
+            fix="Say canaryService, stableService and trafficRouting.istio, with a VirtualService that has routes to"
+            f" both and no destinationRule, or replicas: {FEWEST} or more: otherwise a version gets calls by its pods.",
+        ),
+        Check(
+            holds=f"variables.routed || variables.canary.?minPodsPerReplicaSet.orValue(1)"
+            f" <= {FEWEST * FIRST_SHARE // 100}",
+            found='"minPodsPerReplicaSet would make the canary a greater share of the pods than its weight"',
+            fix="Leave minPodsPerReplicaSet out, or say routes to a canaryService and a stableService.",
         ),
     )
 
@@ -205,6 +227,26 @@ def _blue_greens() -> tuple[Check, ...]:
             " && variables.before.blueGreen.activeService == variables.blueGreen.activeService)",
             found='"its next version would count as the first, which nothing judges"',
             fix="Keep the strategy and its activeService; for another make another Rollout.",
+        ),
+    )
+
+
+def _places() -> tuple[Check, ...]:
+    """The next version's Services are led to it before anything judges it: no Service becomes one that somebody calls
+    for what serves."""
+    return (
+        Check(
+            holds="!has(variables.canary.pingPong)",
+            found='"by pingPong the Service of what serves and that of the next version change places"',
+            fix="Say canaryService and stableService.",
+        ),
+        Check(
+            holds="variables.isNew || variables.stable == variables.stableBefore"
+            " && variables.next == variables.nextBefore",
+            found='"its Services would lead to another version: " + (variables.stableBefore + variables.nextBefore)'
+            ".join(', ') + ' would become ' + (variables.stable + variables.next).join(', ')",
+            fix="Keep the names: stableService or activeService for what serves, canaryService or previewService for"
+            " the next; for others make another Rollout.",
         ),
     )
 

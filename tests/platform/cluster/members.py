@@ -61,8 +61,8 @@ class Member:
     def replace(self, path: str, manifest: dict[str, Any]) -> Answer:
         return self._asked("PUT", path, manifest)
 
-    def delete(self, path: str) -> Answer:
-        return self._asked("DELETE", path, None)
+    def delete(self, path: str, options: dict[str, Any] | None = None) -> Answer:
+        return self._asked("DELETE", path, options)
 
     def _asked(
         self, method: str, path: str, body: Any, content_type: str = "application/json", query: Any = None

@@ -58,7 +58,11 @@ POOL: dict[str, Any] = {
         "disruption": {"consolidationPolicy": "WhenEmpty", "consolidateAfter": "10m"},
     },
 }
-ROUTES = {"istio": {"virtualService": {"name": "model"}}}
+ROUTED = {
+    "stableService": "model-stable",
+    "canaryService": "model-next",
+    "trafficRouting": {"istio": {"virtualService": {"name": "model"}}},
+}
 ROLLOUTS = "/apis/argoproj.io/v1alpha1/namespaces/serving/rollouts"
 
 
@@ -113,7 +117,19 @@ def watched(governed: Api) -> Iterator[Api]:
         ),
         (
             {"spec": {"taints": [GPU_TAINT, {"key": "node.kubernetes.io/out-of-service", "effect": "NoExecute"}]}},
-            "would end what runs there",
+            "the taint node.kubernetes.io/out-of-service would come or go",
+        ),
+        (
+            {"spec": {"taints": [GPU_TAINT, {"key": "node.kubernetes.io/out-of-service", "effect": "NoSchedule"}]}},
+            "the taint node.kubernetes.io/out-of-service would come or go",
+        ),
+        (
+            {"spec": {"taints": [GPU_TAINT, {"key": "node.kubernetes.io/unreachable", "effect": "NoSchedule"}]}},
+            "the taint node.kubernetes.io/unreachable would come or go",
+        ),
+        (
+            {"spec": {"taints": [GPU_TAINT, {"key": "node.kubernetes.io/unschedulable", "effect": "NoExecute"}]}},
+            "the taint node.kubernetes.io/unschedulable would end what runs there",
         ),
         (
             {"spec": {"taints": [GPU_TAINT, {"key": "example.com/broken", "effect": "NoSchedule"}]}},
@@ -137,6 +153,7 @@ def test_an_operator_does_not_make_a_node_another(
         {"spec": {"unschedulable": None}},
         {"spec": {"taints": [MINE, GPU_TAINT]}},
         {"spec": {"taints": [{**MINE, "effect": "PreferNoSchedule"}, GPU_TAINT]}},
+        {"spec": {"taints": [{"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}, GPU_TAINT]}},
         {"metadata": {"labels": {"operators.parapet.dev/since": "monday"}}},
         {"metadata": {"annotations": {"operators.parapet.dev/why": "a fan"}}},
     ],
@@ -162,6 +179,23 @@ def test_an_operator_lets_no_pod_onto_a_node_before_its_agents(starting: Api, op
         assert refused(operator.patch(at, patch), "operators-cordon-nodes", f"the taint {each['key']} would come or go")
     answer = operator.patch(at, {"spec": {"taints": STARTS, "unschedulable": True}})
     assert answer.done, answer.text
+
+
+def test_an_operator_says_that_a_node_is_in_service_again(governed: Api, operator: Member) -> None:
+    """Whoever said that it was out of service takes it for switched off: its volumes go to other nodes, whatever the
+    taint's effect (kubernetes, pkg/controller/podgc and pkg/controller/volume/attachdetach)."""
+    out = [{"key": "node.kubernetes.io/out-of-service", "effect": each} for each in ("NoSchedule", "NoExecute")]
+    node = cases.changed(NODE, {"/metadata/name": "back", "/spec/taints": [GPU_TAINT, *out]})
+    assert (answer := governed.apply(node)).done, answer.text
+    try:
+        at = "/api/v1/nodes/back"
+        for kept in ([GPU_TAINT], [GPU_TAINT, out[1]]):
+            answer = operator.patch(at, {"spec": {"taints": kept}})
+            assert answer.done, answer.text
+        answer = operator.patch(at, {"spec": {"taints": [GPU_TAINT, {**out[0], "value": "again"}]}})
+        assert refused(answer, "operators-cordon-nodes", "out-of-service would come or go")
+    finally:
+        governed.run("delete", "node", "back", "--wait=false")
 
 
 @pytest.mark.parametrize(
@@ -281,16 +315,17 @@ def test_guarddutys_agent_runs_where_the_organisation_manages_it(watched: Api, w
 
 
 @pytest.fixture(scope="module")
-def rolling(governed: Api) -> Api:
+def rolling(governed: Api) -> Iterator[Api]:
     pod = cases.compliant_pod("serving")
     deployment = cases.controller("Deployment", pod)
     rollout = {**deployment, "apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout"}
     judge = {"analysis": {"templates": [{"templateName": "success-rate", "clusterScope": True}]}}
-    strategy = {"canary": {"steps": [{"setWeight": 10}, judge, {"pause": {}}], "trafficRouting": ROUTES}}
+    strategy = {"canary": {**ROUTED, "steps": [{"setWeight": 10}, judge, {"pause": {}}]}}
     rollout["spec"] = {**rollout["spec"], "replicas": 0, "strategy": strategy}
     answer = governed.apply(rollout)
     assert answer.done, answer.text
-    return governed
+    yield governed
+    governed.run("delete", "rollout", "case", "--namespace=serving")
 
 
 def _stands(api: Api, *reasons: str) -> None:

@@ -358,7 +358,91 @@ def test_a_model_whose_numbers_nobody_finds_is_told_before_it_is_aborted(enginee
     assert (answer := engineer.apply(ROLLOUTS, made)).done, answer.text
 
 
+# Which Services lead to its versions
+
+PLACES = "its Services would lead to another version"
+
+
+@pytest.mark.parametrize(
+    ("rolling", "strategy"),
+    [
+        (JUDGED, canary(A_TENTH, GATE, canaryService="model-stable", stableService="model-next")),
+        (JUDGED, canary(A_TENTH, GATE, canaryService="model")),
+        (JUDGED, canary(A_TENTH, GATE, stableService="model")),
+        (JUDGED, canary(A_TENTH, GATE, canaryService="model-stable", stableService="model")),
+        (JUDGED, {"canary": {"steps": [A_TENTH, GATE], **dict.fromkeys(ROUTED)}}),
+        ({"canary": {"steps": [A_TENTH, GATE]}}, canary(A_TENTH, GATE)),
+        ({"blueGreen": BLUE_GREEN}, {"blueGreen": {**BLUE_GREEN, "previewService": "model"}}),
+        ({"blueGreen": BLUE_GREEN}, {"blueGreen": {**BLUE_GREEN, "previewService": None}}),
+        (
+            {"blueGreen": BLUE_GREEN},
+            {"blueGreen": None, **canary(A_TENTH, GATE, canaryService="model-stable", stableService="model-next")},
+        ),
+        ({"blueGreen": BLUE_GREEN}, {"blueGreen": None, "canary": {"steps": [A_TENTH, GATE]}}),
+    ],
+    indirect=["rolling"],
+    ids=[
+        "changed about",
+        "another for the next version",
+        "another for the version that serves",
+        "moved up",
+        "let go",
+        "named where there were none",
+        "another preview",
+        "the preview let go",
+        "changed about by another way",
+        "let go by another way",
+    ],
+)
+def test_no_service_is_led_to_a_version_that_nobody_judged(
+    rolling: Api, engineer: Member, strategy: dict[str, Any]
+) -> None:
+    """The next version's Service is led to its pods before any analysis (argo-rollouts 1.9.1, rollout/service.go,
+    `reconcileStableAndCanaryService`), and one that is let go to all pods (service/service.go, `syncService`)."""
+    patch = {"spec": {"replicas": FEWEST, "strategy": strategy}}
+    assert refused(engineer.patch(f"{ROLLOUTS}/case", patch), RULE, PLACES)
+
+
+def test_no_services_take_turns(engineer: Member) -> None:
+    turns = {"pingService": "model-stable", "pongService": "model-next"}
+    answer = rolls_out(engineer, canary(A_TENTH, GATE, pingPong=turns))
+    assert refused(answer, RULE, "pingPong")
+
+
 # How many pods it has
+
+
+SUBSETS = {
+    "virtualService": {"name": "model"},
+    "destinationRule": {"name": "model", "canarySubsetName": "next", "stableSubsetName": "stable"},
+}
+BY_PODS = {
+    "subsets alone": {"trafficRouting": {"istio": SUBSETS}},
+    "subsets of Services": {**ROUTED, "trafficRouting": {"istio": SUBSETS}},
+    "no Service of the next version": {**ROUTED, "canaryService": None},
+    "no Service of the version that serves": {**ROUTED, "stableService": None},
+}
+
+
+@pytest.mark.parametrize("case", BY_PODS)
+def test_who_does_not_see_the_routes_shares_by_pods(engineer: Member, case: str) -> None:
+    """A Service of both versions leads to their pods alike, from namespaces that are not shown the team's routes."""
+    told = {key: value for key, value in BY_PODS[case].items() if value is not None}
+    few = {"canary": {**told, "steps": [A_TENTH, GATE]}}
+    assert refused(rolls_out(engineer, few, replicas=1), RULE, f"replicas: {FEWEST}")
+    for scale in ({"weight": FIRST_SHARE + 1}, {"replicas": 2}):
+        large = {"canary": {**told, "steps": [{"setCanaryScale": scale}, A_TENTH, GATE]}}
+        assert refused(rolls_out(engineer, large, replicas=FEWEST), RULE, "the canary would get many calls")
+    answer = rolls_out(engineer, {"canary": {**few["canary"], "minPodsPerReplicaSet": 2}}, replicas=FEWEST)
+    assert refused(answer, RULE, "minPodsPerReplicaSet")
+    for scale in ({"weight": FIRST_SHARE}, {"replicas": 1}, {"matchTrafficWeight": True}):
+        small = {"canary": {**told, "steps": [{"setCanaryScale": scale}, A_TENTH, GATE], "minPodsPerReplicaSet": 1}}
+        assert (answer := rolls_out(engineer, small, replicas=FEWEST)).done, answer.text
+
+
+def test_by_routes_to_its_own_services_a_version_has_as_many_pods_as_it_needs(engineer: Member) -> None:
+    answer = rolls_out(engineer, canary({"setCanaryScale": {"weight": 50}}, A_TENTH, GATE, minPodsPerReplicaSet=2))
+    assert answer.done, answer.text
 
 
 @pytest.mark.parametrize("rolling", [JUDGED], indirect=True, ids=["a canary"])
