@@ -15,6 +15,7 @@ from cluster.mesh_webhooks import AUTHORITY
 from cluster.node_labels import GPU, ROLE
 
 _ROLLOUTS_HOME: Final = ns.ROLLOUTS.name
+_KARPENTER: Final = f"{ns.KARPENTER.name}/karpenter"
 HOMES: Final = (*(each.name for each in ns.SYSTEM), ns.INGRESS.name)
 """Namespaces whose every account is a chart's or an add-on's."""
 KUBE_SYSTEM_ADD_ONS: Final = (
@@ -27,17 +28,20 @@ POD_MAKING: Final = (
 )
 BESIDE: Final = ("serviceaccounts", "secrets", "configmaps", "services", "ingresses", "poddisruptionbudgets")
 """What pods run as, read, are found by and are kept by."""
+LEADERS: Final = ("leases",)
+"""Who holds one leads: Kubernetes' scheduler and controllers too, and who else writes theirs stops them."""
 MAY: Final = {
     # By namespace and account: the resource, and the namespace and name of what it is.
     f"{ns.ISTIO_SYSTEM.name}/istiod": (
         f"configmaps .*/{AUTHORITY}",
-        f"(configmaps|secrets) {ns.ISTIO_SYSTEM.name}/.*",
+        f"(configmaps|secrets|leases) {ns.ISTIO_SYSTEM.name}/.*",
     ),
     MANAGER: (
         f"daemonsets {ns.CLOUDWATCH.name}/({'|'.join(AGENTS)})",
         # Named after the agent that they are for (amazon-cloudwatch-agent-operator v3.6.0, internal/naming): one for
         # Fluent Bit would have that send what it reads elsewhere.
         f"(configmaps|services) {ns.CLOUDWATCH.name}/{AGENT}(-[a-z-]+)?",
+        f"leases {ns.CLOUDWATCH.name}/.*",
     ),
     # Who leads among the agents (Amazon CloudWatch User Guide, "Set up the CloudWatch agent to collect cluster
     # metrics").
@@ -45,13 +49,19 @@ MAY: Final = {
         f"configmaps {ns.CLOUDWATCH.name}/(cwagent|otel-container-insight)-clusterleader",
     ),
     # A Rollout's ReplicaSets, the Services of its experiments, and the Deployment whose place it takes.
-    ROLLOUTS_CONTROLLER: (f"(rollouts|replicasets|services|deployments) {ns.SERVING.name}/.*",),
+    ROLLOUTS_CONTROLLER: (
+        f"(rollouts|replicasets|services|deployments) {ns.SERVING.name}/.*",
+        f"leases {_ROLLOUTS_HOME}/.*",
+    ),
+    _KARPENTER: (f"leases {ns.KARPENTER.name}/.*",),
+    # Each of its sidecars leads by a Lease called after the driver (kubernetes-csi/csi-lib-utils, leaderelection).
+    f"{ns.KUBE_SYSTEM}/ebs-csi-controller-sa": (f"leases {ns.KUBE_SYSTEM}/[a-z-]*ebs-csi-aws-com",),
 }
 MAY_END: Final = {
     # What it makes it may end; Karpenter ends pods whose node's time is over (kubernetes-sigs/karpenter v1.14,
     # node/termination/terminator), whosever they are.
     **MAY,
-    f"{ns.KARPENTER.name}/karpenter": ("pods .*/.*",),
+    _KARPENTER: (*MAY[_KARPENTER], "pods .*/.*"),
 }
 AT_HOME: Final = ("leases", "events")
 """What Argo Rollouts' controller writes beside its deployment: who leads."""
@@ -78,6 +88,8 @@ LATER: Final = ("karpenter.sh/initialized", "karpenter.k8s.aws/ec2nodeclass", CA
 MANAGED: Final = "eks.amazonaws.com/nodegroup"
 """The label of a managed group's nodes."""
 RESTRICTED: Final = "node-restriction.kubernetes.io/"
+KUBELETS: Final = "^([^/]*[.])?(kubernetes|k8s)[.]io/|^topology[.]"
+"""How the labels begin that a kubelet writes of a node that is there."""
 STARTUP_TAINT: Final = "ebs.csi.aws.com/agent-not-ready"
 """What a node may start with until it takes volumes (aws-ebs-csi-driver, docs/install.md)."""
 DOORS: Final = (*("nodes/proxy", "services/proxy", "pods/proxy", "pods/exec", "pods/attach", "pods/portforward"),)
@@ -105,6 +117,7 @@ def account_rules() -> tuple[ObjectRule, ...]:
         _nodes_are_the_stacks(),
         _karpenters(),
         _agents(),
+        _kubelets(),
         _namespaces(),
         _tokens(),
         _lasting_tokens(),
@@ -120,7 +133,7 @@ def _start_nothing() -> ObjectRule:
     return ObjectRule(
         name="controllers-start-nothing-else",
         group="*",
-        resources=(*POD_MAKING, *BESIDE),
+        resources=(*POD_MAKING, *BESIDE, *LEADERS),
         operations=("CREATE", "UPDATE", "DELETE"),
         only=_ARE_CHARTS,
         variables={
@@ -284,6 +297,37 @@ def _agents() -> ObjectRule:
                 f" && variables.before.all(t, t in variables.after || t.key == {cel(STARTUP_TAINT)})",
                 found=f'{_WHO} + " would change what a node is"',
                 fix=f"An agent takes the taint {STARTUP_TAINT} away and no more.",
+            ),
+        ),
+    )
+
+
+def _kubelets() -> ObjectRule:
+    """By a node's labels pods of the platform come to it. A kubelet says those of its group as it registers, and later
+    Kubernetes' own (kubernetes, pkg/kubelet/kubelet_node_status.go) and where a driver of volumes finds its node
+    (pkg/volume/csi/nodeinfomanager); the API server's NodeRestriction holds some of Kubernetes' own, and taints."""
+    new, old = (f"dyn({which}).metadata.?labels.orValue({{}})" for which in ("object", "oldObject"))
+    return ObjectRule(
+        name="a-node-stays-what-it-registered-as",
+        group="",
+        resources=("nodes", "nodes/status"),
+        operations=("UPDATE",),
+        only=f"{_WHO}.startsWith({cel(NODES)})",
+        variables={
+            "labels": f"({new}.filter(k, {old}[?k] != {new}[?k]) + {old}.filter(k, !(k in {new})))"
+            f".filter(k, !k.matches({cel(KUBELETS)})).map(k, string(k))",
+            "taints": "dyn(oldObject).spec.?taints.orValue([]).filter(t, !(t in dyn(object).spec.?taints.orValue([])))",
+        },
+        checks=(
+            Check(
+                holds="size(variables.labels) == 0",
+                found='"the node would call itself another: " + variables.labels.join(", ")',
+                fix="A node has its labels from its group or pool as it registers; replace the node for others.",
+            ),
+            Check(
+                holds="size(variables.taints) == 0",
+                found='"the node would lose the taint " + variables.taints.map(t, t.key).join(", ")',
+                fix="A kubelet takes no taint of its node away.",
             ),
         ),
     )

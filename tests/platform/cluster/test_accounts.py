@@ -457,6 +457,41 @@ def test_an_account_ends_what_it_makes(kept: Api, account: str, path: str, done:
     assert answer.done if done else refused(answer, "controllers-start-nothing-else", "is not to end"), answer.text
 
 
+@pytest.mark.parametrize(
+    ("account", "where", "name", "done"),
+    [
+        (MANAGER, "kube-system", "kube-scheduler", False),
+        (MANAGER, "kube-system", "kube-controller-manager", False),
+        (MANAGER, "karpenter", "karpenter-leader-election", False),
+        (MANAGER, "argo-rollouts", "argo-rollouts-controller-lock", False),
+        (MANAGER, "kube-node-lease", "a-node", False),
+        (MANAGER, "amazon-cloudwatch", "leads", True),
+        ("istio-system/istiod", "kube-system", "kube-scheduler", False),
+        ("istio-system/istiod", "istio-system", "istio-leader", True),
+        ("karpenter/karpenter", "kube-system", "kube-scheduler", False),
+        ("karpenter/karpenter", "karpenter", "karpenter-leader-election", True),
+        (account_names.ROLLOUTS_CONTROLLER, "argo-rollouts", "argo-rollouts-controller-lock", True),
+        ("kube-system/ebs-csi-controller-sa", "kube-system", "kube-controller-manager", False),
+        ("kube-system/ebs-csi-controller-sa", "kube-system", "ebs-csi-aws-com", True),
+        ("kube-system/ebs-csi-controller-sa", "kube-system", "external-attacher-leader-ebs-csi-aws-com", True),
+        ("kube-system/coredns", "kube-system", "kube-scheduler", False),
+        ("kube-system/replicaset-controller", "kube-system", "kube-scheduler", True),
+    ],
+)
+def test_an_account_leads_at_home_and_nowhere_else(
+    guarded: Api, account: str, where: str, name: str, done: bool
+) -> None:
+    """Who writes the Lease of Kubernetes' scheduler or controllers stops them."""
+    lease = {
+        **{"apiVersion": "coordination.k8s.io/v1", "kind": "Lease"},
+        **{"metadata": {"name": f"{name}-x" if name.startswith("kube-") else name, "namespace": where}},
+        "spec": {"holderIdentity": "x", "leaseDurationSeconds": 3600},
+    }
+    member = Member.allowed(account_names.PREFIX + account.replace("/", ":"), guarded)
+    answer = member.create(f"/apis/coordination.k8s.io/v1/namespaces/{where}/leases", lease)
+    assert answer.done if done else refused(answer, "controllers-start-nothing-else", "is not to write"), answer.text
+
+
 def test_what_an_account_of_a_chart_may_end_by_its_role_is_known(roles: list[dict[str, Any]]) -> None:
     ending = {
         account
@@ -814,6 +849,43 @@ def test_karpenter_takes_on_and_gives_up_its_nodes(noded: Api, name: str, patch:
     answer = _patched(noded, name, patch)
     assert answer.done, answer.text
     assert Member.allowed(account_rules.KARPENTER, noded).delete(f"/api/v1/nodes/karpenter-{name}").done
+
+
+@pytest.mark.parametrize("part", ["", "/status"])
+def test_a_kubelet_does_not_make_its_node_another(noded: Api, part: str) -> None:
+    """Pods of the platform go where a node says that it is the platform's; NodeRestriction asks of other labels."""
+    rule = "a-node-stays-what-it-registered-as"
+    at = f"/api/v1/nodes/karpenter-workload{part}"
+    kubelet = Member.allowed(f"{account_names.NODES}karpenter-workload", noded)
+    for key, value in (
+        ("parapet.dev/node-role", "system"),
+        ("parapet.dev/node-role", None),
+        ("parapet.dev/gpu-group", "h100"),
+        ("karpenter.sh/nodepool", "l4"),
+        ("eks.amazonaws.com/nodegroup", "system"),
+        ("nvidia.com/device-plugin.config", "whole"),
+        ("kubernetes.io.example.com/x", "y"),
+        ("x", "y"),
+    ):
+        answer = kubelet.patch(at, {"metadata": {"labels": {key: value}}})
+        assert refused(answer, rule, f"call itself another: {key}"), answer.text
+    for key in ("kubernetes.io/os", "beta.kubernetes.io/arch", "topology.ebs.csi.aws.com/zone"):
+        answer = kubelet.patch(at, {"metadata": {"labels": {key: "z"}}})
+        assert answer.done, answer.text
+    for who in ("someone", "system:serviceaccount:kube-system:node-controller"):
+        answer = Member.allowed(who, noded).patch(at, {"metadata": {"labels": {"parapet.dev/gpu-group": "h100"}}})
+        assert answer.done, answer.text
+
+
+def test_a_kubelet_takes_no_taint_away_and_registers_with_what_its_group_says(noded: Api) -> None:
+    whose = Member.allowed(f"{account_names.NODES}karpenter-system", noded)
+    answer = whose.patch("/api/v1/nodes/karpenter-system", {"spec": {"taints": None}})
+    assert refused(answer, "a-node-stays-what-it-registered-as", "would lose the taint parapet.dev/system")
+    labels, taints = NODES["system"]
+    meta = {"name": "karpenter-new", "labels": {**labels, "kubernetes.io/hostname": "karpenter-new"}}
+    new = {"apiVersion": "v1", "kind": "Node", "metadata": meta, "spec": {"taints": taints}}
+    answer = Member.allowed(f"{account_names.NODES}karpenter-new", noded).create("/api/v1/nodes", new)
+    assert answer.done, answer.text
 
 
 def test_who_else_keeps_nodes_is_not_asked(noded: Api) -> None:
