@@ -17,6 +17,7 @@ from cluster.guardrails.object_rules import ObjectRule, object_rules
 from cluster.guardrails.people_rules import people_rules
 from cluster.guardrails.pod_rules import pod_rules, variables
 from cluster.guardrails.rule import Check, PodRule, cel
+from cluster.guardrails.stack_pods import stack_pods_rule
 from cluster.labels import DATA_CLASS, DATA_CLASSES, OWNER, Manifest, metadata
 from foundation.stack import Stack
 
@@ -97,8 +98,9 @@ class Admission(pulumi.ComponentResource):
             conditions = (*MATCH_CONDITIONS, judged((*ns.EKS_OWNED, *rule.exempt)))
             spec = _policy(rules, variables(args.workspaces), rule.checks, conditions)
             self._enforce(rule.name, spec, _why(rule))
-        objects = (*object_rules(args.domain), *people_rules(), *leaving_rules(), *eks_rules(args.stack.registry))
-        for each in objects:
+        registry = args.stack.registry
+        objects = (*object_rules(args.domain), *people_rules(), *leaving_rules(), *eks_rules(registry))
+        for each in (*objects, stack_pods_rule(registry, proxy)):
             resources = _resources(each.group, "*", each.resources, each.operations)
             conditions = ({"name": "whose", "expression": each.only},) if each.only else MATCH_CONDITIONS[:1]
             conditions = (*conditions, *((judged(each.exempt),) if each.exempt else ()))

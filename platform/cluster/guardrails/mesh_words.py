@@ -50,13 +50,13 @@ _VOLUMES: Final = (
     # The proxy's key and certificate, or the sockets at which it hands them out.
     *(PROXYS_VOLUME, "istio-envoy", "istio-data", "workload-socket", "credential-socket", "workload-certs"),
 )
-_STARTS: Final = {"istio-proxy": "proxy", "istio-validation": "istio-iptables"}
-INJECTED: Final = (*_STARTS, "istio-init")
+STARTS: Final = {"istio-proxy": "proxy", "istio-validation": "istio-iptables"}
+INJECTED: Final = (*STARTS, "istio-init")
 """The containers that are the mesh's and not the pod's own."""
 """The injector's containers, and what each is told to do. All nodes have the CNI agent, so there is no `istio-init`."""
-_NAMES: Final = (*_STARTS, "istio-init")
+_NAMES: Final = (*STARTS, "istio-init")
 _WHO: Final = ("runAsUser", "runAsGroup")
-IS_INJECTED: Final = f"object.kind == 'Pod' && c.name in {cel(_STARTS)}"
+IS_INJECTED: Final = f"object.kind == 'Pod' && c.name in {cel(STARTS)}"
 """CEL: whether a container is the injector's, by its name, which `no-way-around-the-proxy` lets nothing else have."""
 
 
@@ -146,7 +146,7 @@ def _impostors(proxy: str) -> str:
     """
     is_the_proxy = (
         f"{IS_INJECTED} && has(c.image) && c.image == {cel(proxy)} && !has(c.command) && !has(c.envFrom)"
-        f" && has(c.args) && c.args[0] == {json.dumps(_STARTS)}[c.name]"
+        f" && has(c.args) && c.args[0] == {json.dumps(STARTS)}[c.name]"
         " && has(variables.pod.initContainers) && variables.pod.initContainers.exists(i, i.name == c.name)"
         " && !['livenessProbe', 'readinessProbe', 'startupProbe'].exists(p, p in c && has(c[p].exec))"
         " && !['postStart', 'preStop'].exists(h, has(c.lifecycle) && h in c.lifecycle && has(c.lifecycle[h].exec)"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cluster import namespaces as ns
-from cluster.guardrails import callers
+from cluster.guardrails import callers, stack_pods
 from cluster.guardrails.account_names import MANAGER, NODES, PREFIX, ROLLOUTS_CONTROLLER
 from cluster.guardrails.admission import PREFIX as POLICY
 from cluster.roles import PLATFORM_OPERATOR
@@ -21,7 +21,10 @@ from tests.platform.cluster.test_add_on_contents import CONTENTS, PODS, manifest
 pytestmark = pytest.mark.engine
 
 RULE = "no-host-access"
-RULES = (RULE, "one-identity-a-namespace", "pods-of-eks-are-as-their-add-ons-have-them")
+RULES = (
+    *(RULE, "one-identity-a-namespace", "pods-of-eks-are-as-their-add-ons-have-them"),
+    "pods-of-the-stack-are-as-it-makes-them",
+)
 """Of several that refuse, the API server tells of one."""
 CONTROLLERS = f"{PREFIX}{ns.KUBE_SYSTEM}:"
 OF_CHARTS = (
@@ -99,8 +102,9 @@ def test_an_account_that_nobody_listed_is_judged_there_as_anywhere(guarded: Api,
 @pytest.mark.parametrize("user", DEPLOYERS)
 def test_who_installs_is_not_asked_there_and_is_elsewhere(guarded: Api, user: str) -> None:
     for namespace in EXEMPT:
-        # Of the pods of CloudWatch's agents all is known, and this is none.
-        for kind in ("DaemonSet", "Job", "Rollout", *(("Pod",) if namespace != ns.CLOUDWATCH.name else ())):
+        # Of the pods of CloudWatch's agents and of the stack's own all is known, and this is none.
+        known = namespace in (ns.CLOUDWATCH.name, *stack_pods.WHERE)
+        for kind in ("DaemonSet", "Job", "Rollout", *(() if known else ("Pod",))):
             answer = create(guarded, user, kind, namespace)
             assert answer.done, (namespace, answer.text)
     assert refused(create(guarded, user, "Deployment", "training"), RULE)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from cluster import namespaces as ns
+from cluster.guardrails import stack_pods
 from cluster.guardrails.admission import PREFIX
 from cluster.guardrails.mesh_words import injected_rule
 from local.kubernetes import control_plane
@@ -16,6 +17,7 @@ from local.workspace import Workspace
 from tests.cluster import wait_for
 from tests.platform.cluster import cases, manifests
 from tests.platform.cluster.api import Api
+from tests.platform.cluster.members import refused
 
 pytestmark = pytest.mark.engine
 
@@ -49,7 +51,7 @@ def with_proxy(namespace: str) -> dict[str, Any]:
     return pod
 
 
-@pytest.mark.parametrize("namespace", ns.MESH)
+@pytest.mark.parametrize("namespace", [each for each in ns.MESH if each not in stack_pods.WHERE])
 def test_a_pod_of_the_mesh_has_its_proxy(injecting: Api, namespace: str) -> None:
     answer = injecting.apply(cases.compliant_pod(namespace), dry_run=True)
     assert f"ValidatingAdmissionPolicy '{NAMED}'" in answer.text, answer.text
@@ -63,14 +65,27 @@ def test_another_image_under_the_proxys_name_is_none(injecting: Api) -> None:
     pod = with_proxy(ns.INGRESS.name)
     pod["spec"]["initContainers"][0]["image"] = pod["spec"]["containers"][0]["image"]
     answer = injecting.apply(pod, dry_run=True)
-    assert f"ValidatingAdmissionPolicy '{NAMED}'" in answer.text, answer.text
+    assert refused(answer, RULE, or_by="pods-of-the-stack-are-as-it-makes-them")
+
+
+def test_argo_rollouts_too_has_its_proxy(injecting: Api) -> None:
+    """Whose pods are as the stack makes them, and nobody else's are there."""
+    (made,) = (each for each in manifests.objects(manifests.record(manifests.rollouts)) if each["kind"] == "Deployment")
+    pod = with_proxy(ns.ROLLOUTS.name)
+    pod["spec"] |= {
+        key: made["spec"]["template"]["spec"][key] for key in ("containers", "volumes", "serviceAccountName")
+    }
+    answer = injecting.apply(pod, dry_run=True)
+    assert answer.done, answer.text
+    del pod["spec"]["initContainers"]
+    assert refused(injecting.apply(pod, dry_run=True), RULE, "the pod has no proxy")
 
 
 def test_a_template_gets_its_proxy_later_and_the_system_has_none(injecting: Api) -> None:
     for each in (
         cases.controller("Deployment", cases.compliant_pod("training")),
         cases.controller("Job", cases.compliant_pod("pipelines")),
-        cases.compliant_pod(ns.KARPENTER.name),
+        cases.controller("Job", cases.compliant_pod(ns.KARPENTER.name)),
     ):
         answer = injecting.apply(each, dry_run=True)
         assert answer.done, answer.text
