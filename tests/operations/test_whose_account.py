@@ -28,6 +28,8 @@ ASKS_NOTHING = {
     "env": "a stack of this machine alone",
     "cost": "list prices",
 }
+NEEDS = {"images sbom": ["mlflow"], "images verify": ["--key", "alias/images"]}
+"""What a command must be told besides."""
 
 
 def commands(command: Any, *above: str) -> Iterator[tuple[str, ...]]:
@@ -60,7 +62,7 @@ def test_credentials_of_another_account_are_told_and_nothing_more_is_asked(
         return call(client, operation, parameters)
 
     monkeypatch.setattr(BaseClient, "_make_api_call", recorded)
-    told = CliRunner().invoke(app, [*command, "--stack", "real"])
+    told = CliRunner().invoke(app, [*command, *NEEDS.get(" ".join(command), ()), "--stack", "real"])
     said = f"{told.output}{told.exception if isinstance(told.exception, Refused) else ''}"
     assert f"The credentials are those of the account {ACCOUNT}" in said, said
     assert f"parapet:allowedAccountId is {ANOTHER}" in said
