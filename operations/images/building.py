@@ -59,7 +59,9 @@ def build(
         with registry.signed_in() as pusher:
             if image.tag in held:
                 digest = held[image.tag]
-                if image.tagged not in lock.read(lock_file) and digest != take:
+                # Before anything is signed: a signature over somebody's own image would hold wherever it is copied to.
+                locked = lock.agrees(lock_file, image, digest)
+                if not locked and digest != take:
                     raise Refused(_found(image, digest, f"{pusher.host}/{registry.repository(image)}", lock_file))
                 say(f"{image.tagged} is there.")
             else:

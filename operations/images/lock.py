@@ -19,19 +19,25 @@ def read(file: Path) -> dict[str, str]:
         raise Refused(str(error)) from None
 
 
-def add(file: Path, image: Image, digest: str) -> None:
-    """Says by which digest the image is run; what is in no list any more goes.
+def agrees(file: Path, image: Image, digest: str) -> bool:
+    """Whether the lock says this digest of the image; not where it says nothing.
 
-    Raises Refused where the lock says another: it was reviewed, and whoever may push could else have his own image
-    taken into it.
+    Raises Refused where it says another: it was reviewed, and whoever may push could else have his own image taken into
+    it.
     """
-    before = read(file)
-    if before.get(image.tagged, digest) != digest:
+    locked = read(file).get(image.tagged, "")
+    if locked and locked != digest:
         raise Refused(
-            f"{image.tagged} is {digest} in the registry, and {file.name} says {before[image.tagged]}. See which of "
-            f"the two was meant: delete the image there, or its line in {file.name}, then run this again."
+            f"{image.tagged} is {digest} in the registry, and {file.name} says {locked}. See which of the two was "
+            f"meant: delete the image there, or its line in {file.name}, then run this again."
         )
-    digests = {**before, image.tagged: digest}
+    return bool(locked)
+
+
+def add(file: Path, image: Image, digest: str) -> None:
+    """Says by which digest the image is run; what is in no list any more goes. Raises Refused as `agrees` does."""
+    agrees(file, image, digest)
+    digests = {**read(file), image.tagged: digest}
     staged = file.with_name(f"{file.name}.new")
     staged.write_text(HEADER + yaml.safe_dump(digests))
     staged.replace(file)

@@ -20,6 +20,9 @@ from foundation.stack import Stack
 
 AUTHORITY: Final = "istio-ca-root-cert"
 """The ConfigMap in each namespace in which istiod writes down its own authority's certificate; it keeps the key."""
+REVOKED: Final = "istio-ca-crl"
+"""Another there, with the certificates that it took back; proxies mount it, whether it is there or not (istio 1.31,
+pilot/pkg/serviceregistry/kube/controller/namespacecontroller.go)."""
 CERTIFICATE: Final = "root-cert.pem"
 _COMMON: Final = {"sideEffects": "None", "failurePolicy": "Fail", "admissionReviewVersions": ["v1"]}
 

@@ -293,6 +293,9 @@ def test_an_image_that_is_altered_under_its_tag_is_refused(works: Works) -> None
     held = store.push_stand_in("parapet-test/thing", "abc", "somebody's own")
     (line,) = works.wrong(works.key)
     assert line.startswith(f"thing:abc: it is {held} in the registry, and the lock says {before}: it was altered under")
+    with pytest.raises(Refused, match=f"is {held} in the registry, and .* says {before}"):
+        works.build(works.key)
+    assert list(works.repository().attached(held, BUNDLE)) == [], "nobody's own image is signed"
     with pytest.raises(Refused, match="it was altered under its tag"):
         bill_of(works.world.registry, works.world.lock_file, works.world.crane, "thing")
     works.world.lock_file.unlink()

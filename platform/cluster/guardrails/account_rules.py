@@ -11,7 +11,7 @@ from cluster import namespaces as ns
 from cluster.guardrails.account_names import AGENT, AGENTS, MANAGER, NODES, PREFIX, ROLLOUTS_CONTROLLER
 from cluster.guardrails.object_rule import PEOPLE, ObjectRule, cel_map
 from cluster.guardrails.rule import Check, cel
-from cluster.mesh_webhooks import AUTHORITY
+from cluster.mesh_webhooks import AUTHORITY, REVOKED
 from cluster.node_labels import GPU, ROLE
 
 _ROLLOUTS_HOME: Final = ns.ROLLOUTS.name
@@ -33,7 +33,7 @@ LEADERS: Final = ("leases",)
 MAY: Final = {
     # By namespace and account: the resource, and the namespace and name of what it is.
     f"{ns.ISTIO_SYSTEM.name}/istiod": (
-        f"configmaps .*/{AUTHORITY}",
+        f"configmaps .*/({AUTHORITY}|{REVOKED})",
         f"(configmaps|secrets|leases) {ns.ISTIO_SYSTEM.name}/.*",
     ),
     MANAGER: (
@@ -47,6 +47,8 @@ MAY: Final = {
     # metrics").
     f"{ns.CLOUDWATCH.name}/{AGENT}": (
         f"configmaps {ns.CLOUDWATCH.name}/(cwagent|otel-container-insight)-clusterleader",
+        # What each says of its node (amazon-cloudwatch-agent, extension/entitystore/leasewriter.go).
+        f"leases {ns.CLOUDWATCH.name}/cwagent-node-metadata-[a-z0-9.-]+",
     ),
     # A Rollout's ReplicaSets, the Services of its experiments, and the Deployment whose place it takes.
     ROLLOUTS_CONTROLLER: (

@@ -12,6 +12,9 @@ from cluster.node_labels import GPU
 LONGEST_GRACE: Final = 3600
 """Seconds that a pod may take to end: what a training job needs to write its last checkpoint, and less than anybody
 waits who empties a node for a patch."""
+MOST_KEPT: Final = 10
+"""Versions that a controller keeps for who goes back: what Kubernetes keeps where nobody says a number. Each is a whole
+template, in the store that all share."""
 TEMPLATES: Final = (
     *("replicationcontrollers", "podtemplates", "deployments", "daemonsets", "statefulsets", "replicasets"),
     *("jobs", "cronjobs", "rollouts"),
@@ -62,6 +65,11 @@ def _templates() -> ObjectRule:
                 found='"its pods would take longer to end than may be waited for"',
                 fix=f"Say a terminationGracePeriodSeconds of {LONGEST_GRACE} at most, in probes too, and write"
                 " checkpoints on the way.",
+            ),
+            Check(
+                holds=f"dyn(object).?spec.?revisionHistoryLimit.orValue(0) <= {MOST_KEPT}",
+                found='"it would keep " + string(dyn(object).spec.revisionHistoryLimit) + " versions of itself"',
+                fix=f"Say a revisionHistoryLimit of {MOST_KEPT} at most, or none.",
             ),
             Check(
                 holds="size(variables.tolerated) == 0",

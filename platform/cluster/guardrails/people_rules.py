@@ -9,7 +9,7 @@ from cluster.guardrails.callers import DEPLOYS
 from cluster.guardrails.mesh_words import INJECTED
 from cluster.guardrails.object_rule import PEOPLE, ObjectRule
 from cluster.guardrails.rule import Check, cel
-from cluster.mesh_webhooks import AUTHORITY
+from cluster.mesh_webhooks import AUTHORITY, REVOKED
 from cluster.roles import PLATFORM_OPERATOR, ROLLOUTS
 
 OWN_PREFIX: Final = "operators.parapet.dev/"
@@ -25,6 +25,7 @@ _CONTROLLERS: Final = f"{PREFIX}{ns.KUBE_SYSTEM}"
 AUTHORITIES: Final = {
     "kube-root-ca.crt": [f"{_CONTROLLERS}:root-ca-cert-publisher", "system:kube-controller-manager"],
     AUTHORITY: [f"{PREFIX}{ns.ISTIO_SYSTEM.name}:istiod"],
+    REVOKED: [f"{PREFIX}{ns.ISTIO_SYSTEM.name}:istiod"],
 }
 """The ConfigMaps by which pods know the API server and the mesh, and the controllers that put each everywhere."""
 _ENDS_NAMESPACES: Final = [f"{_CONTROLLERS}:namespace-controller", "system:kube-controller-manager"]

@@ -50,6 +50,9 @@ OBJECTS: Final = {
     "cronjobs.batch": 200,
     "deployments.apps": 200,
     "statefulsets.apps": 200,
+    # What controllers keep of them, so that one can go back (`leaving_rules.py`).
+    "replicasets.apps": 4_000,
+    "controllerrevisions.apps": 3_000,
     "horizontalpodautoscalers.autoscaling": 200,
     "poddisruptionbudgets.policy": 200,
     # Defined by who installs Argo Rollouts, before a team comes. Of a kind that is new a quota knows no number until

@@ -15,6 +15,7 @@ from cluster.guardrails.eks_pods import GIVEN, GIVEN_AT
 from cluster.guardrails.mesh_words import STARTS
 from cluster.guardrails.object_rule import ObjectRule
 from cluster.guardrails.rule import Check, cel
+from cluster.mesh_webhooks import AUTHORITY, REVOKED
 
 SAYS: Final = (
     *("name", "image", "imagePullPolicy", "command", "args", "env", "envFrom", "ports", "resources", "resizePolicy"),
@@ -23,7 +24,7 @@ SAYS: Final = (
 )
 """What a container says: no hook, no folder to start in, no device, no terminal."""
 PROBES: Final = ("livenessProbe", "readinessProbe", "startupProbe")
-AUTHORITIES: Final = ("kube-root-ca.crt", "istio-ca-root-cert")
+AUTHORITIES: Final = ("kube-root-ca.crt", AUTHORITY, REVOKED)
 """ConfigMaps with certificates that each namespace has, which nobody but their keepers writes (`people_rules.py`)."""
 
 

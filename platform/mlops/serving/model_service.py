@@ -55,7 +55,8 @@ class ModelService(pulumi.ComponentResource):
                 # It has no endpoint before there is a pod, and the pods come after it.
                 metadata={**self._metadata(f"{model.name}{suffix}"), "annotations": {"pulumi.com/skipAwait": "true"}},
                 spec=service(model),
-                opts=self._own(),
+                # From then on which pods it leads to is the controller's word.
+                opts=self._own("spec.selector"),
             )
             for suffix in ("", CANARY_SUFFIX)
         ]
@@ -66,7 +67,7 @@ class ModelService(pulumi.ComponentResource):
             metadata=self._metadata(model.name),
             spec=virtual_service(model, args.domain),
             # From then on the weights are the controller's.
-            opts=pulumi.ResourceOptions.merge(self._own(), pulumi.ResourceOptions(ignore_changes=["spec.http"])),
+            opts=self._own("spec.http"),
         )
         kubernetes.apiextensions.CustomResource(
             name,
@@ -88,8 +89,9 @@ class ModelService(pulumi.ComponentResource):
     def _metadata(self, object_name: str) -> Manifest:
         return metadata(object_name, self._owner, namespace=ns.SERVING.name, data_class=ns.SERVING.data_class)
 
-    def _own(self) -> pulumi.ResourceOptions:
-        return pulumi.ResourceOptions(parent=self, depends_on=self._after)
+    def _own(self, *others: str) -> pulumi.ResourceOptions:
+        """`others`: what somebody else writes once it is there."""
+        return pulumi.ResourceOptions(parent=self, depends_on=self._after, ignore_changes=list(others))
 
 
 def service(model: Model) -> Manifest:

@@ -466,6 +466,13 @@ def test_an_account_ends_what_it_makes(kept: Api, account: str, path: str, done:
         (MANAGER, "argo-rollouts", "argo-rollouts-controller-lock", False),
         (MANAGER, "kube-node-lease", "a-node", False),
         (MANAGER, "amazon-cloudwatch", "leads", True),
+        (
+            "amazon-cloudwatch/cloudwatch-agent",
+            "amazon-cloudwatch",
+            "cwagent-node-metadata-ip-10-0-0-1.ec2.internal",
+            True,
+        ),
+        ("amazon-cloudwatch/cloudwatch-agent", "amazon-cloudwatch", "amazon-cloudwatch-agent-operator", False),
         ("istio-system/istiod", "kube-system", "kube-scheduler", False),
         ("istio-system/istiod", "istio-system", "istio-leader", True),
         ("karpenter/karpenter", "kube-system", "kube-scheduler", False),

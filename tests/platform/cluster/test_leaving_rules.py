@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cluster.guardrails.admission import POD_KINDS
-from cluster.guardrails.leaving_rules import LONGEST_GRACE, TEMPLATES
+from cluster.guardrails.leaving_rules import LONGEST_GRACE, MOST_KEPT, TEMPLATES
 from cluster.guardrails.quotas import OBJECTS, ROOMS
 from tests.cluster import wait_for
 from tests.platform.cluster import cases
@@ -96,6 +96,16 @@ def test_pods_that_end_in_time_are_made(person: Member, kind: str) -> None:
     }
     answer = person.apply(*made(kind, lawful))
     assert answer.done, answer.text
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet", "Rollout"])
+def test_what_is_kept_to_go_back_to_is_no_more_than_is_used(person: Member, kind: str) -> None:
+    """Each version is a whole template in the API server's store, and its controller writes it down."""
+    at, manifest = made(kind, {})
+    for most, lawful in ((MOST_KEPT + 1, False), (MOST_KEPT, True), (0, True)):
+        manifest["spec"]["revisionHistoryLimit"] = most
+        answer = person.apply(at, manifest)
+        assert answer.done if lawful else refused(answer, RULE, f"would keep {most} versions"), answer.text
 
 
 def test_a_pod_with_a_gpu_tolerates_that_and_no_more(person: Member) -> None:

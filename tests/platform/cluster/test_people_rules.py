@@ -1,5 +1,6 @@
 """What people may not write although their role lets them write the kind, asked of a live API server in their name."""
 
+import itertools
 import json
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from cluster import namespaces as ns
 from cluster.guardrails.admission import PREFIX
 from cluster.guardrails.people_rules import AUTHORITIES
+from cluster.mesh_webhooks import AUTHORITY, REVOKED
 from cluster.roles import DATA_SCIENTIST, ML_ENGINEER, ROLES, Role
 from tests.cluster import wait_for
 from tests.platform.cluster import cases, manifests
@@ -163,9 +165,9 @@ def test_the_workers_of_a_job_find_each_other_without_a_token(governed: Api, rol
 @pytest.fixture(scope="module")
 def anchored(governed: Api) -> Api:
     istiod = ("--as=system:serviceaccount:istio-system:istiod", "--as-group=system:masters")
-    for namespace in ("serving", "notebooks"):
-        if not found(governed, "configmap", "istio-ca-root-cert", namespace):
-            made = governed.run("create", "configmap", "istio-ca-root-cert", f"--namespace={namespace}", *istiod)
+    for namespace, name in itertools.product(("serving", "notebooks"), (AUTHORITY, REVOKED)):
+        if not found(governed, "configmap", name, namespace):
+            made = governed.run("create", "configmap", name, f"--namespace={namespace}", *istiod)
             assert made.done, made.text
     return governed
 

@@ -56,6 +56,24 @@ def create(api: Api, pod: Pod, *, who: str = f"{PREFIX}kube-system:replicaset-co
     return Member.allowed(who, api).create(f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods", pod)
 
 
+PROXYS_VOLUMES = (
+    *({"name": name, "emptyDir": {}} for name in ("workload-socket", "credential-socket", "workload-certs")),
+    {"name": "istio-envoy", "emptyDir": {"medium": "Memory"}},
+    {"name": "istio-data", "emptyDir": {}},
+    {
+        "name": "istio-podinfo",
+        "downwardAPI": {"items": [{"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}}]},
+    },
+    {
+        "name": "istio-token",
+        "projected": {"sources": [{"serviceAccountToken": {"path": "istio-token", "audience": "istio-ca"}}]},
+    },
+    {"name": "istiod-ca-cert", "configMap": {"name": "istio-ca-root-cert"}},
+    {"name": "istio-ca-crl", "configMap": {"name": "istio-ca-crl", "optional": True}},
+)
+"""All that the template of istio 1.31 gives its proxy (manifests/charts, istiod, files/injection-template.yaml)."""
+
+
 def with_proxy(pod: Pod, **more: Any) -> Pod:
     """As the mesh's injector makes it of a pod."""
     proxy = {
@@ -67,7 +85,7 @@ def with_proxy(pod: Pod, **more: Any) -> Pod:
         "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
         **more,
     }
-    volumes = [*pod["spec"].get("volumes", []), {"name": "istio-envoy", "emptyDir": {"medium": "Memory"}}]
+    volumes = [*pod["spec"].get("volumes", []), *PROXYS_VOLUMES]
     return {**pod, "spec": {**pod["spec"], "initContainers": [proxy], "volumes": volumes}}
 
 
