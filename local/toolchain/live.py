@@ -44,6 +44,7 @@ REQUIREMENTS = MODULE / "requirements.txt"
 def ensure(workspace: Workspace) -> None:
     """Makes `.parapet/bin` hold the controllers and Envoy."""
     built = made_once("live", _key(), _build)
+    workspace.bin.mkdir(parents=True, exist_ok=True)
     for program, name in NAMES.items():
         place(built / program, workspace.bin / name)
     place(_envoy(), workspace.bin / ENVOY)

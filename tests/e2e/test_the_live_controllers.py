@@ -20,6 +20,7 @@ from cluster.roles import GROUP_PREFIX
 from local import processes, registry
 from local.kubernetes import live
 from local.kubernetes.live import istiod, load_balancer, proxies
+from local.toolchain import live as live_tools
 from local.workspace import Workspace
 from mlops import analyses
 from tests.cluster import wait_for
@@ -41,6 +42,8 @@ def user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[User]:
 
 @pytest.fixture(scope="module")
 def said(user: User) -> str:
+    # Built once for a machine, in minutes that are not the command's: it is waited for by the clock.
+    live_tools.ensure(Workspace(home=user.home))
     status, said = user.parapet("up", "--live")
     assert status == 0, said
     return said
