@@ -1,21 +1,13 @@
 """`./parapet data`: records made up, held against their contract, de-identified; by `delivery/`, in its environment."""
 
-import json
-import os
-import subprocess
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from cli.output import Refused, note
-from local import images
-from local.workspace import ROOT
+from cli.programs import DELIVERY
 
 app = typer.Typer(help="Make up, check and de-identify a hospital's intake records.", no_args_is_help=True)
-
-ENVIRONMENT = "delivery-packages"
-LOCK = images.DELIVERY / "requirements.txt"
 
 
 @app.command("generate")
@@ -28,7 +20,9 @@ def generate(
     ] = None,
 ) -> None:
     """Make synthetic intake records as Parquet, of any size in the same memory."""
-    raise typer.Exit(_run("generate", rows=rows, seed=seed, out=str(out), inject=inject or []))
+    raise typer.Exit(
+        DELIVERY.run("delivery.data", step="generate", rows=rows, seed=seed, out=str(out), inject=inject or [])
+    )
 
 
 @app.command("validate")
@@ -46,7 +40,9 @@ def validate(
     """
     home = files[0].resolve().parent
     out = out or home.with_name(f"{home.name}-validated")
-    raise typer.Exit(_run("validate", files=[str(file) for file in files], out=str(out), json=as_json))
+    raise typer.Exit(
+        DELIVERY.run("delivery.data", step="validate", files=[str(file) for file in files], out=str(out), json=as_json)
+    )
 
 
 @app.command("deidentify")
@@ -63,20 +59,4 @@ def deidentify(
 ) -> None:
     """Make a table of features without the eighteen identifiers of Safe Harbor, and its data card."""
     asked = {"files": [str(file) for file in files], "key_file": str(key_file), "out": str(out), "json": as_json}
-    raise typer.Exit(_run("deidentify", **asked))
-
-
-def python() -> Path:
-    """The Python of delivery's environment, made at its first use. Raises Refused where it cannot be."""
-    if not images.is_installed(ENVIRONMENT, LOCK):
-        note("Installing delivery's packages, once for all clones; some 20 seconds ...")
-    try:
-        return images.installed(ENVIRONMENT, LOCK) / "bin" / "python"
-    except images.InstallFailed as error:
-        raise Refused(str(error)) from None
-
-
-def _run(step: str, **asked: Any) -> int:
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    command = [str(python()), "-P", "-m", "delivery.data"]
-    return subprocess.run(command, input=json.dumps({"step": step, **asked}), text=True, env=environment).returncode
+    raise typer.Exit(DELIVERY.run("delivery.data", step="deidentify", **asked))

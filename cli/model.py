@@ -1,17 +1,13 @@
 """`./parapet model`: which model serves where, and the decisions on it; by `delivery/`, in its environment."""
 
-import json
-import os
-import subprocess
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from cli.data import python
+from cli.programs import DELIVERY
 from local import images
-from local.workspace import ROOT
 
 app = typer.Typer(
     help="Promote signed models by gates and approvals, take them back, and read the ledger of it.",
@@ -75,7 +71,9 @@ def hold_to_gates(
     asked |= {"model": str(model), "gates": str(gates), "out": str(out), "why": why}
     people = {"asked_by": asked_by, "agreed_by": agreed_by}
     raise typer.Exit(
-        _run("delivery.gates", injected=injected or [], override=override or [], json=as_json, **asked, **people)
+        DELIVERY.run(
+            "delivery.gates", injected=injected or [], override=override or [], json=as_json, **asked, **people
+        )
     )
 
 
@@ -141,10 +139,4 @@ def verify(
 
 
 def _end(step: str, **asked: Any) -> None:
-    raise typer.Exit(_run("delivery.registry", step=step, **asked))
-
-
-def _run(program: str, **asked: Any) -> int:
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    command = [str(python()), "-P", "-m", program]
-    return subprocess.run(command, input=json.dumps(asked), text=True, env=environment).returncode
+    raise typer.Exit(DELIVERY.run("delivery.registry", step=step, **asked))

@@ -1,22 +1,19 @@
 """`./parapet pipeline`: from a feed's records to a registered model; by `delivery/pipeline`, in its environment."""
 
-import json
-import os
-import subprocess
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from cli.model import GATES
-from cli.output import Refused, note
+from cli.programs import Packages
 from local import images
-from local.workspace import ROOT
 
 app = typer.Typer(help="Make a model of a feed's records by gates, and tell of what.", no_args_is_help=True)
 
 ENVIRONMENT = "pipeline-packages"
 LOCK = images.DELIVERY / "pipeline" / "requirements.txt"
+PACKAGES = Packages(ENVIRONMENT, LOCK, "the pipeline's", "two minutes, 940 MB")
 COMPILED = images.DELIVERY / "pipeline" / "pipeline.yaml"
 AsJson = Annotated[bool, typer.Option("--json", help="For programs: one JSON object.")]
 Run = Annotated[Path, typer.Argument(help="The folder of a run, or its run.json.", show_default=False)]
@@ -51,7 +48,7 @@ def run(
     """
     asked = {"intake": intake, "model": model, "key_file": str(key_file), "out": str(out), "seed": seed, "first": first}
     asked |= {"gates": str(gates), "experiment": experiment, "code": code, "image": image, "json": as_json}
-    raise typer.Exit(_run("run", **asked))
+    raise typer.Exit(PACKAGES.run("delivery.pipeline", step="run", **asked))
 
 
 @app.command("compile")
@@ -60,26 +57,12 @@ def compile_pipeline(
     out: Annotated[Path, typer.Option(help="The file to write.")] = COMPILED,
 ) -> None:
     """Write the pipeline as Kubeflow Pipelines takes it; the same bytes for the same image."""
-    raise typer.Exit(_run("compile", image=image, out=str(out)))
+    raise typer.Exit(PACKAGES.run("delivery.pipeline", step="compile", image=image, out=str(out)))
 
 
 @app.command("compare")
 def compare(first: Run, second: Run, as_json: AsJson = False) -> None:
     """Tell whether two runs had the same inputs and gave the same model, or which differ; then it ends with 3."""
-    raise typer.Exit(_run("compare", first=str(first), second=str(second), json=as_json))
-
-
-def python() -> Path:
-    """The Python of the pipeline's environment, made at its first use. Raises Refused where it cannot be."""
-    if not images.is_installed(ENVIRONMENT, LOCK):
-        note("Installing the pipeline's packages, once for all clones; some two minutes, 940 MB ...")
-    try:
-        return images.installed(ENVIRONMENT, LOCK) / "bin" / "python"
-    except images.InstallFailed as error:
-        raise Refused(str(error)) from None
-
-
-def _run(step: str, **asked: Any) -> int:
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    command = [str(python()), "-P", "-m", "delivery.pipeline"]
-    return subprocess.run(command, input=json.dumps({"step": step, **asked}), text=True, env=environment).returncode
+    raise typer.Exit(
+        PACKAGES.run("delivery.pipeline", step="compare", first=str(first), second=str(second), json=as_json)
+    )
