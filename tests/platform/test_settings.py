@@ -371,6 +371,8 @@ def test_only_the_local_stack_is_local_and_unprotected() -> None:
                         {"replicas": 7},
                         {"mostReplicas": 51},
                         {"published": "perhaps"},
+                        {"undoSeconds": 29},
+                        {"undoSeconds": 86_401},
                     )
                 ),
             ],

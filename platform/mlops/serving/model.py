@@ -60,3 +60,6 @@ class Model(BaseModel):
     """Whether whoever reaches the gateway may ask it; else pipelines alone."""
     waits: bool = Field(default=True, description="true or false")
     """Whether a person promotes a new version that was found good (`kubectl argo rollouts promote`)."""
+    undo_seconds: int = Field(default=3600, ge=30, le=86_400, description="a whole number from 30 to 86400: seconds")
+    """For how long a new version that has all calls may be undone at once: the one before keeps its pods. A version
+    that comes within it begins from the one before."""

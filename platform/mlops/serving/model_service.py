@@ -149,13 +149,15 @@ def rollout(model: Model, args: PodArgs) -> dict[str, Any]:
 
 
 def steps(model: Model) -> list[dict[str, Any]]:
-    """A few calls, a look at them, a person's word where one is wanted; half of the calls, and another look."""
+    """A few calls, a look at them, a person's word where one is wanted; half of the calls, and another look; then all
+    of them, with the version before in reserve, to which an abort goes back at once."""
     named = [
         {"templateName": each, "clusterScope": True} for each in (analyses.ERRORS, analyses.LATENCY, analyses.DRIFT)
     ]
     judged: dict[str, Any] = {"analysis": {"templates": named, "args": analyses.arguments()}}
     waits: list[dict[str, Any]] = [{"pause": {}}] if model.waits else []
-    return [{"setWeight": FIRST}, judged, *waits, {"setWeight": 50}, judged]
+    reserve = {"pause": {"duration": f"{model.undo_seconds}s"}}
+    return [{"setWeight": FIRST}, judged, *waits, {"setWeight": 50}, judged, {"setWeight": 100}, reserve]
 
 
 def autoscaling(model: Model) -> Manifest:

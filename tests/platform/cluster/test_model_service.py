@@ -114,9 +114,16 @@ def test_the_first_calls_are_few_and_judged_by_all_that_judges(made: dict[str, d
 
 def test_a_person_is_waited_for_unless_told_otherwise() -> None:
     def pauses(**said: Any) -> int:
-        return sum("pause" in each for each in steps(Model.model_validate(MODEL | said)))
+        return sum(each.get("pause") == {} for each in steps(Model.model_validate(MODEL | said)))
 
     assert (pauses(), pauses(waits=True), pauses(waits=False)) == (1, 1, 0)
+
+
+def test_a_version_that_has_all_calls_can_be_undone_at_once_for_as_long_as_was_said() -> None:
+    """An abort leads every call back to the version before, whose pods are there until the last step ends."""
+    for said, seconds in (({}, 3600), ({"undoSeconds": 120}, 120)):
+        *_, everything, reserve = steps(Model.model_validate(MODEL | said))
+        assert (everything, reserve) == ({"setWeight": 100}, {"pause": {"duration": f"{seconds}s"}})
 
 
 def test_nothing_of_a_secret_is_in_it(made: dict[str, dict[str, Any]]) -> None:
