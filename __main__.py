@@ -14,10 +14,11 @@ from foundation.account import Account
 from foundation.foundation import Foundation, FoundationArgs
 from mlops.mlops import MLOps, MLOpsArgs
 from outputs import export
-from provider import aws_provider, gateway_address, kubernetes_provider, webhooks
+from provider import aws_provider, gateway_address, kubernetes_provider, model_tokens, webhooks
 from settings import Settings
 
 settings = Settings.load()
+tokens = model_tokens(settings)
 aws = aws_provider(settings)
 in_aws = pulumi.ResourceOptions(providers=[aws])
 stack = settings.stack(Account.read(settings.zones, pulumi.InvokeOptions(provider=aws)), locked())
@@ -60,7 +61,9 @@ cluster = Cluster(
         break_glass=settings.break_glass,
         workspaces=settings.workspaces,
         client_cidrs=settings.client_cidrs,
+        provider_cidrs=settings.provider_cidrs,
         sign_on_cidrs=settings.sign_on.cidrs if settings.sign_on else (),
+        token_key_cidrs=settings.tokens.cidrs if settings.tokens else (),
         webhooks=webhooks(settings),
         gateway_address=gateway_address(settings),
     ),
@@ -77,6 +80,7 @@ mlops = MLOps(
         mlflow_kept=settings.mlflow_deleted_days,
         workload_secrets=settings.workload_secrets,
         models=settings.models,
+        model_tokens=tokens,
         model_analysis_seconds=settings.model_analysis_seconds,
         model_promoters=settings.model_promoter_roles,
         privacy_officers=settings.privacy_officers,

@@ -11,6 +11,7 @@ from cli import controllers, filling, mlflow, services, summary
 from cli.output import Refused, note
 from cli.plugins import AwsPlugin, prepare_tools
 from cli.services import Services
+from local import issuer
 from local.engine.run import Busy, Engine, EngineFailed, end_leftovers
 from local.kubernetes.workloads import State
 from local.registry import Registry
@@ -90,6 +91,7 @@ def _open(workspace: Workspace, name: str, plugin: AwsPlugin, port: int | None) 
     try:
         filling.fill(workspace, Registry(running.registry.port), filling.prefix(name))
         engine = _engine(workspace, name, plugin, running.endpoint)
+        issuer.ensure(workspace)
         engine.ensure_stack()
         engine.release_stale_lock()
     except (EngineFailed, Busy, OSError) as error:

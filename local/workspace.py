@@ -116,6 +116,21 @@ class Workspace:
         return self.home / "recorded"
 
     @property
+    def issuer(self) -> Path:
+        """Who issues tokens to callers of models here, in the words of the setting `modelTokens`."""
+        return self.home / "issuer" / "issuer.json"
+
+    @property
+    def settings(self) -> Path:
+        """Settings of local stacks that are this workspace's own."""
+        return self.home / "settings"
+
+    @property
+    def authorities(self) -> Path:
+        """Whose certificates a client of models believes, as PEM."""
+        return self.home / "ca.pem"
+
+    @property
     def images_lock(self) -> Path:
         """The digests of the images in the registry of this machine."""
         return self.home / "images.lock.yaml"
@@ -161,6 +176,7 @@ def exports(workspace: Workspace, endpoint: str | None, aws_plugin: str = "stand
         "PARAPET_RECORDED": str(workspace.recorded),
         "PARAPET_CREATED": str(workspace.created),
         "PARAPET_IMAGES_LOCK": str(workspace.images_lock),
+        "PARAPET_ISSUER": str(workspace.issuer),
         # Also where no control plane was started yet: without it, kubectl would take the user's own cluster.
         "KUBECONFIG": str(workspace.kubeconfig),
         # What kubectl remembers of a cluster's kinds would lie in the home directory else.

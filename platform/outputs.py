@@ -26,5 +26,6 @@ def export(foundation: Foundation, cluster: Cluster, mlops: MLOps) -> None:
     pulumi.export("mlflowUrl", mlops.mlflow.url)
     pulumi.export("mlflowUserSecretArns", mlops.mlflow.user_secret_arns)
     pulumi.export("mlflowAuditKeySecretArn", mlops.mlflow.audit_key_secret_arn)
+    pulumi.export("models", mlops.models)
     pulumi.export("modelSigningKeyArn", mlops.model_registry.signing_key_arn)
     pulumi.export("modelPolicyArns", mlops.model_registry.policy_arns)

@@ -14,6 +14,7 @@ import yaml
 
 from cluster.control_plane import ControlPlane
 from foundation import data_class
+from mlops.serving.tokens import Tokens
 from settings import Settings
 
 ENDPOINT: Final = "AWS_ENDPOINT_URL"
@@ -24,6 +25,8 @@ OWN_KUBECONFIG: Final = "PARAPET_KUBECONFIG"
 """A cluster of the user's own, wherever it is, in place of a local one."""
 LIVE: Final = "PARAPET_LIVE"
 """The address of a local stack's live gateway: there where its controllers really run."""
+ISSUER: Final = "PARAPET_ISSUER"
+"""The file that says who issues tokens to a local stack's callers, with the public key: what `modelTokens` says."""
 
 
 def aws_provider(settings: Settings) -> aws.Provider:
@@ -81,6 +84,24 @@ def webhooks(settings: Settings) -> bool:
 def gateway_address(settings: Settings) -> str:
     """Where a local stack's live gateway listens; empty for every other stack."""
     return os.environ.get(LIVE, "") if settings.local_aws else ""
+
+
+def model_tokens(settings: Settings) -> Tokens | None:
+    """Whose tokens callers of models bring: a local stack that names nobody has an issuer of its own.
+
+    Raises `pulumi.RunError` where a model is published and there is none.
+    """
+    if settings.tokens or not any(each.published for each in settings.models):
+        return settings.tokens
+    named = os.environ.get(ISSUER, "") if settings.local_aws else ""
+    try:
+        return Tokens.model_validate_json(Path(named).read_text())
+    except (OSError, ValueError):
+        raise pulumi.RunError(
+            f"A model is published, parapet:modelTokens names nobody whose tokens its callers bring, and {ISSUER} "
+            f"{f'is {named}, which says nobody' if named else 'is not set'}. Name an identity provider there, or start "
+            'a local stack and enter its shell: ./parapet up, then eval "$(./parapet env)".'
+        ) from None
 
 
 def kubeconfig(settings: Settings, control_plane: ControlPlane) -> pulumi.Output[str]:

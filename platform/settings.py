@@ -22,6 +22,7 @@ from foundation.database import DatabaseSize
 from foundation.network.site import Site
 from foundation.stack import Stack
 from mlops.mlflow_server.sign_on import SignOn
+from mlops.serving.tokens import Tokens
 from setting_types import NAMESPACE, common, machines, network, people, services
 
 
@@ -87,6 +88,7 @@ class Settings(BaseModel):
     mlflow_users: services.MlflowUsers
     mlflow_sign_on: services.MlflowSignOn
     mlflow_deleted_days: services.MlflowDeletedDays
+    model_tokens: services.ModelTokens
     models: services.Models
     model_analysis_seconds: int = Field(ge=10, le=3600, description="a whole number of seconds from 10 to 3600")
     model_promoter_roles: people.ModelPromoters
@@ -128,25 +130,33 @@ class Settings(BaseModel):
     @property
     def site(self) -> Site:
         """The hospital's own network."""
-        sign_on = self.sign_on
         return Site(
             ranges=(*self.client_cidrs, *self.cluster_client_cidrs),
             transit_gateway_id=self.transit_gateway_id,
             vpn_gateway=self.vpn_gateway,
             resolver=self.resolver_endpoint,
             services=self._asked_there,
-            resolvers=sign_on.resolvers if sign_on else (),
-            names=tuple(sign_on.all_hosts) if sign_on else (),
+            resolvers=tuple(dict.fromkeys(each for provider in self._providers for each in provider.resolvers)),
+            names=tuple(sorted({host for provider in self._providers for host in provider.all_hosts})),
             domains=self.allowed_domains,
         )
 
     @property
+    def _providers(self) -> tuple[SignOn | Tokens, ...]:
+        """The identity providers: MLflow's people's, and that of models' callers."""
+        return (*self.mlflow_sign_on, *self.model_tokens)
+
+    @property
+    def provider_cidrs(self) -> tuple[IPv4Network, ...]:
+        """Where they are."""
+        return tuple(dict.fromkeys(each for provider in self._providers for each in provider.cidrs))
+
+    @property
     def _asked_there(self) -> tuple[IPv4Network, ...]:
-        """Where the identity provider and what knows its names are, if not in the VPC, and not on the internet that the
+        """Where identity providers and what knows their names are, if not in the VPC, and not on the internet that the
         VPC has a way to."""
-        if not (sign_on := self.sign_on):
-            return ()
-        asked = [*sign_on.cidrs, *map(IPv4Network, sign_on.resolvers)]
+        resolvers = dict.fromkeys(IPv4Network(each) for provider in self._providers for each in provider.resolvers)
+        asked = [*self.provider_cidrs, *resolvers]
         outside = [each for each in asked if not each.subnet_of(self.vpc_cidr)]
         private = [each for each in outside if any(each.subnet_of(own) for own in network.PRIVATE_RANGES)]
         return tuple(private if self.egress else outside)
@@ -162,6 +172,11 @@ class Settings(BaseModel):
     def sign_on(self) -> SignOn | None:
         """The identity provider of MLflow's people."""
         return self.mlflow_sign_on[0] if self.mlflow_sign_on else None
+
+    @property
+    def tokens(self) -> Tokens | None:
+        """Whose tokens callers of models bring."""
+        return self.model_tokens[0] if self.model_tokens else None
 
     @property
     def plain_nodes(self) -> dict[str, PlainNodes]:

@@ -62,8 +62,12 @@ class ClusterArgs:
     """Whether the stack's session document is that of the account's Region."""
     vpc_cidr: IPv4Network
     egress: bool
+    provider_cidrs: Sequence[IPv4Network]
+    """Where identity providers are: both of these."""
     sign_on_cidrs: Sequence[IPv4Network]
     """Where MLflow's server reaches the identity provider of its people."""
+    token_key_cidrs: Sequence[IPv4Network]
+    """Where models reach the one of their callers."""
     plain_nodes: Mapping[str, PlainNodes]
     """By what runs there: `system` and `workload`."""
     gpu_groups: Sequence[GpuGroup]
@@ -120,7 +124,7 @@ class Cluster(pulumi.ComponentResource):
                 api_client_cidrs=list(map(str, args.api_client_cidrs)),
                 api_client_security_groups=args.api_client_security_groups,
                 egress=args.egress,
-                sign_on_cidrs=list(map(str, args.sign_on_cidrs)),
+                provider_cidrs=list(map(str, args.provider_cidrs)),
             ),
             own,
         )
@@ -302,6 +306,7 @@ class Cluster(pulumi.ComponentResource):
                 gateway_endpoint_cidrs=args.foundation.network.gateway_cidrs,
                 client_cidrs=list(map(str, args.client_cidrs)),
                 sign_on_cidrs=list(map(str, args.sign_on_cidrs)),
+                token_key_cidrs=list(map(str, args.token_key_cidrs)),
                 domain=args.foundation.domain,
                 webhooks=args.webhooks,
                 gpus=sum(group.max * group.schedulable_gpus for group in groups),

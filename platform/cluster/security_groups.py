@@ -28,8 +28,8 @@ class SecurityGroupsArgs:
     """Ranges from which people and runners reach the Kubernetes API."""
     api_client_security_groups: Sequence[str]
     """Groups whose members do so too."""
-    sign_on_cidrs: Sequence[str] = ()
-    """Where the identity provider is."""
+    provider_cidrs: Sequence[str] = ()
+    """Where identity providers are."""
     egress: bool
     """Whether the network has a way out to the internet."""
 
@@ -67,7 +67,7 @@ class SecurityGroups(pulumi.ComponentResource):
             self._out("https-anywhere", "HTTPS to the internet", 443, cidr="0.0.0.0/0")
         else:
             within = IPv4Network(args.vpc_cidr)  # which is let out already
-            for cidr in (each for each in args.sign_on_cidrs if not IPv4Network(each).subnet_of(within)):
+            for cidr in (each for each in args.provider_cidrs if not IPv4Network(each).subnet_of(within)):
                 self._out(f"sign-on-{cidr.replace('/', '-')}", "HTTPS to the identity provider", 443, cidr=cidr)
         self.register_outputs({"controlPlaneId": self.control_plane_id, "nodesId": self.nodes_id})
 

@@ -21,8 +21,10 @@ from mlops.mlflow_server.retention import Kept
 from mlops.mlflow_server.sign_on import SignOn
 from mlops.model_registry import ModelRegistry, ModelRegistryArgs
 from mlops.prometheus import Prometheus, PrometheusArgs
-from mlops.serving.model import Model
+from mlops.serving import model_service
+from mlops.serving.model import TOLD, Model
 from mlops.serving.models import Models, ModelsArgs, hash_key
+from mlops.serving.tokens import Tokens
 from mlops.workload_identities import WorkloadIdentities, WorkloadIdentitiesArgs
 from mlops.workload_secret import WorkloadSecret, by_namespace
 
@@ -39,6 +41,8 @@ class MLOpsArgs:
     workload_secrets: Sequence[WorkloadSecret]
     models: Sequence[Model]
     """Those that answer."""
+    model_tokens: Tokens | None
+    """Whose tokens callers of published ones bring."""
     model_analysis_seconds: int
     """How long a new version of a model is looked at before it gets more calls."""
     model_promoters: Sequence[str]
@@ -57,6 +61,8 @@ class MLOps(pulumi.ComponentResource):
 
     mlflow: MlflowServer
     model_registry: ModelRegistry
+    models: list[dict[str, str | bool]]
+    """Of each that answers: name, version, digest, environment, whether it is published, and url."""
 
     def __init__(self, name: str, args: MLOpsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:mlops:MLOps", name, {}, opts)
@@ -121,6 +127,9 @@ class MLOps(pulumi.ComponentResource):
             ),
             pulumi.ResourceOptions(parent=self, providers=[cluster.kubernetes]),
         )
+        self.models = [
+            {**each.model_dump(include=TOLD), "url": model_service.url(each, cluster.domain)} for each in args.models
+        ]
         for key in hashing:
             Models(
                 f"{name}-models",
@@ -128,6 +137,7 @@ class MLOps(pulumi.ComponentResource):
                     stack=args.stack,
                     foundation=args.foundation,
                     models=args.models,
+                    tokens=args.model_tokens,
                     domain=cluster.domain,
                     buckets={
                         DataClass.ARTIFACTS: storage.artifacts.bucket,

@@ -1,14 +1,17 @@
 """What a setting on MLflow, its database and its secrets may be."""
 
+import json
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
+from mlops.identity_provider import apart
 from mlops.mlflow_server.account import Account
 from mlops.mlflow_server.retention import Kept
 from mlops.mlflow_server.sign_on import SignOn
 from mlops.serving.model import Model
 from mlops.serving.pod import HASH_KEY
+from mlops.serving.tokens import Tokens
 from mlops.workload_secret import MAX_A_NAMESPACE, PLACES, WorkloadSecret
 from setting_errors import refusal
 from setting_types.common import each_another, kept_here, of_the_account, parsed
@@ -28,10 +31,7 @@ for its other statements and for privacy officers."""
 
 def _one_meaning(providers: tuple[SignOn, ...], info: ValidationInfo) -> tuple[SignOn, ...]:
     for index, provider in enumerate(providers):
-        for place, one in enumerate(provider.cidrs):
-            for before, other in enumerate(provider.cidrs[:place]):
-                if one.overlaps(other):
-                    raise refusal(f"[{index}].cidrs[{place}]", one, f"apart from cidrs[{before}], which is {other}")
+        apart(f"[{index}].cidrs", provider.cidrs)
         groups = [each.group for each in provider.roles]
         for place, group in enumerate(groups):
             if group in groups[:place]:
@@ -75,6 +75,34 @@ def _delivered(secrets: tuple[WorkloadSecret, ...], info: ValidationInfo) -> tup
     return secrets
 
 
+def _reached(providers: tuple[Tokens, ...], info: ValidationInfo) -> tuple[Tokens, ...]:
+    for index, provider in enumerate(providers):
+        apart(f"[{index}].cidrs", provider.cidrs)
+        if provider.asked and not provider.cidrs:
+            raise refusal(f"[{index}].cidrs", [], "the IPv4 ranges where the address of its keys is reached")
+        if not provider.asked and (provider.cidrs or provider.resolvers or provider.authorities):
+            allowed = "without cidrs, resolvers and authorities: nobody is asked for keys that are given"
+            raise refusal(f"[{index}]", "of keys that are given and ways to ask for them", allowed)
+        for people in info.data.get("mlflow_sign_on", ()) if provider.asked else ():
+            if set(provider.resolvers) != set(people.resolvers):
+                found, allowed = list(map(str, provider.resolvers)), list(map(str, people.resolvers))
+                why = "those of mlflowSignOn: the VPC asks the same ones for both providers' names"
+                raise refusal(f"[{index}].resolvers", found, f"{json.dumps(allowed)}, {why}")
+    return providers
+
+
+def _known(models: tuple[Model, ...], info: ValidationInfo) -> tuple[Model, ...]:
+    """Callers of a published model bring tokens: where no provider's are taken, there is none. A local stack has a
+    provider of its own (`provider.py`)."""
+    if info.data.get("model_tokens", True) or info.data.get("local_aws", True):
+        return models
+    for index, model in enumerate(models):
+        if model.published:
+            allowed = "false, or parapet:modelTokens must name whose tokens its callers bring"
+            raise refusal(f"[{index}].published", True, allowed)
+    return models
+
+
 def _replicated(models: tuple[Model, ...]) -> tuple[Model, ...]:
     for index, model in enumerate(models):
         if model.most_replicas < model.replicas:
@@ -90,6 +118,7 @@ Models = Annotated[
     BeforeValidator(parsed),
     AfterValidator(each_another("name")),
     AfterValidator(_replicated),
+    AfterValidator(_known),
     Field(max_length=MAX_MODELS, description=f"a list of at most {MAX_MODELS} models, each an object"),
 ]
 DatabaseInstanceClass = Annotated[
@@ -114,6 +143,13 @@ MlflowSignOn = Annotated[
     tuple[OneProvider, ...],
     BeforeValidator(parsed),
     AfterValidator(_one_meaning),
+    Field(max_length=1, description="a list of one identity provider, an object, or of none"),
+]
+OneTokens = Annotated[Tokens, Field(description="an object with issuer, audiences and keys, at least")]
+ModelTokens = Annotated[
+    tuple[OneTokens, ...],
+    BeforeValidator(parsed),
+    AfterValidator(_reached),
     Field(max_length=1, description="a list of one identity provider, an object, or of none"),
 ]
 OneKept = Annotated[Kept, Field(description="an object with kind and days")]

@@ -107,6 +107,15 @@ EVERYTHING: Final[dict[str, Any]] = {
         }
     ],
     "modelAnalysisSeconds": 3600,
+    "modelTokens": [
+        {
+            "issuer": "https://login.example.org/tenant",
+            "audiences": ["models"],
+            "keys": f"https://{'k' * 63}.{'h' * 63}.example.org/keys",
+            "cidrs": ["203.0.113.0/24", "192.168.9.0/24"],
+            "resolvers": ["192.168.0.53"],
+        }
+    ],
     "models": [
         {"name": _named(f"m{number}", NAME), "version": "v" * 63, "digest": f"sha256:{'a' * 64}", "mostReplicas": 50}
         for number in range(MAX_MODELS)
@@ -143,6 +152,7 @@ NOTHING: Final[dict[str, Any]] = {
     "mlflowUsers": [],
     "mlflowSignOn": [],
     "modelAnalysisSeconds": 10,
+    "modelTokens": [],
     "models": [],
     "mlflowDeletedDays": [],
     "modelPromoterRoles": [],

@@ -1,13 +1,21 @@
 """Models as the settings of a stack declare them: what they share, and who reads it."""
 
 import json
+from pathlib import Path
 
+import pulumi
 import pytest
 
+from cluster.guardrails.flows import PUBLISHED
 from foundation.storage.from_within import INGEST
 from mlops.serving.pod import HASH_KEY
-from tests.platform.mocked import Recorder, run_program
+from provider import ISSUER, model_tokens
+from settings import Settings
+from tests.platform.mocked import Recorder, run_program, stack_settings
 from tests.platform.variants import MANY
+
+KEYS = json.dumps({"keys": [{"kty": "EC", "crv": "P-256", "x": "x", "y": "y"}]})
+SERVICE_ENTRY = "kubernetes:networking.istio.io/v1:ServiceEntry"
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +40,55 @@ def test_nobody_but_the_pods_and_the_rotator_reads_what_they_hash_with(stack: Re
     assert len(told) == 2
     assert any("predictor" in each for each in told)
     assert not [each for each in policy.policy() if each["Effect"] == "Allow"]
+
+
+def test_published_models_alone_get_out_to_who_knows_their_callers_keys(stack: Recorder) -> None:
+    (told,) = MANY["modelTokens"]
+    entries = {each.inputs["metadata"]["name"]: each.inputs for each in stack.of(SERVICE_ENTRY)}
+    entry = entries["model-token-keys"]
+    assert (entry["metadata"]["namespace"], entry["spec"]["exportTo"]) == ("istio-system", ["serving"])
+    assert entry["spec"]["hosts"] == ["keys.example.org"]
+    policies = {
+        (each.inputs["metadata"]["namespace"], each.inputs["metadata"]["name"]): each.inputs["spec"]
+        for each in stack.of("kubernetes:networking.k8s.io/v1:NetworkPolicy")
+    }
+    assert [name for name in policies if "token-keys" in name[1]] == [("serving", "token-keys-out")]
+    policy = policies["serving", "token-keys-out"]
+    assert policy["egress"] == [
+        {
+            "to": [{"ipBlock": {"cidr": each}} for each in told["cidrs"]],
+            "ports": [{"port": 443, "protocol": "TCP"}],
+        }
+    ]
+    assert policy["podSelector"]["matchLabels"].items() >= PUBLISHED.items()
+    rules = stack.of("vpc/securityGroupEgressRule:SecurityGroupEgressRule")
+    assert set(told["cidrs"]) <= {each.inputs.get("cidrIpv4") for each in rules}
+    none = run_program(**MANY | {"models": [], "modelTokens": []})
+    assert not [each for each in none.made if "token-keys" in each.name]
+
+
+def test_a_local_stack_takes_its_own_issuers_tokens_and_nobodys_without_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_this_machine = MANY | {"localAws": True, "modelTokens": []}
+    settings = Settings.parse(stack_settings(**of_this_machine))
+    for file in (None, tmp_path / "missing", tmp_path):
+        monkeypatch.setenv(ISSUER, str(file or ""))
+        with pytest.raises(pulumi.RunError, match=f"A model is published, .*{ISSUER}"):
+            model_tokens(settings)
+    (tmp_path / "issuer.json").write_text(json.dumps({"issuer": "https://a.example", "audiences": ["a"], "keys": KEYS}))
+    monkeypatch.setenv(ISSUER, str(tmp_path / "issuer.json"))
+    assert str(getattr(model_tokens(settings), "issuer", "")) == "https://a.example"
+    named = Settings.parse(stack_settings(**MANY | {"localAws": True}))
+    assert model_tokens(named) == named.tokens, "who is named goes before"
+    assert model_tokens(Settings.parse(stack_settings(**of_this_machine | {"models": []}))) is None
+
+
+def test_the_stack_tells_its_models_and_where_each_is_asked(stack: Recorder) -> None:
+    (model,) = MANY["models"]
+    assert stack.outputs["models"] == [
+        {**model, "environment": "prod", "url": "https://readmission.parapet.internal"},
+    ]
 
 
 def test_a_version_comes_from_the_part_of_the_bucket_that_the_registry_writes_and_its_pods_read(

@@ -72,6 +72,16 @@ PROVIDER = {
     "clientSecretArn": "arn:aws:secretsmanager:us-east-1:111122223333:secret:mlflow-client-AbCdEf",
     "cidrs": ["203.0.113.0/24"],
 }
+PUBLIC_KEY = {"kty": "EC", "crv": "P-256", "x": "x", "y": "y", "kid": "one", "alg": "ES256", "use": "sig"}
+TOKENS = {
+    "issuer": "https://login.example.org/tenant",
+    "audiences": ["models"],
+    "keys": "https://login.example.org/tenant/keys?app=1",
+    "cidrs": ["203.0.113.0/24"],
+}
+GIVEN = {name: value for name, value in TOKENS.items() if name != "cidrs"} | {
+    "keys": json.dumps({"keys": [PUBLIC_KEY]})
+}
 
 
 @pytest.mark.parametrize("file", STACKS)
@@ -343,11 +353,53 @@ def test_only_the_local_stack_is_local_and_unprotected() -> None:
             ],
         ),
         (
+            "modelTokens",
+            [
+                [],
+                [TOKENS],
+                [
+                    TOKENS
+                    | {"scopes": ["predict"], "roles": ["Ward 7"], "rolesClaim": "groups", "algorithms": ["PS256"]}
+                ],
+                [TOKENS | {"authorities": authority.made("login.example.org")[0]}],
+                [GIVEN],
+            ],
+            [
+                TOKENS,
+                [TOKENS, TOKENS],
+                [TOKENS | {"audiences": []}],
+                [TOKENS | {"issuer": "http://login.example.org"}],
+                [TOKENS | {"cidrs": []}],
+                [TOKENS | {"cidrs": ["203.0.113.0/24", "203.0.113.128/25"]}],
+                [TOKENS | {"cidrs": ["127.0.0.0/16"]}],
+                [TOKENS | {"keys": "http://login.example.org/keys"}],
+                [TOKENS | {"keys": "/etc/keys.json"}],
+                [TOKENS | {"algorithms": ["HS256"]}],
+                [TOKENS | {"algorithms": []}],
+                [TOKENS | {"scopes": ["a b"]}],
+                [TOKENS | {"resolvers": ["10.9.0.53"], "keys": GIVEN["keys"]}],
+                [GIVEN | {"cidrs": ["203.0.113.0/24"]}],
+                *(
+                    [GIVEN | {"keys": json.dumps(wrong)}]
+                    for wrong in (
+                        {},
+                        {"keys": []},
+                        {"keys": [{}]},
+                        {"keys": [{"kty": "oct", "k": "c2VjcmV0"}]},
+                        {"keys": [PUBLIC_KEY, PUBLIC_KEY | {"d": "c2VjcmV0"}]},
+                        {"keys": [{"kty": "RSA", "n": "n", "e": "AQAB", "p": "p"}]},
+                        {"keys": {"a": PUBLIC_KEY}},
+                        [PUBLIC_KEY],
+                    )
+                ),
+            ],
+        ),
+        (
             "models",
             [
                 [],
                 [MODEL],
-                [MODEL | {"replicas": 3, "mostReplicas": 3, "published": True, "waits": False, "environment": "dev"}],
+                [MODEL | {"replicas": 3, "mostReplicas": 3, "published": False, "waits": False, "environment": "dev"}],
                 [MODEL, MODEL | {"name": "sepsis"}],
             ],
             [
@@ -417,6 +469,37 @@ def test_each_setting_is_taken_within_its_bounds_and_refused_beyond(name: str, g
 def test_nothing_is_said_of_a_model_that_is_the_platforms_to_say(word: str) -> None:
     (line,) = refusal(models=[MODEL | {word: "mine"}])
     assert line.startswith(f"parapet:models[0].{word} is not a setting")
+
+
+def test_a_private_key_among_those_that_verify_tokens_is_refused_and_not_shown() -> None:
+    (line,) = refusal(modelTokens=[GIVEN | {"keys": json.dumps({"keys": [PUBLIC_KEY | {"d": "c2VjcmV0"}]})}])
+    assert line.startswith('parapet:modelTokens[0].keys is "something else"; it must be an address')
+    assert "c2VjcmV0" not in line
+
+
+def test_a_published_model_needs_somebody_whose_tokens_are_taken() -> None:
+    published = [MODEL, MODEL | {"name": "sepsis", "published": True}]
+    assert refusal(models=published) == [
+        "parapet:models[1].published is true; it must be false, or parapet:modelTokens must name whose tokens its "
+        "callers bring."
+    ]
+    assert parse(models=published, modelTokens=[TOKENS]).tokens
+    assert parse(models=published, localAws=True).tokens is None  # it has an issuer of its own, or says so by itself
+
+
+def test_both_providers_names_are_asked_of_the_same_servers() -> None:
+    people = PROVIDER | {"resolvers": ["10.9.0.53"]}
+    assert refusal(mlflowSignOn=[people], modelTokens=[TOKENS]) == [
+        'parapet:modelTokens[0].resolvers is []; it must be ["10.9.0.53"], those of mlflowSignOn: the VPC asks the '
+        "same ones for both providers' names."
+    ]
+    both = parse(
+        mlflowSignOn=[people], modelTokens=[TOKENS | {"resolvers": ["10.9.0.53"], "cidrs": ["198.51.100.0/24"]}]
+    )
+    assert list(map(str, both.provider_cidrs)) == ["203.0.113.0/24", "198.51.100.0/24"]
+    assert list(map(str, both.site.resolvers)) == ["10.9.0.53"]
+    assert both.site.names == ("login.example.org",)
+    assert parse(mlflowSignOn=[people], modelTokens=[GIVEN]).site.names == ("login.example.org",)
 
 
 def test_a_key_among_authorities_is_refused_and_not_shown() -> None:

@@ -65,6 +65,15 @@ MANY: Final[dict[str, Any]] = {
     "mlflowUsers": [{"name": "scientist", "readers": [SCIENTIST]}, {"name": "clinic-b"}],
     "privacyOfficers": [OFFICER],
     "modelPromoterRoles": [PROMOTER],
+    "modelTokens": [
+        {
+            "issuer": "https://login.example.org/tenant",
+            "audiences": ["models"],
+            "keys": "https://keys.example.org/jwks",
+            "cidrs": ["203.0.113.0/24"],
+            "scopes": ["predict"],
+        }
+    ],
     "models": [{"name": "readmission", "version": "7", "digest": f"sha256:{'a' * 64}", "published": True}],
     "breakGlass": [{"roles": [RESPONDER], "notify": ["on-call@hospital.org"]}],
 }

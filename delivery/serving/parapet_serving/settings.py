@@ -11,6 +11,7 @@ from parapet_serving.refusal import Refused
 
 Seconds = Annotated[float, Meta(ge=0, le=3600)]
 Count = Annotated[int, Meta(ge=1)]
+SpiffeId = Annotated[str, Meta(pattern="^spiffe://")]
 
 
 class Section(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
@@ -65,8 +66,10 @@ class Mesh(Section, frozen=True):
 
     proxies: Annotated[list[str], Meta(min_length=1)]
     """Addresses that the proxy calls from, as 127.0.0.6."""
-    callers: Annotated[list[Annotated[str, Meta(pattern="^spiffe://")]], Meta(min_length=1)]
+    callers: Annotated[list[SpiffeId], Meta(min_length=1)]
     """Who may ask."""
+    gateways: list[SpiffeId] = []
+    """Who brings the requests of others, each of which needs a token of its own."""
 
 
 class Limits(Section, frozen=True):
@@ -157,6 +160,13 @@ def read(file: Path) -> Settings:
         raise Refused(f"The configuration {file} is not as it must be: {error}.") from None
     if settings.tokens is None and settings.mesh is None:
         raise Refused(f"The configuration {file} has neither tokens nor mesh: nobody could call. Give one or both.")
+    if (mesh := settings.mesh) and mesh.gateways:
+        if both := sorted({*mesh.gateways} & {*mesh.callers}):
+            raise Refused(
+                f"mesh.gateways and mesh.callers both name {both[0]}. Who brings others' requests is no caller."
+            )
+        if settings.tokens is None:
+            raise Refused("mesh.gateways needs tokens: without, nobody whom a gateway brings is known. Give both.")
     if (tokens := settings.tokens) and not (tokens.keys.startswith(("/", "https://"))):
         raise Refused(f"tokens.keys is {tokens.keys!r}. Give a file's whole path, or an https:// address.")
     if (log := settings.prediction_log) and log.place.startswith("s3://") and not log.key_arn:

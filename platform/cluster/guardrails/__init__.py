@@ -23,6 +23,8 @@ class GuardrailsArgs:
     gateway_endpoint_cidrs: Sequence[pulumi.Input[Sequence[str]]]
     sign_on_cidrs: Sequence[str] = ()
     """Where the identity provider is."""
+    token_key_cidrs: Sequence[str] = ()
+    """Where that of models' callers is."""
     client_cidrs: Sequence[str]
     domain: str
     """Whose hosts lead to the gateway."""
@@ -52,6 +54,7 @@ class Guardrails(pulumi.ComponentResource):
                 namespaces=args.namespaces,
                 workspaces=args.workspaces,
                 sign_on_cidrs=args.sign_on_cidrs,
+                token_key_cidrs=args.token_key_cidrs,
             ),
             own,
         )

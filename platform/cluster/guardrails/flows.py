@@ -27,6 +27,8 @@ class Range(Enum):
     """Where users come from besides the VPC: their address reaches the gateway as it is."""
     SIGN_ON = auto()
     """The identity provider, where people sign on with one."""
+    TOKEN_KEYS = auto()
+    """The provider of models' callers, where its keys are asked for."""
     NODE_DNS = auto()
     POD_IDENTITY = auto()
 
@@ -74,8 +76,8 @@ PREDICTOR: Final = {"app.kubernetes.io/component": "predictor"}
 """What pods that answer with a model's word are called by."""
 _MODELS: Final = Pods(ns.SERVING.name, PREDICTOR)
 PUBLISHED: Final = {"parapet.dev/published": "true"}
-"""What a team says of a model's pods to have the gateway lead to them. Whoever reaches the gateway may call them then,
-pods of the VPC too: it asks nobody for a name, and what the model answers to is the gateway."""
+"""What is said of a model's pods to have the gateway lead to them. The gateway asks nobody for a name, pods of the VPC
+neither: a model of the stack's settings asks each caller for a token; what a team runs by itself must ask by itself."""
 DASHBOARDS: Final = {"app.kubernetes.io/name": "grafana"}
 _DASHBOARDS: Final = Pods(ns.MONITORING.name, DASHBOARDS)
 PROMETHEUS: Final = {"parapet.dev/judges": "true"}
@@ -86,6 +88,8 @@ _CLIENTS: Final = (ns.PIPELINES, ns.TRAINING, ns.SERVING)
 
 SIGN_ON: Final = Flow("sign-on", (_MLFLOW,), (Range.SIGN_ON,), (443,))
 """Of a stack that has a provider. The mesh lets the server out to its hosts' names alone."""
+TOKEN_KEYS: Final = Flow("token-keys", (_PUBLISHED,), (Range.TOKEN_KEYS,), (443,))
+"""The same of a stack whose models' callers have one."""
 
 
 def flows(workspaces: Sequence[Namespace] = ()) -> tuple[Flow, ...]:

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from cluster.guardrails.flows import LINK_LOCAL, SIGN_ON, Flow, Pods, Range, flows
+from cluster.guardrails.flows import LINK_LOCAL, SIGN_ON, TOKEN_KEYS, Flow, Pods, Range, flows
 from cluster.labels import Manifest, metadata
 from cluster.namespaces import EVERY, NAME_LABEL, Namespace, inside
 from foundation.stack import Stack
@@ -27,6 +27,8 @@ class NetworkPoliciesArgs:
     """The `cidr_blocks` of S3's and DynamoDB's gateway endpoints."""
     sign_on_cidrs: Sequence[str] = ()
     """Where the identity provider is; without one, nothing is let out to it."""
+    token_key_cidrs: Sequence[str] = ()
+    """Where that of models' callers is; the same."""
     client_cidrs: Sequence[str]
     """Networks outside of the VPC whose users may reach the gateway."""
     namespaces: Mapping[str, pulumi.Resource]
@@ -48,6 +50,7 @@ class NetworkPolicies(pulumi.ComponentResource):
                 Range.SERVICES.name: [known[0]],
                 Range.CLIENTS.name: args.client_cidrs,
                 Range.SIGN_ON.name: args.sign_on_cidrs,
+                Range.TOKEN_KEYS.name: args.token_key_cidrs,
                 Range.GATEWAY_ENDPOINTS.name: [cidr for cidrs in filter(None, known[1]) for cidr in cidrs],
                 **{each.name: [cidr] for each, cidr in LINK_LOCAL.items()},
             }
@@ -55,7 +58,8 @@ class NetworkPolicies(pulumi.ComponentResource):
         for namespace in (*EVERY, *(each.name for each in args.workspaces)):
             closed: Manifest = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
             self._policy(namespace, "default-deny", closed)
-        for flow in (*flows(args.workspaces), *([SIGN_ON] if args.sign_on_cidrs else [])):
+        providers = [*([SIGN_ON] if args.sign_on_cidrs else []), *([TOKEN_KEYS] if args.token_key_cidrs else [])]
+        for flow in (*flows(args.workspaces), *providers):
             for namespace, policy_name, specify in policies(flow):
                 self._policy(namespace, policy_name, ranges.apply(specify))
         self.register_outputs({})

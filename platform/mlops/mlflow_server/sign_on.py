@@ -1,23 +1,15 @@
 """The identity provider with which people sign on to MLflow, as a stack's settings declare it."""
 
 import json
-import ssl
-from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import AfterValidator, BaseModel, Field
 
-from setting_errors import refusal
+from mlops.identity_provider import HOST, STRICT, Addresses, Authorities, Claim, Issuer, Resolvers, Text
 
-WIDEST_PREFIX: Final = 16
-MAX_RESOLVERS: Final = 6
-"""Of a rule of Route 53 Resolver (Amazon Route 53 API Reference, ResolverRule, TargetIps)."""
 MAX_HOSTS: Final = 100
 """The list of names that the VPC's resolver answers has room for these."""
-NO_HOSTS: Final = tuple(map(IPv4Network, ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3")))
-"""Nobody's, this machine's, its link's (where EC2 answers for the node's role), and what is of many (RFC 6890)."""
 REASSIGNED: Final = (
     "email",
     "family_name",
@@ -29,24 +21,6 @@ REASSIGNED: Final = (
     "upn",
 )
 """Claims that may be another person's some day (OpenID Connect Core 1.0, 5.7)."""
-_HOST: Final = r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?"
-_STRICT: Final = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True, populate_by_name=True)
-
-
-def _narrow(network: IPv4Network) -> IPv4Network:
-    if network.prefixlen < WIDEST_PREFIX or not _of_a_host(network):
-        raise ValueError
-    return network
-
-
-def _of_a_host(where: IPv4Network | IPv4Address) -> bool:
-    return not any(IPv4Network(where).overlaps(each) for each in NO_HOSTS)
-
-
-def _host_address(address: IPv4Address) -> IPv4Address:
-    if not _of_a_host(address):
-        raise ValueError
-    return address
 
 
 def _besides_openid(scope: str) -> str:
@@ -61,30 +35,8 @@ def _lasting(claim: str) -> str:
     return claim
 
 
-def _certificates(text: str) -> str:
-    if text:
-        try:
-            if "PRIVATE KEY" in text:
-                raise ValueError
-            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=text)
-        except (ssl.SSLError, ValueError):
-            # The text itself is not shown: it may have a key in it.
-            raise refusal("", "something else", "certificates in PEM, and nothing that is secret") from None
-    return text
-
-
-Text = Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,255}$", description="1 to 255 characters of ASCII without spaces")]
-Claim = Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,128}$", description="the name of a claim, such as groups")]
 Group = Annotated[str, Field(min_length=1, max_length=255, description="a group as the provider's tokens name it")]
-Host = Annotated[str, Field(pattern=f"^{_HOST}$", description="a host name, such as keys.example.org")]
-Addresses = Annotated[
-    IPv4Network,
-    AfterValidator(_narrow),
-    Field(description=f"an IPv4 range of hosts, of a /{WIDEST_PREFIX} or narrower, that starts on its own boundary"),
-]
-Resolver = Annotated[
-    IPv4Address, AfterValidator(_host_address), Field(description="the IPv4 address of a DNS server, such as 10.1.0.53")
-]
+Host = Annotated[str, Field(pattern=f"^{HOST}$", description="a host name, such as keys.example.org")]
 Scope = Annotated[
     str,
     AfterValidator(_besides_openid),
@@ -95,7 +47,7 @@ Scope = Annotated[
 class GroupRole(BaseModel):
     """Who is in the group has the role of MLflow while he is in it."""
 
-    model_config = _STRICT
+    model_config = STRICT
 
     group: Group
     role: str = Field(
@@ -110,12 +62,9 @@ class SignOn(BaseModel):
     Whether people show a second factor is the provider's to ask (45 CFR 164.312(d)).
     """
 
-    model_config = _STRICT
+    model_config = STRICT
 
-    issuer: str = Field(
-        pattern=f"^https://{_HOST}(:443)?(/[A-Za-z0-9._~/-]*)?$",
-        description="an address that begins with https://, such as https://login.example.org/tenant",
-    )
+    issuer: Issuer
     client_id: Text
     client_secret_arn: str = Field(
         pattern=r"^arn:aws(-[a-z]+)*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[\w+=,.@/-]+$",
@@ -125,14 +74,8 @@ class SignOn(BaseModel):
     hosts: tuple[Host, ...] = Field(
         default=(), max_length=MAX_HOSTS, description=f"a list of at most {MAX_HOSTS} host names"
     )
-    resolvers: tuple[Resolver, ...] = Field(
-        default=(), max_length=MAX_RESOLVERS, description=f"a list of at most {MAX_RESOLVERS} addresses of DNS servers"
-    )
-    authorities: Annotated[str, AfterValidator(_certificates)] = Field(
-        default="",
-        max_length=32_768,
-        description="certificates in PEM, or empty for the authorities that everybody knows",
-    )
+    resolvers: Resolvers = ()
+    authorities: Authorities = ""
     audiences: tuple[Text, ...] = Field(default=(), description="a list of audiences")
     scopes: tuple[Scope, ...] = Field(default=("profile", "email"), description="a list of scopes besides openid")
     subject_claim: Annotated[Claim, AfterValidator(_lasting)] = Field(

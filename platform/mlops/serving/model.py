@@ -10,6 +10,8 @@ from cluster.guardrails.mesh_rules import RESERVED
 CANARY_SUFFIX: Final = "-canary"
 """How the Service of a model's new version is called, after the model."""
 MOST_REPLICAS: Final = 50
+TOLD: Final = {"name", "version", "digest", "environment", "published"}
+"""What is told of a model to who asks it."""
 
 
 def _free(name: str) -> str:
@@ -57,7 +59,7 @@ class Model(BaseModel):
         default=6, ge=2, le=MOST_REPLICAS, description=f"a whole number from 2 to {MOST_REPLICAS}"
     )
     published: bool = Field(default=False, description="true or false")
-    """Whether whoever reaches the gateway may ask it; else pipelines alone."""
+    """Whether who has a token may ask it through the gateway; else pipelines alone."""
     waits: bool = Field(default=True, description="true or false")
     """Whether a person promotes a new version that was found good (`kubectl argo rollouts promote`)."""
     undo_seconds: int = Field(default=3600, ge=30, le=86_400, description="a whole number from 30 to 86400: seconds")

@@ -40,7 +40,7 @@ class ModelService(pulumi.ComponentResource):
     """A version of a model, by its digest; another version gets few calls until it is found good, and is let go else.
 
     Users come by the gateway to NAME.DOMAIN, where the model is published, and pipelines by the Service NAME. What runs
-    is what was signed; who asks is known by the mesh. Nothing that a setting says turns any of it off.
+    is what was signed; who asks is known by a token or by the mesh. Nothing that a setting says turns any of it off.
     """
 
     def __init__(self, name: str, args: ModelServiceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -101,6 +101,11 @@ def service(model: Model) -> Manifest:
         "selector": pod.name_labels(model),
         "ports": [{"name": "http", "port": pod.PORT, "targetPort": "http", "appProtocol": "http"}],
     }
+
+
+def url(model: Model, domain: str) -> str:
+    """Where it is asked: by users through the gateway where it is published, and else by pipelines in the cluster."""
+    return f"https://{model.name}.{domain}" if model.published else f"http://{_host(model.name)}:{pod.PORT}"
 
 
 def _host(service_name: str) -> str:

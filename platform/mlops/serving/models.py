@@ -6,7 +6,10 @@ from typing import Final
 
 import pulumi
 import pulumi_aws as aws
+import pulumi_kubernetes as kubernetes
 
+from cluster import namespaces as ns
+from cluster.labels import metadata
 from foundation.data_class import DataClass
 from foundation.foundation import Foundation
 from foundation.secrets import GeneratedSecret, GeneratedSecretArgs, SecretReaders, SecretReadersArgs
@@ -15,6 +18,7 @@ from mlops.secret_delivery import DeliveredSecret
 from mlops.serving.model import Model
 from mlops.serving.model_service import ModelService, ModelServiceArgs
 from mlops.serving.pod import HASH_KEY, PodArgs
+from mlops.serving.tokens import Tokens
 from mlops.workload_secret import CLASS
 
 ROTATE_DAYS: Final = 90
@@ -43,6 +47,8 @@ class ModelsArgs:
     foundation: Foundation
     models: Sequence[Model]
     """One at least."""
+    tokens: Tokens | None
+    """Whose tokens callers of published ones bring; none where none is published."""
     domain: str
     buckets: Mapping[DataClass, pulumi.Input[str]]
     """The names of the buckets of models and of the prediction log."""
@@ -78,7 +84,18 @@ class Models(pulumi.ComponentResource):
             phi_key_arn=args.foundation.keys.arns[DataClass.PHI],
             signing_key=public,
             secrets_class=CLASS,
+            tokens=args.tokens,
         )
+        if args.tokens and args.tokens.asked:
+            kubernetes.apiextensions.CustomResource(
+                f"{name}-token-keys",
+                api_version="networking.istio.io/v1",
+                kind="ServiceEntry",
+                # Where teams write none.
+                metadata=metadata("model-token-keys", args.stack.owner, namespace=ns.ISTIO_SYSTEM.name),
+                spec=args.tokens.to_provider(ns.SERVING.name),
+                opts=pulumi.ResourceOptions(parent=self, depends_on=list(args.after)),
+            )
         for model in args.models:
             ModelService(
                 f"{name}-{model.name}",

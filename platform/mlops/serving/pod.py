@@ -12,10 +12,12 @@ from cluster.guardrails.flows import PREDICTOR, PUBLISHED
 from cluster.guardrails.priorities import INFERENCE
 from cluster.labels import Manifest, labels
 from cluster.mesh import principal
+from cluster.namespaces import Namespace
 from foundation.stack import Stack
 from mlops.data_path import MODELS, PREDICTIONS
 from mlops.secret_delivery import FOLDER as SECRETS
 from mlops.serving.model import Model
+from mlops.serving.tokens import Tokens
 
 PORT: Final = 8080
 METRICS_PORT: Final = 9464
@@ -24,6 +26,8 @@ COMMAND: Final = "parapet-serving"
 CONFIGURATION: Final = "/etc/parapet"
 FILE: Final = "configuration.json"
 KEY_FILE: Final = "key.pem"
+CALLER_KEYS_FILE: Final = "caller-keys.json"
+CALLER_AUTHORITIES_FILE: Final = "caller-authorities.pem"
 MODEL_FOLDER: Final = "/model"
 MODEL_GIB: Final = 2
 HASH_KEY: Final = "parapet-hash-key"
@@ -33,7 +37,12 @@ PROXY: Final = "127.0.0.6"
 NOTICE_SECONDS: Final = 10
 """For which a server that ends still answers: the gateway's list of endpoints is a moment behind."""
 DRAIN_SECONDS: Final = 30
-ANNOTATIONS: Final = {FILE: "parapet.dev/configuration", KEY_FILE: "parapet.dev/signing-key"}
+ANNOTATIONS: Final = {
+    FILE: "parapet.dev/configuration",
+    KEY_FILE: "parapet.dev/signing-key",
+    CALLER_KEYS_FILE: "parapet.dev/caller-keys",
+    CALLER_AUTHORITIES_FILE: "parapet.dev/caller-authorities",
+}
 """What a pod reads as files. In its own template, so that each version's pods have theirs, also those that start anew
 while another version comes; and a change of it is a new version."""
 RESOURCES: Final = {
@@ -56,6 +65,8 @@ class PodArgs:
     """PEM: the public half of what signs models."""
     secrets_class: str
     """What the volume with the hash key names."""
+    tokens: Tokens | None
+    """Whose tokens callers from outside bring."""
 
 
 def name_labels(model: Model) -> dict[str, str]:
@@ -65,6 +76,7 @@ def name_labels(model: Model) -> dict[str, str]:
 
 def template(model: Model, args: PodArgs) -> Manifest:
     """The pod's template, for one version."""
+    files = _files(model, args)
     return {
         "metadata": {
             "labels": {
@@ -77,8 +89,7 @@ def template(model: Model, args: PodArgs) -> Manifest:
                 "prometheus.io/scrape": "true",
                 "prometheus.io/port": str(METRICS_PORT),
                 "prometheus.io/path": "/metrics",
-                ANNOTATIONS[FILE]: configuration(model, args),
-                ANNOTATIONS[KEY_FILE]: args.signing_key,
+                **{ANNOTATIONS[file]: content for file, content in files.items()},
             },
         },
         "spec": {
@@ -111,8 +122,8 @@ def template(model: Model, args: PodArgs) -> Manifest:
                     "name": "configuration",
                     "downwardAPI": {
                         "items": [
-                            {"path": file, "fieldRef": {"fieldPath": f"metadata.annotations['{annotation}']"}}
-                            for file, annotation in ANNOTATIONS.items()
+                            {"path": file, "fieldRef": {"fieldPath": f"metadata.annotations['{ANNOTATIONS[file]}']"}}
+                            for file in files
                         ]
                     },
                 },
@@ -167,11 +178,26 @@ def _served() -> dict[str, Any]:
     }
 
 
+def _files(model: Model, args: PodArgs) -> dict[str, pulumi.Input[str]]:
+    """What the pods read, by the file's name. Of a model that is not published, nothing of tokens."""
+    files: dict[str, pulumi.Input[str]] = {FILE: configuration(model, args), KEY_FILE: args.signing_key}
+    if model.published and args.tokens:
+        files |= {} if args.tokens.asked else {CALLER_KEYS_FILE: args.tokens.keys}
+        files |= {CALLER_AUTHORITIES_FILE: args.tokens.authorities} if args.tokens.authorities else {}
+    return files
+
+
 def configuration(model: Model, args: PodArgs) -> pulumi.Output[str]:
-    """As the server reads it (delivery/serving/README.md)."""
-    callers = [principal(ns.PIPELINES.name, ns.PIPELINES.service_account)]
+    """As the server reads it (delivery/serving/README.md). Raises ValueError for a published model whose callers nobody
+    would know."""
+    mesh = {"proxies": [PROXY], "callers": [_spiffe(ns.PIPELINES)]}
+    tokens: dict[str, Any] = {}
     if model.published:
-        callers.append(principal(ns.INGRESS.name, ns.INGRESS.service_account))
+        if args.tokens is None:
+            raise ValueError(f"{model.name} is published, and no provider's tokens are taken")
+        places = [f"{CONFIGURATION}/{file}" for file in (CALLER_KEYS_FILE, CALLER_AUTHORITIES_FILE)]
+        mesh["gateways"] = [_spiffe(ns.INGRESS)]
+        tokens = {"tokens": args.tokens.declared(*places)}
 
     def written(told: list[str]) -> str:
         artifacts, phi, key_arn = told
@@ -189,7 +215,8 @@ def configuration(model: Model, args: PodArgs) -> pulumi.Output[str]:
                 },
                 "hashKeyFile": f"{SECRETS}/{HASH_KEY}",
                 "listening": {"host": "0.0.0.0", "port": PORT, "metricsPort": METRICS_PORT},  # noqa: S104 (the pod's own)
-                "mesh": {"proxies": [PROXY], "callers": [f"spiffe://{each}" for each in callers]},
+                "mesh": mesh,
+                **tokens,
                 "drain": {"noticeSeconds": NOTICE_SECONDS, "seconds": DRAIN_SECONDS},
                 "predictionLog": {"place": f"s3://{phi}/{PREDICTIONS.prefix}", "keyArn": key_arn, "bucketOwner": owner},
             },
@@ -197,3 +224,8 @@ def configuration(model: Model, args: PodArgs) -> pulumi.Output[str]:
         )
 
     return pulumi.Output.all(args.artifacts, args.phi, args.phi_key_arn).apply(written)
+
+
+def _spiffe(namespace: Namespace) -> str:
+    """Who speaks for a namespace, as the mesh says it."""
+    return f"spiffe://{principal(namespace.name, namespace.service_account)}"

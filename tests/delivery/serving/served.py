@@ -20,6 +20,7 @@ from tests.delivery.serving.bundles import NAME, VERSION, Bundle, row
 
 ISSUER, AUDIENCE, SCOPE = "https://sign-on.hospital.example", "parapet-serving", "predict"
 INSIDE = "spiffe://cluster.local/ns/clinic/sa/worklist"
+GATEWAY = "spiffe://cluster.local/ns/ingress/sa/istio-ingress"
 PATIENCE = 60
 """Seconds for a start or an end on a machine that does other things too."""
 MODEL = f"/v2/models/{NAME}"
@@ -59,7 +60,7 @@ class Served:
             "hashKeyFile": str(self.hash_key),
             "listening": {"port": self.port, "metricsPort": self.metrics_port},
             "tokens": {"issuer": ISSUER, "audiences": [AUDIENCE], "keys": str(self.jwks), "scopes": [SCOPE]},
-            "mesh": {"proxies": ["127.0.0.1"], "callers": [INSIDE]},
+            "mesh": {"proxies": ["127.0.0.1"], "callers": [INSIDE], "gateways": [GATEWAY]},
             "drain": {"noticeSeconds": 0.3, "seconds": 5},
             **self.more,
         }

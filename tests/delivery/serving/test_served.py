@@ -3,6 +3,7 @@
 import json
 import re
 import struct
+import time
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from requests.adapters import HTTPAdapter
 
 from mlops import analyses
 from tests.delivery.serving.bundles import NAME, OUTPUT, RECORD, VERSION, WARDS, expected, row
-from tests.delivery.serving.served import INSIDE, MODEL, Served, asked, without
+from tests.delivery.serving.served import GATEWAY, INSIDE, MODEL, Served, asked, without
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("serving")]
 
@@ -302,6 +303,32 @@ def test_callers(served: Served) -> None:
     other = {"X-Forwarded-Client-Cert": f"URI={INSIDE},URI=spiffe://cluster.local/ns/clinic/sa/other"}
     assert served.infer(token=None, headers=other).status_code == 403
     assert served.infer(token="x.y.z", headers=inside).status_code == 401, "who brings a token is judged by it"
+
+
+OUTSIDE: dict[str, tuple[dict[str, Any] | None, int]] = {
+    "a token of the provider": ({}, 200),
+    "no token": (None, 401),
+    "another audience": ({"aud": "other"}, 401),
+    "expired": ({"exp": int(time.time()) - 3600}, 401),
+    "without the scope": ({"scope": "read"}, 403),
+}
+
+
+@pytest.mark.parametrize("what", OUTSIDE)
+def test_who_comes_through_the_gateway_is_known_by_a_token_alone(served: Served, what: str) -> None:
+    claims, status = OUTSIDE[what]
+    # What others said of themselves before the gateway makes nobody of them.
+    headers = {"X-Forwarded-Client-Cert": f"URI={INSIDE},By=x;Hash=ab;URI={GATEWAY}"}
+    token = None if claims is None else served.token(**claims)
+    answer = served.infer(token=token, headers=headers)
+    assert answer.status_code == status
+    assert ("www-authenticate" in answer.headers) == (status == 401)
+
+
+def test_a_token_that_nobody_signed_is_not_taken_through_the_gateway(served: Served) -> None:
+    unsigned = "eyJhbGciOiJub25lIn0." + served.token().split(".")[1] + "."
+    headers = {"X-Forwarded-Client-Cert": f"URI={GATEWAY}"}
+    assert served.infer(token=unsigned, headers=headers).status_code == 401
 
 
 def test_the_mesh_is_believed_from_its_proxy_alone(served: Served) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.delivery.serving.bundles import INPUTS, Input
-from tests.delivery.serving.served import PATIENCE, Served
+from tests.delivery.serving.served import GATEWAY, INSIDE, PATIENCE, Served
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("serving")]
 
@@ -79,6 +79,14 @@ def test_a_server_that_must_not_serve_says_why(own: Own, what: str) -> None:
 SETTINGS: dict[str, tuple[dict[str, Any], str]] = {
     "an unknown name": ({"more": 1}, "unknown field `more`"),
     "nobody could call": ({"tokens": None, "mesh": None}, "neither tokens nor mesh"),
+    "a gateway whose callers nobody knows": (
+        {"tokens": None, "mesh": {"proxies": ["127.0.0.1"], "callers": [INSIDE], "gateways": [GATEWAY]}},
+        "mesh.gateways needs tokens",
+    ),
+    "a gateway that is a caller too": (
+        {"mesh": {"proxies": ["127.0.0.1"], "callers": [INSIDE, GATEWAY], "gateways": [GATEWAY]}},
+        f"both name {GATEWAY}",
+    ),
     "keys by plain HTTP": (
         {"tokens": {"issuer": "x", "audiences": ["x"], "keys": "http://x"}},
         "tokens.keys is 'http://x'",

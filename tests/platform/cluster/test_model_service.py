@@ -13,16 +13,20 @@ from cluster.roles import GROUP_PREFIX
 from mlops import analyses
 from mlops.serving.model import Model
 from mlops.serving.model_service import ModelService, ModelServiceArgs, steps
-from mlops.serving.pod import ANNOTATIONS, FILE, PORT, PodArgs
+from mlops.serving.pod import ANNOTATIONS, CALLER_AUTHORITIES_FILE, CALLER_KEYS_FILE, FILE, PORT, PodArgs
+from mlops.serving.tokens import Tokens
 from tests.platform.cluster import manifests
 from tests.platform.cluster.api import Api
 
 MODEL = {"name": "readmission", "version": "7", "digest": f"sha256:{'a' * 64}"}
 ENGINEER = ("--as=somebody", f"--as-group={GROUP_PREFIX}ml-engineers")
 KEY = "-----BEGIN PUBLIC KEY-----\nMFkw\n-----END PUBLIC KEY-----\n"
+KEYS = json.dumps({"keys": [{"kty": "EC", "crv": "P-256", "x": "x", "y": "y", "kid": "one"}]})
+GIVEN = Tokens(issuer="https://login.example.org", audiences=("models",), keys=KEYS, scopes=("predict",))
+ASKED = GIVEN.model_copy(update={"keys": "https://login.example.org/keys", "authorities": "CERTIFICATES"})
 
 
-def objects(**said: Any) -> dict[str, dict[str, Any]]:
+def objects(tokens: Tokens | None = GIVEN, **said: Any) -> dict[str, dict[str, Any]]:
     """What is made of a model, by kind and name."""
     pod = PodArgs(
         stack=manifests.STACK,
@@ -31,6 +35,7 @@ def objects(**said: Any) -> dict[str, dict[str, Any]]:
         phi_key_arn="arn:aws:kms:us-east-1:111122223333:key/phi",
         signing_key=KEY,
         secrets_class="secrets",
+        tokens=tokens,
     )
     args = ModelServiceArgs(model=Model.model_validate(MODEL | said), domain=manifests.DOMAIN, pod=pod, after=())
     made = manifests.objects(manifests.record(lambda: ModelService("test-readmission", args)))
@@ -86,10 +91,49 @@ def test_the_mesh_and_the_server_let_the_same_ones_in(made: dict[str, dict[str, 
             for principal in caller.principals
         }
         configured = json.loads(template["metadata"]["annotations"][ANNOTATIONS[FILE]])
-        assert set(configured["mesh"]["callers"]) == admitted
+        mesh = configured["mesh"]
+        assert {*mesh["callers"], *mesh.get("gateways", ())} == admitted
+        # Whom the gateway brings is nobody without a token.
+        assert mesh["callers"] == ["spiffe://cluster.local/ns/pipelines/sa/pipeline"]
+        assert ("gateways" in mesh) is ("tokens" in configured) is published
         assert (PUBLISHED.items() <= labels.items()) is published
         assert all(str(PORT) in caller.ports for caller in callers() if caller.namespace == ns.SERVING.name)
         assert PREDICTOR.items() <= labels.items()
+
+
+@pytest.mark.parametrize(
+    ("tokens", "file", "annotation", "keys"),
+    [
+        (GIVEN, CALLER_KEYS_FILE, KEYS, f"/etc/parapet/{CALLER_KEYS_FILE}"),
+        (ASKED, CALLER_AUTHORITIES_FILE, "CERTIFICATES", "https://login.example.org/keys"),
+    ],
+    ids=["keys that are given", "keys that are asked for"],
+)
+def test_the_server_reads_whose_tokens_it_takes(tokens: Tokens, file: str, annotation: str, keys: str) -> None:
+    template = objects(tokens, published=True)["Rollout readmission"]["spec"]["template"]
+    annotations = template["metadata"]["annotations"]
+    told = json.loads(annotations[ANNOTATIONS[FILE]])["tokens"]
+    assert (told["issuer"], told["audiences"], told["scopes"]) == ("https://login.example.org", ["models"], ["predict"])
+    assert told["keys"] == keys
+    assert told.get("authorities") == (f"/etc/parapet/{file}" if tokens.authorities else None)
+    assert annotations[ANNOTATIONS[file]] == annotation
+    (volume,) = (each for each in template["spec"]["volumes"] if each["name"] == "configuration")
+    fields = {each["path"]: each["fieldRef"]["fieldPath"] for each in volume["downwardAPI"]["items"]}
+    # What a pod reads is there: of an annotation that is not, a file would be empty.
+    assert {f"metadata.annotations['{name}']" for name in annotations if name.startswith("parapet.dev/")} == set(
+        fields.values()
+    )
+    assert file in fields
+
+
+def test_a_model_that_is_not_published_reads_nothing_of_tokens() -> None:
+    annotations = objects(ASKED)["Rollout readmission"]["spec"]["template"]["metadata"]["annotations"]
+    assert not [name for name in annotations if "caller" in name]
+
+
+def test_nothing_is_published_that_would_know_no_caller() -> None:
+    with pytest.raises(ValueError, match="readmission is published, and no provider's tokens are taken"):
+        objects(None, published=True)
 
 
 def test_a_version_has_its_own_configuration_and_what_changes_it_is_a_version(made: dict[str, dict[str, Any]]) -> None:

@@ -17,6 +17,7 @@ class Callers:
         self._bearers = Bearers(settings.tokens, Keys(settings.tokens)) if settings.tokens else None
         self._proxies = frozenset(settings.mesh.proxies if settings.mesh else ())
         self._inside = frozenset(settings.mesh.callers if settings.mesh else ())
+        self._gateways = frozenset(settings.mesh.gateways if settings.mesh else ())
         self._rate = Rate(settings.limits.per_second, settings.limits.burst)
 
     async def caller(self, authorization: list[str], certificates: list[str], peer: str) -> str:
@@ -42,6 +43,8 @@ class Callers:
         if not self._proxies or not certificates or peer.rpartition(":")[0].strip("[]") not in self._proxies:
             raise Wrong(401, "caller", "it is not known who calls", headers=ASK_WITH_TOKEN if self._bearers else ())
         found = mesh.caller(",".join(certificates))
+        if found in self._gateways:
+            raise Wrong(401, "token", "who comes through the gateway brings a token", headers=ASK_WITH_TOKEN)
         if found not in self._inside or found is None:
             raise Wrong(403, "caller", "this caller may not ask this model")
         return found

@@ -1,0 +1,107 @@
+"""The identity provider whose tokens callers from outside bring to models, as a stack's settings declare it."""
+
+import json
+import re
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, Field
+
+from mlops.identity_provider import HOST, STRICT, Addresses, Authorities, Claim, Issuer, Resolvers, Text
+from setting_errors import refusal
+
+MAX_KEYS: Final = 32_768
+"""Characters of keys that are given as they are: a pod has them as an annotation, all of which have 256 KiB."""
+_ADDRESS: Final = re.compile(rf"https://{HOST}(:443)?/[A-Za-z0-9._~/?&=%-]*")
+_PUBLIC: Final = {"EC": {"crv", "x", "y"}, "RSA": {"n", "e"}}
+"""What a public key says, by its kind (RFC 7518, 6.2.1 and 6.3.1)."""
+_BESIDES: Final = {"kty", "kid", "use", "alg", "key_ops", "x5c", "x5t", "x5t#S256", "x5u"}
+"""What it may say besides (RFC 7517, 4)."""
+
+
+def _public(text: str) -> str:
+    """An address, or public keys: whatever else a key says may be what signs, or a secret that both sides know."""
+    if _ADDRESS.fullmatch(text):
+        return text
+    try:
+        keys: list[dict[str, Any]] = json.loads(text)["keys"]
+        public = bool(keys) and all(
+            _PUBLIC[each["kty"]] <= set(each) <= _PUBLIC[each["kty"]] | _BESIDES for each in keys
+        )
+    except (ValueError, KeyError, TypeError):
+        public = False
+    if not public:
+        allowed = "an address that begins with https://, or the provider's public keys, EC or RSA, as JSON (RFC 7517)"
+        # The text itself is not shown: it may have a private key in it.
+        raise refusal("", "something else", allowed)
+    return text
+
+
+def _some(items: tuple[str, ...]) -> tuple[str, ...]:
+    if not items:
+        raise ValueError
+    return items
+
+
+Scope = Annotated[
+    str, Field(pattern=r"^[\x21\x23-\x5b\x5d-\x7e]{1,64}$", description="a scope, such as models.predict")
+]
+Algorithm = Annotated[Literal["RS256", "PS256", "ES256"], Field(description="RS256, PS256 or ES256")]
+Role = Annotated[str, Field(min_length=1, max_length=255, description="a role as the provider's tokens name it")]
+
+
+class Tokens(BaseModel):
+    """Which bearer tokens a published model takes: of this provider, for one of these audiences, with these rights.
+
+    A field's description is what is allowed, as an error message says it.
+    """
+
+    model_config = STRICT
+
+    issuer: Issuer
+    audiences: tuple[Text, ...] = Field(min_length=1, description="a list of one audience or more")
+    keys: Annotated[str, AfterValidator(_public)] = Field(
+        max_length=MAX_KEYS, description=f"an address, or keys of at most {MAX_KEYS} characters"
+    )
+    cidrs: tuple[Addresses, ...] = Field(default=(), description="a list of IPv4 ranges")
+    resolvers: Resolvers = ()
+    authorities: Authorities = ""
+    algorithms: Annotated[tuple[Algorithm, ...], AfterValidator(_some)] = Field(
+        default=("RS256", "ES256"), description="a list of RS256, PS256 and ES256, one at least"
+    )
+    scopes: tuple[Scope, ...] = Field(default=(), description="a list of scopes, all of which a token has")
+    roles: tuple[Role, ...] = Field(default=(), description="a list of roles, one of which a token has")
+    roles_claim: Claim = "roles"
+
+    @property
+    def asked(self) -> bool:
+        """Whether pods ask the provider for its keys."""
+        return self.keys.startswith("https://")
+
+    @property
+    def all_hosts(self) -> list[str]:
+        """What they ask."""
+        return [str(urlsplit(self.keys).hostname)] if self.asked else []
+
+    def declared(self, keys: str, authorities: str) -> dict[str, Any]:
+        """As the server reads it (delivery/serving/README.md); the two are files in which it finds what is here."""
+        return {
+            "issuer": self.issuer,
+            "audiences": list(self.audiences),
+            "keys": self.keys if self.asked else keys,
+            **({"authorities": authorities} if self.authorities else {}),
+            "algorithms": list(self.algorithms),
+            "scopes": list(self.scopes),
+            "roles": list(self.roles),
+            "rolesClaim": self.roles_claim,
+        }
+
+    def to_provider(self, namespace: str) -> dict[str, Any]:
+        """A ServiceEntry: the provider's keys for the pods of a namespace, by TLS that the server itself begins."""
+        return {
+            "hosts": self.all_hosts,
+            "location": "MESH_EXTERNAL",
+            "resolution": "DNS",
+            "exportTo": [namespace],
+            "ports": [{"number": 443, "name": "tls", "protocol": "TLS"}],
+        }
