@@ -94,18 +94,23 @@ def env(
     name: StackName = "local",
     aws_plugin: Plugin = AwsPlugin.STAND_IN,
     credentials: Annotated[
-        bool, typer.Option("--credentials", help="Also how an MLflow client and `model` sign in, password included.")
+        bool,
+        typer.Option(
+            "--credentials", help="Also how clients of MLflow and of models, and `model`, sign in, secrets included."
+        ),
     ] = False,
     user: Annotated[
         str | None, typer.Option(help="With --credentials: which of parapet:mlflowUsers, else the first by name.")
     ] = None,
 ) -> None:
     """Print the exports with which plain commands reach the local stack: eval "$(./parapet env)"."""
-    from cli import mlflow, status
+    from cli import inference, mlflow, status
 
     workspace = Workspace()
     sign_in = mlflow.credentials(workspace, name, user) if credentials or user else None
-    status.print_exports(workspace, aws_plugin, sign_in)
+    if sign_in:
+        sign_in |= inference.credentials(workspace, name, sign_in["MLFLOW_TRACKING_USERNAME"])
+    status.print_exports(workspace, aws_plugin, sign_in, name)
 
 
 @app.command("cost")

@@ -30,7 +30,7 @@ def running(workspace: Workspace) -> Workload | None:
 def credentials(workspace: Workspace, stack: str, user: str | None) -> dict[str, str]:
     """The variables with which an MLflow client signs in as one of the stack's accounts, and `./parapet model` decides;
     raises Refused."""
-    mlflow, outputs = running(workspace), _outputs(Engine(workspace, {}, stack))
+    mlflow, outputs = running(workspace), Engine(workspace, {}, stack).outputs()
     arns: dict[str, str] = outputs.get("mlflowUserSecretArns") or {}
     endpoint = server.url(workspace)
     if not mlflow or not endpoint:
@@ -72,12 +72,3 @@ def _of_the_registry(outputs: dict[str, Any]) -> dict[str, str]:
         "PARAPET_SIGNING_KEY": outputs.get("modelSigningKeyArn"),
     }
     return {name: value for name, value in told.items() if value}
-
-
-def _outputs(engine: Engine) -> dict[str, Any]:
-    """What the stack tells."""
-    for resource in engine.deployment().get("resources", []):
-        if resource["type"] == "pulumi:pulumi:Stack":
-            found: dict[str, Any] = resource.get("outputs") or {}
-            return found
-    return {}

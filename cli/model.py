@@ -8,6 +8,7 @@ import typer
 
 from cli.programs import DELIVERY
 from local import images
+from local.workspace import Workspace
 
 app = typer.Typer(
     help="Promote signed models by gates and approvals, take them back, and read the ledger of it.",
@@ -122,6 +123,28 @@ def roll_back(
 ) -> None:
     """Let the version before serve again. Gives up what is under way."""
     _end("rollback", model=model, to=to, why=why, json=as_json)
+
+
+@app.command("serve")
+def serve(
+    model: Model,
+    environment: Annotated[To, typer.Option(help="Whose version it is.")] = To.PROD,
+    published: Annotated[
+        bool | None,
+        typer.Option("--published/--not-published", help="Whether callers with tokens may ask it; else as it is."),
+    ] = None,
+    waits: Annotated[
+        bool | None,
+        typer.Option("--waits/--no-waits", help="Whether a person lets a version found good go on; else as it is."),
+    ] = None,
+    stack: Annotated[str, typer.Option(help="The stack that answers with it.")] = "local",
+    as_json: AsJson = False,
+) -> None:
+    """Write the version that the ledger has for an environment into a stack's settings, for its next `up`."""
+    from cli import serving  # it imports the engine's side of `up`
+
+    said = {"published": published, "waits": waits}
+    serving.entered(Workspace(), stack, model, environment.value, said, as_json=as_json)
 
 
 @app.command("history")

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,17 @@ class Packages:
     def run(self, program: str, **asked: Any) -> int:
         """Runs a module that reads what it is asked as JSON; returns its exit status. Raises Refused where the
         environment cannot be made."""
+        return self._ran(program, asked, None).returncode
+
+    def told(self, program: str, **asked: Any) -> tuple[int, str]:
+        """The same, with what it says on standard output."""
+        done = self._ran(program, asked, subprocess.PIPE)
+        return done.returncode, done.stdout
+
+    def _ran(self, program: str, asked: Mapping[str, Any], output: int | None) -> subprocess.CompletedProcess[str]:
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
         command = [str(self._python()), "-P", "-m", program]
-        return subprocess.run(command, input=json.dumps(asked), text=True, env=environment).returncode
+        return subprocess.run(command, input=json.dumps(asked), text=True, env=environment, stdout=output)
 
     def _python(self) -> Path:
         if not images.is_installed(self.name, self.lock):

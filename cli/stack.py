@@ -11,7 +11,7 @@ from cli import controllers, filling, mlflow, services, summary
 from cli.output import Refused, note
 from cli.plugins import AwsPlugin, prepare_tools
 from cli.services import Services
-from local import issuer
+from local import issuer, own_settings
 from local.engine.run import Busy, Engine, EngineFailed, end_leftovers
 from local.kubernetes.workloads import State
 from local.registry import Registry
@@ -77,6 +77,7 @@ def down(workspace: Workspace, name: str, plugin: AwsPlugin) -> int:
             "Mend what the engine names, then run `./parapet down` again."
         )
     services.stop(workspace)
+    own_settings.forget(workspace, name)
     for file in (workspace.unfinished, workspace.created, workspace.running):
         file.unlink(missing_ok=True)  # what a killed run was making went with the account
     note("Nothing that Parapet started is running.")
@@ -113,14 +114,14 @@ def _settle(engine: Engine) -> int:
 
 
 def _engine(workspace: Workspace, name: str, plugin: AwsPlugin, endpoint: str | None) -> Engine:
-    variables = exports(workspace, endpoint, plugin)
+    variables = exports(workspace, endpoint, plugin) | own_settings.variables(workspace, name)
     return Engine(workspace, variables, name, journaled=plugin is AwsPlugin.STAND_IN)
 
 
 def check_stack(workspace: Workspace, name: str) -> None:
     """Refuses a stack that is not there, and one that means a real account."""
     stacks = declared_stacks(workspace)
-    local = sorted(stack for stack, file in stacks.items() if _is_local(file))
+    local = sorted(stack for stack, file in stacks.items() if is_local(file))
     if name not in stacks:
         raise Refused(
             f"There is no stack {name!r} (no Pulumi.{name}.yaml). Stacks for the local AWS API: {', '.join(local)}."
@@ -138,7 +139,8 @@ def declared_stacks(workspace: Workspace) -> dict[str, Path]:
     return {file.name.split(".")[1]: file for file in workspace.root.glob("Pulumi.*.yaml")}
 
 
-def _is_local(file: Path) -> bool:
+def is_local(file: Path) -> bool:
+    """Whether these settings are of a stack of this machine."""
     settings = (yaml.safe_load(file.read_text()) or {}).get("config") or {}
     return settings.get("parapet:localAws") in (True, "true")
 

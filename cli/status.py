@@ -5,10 +5,11 @@ import os
 import shlex
 from collections.abc import Mapping
 
-from cli import mlflow
+from cli import inference, mlflow
 from cli.output import note, results
 from cli.plugins import AwsPlugin, prepare_tools
 from cli.services import cluster_of
+from local import own_settings
 from local.aws import server
 from local.engine.run import Engine
 from local.kubernetes import live
@@ -21,6 +22,7 @@ def tell(workspace: Workspace, name: str, as_json: bool) -> None:
     cluster = cluster_of(workspace)
     review = workspace.review / "review.html"
     tracking = mlflow.running(workspace)
+    engine = Engine(workspace, {}, name)
     found = {
         "aws_endpoint_url": endpoint,
         "kubernetes_url": cluster.server if cluster else None,
@@ -30,7 +32,8 @@ def tell(workspace: Workspace, name: str, as_json: bool) -> None:
         "load_balancer_address": live.load_balancer_address(workspace),
         "toolchain_bin": str(workspace.bin) if (workspace.bin / "pulumi").exists() else None,
         "stack": name,
-        "resources": len(Engine(workspace, {}, name).resources()),
+        "resources": len(engine.resources()),
+        "models": inference.models(workspace, engine, cluster),
         "review": str(review) if review.exists() else None,
     }
     if as_json:
@@ -39,6 +42,8 @@ def tell(workspace: Workspace, name: str, as_json: bool) -> None:
     results.print(f"AWS API    {endpoint or 'not running; ./parapet up starts it'}")
     results.print(f"Cluster    {found['kubernetes_url'] or 'not running; ./parapet up starts it'}")
     results.print(f"MLflow     {found['mlflow_url'] or 'not running; ./parapet up starts it'}")
+    for each in found["models"]:
+        results.print(f"Model      {each['name']} {each['version']} ({each['phase'] or 'not known'}), {each['url']}")
     if found["live"]:
         results.print(f"Live       {', '.join(f'{name} {state}' for name, state in found['live'].items())}")
     results.print(f"Stack      {name}, {found['resources']} resources")
@@ -46,13 +51,15 @@ def tell(workspace: Workspace, name: str, as_json: bool) -> None:
     results.print(f"Tools      {found['toolchain_bin'] or 'none yet'}")
 
 
-def print_exports(workspace: Workspace, plugin: AwsPlugin, sign_in: Mapping[str, str] | None = None) -> None:
+def print_exports(
+    workspace: Workspace, plugin: AwsPlugin, sign_in: Mapping[str, str] | None = None, name: str = "local"
+) -> None:
     """Prints shell exports, and how to sign in where that was asked for; makes missing tools first."""
     prepare_tools(workspace, plugin)
     endpoint = server.url(workspace)
     if endpoint is None:
         note("The local AWS API is not running: `./parapet up` starts it, then evaluate these exports again.")
-    variables = exports(workspace, endpoint, plugin) | dict(sign_in or {})
+    variables = exports(workspace, endpoint, plugin) | own_settings.variables(workspace, name) | dict(sign_in or {})
     lines = [f"export {key}={shlex.quote(value)}" for key, value in variables.items()]
     lines += [f"unset {' '.join(FOREIGN)}", f'export PATH={shlex.quote(str(workspace.bin))}{os.pathsep}"$PATH"']
     print("\n".join(lines))

@@ -192,6 +192,11 @@ class Engine:
             if not resource["type"].startswith("pulumi:") and not resource.get("delete")
         ]
 
+    def outputs(self) -> dict[str, Any]:
+        """What the stack tells, as the state has it; nothing of one that is not there."""
+        stacks = [each for each in self.deployment().get("resources", []) if each["type"] == "pulumi:pulumi:Stack"]
+        return dict(stacks[0].get("outputs") or {}) if stacks else {}
+
 
 def _holder(lock: Path) -> int | None:
     try:

@@ -45,6 +45,7 @@ def test_status_of_nothing_has_all_its_keys(tmp_path: Path) -> None:
         "toolchain_bin": None,
         "stack": "local",
         "resources": 0,
+        "models": [],
         "review": None,
     }
 

@@ -20,7 +20,7 @@ def test_the_password_is_the_one_in_use_after_a_rotation(secrets: Any, monkeypat
         handler({"SecretId": arn, "Step": step, "ClientRequestToken": token}, None)
     monkeypatch.setattr(mlflow, "running", lambda _: SimpleNamespace(url="http://127.0.0.1:5000"))
     outputs = {"mlflowUserSecretArns": {"alice": arn}, "modelSigningKeyArn": "arn:of:a:key", "buckets": {"audit": "a"}}
-    monkeypatch.setattr(mlflow, "_outputs", lambda _: outputs)
+    monkeypatch.setattr(mlflow.Engine, "outputs", lambda _: outputs)
     monkeypatch.setattr(mlflow.server, "url", lambda _: "https://secretsmanager.us-east-1.amazonaws.com")
     told = mlflow.credentials(Workspace(), "local", None)
     assert (told["MLFLOW_TRACKING_URI"], told["MLFLOW_TRACKING_USERNAME"]) == ("http://127.0.0.1:5000", "alice")

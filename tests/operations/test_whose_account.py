@@ -10,7 +10,7 @@ import typer
 from botocore.client import BaseClient
 from typer.testing import CliRunner
 
-from cli import account, filling, images
+from cli import account, filling, images, model
 from cli.__main__ import app
 from local.workspace import Workspace
 from operations.refused import Refused
@@ -28,7 +28,7 @@ ASKS_NOTHING = {
     "env": "a stack of this machine alone",
     "cost": "list prices",
 }
-NEEDS = {"images sbom": ["mlflow"], "images verify": ["--key", "alias/images"]}
+NEEDS = {"model serve": ["readmission"], "images sbom": ["mlflow"], "images verify": ["--key", "alias/images"]}
 """What a command must be told besides."""
 
 
@@ -49,7 +49,7 @@ def test_credentials_of_another_account_are_told_and_nothing_more_is_asked(
 ) -> None:
     shutil.copy(PROJECT / "Pulumi.yaml", tmp_path)
     (tmp_path / "Pulumi.real.yaml").write_text(STACK.replace(ACCOUNT, ANOTHER))
-    for module in (account, images):
+    for module in (account, images, model):
         monkeypatch.setattr(module, "Workspace", lambda: Workspace(root=tmp_path))
     monkeypatch.setattr("cli.__main__.Workspace", lambda: Workspace(root=tmp_path))
     monkeypatch.setattr(filling, "ROOT", tmp_path)

@@ -53,6 +53,7 @@ PERMISSIONS: dict[str, list[dict[str, list[str]]]] = {
             "resources": ["sidecars", "workloadentries"],
             "verbs": [*_READ, "create", "patch", "update", "delete"],
         },
+        {"apiGroups": ["networking.istio.io"], "resources": ["virtualservices"], "verbs": _READ},
     ],
     "workloads": [
         {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": _READ},

@@ -20,7 +20,8 @@ from local.keeping import Troubles, Voice, keep
 from local.kubernetes import live
 from local.kubernetes.control_plane import pki
 from local.kubernetes.control_plane.api import Api, ApiError
-from local.kubernetes.live import Part, State, parts, tokens
+from local.kubernetes.live import Part, State, door, parts, tokens
+from local.kubernetes.live.door import DOOR
 from local.kubernetes.live.load_balancer import Certificate
 from local.kubernetes.live.parts import MAKERS, Cluster, Waits
 from local.kubernetes.live.process import Place, Process
@@ -29,6 +30,7 @@ from local.workspace import Workspace
 
 DEADLINE = 60.0  # seconds until a part answers
 SERVICES = "/api/v1/namespaces/ingress/services?resourceVersion=0"
+ROUTES = "/apis/networking.istio.io/v1/namespaces/serving/virtualservices?resourceVersion=0"
 
 
 class Keeper:
@@ -48,6 +50,7 @@ class Keeper:
         try:
             pods = self._api.call("GET", "/api/v1/pods?resourceVersion=0")["items"] or []
             services = self._api.call("GET", SERVICES)["items"] or []
+            names = self._models()
         except (ApiError, OSError, HTTPException) as error:
             self._voice.say(f"The API server does not tell its pods: {error}")
             return False
@@ -63,6 +66,10 @@ class Keeper:
                 self._address(service, cluster)
         else:
             self._end(LOAD_BALANCER)
+        if service and names:
+            self._run(DOOR, lambda place: parts.door_of(names, service, place, cluster))
+        else:
+            self._end(DOOR)
         self._looked = begun
         self._tell()
         return False
@@ -71,6 +78,15 @@ class Keeper:
         authority = self._workspace.kubernetes / "pki" / f"{pki.CA}.crt"
         tokens.give(self._api, pod, place.folder, self._url, authority, meshed=standing.meshed)
         return MAKERS[standing.name](pod, place, cluster)
+
+    def _models(self) -> list[str]:
+        """The names by which users come to models."""
+        try:
+            return door.hosts(self._api.call("GET", ROUTES)["items"] or [])
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            return []  # the mesh's kinds are not there yet
 
     def _address(self, service: Mapping[str, Any], cluster: Cluster) -> None:
         try:

@@ -21,6 +21,7 @@ ADDRESS = 1
 """The last number of its address."""
 ADMIN = 15300
 CONFIGURATION, CHAIN, KEY = "envoy.yaml", "certificate.pem", "key.pem"
+END: Final = "-----END CERTIFICATE-----"
 _PREFIX: Final = "service.beta.kubernetes.io/aws-load-balancer-"
 _TYPES: Final = "type.googleapis.com/envoy.extensions."
 POLICIES: Final = {
@@ -41,6 +42,11 @@ class Certificate:
 
     chain: str
     key: str
+
+    @property
+    def authorities(self) -> str:
+        """Those above it."""
+        return self.chain.partition(f"{END}\n")[2]
 
 
 def wanted(service: Mapping[str, Any]) -> str:

@@ -1,13 +1,13 @@
 """How each live part is made from its pod: what it reads, what it tells the mesh, what is started."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from local import processes
 from local.kubernetes import workloads
 from local.kubernetes.control_plane.api import MERGE, Api, ApiError
-from local.kubernetes.live import argo_rollouts, istiod, karpenter, load_balancer, prometheus, proxies
+from local.kubernetes.live import argo_rollouts, door, istiod, karpenter, load_balancer, prometheus, proxies
 from local.kubernetes.live.process import Place, Process
 from local.kubernetes.live.standing import GATEWAY, ISTIOD, KARPENTER, PROMETHEUS, ROLLOUTS, SIDECAR
 from local.workspace import LOCAL_REGION
@@ -151,6 +151,12 @@ def load_balancer_of(service: Mapping[str, Any], place: Place, cluster: Cluster)
     arn = load_balancer.wanted(service)
     load_balancer.configure(service, place, cluster.certificate(arn))
     return load_balancer.process(place)
+
+
+def door_of(names: Sequence[str], service: Mapping[str, Any], place: Place, cluster: Cluster) -> Process:
+    """The process by which a client comes to these names, to the load balancer of this Service."""
+    door.configure(names, place, cluster.certificate(load_balancer.wanted(service)))
+    return door.process(place)
 
 
 def tell_address(service: Mapping[str, Any], cluster: Cluster) -> None:

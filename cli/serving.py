@@ -1,0 +1,89 @@
+"""`./parapet model serve`: what the registry decided becomes what a stack's settings say."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import typer
+import yaml
+
+from cli import stack as stacks
+from cli.output import Refused, results
+from cli.programs import DELIVERY
+from local import own_settings
+from local.workspace import Workspace
+
+
+def entered(
+    workspace: Workspace, stack: str, model: str, environment: str, said: dict[str, bool | None], *, as_json: bool
+) -> None:
+    """Writes the version that serves in this environment into the stack's settings, and tells what changed.
+
+    `said`: what else is said of it; None leaves it as it is. Raises Refused.
+    """
+    file, local = _file(workspace, stack)
+    released = _released(model, environment)
+    # They import Pulumi's SDK, a second that no other command should wait for.
+    from pydantic import ValidationError
+
+    from mlops.serving.model import Model
+    from operations import model_settings
+
+    entry: dict[str, Any] = {"name": model, "version": released["version"], "digest": released["manifest"]}
+    entry |= {"environment": environment} | {name: value for name, value in said.items() if value is not None}
+    try:
+        Model.model_validate(entry)
+    except ValidationError as error:
+        wrong = ", ".join(f"{each['loc'][0]} is {each['input']!r}" for each in error.errors())
+        raise Refused(f"{wrong}, which parapet:models does not take: see its description in Pulumi.yaml.") from None
+    text, before = model_settings.changed(_text(workspace, stack, file), entry)
+    was = before and before.get("version")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+    then = "./parapet up" if local else f"pulumi up --stack {stack} --policy-pack policies"
+    if as_json:
+        results.print_json(json.dumps({**entry, "was": was, "file": str(file), "next": then}))
+        return
+    how = "is there already" if was == entry["version"] else f"in the place of {was}" if was else "is new there"
+    results.print(f"{model} {entry['version']} of {environment} {how}: {file}", markup=False)
+    results.print(f"Next: {then}", markup=False)
+
+
+def _file(workspace: Workspace, stack: str) -> tuple[Path, bool]:
+    """The file that is written, and whether the stack is one of this machine.
+
+    A local stack's is the workspace's own: its models are in a registry that is thrown away. Raises Refused for a stack
+    that is none, or credentials of another account than its.
+    """
+    declared = stacks.declared_stacks(workspace)
+    if stack in declared and stacks.is_local(declared[stack]):
+        return own_settings.file_of(workspace, stack), True
+    from operations import stack_settings
+    from operations.account.access import open_account
+
+    found = stack_settings.read(workspace.root, stack)
+    open_account(found.values["region"], found.values.get("allowedAccountId", ""))
+    return found.path, False
+
+
+def _text(workspace: Workspace, stack: str, file: Path) -> str:
+    if file.exists():
+        return file.read_text()
+    settings = yaml.safe_load((workspace.root / f"Pulumi.{stack}.yaml").read_text())["config"]
+    return yaml.safe_dump({"config": {name: settings[name] for name in settings if name == "parapet:models"}})
+
+
+def _released(model: str, environment: str) -> dict[str, Any]:
+    """What serves of the model there, as its ledger has it."""
+    status, said = DELIVERY.told("delivery.registry", step="list", json=True)
+    if status:
+        raise typer.Exit(status)
+    found = next((each for each in json.loads(said) if each["name"] == model), None)
+    serving = {each["environment"]: each for each in found["serving"]} if found else {}
+    if environment not in serving:
+        known = ", ".join(serving) or "nowhere yet"
+        raise Refused(
+            f"No version of {model} serves in {environment}; it serves {f'in {known}' if serving else known}. "
+            f"Promote one: ./parapet model promote {model} --to {environment}."
+        )
+    return dict(serving[environment])

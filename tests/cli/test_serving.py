@@ -1,0 +1,82 @@
+"""`./parapet model serve`: from the registry into a stack's settings."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from cli import model
+from cli.__main__ import app
+from cli.programs import Packages
+from local import own_settings
+from local.workspace import Workspace
+from operations.refused import Refused
+
+DIGEST = f"sha256:{'a' * 64}"
+LOCAL = "config:\n  parapet:localAws: 'true'\n  parapet:models:\n    - {name: sepsis, version: '1', digest: x}\n"
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    made = Workspace(root=tmp_path, home=tmp_path / "home")
+    (tmp_path / "Pulumi.local.yaml").write_text(LOCAL)
+    monkeypatch.setattr(model, "Workspace", lambda: made)
+    return made
+
+
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What the ledgers say; a test changes it."""
+    serving = [{"environment": "prod", "version": "7", "manifest": DIGEST}]
+    found: list[dict[str, Any]] = [{"name": "readmission", "serving": serving}]
+    monkeypatch.setattr(Packages, "told", lambda *_, **__: (0, json.dumps(found)))
+    return found
+
+
+def run(*arguments: str) -> Any:
+    return CliRunner().invoke(app, ["model", "serve", *arguments])
+
+
+def test_a_local_stacks_models_are_the_workspaces_own(workspace: Workspace, registry: list[dict[str, Any]]) -> None:
+    told = run("readmission", "--published", "--json")
+    assert told.exit_code == 0, told.output
+    file = own_settings.file_of(workspace, "local")
+    entry = {"name": "readmission", "version": "7", "digest": DIGEST, "environment": "prod", "published": True}
+    assert json.loads(told.stdout) == {**entry, "was": None, "file": str(file), "next": "./parapet up"}
+    sepsis = {"name": "sepsis", "version": "1", "digest": "x"}
+    assert yaml.safe_load(file.read_text()) == {"config": {"parapet:models": [sepsis, entry]}}
+    assert (workspace.root / "Pulumi.local.yaml").read_text() == LOCAL
+
+
+def test_the_next_version_takes_the_place_of_the_one_before(
+    workspace: Workspace, registry: list[dict[str, Any]]
+) -> None:
+    run("readmission", "--published", "--no-waits")
+    registry[0]["serving"][0]["version"] = "8"
+    told = run("readmission")
+    assert "readmission 8 of prod in the place of 7" in told.output
+    _, entry = yaml.safe_load(own_settings.file_of(workspace, "local").read_text())["config"]["parapet:models"]
+    assert (entry["version"], entry["published"], entry["waits"]) == ("8", True, False), "what is not said stays"
+    assert "readmission 8 of prod is there already" in run("readmission").output
+
+
+def test_what_serves_nowhere_is_refused_with_what_to_do(workspace: Workspace, registry: list[dict[str, Any]]) -> None:
+    for arguments, said in {
+        ("readmission", "--environment", "staging"): "it serves in prod",
+        ("unknown",): "it serves nowhere yet",
+    }.items():
+        told = run(*arguments)
+        assert isinstance(told.exception, Refused)
+        assert said in str(told.exception)
+        assert "./parapet model promote" in str(told.exception)
+    assert not own_settings.file_of(workspace, "local").exists()
+
+
+def test_a_name_that_no_host_can_have_is_refused(workspace: Workspace, registry: list[dict[str, Any]]) -> None:
+    registry[0]["name"] = "re.admission"
+    told = run("re.admission")
+    assert isinstance(told.exception, Refused)
+    assert "name is 're.admission'" in str(told.exception)
