@@ -236,7 +236,7 @@ def _strings(message: bytes) -> Iterator[str]:
 def test_plain_text_and_who_shows_no_certificate_are_refused_by_mlflows_proxy(
     workspace: Workspace, certificates: Certificates
 ) -> None:
-    address = _at(workspace, proxies.SIDECAR_ADDRESS)
+    address = _at(workspace, proxies.MLFLOW_ADDRESS)
     assert _plain(address, 5000) == b""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
@@ -258,7 +258,7 @@ def test_mlflow_answers_those_who_are_listed(
     workspace: Workspace, certificates: Certificates, namespace: str, account: str, status: int
 ) -> None:
     context = certificates.context(namespace, account)
-    address = _at(workspace, proxies.SIDECAR_ADDRESS)
+    address = _at(workspace, proxies.MLFLOW_ADDRESS)
     assert _ask(address, context, HOST, None, 5000) == status
 
 

@@ -117,7 +117,13 @@ EVERYTHING: Final[dict[str, Any]] = {
         }
     ],
     "models": [
-        {"name": _named(f"m{number}", NAME), "version": "v" * 63, "digest": f"sha256:{'a' * 64}", "mostReplicas": 50}
+        {
+            "name": _named(f"m{number}", NAME),
+            "version": "v" * 63,
+            "digest": f"sha256:{'a' * 64}",
+            "mostReplicas": 50,
+            "startSeconds": 3600,
+        }
         for number in range(MAX_MODELS)
     ],
     "mlflowDeletedDays": [{"kind": kind, "days": MOST_DAYS} for kind in get_args(Kind)],

@@ -401,6 +401,8 @@ def test_only_the_local_stack_is_local_and_unprotected() -> None:
                 [MODEL],
                 [MODEL | {"replicas": 3, "mostReplicas": 3, "published": False, "waits": False, "environment": "dev"}],
                 [MODEL, MODEL | {"name": "sepsis"}],
+                [MODEL | {"startSeconds": 30}],
+                [MODEL | {"startSeconds": 3600}],
             ],
             [
                 "readmission",
@@ -425,6 +427,8 @@ def test_only_the_local_stack_is_local_and_unprotected() -> None:
                         {"published": "perhaps"},
                         {"undoSeconds": 29},
                         {"undoSeconds": 86_401},
+                        {"startSeconds": 29},
+                        {"startSeconds": 3601},
                     )
                 ),
             ],

@@ -18,7 +18,10 @@ from local.aws.api import ec2_requests
 from local.aws.api.asked import Asked, Call, key_arn
 
 SSE = "x-amz-server-side-encryption"
-S3_HEADERS: Final = (SSE, f"{SSE}-aws-kms-key-id", f"{SSE}-customer-algorithm", "x-amz-acl")
+S3_HEADERS: Final = (
+    *(SSE, f"{SSE}-aws-kms-key-id", f"{SSE}-customer-algorithm", "x-amz-acl"),
+    *("if-match", "if-none-match"),  # of who may add and not overwrite
+)
 """Headers of S3 that are keys of conditions by the same names."""
 
 

@@ -10,7 +10,7 @@ import subprocess
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -170,9 +170,6 @@ def leave_live(workspace: Workspace) -> None:
             for each in api.call("GET", f"{ADMISSION}/{RULES}")["items"] or []:
                 if each["metadata"]["name"] in OF_THE_INJECTOR:
                     api.call("DELETE", f"{ADMISSION}/{RULES}/{each['metadata']['name']}")
-            for path in live.OBJECTS:
-                with suppress(ApiError):  # it may never have been made, nor its kind
-                    api.call("DELETE", path)
 
 
 def forget(workspace: Workspace) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 MERGE = "application/merge-patch+json"
+STRATEGIC = "application/strategic-merge-patch+json"
 APPLY = "application/apply-patch+yaml"
 
 

@@ -48,16 +48,11 @@ PERMISSIONS: dict[str, list[dict[str, list[str]]]] = {
         {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]},
         {"apiGroups": [""], "resources": ["serviceaccounts/token"], "verbs": ["create"]},
         {"apiGroups": [""], "resources": ["services/status"], "verbs": ["patch"]},
-        {
-            "apiGroups": ["networking.istio.io"],
-            "resources": ["sidecars", "workloadentries"],
-            "verbs": [*_READ, "create", "patch", "update", "delete"],
-        },
         {"apiGroups": ["networking.istio.io"], "resources": ["virtualservices"], "verbs": _READ},
     ],
     "workloads": [
         {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": _READ},
-        {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": _READ},
+        {"apiGroups": ["apps"], "resources": ["deployments", "replicasets"], "verbs": _READ},
         {"apiGroups": ["secrets-store.csi.x-k8s.io"], "resources": ["secretproviderclasses"], "verbs": _READ},
     ],
 }

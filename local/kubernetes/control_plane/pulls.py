@@ -1,6 +1,7 @@
 """The process that pulls images in the kubelets' place: a pod starts once the registry of this machine has all of its.
 
-KWOK starts a pod as soon as it is scheduled. Where a registry runs, its stage waits for a mark, which is put here.
+KWOK starts a pod as soon as it is scheduled. Where a registry runs, its stage waits for a mark, which is put here; for
+a pod that a process of this machine stands for, once that runs. A version's is not ready while its process is gone.
 """
 
 import json
@@ -12,9 +13,12 @@ from typing import Any
 
 from local import registry
 from local.keeping import keep
-from local.kubernetes import live
-from local.kubernetes.control_plane.api import MERGE, Api, ApiError
+from local.kubernetes import live, workloads
+from local.kubernetes.control_plane import readiness
+from local.kubernetes.control_plane.api import MERGE, STRATEGIC, Api, ApiError
 from local.kubernetes.control_plane.stages import MARK
+from local.kubernetes.workloads import replicas
+from local.kubernetes.workloads.replicas import Held
 from local.registry import ECR, Registry
 from local.workspace import Workspace
 
@@ -53,6 +57,9 @@ class Keeper:
         try:
             for pod in self._waiting():
                 changed = self._pull(held, pod) or changed
+            if any(each.on_trial for each in workloads.told(self._workspace)[1]):
+                for pod in self._api.call("GET", readiness.PODS)["items"] or []:
+                    changed = self._look_again(pod) or changed
         except (ApiError, HTTPException, OSError) as error:
             self._tell(str(error))
         return changed
@@ -64,13 +71,13 @@ class Keeper:
                 yield pod
 
     def _pull(self, held: Registry, pod: dict[str, Any]) -> bool:
-        path = f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods/{pod['metadata']['name']}"
-        lacking = missing(held, pod["spec"])
-        if not lacking and live.holds(self._workspace, pod):
-            return False
+        path = _path(pod)
+        lacking = {name: Held("ErrImagePull", why) for name, why in missing(held, pod["spec"]).items()}
         if not lacking:
-            self._patch(path, {"metadata": {"annotations": {MARK: "pulled"}}})
-            return True
+            if not (waits_for := self._waits_for(pod)):
+                self._patch(path, {"metadata": {"annotations": {MARK: "pulled"}}})
+                return True
+            lacking = {each["name"]: waits_for for each in pod["spec"]["containers"]}
         status = {
             kind: [_state(each, lacking) for each in pod["spec"].get(of, [])]
             for kind, of in (("initContainerStatuses", "initContainers"), ("containerStatuses", "containers"))
@@ -79,12 +86,23 @@ class Keeper:
         if before == {kind: [_bare(each) for each in states] for kind, states in status.items()}:
             return False
         self._patch(f"{path}/status", {"status": status})
-        print(f"{path}: {json.dumps(lacking)}", flush=True)
+        print(f"{path}: {json.dumps({name: why.message for name, why in lacking.items()})}", flush=True)
         return True
 
-    def _patch(self, path: str, change: dict[str, Any]) -> None:
+    def _look_again(self, pod: dict[str, Any]) -> bool:
+        if not replicas.on_trial(pod):
+            return False
+        change = readiness.change(pod, self._waits_for(pod))
+        if change:
+            self._patch(f"{_path(pod)}/status", change, STRATEGIC)
+        return bool(change)
+
+    def _waits_for(self, pod: dict[str, Any]) -> Held | None:
+        return replicas.holds(self._workspace, pod) or live.holds(self._workspace, pod)
+
+    def _patch(self, path: str, change: dict[str, Any], kind: str = MERGE) -> None:
         try:
-            self._api.call("PATCH", path, change, MERGE)
+            self._api.call("PATCH", path, change, kind)
         except ApiError as error:
             if error.status != 404:  # it was deleted meanwhile
                 raise
@@ -95,9 +113,13 @@ class Keeper:
         self._told = text
 
 
-def _state(container: Mapping[str, Any], lacking: Mapping[str, str]) -> dict[str, Any]:
+def _path(pod: Mapping[str, Any]) -> str:
+    return f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods/{pod['metadata']['name']}"
+
+
+def _state(container: Mapping[str, Any], lacking: Mapping[str, Held]) -> dict[str, Any]:
     name = container["name"]
-    waiting = {"reason": "ErrImagePull", "message": lacking[name]} if name in lacking else {"reason": "PodInitializing"}
+    waiting = lacking[name]._asdict() if name in lacking else {"reason": "PodInitializing"}
     common = {"name": name, "image": container["image"], "imageID": "", "ready": False, "restartCount": 0}
     return {**common, "state": {"waiting": waiting}}
 

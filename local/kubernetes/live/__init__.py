@@ -7,7 +7,7 @@ arguments, variables and service account, and marked as running only once its pr
 import json
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from hashlib import sha256
@@ -15,20 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from local import processes
+from local.kubernetes.workloads.replicas import Held, on_trial
 from local.processes import Record
 from local.workspace import Workspace
 
-__all__ = ["PREFIX", "Part", "State", "asked_for", "enter", "holds", "leave", "network", "processes_of"]
+__all__ = ["PREFIX", "Part", "State", "asked_for", "enter", "holds", "leads_to", "leave", "network", "processes_of"]
 
 PREFIX = "live-"
 STATUS = "status.json"
-
-
-OBJECT = "of-this-machine"
-OBJECTS = tuple(
-    f"/apis/networking.istio.io/v1/namespaces/mlflow/{kind}/{OBJECT}" for kind in ("sidecars", "workloadentries")
-)
-"""By what istiod finds MLflow's proxy here."""
 
 
 class State(StrEnum):
@@ -81,13 +75,25 @@ def _network(workspace: Workspace) -> str:
     return f"127.{first % 254 + 1}.{second}"
 
 
-def tell(workspace: Workspace, parts: list[Part], services: Mapping[str, Mapping[str, str]], begun: float) -> None:
+def tell(
+    workspace: Workspace,
+    parts: list[Part],
+    services: Mapping[str, Mapping[str, str]],
+    led_to: Iterable[str],
+    begun: float,
+) -> None:
     """Writes down what a look that began at this time (seconds since the epoch) found.
 
-    `services`: for each `NAMESPACE/NAME`, where each of its ports is here.
+    `services`: for each `NAMESPACE/NAME`, where each of its ports is here. `led_to`: the records of the workloads that
+    the mesh leads to.
     """
     staged = workspace.live / f"{STATUS}.new"
-    found = {"begun": begun, "parts": [asdict(each) for each in parts], "services": services}
+    found = {
+        "begun": begun,
+        "parts": [asdict(each) for each in parts],
+        "services": services,
+        "led_to": sorted(led_to),
+    }
     staged.write_text(json.dumps(found))
     staged.replace(workspace.live / STATUS)
 
@@ -96,7 +102,7 @@ def _told(workspace: Workspace) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads((workspace.live / STATUS).read_text())
     except (FileNotFoundError, ValueError):
-        return {"begun": 0.0, "parts": [], "services": {}}
+        return {"begun": 0.0, "parts": [], "services": {}, "led_to": []}
     return found
 
 
@@ -112,6 +118,11 @@ def services(workspace: Workspace) -> dict[str, dict[str, str]]:
     return found
 
 
+def leads_to(workspace: Workspace, record: str) -> bool:
+    """Whether the mesh leads calls to the workload with this record."""
+    return record in _told(workspace)["led_to"]
+
+
 def settled(workspace: Workspace, deadline: float) -> list[Part]:
     """The parts once all run; after `deadline` seconds, what the last look found."""
     now = time.time()
@@ -123,19 +134,26 @@ def settled(workspace: Workspace, deadline: float) -> list[Part]:
     return told(workspace)[1]
 
 
-def holds(workspace: Workspace, pod: Mapping[str, Any]) -> str:
-    """Why a pod is not to be called running yet: the live part that it stands for does not answer. Empty: it may."""
-    if not asked_for(workspace):
-        return ""
-    from local.kubernetes.live.standing import standing_for  # a plain `up` needs none of it
+def proxy_of(workload: str) -> str:
+    """What the proxy beside a workload's process is called."""
+    return f"{workload}-proxy"
 
-    part = standing_for(pod)
-    if part is None or not part.holds:
-        return ""
-    found = {each.name: each for each in told(workspace)[1]}.get(part.name)
-    if found and found.state is State.RUNNING:
-        return ""
-    return found.message if found and found.message else f"{part.name} is being started"
+
+def holds(workspace: Workspace, pod: Mapping[str, Any]) -> Held | None:
+    """Why a pod is not to be called running yet: the live part that it stands for does not answer."""
+    if not asked_for(workspace):
+        return None
+    from local.kubernetes.live.standing import is_meshed, standing_for  # a plain `up` needs none of it
+
+    if version := on_trial(pod):
+        part = proxy_of(version[1]) if is_meshed(pod) else ""
+    else:
+        standing = standing_for(pod)
+        part = standing.name if standing and standing.holds else ""
+    found = {each.name: each for each in told(workspace)[1]}.get(part)
+    if not part or (found and found.state is State.RUNNING):
+        return None
+    return Held("ContainerCreating", found.message if found and found.message else f"{part} is being started")
 
 
 def processes_of(workspace: Workspace) -> list[Record]:

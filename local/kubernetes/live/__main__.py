@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 import time
 import urllib.error
@@ -17,18 +18,28 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local import processes
 from local.aws import server
 from local.keeping import Troubles, Voice, keep
-from local.kubernetes import live
+from local.kubernetes import live, workloads
 from local.kubernetes.control_plane import pki
 from local.kubernetes.control_plane.api import Api, ApiError
-from local.kubernetes.live import Part, State, door, parts, tokens
+from local.kubernetes.live import Part, State, door, parts, prometheus, tokens
 from local.kubernetes.live.door import DOOR
 from local.kubernetes.live.load_balancer import Certificate
 from local.kubernetes.live.parts import MAKERS, Cluster, Waits
 from local.kubernetes.live.process import Place, Process
-from local.kubernetes.live.standing import LOAD_BALANCER, STANDING, Standing, first
+from local.kubernetes.live.standing import (
+    LOAD_BALANCER,
+    PROMETHEUS,
+    STANDING,
+    Replica,
+    Standing,
+    first,
+    is_meshed,
+    replicas,
+)
 from local.workspace import Workspace
 
 DEADLINE = 60.0  # seconds until a part answers
+DRAINED = 5.0  # seconds that a proxy goes on once nobody is led to it: for whom it answers then, and who did not hear
 SERVICES = "/api/v1/namespaces/ingress/services?resourceVersion=0"
 ROUTES = "/apis/networking.istio.io/v1/namespaces/serving/virtualservices?resourceVersion=0"
 
@@ -42,6 +53,8 @@ class Keeper:
         self._services: dict[str, dict[str, Mapping[str, str]]] = {}
         self._parts: dict[str, Part] = {}
         self._looked = 0.0
+        self._led_to: dict[str, str] = {}
+        self._left: dict[str, float] = {}
         self._certificates: dict[tuple[str, str], Certificate] = {}
         self._voice = Voice()
 
@@ -70,14 +83,44 @@ class Keeper:
             self._run(DOOR, lambda place: parts.door_of(names, service, place, cluster))
         else:
             self._end(DOOR)
+        self._look_beside(replicas(workloads.told(self._workspace)[1], pods), cluster)
         self._looked = begun
         self._tell()
         return False
 
+    def _look_beside(self, found: list[Replica], cluster: Cluster) -> None:
+        """The proxies beside the workloads here, and where the mesh and Prometheus find these."""
+        prometheus.tell(found, self._workspace.live / PROMETHEUS)
+        meshed = [each for each in found if is_meshed(each.pod)]
+        led_to = {each.proxy: each.workload.record for each in meshed if each.runs}
+        parts.withdraw(self._workspace, led_to.keys())
+        self._led_to = led_to
+        for each in meshed:
+            if each.runs:
+                self._run(each.proxy, lambda place, e=each: self._beside(e, place, cluster))
+        self._leave({each.proxy for each in meshed})
+
+    def _leave(self, staying: set[str]) -> None:
+        """Ends the proxies of the workloads that are gone, once nobody is led to them."""
+        for record in live.processes_of(self._workspace):
+            name = record.name.removeprefix(live.PREFIX)
+            if not name.endswith(live.proxy_of("")) or name in staying:
+                self._left.pop(name, None)
+            elif time.monotonic() > self._left.setdefault(name, time.monotonic()) + DRAINED:
+                self._end(name)
+                shutil.rmtree(self._workspace.live / name, ignore_errors=True)
+
+    def _beside(self, replica: Replica, place: Place, cluster: Cluster) -> Process:
+        self._give(replica.pod, place, meshed=True)
+        return parts.proxy_of(replica, place, cluster)
+
     def _stand(self, standing: Standing, pod: Mapping[str, Any], place: Place, cluster: Cluster) -> Process:
-        authority = self._workspace.kubernetes / "pki" / f"{pki.CA}.crt"
-        tokens.give(self._api, pod, place.folder, self._url, authority, meshed=standing.meshed)
+        self._give(pod, place, meshed=standing.meshed)
         return MAKERS[standing.name](pod, place, cluster)
+
+    def _give(self, pod: Mapping[str, Any], place: Place, *, meshed: bool) -> None:
+        authority = self._workspace.kubernetes / "pki" / f"{pki.CA}.crt"
+        tokens.give(self._api, pod, place.folder, self._url, authority, meshed=meshed)
 
     def _models(self) -> list[str]:
         """The names by which users come to models."""
@@ -97,7 +140,7 @@ class Keeper:
     def _tell(self) -> None:
         """Whoever waits for one part hears of it while another is still being started."""
         services = {name: ports for each in self._services.values() for name, ports in each.items()}
-        live.tell(self._workspace, list(self._parts.values()), services, self._looked)
+        live.tell(self._workspace, list(self._parts.values()), services, self._led_to.values(), self._looked)
 
     def _run(self, name: str, make: Callable[[Place], Process]) -> State:
         place = Place(

@@ -23,6 +23,9 @@ NOT_OF_THIS_ENVOY = {
 }
 MESH = "mesh.yaml"
 NETWORKS = "networks.yaml"
+OBJECTS = "objects"
+"""The folder with objects that are true of this machine alone. Istiod reads them beside those of the API server, where
+the stack's own rules would refuse them: on EKS nobody leads the mesh to another address."""
 
 
 def process(pod: Mapping[str, Any], place: Place) -> Process:
@@ -61,10 +64,12 @@ def process(pod: Mapping[str, Any], place: Place) -> Process:
 def configure(mesh: str, folder: Path) -> None:
     """Writes the mesh's configuration, and which endpoints are of another network.
 
-    `mesh`: what the chart's ConfigMap holds. One thing of it is changed: no default providers, since they are filters
-    of Istio's own Envoy.
+    `mesh`: what the chart's ConfigMap holds. Two things of it are changed: no default providers, since they are filters
+    of Istio's own Envoy, and `OBJECTS` beside the API server (Istio, "Global Mesh Options", configSources).
     """
     content = yaml.safe_load(mesh)
+    (folder / OBJECTS).mkdir(exist_ok=True)
+    content["configSources"] = [{"address": f"fs://{folder / OBJECTS}"}, {"address": "k8s:///"}]
     content["defaultProviders"] = {"metrics": [], "tracing": [], "accessLogging": []}
     (folder / MESH).write_text(yaml.safe_dump(content))
     networks = {"networks": {KWOK_NETWORK: {"endpoints": [{"fromCidr": KWOK_PODS}]}}}

@@ -1,22 +1,22 @@
 """How each live part is made from its pod: what it reads, what it tells the mesh, what is started."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import yaml
+
 from local import processes
-from local.kubernetes import workloads
+from local.files import write_private
 from local.kubernetes.control_plane.api import MERGE, Api, ApiError
 from local.kubernetes.live import argo_rollouts, door, istiod, karpenter, load_balancer, prometheus, proxies
 from local.kubernetes.live.process import Place, Process
-from local.kubernetes.live.standing import GATEWAY, ISTIOD, KARPENTER, PROMETHEUS, ROLLOUTS, SIDECAR
-from local.workspace import LOCAL_REGION
+from local.kubernetes.live.standing import GATEWAY, ISTIOD, KARPENTER, PROMETHEUS, ROLLOUTS, Replica
+from local.workspace import LOCAL_REGION, Workspace
 
 TEMPLATE = "istio/bootstrap/envoy_bootstrap.json"
 ROOT_CERTIFICATES = "istio-ca-root-cert"
-MLFLOW = ("mlflow", "mlflow")
-MLFLOW_PORT = 5000
-MESH = "/apis/networking.istio.io/v1"
 
 
 class Waits(Exception):
@@ -51,21 +51,6 @@ class Cluster:
             raise Waits(f"there is no ConfigMap {namespace}/{name} yet") from None
         return found
 
-    def make(self, manifest: Mapping[str, Any], plural: str) -> None:
-        """Creates an object of the mesh's networking, or makes the one that is there equal."""
-        meta = manifest["metadata"]
-        path = f"{MESH}/namespaces/{meta['namespace']}/{plural}"
-        try:
-            found = self.api.call("GET", f"{path}/{meta['name']}")
-        except ApiError as error:
-            if error.status != 404:
-                raise
-            self.api.call("POST", path, manifest)
-            return
-        if found["spec"] != manifest["spec"]:
-            version = {"resourceVersion": found["metadata"]["resourceVersion"]}
-            self.api.call("PUT", f"{path}/{meta['name']}", {**manifest, "metadata": {**meta, **version}})
-
 
 def aws_client(service: str, endpoint: str) -> Any:
     """A client of the AWS API here, as the stack's administrator: the variables are this process's own."""
@@ -84,26 +69,36 @@ def _istiod(pod: Mapping[str, Any], place: Place, cluster: Cluster) -> Process:
 
 
 def _gateway(pod: Mapping[str, Any], place: Place, cluster: Cluster) -> Process:
-    _configure(pod, place, cluster, proxies.GATEWAY_ADDRESS)
+    _configure(pod, place, cluster, place.address(proxies.GATEWAY_ADDRESS))
     return proxies.gateway(pod, place)
 
 
-def _sidecar(pod: Mapping[str, Any], place: Place, cluster: Cluster) -> Process:
-    running = [each for each in workloads.told(place.workspace)[1] if (each.namespace, each.name) == MLFLOW]
-    if not running or not running[0].port:
-        raise Waits("the MLflow server does not run yet")
-    address = place.address(proxies.SIDECAR_ADDRESS)
-    sidecar, entry = proxies.objects(pod, address, MLFLOW_PORT, running[0].port)
-    cluster.make(sidecar, "sidecars")
-    cluster.make(entry, "workloadentries")
-    _configure(pod, place, cluster, proxies.SIDECAR_ADDRESS)
-    return proxies.sidecar(pod, place)
+def proxy_of(replica: Replica, place: Place, cluster: Cluster) -> Process:
+    """The process of the proxy beside a workload, to which the mesh leads from then on."""
+    address = proxies.beside(replica.proxy, place)
+    text = yaml.safe_dump_all(proxies.objects(replica, address))
+    file = _objects(place.workspace) / f"{replica.proxy}.yaml"
+    if not (file.exists() and file.read_text() == text):
+        write_private(file, text.encode())
+    _configure(replica.pod, place, cluster, address)
+    return proxies.sidecar(replica.pod, place, address)
 
 
-def _configure(pod: Mapping[str, Any], place: Place, cluster: Cluster, last: int) -> None:
+def withdraw(workspace: Workspace, kept: Collection[str]) -> None:
+    """Has the mesh lead to no workload here but those of these proxies."""
+    for file in _objects(workspace).glob("*.yaml"):
+        if file.stem not in kept:
+            file.unlink(missing_ok=True)
+
+
+def _objects(workspace: Workspace) -> Path:
+    return workspace.live / ISTIOD / istiod.OBJECTS
+
+
+def _configure(pod: Mapping[str, Any], place: Place, cluster: Cluster, address: str) -> None:
     template = (place.workspace.sources / TEMPLATE).read_text()
     authority = cluster.config_map(pod["metadata"]["namespace"], ROOT_CERTIFICATES)["root-cert.pem"]
-    proxies.configure(pod, place, last, template=template, authority=authority)
+    proxies.configure(pod, place, address, template=template, authority=authority)
 
 
 def _karpenter(pod: Mapping[str, Any], place: Place, cluster: Cluster) -> Process:
@@ -126,7 +121,6 @@ def _rollouts(pod: Mapping[str, Any], place: Place, cluster: Cluster) -> Process
 MAKERS: dict[str, Maker] = {
     ISTIOD: _istiod,
     GATEWAY: _gateway,
-    SIDECAR: _sidecar,
     KARPENTER: _karpenter,
     PROMETHEUS: _prometheus,
     ROLLOUTS: _rollouts,

@@ -4,13 +4,16 @@ A pod's address is KWOK's here, and nobody answers there. So what its configurat
 a file, with the same labels, and asked where the pod's process is.
 """
 
-from collections.abc import Mapping
+import json
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from local.kubernetes.live.process import Place, Process, container, variables
+from local.kubernetes.live.standing import Replica
 
 ADDRESS = 11
 """The last number of its address."""
@@ -59,3 +62,45 @@ def configure(text: str, folder: Path) -> None:
             {"source_labels": [HERE], "target_label": "__address__"},
         ]
     (folder / CONFIGURATION).write_text(yaml.safe_dump(content))
+
+
+def tell(replicas: Iterable[Replica], folder: Path) -> None:
+    """Writes which pods' processes there are, as discovery tells them: one for each port of each container
+    (Prometheus, "Configuration", kubernetes_sd_config, role pod)."""
+    text = json.dumps([each for replica in replicas if replica.runs for each in targets(replica)], sort_keys=True)
+    file = folder / TARGETS
+    if folder.exists() and not (file.exists() and file.read_text() == text):
+        staged = file.with_suffix(".new")
+        staged.write_text(text)
+        staged.replace(file)
+
+
+def targets(replica: Replica) -> list[dict[str, Any]]:
+    """Those of one pod, of the ports that its process listens at."""
+    meta, status = replica.pod["metadata"], replica.pod.get("status", {})
+    common = {
+        "__meta_kubernetes_namespace": meta["namespace"],
+        "__meta_kubernetes_pod_name": meta["name"],
+        "__meta_kubernetes_pod_phase": status.get("phase", ""),
+        "__meta_kubernetes_pod_ip": status.get("podIP", ""),
+        **{f"__meta_kubernetes_pod_label_{_written(name)}": value for name, value in meta.get("labels", {}).items()},
+    }
+    found = []
+    for each in replica.pod["spec"]["containers"]:
+        for port in each.get("ports", []):
+            if here := replica.workload.ports.get(port.get("name", "")):
+                own = {
+                    "__meta_kubernetes_pod_container_name": each["name"],
+                    "__meta_kubernetes_pod_container_port_name": port["name"],
+                    "__meta_kubernetes_pod_container_port_number": str(port["containerPort"]),
+                    HERE: f"127.0.0.1:{here}",
+                }
+                found.append(
+                    {"targets": [f"{status.get('podIP', '')}:{port['containerPort']}"], "labels": common | own}
+                )
+    return found
+
+
+def _written(name: str) -> str:
+    """A label's name, as discovery writes it."""
+    return re.sub(r"[^a-zA-Z0-9_]", "_", name)

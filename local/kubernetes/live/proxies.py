@@ -11,16 +11,21 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from local.files import write_private
-from local.kubernetes.live import OBJECT, istiod
+from local.kubernetes.live import istiod
 from local.kubernetes.live.process import Place, Process, container, variables
+from local.kubernetes.live.standing import PROXY, Replica
 from local.kubernetes.workloads.confined import in_memory
+from local.kubernetes.workloads.pod import HTTP
+from local.kubernetes.workloads.replicas import OF_A_DEPLOYMENT
 
-GATEWAY_ADDRESS, SIDECAR_ADDRESS = 2, 3
+GATEWAY_ADDRESS, MLFLOW_ADDRESS = 2, 3
 """The last numbers of their addresses."""
+ADDRESSES: Final = range(20, 255)
+"""And of those of the other workloads' proxies, of which none is known before."""
+FIXED: Final = {"mlflow-proxy": MLFLOW_ADDRESS}
 ADMIN = 15300
 """Envoy's own API, at the proxy's address. Not Envoy's usual port: the agent asks 127.0.0.1 to drain, where another's
 Envoy may be."""
-CONTAINER: Final = "istio-proxy"
 TEMPLATE: Final = "envoy_bootstrap.json"
 ROOT: Final = "var/run/secrets/istio/root-cert.pem"
 POD: Final = "etc/istio/pod"
@@ -28,7 +33,6 @@ NO_STATUS: Final = {"status.sidecar.istio.io/port": "0"}
 """No status server, which would listen at every address (Istio, "Resource Annotations")."""
 
 TLS_MODE: Final = {"security.istio.io/tlsMode": "istio"}
-OF_A_REPLICA_SET: Final = "pod-template-hash"
 REACHED: Final = {
     # Endpoints of no network, so none of the pods that KWOK plays (`istiod.NETWORKS`).
     "ISTIO_META_REQUESTED_NETWORK_VIEW": "here",
@@ -45,24 +49,33 @@ def gateway(pod: Mapping[str, Any], place: Place) -> Process:
     return _process(pod, place, place.address(GATEWAY_ADDRESS), {})
 
 
-def sidecar(pod: Mapping[str, Any], place: Place) -> Process:
+def sidecar(pod: Mapping[str, Any], place: Place, address: str) -> Process:
     """The process for the proxy beside a workload; `objects` tells istiod where it listens."""
     # No iptables lead here: it binds its ports.
-    return _process(pod, place, place.address(SIDECAR_ADDRESS), {"ISTIO_META_INTERCEPTION_MODE": "NONE"})
+    return _process(pod, place, address, {"ISTIO_META_INTERCEPTION_MODE": "NONE"})
 
 
-def configure(pod: Mapping[str, Any], place: Place, last: int, *, template: str, authority: str) -> None:
+def beside(name: str, place: Place) -> str:
+    """The address of the proxy of this name beside a workload: the same each time that it is asked for."""
+    file = place.folder / "address"
+    if not file.exists():
+        taken = {int(each.read_text()) for each in place.workspace.live.glob("*/address")}
+        file.write_text(str(FIXED.get(name) or next(each for each in ADDRESSES if each not in taken)))
+    return place.address(int(file.read_text()))
+
+
+def configure(pod: Mapping[str, Any], place: Place, address: str, *, template: str, authority: str) -> None:
     """Writes what the agent reads, but for the token.
 
     Args:
         pod: as the API server has it.
         place: what the proxy is given.
-        last: the last number of its address.
+        address: where it listens.
         template: Istio's own of an Envoy's start.
         authority: the certificate by which it knows istiod, of the ConfigMap in the pod's namespace.
     """
     for path, content in {
-        TEMPLATE: bound(template, place.address(last)),
+        TEMPLATE: bound(template, address),
         ROOT: authority,
         f"{POD}/labels": _downward(pod["metadata"].get("labels", {})),
         f"{POD}/annotations": _downward(NO_STATUS),
@@ -83,25 +96,23 @@ def bound(template: str, address: str) -> str:
     return moved
 
 
-def objects(pod: Mapping[str, Any], address: str, port: int, behind: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The `Sidecar` and the `WorkloadEntry` by which the mesh finds a workload here.
+def objects(replica: Replica, address: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The `Sidecar` and the `WorkloadEntry` by which the mesh finds a workload here, whose process runs.
 
-    Args:
-        pod: as the API server has it, with its proxy.
-        address: the proxy's.
-        port: the container's, at which the proxy listens, so that policies of that port hold.
-        behind: where the workload's process listens, on 127.0.0.1.
+    Its proxy listens at `address`, at the container's port, so that policies of that port hold. Raises LookupError
+    where the pod names no port `http`.
     """
-    namespace = pod["metadata"]["namespace"]
-    labels = {name: value for name, value in pod["metadata"]["labels"].items() if name != OF_A_REPLICA_SET}
-    name = _name_of(pod, port)
-    meta = {"name": OBJECT, "namespace": namespace}
+    pod, workload = replica.pod, replica.workload
+    # Of a Deployment, whichever pods: it goes on while another template's come.
+    labels = {name: value for name, value in pod["metadata"]["labels"].items() if name != OF_A_DEPLOYMENT}
+    port = _port_of(pod)
+    meta = {"name": workload.name, "namespace": workload.namespace}
     version = "networking.istio.io/v1"
     inbound = {
-        "port": {"number": port, "name": name, "protocol": "HTTP"},
+        "port": {"number": port, "name": HTTP, "protocol": "HTTP"},
         "bind": address,
         "captureMode": "NONE",
-        "defaultEndpoint": f"127.0.0.1:{behind}",
+        "defaultEndpoint": f"127.0.0.1:{workload.port}",
     }
     listening = {
         "workloadSelector": {"labels": labels},
@@ -113,7 +124,7 @@ def objects(pod: Mapping[str, Any], address: str, port: int, behind: int) -> tup
         "address": address,
         "labels": {**labels, **TLS_MODE},
         "serviceAccount": pod["spec"]["serviceAccountName"],
-        "ports": {name: port},
+        "ports": {HTTP: port},
     }
     return (
         {"apiVersion": version, "kind": "Sidecar", "metadata": meta, "spec": listening},
@@ -122,7 +133,7 @@ def objects(pod: Mapping[str, Any], address: str, port: int, behind: int) -> tup
 
 
 def _process(pod: Mapping[str, Any], place: Place, address: str, more: Mapping[str, str]) -> Process:
-    of = container(pod, CONTAINER)
+    of = container(pod, PROXY)
     told = variables(pod, of)
     environment = {**told, **REACHED, **more, "INSTANCE_IP": address}
     # The address of istiod, which is known by `ISTIOD_SAN` there, is where certificates come from too.
@@ -143,14 +154,14 @@ def _process(pod: Mapping[str, Any], place: Place, address: str, more: Mapping[s
     return Process(tuple(command), environment, f"http://{address}:{ADMIN}/ready")
 
 
-def _name_of(pod: Mapping[str, Any], port: int) -> str:
-    """The name of a port of the pod's containers; raises LookupError where none has it."""
+def _port_of(pod: Mapping[str, Any]) -> int:
+    """The port `http` of the pod's containers; raises LookupError where none has it."""
     for each in pod["spec"]["containers"]:
         for offered in each.get("ports", []):
-            if offered["containerPort"] == port and offered.get("name"):
-                return str(offered["name"])
+            if offered.get("name") == HTTP:
+                return int(offered["containerPort"])
     meta = pod["metadata"]
-    raise LookupError(f"the pod {meta['namespace']}/{meta['name']} names no port {port}")
+    raise LookupError(f"the pod {meta['namespace']}/{meta['name']} names no port {HTTP}")
 
 
 def _expanded(word: str, given: Mapping[str, str]) -> str:

@@ -1,8 +1,12 @@
-"""Which pods have a process here, and as whom it runs."""
+"""Which pods have a process here, and as whom it runs: controllers, and the proxies beside workloads."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from local.kubernetes.live import proxy_of
+from local.kubernetes.workloads import State, Workload
+from local.kubernetes.workloads.replicas import replica_of
 
 
 @dataclass(frozen=True)
@@ -19,14 +23,15 @@ class Standing:
     """Whether it shows istiod a token of its own."""
 
 
-ISTIOD, GATEWAY, SIDECAR = "istiod", "gateway", "mlflow-proxy"
+ISTIOD, GATEWAY = "istiod", "gateway"
 KARPENTER, ROLLOUTS, PROMETHEUS = "karpenter", "argo-rollouts", "prometheus"
 LOAD_BALANCER = "load-balancer"
 """It stands for no pod: AWS has it."""
+PROXY = "istio-proxy"
+"""What Istio calls the container of a proxy."""
 STANDING = (
     Standing(ISTIOD, "istio-system", "istiod", "discovery", holds=True, meshed=False),
-    Standing(GATEWAY, "ingress", "istio-ingress", "istio-proxy", holds=True, meshed=True),
-    Standing(SIDECAR, "mlflow", "mlflow", "istio-proxy", holds=False, meshed=True),
+    Standing(GATEWAY, "ingress", "istio-ingress", PROXY, holds=True, meshed=True),
     Standing(KARPENTER, "karpenter", "karpenter", "controller", holds=True, meshed=False),
     Standing(PROMETHEUS, "monitoring", "monitor", "prometheus", holds=True, meshed=False),
     Standing(ROLLOUTS, "argo-rollouts", "argo-rollouts", "controller", holds=True, meshed=False),
@@ -40,14 +45,48 @@ def standing_for(pod: Mapping[str, Any]) -> Standing | None:
 
 
 def first(standing: Standing, pods: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """The pod that it stands for: the oldest that has a node and is not going."""
-    fitting = [
-        each
-        for each in pods
-        if _fits(standing, each) and each["spec"].get("nodeName") and "deletionTimestamp" not in each["metadata"]
-    ]
+    """The pod that it stands for."""
+    return _oldest(each for each in pods if _fits(standing, each))
+
+
+@dataclass(frozen=True)
+class Replica:
+    """A workload whose process runs here, and the pod that this stands for."""
+
+    workload: Workload
+    pod: Mapping[str, Any]
+
+    @property
+    def proxy(self) -> str:
+        """What the proxy beside it is called."""
+        return proxy_of(self.workload.name)
+
+    @property
+    def runs(self) -> bool:
+        """Whether it may be called."""
+        return self.workload.state is State.RUNNING
+
+
+def replicas(workloads: Iterable[Workload], pods: list[dict[str, Any]]) -> list[Replica]:
+    """The workloads here that have a pod."""
+    found = []
+    for each in workloads:
+        own = (pod for pod in pods if replica_of(pod) == (each.namespace, each.name))
+        if pod := _oldest(own):
+            found.append(Replica(each, pod))
+    return found
+
+
+def is_meshed(pod: Mapping[str, Any]) -> bool:
+    """Whether a pod has a proxy."""
+    return any(each["name"] == PROXY for kind in ("initContainers", "containers") for each in pod["spec"].get(kind, []))
+
+
+def _oldest(pods: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
+    """Of those that have a node and are not going."""
+    staying = (each for each in pods if each["spec"].get("nodeName") and "deletionTimestamp" not in each["metadata"])
     return min(
-        fitting, key=lambda each: (each["metadata"]["creationTimestamp"], each["metadata"]["name"]), default=None
+        staying, key=lambda each: (each["metadata"]["creationTimestamp"], each["metadata"]["name"]), default=None
     )
 
 

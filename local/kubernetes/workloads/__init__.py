@@ -7,7 +7,8 @@ with what the API server has of it.
 import json
 import shutil
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -21,20 +22,36 @@ PREFIX = "workload-"
 STATUS = "status.json"
 
 
+def record_of(namespace: str, name: str) -> str:
+    """What the record of a workload's process is called."""
+    return f"{PREFIX}{namespace}-{name}"
+
+
 class State(StrEnum):
     RUNNING = "running"
+    STARTING = "starting"
     FAILED = "failed"
 
 
 @dataclass(frozen=True)
 class Workload:
-    """A Deployment that runs here, or does not; `message` says why."""
+    """A Deployment, or a Rollout's ReplicaSet, that runs here, or does not; `message` says why."""
 
     namespace: str
     name: str
     state: State
     port: int
+    """Where it is called."""
     message: str = ""
+    ports: Mapping[str, int] = field(default_factory=dict)
+    """All of its ports here, by their names."""
+    on_trial: bool = False
+    """Whether it is one version of several, of which some may not run: a Rollout's ReplicaSet."""
+
+    @property
+    def record(self) -> str:
+        """What the record of its process is called."""
+        return record_of(self.namespace, self.name)
 
     @property
     def url(self) -> str:
@@ -59,24 +76,27 @@ def told(workspace: Workspace) -> tuple[float, list[Workload]]:
 
 
 def _read(each: dict[str, Any]) -> Workload:
-    return Workload(each["namespace"], each["name"], State(each["state"]), each["port"], each["message"])
+    return Workload(**each | {"state": State(each["state"])})
 
 
 def settled(workspace: Workspace, deadline: float, patience: float) -> list[Workload]:
     """What runs once the cluster of this moment was looked at; after `deadline` seconds, what the last look found.
 
-    What fails is given `patience` seconds to come right: its database may not be there yet.
+    What fails is given `patience` seconds to come right: its database may not be there yet. Nobody waits for a version
+    that is on trial.
     """
     now = time.time()
     failing = None
     while time.time() < now + deadline:
         begun, workloads = told(workspace)
         if begun >= now:
-            if all(each.state is State.RUNNING for each in workloads):
+            waited_for = {each.state for each in workloads if not each.on_trial}
+            if waited_for <= {State.RUNNING}:
                 return workloads
-            failing = failing or time.time()
-            if time.time() > failing + patience:
-                return workloads
+            if State.FAILED in waited_for:
+                failing = failing or time.time()
+                if time.time() > failing + patience:
+                    return workloads
         time.sleep(0.2)
     return told(workspace)[1]
 

@@ -7,10 +7,11 @@ from typing import Final
 
 from local import built, images
 from local.aws.databases import authority
+from local.kubernetes.workloads.sources import SOURCES
 from local.workspace import Workspace
 
-SOURCES: Final = {"mlflow": "mlflow_server"}
-"""The folder of `delivery/` that an image is built from, by the image's name."""
+ALWAYS: Final = ("mlflow",)
+"""Those that every stack has a workload of: made ready while its cluster is still being made."""
 FILES: Final[Mapping[str, Mapping[str, Callable[[Workspace], Path]]]] = {
     # In place of the certificates of RDS's authorities, that of the authority which signs for the databases here.
     "mlflow": {"/opt/parapet/rds-ca.pem": authority},
@@ -34,22 +35,13 @@ class Image:
         return self.variables is not None
 
 
-def all_of(workspace: Workspace) -> dict[str, Image]:
-    """Every image that is built from this repository, by its name.
+def of(workspace: Workspace, name: str) -> Image:
+    """The image of this name in `SOURCES`.
 
-    Makes them, or their environments, be there, which takes minutes the first time. Raises InstallFailed where it
-    cannot.
+    Makes it, or its environment, be there, which takes minutes the first time. Raises InstallFailed where it cannot.
     """
-    return {name: _image(workspace, name, source) for name, source in SOURCES.items()}
-
-
-def _image(workspace: Workspace, name: str, source: str) -> Image:
-    files = {path: file(workspace) for path, file in FILES[name].items()}
+    source = SOURCES[name]
+    files = {path: file(workspace) for path, file in FILES.get(name, {}).items()}
     if image := built.found(source):
         return Image(image.root, files, image.variables())
     return Image(images.environment(source), files)
-
-
-def name_of(reference: str) -> str:
-    """The name in a reference such as `REGISTRY/mlflow@sha256:...`."""
-    return reference.partition("@")[0].rpartition("/")[2].partition(":")[0]

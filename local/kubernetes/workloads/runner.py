@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from local import processes
-from local.kubernetes.workloads import PREFIX
+from local.files import write_private
+from local.kubernetes.workloads import record_of
 from local.kubernetes.workloads.confined import inside
 from local.kubernetes.workloads.images import Image
-from local.kubernetes.workloads.pod import Process, container_ports, process, service_account, volumes
+from local.kubernetes.workloads.pod import HTTP, Here, Pod, mounted, process, told
 from local.kubernetes.workloads.secrets import SecretFiles, agent
 from local.processes import Record
 from local.workspace import Workspace, exports
@@ -22,8 +24,11 @@ from local.workspace import environment as workspaces_own
 
 ADMINISTRATOR = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 """The variables with which the stack's own administrator signs."""
-HTTP = "http"
-"""The name of the port at which a workload is called."""
+DEADLINE = 120.0  # seconds until a process is ready
+
+
+class Failed(Exception):
+    """A process that was to end well did not. The text says how it ended, with its last words."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,7 @@ class Place:
 
     @property
     def record(self) -> str:
-        return f"{PREFIX}{self.namespace}-{self.name}"
+        return record_of(self.namespace, self.name)
 
     @property
     def folder(self) -> Path:
@@ -58,15 +63,21 @@ def started_with(place: Place) -> str:
         return ""
 
 
-def digest(pod: Mapping[str, Any], endpoint: str, image: Image) -> str:
+def digest(pod: Pod, endpoint: str, image: Image) -> str:
     """Names all that a process is started with: where one of it changes, it is started anew."""
-    told = json.dumps([pod, endpoint, str(image.environment)], sort_keys=True)
-    return sha256(told.encode()).hexdigest()
+    said = json.dumps([pod.template, endpoint, str(image.environment)], sort_keys=True)
+    return sha256(said.encode()).hexdigest()
 
 
-def mount(place: Place, pod: Mapping[str, Any], classes: Mapping[str, Any], secrets: SecretFiles, image: Image) -> None:
+def clear(place: Place, pod: Pod) -> None:
+    """Takes away what lies in the volumes: another pod has its own."""
+    for name in pod.volumes:
+        shutil.rmtree(place.folder / name, ignore_errors=True)
+
+
+def mount(place: Place, pod: Pod, classes: Mapping[str, Any], secrets: SecretFiles, image: Image) -> None:
     """Makes the pod's volumes and writes what changed of its secrets; raises LookupError where there is no class."""
-    for name, volume in volumes(pod).items():
+    for name, volume in pod.volumes.items():
         folder = place.folder / name
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         if image.built:
@@ -75,52 +86,59 @@ def mount(place: Place, pod: Mapping[str, Any], classes: Mapping[str, Any], secr
             named = volume["csi"]["volumeAttributes"]["secretProviderClass"]
             if named not in classes:
                 raise LookupError(f"there is no SecretProviderClass {named} in the namespace {place.namespace}")
-            secrets.write(classes[named], service_account(pod), folder)
+            secrets.write(classes[named], pod.service_account, folder)
             if image.built:
                 _give(folder, pod)
 
 
-def start(place: Place, pod: Mapping[str, Any], image: Image, endpoint: str) -> Record:
-    """Starts the process and waits until it is ready; raises StartFailed with its last words where it is not."""
-    named = container_ports(pod)
-    ports = _ports(place, named)
-    meant = _meant(pod, ports, image, place)
+def start(place: Place, pod: Pod, image: Image, endpoint: str, *, initial: bool) -> Record:
+    """Starts the process and waits until it is ready.
+
+    `initial`: whether the pod's first containers run before. Raises StartFailed with its last words where it does not
+    come up, and Failed where one of those before it does not end well.
+    """
+    ports = _ports(place, pod.ports)
+    here = _here(pod, ports, image, place)
     (place.folder / "started").unlink(missing_ok=True)
+    for volume, file, content in told(pod, here):
+        write_private(place.folder / volume / file, content.encode())
+        if image.built:
+            _give(place.folder / volume, pod)
+    for container in pod.initial if initial else ():
+        _end(place, pod, container, image, endpoint, here)
+    meant = process(pod.container, here)
     record = processes.start(
         place.record,
-        _found(meant.command, pod, image, place),
-        port=ports[named[HTTP]],
+        _found(meant.command, pod, pod.container, image, place),
+        port=ports[pod.ports[HTTP]],
         folder=place.workspace.run,
         log=place.log,
         ready=lambda: _ready(pod, ports),
         environment=environment(place, pod, image, endpoint) | dict(meant.environment),
-        deadline=120,
+        deadline=DEADLINE,
     )
     (place.folder / "started").write_text(digest(pod, endpoint, image))
     return record
 
 
-def run_once(place: Place, pod: Mapping[str, Any], image: Image, endpoint: str) -> int:
-    """Runs a job's container to its end, and returns its exit status."""
-    meant = _meant(pod, {}, image, place)
-    place.log.parent.mkdir(parents=True, exist_ok=True)
-    with place.log.open("ab") as log:
-        return subprocess.run(
-            _found(meant.command, pod, image, place),
-            env=environment(place, pod, image, endpoint) | dict(meant.environment),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        ).returncode
+def run_once(place: Place, pod: Pod, image: Image, endpoint: str) -> None:
+    """Runs a job's container to its end; raises Failed where it does not end well."""
+    _end(place, pod, pod.container, image, endpoint, _here(pod, {}, image, place))
 
 
-def environment(place: Place, pod: Mapping[str, Any], image: Image, endpoint: str) -> dict[str, str]:
+def ports_of(place: Place, pod: Pod) -> dict[str, int]:
+    """The port here for each of the container's, by its name, as it was started."""
+    last = _last_ports(place)
+    return {name: last[port] for name, port in pod.ports.items() if port in last}
+
+
+def environment(place: Place, pod: Pod, image: Image, endpoint: str) -> dict[str, str]:
     """What a process has besides the pod's own variables: the image's programs, and the way to the local AWS API.
 
     There it may do what the role of its service account may, and has its credentials as on EKS: from the agent, by
     itself, for as long as it runs.
     """
-    identity = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": agent(endpoint, place.namespace, service_account(pod))}
+    identity = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": agent(endpoint, place.namespace, pod.service_account)}
     if image.variables is not None:
         own = {name: value for name, value in exports(place.workspace, endpoint).items() if name.startswith("AWS_")}
         return {**_without_administrator(own), **identity, **image.variables}
@@ -132,53 +150,65 @@ def _without_administrator(variables: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in variables.items() if name not in ADMINISTRATOR}
 
 
-def _meant(pod: Mapping[str, Any], ports: Mapping[int, int], image: Image, place: Place) -> Process:
-    """The process; in the image's own file system each path leads to what the pod mounts there."""
+def _end(place: Place, pod: Pod, container: Mapping[str, Any], image: Image, endpoint: str, here: Here) -> None:
+    """Runs a container to its end."""
+    meant = process(container, here)
+    place.log.parent.mkdir(parents=True, exist_ok=True)
+    with place.log.open("ab") as log:
+        status = subprocess.run(
+            _found(meant.command, pod, container, image, place),
+            env=environment(place, pod, image, endpoint) | dict(meant.environment),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        ).returncode
+    if status:
+        name = container.get("name", "its container")
+        raise Failed(f"{name} ended with status {status}:\n{processes.last_words(place.log)}")
+
+
+def _here(pod: Pod, ports: Mapping[int, int], image: Image, place: Place) -> Here:
+    """In the image's own file system each path leads to what the pod mounts there."""
     if image.built:
-        return process(pod, ports, {}, place.folder, mounted=True)
-    return process(pod, ports, image.files, place.folder)
+        return Here(ports, {})
+    return Here(ports, mounted(pod.container, place.folder) | dict(image.files))
 
 
-def _found(command: tuple[str, ...], pod: Mapping[str, Any], image: Image, place: Place) -> list[str]:
+def _found(command: tuple[str, ...], pod: Pod, container: Mapping[str, Any], image: Image, place: Place) -> list[str]:
     if not image.built:
         return [str(image.environment / "bin" / command[0]), *command[1:]]
-    mounts = {
-        mount["mountPath"]: place.folder / mount["name"] for mount in pod["containers"][0].get("volumeMounts", [])
-    }
-    return inside(image.environment, {**mounts, **image.files}, _user(pod), command)
+    return inside(image.environment, {**mounted(container, place.folder), **image.files}, pod.user, command)
 
 
-def _give(folder: Path, pod: Mapping[str, Any]) -> None:
+def _give(folder: Path, pod: Pod) -> None:
     """Gives a volume to the pod's user, as the kubelet does by fsGroup."""
-    user, group = _user(pod)
+    user, group = pod.user
     for each in (folder, *folder.iterdir()):
         os.chown(each, user, group)
 
 
-def _user(pod: Mapping[str, Any]) -> tuple[int, int]:
-    context = pod["securityContext"]
-    return context["runAsUser"], context["runAsGroup"]
-
-
 def _ports(place: Place, named: Mapping[str, int]) -> dict[int, int]:
     """A port here for each of the container's; the last time's where it is free, so that a client goes on."""
-    file = place.folder / "ports.json"
-    try:
-        last: dict[int, int] = {int(port): here for port, here in json.loads(file.read_text()).items()}
-    except (FileNotFoundError, ValueError):
-        last = dict[int, int]()
+    last = _last_ports(place)
     ports: dict[int, int] = {}
     for port in named.values():
         ports[port] = processes.choose_port(None, preferred=last.get(port), taken=ports.values())
     place.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    file.write_text(json.dumps(ports))
+    (place.folder / "ports.json").write_text(json.dumps(ports))
     return ports
 
 
-def _ready(pod: Mapping[str, Any], ports: Mapping[int, int]) -> bool:
+def _last_ports(place: Place) -> dict[int, int]:
+    try:
+        return {int(port): here for port, here in json.loads((place.folder / "ports.json").read_text()).items()}
+    except (FileNotFoundError, ValueError):
+        return {}
+
+
+def _ready(pod: Pod, ports: Mapping[int, int]) -> bool:
     """Whether the container's readiness probe succeeds."""
-    asked = pod["containers"][0]["readinessProbe"]["httpGet"]
-    port = container_ports(pod).get(asked["port"], asked["port"])
+    asked = pod.container["readinessProbe"]["httpGet"]
+    port = pod.ports.get(asked["port"], asked["port"])
     connection = http.client.HTTPConnection("127.0.0.1", ports[port], timeout=2)
     try:
         headers = {each["name"]: each["value"] for each in asked.get("httpHeaders", [])}

@@ -65,3 +65,5 @@ class Model(BaseModel):
     undo_seconds: int = Field(default=3600, ge=30, le=86_400, description="a whole number from 30 to 86400: seconds")
     """For how long a new version that has all calls may be undone at once: the one before keeps its pods. A version
     that comes within it begins from the one before."""
+    start_seconds: int = Field(default=600, ge=30, le=3600, description="a whole number of seconds from 30 to 3600")
+    """In which pods of a new version must be ready: what does not start is let go then."""

@@ -21,8 +21,6 @@ BUSY: Final = 60
 """The share (%) of the CPU asked for, on average over the replicas, above which there are more of them."""
 FIRST: Final = FIRST_SHARE // 2
 """Of a hundred calls, those that a new version answers until it is judged; then half of them, until it is again."""
-DEADLINE: Final = 600
-"""Seconds in which pods of a new version must be ready: what does not start is aborted then."""
 KEPT: Final = 3
 """Versions to which one can go back at once."""
 
@@ -137,7 +135,7 @@ def rollout(model: Model, args: PodArgs) -> dict[str, Any]:
     return {
         "selector": {"matchLabels": pod.name_labels(model)},
         "revisionHistoryLimit": KEPT,
-        "progressDeadlineSeconds": DEADLINE,
+        "progressDeadlineSeconds": model.start_seconds,
         "progressDeadlineAbort": True,
         "strategy": {
             "canary": {

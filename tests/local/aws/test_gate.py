@@ -86,6 +86,15 @@ def test_a_bucket_is_open_to_what_the_role_may(local_aws: LocalAws) -> None:
     assert refusal(s3.delete_object, Bucket="bucket", Key="own/a")[0] == "AccessDenied"
 
 
+def test_who_may_only_add_says_so_and_overwrites_nothing(local_aws: LocalAws) -> None:
+    local_aws.client("s3").create_bucket(Bucket="bucket")
+    if_absent = {"Null": {"s3:if-none-match": "false"}}
+    s3 = Worker(local_aws, allow("s3:PutObject", "arn:aws:s3:::bucket/*", Condition=if_absent)).client("s3")
+    s3.put_object(Bucket="bucket", Key="a", Body=b"1", IfNoneMatch="*")
+    assert refusal(s3.put_object, Bucket="bucket", Key="b", Body=b"2")[0] == "AccessDenied"
+    assert refusal(s3.put_object, Bucket="bucket", Key="a", Body=b"2", IfNoneMatch="*")[0] == "PreconditionFailed"
+
+
 @pytest.mark.parametrize("version", ["s3v4", "s3"])
 def test_a_link_opens_what_its_signer_may(local_aws: LocalAws, version: str) -> None:
     admin = local_aws.client("s3")

@@ -8,9 +8,12 @@ import pytest
 import yaml
 
 from local import registry, toolchain
+from local.kubernetes import workloads
 from local.kubernetes.control_plane import pulls, stages
 from local.kubernetes.control_plane.api import Api
 from local.kubernetes.control_plane.pulls import Keeper, missing
+from local.kubernetes.workloads import State, Workload
+from local.kubernetes.workloads.replicas import VERSION
 from local.registry import Registry
 from local.workspace import Workspace
 
@@ -28,7 +31,9 @@ class Recorded(Api):
 
     def call(self, method: str, path: str, body: object = None, kind: str = "application/json") -> Any:
         if method == "GET":
-            return {"items": self.pods}
+            pending = "Pending" in path
+            of = [each for each in self.pods if (each["status"].get("phase", "Pending") == "Pending") == pending]
+            return {"items": of}
         self.changes[path] = body
         return None
 
@@ -115,3 +120,68 @@ def test_the_stage_that_starts_a_pod_waits_for_the_mark_and_no_other_does(tmp_pa
     assert start.parent == target
     keys = [each["key"] for each in yaml.safe_load(start.read_text())["spec"]["selector"]["matchExpressions"]]
     assert keys == [".a", f'.metadata.annotations["{pulls.MARK}"]']
+
+
+# Pods that a process of this machine stands for
+
+
+def version(image: str, **status: Any) -> dict[str, Any]:
+    found = pod(
+        image,
+        labels={VERSION: "5d8f"},
+        ownerReferences=[{"kind": "ReplicaSet", "name": "model-5d8f"}],
+    )
+    return {**found, "status": status}
+
+
+@pytest.fixture
+def image(held: Registry) -> str:
+    held.push_stand_in("parapet-test/serving", "1.0", "a server")
+    return f"{HOST}/parapet-test/serving:1.0"
+
+
+def say(workspace: Workspace, state: State, message: str = "") -> None:
+    told = Workload("n", "model-5d8f", state, 0, message, on_trial=True)
+    workloads.tell(workspace, 0, [told])
+
+
+def test_a_versions_pod_starts_with_its_process_and_tells_what_keeps_it_until_then(
+    workspace: Workspace, image: str
+) -> None:
+    api = Recorded(version(image))
+    keeper = Keeper(workspace, api)
+    for state, reason, message in (
+        (State.STARTING, "ContainerCreating", "it is being started"),
+        (State.FAILED, "CrashLoopBackOff", "server ended with status 1"),
+    ):
+        say(workspace, state, message)
+        assert keeper.look()
+        (told,) = api.changes["/api/v1/namespaces/n/pods/p/status"]["status"]["containerStatuses"]
+        assert told["state"] == {"waiting": {"reason": reason, "message": message}}
+        assert pulls.MARK not in str(api.changes)
+    say(workspace, State.RUNNING)
+    assert keeper.look()
+    assert api.changes["/api/v1/namespaces/n/pods/p"] == {"metadata": {"annotations": {pulls.MARK: "pulled"}}}
+
+
+def test_a_versions_pod_whose_process_is_gone_is_not_ready_until_that_is_back(workspace: Workspace, image: str) -> None:
+    ready = [{"type": each, "status": "True"} for each in ("Initialized", "Ready", "ContainersReady")]
+    running = version(image, phase="Running", conditions=ready, containerStatuses=[{"name": "c0", "ready": True}])
+    api = Recorded(running)
+    keeper = Keeper(workspace, api)
+    say(workspace, State.RUNNING)
+    assert not keeper.look()
+    say(workspace, State.FAILED, "it was killed")
+    assert keeper.look()
+    status = api.changes.pop("/api/v1/namespaces/n/pods/p/status")["status"]
+    assert {(each["type"], each["status"], each["message"]) for each in status["conditions"]} == {
+        ("Ready", "False", "it was killed"),
+        ("ContainersReady", "False", "it was killed"),
+    }
+    assert status["containerStatuses"] == [{"name": "c0", "ready": False}]
+    running["status"] |= status
+    assert not keeper.look(), "what was told is not told again"
+    say(workspace, State.RUNNING)
+    assert keeper.look()
+    told = api.changes["/api/v1/namespaces/n/pods/p/status"]["status"]
+    assert {each["status"] for each in told["conditions"]} == {"True"}

@@ -3,13 +3,17 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from local import built
 from local import images as environments
+from local.aws import server
 from local.kubernetes.workloads import images, runner
+from local.kubernetes.workloads.__main__ import Keeper
 from local.kubernetes.workloads.images import Image
+from local.kubernetes.workloads.pod import Pod
 from local.workspace import Workspace
 
 
@@ -36,16 +40,33 @@ def test_an_image_that_was_built_is_what_runs_and_not_its_packages(
 ) -> None:
     own = image(tmp_path / "built")
     monkeypatch.setattr(built, "found", lambda name: {"mlflow_server": own}[name])
-    found = images.all_of(Workspace(home=tmp_path))["mlflow"]
+    found = images.of(Workspace(home=tmp_path), "mlflow")
     assert found.built
     assert found.environment == own.root
     assert found.variables == {"PATH": "/opt/parapet/bin:/usr/bin"}
 
 
 def test_where_it_cannot_be_built_its_packages_stand_for_it(environment: Path, tmp_path: Path) -> None:
-    found = images.all_of(Workspace(home=tmp_path))["mlflow"]
+    found = images.of(Workspace(home=tmp_path), "mlflow")
     assert not found.built
     assert found.environment == environment
+
+
+def test_an_image_that_no_workload_wants_is_not_made_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stack without models builds nothing for them."""
+    asked: list[str] = []
+    monkeypatch.setattr(images, "of", lambda _, name: asked.append(name))
+    monkeypatch.setattr(server, "url", lambda _: "http://127.0.0.1:1")
+    pretended: Any = Nothing()
+    Keeper(Workspace(home=tmp_path), pretended).look()
+    assert asked == ["mlflow"]
+
+
+class Nothing:
+    """An API server of a cluster without anything."""
+
+    def call(self, *_: str) -> dict[str, Any]:
+        return {"items": []}
 
 
 @pytest.mark.parametrize("variables", [None, {"PATH": "/usr/bin"}], ids=["packages", "image"])
@@ -55,7 +76,7 @@ def test_it_is_its_service_account_to_aws_and_not_the_administrator(
     for name in runner.ADMINISTRATOR:
         monkeypatch.setenv(name, "of the shell that started the stack")
     place = runner.Place(Workspace(home=tmp_path), "mlflow", "server")
-    pod = {"serviceAccountName": "mlflow"}
+    pod = Pod({"spec": {"serviceAccountName": "mlflow"}}, "mlflow")
     told = runner.environment(place, pod, Image(tmp_path, {}, variables), "http://127.0.0.1:1")
     assert not set(runner.ADMINISTRATOR) & told.keys()
     assert told["AWS_CONTAINER_CREDENTIALS_FULL_URI"].endswith("/mlflow/mlflow")

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import stat
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from local import processes
 from local.kubernetes import control_plane, workloads
 from local.kubernetes.control_plane.api import Api
-from local.kubernetes.workloads import State, Workload, images
+from local.kubernetes.workloads import State, Workload, images, replicas, sources
 from local.kubernetes.workloads.__main__ import Keeper
 from local.kubernetes.workloads.images import Image
 from local.workspace import Workspace
@@ -42,7 +43,8 @@ class World:
         script.write_text(f"#!{self.workspace.python}\n{Path(__file__).with_name('serve.py').read_text()}")
         script.chmod(script.stat().st_mode | stat.S_IXUSR)
         image = Image(environment, {"/etc/own": home / "own"})
-        monkeypatch.setattr(images, "all_of", lambda _: {"probe": image})
+        monkeypatch.setitem(sources.SOURCES, "probe", "a script of the test's")
+        monkeypatch.setattr(images, "of", lambda _, __: image)
         plane = control_plane.running(cluster.workspace)
         assert plane
         # The record of the AWS API that the cluster's nodes come from leads to the secrets too.
@@ -50,9 +52,11 @@ class World:
         for file in cluster.workspace.run.glob("aws.json"):
             (self.workspace.run / file.name).write_bytes(file.read_bytes())
         api = Api(cluster.workspace.kubernetes / "pki", "workloads", int(plane.server.rpartition(":")[2]))
-        self.keeper = Keeper(self.workspace, api)
+        self.keeper = Keeper(self.workspace, api, patience=60)
 
-    def apply(self, kind: str, name: str, arguments: list[str], greeting: str = "hello") -> None:
+    def apply(
+        self, kind: str, name: str, arguments: list[str], greeting: str = "hello", initial: list[str] | None = None
+    ) -> None:
         container = {
             "name": "main",
             "image": f"registry.test/probe@sha256:{'0' * 64}",
@@ -60,9 +64,14 @@ class World:
             "args": arguments,
             "env": [{"name": "GREETING", "value": greeting}],
             "ports": [{"name": "http", "containerPort": 8080}],
-            "volumeMounts": [{"name": "secrets", "mountPath": "/mnt/secrets"}],
+            "volumeMounts": [
+                {"name": "secrets", "mountPath": "/mnt/secrets"},
+                {"name": "told", "mountPath": "/etc/told"},
+                {"name": "kept", "mountPath": "/kept"},
+            ],
         }
-        if kind == "Deployment":
+        first = {**container, "name": "first", "args": initial}
+        if kind != "Job":
             container["readinessProbe"] = {"httpGet": {"path": "/", "port": "http"}}
         volume = {
             "name": "secrets",
@@ -72,14 +81,22 @@ class World:
                 "volumeAttributes": {"secretProviderClass": "all"},
             },
         }
-        pod: dict[str, Any] = {"containers": [container], "volumes": [volume]}
-        spec: dict[str, Any] = {"template": {"metadata": {"labels": {"app": name}}, "spec": pod}}
-        if kind == "Deployment":
-            spec["selector"] = {"matchLabels": {"app": name}}
-        else:
+        annotations = {"configuration": json.dumps({"port": 8080, "host": "0.0.0.0"})}
+        items = [{"path": "file", "fieldRef": {"fieldPath": "metadata.annotations['configuration']"}}]
+        told = {"name": "told", "downwardAPI": {"items": items}}
+        pod: dict[str, Any] = {"containers": [container], "volumes": [volume, told, {"name": "kept", "emptyDir": {}}]}
+        if initial:
+            pod["initContainers"] = [first]
+        # As Argo Rollouts calls a version's, and no other of these tests is one of its.
+        labels = {"app": name} | ({replicas.VERSION: name} if kind == "ReplicaSet" else {})
+        meta = {"labels": labels, "annotations": annotations}
+        spec: dict[str, Any] = {"template": {"metadata": meta, "spec": pod}}
+        if kind == "Job":
             pod["restartPolicy"] = "Never"
-        version = {"Deployment": "apps/v1", "Job": "batch/v1"}[kind]
-        metadata = {"name": name, "namespace": NAMESPACE}
+        else:
+            spec["selector"] = {"matchLabels": labels}
+        version = {"Job": "batch/v1"}.get(kind, "apps/v1")
+        metadata = {"name": name, "namespace": NAMESPACE, "labels": labels}
         self.cluster.apply({"apiVersion": version, "kind": kind, "metadata": metadata, "spec": spec})
 
     def deploy(self, greeting: str = "hello") -> None:
@@ -128,7 +145,7 @@ def world(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         }
     )
     yield found
-    for kind in ("deployments", "jobs"):
+    for kind in ("deployments", "jobs", "replicasets"):
         cluster.kubectl("delete", kind, "--all", f"--namespace={NAMESPACE}", "--cascade=background")
     found.keeper.look()
     assert workloads.processes_of(found.workspace) == []
@@ -206,3 +223,73 @@ def test_what_is_deleted_ends(world: World) -> None:
     assert not record.alive()
     assert processes.read(world.workspace.run, record.name) is None
     assert workloads.told(world.workspace)[1] == []
+
+
+# Versions of a Rollout
+
+
+SERVES = ["0.0.0.0", "8080", "/mnt/secrets/password"]
+
+
+def test_a_version_runs_as_a_deployment_does_and_says_all_its_ports(world: World) -> None:
+    world.apply("ReplicaSet", "first", SERVES)
+    arguments, _, _ = world.answer()
+    found = world.look()
+    assert (found.name, found.on_trial, found.ports) == ("first", True, {"http": found.port})
+    assert arguments[1] == str(found.port)
+    told = json.loads((world.workspace.workloads / NAMESPACE / "first" / "told" / "file").read_text())
+    assert told == {"port": found.port, "host": "127.0.0.1"}
+
+
+def test_two_versions_run_beside_each_other_and_one_without_pods_ends(world: World) -> None:
+    for each in ("first", "second"):
+        world.apply("ReplicaSet", each, SERVES)
+    world.keeper.look()
+    found = {each.name: each for each in workloads.told(world.workspace)[1]}
+    assert {each.state for each in found.values()} == {State.RUNNING}
+    assert found["first"].port != found["second"].port
+    world.cluster.kubectl("scale", "replicaset", "first", "--replicas=0", f"--namespace={NAMESPACE}")
+    assert world.look().name == "second"
+    (record,) = workloads.processes_of(world.workspace)
+    assert record.name == found["second"].record
+
+
+def test_what_comes_first_in_a_pod_runs_once_and_another_pod_has_other_volumes(world: World) -> None:
+    needed = world.workspace.home / "needed"
+    needed.touch()
+    initial = ["migrate", "/kept/done", str(needed)]
+    world.apply("ReplicaSet", "first", SERVES, initial=initial)
+    world.answer()
+    kept = world.workspace.workloads / NAMESPACE / "first" / "kept"
+    (kept / "own").touch()
+    (record,) = workloads.processes_of(world.workspace)
+    os.kill(record.pid, signal.SIGKILL)
+    wait_for(lambda: not record.alive())
+    world.answer()
+    assert (kept / "done").read_text() == "migrated\n"
+    assert (kept / "own").exists(), "a container that is started again has its pod's volumes"
+    world.cluster.kubectl("delete", "replicaset", "first", f"--namespace={NAMESPACE}")
+    world.keeper.look()
+    world.apply("ReplicaSet", "first", SERVES, "good evening", initial=initial)
+    assert world.answer()[1] == "good evening"
+    assert sorted(each.name for each in kept.iterdir()) == ["done"]
+
+
+def test_where_what_comes_first_fails_the_version_does_not_run_and_says_why(world: World) -> None:
+    needed = world.workspace.home / "needed"
+    world.apply("ReplicaSet", "first", SERVES, initial=["migrate", "/kept/done", str(needed)])
+    found = world.look()
+    assert (found.state, workloads.processes_of(world.workspace)) == (State.FAILED, [])
+    assert "first ended with status 1" in found.message
+    assert "the database is not there" in found.message
+    needed.touch()
+    wait_for(lambda: world.look().state is State.RUNNING, seconds=30)
+
+
+def test_nobody_waits_for_a_version_that_does_not_start(world: World) -> None:
+    world.apply("ReplicaSet", "first", ["256.0.0.1", "8080", "/mnt/secrets/password"])
+    begun = time.monotonic()
+    world.keeper.look()
+    workloads.tell(world.workspace, time.time() + 60, workloads.told(world.workspace)[1])
+    assert [each.state for each in workloads.settled(world.workspace, 30, 30)] == [State.FAILED]
+    assert time.monotonic() < begun + 25

@@ -118,7 +118,7 @@ def test_a_webhook_by_service_is_asked_where_it_is_here(cluster: Cluster, webhoo
     assert "no process of this machine answers for it; ./parapet up --live starts it" in wait_for(
         lambda: (said := _judged(cluster)) and "failed calling webhook" in said and said
     )
-    live.tell(cluster.workspace, [], {f"{NAMESPACE}/{WEBHOOK}": {"443": f"127.0.0.1:{webhook}"}}, 0)
+    live.tell(cluster.workspace, [], {f"{NAMESPACE}/{WEBHOOK}": {"443": f"127.0.0.1:{webhook}"}}, [], 0)
     assert "the webhook was asked" in _judged(cluster)
 
 

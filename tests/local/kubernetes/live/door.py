@@ -27,7 +27,7 @@ from local.aws import server
 from local.kubernetes import control_plane, live, workloads
 from local.kubernetes.control_plane.servers import WORKLOADS
 from local.kubernetes.live import istiod, load_balancer, proxies
-from local.kubernetes.live.standing import GATEWAY, ISTIOD, LOAD_BALANCER, SIDECAR
+from local.kubernetes.live.standing import GATEWAY, ISTIOD, LOAD_BALANCER
 from local.kubernetes.live.tokens import MESH_AUDIENCE, MESH_TOKEN
 from local.kubernetes.workloads import State, Workload
 from local.toolchain import live as live_tools
@@ -43,6 +43,7 @@ from tests.platform.cluster.charts import Helm
 
 HOST, UNKNOWN = f"mlflow.{manifests.DOMAIN}", f"models.{manifests.DOMAIN}"
 IN_THE_MESH = f"{routes.SERVICE_HOST}:{mlflow_pod.PORT}"
+SIDECAR = live.proxy_of("mlflow")
 CERTIFICATE = "service.beta.kubernetes.io/aws-load-balancer-ssl-cert"
 ROOM = {"cpu": "64", "memory": "256Gi", "pods": "110", "ephemeral-storage": "500Gi"}
 NODE = {
@@ -112,7 +113,7 @@ class Door:
         self.network = live.network(workspace)
         self.load_balancer, self.gateway, self.sidecar = (
             f"{self.network}.{last}"
-            for last in (load_balancer.ADDRESS, proxies.GATEWAY_ADDRESS, proxies.SIDECAR_ADDRESS)
+            for last in (load_balancer.ADDRESS, proxies.GATEWAY_ADDRESS, proxies.MLFLOW_ADDRESS)
         )
         plane, _ = control_plane.ensure(workspace)
         record, _ = server.ensure(workspace, None)

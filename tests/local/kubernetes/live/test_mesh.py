@@ -16,13 +16,13 @@ from local import processes
 from local.kubernetes import live
 from local.kubernetes.live import load_balancer, proxies
 from local.kubernetes.live.lacking import lacking
-from local.kubernetes.live.standing import GATEWAY, ISTIOD, LOAD_BALANCER, SIDECAR
+from local.kubernetes.live.standing import GATEWAY, ISTIOD, LOAD_BALANCER
 from local.workspace import Workspace
 from mlops.mlflow_server import routes
 from mlops.mlflow_server.pod import PORT
 from tests import authority
 from tests.cluster import wait_for
-from tests.local.kubernetes.live.door import HOST, IN_THE_MESH, UNKNOWN, Door, get, showing, workload
+from tests.local.kubernetes.live.door import HOST, IN_THE_MESH, SIDECAR, UNKNOWN, Door, get, showing, workload
 from tests.platform.cluster.api import MANAGER
 
 pytestmark = [

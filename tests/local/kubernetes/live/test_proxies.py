@@ -1,6 +1,8 @@
 """What stands for a pod's proxy: its command, its files, and what the mesh is told of it. No process is started."""
 
+import dataclasses
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,8 @@ import pytest
 from cluster import mesh_webhooks
 from local.kubernetes.live import parts, proxies
 from local.kubernetes.live.process import Place
+from local.kubernetes.live.standing import Replica
+from local.kubernetes.workloads import State, Workload
 from local.workspace import Workspace
 
 PROXY_CONFIG = {"holdApplicationUntilProxyStarts": True, "proxyAdminPort": 15000}
@@ -56,7 +60,7 @@ def place(tmp_path: Path) -> Place:
 
 
 def test_the_agent_runs_with_what_the_pod_gives_it_and_finds_istiod_here(place: Place) -> None:
-    process = proxies.sidecar(pod("sidecar"), place)
+    process = proxies.sidecar(pod("sidecar"), place, "127.9.8.3")
     home = place.workspace.home
     assert process.command == (
         str(home / "bin" / "pilot-agent"),
@@ -81,7 +85,7 @@ def test_the_agent_runs_with_what_the_pod_gives_it_and_finds_istiod_here(place: 
 
 def test_no_proxy_sees_the_endpoints_that_answer_nobody(place: Place) -> None:
     """Istiod has the pods of KWOK on a network of their own, and a view is of the networks that it names."""
-    for process in (proxies.sidecar(pod("sidecar"), place), proxies.gateway(pod("router"), place)):
+    for process in (proxies.sidecar(pod("sidecar"), place, "127.9.8.3"), proxies.gateway(pod("router"), place)):
         assert process.environment["ISTIO_META_REQUESTED_NETWORK_VIEW"] == "here"
 
 
@@ -96,7 +100,7 @@ def test_the_gateway_writes_its_certificate_into_memory_of_its_own(place: Place)
 
 
 def test_its_folder_is_what_a_kubelet_mounts_and_nothing_listens_at_every_address(place: Place) -> None:
-    proxies.configure(pod("sidecar"), place, 3, template=TEMPLATE, authority="PEM")
+    proxies.configure(pod("sidecar"), place, "127.9.8.3", template=TEMPLATE, authority="PEM")
     assert (place.folder / "var/run/secrets/istio/root-cert.pem").read_text() == "PEM"
     labels = (place.folder / "etc/istio/pod/labels").read_text()
     assert labels == 'app="mlflow"\npod-template-hash="1f2e"\nsecurity.istio.io/tlsMode="istio"\n'
@@ -120,10 +124,14 @@ def test_a_template_that_says_its_addresses_in_another_way_is_refused(template: 
         proxies.bound(template, "127.9.8.3")
 
 
+def replica(**changed: Any) -> Replica:
+    return Replica(Workload("mlflow", "mlflow", State.RUNNING, 23456), pod("sidecar") | changed)
+
+
 def test_the_mesh_is_told_where_the_workload_is_and_that_it_speaks_mutual_tls() -> None:
-    sidecar, entry = proxies.objects(pod("sidecar"), "127.9.8.3", 5000, 23456)
+    sidecar, entry = proxies.objects(replica(), "127.9.8.3")
     for each in (sidecar, entry):
-        assert each["metadata"] == {"name": "of-this-machine", "namespace": "mlflow"}
+        assert each["metadata"] == {"name": "mlflow", "namespace": "mlflow"}
     labels = {"app": "mlflow", "security.istio.io/tlsMode": "istio"}
     assert sidecar["spec"] == {
         "workloadSelector": {"labels": labels},
@@ -145,10 +153,40 @@ def test_the_mesh_is_told_where_the_workload_is_and_that_it_speaks_mutual_tls() 
     }
 
 
-def test_a_port_that_the_pod_does_not_name_is_refused() -> None:
-    for port in (9000, 1):
-        with pytest.raises(LookupError, match=f"the pod mlflow/mlflow-1f2e-x names no port {port}"):
-            proxies.objects(pod("sidecar"), "127.9.8.3", port, 23456)
+def test_of_a_version_the_mesh_is_told_which_it_is() -> None:
+    """Two Services lead to one version each, by this label."""
+    one = pod("sidecar")
+    one["metadata"]["labels"]["rollouts-pod-template-hash"] = "5d8f"
+    sidecar, entry = proxies.objects(replica(metadata=one["metadata"]), "127.9.8.20")
+    assert sidecar["spec"]["workloadSelector"]["labels"]["rollouts-pod-template-hash"] == "5d8f"
+    assert entry["spec"]["labels"]["rollouts-pod-template-hash"] == "5d8f"
+
+
+def test_each_proxy_has_an_address_of_its_own_which_it_keeps(place: Place) -> None:
+    def folder(name: str) -> Place:
+        own = dataclasses.replace(place, folder=place.workspace.live / name)
+        own.folder.mkdir(parents=True, exist_ok=True)
+        return own
+
+    def address(name: str) -> str:
+        return proxies.beside(name, folder(name))
+
+    assert [address(each) for each in ("a-proxy", "mlflow-proxy", "b-proxy", "a-proxy")] == [
+        "127.9.8.20",
+        "127.9.8.3",
+        "127.9.8.21",
+        "127.9.8.20",
+    ]
+    shutil.rmtree(folder("a-proxy").folder)
+    assert [address(each) for each in ("c-proxy", "b-proxy")] == ["127.9.8.20", "127.9.8.21"]
+
+
+def test_a_pod_that_names_no_port_of_http_is_refused() -> None:
+    spec = pod("sidecar")["spec"]
+    for each in spec["containers"]:
+        each.pop("ports", None)
+    with pytest.raises(LookupError, match="the pod mlflow/mlflow-1f2e-x names no port http"):
+        proxies.objects(replica(spec=spec), "127.9.8.3")
 
 
 def test_it_trusts_what_the_stack_calls_the_mesh_s_authority() -> None:
