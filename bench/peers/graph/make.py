@@ -26,8 +26,8 @@ def main(folder: Path) -> None:
     graph = convert_lightgbm(model, initial_types=types, zipmap=False, target_opset=15)
     (folder / "model.onnx").write_bytes(graph.SerializeToString(deterministic=True))
     session = onnxruntime.InferenceSession(folder / "model.onnx", providers=["CPUExecutionProvider"])
-    rows = features[:ROWS].round(4)
-    (told,) = session.run(["probabilities"], {"features": rows})
+    rows = features[:ROWS].astype(np.float64).round(4)
+    (told,) = session.run(["probabilities"], {"features": rows.astype(np.float32)})
     (folder / "rows.json").write_text(json.dumps({"rows": rows.tolist(), "told": told[:, 1].tolist()}))
 
 

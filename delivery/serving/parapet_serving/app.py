@@ -1,16 +1,19 @@
-"""The routes: from a request to its answer, with all that is asked and told on the way."""
+"""The routes: from a request to its answer, with all that is asked and told on the way.
+
+A request goes from step to step by plain calls, and waits between them where it has to: for its body, for the
+provider's keys, for the model. A coroutine for each would cost a third of all that is done for it.
+"""
 
 import asyncio
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Final, TypeVar
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from granian.rsgi import HTTPProtocol, ProtocolClosed, Scope
 
 from parapet_serving import card
 from parapet_serving.batching import Batches
@@ -18,6 +21,7 @@ from parapet_serving.bundle.folder import Bundle
 from parapet_serving.callers.callers import Callers
 from parapet_serving.contract import Contract, Matrix, Outputs
 from parapet_serving.deadlines import Deadlines
+from parapet_serving.http.exchange import Exchange, Gone, TooLong
 from parapet_serving.predictions.log import Log
 from parapet_serving.refusal import Wrong
 from parapet_serving.settings import Settings
@@ -26,7 +30,7 @@ from parapet_serving.telling.hashed import Hashed
 from parapet_serving.telling.metrics import Metrics
 from parapet_serving.telling.tracing import Tracing
 from parapet_serving.wire import records
-from parapet_serving.wire.oip import Oip
+from parapet_serving.wire.oip import Oip, Read
 from parapet_serving.wire.records import Records
 
 JSON: Final = "application/json"
@@ -40,21 +44,24 @@ UNCOUNTED: Final = frozenset({"live", "ready"})
 """Routes that anybody may ask, as the kubelet does every few seconds; they have no line in the log."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Asked:
     """A request on its way."""
 
-    scope: Scope
-    protocol: HTTPProtocol
+    exchange: Exchange
     route: str
+    handler: "Handler"
     began: float
     id: str
+    span: Any = None
     caller: str = ""
     """Hashed, as the subject."""
     subject: str | None = None
     rows: int = 0
     body_read: bool = False
-    headers: list[tuple[str, str]] = field(default_factory=list)
+    waits_for: asyncio.Future[Any] | None = None
+    done: bool = False
+    """Whether it is answered, or nobody is there to be answered any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +78,12 @@ LATE_REQUEST: Final = Wrong(408, "time", "the request did not come in time", hea
 LATE_ANSWER: Final = Wrong(504, "time", "the model did not answer in time")
 FAILED: Final = Wrong(500, "internal", "the server failed; the log says where, under this id")
 
-T = TypeVar("T")
-Handler = Callable[[Asked], Awaitable[Answer]]
+Handler = Callable[[Asked], None]
+"""Answers it, or sees to it that it is answered later."""
 
 
 class App:
-    """The application, for one model, on one event loop (RSGI)."""
+    """The application, for one model, on one event loop."""
 
     def __init__(
         self,
@@ -96,11 +103,11 @@ class App:
         self._callers = Callers(settings)
         self._hashed = Hashed(settings.hash_key())
         self._known = lru_cache(CALLERS)(partial(self._hashed, "caller"))
-        self._deadlines = Deadlines(settings.limits.seconds)
+        self._deadlines = Deadlines[Asked](settings.limits.seconds, self._late)
         self._oip = Oip(contract, tensor, self._name, self._version, most)
         self._records = Records(contract, most)
         self._card = card.page(bundle)
-        self._line = logs.logger().bind(model=self._name, version=self._version)
+        self._lines = logs.Lines()
         self.in_flight = 0
         self.draining = False
         self._routes = self._table()
@@ -111,7 +118,7 @@ class App:
             "/v2": ("server", "GET", self._server),
             "/v2/health/live": ("live", "GET", self._live),
             "/v2/health/ready": ("ready", "GET", self._ready),
-            "/predict": ("records", "POST", self._predict),
+            "/predict": ("records", "POST", self._plain),
             "/card": ("card", "GET", self._page),
         }
         for base in (f"/v2/models/{self._name}", f"/v2/models/{self._name}/versions/{self._version}"):
@@ -127,136 +134,169 @@ class App:
         required = self._settings.prediction_log is not None and self._settings.prediction_log.required
         return not self.draining and not (unwritten and required)
 
-    async def __rsgi__(self, scope: Scope, protocol: HTTPProtocol) -> None:
-        """One request."""
-        began = time.perf_counter()
-        route, method, handler = self._routes.get(scope.path) or ("other", "", self._nowhere)
-        asked = Asked(scope, protocol, route, began, _id(scope.headers.get("x-request-id")))
+    def begin(self, exchange: Exchange) -> None:
+        """One request, whose headers are there. Raises nothing."""
+        route, method, handler = self._routes.get(exchange.path) or ("other", "", self._nowhere)
+        asked = Asked(exchange, route, handler, time.perf_counter(), _id(exchange.header("x-request-id")))
+        asked.span = self._tracing.begin(route, exchange.header("traceparent"))
         self.in_flight += 1
-        try:
-            with self._tracing.span(route, scope.headers.get("traceparent")) as span:
-                answer, kind = await self._answered(asked, method, handler)
-                if span is not None:
-                    span.set_attributes(self._facts(asked, answer.status, kind))
-            self._send(asked, answer)
-        except ProtocolClosed:
-            answer, kind = Answer(b"", status=499), "gone"
-        finally:
-            self.in_flight -= 1
-        self._tell(asked, answer.status, kind)
+        self._deadlines.watch(asked)
+        self._step(asked, partial(self._enter, asked, method))
 
-    async def _answered(self, asked: Asked, method: str, handler: Handler) -> tuple[Answer, str]:
-        """The answer, and the kind of error where it is one."""
-        task = self._deadlines.watch()
+    def _step(self, asked: Asked, step: Callable[[], None]) -> None:
+        """Whatever comes of it, the request is answered: by the step, by one that it leads to, or with its error."""
+        if asked.done:
+            return
         try:
-            if method and asked.scope.method != method:
-                raise Wrong(405, "method", f"this takes {method}", headers=(("allow", method),))
-            if asked.route not in UNCOUNTED:
-                await self._admit(asked)
-            return await handler(asked), ""
+            step()
         except Wrong as wrong:
-            return _error(wrong), wrong.kind
-        except asyncio.CancelledError:
-            if not self._deadlines.is_over(task):
-                raise
-            late = LATE_ANSWER if asked.body_read else LATE_REQUEST
-            return _error(late), late.kind
-        except ProtocolClosed:
-            raise
+            self._finish(asked, _error(wrong), wrong.kind)
+        except Gone:
+            self._finish(asked, Answer(b"", status=499), "gone")
         except Exception as error:
             logs.say("failed", request=asked.id, **logs.told(error))
-            return _error(FAILED), FAILED.kind
-        finally:
-            self._deadlines.forget(task)
+            self._finish(asked, _error(FAILED), FAILED.kind)
 
-    async def _admit(self, asked: Asked) -> None:
+    def _late(self, asked: Asked) -> None:
+        if not asked.done:
+            wrong = LATE_ANSWER if asked.body_read else LATE_REQUEST
+            self._finish(asked, _error(wrong), wrong.kind)
+
+    def _enter(self, asked: Asked, method: str) -> None:
         """Lets one in that may ask. Raises Wrong."""
+        exchange = asked.exchange
+        if method and exchange.method != method:
+            raise Wrong(405, "method", f"this takes {method}", headers=(("allow", method),))
+        if asked.route in UNCOUNTED:
+            asked.handler(asked)
+            return
         if self.in_flight > self._settings.limits.in_flight:
             raise Wrong(503, "load", "too many requests at once", headers=(("retry-after", "1"),))
-        headers = asked.scope.headers
-        pairs = headers.items()  # one that stands twice is in it twice
-        authorization = [value for name, value in pairs if name == "authorization"]
-        certificates = [value for name, value in pairs if name == "x-forwarded-client-cert"]
-        asked.caller = self._known(await self._callers.caller(authorization, certificates, asked.scope.client))
-        if subject := headers.get(self._settings.subject_header):
-            asked.subject = self._hashed("subject", subject)
+        authorization = exchange.every("authorization")
+        caller = self._callers.at_once(authorization, exchange.every("x-forwarded-client-cert"), exchange.client)
+        if caller is None:
+            asked.waits_for = asyncio.get_running_loop().create_task(self._callers.verified(authorization[0]))
+            asked.waits_for.add_done_callback(lambda done: self._step(asked, lambda: self._admit(asked, done.result())))
+        else:
+            self._admit(asked, caller)
 
-    async def _body(self, asked: Asked, kinds: tuple[str, ...], *, untyped: bool) -> bytes:
-        """The whole body, of one of these types. Raises Wrong (408, 413, 415)."""
-        headers, most = asked.scope.headers, self._settings.limits.body_bytes
-        kind = headers.get("content-type")
+    def _admit(self, asked: Asked, caller: str) -> None:
+        asked.caller = self._known(caller)
+        if subject := asked.exchange.header(self._settings.subject_header):
+            asked.subject = self._hashed("subject", subject)
+        asked.handler(asked)
+
+    def _read(self, asked: Asked, kinds: tuple[str, ...], read: Callable[[bytes], None], *, untyped: bool) -> None:
+        """Has the whole body read, of one of these types, once it is there. Raises Wrong (413, 415)."""
+        exchange, most = asked.exchange, self._settings.limits.body_bytes
+        kind = exchange.header("content-type")
         if not (untyped if kind is None else _is(kind, kinds)):
             raise Wrong(415, "type", f"content-type must be {' or '.join(kinds)}")
-        if headers.get("content-encoding") not in (None, "identity"):
+        if exchange.header("content-encoding") not in (None, "identity"):
             raise Wrong(415, "type", "content-encoding must be identity")
-        length = headers.get("content-length")
-        too_much = Wrong(413, "size", f"the body must have at most {most} bytes", headers=CLOSE)
-        if length is not None:
-            if int(length) > most:
-                raise too_much
-            body = await asked.protocol()
-        else:
-            parts, size = list[bytes](), 0
-            async for part in asked.protocol:
-                size += len(part)
-                if size > most:
-                    raise too_much
-                parts.append(bytes(part))
-            body = b"".join(parts)
-        asked.body_read = True
-        return body
-
-    async def _infer(self, asked: Asked) -> Answer:
-        """Open Inference Protocol v2."""
-        header_length = asked.scope.headers.get(HEADER_LENGTH)
-        kinds = (JSON,) if header_length is None else (BYTES, JSON)
-        read = await self._read(asked, kinds, lambda body: self._oip.read(body, header_length), untyped=True)
-        outputs = await self._outputs(asked, read.matrix, read.id)
-        body, length = self._oip.answer(asked.id if read.id is None else read.id, read.outputs, outputs)
-        if length is None:
-            return Answer(body)
-        return Answer(body, BYTES, headers=((HEADER_LENGTH, str(length)),))
-
-    async def _predict(self, asked: Asked) -> Answer:
-        """Records by the fields' names."""
-        matrix = await self._read(asked, (JSON,), self._records.read, untyped=False)
-        outputs = await self._outputs(asked, matrix, None)
-        return Answer(records.answer(self._name, self._version, asked.id, outputs))
-
-    async def _read(self, asked: Asked, kinds: tuple[str, ...], read: Callable[[bytes], T], *, untyped: bool) -> T:
+        length = exchange.header("content-length")
+        if length is not None and int(length) > most:
+            raise self._too_long()
         self._batches.reading += 1
-        try:
-            return read(await self._body(asked, kinds, untyped=untyped))
-        finally:
-            self._batches.read()
 
-    async def _outputs(self, asked: Asked, matrix: Matrix, own_id: str | None) -> Outputs:
-        asked.rows = len(matrix)
-        outputs = await self._batches.predict(matrix)
-        if self._log:
-            self._log.add((time.time(), asked.id, own_id, asked.caller, asked.subject), matrix, outputs)
-        return outputs
+        def whole() -> None:
+            try:
+                self._step(asked, came)
+            finally:
+                self._batches.read()
 
-    async def _server(self, _: Asked) -> Answer:
-        return Answer(
-            msgspec.json.encode({"name": "parapet-serving", "version": self._version, "extensions": EXTENSIONS})
+        def came() -> None:
+            try:
+                body = exchange.body()
+            except TooLong:
+                raise self._too_long() from None
+            asked.body_read = True
+            read(body)
+
+        exchange.when_whole(whole)
+
+    def _too_long(self) -> Wrong:
+        most = self._settings.limits.body_bytes
+        return Wrong(413, "size", f"the body must have at most {most} bytes", headers=CLOSE)
+
+    def _infer(self, asked: Asked) -> None:
+        """Open Inference Protocol v2."""
+        header_length = asked.exchange.header(HEADER_LENGTH)
+
+        def read(body: bytes) -> None:
+            request = self._oip.read(body, header_length)
+            self._predict(asked, request.matrix, request.id, partial(answer, request))
+
+        def answer(request: Read, outputs: Outputs) -> Answer:
+            own_id = asked.id if request.id is None else request.id
+            body, length = self._oip.answer(own_id, request.outputs, outputs)
+            return Answer(body) if length is None else Answer(body, BYTES, headers=((HEADER_LENGTH, str(length)),))
+
+        self._read(asked, (JSON,) if header_length is None else (BYTES, JSON), read, untyped=True)
+
+    def _plain(self, asked: Asked) -> None:
+        """Records by the fields' names."""
+
+        def answer(outputs: Outputs) -> Answer:
+            return Answer(records.answer(self._name, self._version, asked.id, outputs))
+
+        self._read(
+            asked,
+            (JSON,),
+            lambda body: self._predict(asked, self._records.read(body), None, answer),
+            untyped=False,
         )
 
-    async def _metadata(self, _: Asked) -> Answer:
-        return Answer(self._oip.metadata())
+    def _predict(self, asked: Asked, matrix: Matrix, own_id: str | None, answer: Callable[[Outputs], Answer]) -> None:
+        asked.rows = len(matrix)
 
-    async def _page(self, _: Asked) -> Answer:
-        return Answer(self._card, "text/html; charset=utf-8", headers=(("content-security-policy", card.POLICY),))
+        def told(done: asyncio.Future[Outputs]) -> None:
+            outputs = done.result()
+            if self._log:
+                self._log.add((time.time(), asked.id, own_id, asked.caller, asked.subject), matrix, outputs)
+            self._finish(asked, answer(outputs))
 
-    async def _live(self, _: Asked) -> Answer:
-        return Answer(b'{"live":true}')
+        asked.waits_for = self._batches.predict(matrix)
+        asked.waits_for.add_done_callback(lambda done: self._step(asked, partial(told, done)))
 
-    async def _ready(self, _: Asked) -> Answer:
-        return Answer(b'{"ready":true}') if self.ready else Answer(b'{"ready":false}', status=503)
+    def _server(self, asked: Asked) -> None:
+        told = {"name": "parapet-serving", "version": self._version, "extensions": EXTENSIONS}
+        self._finish(asked, Answer(msgspec.json.encode(told)))
 
-    async def _nowhere(self, asked: Asked) -> Answer:
+    def _metadata(self, asked: Asked) -> None:
+        self._finish(asked, Answer(self._oip.metadata()))
+
+    def _page(self, asked: Asked) -> None:
+        policy = ("content-security-policy", card.POLICY)
+        self._finish(asked, Answer(self._card, "text/html; charset=utf-8", headers=(policy,)))
+
+    def _live(self, asked: Asked) -> None:
+        self._finish(asked, Answer(b'{"live":true}'))
+
+    def _ready(self, asked: Asked) -> None:
+        self._finish(asked, Answer(b'{"ready":true}') if self.ready else Answer(b'{"ready":false}', status=503))
+
+    def _nowhere(self, asked: Asked) -> None:
         del asked
         raise Wrong(404, "path", f"there is nothing here; this is the model {self._name} {self._version}")
+
+    def _finish(self, asked: Asked, answer: Answer, kind: str = "") -> None:
+        """Answers, with this kind of error where it is one."""
+        asked.done = True
+        self.in_flight -= 1
+        self._deadlines.forget(asked)
+        status = answer.status
+        if asked.waits_for and not asked.waits_for.done():
+            asked.waits_for.cancel()
+        if asked.span is not None:
+            asked.span.set_attributes(self._facts(asked, status, kind))
+            asked.span.end()
+        if kind != "gone":
+            try:
+                self._send(asked, answer)
+            except Gone:
+                status, kind = 499, "gone"
+        self._tell(asked, status, kind)
 
     def _send(self, asked: Asked, answer: Answer) -> None:
         headers = [
@@ -268,7 +308,7 @@ class App:
         ]
         if self.draining:
             headers.append(("connection", "close"))
-        asked.protocol.response_bytes(answer.status, headers, answer.body)
+        asked.exchange.answer(answer.status, headers, answer.body)
 
     def _tell(self, asked: Asked, status: int, kind: str) -> None:
         took = time.perf_counter() - asked.began
@@ -279,14 +319,12 @@ class App:
             return
         if asked.route in ("infer", "records"):
             self._metrics.seconds.observe(took)
-        line: dict[str, object] = {"request": asked.id, "route": asked.route, "status": status}
-        if kind:
-            line["kind"] = kind
-        if asked.caller:
-            line["caller"] = asked.caller
-        if asked.subject:
-            line["subject"] = asked.subject
-        self._line.msg("answered", **line, rows=asked.rows, ms=round(took * 1000, 3))
+        self._lines.add(
+            logs.Answered(
+                *(self._name, self._version, asked.id, asked.route, status, asked.rows, round(took * 1000, 3)),
+                *(logs.now(), kind, asked.caller, asked.subject or ""),
+            )
+        )
 
     def _facts(self, asked: Asked, status: int, kind: str) -> dict[str, str | int]:
         facts: dict[str, str | int] = {"http.response.status_code": status, "parapet.request": asked.id}

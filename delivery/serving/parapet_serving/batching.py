@@ -16,10 +16,12 @@ from parapet_serving.contract import Matrix, Outputs
 from parapet_serving.model import Model
 from parapet_serving.refusal import Wrong
 
-QUICK: Final = 0.002
-"""Seconds that a full batch may take on the event loop itself. A slower model has a thread, and nobody else waits."""
+QUICK: Final = 0.000_15
+"""Seconds that a batch may take on the event loop itself. Others are asked in a thread, while the loop reads on: what
+that costs is twenty microseconds."""
 
 Told = Callable[[int, Outputs], None]
+Takes = Callable[[int], float]
 
 
 @dataclass
@@ -57,10 +59,14 @@ class Batch:
 class Batches:
     """Of one event loop."""
 
-    def __init__(self, model: Model, *, rows: int, delay: float, takes: float, told: Told) -> None:
-        """`takes`: seconds of a full batch. `told` hears of each batch's rows and outputs."""
+    def __init__(self, model: Model, *, rows: int, delay: float, takes: Takes, told: Told) -> None:
+        """`rows`: of a full batch. `takes`: how many seconds the model takes for so many. `told` hears of each batch's
+        rows and outputs."""
         self._model, self._most, self._delay, self._told = model, rows, delay, told
-        self._thread = ThreadPoolExecutor(1, "model") if takes > QUICK else None
+        self._thread = ThreadPoolExecutor(1, "model")
+        one, full = takes(1), takes(rows)
+        self._quick = rows if full <= QUICK else int((QUICK - one) / max(full - one, 1e-9) * rows)
+        """Rows that take so long."""
         self._busy = False
         self._batch, self._looked = Batch(), False
         self._timer: asyncio.TimerHandle | None = None
@@ -103,7 +109,7 @@ class Batches:
         if not self._batch.matrices or self._busy:
             return
         batch, self._batch = self._batch, Batch()
-        if self._thread:
+        if batch.rows > self._quick:
             self._busy = True
             asked = asyncio.get_running_loop().run_in_executor(self._thread, self._model.predict, batch.matrix())
             asked.add_done_callback(lambda done: self._came(batch, done))

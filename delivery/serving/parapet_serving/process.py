@@ -5,12 +5,10 @@ import gc
 import signal
 import sys
 import time
+from functools import partial
 from typing import Final
 
 import uvloop
-from granian.constants import HTTPModes, Interfaces
-from granian.http import HTTP1Settings
-from granian.server.embed import Server
 
 from parapet_serving.app import App
 from parapet_serving.batching import Batches
@@ -18,6 +16,7 @@ from parapet_serving.bundle import folder
 from parapet_serving.bundle.folder import Bundle
 from parapet_serving.contract import Contract
 from parapet_serving.graph import Graph
+from parapet_serving.http.server import Server
 from parapet_serving.model import answered, seconds
 from parapet_serving.predictions.log import Log
 from parapet_serving.predictions.places import place
@@ -25,10 +24,10 @@ from parapet_serving.settings import Settings
 from parapet_serving.telling import logs, tracing
 from parapet_serving.telling.metrics import Metrics
 
-IDLE: Final = 65_000
-"""Milliseconds for which a connection may say nothing, and for which a request's headers may take: longer than the
+IDLE: Final = 65.0
+"""Seconds for which a connection may say nothing, and for which a request's headers may take: longer than the
 pauses of callers that keep connections, so that none is closed as a request comes."""
-SWITCH: Final = 0.0005
+SWITCH: Final = 0.0001
 """Seconds after which a thread that writes the prediction log lets the one go on that answers; Python's own are ten
 times as many, and each answer could wait for them more than once."""
 
@@ -58,7 +57,7 @@ def run(settings: Settings) -> int:
         graph,
         rows=batching.rows,
         delay=batching.seconds,
-        takes=seconds(graph, contract, bundle.declared.cases[0], batching.rows),
+        takes=partial(seconds, graph, contract, bundle.declared.cases[0]),
         told=metrics.batch,
     )
     app = App(settings, bundle, contract, graph.takes, batches, metrics, traces, log)
@@ -81,33 +80,17 @@ def run(settings: Settings) -> int:
 
 async def _serve(app: App, settings: Settings) -> float:
     """Until it was asked to end and all is answered, or the time for that is over; the seconds that are left of it."""
-    server = Server(
-        app,
-        address=settings.listening.host,
-        port=settings.listening.port,
-        interface=Interfaces.RSGI,
-        http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(header_read_timeout=IDLE),
-        websockets=False,
-        log_enabled=False,
-    )
+    server = Server(app.begin, most=settings.limits.body_bytes, idle=IDLE)
     asked = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked.set)
-    serving = loop.create_task(server.serve())
-    ending = loop.create_task(asked.wait())
-    await asyncio.wait({serving, ending}, return_when=asyncio.FIRST_COMPLETED)
-    if serving.done():
-        ending.cancel()
-        serving.result()
-        return 0.0
+    await server.start(settings.listening.host, settings.listening.port)
+    await asked.wait()
     app.draining = True
     logs.say("draining", in_flight=app.in_flight)
     await asyncio.sleep(settings.drain.notice_seconds)
     until = time.monotonic() + settings.drain.seconds
-    server.stop()
-    await asyncio.wait({serving}, timeout=settings.drain.seconds * 0.7)
-    if not serving.done():
+    if not await server.stop(settings.drain.seconds * 0.7):
         logs.say("not drained", in_flight=app.in_flight)
     return until - time.monotonic()

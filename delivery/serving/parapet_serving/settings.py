@@ -90,7 +90,7 @@ class Limits(Section, frozen=True):
 class Batching(Section, frozen=True):
     """How requests are joined."""
 
-    rows: Count = 64
+    rows: Count = 256
     seconds: Annotated[float, Meta(ge=0, le=1)] = 0.001
     """The most that one waits for others that are being read."""
 

@@ -1,6 +1,7 @@
 """Requests that are there together are asked of the model together; nobody waits longer than the delay."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Awaitable, Callable
 
@@ -31,7 +32,7 @@ def rows(*values: float) -> Matrix:
 
 
 def batches(model: Doubles, *, delay: float = 0.05, most: int = 8, takes: float = 0.0) -> Batches:
-    return Batches(model, rows=most, delay=delay, takes=takes, told=lambda _rows, _outputs: None)
+    return Batches(model, rows=most, delay=delay, takes=lambda _rows: takes, told=lambda _rows, _outputs: None)
 
 
 def run(work: Callable[[], Awaitable[None]]) -> None:
@@ -86,6 +87,25 @@ def test_one_that_is_being_read_is_waited_for_and_joins() -> None:
 
     run(work)
     assert model.asked == [2]
+
+
+def test_what_takes_long_is_asked_beside_and_the_rest_at_once() -> None:
+    asked = list[tuple[int, bool]]()
+
+    class Where(Doubles):
+        def predict(self, matrix: Matrix) -> Outputs:
+            asked.append((len(matrix), threading.current_thread() is threading.main_thread()))
+            return super().predict(matrix)
+
+    async def work() -> None:
+        joined = Batches(
+            Where(), rows=8, delay=0.0, takes=lambda rows: rows * QUICK / 4, told=lambda _rows, _outputs: None
+        )
+        for many in (1, 3, 5, 8):
+            await joined.predict(rows(*range(many)))
+
+    run(work)
+    assert asked == [(1, True), (3, True), (5, False), (8, False)]
 
 
 def test_nobody_waits_longer_than_the_delay() -> None:

@@ -112,6 +112,7 @@ def requests() -> Iterator[tuple[str, str, dict[str, Any]]]:
     for path in (f"/{MARK}", models, f"{models}/infer", f"{MODEL}/versions/{MARK}", f"/v2?{MARK}={MARK}"):
         yield "GET", path, {}
         yield MARK.upper(), path, {}
+        yield "DELETE", path, {}
 
 
 def test_both_what_succeeds_and_what_fails_was_tried(told: tuple[Served, list[tuple[int, str]]]) -> None:

@@ -20,27 +20,33 @@ class Callers:
         self._gateways = frozenset(settings.mesh.gateways if settings.mesh else ())
         self._rate = Rate(settings.limits.per_second, settings.limits.burst)
 
-    async def caller(self, authorization: list[str], certificates: list[str], peer: str) -> str:
-        """`token:SUBJECT` or a SPIFFE id; of the values of the two headers, and the address of who is connected.
+    def at_once(self, authorization: list[str], certificates: list[str], peer: str) -> str | None:
+        """`token:SUBJECT` or a SPIFFE id; of the values of the two headers, and the IP address of who is connected.
+        None for a token that has to be looked at, see `verified`.
 
-        Who brings a token is judged by it alone. Raises Wrong (401, 403, 429, 503).
+        Who brings a token is judged by it alone. Raises Wrong (401, 403, 429).
         """
         if authorization:
-            caller = await self._by_token(authorization)
+            if self._bearers is None or len(authorization) > 1:
+                raise Wrong(401, "token", "there are two tokens" if self._bearers else "no token is taken here")
+            if (subject := self._bearers.remembered(authorization[0])) is None:
+                return None
+            caller = f"token:{subject}"
         else:
             caller = self._by_mesh(certificates, peer)
         self._rate.take(caller)
         return caller
 
-    async def _by_token(self, authorization: list[str]) -> str:
-        if self._bearers is None or len(authorization) > 1:
-            raise Wrong(401, "token", "no token is taken here" if self._bearers is None else "there are two tokens")
-        subject = self._bearers.remembered(authorization[0]) or await self._bearers.caller(authorization[0])
-        return f"token:{subject}"
+    async def verified(self, authorization: str) -> str:
+        """The caller of a token, which may wait for the provider's keys. Raises Wrong (401, 403, 429, 503)."""
+        assert self._bearers
+        caller = f"token:{await self._bearers.caller(authorization)}"
+        self._rate.take(caller)
+        return caller
 
     def _by_mesh(self, certificates: list[str], peer: str) -> str:
         # Anyone can write the header; it counts from the proxy, which writes it anew.
-        if not self._proxies or not certificates or peer.rpartition(":")[0].strip("[]") not in self._proxies:
+        if not self._proxies or not certificates or peer not in self._proxies:
             raise Wrong(401, "caller", "it is not known who calls", headers=ASK_WITH_TOKEN if self._bearers else ())
         found = mesh.caller(",".join(certificates))
         if found in self._gateways:

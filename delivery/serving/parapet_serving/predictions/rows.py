@@ -30,6 +30,7 @@ class Rows:
         self.count = 0
         self._counts: list[int] = []
         self._about: tuple[list[Any], ...] = ([], [], [], [], [])
+        self._width = len(contract.inputs) + len(contract.outputs)
 
     @property
     def since(self) -> float:
@@ -38,7 +39,7 @@ class Rows:
 
     @property
     def bytes(self) -> int:
-        return self.count * 4 * (self._matrix.shape[1] + len(self._outputs)) + len(self._counts) * REQUEST
+        return self.count * 4 * self._width + len(self._counts) * REQUEST
 
     def room(self, rows: int) -> bool:
         return self.count + rows <= len(self._matrix)
@@ -51,39 +52,47 @@ class Rows:
             self._outputs[name][self.count : end] = column
         self.count = end
         self._counts.append(len(asked))
-        for facts, fact in zip(self._about, about, strict=True):
-            facts.append(fact)
+        at, ids, own_ids, callers, subjects = self._about
+        at.append(about[0])
+        ids.append(about[1])
+        own_ids.append(about[2])
+        callers.append(about[3])
+        subjects.append(about[4])
 
     def table(self) -> pa.Table:
         """With the request's facts, `input.FIELD` and `output.NAME`; categories as texts."""
         counts = np.array(self._counts)
         whose = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
-        first = np.repeat(np.cumsum(counts) - counts, counts)
+        first = np.repeat((np.cumsum(counts) - counts).astype(np.int32), counts)
         at, ids, own_ids, callers, subjects = self._about
         columns: dict[str, Any] = {
             "request_id": _of_requests(whose, ids),
             "own_id": _of_requests(whose, own_ids),
-            "row": (np.arange(self.count) - first).astype(np.int32),
+            "row": np.arange(self.count, dtype=np.int32) - first,
             "at": pa.array((np.array(at) * 1e6).round().astype(np.int64)[whose], pa.timestamp("us", "UTC")),
             "caller": _of_requests(whose, callers),
             "subject": _of_requests(whose, subjects),
         }
-        for place, field in enumerate(self._contract.inputs):
-            columns[f"input.{field.name}"] = _of_field(field, self._matrix[: self.count, place])
+        by_field = np.ascontiguousarray(self._matrix[: self.count].T)
+        for field, values in zip(self._contract.inputs, by_field, strict=True):
+            columns[f"input.{field.name}"] = _of_field(field, values)
         for name, column in self._outputs.items():
             columns[f"output.{name}"] = column[: self.count]
         return pa.table(columns)
 
 
 def _of_requests(whose: Any, values: list[Any]) -> pa.Array:
-    return pa.array(values, pa.string()).take(pa.array(whose))
+    """As places among the texts that there are: the file has that too, and nobody compares the texts of each row. The
+    writer takes it so where no text is there twice."""
+    texts = pa.array(values, pa.string()).dictionary_encode()
+    return pa.DictionaryArray.from_arrays(texts.indices.take(pa.array(whose)), texts.dictionary)
 
 
 def _of_field(field: Input, values: Matrix) -> pa.Array:
-    missing = np.isnan(values)
+    missing = np.isnan(values) if field.nullable else None  # the contract let none pass elsewhere
     match field.kind:
         case "category":
-            codes = pa.array(np.where(missing, 0, values).astype(np.int32), mask=missing)
+            codes = pa.array(np.nan_to_num(values).astype(np.int32), mask=missing)
             return pa.DictionaryArray.from_arrays(codes, pa.array(field.categories, pa.string()))
         case "boolean":
             return pa.array(values == 1, mask=missing)

@@ -19,9 +19,13 @@ ROWS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096)
 PARTS: Final = 20
 """Of an output's range, in which predictions are counted: enough to see that they are spread otherwise."""
 
+TOGETHER: Final = 4096
+"""Predictions that wait to be counted, at most; who asks for the metrics has them counted."""
+
 
 class Spread(Collector):
-    """How the predictions of each output are spread, counted a batch at a time."""
+    """How the predictions of each output are spread. They are counted some thousands at a time: a batch by itself costs
+    as much as it does to answer one who is in it."""
 
     def __init__(self, bundle: Bundle) -> None:
         self._edges = {
@@ -29,14 +33,29 @@ class Spread(Collector):
         }
         self._counts = {name: np.zeros(PARTS + 1, np.int64) for name in self._edges}
         self._sums = dict.fromkeys(self._edges, 0.0)
+        self._waiting: list[Outputs] = []
+        self._rows = 0
+        self._lock = threading.Lock()
 
-    def add(self, outputs: Outputs) -> None:
-        for name, column in outputs.items():
-            places = np.searchsorted(self._edges[name], column)
-            self._counts[name] += np.bincount(places, minlength=PARTS + 1)
-            self._sums[name] += float(column.sum())
+    def add(self, rows: int, outputs: Outputs) -> None:
+        with self._lock:
+            self._waiting.append(outputs)
+            self._rows += rows
+            if self._rows >= TOGETHER:
+                self._count()
+
+    def _count(self) -> None:
+        for name, edges in self._edges.items():
+            if not self._waiting:
+                break
+            column = np.concatenate([outputs[name] for outputs in self._waiting])
+            self._counts[name] += np.bincount(np.searchsorted(edges, column), minlength=PARTS + 1)
+            self._sums[name] += float(column.sum(dtype=np.float64))
+        self._waiting, self._rows = list[Outputs](), 0
 
     def collect(self) -> Iterable[Metric]:
+        with self._lock:
+            self._count()
         family = HistogramMetricFamily(
             "parapet_serving_prediction", "Predictions, by the output's value.", labels=["output"]
         )
@@ -81,7 +100,7 @@ class Metrics:
 
     def batch(self, rows: int, outputs: Outputs) -> None:
         self.batches.observe(rows)
-        self.spread.add(outputs)
+        self.spread.add(rows, outputs)
 
     def serve(self, host: str, port: int) -> tuple[WSGIServer, threading.Thread]:
         """Answers at `http://HOST:PORT/metrics`, from a thread."""

@@ -1,0 +1,107 @@
+"""One request, and its answer."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+Headers = Sequence[tuple[str, str]]
+
+
+class Gone(Exception):
+    """Who asked is not there any more."""
+
+
+class TooLong(Exception):
+    """The body has more bytes than it may have."""
+
+
+class Answers(Protocol):
+    """Who takes an answer: the request's connection."""
+
+    def proceed(self, exchange: "Exchange") -> None:
+        """The body is wanted; who waits for that word (`Expect: 100-continue`) has it now."""
+
+    def answer(self, exchange: "Exchange", status: int, headers: Headers, body: bytes) -> None:
+        """Sends it. Raises Gone."""
+
+
+class Exchange:
+    """Made when the request's headers are there; its body may come later."""
+
+    __slots__ = (
+        *("method", "path", "headers", "client", "keep_alive", "expects", "ended", "answered"),
+        *("_connection", "_first", "_parts", "_size", "_most", "_gone", "_then"),
+    )
+
+    def __init__(
+        self, connection: Answers, method: str, path: str, headers: Headers, client: str, most: int, *, keep_alive: bool
+    ) -> None:
+        """`headers`: names in lower case, one that stands twice is in it twice. `client`: the address that asks.
+        `most`: bytes of a body that are kept."""
+        self.method, self.path, self.headers, self.client = method, path, headers, client
+        self.keep_alive = keep_alive
+        self.expects = False
+        self.ended = False
+        """Whether the whole body came."""
+        self.answered = False
+        self._connection = connection
+        self._first = dict(reversed(headers))
+        self._parts: list[bytes] = []
+        self._size, self._most = 0, most
+        self._gone = False
+        self._then: Callable[[], None] | None = None
+
+    def header(self, name: str) -> str | None:
+        """The first of this name."""
+        return self._first.get(name)
+
+    def every(self, name: str) -> list[str]:
+        """All of this name."""
+        return [value for each, value in self.headers if each == name] if name in self._first else []
+
+    def when_whole(self, then: Callable[[], None]) -> None:
+        """Calls it once `body` has something to say: at once, or later."""
+        if self.ended or self._gone or self._size > self._most:
+            then()
+            return
+        self._then = then
+        if self.expects:
+            self._connection.proceed(self)
+
+    def body(self) -> bytes:
+        """The whole body. Raises Gone and TooLong."""
+        if self._size > self._most:
+            raise TooLong
+        if self._gone:
+            raise Gone
+        return self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+
+    def answer(self, status: int, headers: Headers, body: bytes) -> None:
+        """Raises Gone."""
+        if self._gone:
+            raise Gone
+        self._connection.answer(self, status, headers, body)
+
+    def add(self, part: bytes) -> None:
+        """A part of the body came. What nobody will read is dropped."""
+        self._size += len(part)
+        if self.answered or self._size > self._most:
+            self._parts.clear()
+            if self._then:
+                self._wake()
+        else:
+            self._parts.append(part)
+
+    def end(self) -> None:
+        """The body's last part came."""
+        self.ended = True
+        self._wake()
+
+    def lose(self) -> None:
+        """The connection is gone."""
+        self._gone = True
+        self._wake()
+
+    def _wake(self) -> None:
+        then, self._then = self._then, None
+        if then:
+            then()

@@ -1,0 +1,62 @@
+"""Listens, and closes connections that say nothing."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Final
+
+from parapet_serving.http.connection import Connection
+from parapet_serving.http.exchange import Exchange
+
+EVERY: Final = 1.0
+"""Seconds between two looks at the connections."""
+BACKLOG: Final = 1024
+CONNECTIONS: Final = 4096
+"""At once; whoever comes then is sent away, so that there are files left for the rest."""
+
+
+class Server:
+    """Of one event loop."""
+
+    def __init__(self, begin: Callable[[Exchange], None], *, most: int, idle: float) -> None:
+        """`begin` goes about answering an exchange; it raises nothing. `most`: bytes of a body that are kept. `idle`:
+        seconds that a connection may say nothing for, and that the headers of a request may take."""
+        self.most = most
+        self.begin, self._idle = begin, idle
+        self._connections: set[Connection] = set()
+        self._listening: asyncio.Server | None = None
+        self._looking: asyncio.TimerHandle | None = None
+
+    async def start(self, host: str, port: int) -> None:
+        """Raises OSError where it cannot listen there."""
+        self._loop = asyncio.get_running_loop()
+        self._listening = await self._loop.create_server(lambda: Connection(self), host, port, backlog=BACKLOG)
+        self._look()
+
+    async def stop(self, seconds: float) -> bool:
+        """Takes no connection any more, and waits for what is being answered; False where that took too long."""
+        assert self._listening
+        self._listening.close()
+        until = time.monotonic() + seconds
+        while self._connections and time.monotonic() < until:
+            for connection in list(self._connections):
+                connection.close()
+            await asyncio.sleep(0.02)
+        if self._looking:
+            self._looking.cancel()
+        return not self._connections
+
+    def add(self, connection: Connection) -> None:
+        self._connections.add(connection)
+        if len(self._connections) > CONNECTIONS:
+            connection.abort()
+
+    def remove(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+
+    def _look(self) -> None:
+        before = time.monotonic() - self._idle
+        for connection in list(self._connections):
+            if not connection.busy and connection.quiet_since < before:
+                connection.abort()
+        self._looking = self._loop.call_later(EVERY, self._look)

@@ -1,0 +1,351 @@
+"""What comes over a connection is a request of HTTP/1.1 or the connection's end; answers come back in order."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from parapet_serving.http import connection
+from parapet_serving.http.exchange import Exchange, Gone, TooLong
+from parapet_serving.http.server import Server
+
+MOST = 1000
+Ask = Callable[[bytes], Awaitable[bytes]]
+"""Sends bytes and gives what comes back until the connection ends, or nothing comes for a moment."""
+GET = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+class Echo:
+    """Answers with what it was asked; `/slow` when it is let."""
+
+    def __init__(self) -> None:
+        self.asked = list[Exchange]()
+        self.lost = 0
+        self._slow: list[Exchange] | None = []
+
+    def begin(self, exchange: Exchange) -> None:
+        self.asked.append(exchange)
+        if exchange.path == "/slow" and self._slow is not None:
+            self._slow.append(exchange)
+        else:
+            self._answer(exchange)
+
+    def let(self) -> None:
+        slow, self._slow = self._slow or [], None
+        for exchange in slow:
+            self._answer(exchange)
+
+    def _answer(self, exchange: Exchange) -> None:
+        if exchange.path == "/unread":
+            exchange.answer(401, [], b"no")
+        else:
+            exchange.when_whole(lambda: self._whole(exchange))
+
+    def _whole(self, exchange: Exchange) -> None:
+        try:
+            told = exchange.method.encode() + b" " + exchange.body()
+            exchange.answer(200, [("x-path", exchange.path)], told)
+        except TooLong:
+            exchange.answer(413, [("connection", "close")], b"long")
+        except Gone:
+            self.lost += 1
+
+
+def run(work: Callable[[Ask, Echo, Server, int], Awaitable[None]], idle: float = 60.0) -> None:
+    async def main() -> None:
+        echo = Echo()
+        server = Server(echo.begin, most=MOST, idle=idle)
+        await server.start("127.0.0.1", 0)
+        assert server._listening
+        port = server._listening.sockets[0].getsockname()[1]
+
+        async def ask(sent: bytes) -> bytes:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(sent)
+            came = b""
+            while part := await nearby(reader):
+                came += part
+            writer.close()
+            return came
+
+        await work(ask, echo, server, port)
+        await server.stop(5)
+
+    asyncio.run(main())
+
+
+async def nearby(reader: asyncio.StreamReader, seconds: float = 0.1) -> bytes:
+    try:
+        return await asyncio.wait_for(reader.read(65_536), seconds)
+    except (TimeoutError, ConnectionResetError):
+        return b""
+
+
+def post(path: str, body: bytes, *more: str) -> bytes:
+    lines = "".join(f"{line}\r\n" for line in ("Host: x", f"Content-Length: {len(body)}", *more))
+    return f"POST {path} HTTP/1.1\r\n{lines}\r\n".encode() + body
+
+
+def bodies(came: bytes) -> list[bytes]:
+    """Of all the answers."""
+    found = []
+    while came:
+        head, _, rest = came.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200 OK\r\n"), head
+        length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+        found.append(rest[:length])
+        came = rest[length:]
+    return found
+
+
+def test_requests_of_one_connection_are_answered_in_order() -> None:
+    async def work(ask: Ask, echo: Echo, _server: Server, _port: int) -> None:
+        asyncio.get_running_loop().call_later(0.03, echo.let)
+        sent = [post("/slow", b"one"), post("/b", b"two"), GET, post("/c", b"three")]
+        assert bodies(await ask(b"".join(sent))) == [b"POST one", b"POST two", b"GET ", b"POST three"]
+
+    run(work)
+
+
+def test_what_comes_in_pieces_is_whole() -> None:
+    async def work(_ask: Ask, _echo: Echo, _server: Server, port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        sent = post("/a", b"body") + post("/b", b"other")
+        for at in range(len(sent)):
+            writer.write(sent[at : at + 1])
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        came = b""
+        while part := await nearby(reader):
+            came += part
+        assert bodies(came) == [b"POST body", b"POST other"]
+        writer.close()
+
+    run(work)
+
+
+CHUNKED = b"POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def test_what_stands_behind_chunks_is_no_header() -> None:
+    """A caller's name in a trailer would be believed else."""
+
+    async def work(ask: Ask, echo: Echo, _server: Server, _port: int) -> None:
+        sent = CHUNKED + b"3\r\nabc\r\n2\r\nde\r\n0\r\nX-Forwarded-Client-Cert: URI=spiffe://x\r\n\r\n"
+        assert bodies(await ask(sent + GET)) == [b"POST abcde", b"GET "]
+        assert echo.asked[0].header("x-forwarded-client-cert") is None
+
+    run(work)
+
+
+REFUSED: dict[str, bytes] = {
+    "no HTTP": b"hello\r\n\r\n",
+    "TLS": b"\x16\x03\x01\x02\x00\x01\x00",
+    "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "an unknown method": b"SPOIL /a HTTP/1.1\r\nHost: x\r\n\r\n",
+    "two lengths": b"POST /a HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabc",
+    "a length and chunks": b"POST /a HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "chunks and a length": b"POST /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n",
+    "another coding than chunks": b"POST /a HTTP/1.1\r\nTransfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n",
+    "a length that is none": b"POST /a HTTP/1.1\r\nContent-Length: +3\r\n\r\nabc",
+    "white space before a colon": b"GET /a HTTP/1.1\r\nHost : x\r\n\r\n",
+    "lines that end in half": b"GET /a HTTP/1.1\nHost: x\n\n",
+    "a zero byte in a header": b"GET /a HTTP/1.1\r\nHost: x\x00y\r\n\r\n",
+    "a header too many": b"GET /a HTTP/1.1\r\n" + b"A: b\r\n" * (connection.HEADERS + 1) + b"\r\n",
+    "a header too long": b"GET /a HTTP/1.1\r\nA: " + b"b" * connection.HEADER_BYTES + b"\r\n\r\n",
+    "a path too long": b"GET /" + b"a" * connection.HEADER_BYTES + b" HTTP/1.1\r\n\r\n",
+    "a tunnel": b"CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n",
+    "another protocol, with chunks": CHUNKED.replace(b"Host", b"Upgrade: h2c\r\nConnection: Upgrade\r\nHost")
+    + b"0\r\n",
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_is_no_request_ends_the_connection(what: str) -> None:
+    async def work(ask: Ask, echo: Echo, _server: Server, _port: int) -> None:
+        came = await ask(REFUSED[what] + GET)
+        assert came.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+        assert came.count(b"HTTP/1.1") == 1, "and what comes behind it is not answered"
+        assert not [each for each in echo.asked if each.answered]
+
+    run(work)
+
+
+def test_many_at_once_are_no_client_of_ours() -> None:
+    async def work(ask: Ask, echo: Echo, _server: Server, _port: int) -> None:
+        came = await ask(post("/slow", b"") + GET * (connection.PIPELINED + 1))
+        assert came.startswith(b"HTTP/1.1 400 ")
+        assert not echo.asked
+        echo.let()
+        assert len(bodies(await ask(GET * connection.PIPELINED))) == connection.PIPELINED
+
+    run(work)
+
+
+def test_a_client_of_java_is_answered_in_what_it_speaks() -> None:
+    """Its HTTP client offers HTTP/2 with whatever it sends."""
+
+    async def work(_ask: Ask, _echo: Echo, _server: Server, port: int) -> None:
+        offer = ["Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAEA"]
+        for sent in (
+            post("/a", b"body", *offer),
+            GET.replace(b"\r\n\r\n", b"\r\n" + "\r\n".join(offer).encode() + b"\r\n\r\n"),
+        ):
+            for parts in ([sent], [sent[:-2], sent[-2:]]):
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                for part in parts:
+                    writer.write(part)
+                    await asyncio.sleep(0.02)
+                assert bodies(await asyncio.wait_for(reader.read(), 2)) in ([b"POST body"], [b"GET "])
+                writer.close()
+
+    run(work)
+
+
+def test_a_body_is_sent_once_it_is_wanted() -> None:
+    async def work(_ask: Ask, _echo: Echo, _server: Server, port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        head, body = post("/a", b"body", "Expect: 100-continue")[:-4], b"body"
+        writer.write(head)
+        assert await nearby(reader) == connection.CONTINUE
+        writer.write(body)
+        assert bodies(await nearby(reader)) == [b"POST body"]
+        writer.write(post("/unread", b"body", "Expect: 100-continue")[:-4])
+        assert (await nearby(reader)).startswith(b"HTTP/1.1 401 "), "who is refused need not send it"
+        writer.close()
+
+    run(work)
+
+
+def test_a_body_that_nobody_reads_is_dropped_and_its_answer_read() -> None:
+    async def work(_ask: Ask, echo: Echo, _server: Server, port: int) -> None:
+        for path, status in (("/unread", b"401"), ("/a", b"413")):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(post(path, b"x" * 5_000_000))
+            await writer.drain()
+            came = await asyncio.wait_for(reader.read(), 5)
+            assert came.startswith(b"HTTP/1.1 " + status)
+            assert b"connection: close" in came
+            assert not echo.asked[-1]._parts
+            writer.close()
+
+    run(work)
+
+
+def test_a_path_is_what_the_routes_have() -> None:
+    async def work(ask: Ask, echo: Echo, _server: Server, _port: int) -> None:
+        for target in (b"/a/b", b"/a/b?c=/d", b"/%61/b", b"http://x/a/b", b"http://x/a/b?c"):
+            await ask(GET.replace(b"/a", target))
+            assert echo.asked[-1].path == "/a/b", target
+        for target in (b"*", b"/\xc3\xa4", b"/%ff", b"x:1"):
+            await ask(GET.replace(b"/a", target))
+            assert echo.asked[-1].path != "/a", target
+
+    run(work)
+
+
+def test_head_has_no_body() -> None:
+    async def work(ask: Ask, _echo: Echo, _server: Server, _port: int) -> None:
+        came = await ask(GET.replace(b"GET", b"HEAD"))
+        assert came.endswith(b"\r\n\r\n")
+        assert b"content-length: 5\r\n" in came
+        assert b"\r\ndate: " in came
+
+    run(work)
+
+
+@pytest.mark.parametrize("line", [b"HTTP/1.0\r\n", b"HTTP/1.1\r\nConnection: close\r\n"])
+def test_a_connection_ends_where_the_client_wants_it(line: bytes) -> None:
+    async def work(_ask: Ask, _echo: Echo, _server: Server, port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(GET.replace(b"HTTP/1.1\r\n", line))
+        assert bodies(await asyncio.wait_for(reader.read(), 2)) == [b"GET "]
+        writer.close()
+
+    run(work)
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /a HTT", b"GET /a HTTP/1.1\r\nA: b", GET])
+def test_a_connection_that_says_nothing_ends(sent: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("parapet_serving.http.server.EVERY", 0.05)
+
+    async def work(_ask: Ask, _echo: Echo, server: Server, port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        slow_reader, slow = await asyncio.open_connection("127.0.0.1", port)
+        slow.write(post("/slow", b""))
+        writer.write(sent)
+        with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
+            await asyncio.wait_for(reader.readexactly(10_000), 2)
+        assert len(server._connections) == 1, "the one that is being answered stays"
+        writer.close(), slow.close()
+        del slow_reader
+
+    run(work, idle=0.2)
+
+
+def test_there_are_so_many_connections_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("parapet_serving.http.server.CONNECTIONS", 2)
+
+    async def work(_ask: Ask, _echo: Echo, _server: Server, port: int) -> None:
+        opened = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
+        for _, writer in opened:
+            writer.write(GET)
+        assert [bool(await nearby(reader)) for reader, _ in opened] == [True, True, False]
+        for _, writer in opened:
+            writer.close()
+
+    run(work)
+
+
+def test_who_does_not_read_his_answers_is_read_no_more() -> None:
+    async def work(_ask: Ask, echo: Echo, _server: Server, port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1)
+        asked = post("/a", b"x" * MOST)
+        sent = 0
+        try:
+            while sent < 50_000:
+                writer.write(asked)
+                sent += 1
+                await asyncio.wait_for(writer.drain(), 0.3)
+        except TimeoutError:
+            pass
+        assert sent < 50_000, "it took all of it"
+        assert len(echo.asked) < sent
+        writer.transport.abort()
+        del reader
+
+    run(work)
+
+
+def test_who_has_gone_is_told_to_who_answers() -> None:
+    async def work(_ask: Ask, echo: Echo, _server: Server, port: int) -> None:
+        for sent in (post("/slow", b"body"), post("/a", b"body")[:-1]):
+            _reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(sent)
+            await asyncio.sleep(0.05)
+            writer.close()
+            await asyncio.sleep(0.05)
+        echo.let()
+        await asyncio.sleep(0.05)
+        assert echo.lost == 2
+
+    run(work)
+
+
+def test_the_end_waits_for_what_is_being_answered_and_for_nothing_else() -> None:
+    async def work(_ask: Ask, echo: Echo, server: Server, port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        idle_reader, idle = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(post("/slow", b"body"))
+        await asyncio.sleep(0.05)
+        assert not await server.stop(0.1)
+        assert await asyncio.wait_for(idle_reader.read(), 1) == b""
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection("127.0.0.1", port)
+        echo.let()
+        assert await server.stop(1)
+        came = await asyncio.wait_for(reader.read(), 1)
+        assert (bodies(came), b"connection: close" in came) == ([b"POST body"], True)
+        writer.close(), idle.close()
+
+    run(work)
