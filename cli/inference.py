@@ -42,8 +42,8 @@ def credentials(workspace: Workspace, stack: str, caller: str) -> dict[str, str]
     reached = [each for each in models(workspace, engine, None) if each["url"] in here]
     if not reached or not workspace.issuer.exists():
         return {}
-    authorities = str(engine.outputs()["certificateAuthorityPem"]) + door.authority(workspace)
-    write_private(workspace.authorities, authorities.encode())
+    authorities = (str(engine.outputs()["certificateAuthorityPem"]), door.authority(workspace))
+    write_private(workspace.authorities, "".join(f"{each.strip()}\n" for each in authorities).encode())
     return {
         "PARAPET_INFERENCE_URL": reached[0]["url"],
         "PARAPET_INFERENCE_TOKEN": issuer.token(workspace, caller),

@@ -30,7 +30,7 @@ def workspace(tmp_path: Path) -> Workspace:
 
 def stack(workspace: Workspace, models: list[dict[str, Any]]) -> Engine:
     """A stack whose state tells of these."""
-    outputs = {"models": models, "certificateAuthorityPem": "the platform's\n"}
+    outputs = {"models": models, "certificateAuthorityPem": "the platform's"}
     resources = [{"type": "pulumi:pulumi:Stack", "outputs": outputs}]
     file = workspace.state / ".pulumi" / "stacks" / "parapet" / "local.json"
     write_private(file, json.dumps({"checkpoint": {"latest": {"resources": resources}}}).encode())

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.delivery.serving.conftest import graph, outside  # noqa: F401 (fixtures)
 from tests.e2e.user import User
 
 

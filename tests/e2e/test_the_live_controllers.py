@@ -11,24 +11,29 @@ from typing import Any
 import grpc
 import psutil
 import pytest
+import requests
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from cluster.guardrails.rollout_analyses import FEWEST, FIRST_SHARE
 from cluster.roles import GROUP_PREFIX
-from local import processes, registry
+from local import issuer, processes, registry
 from local.kubernetes import live
-from local.kubernetes.live import istiod, load_balancer, proxies
+from local.kubernetes.live import door, istiod, load_balancer, proxies
 from local.toolchain import live as live_tools
 from local.workspace import Workspace
 from mlops import analyses
+from mlops.serving.pod import PORT
 from tests.cluster import wait_for
+from tests.delivery.serving import bundles
+from tests.e2e import released
 from tests.e2e.user import User
 from tests.e2e.work import GPU, TRAINER, Work
 from tests.platform.cluster import cases
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("live")]
+CLIENT = Path(__file__).parents[1] / "delivery" / "serving" / "outside_client.py"
 HOST = "mlflow.parapet.internal"
 TRUST = "cluster.local"
 
@@ -66,13 +71,15 @@ def _at(workspace: Workspace, last: int) -> str:
     return f"{live.network(workspace)}.{last}"
 
 
-def _ask(address: str, context: ssl.SSLContext, host: str, name: str | None, port: int = 443) -> int:
-    """The status of a GET of `/health` of a host; `name` is what the TLS hello says."""
+def _ask(
+    address: str, context: ssl.SSLContext, host: str, name: str | None, port: int = 443, path: str = "/health"
+) -> int:
+    """The status of a GET of `/health`, or of another path, of a host; `name` is what the TLS hello says."""
     connection = HTTPSConnection(address, port, timeout=10, context=context)
     plain = socket.create_connection((address, port), timeout=10)
     connection.sock = context.wrap_socket(plain, server_hostname=name)
     try:
-        connection.request("GET", "/health", headers={"Host": host})
+        connection.request("GET", path, headers={"Host": host})
         return connection.getresponse().status
     finally:
         connection.close()
@@ -458,6 +465,75 @@ def test_a_canary_waits_for_its_analysis_and_goes_back_where_that_fails(user: Us
         return {each["annotations"]["parapet.dev/version"] for each in staying}
 
     assert wait_for(lambda: versions() == {"2"})
+
+
+# Models
+
+
+@pytest.fixture(scope="module")
+def model(user: User, workspace: Workspace, graph: bytes, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """A published one that answers, as `./parapet status` tells it."""
+    released.settle(user, released.put(user, graph, "7", tmp_path_factory.mktemp("model")))
+    status, said = user.parapet("up", "--live")
+    assert status == 0, said
+
+    def healthy() -> Any:
+        (found,) = user.status()["models"]
+        return found if found["phase"] == "Healthy" else None
+
+    found: dict[str, Any] = wait_for(healthy, seconds=120)
+    return found
+
+
+def _infer(url: str, authorities: str, token: str | None, body: Any = None) -> requests.Response:
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    record = {"records": [dict(bundles.RECORD)]} if body is None else body
+    return requests.post(f"{url}/predict", json=record, headers=headers, verify=authorities, timeout=20)
+
+
+def test_a_client_that_others_wrote_asks_a_model_by_what_env_exports(
+    user: User, model: dict[str, Any], outside: Path
+) -> None:
+    rows = json.dumps([bundles.row({**bundles.RECORD, "glucose": 110.0})] * 3)
+    ask = f'{outside}/bin/python -P {CLIENT} "$PARAPET_INFERENCE_URL" "$PARAPET_INFERENCE_TOKEN" {bundles.NAME}'
+    status, said = user.shell(f"{ask} '{rows}' \"$PARAPET_CA_FILE\"", options=("--credentials",))
+    assert status == 0, said
+    told = json.loads(said)
+    assert sorted(told) == ["bytes, all", "bytes, named", "json, all", "json, named"]
+    for answers in told.values():
+        assert answers == pytest.approx([bundles.expected({**bundles.RECORD, "glucose": 110.0})] * 3, abs=1e-5)
+
+
+def test_status_tells_a_model_and_where_it_is_asked(workspace: Workspace, model: dict[str, Any]) -> None:
+    assert (model["name"], model["version"], model["alias"], model["stable"]) == (bundles.NAME, "7", "serving", "7")
+    assert model["url"].startswith(f"https://{live.network(workspace)}.")
+
+
+def test_who_comes_through_the_gateway_without_a_token_that_is_meant_for_models_gets_no_answer(
+    workspace: Workspace, model: dict[str, Any]
+) -> None:
+    url, authorities = model["url"], str(workspace.live / door.DOOR / f"{door.AUTHORITY}.crt")
+    assert _infer(url, authorities, issuer.token(workspace, "a-nurse")).status_code == 200
+    for token, status in {
+        None: 401,
+        issuer.token(workspace, "a-nurse", aud="mlflow"): 401,
+        issuer.token(workspace, "a-nurse", exp=1): 401,
+        issuer.token(workspace, "a-nurse", scope="other"): 403,
+        "eyJhbGciOiJub25lIn0." + issuer.token(workspace, "a-nurse").split(".")[1] + ".": 401,
+    }.items():
+        assert _infer(url, authorities, token).status_code == status, token
+
+
+@pytest.mark.parametrize(
+    ("namespace", "account", "status"),
+    [("pipelines", "pipeline", 200), ("ingress", "istio-ingress", 401), ("training", "trainer", 403)],
+)
+def test_who_is_in_the_mesh_is_known_by_it_and_the_gateway_is_nobody(
+    workspace: Workspace, certificates: Certificates, model: dict[str, Any], namespace: str, account: str, status: int
+) -> None:
+    (file,) = workspace.live.glob(f"{model['name']}-*/address")
+    address, host = _at(workspace, int(file.read_text())), f"{model['name']}.serving"
+    assert _ask(address, certificates.context(namespace, account), host, None, PORT, "/v2") == status
 
 
 # What goes and comes

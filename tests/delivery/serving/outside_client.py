@@ -1,6 +1,6 @@
-"""What a client does that others wrote, with the server at this address: `python outside_client.py HOST:PORT TOKEN`.
+"""What a client does that others wrote: `python outside_client.py URL TOKEN MODEL ROWS [AUTHORITIES]`.
 
-Prints its predictions as JSON: by the way they were asked.
+Prints its predictions as JSON: by the way they were asked. AUTHORITIES is a file, of an https:// URL.
 """
 
 import json
@@ -10,9 +10,11 @@ import numpy as np
 from tritonclient import http
 
 
-def main(address: str, token: str, model: str, rows: list[list[float | None]]) -> None:
+def main(url: str, token: str, model: str, rows: list[list[float | None]], authorities: str | None = None) -> None:
     headers = {"Authorization": f"Bearer {token}"}
-    client = http.InferenceServerClient(address)
+    _, _, address = url.partition("://")
+    tls = {"ssl": True, "ssl_options": {"ca_certs": authorities}} if authorities else {}
+    client = http.InferenceServerClient(address, **tls)
     assert client.is_server_live(headers=headers)
     assert client.is_server_ready(headers=headers)
     assert client.is_model_ready(model, headers=headers)
@@ -33,4 +35,4 @@ def main(address: str, token: str, model: str, rows: list[list[float | None]]) -
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3], json.loads(sys.argv[4]))
+    main(sys.argv[1], sys.argv[2], sys.argv[3], json.loads(sys.argv[4]), *sys.argv[5:])

@@ -16,7 +16,7 @@ CLIENT = Path(__file__).with_name("outside_client.py")
 
 def test_it_asks_by_bytes_and_by_json(served: Served, outside: Path) -> None:
     full = {**RECORD, "glucose": 110.0}
-    command = [str(outside / "bin" / "python"), "-P", str(CLIENT), f"127.0.0.1:{served.port}", served.token(), NAME]
+    command = [str(outside / "bin" / "python"), "-P", str(CLIENT), served.url, served.token(), NAME]
     done = subprocess.run([*command, json.dumps([row(full)] * 3)], capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)

@@ -1,0 +1,39 @@
+"""A model in the stack's own bucket, signed by the stack's own key, as a promotion leaves it there."""
+
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from local import own_settings
+from local.workspace import Workspace
+from tests.delivery.serving.bundles import NAME, Bundle
+from tests.e2e.user import User
+
+FILES = ("model.onnx", "contract.json", "manifest.json")
+SETTINGS = {"environment": "prod", "published": True, "waits": False}
+
+
+def put(user: User, graph: bytes, version: str, folder: Path, **told: Any) -> dict[str, Any]:
+    """Puts it there; returns its entry of the setting `models`. `told`: what else is said of it there."""
+    bundle, outputs = Bundle(folder, graph), user.outputs()
+    digest = bundle.write(version=version)
+    manifest = (bundle.model / "manifest.json").read_bytes()
+    assert digest == f"sha256:{sha256(manifest).hexdigest()}"
+    signed = user.client("kms").sign(
+        KeyId=outputs["modelSigningKeyArn"], Message=manifest, MessageType="RAW", SigningAlgorithm="ECDSA_SHA_256"
+    )
+    content = {name: (bundle.model / name).read_bytes() for name in FILES} | {"manifest.sig": signed["Signature"]}
+    s3 = user.client("s3")
+    for name, raw in content.items():
+        key = f"models/{NAME}/{SETTINGS['environment']}/{version}/{name}"
+        s3.put_object(Bucket=outputs["buckets"]["artifacts"], Key=key, Body=raw, IfNoneMatch="*")
+    return {"name": NAME, "version": version, "digest": digest, **SETTINGS, **told}
+
+
+def settle(user: User, *models: dict[str, Any]) -> None:
+    """Makes these the stack's models, as `./parapet model serve` does; the next `up` releases them."""
+    file = own_settings.file_of(Workspace(home=user.home), "local")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(yaml.safe_dump({"config": {"parapet:models": list(models)}}))
