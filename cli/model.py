@@ -30,13 +30,16 @@ Model = Annotated[str, typer.Argument(help="The model's name, without its enviro
 Gates = Annotated[Path, typer.Option(help="The report of the gates that it was held to.", show_default=False)]
 Where = Annotated[To, typer.Option(help="The environment.", show_default=False)]
 Why = Annotated[str, typer.Option(help="The reason, for the ledger: nothing about a patient.", show_default=False)]
+Approvers = Annotated[
+    Path, typer.Option(envvar="PARAPET_APPROVERS", help="The file with whose approvals count.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs: one JSON document.")]
 
 
 @app.command("list")
-def tell_models(as_json: AsJson = False) -> None:
+def tell_models(approvers: Approvers = APPROVERS, as_json: AsJson = False) -> None:
     """Tell which version of each model serves in which environment."""
-    _end("list", json=as_json)
+    _end("list", approvers, json=as_json)
 
 
 @app.command("gate")
@@ -86,13 +89,13 @@ def promote(
     why: Why,
     version: Annotated[str | None, typer.Option(help="To staging: the version in dev, else the newest.")] = None,
     approval: Annotated[list[Path] | None, typer.Option(help="A file of `approve`; for each who approves.")] = None,
-    approvers: Annotated[Path, typer.Option(help="The file with whose approvals count.")] = APPROVERS,
+    approvers: Approvers = APPROVERS,
     as_json: AsJson = False,
 ) -> None:
     """Let a model serve in the next environment; what was begun before is finished."""
     files = [str(each) for each in approval or []]
     asked = {"to": to, "gates": str(gates), "why": why, "version": version, "approvals": files}
-    _end("promote", model=model, approvers=str(approvers), json=as_json, **asked)
+    _end("promote", approvers, model=model, json=as_json, **asked)
 
 
 @app.command("approve")
@@ -119,10 +122,11 @@ def roll_back(
     model: Model,
     why: Why,
     to: Annotated[To, typer.Option("--in", help="The environment.")] = To.PROD,
+    approvers: Approvers = APPROVERS,
     as_json: AsJson = False,
 ) -> None:
     """Let the version before serve again. Gives up what is under way."""
-    _end("rollback", model=model, to=to, why=why, json=as_json)
+    _end("rollback", approvers, model=model, to=to, why=why, json=as_json)
 
 
 @app.command("serve")
@@ -148,18 +152,20 @@ def serve(
 
 
 @app.command("history")
-def tell_history(model: Model, as_json: AsJson = False) -> None:
+def tell_history(model: Model, approvers: Approvers = APPROVERS, as_json: AsJson = False) -> None:
     """Tell who decided what on a model, when and why."""
-    _end("history", model=model, json=as_json)
+    _end("history", approvers, model=model, json=as_json)
 
 
 @app.command("verify")
 def verify(
-    model: Annotated[str, typer.Argument(help="The model's name; without one, all.")] = "", as_json: AsJson = False
+    model: Annotated[str, typer.Argument(help="The model's name; without one, all.")] = "",
+    approvers: Approvers = APPROVERS,
+    as_json: AsJson = False,
 ) -> None:
-    """Look for what was edited, dropped, reordered, forked or cut off in the ledger; ends with 3 where it was."""
-    _end("verify", model=model, json=as_json)
+    """Look for what was edited, dropped, reordered, forked, cut off, or might not be decided; ends with 3 where it was."""
+    _end("verify", approvers, model=model, json=as_json)
 
 
-def _end(step: str, **asked: Any) -> None:
-    raise typer.Exit(DELIVERY.run("delivery.registry", step=step, **asked))
+def _end(step: str, approvers: Path = APPROVERS, **asked: Any) -> None:
+    raise typer.Exit(DELIVERY.run("delivery.registry", step=step, approvers=str(approvers), **asked))

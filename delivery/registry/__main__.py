@@ -16,53 +16,54 @@ from typing import Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from delivery.registry import approval, gates, promotion, telling
+from delivery.registry.approvers import approvers
 from delivery.registry.desk import Desk
 from delivery.registry.documents import NAME, Environment, canonical
 from delivery.registry.refused import Refused
+from delivery.registry.rules import FROM, Rules
 
 BROKEN: Final = 3
 Asked = Mapping[str, Any]
 
 
 def _list(asked: Asked) -> int:
-    desk = Desk.of()
+    desk = _desk(asked)
     found = [telling.listed(desk, model) for model in desk.models()]
     _tell(asked, found, telling.list_lines(found))
     return 0
 
 
 def _history(asked: Asked) -> int:
-    found = [telling.entry(each) for each in Desk.of().state(_model(asked)).entries]
+    found = [telling.entry(each) for each in _desk(asked).state(_model(asked)).entries]
     _tell(asked, found, telling.history_lines(found))
     return 0
 
 
 def _verify(asked: Asked) -> int:
-    desk = Desk.of()
+    desk = _desk(asked)
     told = []
     for model in [_model(asked)] if asked["model"] else desk.models():
         kept, found = desk.examine(model)
-        told.append(telling.verified(model, len(kept), found))
+        told.append(telling.verified(model, len(kept), [*found, *desk.beside(model, kept)]))
     _tell(asked, told, [line for each in told for line in telling.verified_lines(each)] or ["There is no ledger yet."])
     return BROKEN if any(each["findings"] for each in told) else 0
 
 
 def _promote(asked: Asked) -> int:
     outcome = promotion.promote(
-        Desk.of(),
+        _desk(asked),
         _model(asked),
         Environment(asked["to"]),
         report=gates.load(Path(asked["gates"])),
         why=asked["why"],
         version=asked["version"],
         approvals=[approval.load(Path(file)) for file in asked["approvals"]],
-        approvers=approval.approvers(Path(asked["approvers"])),
     )
     return _decided(asked, outcome)
 
 
 def _rollback(asked: Asked) -> int:
-    return _decided(asked, promotion.rollback(Desk.of(), _model(asked), Environment(asked["to"]), asked["why"]))
+    return _decided(asked, promotion.rollback(_desk(asked), _model(asked), Environment(asked["to"]), asked["why"]))
 
 
 def _approve(asked: Asked) -> int:
@@ -72,7 +73,7 @@ def _approve(asked: Asked) -> int:
         report,
         approver=asked["approver"],
         model=_model(asked),
-        came_from=promotion.FROM[to],
+        came_from=FROM[to],
         to=to,
         why=asked["why"],
         override=asked["override"],
@@ -97,6 +98,10 @@ STEPS: Final[Mapping[str, Callable[[Asked], int]]] = {
     **{"list": _list, "history": _history, "verify": _verify},
     **{"promote": _promote, "rollback": _rollback, "approve": _approve},
 }
+
+
+def _desk(asked: Asked) -> Desk:
+    return Desk.of(Rules(approvers(Path(asked["approvers"]))))
 
 
 def _model(asked: Asked) -> str:

@@ -1,4 +1,4 @@
-"""An approval: a statement that a person signs with a key of their own, and the people whose keys count."""
+"""An approval: a statement that a person signs with a key of their own."""
 
 import stat
 from collections.abc import Mapping, Sequence
@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Annotated, Final, Literal
 
 import msgspec
-import yaml
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from msgspec import Meta, Struct
 
 from delivery.registry import signing
+from delivery.registry.approvers import People
 from delivery.registry.documents import (
     Account,
     Digest,
@@ -33,7 +33,7 @@ from delivery.registry.documents import (
     written,
 )
 from delivery.registry.gates import Report
-from delivery.registry.refused import Refused
+from delivery.registry.refused import Gone, Refused
 
 LONGEST: Final = timedelta(days=7)
 """An approval is of what its approver has just seen."""
@@ -119,47 +119,12 @@ def load(file: Path) -> Approval:
         raise Refused(f"The approval {file} cannot be read: {error.strerror}.") from None
 
 
-class Approver(Struct, frozen=True, forbid_unknown_fields=True):
-    """A person who may approve."""
-
-    account: Account
-    """The one in MLflow, by which it is known that the approver is not the author."""
-    key: str
-    """Public, PEM."""
-
-
-def approvers(file: Path) -> Mapping[str, signing.Public]:
-    """The people in the file, and their keys. Raises Refused."""
-    try:
-        listed = msgspec.convert(yaml.safe_load(file.read_text()) or [], list[Approver])
-    except OSError as error:
-        raise Refused(f"The approvers' file {file} cannot be read: {error.strerror}.") from None
-    except (yaml.YAMLError, msgspec.ValidationError) as error:
-        detail = told(error) if isinstance(error, msgspec.ValidationError) else "it is no YAML"
-        raise Refused(f"The approvers' file {file} is not as it must be: {detail}.") from None
-    found: dict[str, signing.Public] = {}
-    for each in listed:
-        if each.account in found:
-            raise Refused(f"The approvers' file {file} has {each.account} twice. One person, one key.")
-        try:
-            key = load_pem_public_key(each.key.encode())
-        except (ValueError, UnsupportedAlgorithm):
-            key = None
-        if not signing.is_taken(key):
-            raise Refused(f"The key of {each.account} in {file} is none of Ed25519 or P-256, public, in PEM.")
-        if key in found.values():
-            raise Refused(f"The key of {each.account} in {file} is another's too. One person, one key.")
-        found[each.account] = key  # type: ignore[assignment]
-    return found
-
-
-def check(approval: Approval, known: Mapping[str, signing.Public], wanted: Mapping[str, object], now: datetime) -> None:
-    """Raises Refused where it is not for what is wanted, by nobody who counts, or out of its time."""
+def check(approval: Approval, people: People, wanted: Mapping[str, object], at: datetime) -> None:
+    """Raises Refused where it is not for what is wanted or by nobody who counts, and Gone where only its time is over."""
     statement = approval.statement
-    if statement.approver not in known:
-        names = ", ".join(sorted(known)) or "nobody yet"
-        raise Refused(f"{statement.approver} is no approver; these are: {names}. Ask one of them, or have a key added.")
-    if not signing.verifies(known[statement.approver], canonical(statement), signing.raw(approval.signature)):
+    message, signature = canonical(statement), signing.raw(approval.signature)
+    own = [each for each in people.keys_of(statement.approver) if signing.verifies(each.public, message, signature)]
+    if not own:
         raise Refused(f"The approval by {statement.approver} is not signed by their key. Ask them for another.")
     for field, value in wanted.items():
         if (said := getattr(statement, field)) != value:
@@ -167,15 +132,20 @@ def check(approval: Approval, known: Mapping[str, signing.Public], wanted: Mappi
                 f"The approval by {statement.approver} is for another {field.replace('_', ' ')}: {_plain(said)}, and "
                 f"this is {_plain(value)}. Ask them for one of this."
             )
-    if now >= moment(statement.expires):
-        raise Refused(f"The approval by {statement.approver} expired at {statement.expires}. Ask them for another.")
     if (
-        now < moment(statement.made) - timedelta(minutes=5)
+        at < moment(statement.made) - timedelta(minutes=5)
         or moment(statement.expires) - moment(statement.made) > LONGEST
     ):
         raise Refused(
             f"The approval by {statement.approver} was made at {statement.made} until {statement.expires}; it must not "
             f"be of the future nor last for more than {LONGEST.days} days. Ask them for another."
+        )
+    if at >= moment(statement.expires):
+        raise Gone(f"The approval by {statement.approver} expired at {statement.expires}. Ask for another.")
+    if not any(each.counts(at) for each in own):
+        raise Gone(
+            f"The approval by {statement.approver} is signed by a key that has ceased to count. Ask them for one by "
+            "their key of now, or somebody else."
         )
 
 

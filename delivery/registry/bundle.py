@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from msgspec import Meta, Struct
 
 from delivery.registry.documents import Digest, Environment, canonical, digest, read
+from delivery.registry.entry import Entry
 from delivery.registry.refused import Refused
 from delivery.registry.signing import KmsKey
 
@@ -33,10 +34,30 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True):
     facts: dict[str, str]
 
 
-def manifest(name: str, version: str, files: Mapping[str, bytes], facts: Mapping[str, str]) -> bytes:
-    """The same bytes for the same model, however often it is asked for."""
-    listed = {each: File(digest(raw), len(raw)) for each, raw in files.items()}
-    return canonical(Manifest("parapet-model/1", name, version, listed, dict(facts)))
+def part(name: str) -> str:
+    """What a file of a model is called in a ledger: `model`, `contract`."""
+    return name.partition(".")[0]
+
+
+def manifest(begun: Entry, version: str) -> bytes:
+    """Of what a decision puts into its place; the same bytes, whoever ends it, and whoever looks at it afterwards."""
+    assert begun.source
+    parts = {part(name) for name in FILES}
+    files = {name: File(begun.digests[part(name)], begun.sizes[part(name)]) for name in FILES}
+    facts = {name: value for name, value in begun.digests.items() if name not in parts}
+    facts |= {"author": begun.source.author, "decision": begun.digest, "stage": str(begun.to)}
+    return canonical(Manifest("parapet-model/1", begun.model, version, files, facts))
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A manifest that lies in the bucket."""
+
+    place: str
+    where: str
+    """Its environment."""
+    version: str
+    raw: bytes
 
 
 @dataclass(frozen=True)
@@ -74,6 +95,17 @@ class Bundles:
             f"s3://{self.bucket}/{folder} does not hold what was signed as version {version} in {where}: a server "
             "would refuse it. Look for older versions of its objects; promote the model anew if there are none."
         )
+
+    def placed(self, model: str) -> list[Placed]:
+        """The manifests of a model, by which a server could be told to load it."""
+        found = []
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=f"{PREFIX}/{model}/")
+        for name in (each["Key"] for page in pages for each in page.get("Contents", [])):
+            folder, _, last = name.rpartition("/")
+            if last == MANIFEST and (raw := self._get(name)) is not None:
+                where, _, version = folder.removeprefix(f"{PREFIX}/{model}/").rpartition("/")
+                found.append(Placed(f"s3://{self.bucket}/{folder}", where, version, raw))
+        return found
 
     def _put(self, name: str, raw: bytes) -> bool:
         """Whether it was not there."""

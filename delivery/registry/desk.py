@@ -1,7 +1,7 @@
 """Everything that a decision is made with: MLflow, the buckets, the key, and who decides."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, Self
@@ -10,14 +10,15 @@ import boto3
 import msgspec
 
 from delivery.registry.bundle import Bundles
-from delivery.registry.documents import Environment, canonical, read, written
+from delivery.registry.documents import Environment, read, written
 from delivery.registry.entry import Entry, Who
 from delivery.registry.ledger import Ledger, head, models
 from delivery.registry.mlflow import Mlflow
 from delivery.registry.refused import Refused
+from delivery.registry.rules import Rules
 from delivery.registry.signing import KmsKey
 from delivery.registry.state import State, state
-from delivery.registry.verification import Finding, Kept, findings
+from delivery.registry.verification import BESIDE, Finding, Kept, findings, of_the_bucket, of_the_registry, replayed
 
 HEAD: Final = "parapet.ledger"
 """The tag of the registered model in production with the ledger's head: who can cut the one cannot change the other."""
@@ -40,6 +41,7 @@ class Desk:
     s3: Any
     audit: str
     key: KmsKey
+    rules: Rules
     account: str
     role: Callable[[], str]
     """Who this is in AWS: asked for where an entry is written."""
@@ -48,7 +50,7 @@ class Desk:
     """The ledgers' objects that were read."""
 
     @classmethod
-    def of(cls, variables: Mapping[str, str] = os.environ) -> Self:
+    def of(cls, rules: Rules, variables: Mapping[str, str] = os.environ) -> Self:
         """As the environment says. Raises Refused where it does not."""
         missing = [f"    {name}: {what}" for name, what in NEEDED.items() if not variables.get(name)]
         if missing:
@@ -70,6 +72,7 @@ class Desk:
             s3=s3,
             audit=variables["PARAPET_AUDIT_BUCKET"],
             key=key,
+            rules=rules,
             account=account,
             role=lambda: str(boto3.client("sts").get_caller_identity()["Arn"]),
         )
@@ -95,19 +98,28 @@ class Desk:
                 f"MLflow shows {self.account} no {keeper}, which has the head of the ledger of {model}: without it "
                 "nobody can tell whether the end was cut off. Ask for READ on it: `./parapet mlflow share`."
             )
-        return kept, findings(model, kept, self.key.verifies, (tags or {}).get(HEAD))
+        found = findings(model, kept, self.key.verifies, (tags or {}).get(HEAD)) or replayed(kept, self.rules)
+        if found:
+            return kept, found
+        entries = _entries(kept)
+        versions = self.mlflow.versions(registered(model, Environment.DEV)) if entries else []
+        return kept, of_the_registry(entries, versions)
+
+    def beside(self, model: str, kept: Sequence[Kept]) -> list[Finding]:
+        """What lies where servers load from and is of no decision of this ledger."""
+        return of_the_bucket(_entries(kept), self.bundles.placed(model))
 
     def state(self, model: str) -> State:
         """Raises Refused where the ledger does not hold: nothing is decided on such a one."""
         kept, found = self.examine(model)
-        if found:
+        if found := [each for each in found if each.kind not in BESIDE]:
             told = "\n".join(f"    {each}" for each in found)
             raise Refused(
                 f"The ledger of {model} does not hold, and nothing is decided on it:\n{told}\n"
                 "Somebody may have tampered with it: tell your security officer. "
                 f"`./parapet model verify {model}` says this again; the bucket has each object's earlier versions."
             )
-        return state(each.entry for each in kept if each.entry)
+        return state(_entries(kept))
 
     def follow(self, now: State) -> None:
         """What MLflow says is serving, and the head that it keeps, are as the ledger has it. Again changes nothing."""
@@ -134,8 +146,6 @@ class Desk:
     def write(self, now: State, model: str, **fields: Any) -> Entry:
         """The next entry. Raises Lost where somebody else wrote it, Refused where a part is not as it must be."""
         entries = now.entries
-        # Before the first entry, since who has entries and no head is told that it is not shown.
-        self.mlflow.ensure(registered(model, Environment.PROD))
         entry = Entry(
             format="parapet-ledger/1",
             model=model,
@@ -146,9 +156,15 @@ class Desk:
             **fields,
         )
         entry = read(msgspec.json.encode(entry), Entry, "What would be written into the ledger")
-        canonical(entry)
+        self.rules.check(now, entry)
+        # Before the first entry, since who has entries and no head is told that it is not shown.
+        self.mlflow.ensure(registered(model, Environment.PROD))
         self.ledger(model).append(entry)
         return entry
+
+
+def _entries(kept: Sequence[Kept]) -> list[Entry]:
+    return [each.entry for each in kept if each.entry]
 
 
 def registered(model: str, where: Environment) -> str:

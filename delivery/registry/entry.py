@@ -68,7 +68,9 @@ class Entry(Struct, frozen=True, forbid_unknown_fields=True):
     """The number of the entry that this one ends. A rollback is done at once."""
     source: Source | None = None
     digests: dict[Word, Fact] = {}
-    """Of the model, its gate report, its data set, code, image and environment."""
+    """Of the model, its contract and gate report, its data set, code, image and environment."""
+    sizes: dict[Word, Annotated[int, Meta(ge=0)]] = {}
+    """Bytes of the model and its contract, so that their manifest can be told from the ledger alone."""
     gates: list[Gate] = []
     approvals: list[Approval] = []
     override: list[Word] = []

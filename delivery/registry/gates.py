@@ -58,17 +58,22 @@ def load(file: Path) -> Report:
         report = read(file.read_bytes(), Report, f"The gate report {file}")
     except OSError as error:
         raise Refused(f"The gate report {file} cannot be read: {error.strerror}.") from None
+    check(report, f"The gate report {file}")
+    return report
+
+
+def check(report: Report, what: str) -> None:
+    """Raises Refused where it says of a gate what its own numbers do not, or of none anything that could fail."""
+    if not report.gates:
+        raise Refused(f"{what} has no gate: nothing was looked at. Hold the model to its gates.")
     names = [gate.name for gate in report.gates]
     for gate in report.gates:
         if names.count(gate.name) > 1:
-            raise Refused(f"The gate report {file} has {gate.name} twice; each gate is told once. Make it anew.")
+            raise Refused(f"{what} has {gate.name} twice; each gate is told once. Make it anew.")
         if gate.minimum is None and gate.maximum is None:
-            raise Refused(f"The gate {gate.name} in {file} has no bound: it could not fail. Give it one.")
+            raise Refused(f"{what} has {gate.name} without a bound: it could not fail. Give it one.")
         if not all(isfinite(each) for each in (gate.value, gate.minimum, gate.maximum) if each is not None):
-            raise Refused(f"The gate {gate.name} in {file} has a number that is none. Measure it anew.")
+            raise Refused(f"{what} has {gate.name} with a number that is none. Measure it anew.")
         if gate.passed != gate.holds:
             said = "passed" if gate.passed else "failed"
-            raise Refused(
-                f"The gate report {file} contradicts itself: {gate}, and is said to have {said}. Make it anew."
-            )
-    return report
+            raise Refused(f"{what} contradicts itself: {gate}, and is said to have {said}. Make it anew.")

@@ -1,6 +1,8 @@
 """The ledger of one model: an object for each entry in the locked audit bucket, written once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 from botocore.exceptions import ClientError
@@ -51,16 +53,18 @@ class Ledger:
     def kept(self) -> list[Kept]:
         """Every object under the ledger's prefix, by name, with how many versions it has."""
         versions: dict[str, int] = {}
-        latest: dict[str, str | None] = {}
+        latest: dict[str, tuple[str, datetime]] = {}
         for page in self.s3.get_paginator("list_object_versions").paginate(Bucket=self.bucket, Prefix=self._prefix):
             for each in page.get("Versions", []):
                 versions[each["Key"]] = versions.get(each["Key"], 0) + 1
                 if each["IsLatest"]:
-                    latest[each["Key"]] = each["VersionId"]
-        return [
-            Kept.of(name.removeprefix(self._prefix), self._version(name, latest.get(name)), versions[name])
-            for name in sorted(versions)
-        ]
+                    latest[each["Key"]] = each["VersionId"], each["LastModified"]
+        found = []
+        for name in sorted(versions):
+            version, written = latest.get(name, (None, None))
+            raw = self._version(name, version)
+            found.append(Kept.of(name.removeprefix(self._prefix), raw, versions[name], written))
+        return found
 
     def name(self, sequence: int) -> str:
         return f"{self._prefix}{sequence:08d}.json"
@@ -87,6 +91,6 @@ def models(s3: Any, bucket: str) -> list[str]:
     return found
 
 
-def head(entries: list[Entry]) -> str:
+def head(entries: Sequence[Entry]) -> str:
     """What the registry keeps of it."""
     return str(head_of(entries[-1]))

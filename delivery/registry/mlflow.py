@@ -5,6 +5,7 @@ MLflow's own client would bring some sixty packages for these ten calls.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, ClassVar, Final
 
 import requests
@@ -28,6 +29,8 @@ class Version:
     """The account that registered it, as the server wrote it down."""
     tags: Mapping[str, str]
     run: str
+    created: datetime
+    """By the server's clock."""
 
     @property
     def uri(self) -> str:
@@ -162,7 +165,8 @@ class Mlflow:
 
 def _version(told: Mapping[str, Any]) -> Version:
     run, author = str(told.get("run_id") or ""), str(told.get("user_id") or "")
-    return Version(told["name"], str(told["version"]), author, _tags(told), run)
+    created = datetime.fromtimestamp(int(told["creation_timestamp"]) / 1000, UTC)
+    return Version(told["name"], str(told["version"]), author, _tags(told), run, created)
 
 
 def _tags(told: Mapping[str, Any]) -> dict[str, str]:

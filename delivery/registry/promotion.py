@@ -5,24 +5,21 @@ alias follows. Each of the steps may be done again, by anybody: what was killed 
 given up where it cannot be. Of two at once the ledger takes one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from delivery.registry import approval, signing
 from delivery.registry.approval import Approval
-from delivery.registry.bundle import FILES, manifest
+from delivery.registry.bundle import FILES, manifest, part
 from delivery.registry.desk import Desk, registered
-from delivery.registry.documents import Environment, digest, moment, reason
+from delivery.registry.documents import Environment, digest, reason
 from delivery.registry.entry import Entry, Release, Source
 from delivery.registry.gates import Report
 from delivery.registry.mlflow import Version
 from delivery.registry.refused import Gone, Lost, Refused
+from delivery.registry.rules import FACTS, before, staged
 from delivery.registry.state import Served, State
 
-FROM: Final = {Environment.STAGING: Environment.DEV, Environment.PROD: Environment.STAGING}
-FACTS: Final = ("dataset", "code", "image", "environment")
-"""What a version in dev says of where it comes from, as tags `parapet.dataset` and so on."""
 DECISION: Final = "parapet.decision"
 """The tag of a version that a decision made: the digest of its `begun`."""
 
@@ -47,32 +44,14 @@ def promote(
     why: str,
     version: str | None = None,
     approvals: Sequence[Approval] = (),
-    approvers: Mapping[str, signing.Public],
 ) -> Outcome:
     """Raises Refused, and Lost where another decision came first. `version` is of the registered model in dev."""
     why = reason(why)
-    if to not in FROM:
-        raise Refused(f"Nothing is promoted to {to}; it goes to {' or '.join(FROM)}.")
     now = desk.state(model)
     if begun := now.under_way:
         return _finished(desk, begun, to, report)
     desk.follow(now)
-    source, digests = _staged(now) if to is Environment.PROD else _registered(desk, model, version)
-    if digests["model"] != report.model:
-        raise Refused(
-            f"The gate report is of another model: {report.model}, and {model} version {source.version} in "
-            f"{source.environment} is {digests['model']}. Hold this model to the gates, and give that report."
-        )
-    if (served := now.serving(to)) and served.release.model == report.model:
-        raise Refused(f"{model} version {served.release.version} in {to} is that model already; nothing is to be done.")
-    override = sorted(gate.name for gate in report.failed)
-    wanted = {
-        **{"model": model, "digest": report.model, "gates": report.digest},
-        **{"came_from": FROM[to], "to": to, "override": override},
-    }
-    for each in approvals:
-        approval.check(each, approvers, wanted, desk.now())
-    _enough(approvals, report, to, source.author, now.used)
+    source, digests, sizes = staged(now) if to is Environment.PROD else _registered(desk, model, version)
     begun = desk.write(
         now,
         model,
@@ -82,9 +61,10 @@ def promote(
         why=why,
         source=source,
         digests={**digests, "gates": report.digest},
+        sizes=sizes,
         gates=report.gates,
         approvals=list(approvals),
-        override=override,
+        override=sorted(gate.name for gate in report.failed),
     )
     return _finish(desk, begun)
 
@@ -97,11 +77,8 @@ def rollback(desk: Desk, model: str, where: Environment, why: str) -> Outcome:
         given_up = "Given up: a rollback was asked for while it was under way."
         _write_end(desk, now, begun, step="void", why=given_up)
         now = desk.state(model)
-    before = now.before(where)
-    if before is None:
-        there = "nothing was promoted there" if now.serving(where) is None else "there is only one"
-        raise Refused(f"{model} has no version before in {where}: {there}. Promote the model that should serve.")
-    release = before.release
+    found = before(now, where, model)
+    release = found.release
     desk.bundles.check(model, where, release.version, release.manifest)
     desk.write(
         now,
@@ -110,15 +87,15 @@ def rollback(desk: Desk, model: str, where: Environment, why: str) -> Outcome:
         step="done",
         to=where,
         why=why,
-        source=before.source,
-        digests=before.begun.digests,
+        source=found.source,
+        digests=found.begun.digests,
         release=release,
     )
     return _outcome(desk, desk.settle(model), where)
 
 
-def _registered(desk: Desk, model: str, version: str | None) -> tuple[Source, dict[str, str]]:
-    """A version in dev, the newest where none is named."""
+def _registered(desk: Desk, model: str, version: str | None) -> tuple[Source, dict[str, str], dict[str, int]]:
+    """A version in dev, the newest where none is named: what it is, its digests and its sizes."""
     name = registered(model, Environment.DEV)
     if version is None:
         if not (listed := desk.mlflow.versions(name)):
@@ -137,44 +114,15 @@ def _registered(desk: Desk, model: str, version: str | None) -> tuple[Source, di
             f"{name} version {version} lacks the tags {', '.join(missing)}. The pipeline sets them: "
             "register it by that."
         )
-    return Source(Environment.DEV, version, found.author), {**facts, **_files(desk, found)[1]}
-
-
-def _staged(now: State) -> tuple[Source, dict[str, str]]:
-    """What serves in staging, as the ledger has it."""
-    served = now.serving(Environment.STAGING)
-    if served is None:
-        raise Refused("Nothing serves in staging, and production takes what serves there. Promote it to staging first.")
-    kept = {name: value for name, value in served.begun.digests.items() if name != "gates"}
-    return Source(Environment.STAGING, served.release.version, served.source.author), kept
+    files, digests = _files(desk, found)
+    sizes = {part(name): len(raw) for name, raw in files.items()}
+    return Source(Environment.DEV, version, found.author), {**facts, **digests}, sizes
 
 
 def _files(desk: Desk, version: Version) -> tuple[dict[str, bytes], dict[str, str]]:
     """The files of a model, and their digests by what they are: `model`, `contract`."""
     files = {name: desk.mlflow.file(version, name) for name in FILES}
-    return files, {name.partition(".")[0]: digest(raw) for name, raw in files.items()}
-
-
-def _enough(approvals: Sequence[Approval], report: Report, to: Environment, author: str, used: set[str]) -> None:
-    """Raises Refused where fewer people approve than must, the author among them, or an approval had its use."""
-    people = {each.statement.approver for each in approvals}
-    if author in people:
-        raise Refused(f"{author} is the model's author, and approves no model of their own. Ask somebody else.")
-    for each in approvals:
-        if each.digest in used:
-            raise Refused(
-                f"The approval by {each.statement.approver} was for a decision that is done. Ask for another."
-            )
-    needed = 2 if report.failed else int(to is Environment.PROD)
-    if len(people) >= needed:
-        return
-    failed = "".join(f"\n    {gate}" for gate in report.failed)
-    ask = f"`./parapet model approve`, by {'two people' if needed == 2 else 'somebody'} other than {author}"
-    if failed:
-        raise Refused(
-            f"Gates failed:{failed}\nTrain a better model; or let it pass by {ask}, with --override for each."
-        )
-    raise Refused(f"{to} takes no model without an approval: {ask}.")
+    return files, {part(name): digest(raw) for name, raw in files.items()}
 
 
 def _finished(desk: Desk, begun: Entry, to: Environment, report: Report) -> Outcome:
@@ -200,23 +148,19 @@ def _finish(desk: Desk, begun: Entry) -> Outcome:
     """Make what it needs, and end it. Raises Lost where it was given up, by whomever."""
     try:
         release = _make(desk, begun)
+        _end(desk, begun, step="done", why=begun.why, release=release)
     except Gone as error:
         gone = "Given up: what it rests on is not there any more, or was approved for a time that is over."
         _end(desk, begun, step="void", why=gone)
         desk.settle(begun.model)
         raise Lost(f"{error}\nThe promotion that was begun at {begun.at} is given up.") from None
-    _end(desk, begun, step="done", why=begun.why, release=release)
     return _outcome(desk, desk.settle(begun.model), begun.to)
 
 
 def _make(desk: Desk, begun: Entry) -> Release:
     """The version in the registry and the signed bundle, which nobody uses yet. Again makes the same ones."""
     assert begun.source
-    for each in begun.approvals:
-        if desk.now() >= moment(each.statement.expires):
-            raise Gone(
-                f"The approval by {each.statement.approver} expired at {each.statement.expires}. Ask for another."
-            )
+    desk.rules.approved(begun, desk.now())
     source = desk.mlflow.version(registered(begun.model, begun.source.environment), begun.source.version)
     files, digests = _files(desk, source)
     if not digests.items() <= begun.digests.items():
@@ -224,9 +168,7 @@ def _make(desk: Desk, begun: Entry) -> Release:
             f"{source.name} version {source.version} has other files than when this was begun. Register it anew."
         )
     version = _copied(desk, begun, source).version
-    facts = {name: value for name, value in begun.digests.items() if name not in digests}
-    facts |= {"author": begun.source.author, "decision": begun.digest, "stage": str(begun.to)}
-    signed = manifest(begun.model, version, files, facts)
+    signed = manifest(begun, version)
     desk.bundles.write(begun.model, begun.to, version, files, signed)
     return Release(version, digests["model"], digest(signed))
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import reduce
 
 from delivery.registry.documents import Environment
 from delivery.registry.entry import Entry, Release, Source
@@ -29,41 +30,34 @@ class Served:
 class State:
     """Of one model."""
 
-    entries: list[Entry]
+    entries: tuple[Entry, ...] = ()
     under_way: Entry | None = None
-    """A decision that was begun and neither done nor given up."""
-    releases: Mapping[Environment, list[Served]] = field(default_factory=dict)
+    """A decision that was begun and neither done nor given up: one at a time."""
+    releases: Mapping[Environment, tuple[Served, ...]] = field(default_factory=dict)
     """The one that serves is the last; a rollback takes it away."""
+    used: frozenset[str] = frozenset()
+    """Approvals of decisions that were done: each is for one."""
 
     def serving(self, where: Environment) -> Served | None:
         found = self.releases.get(where)
         return found[-1] if found else None
 
     def before(self, where: Environment) -> Served | None:
-        found = self.releases.get(where, [])
+        found = self.releases.get(where, ())
         return found[-2] if len(found) > 1 else None
 
-    @property
-    def used(self) -> set[str]:
-        """Approvals of decisions that were done: each is for one."""
-        done = {entry.began for entry in self.entries if entry.step == "done"}
-        return {approval.digest for entry in self.entries if entry.sequence in done for approval in entry.approvals}
+    def after(self, entry: Entry) -> "State":
+        """With this entry, of which the rules hold."""
+        entries, releases, used = (*self.entries, entry), dict(self.releases), self.used
+        if entry.step == "begun":
+            return State(entries, entry, releases, used)
+        if entry.action == "rollback":
+            releases[entry.to] = releases[entry.to][:-1]
+        elif entry.step == "done" and self.under_way:
+            releases[entry.to] = (*releases.get(entry.to, ()), Served(self.under_way, entry))
+            used |= {approval.digest for approval in self.under_way.approvals}
+        return State(entries, None, releases, used)
 
 
 def state(entries: Iterable[Entry]) -> State:
-    listed = list(entries)
-    by_number = {entry.sequence: entry for entry in listed}
-    ended = {entry.began for entry in listed if entry.began}
-    releases: dict[Environment, list[Served]] = {}
-    for entry in listed:
-        if entry.step != "done":
-            continue
-        here = releases.setdefault(entry.to, [])
-        if entry.action == "rollback":
-            here.pop()
-        elif entry.began:
-            here.append(Served(by_number[entry.began], entry))
-    # One at a time: a decision begins only where none is under way.
-    last = listed[-1] if listed else None
-    under_way = last if last and last.step == "begun" and last.sequence not in ended else None
-    return State(listed, under_way, releases)
+    return reduce(State.after, entries, State())

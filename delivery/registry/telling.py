@@ -7,7 +7,7 @@ from delivery.registry.desk import Desk, registered
 from delivery.registry.documents import Environment
 from delivery.registry.entry import Entry
 from delivery.registry.promotion import Outcome
-from delivery.registry.verification import Finding
+from delivery.registry.verification import BESIDE, Finding
 
 
 def listed(desk: Desk, model: str) -> dict[str, Any]:
@@ -101,6 +101,8 @@ def outcome_line(told: Mapping[str, Any]) -> str:
 
 
 def verified_lines(told: Mapping[str, Any]) -> list[str]:
-    if not told["findings"]:
-        return [f"{told['name']}: {told['entries']} entries, each as it was signed, none missing"]
-    return [f"{told['name']} does not hold:", *(f"    {each['kind']}: {each['text']}" for each in told["findings"])]
+    whole = f"{told['name']}: {told['entries']} entries, each as it was signed and might be written, none missing"
+    lines = [f"    {each['kind']}: {each['text']}" for each in told["findings"]]
+    if all(each["kind"] in BESIDE for each in told["findings"]):
+        return [whole, *(["  and beside the ledger:", *lines] if lines else [])]
+    return [f"{told['name']} does not hold:", *lines]

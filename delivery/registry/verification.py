@@ -1,15 +1,24 @@
-"""What is amiss with a ledger: what was edited, dropped, reordered, forked or cut off."""
+"""What is amiss with a ledger: what was edited, dropped, reordered, forked or cut off, and what nobody might decide."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Self
+from datetime import datetime, timedelta
+from typing import Final, Literal, Self
 
-from delivery.registry import signing
-from delivery.registry.documents import canonical, read
+from delivery.registry import rules, signing
+from delivery.registry.bundle import Manifest, Placed, manifest
+from delivery.registry.documents import Environment, canonical, moment, read
 from delivery.registry.entry import Entry, Signed, message
+from delivery.registry.mlflow import Version
 from delivery.registry.refused import Refused
+from delivery.registry.rules import Rules
+from delivery.registry.state import State
 
-Kind = Literal["edited", "dropped", "reordered", "forked", "truncated", "foreign"]
+Kind = Literal["edited", "dropped", "reordered", "forked", "truncated", "foreign", "unapproved", "unknown", "stray"]
+BESIDE: Final = ("unknown", "stray")
+"""Of what lies beside the ledger, where more people may write: it is told, and decisions go on."""
+CLOCKS: Final = timedelta(minutes=15)
+"""By how much clocks may differ: AWS answers none that differs more (General Reference, "RequestTimeTooSkewed")."""
 Verifies = Callable[[bytes, bytes], bool]
 
 
@@ -35,14 +44,16 @@ class Kept:
     """Without one, it was deleted: an older version is there still."""
     versions: int
     signed: Signed | None
+    written: datetime | None = None
+    """By the clock of S3."""
 
     @classmethod
-    def of(cls, name: str, raw: bytes | None, versions: int) -> Self:
+    def of(cls, name: str, raw: bytes | None, versions: int, written: datetime | None) -> Self:
         try:
             signed = read(raw, Signed, name) if raw is not None else None
         except Refused:
             signed = None
-        return cls(name, raw, versions, signed)
+        return cls(name, raw, versions, signed, written)
 
     @property
     def entry(self) -> Entry | None:
@@ -108,3 +119,61 @@ def _of_the_tail(objects: dict[int, Kept], head: str | None) -> list[Finding]:
     if there is None and last > max(objects, default=0):
         return [Finding("truncated", last, f"the registry knows of entry {last}, and the ledger ends before it")]
     return []
+
+
+def replayed(kept: Sequence[Kept], by: Rules) -> list[Finding]:
+    """The first entry of a whole chain that nobody might write; of later ones nothing can be said, as they rest on it."""
+    now = State()
+    for each in kept:
+        if (entry := each.entry) is None:
+            continue
+        try:
+            if each.written and moment(entry.at) < each.written - CLOCKS:
+                raise Refused(f"It says that it is of {entry.at}, and was written at {each.written:%Y-%m-%dT%H:%M:%SZ}.")
+            by.check(now, entry)
+        except Refused as refused:
+            return [Finding("unapproved", entry.sequence, f"entry {entry.sequence} might not be written: {refused}")]
+        now = now.after(entry)
+    return []
+
+
+def of_the_registry(entries: Sequence[Entry], versions: Sequence[Version]) -> list[Finding]:
+    """Where MLflow says something else of the versions in dev that decisions took, or nothing any more.
+
+    Who registered one is the server's word, and another one in the ledger was written by nobody who asked it. Tags and
+    the versions themselves are in the hands of who owns the model in dev.
+    """
+    found = []
+    there = {each.version: each for each in versions}
+    for entry in entries:
+        if entry.step != "begun" or entry.source is None or entry.source.environment is not Environment.DEV:
+            continue
+        number, version = entry.sequence, there.get(entry.source.version)
+        # One that was registered later is another one: a model that was deleted counts from 1 again.
+        if version is None or version.created > moment(entry.at) + CLOCKS:
+            text = f"entry {number} took version {entry.source.version} in dev, of which MLflow shows nothing any more"
+            found.append(Finding("unknown", number, text))
+            continue
+        try:
+            rules.of_the_registry(version, entry)
+        except Refused as refused:
+            same = version.author == entry.source.author
+            found.append(Finding("unknown" if same else "unapproved", number, f"entry {number}: {refused}"))
+    return found
+
+
+def of_the_bucket(entries: Sequence[Entry], placed: Sequence[Placed]) -> list[Finding]:
+    """Signed or not, what lies where servers load from and no decision put there."""
+    begun = {entry.digest: entry for entry in entries if entry.step == "begun"}
+    done = {entry.began: entry.release.version for entry in entries if entry.step == "done" and entry.release}
+    found = []
+    for each in placed:
+        try:
+            decision = begun.get(read(each.raw, Manifest, "a manifest").facts.get("decision", ""))
+        except Refused:
+            decision = None
+        by_it = decision is not None and each.where == decision.to and manifest(decision, each.version) == each.raw
+        if decision is None or not by_it or done.get(decision.sequence, each.version) != each.version:
+            text = f"{each.place} holds what no decision put there. No server must be told to load it: who did?"
+            found.append(Finding("stray", decision.sequence if decision else 0, text))
+    return found

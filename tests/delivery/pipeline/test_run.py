@@ -13,7 +13,7 @@ import pytest
 from moto import mock_aws
 
 from delivery.pipeline import __main__ as program
-from delivery.registry import approval, gates, promotion
+from delivery.registry import gates, promotion
 from delivery.registry.desk import Desk
 from delivery.registry.documents import Environment
 from local import images
@@ -131,12 +131,11 @@ def test_what_was_registered_is_promoted_and_served(ran: Ran, tmp_path: Path, mo
     with mock_aws():
         world = founded(tmp_path, ran.variables)
         told = promotion.promote(
-            Desk.of({**world.variables, "MLFLOW_TRACKING_USERNAME": "mia"}),
+            Desk.of(world.rules, {**world.variables, "MLFLOW_TRACKING_USERNAME": "mia"}),
             MODEL,
             Environment.STAGING,
             report=gates.load(ran.out / "gates.json"),
             why=WHY,
-            approvers=approval.approvers(world.approvers),
         )
         bundle, key = tmp_path / "bundle", tmp_path / "key.der"
         bundle.mkdir()

@@ -3,6 +3,7 @@
 import json
 import re
 import threading
+import time
 from base64 import b64decode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -90,7 +91,8 @@ class Pretended:
     def _add(self, name: str, author: str, tags: dict[str, str]) -> str:
         versions = self.models[name]["versions"]
         version = str(len(versions) + 1)
-        versions.append({"name": name, "version": version, "user_id": author, "tags": _listed(tags)})
+        told = {"user_id": author, "creation_timestamp": int(time.time() * 1000), "tags": _listed(tags)}
+        versions.append({"name": name, "version": version, **told})
         return version
 
 

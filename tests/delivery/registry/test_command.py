@@ -13,7 +13,7 @@ pytestmark = pytest.mark.process
 
 
 def test_a_model_is_promoted_approved_taken_back_and_looked_at(
-    reachable: World, pretended: Pretended, tmp_path: Path
+    reachable: World, pretended: Pretended, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def done(*arguments: str) -> str:
         told = typed(tmp_path, "model", *arguments)
@@ -21,19 +21,19 @@ def test_a_model_is_promoted_approved_taken_back_and_looked_at(
         return told.stdout
 
     gates = ("--gates", str(reachable.report(b"two")), "--why", WHY)
-    people = ("--approvers", str(reachable.approvers))
+    monkeypatch.setenv("PARAPET_APPROVERS", str(reachable.approvers))
     assert f"{MODEL} version 1 serves in staging (entry 2)" in done(
-        "promote", MODEL, "--to", "staging", *gates, *people
+        "promote", MODEL, "--to", "staging", *gates
     )
     key = ("--key", str(reachable.people[ALICE]), "--account", ALICE)
     assert "auroc is 0.81, must be at least 0.75" in done("approve", MODEL, "--to", "prod", *gates, *key)
     asked = ("--approval", "approval.json", "--json")
-    told = json.loads(done("promote", MODEL, "--to", "prod", *gates, *people, *asked))
+    told = json.loads(done("promote", MODEL, "--to", "prod", *gates, *asked))
     assert (told["environment"], told["version"], pretended.alias(f"{MODEL}-prod")) == ("prod", "1", "1")
     (listed,) = json.loads(done("list", "--json"))
     assert [each["environment"] for each in listed["serving"]] == ["staging", "prod"]
     assert f"approved by {ALICE}" in done("history", MODEL)
-    assert "4 entries, each as it was signed, none missing" in done("verify")
+    assert "4 entries, each as it was signed and might be written, none missing" in done("verify")
     refused = typed(tmp_path, "model", "rollback", MODEL, "--why", WHY)
     assert refused.returncode == 1
     assert "no version before in prod: there is only one" in refused.stderr

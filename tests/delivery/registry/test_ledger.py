@@ -13,7 +13,6 @@ from delivery.registry.desk import HEAD
 from delivery.registry.documents import Environment, canonical
 from delivery.registry.entry import Entry, Signed, message
 from delivery.registry.refused import Lost, Refused
-from delivery.registry.state import State
 from delivery.registry.verification import Finding
 from tests.delivery.registry.pretended import Pretended
 from tests.delivery.registry.world import AUDIT, MODEL, WHY, World
@@ -167,13 +166,12 @@ def test_the_head_that_the_registry_has_may_be_behind_and_never_of_another_chain
 
 
 def test_a_number_is_written_once_and_by_whom_it_was_written_may_ask_again(world: World) -> None:
-    desk = world.desk()
-    written: dict[str, Any] = {"action": "promote", "to": Environment.STAGING, "step": "begun", "why": WHY}
-    entry = desk.write(State([]), MODEL, **written)
+    world.promote(b"two", Environment.STAGING)
+    first = world.desk().state(MODEL).entries[0]
     with pytest.raises(Lost, match="Somebody else decided on readmission at the same time"):
-        world.desk("other").write(State([]), MODEL, **written)
+        world.desk().ledger(MODEL).append(msgspec.structs.replace(first, why=f"{WHY} Or not."))
     # An answer that is lost on its way back: boto3 asks again by itself.
-    ledger = desk.ledger("other")
+    ledger = world.desk().ledger("other")
     put = ledger.s3.put_object
 
     def twice(**told: Any) -> Any:
@@ -181,7 +179,7 @@ def test_a_number_is_written_once_and_by_whom_it_was_written_may_ask_again(world
         return put(**told)
 
     ledger.s3.put_object = twice
-    ledger.append(_entry(json.loads(canonical(entry)) | {"model": "other"}))
+    ledger.append(msgspec.structs.replace(first, model="other"))
     assert [each.sequence for each in ledger.kept()] == [1]
 
 

@@ -89,7 +89,7 @@ def test_production_asks_for_somebody_else_than_the_author(world: World) -> None
     with pytest.raises(Refused, match="expired at"):
         world.promote(b"two", PROD, approval, desk=world.desk(after=timedelta(hours=9)))
     with pytest.raises(Refused, match="prod takes no model without an approval"):
-        promotion.promote(world.desk(), MODEL, PROD, report=gates.load(report), why=WHY, approvers={})
+        promotion.promote(world.desk(), MODEL, PROD, report=gates.load(report), why=WHY)
     assert len(world.desk().state(MODEL).entries) == 2
 
 
@@ -109,7 +109,7 @@ def test_a_report_is_of_the_model_and_says_what_its_numbers_do(world: World) -> 
     for listed, says in (
         ([{**BAD, "passed": True}], "contradicts itself: recall is 0.5"),
         ([{**GOOD, "passed": False}], "contradicts itself"),
-        ([{**GOOD, "minimum": None}], "has no bound"),
+        ([{**GOOD, "minimum": None}], "auroc without a bound"),
         ([GOOD, GOOD], "auroc twice"),
     ):
         with pytest.raises(Refused, match=says):

@@ -14,9 +14,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from delivery.registry import approval, gates, promotion
 from delivery.registry.approval import Approval
+from delivery.registry.approvers import approvers
 from delivery.registry.desk import Desk
 from delivery.registry.documents import Environment, digest
 from delivery.registry.promotion import Outcome
+from delivery.registry.rules import Rules
 
 AUDIT, ARTIFACTS, MODEL = "audit-records", "models-of-the-hospital", "readmission"
 AUTHOR, ALICE, BOB = "author", "alice", "bob"
@@ -54,9 +56,14 @@ class World:
     def desk(self, account: str = "mia", after: timedelta = timedelta()) -> Desk:
         """Of this account, so long after now."""
         if self.own is None:
-            self.own = Desk.of({**self.variables, "MLFLOW_TRACKING_USERNAME": account})
-        mlflow = replace(self.own.mlflow, account=(account, self.own.mlflow.account[1]))
-        return replace(self.own, account=account, mlflow=mlflow, now=lambda: datetime.now(UTC) + after)
+            self.own = Desk.of(self.rules, {**self.variables, "MLFLOW_TRACKING_USERNAME": account})
+        own = {"mlflow": replace(self.own.mlflow, account=(account, self.own.mlflow.account[1])), "rules": self.rules}
+        return replace(self.own, account=account, now=lambda: datetime.now(UTC) + after, **own)
+
+    @property
+    def rules(self) -> Rules:
+        """As the files say now."""
+        return Rules(approvers(self.approvers))
 
     def report(self, model: bytes, *listed: Mapping[str, Any]) -> Path:
         file = self.folder / f"gates-{digest(model)[7:17]}.json"
@@ -92,7 +99,6 @@ class World:
             why=WHY,
             version=version,
             approvals=given,
-            approvers=approval.approvers(self.approvers),
         )
 
     def through(self, model: bytes, version: str) -> Outcome:

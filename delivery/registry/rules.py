@@ -1,0 +1,168 @@
+"""What may follow in a ledger. Who decides writes no entry but by these rules, and who looks at it replays them.
+
+So an entry that somebody wrote by other means than `promotion`, with a right to sign and to write, is found by whoever
+verifies, and by the next decision.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from delivery.registry import approval, gates
+from delivery.registry.approvers import People
+from delivery.registry.bundle import FILES, manifest, part
+from delivery.registry.documents import Environment, digest, moment
+from delivery.registry.entry import Entry, Release, Source
+from delivery.registry.gates import Report
+from delivery.registry.mlflow import Version
+from delivery.registry.refused import Refused
+from delivery.registry.state import Served, State
+
+FROM: Final = {Environment.STAGING: Environment.DEV, Environment.PROD: Environment.STAGING}
+FACTS: Final = ("dataset", "code", "image", "environment")
+"""What a version in dev says of where it comes from, as tags `parapet.dataset` and so on."""
+PARTS: Final = tuple(part(name) for name in FILES)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """As the repository has them."""
+
+    people: People
+
+    def check(self, now: State, entry: Entry) -> None:
+        """Raises Refused where this entry may not follow; Gone where it might have earlier, and never will again."""
+        match entry.action, entry.step:
+            case "promote", "begun":
+                self._begun(now, entry)
+            case "promote", "done":
+                self._done(now, entry)
+            case "promote", _:
+                _ends(now, entry)
+            case _:
+                _rolled_back(now, entry)
+
+    def _begun(self, now: State, entry: Entry) -> None:
+        if now.under_way:
+            raise Refused(f"Entry {now.under_way.sequence} is under way, and one decision is at a time.")
+        source, told = entry.source, entry.digests
+        if source is None or entry.to not in FROM or source.environment is not FROM[entry.to]:
+            raise Refused(f"Nothing is promoted to {entry.to} from there; it goes from dev to staging, then to prod.")
+        if lacking := [each for each in (*PARTS, "gates", *FACTS) if each not in told]:
+            raise Refused(f"The decision does not say its {', '.join(lacking)}. Register the model by the pipeline.")
+        if set(entry.sizes) != set(PARTS):
+            raise Refused("The decision does not say how large the model's files are.")
+        if entry.to is Environment.PROD and (source, _of_the_model(told), entry.sizes) != staged(now):
+            raise Refused("The decision is of another model than the one that serves in staging.")
+        report = Report("parapet-gates/1", told["model"], entry.gates)
+        gates.check(report, "The gate report")
+        if report.digest != told["gates"]:
+            raise Refused(
+                f"The gate report is of another model or was changed: {told['gates']}, and what is told of it for "
+                f"{told['model']} is {report.digest}. Hold this model to the gates, and give that report."
+            )
+        if (served := now.serving(entry.to)) and served.release.model == report.model:
+            raise Refused(
+                f"{entry.model} version {served.release.version} in {entry.to} is that model already; nothing is to be "
+                "done."
+            )
+        if entry.override != sorted(gate.name for gate in report.failed):
+            raise Refused("The decision names other gates to let pass than those that failed.")
+        self.approved(entry, moment(entry.at))
+        _enough(now, entry, report)
+
+    def _done(self, now: State, entry: Entry) -> None:
+        begun = _ends(now, entry)
+        self.approved(begun, moment(entry.at))
+        version = entry.release.version if entry.release else ""
+        if entry.release != Release(version, begun.digests["model"], digest(manifest(begun, version))):
+            raise Refused("What is done is not what was begun: its manifest is of something else.")
+        if any(each.to is entry.to and each.release and each.release.version == version for each in now.entries):
+            raise Refused(f"Version {version} in {entry.to} was another decision's.")
+
+    def approved(self, begun: Entry, at: datetime) -> None:
+        """Raises Refused where not all approvals are by who counts, for this and nothing else; Gone where they are late."""
+        wanted = {
+            **{"model": begun.model, "digest": begun.digests["model"], "gates": begun.digests["gates"]},
+            **{"came_from": FROM[begun.to], "to": begun.to, "override": begun.override},
+        }
+        for each in begun.approvals:
+            approval.check(each, self.people, wanted, at)
+
+
+def staged(now: State) -> tuple[Source, dict[str, str], dict[str, int]]:
+    """What production takes: source, digests and sizes of what serves in staging. Raises Refused where nothing does."""
+    served = now.serving(Environment.STAGING)
+    if served is None:
+        raise Refused("Nothing serves in staging, and production takes what serves there. Promote it to staging first.")
+    source = Source(Environment.STAGING, served.release.version, served.source.author)
+    return source, _of_the_model(served.begun.digests), served.begun.sizes
+
+
+def before(now: State, where: Environment, model: str) -> Served:
+    """What a rollback goes to. Raises Refused where there is nothing."""
+    if found := now.before(where):
+        return found
+    there = "nothing was promoted there" if now.serving(where) is None else "there is only one"
+    raise Refused(f"{model} has no version before in {where}: {there}. Promote the model that should serve.")
+
+
+def of_the_registry(version: Version, begun: Entry) -> None:
+    """Raises Refused where MLflow says something else of a version in dev than the decision that took it."""
+    assert begun.source
+    if version.author != begun.source.author:
+        raise Refused(
+            f"{version.name} version {version.version} was registered by {version.author or 'nobody that is known'}, "
+            f"and the decision says by {begun.source.author}."
+        )
+    told = {each: version.tags.get(f"parapet.{each}") for each in (*FACTS, "model")}
+    if other := [each for each, value in told.items() if value is not None and value != begun.digests[each]]:
+        raise Refused(
+            f"{version.name} version {version.version} has other tags than when it was decided on: {', '.join(other)}."
+        )
+
+
+def _ends(now: State, entry: Entry) -> Entry:
+    """The decision that it ends."""
+    begun = now.under_way
+    if begun is None or entry.began != begun.sequence or entry.to is not begun.to:
+        raise Refused("It ends no decision that was under way.")
+    if entry.step == "void" and entry.release:
+        raise Refused("It is given up, and has a release.")
+    return begun
+
+
+def _rolled_back(now: State, entry: Entry) -> None:
+    if now.under_way or entry.step != "done" or entry.began:
+        raise Refused("A rollback is done at once, and while nothing is under way.")
+    found = before(now, entry.to, entry.model)
+    if (entry.release, entry.source, entry.digests) != (found.release, found.source, found.begun.digests):
+        raise Refused(f"It goes to something else than version {found.release.version}, which served before.")
+
+
+def _enough(now: State, begun: Entry, report: Report) -> None:
+    """Raises Refused where fewer people approve than must, the author among them, or an approval had its use."""
+    assert begun.source
+    author, people = begun.source.author, {each.statement.approver for each in begun.approvals}
+    if author in people:
+        raise Refused(f"{author} is the model's author, and approves no model of their own. Ask somebody else.")
+    for each in begun.approvals:
+        if each.digest in now.used:
+            raise Refused(
+                f"The approval by {each.statement.approver} was for a decision that is done. Ask for another."
+            )
+    needed = 2 if report.failed else int(begun.to is Environment.PROD)
+    if len(people) >= needed:
+        return
+    failed = "".join(f"\n    {gate}" for gate in report.failed)
+    ask = f"`./parapet model approve`, by {'two people' if needed == 2 else 'somebody'} other than {author}"
+    if failed:
+        raise Refused(
+            f"Gates failed:{failed}\nTrain a better model; or let it pass by {ask}, with --override for each."
+        )
+    raise Refused(f"{begun.to} takes no model without an approval: {ask}.")
+
+
+def _of_the_model(digests: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in digests.items() if name != "gates"}

@@ -1,0 +1,328 @@
+"""Who may sign and write, and does so by other means than a promotion, is found: by who verifies, and by who decides."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import yaml
+
+from delivery.registry import gates, promotion
+from delivery.registry.bundle import manifest
+from delivery.registry.documents import Environment, digest
+from delivery.registry.entry import Entry, Release, Source
+from delivery.registry.gates import Report
+from delivery.registry.refused import Lost, Refused
+from delivery.registry.rules import Rules, staged
+from delivery.registry.verification import Finding
+from tests.delivery.registry.pretended import Pretended
+from tests.delivery.registry.world import ALICE, AUTHOR, BAD, BOB, GOOD, MODEL, WHY, World
+
+pytestmark = pytest.mark.data
+
+DEV, STAGING, PROD = Environment.DEV, Environment.STAGING, Environment.PROD
+NOBODY = f"sha256:{'0' * 64}"
+
+
+class Unruly(Rules):
+    """Of somebody who writes what they like."""
+
+    def check(self, now: object, entry: object) -> None:
+        pass
+
+
+def amiss(world: World) -> list[Finding]:
+    desk = world.desk()
+    kept, found = desk.examine(MODEL)
+    return [*found, *desk.beside(MODEL, kept)]
+
+
+def written(world: World, *, after: timedelta = timedelta(), **fields: Any) -> Entry:
+    """An entry that is signed and in its place, whatever is in it."""
+    desk = replace(world.desk("mallory", after), rules=Unruly(world.rules.people))
+    return desk.write(desk.state(MODEL), MODEL, **{"action": "promote", "why": WHY, **fields})
+
+
+def begun(world: World, to: Environment = PROD, report: Report | None = None, **changed: Any) -> Entry:
+    """As a promotion begins, without what a promotion asks for."""
+    now = world.desk().state(MODEL)
+    told = report or gates.load(world.report(b"two"))
+    source, digests, sizes = staged(now)
+    fields: dict[str, Any] = {"source": source, "digests": {**digests, "gates": told.digest}, "sizes": sizes}
+    fields |= {"gates": told.gates, "override": sorted(gate.name for gate in told.failed), "approvals": []}
+    return written(world, to=to, step="begun", **fields | changed)
+
+
+def ended(world: World, entry: Entry, version: str = "1", **changed: Any) -> Entry:
+    release = Release(version, entry.digests["model"], digest(manifest(entry, version)))
+    return written(world, to=entry.to, step="done", began=entry.sequence, release=release, **changed)
+
+
+def unapproved(world: World) -> None:
+    begun(world)
+
+
+def by_its_author(world: World) -> None:
+    begun(world, approvals=[world.approve(world.report(b"two"), AUTHOR)])
+
+
+def by_nobody_who_counts(world: World) -> None:
+    begun(world, approvals=[world.approve(world.report(b"two"), "mallory", key=world.people[ALICE])])
+
+
+def in_anothers_name(world: World) -> None:
+    begun(world, approvals=[world.approve(world.report(b"two"), ALICE, key=world.people[BOB])])
+
+
+def of_another_model(world: World) -> None:
+    begun(world, approvals=[world.approve(world.report(b"one"))])
+
+
+def of_another_report(world: World) -> None:
+    other = world.approve(world.report(b"two", {**GOOD, "value": 0.9}))
+    begun(world, approvals=[other])
+
+
+def for_another_way(world: World) -> None:
+    begun(world, approvals=[world.approve(world.report(b"two"), came_from=DEV, to=STAGING)])
+
+
+def too_late(world: World) -> None:
+    made = world.approve(world.report(b"two"), now=datetime.now(UTC) - timedelta(hours=9))
+    begun(world, approvals=[made])
+
+
+def dated_back(world: World) -> None:
+    made = world.approve(world.report(b"two"), now=datetime.now(UTC) - timedelta(hours=9))
+    begun(world, approvals=[made], after=-timedelta(hours=8))
+
+
+def used_before(world: World) -> None:
+    approval = world.approve(world.report(b"two"))
+    world.promote(b"two", PROD, approval)
+    world.through(b"one", "1")
+    world.promote(b"two", STAGING, version="2")
+    begun(world, approvals=[approval])
+
+
+def by_one_where_gates_failed(world: World) -> None:
+    report = world.report(b"two", GOOD, BAD)
+    begun(world, report=gates.load(report), approvals=[world.approve(report, override=["recall"])])
+
+
+def with_failed_gates_that_nobody_named(world: World) -> None:
+    report = gates.load(world.report(b"two", GOOD, BAD))
+    begun(world, report=report, override=[], approvals=[world.approve(world.report(b"two"), each) for each in (ALICE, BOB)])
+
+
+def with_a_gate_that_is_said_to_have_passed(world: World) -> None:
+    told = gates.load(world.report(b"two", GOOD, BAD))
+    begun(world, report=Report(told.format, told.model, [msgspec.structs.replace(each, passed=True) for each in told.gates]))
+
+
+def with_other_gates_than_its_report(world: World) -> None:
+    told = gates.load(world.report(b"two"))
+    begun(world, gates=[msgspec.structs.replace(told.gates[0], value=0.99)], approvals=[world.approve(world.report(b"two"))])
+
+
+def without_staging(world: World) -> None:
+    begun(world, source=Source(STAGING, "7", AUTHOR), approvals=[world.approve(world.report(b"two"))])
+
+
+def past_staging(world: World) -> None:
+    begun(world, source=Source(DEV, "2", AUTHOR), approvals=[world.approve(world.report(b"two"))])
+
+
+def in_another_authors_name(world: World) -> None:
+    begun(world, source=Source(STAGING, "1", BOB), approvals=[world.approve(world.report(b"two"))])
+
+
+def begun_twice(world: World) -> None:
+    approval = world.approve(world.report(b"two"))
+    begun(world, approvals=[approval])
+    begun(world, approvals=[approval])
+
+
+def done_of_another_manifest(world: World) -> None:
+    entry = begun(world, approvals=[world.approve(world.report(b"two"))])
+    release = Release("1", entry.digests["model"], NOBODY)
+    written(world, to=PROD, step="done", began=entry.sequence, release=release)
+
+
+def done_of_another_model(world: World) -> None:
+    entry = begun(world, approvals=[world.approve(world.report(b"two"))])
+    written(world, to=PROD, step="done", began=entry.sequence, release=Release("1", NOBODY, NOBODY))
+
+
+def done_elsewhere(world: World) -> None:
+    entry = begun(world, approvals=[world.approve(world.report(b"two"))])
+    release = Release("2", entry.digests["model"], digest(manifest(entry, "2")))
+    written(world, to=STAGING, step="done", began=entry.sequence, release=release)
+
+
+def done_without_a_beginning(world: World) -> None:
+    first = world.desk().state(MODEL).entries[0]
+    ended(world, first, "2")
+
+
+def done_too_late(world: World) -> None:
+    entry = begun(world, approvals=[world.approve(world.report(b"two"))])
+    ended(world, entry, after=timedelta(hours=9))
+
+
+def given_up_with_a_release(world: World) -> None:
+    entry = begun(world, approvals=[world.approve(world.report(b"two"))])
+    release = Release("1", entry.digests["model"], digest(manifest(entry, "1")))
+    written(world, to=PROD, step="void", began=entry.sequence, release=release)
+
+
+def back_to_what_never_served(world: World) -> None:
+    now = world.desk().state(MODEL)
+    source, digests, _ = staged(now)
+    written(world, action="rollback", step="done", to=PROD, source=source, digests=digests, release=Release("9", NOBODY, NOBODY))
+
+
+def back_to_another(world: World) -> None:
+    world.promote(b"one", STAGING, version="1")
+    first = world.desk().state(MODEL).entries[0]
+    release = Release("7", first.digests["model"], NOBODY)
+    written(world, action="rollback", step="done", to=STAGING, source=first.source, digests=first.digests, release=release)
+
+
+FORGED = [
+    *(unapproved, by_its_author, by_nobody_who_counts, in_anothers_name, of_another_model, of_another_report),
+    *(for_another_way, too_late, dated_back, used_before, by_one_where_gates_failed, without_staging, past_staging),
+    *(with_failed_gates_that_nobody_named, with_a_gate_that_is_said_to_have_passed, with_other_gates_than_its_report),
+    *(in_another_authors_name, begun_twice, done_of_another_manifest, done_of_another_model, done_elsewhere),
+    *(done_without_a_beginning, done_too_late, given_up_with_a_release, back_to_what_never_served, back_to_another),
+]
+
+
+@pytest.mark.parametrize("forged", FORGED, ids=lambda each: each.__name__)
+def test_what_a_promoter_writes_alone_is_found_and_nothing_is_decided_on_it(
+    world: World, forged: Callable[[World], None]
+) -> None:
+    world.promote(b"two", STAGING)
+    assert not amiss(world)
+    forged(world)
+    (found,) = amiss(world)
+    last = len(world.desk().ledger(MODEL).kept())
+    assert (found.kind, found.sequence) == ("unapproved", last)
+    assert f"entry {last} might not be written: " in found.text
+    with pytest.raises(Refused, match="does not hold, and nothing is decided on it:\n    unapproved: entry"):
+        promotion.rollback(world.desk(), MODEL, STAGING, WHY)
+
+
+def test_what_is_as_it_must_be_is_found_so(world: World, pretended: Pretended) -> None:
+    """The same entry as of a promotion, so that the forged ones above fail by what they forge."""
+    world.promote(b"two", STAGING)
+    entry = begun(world, approvals=[world.approve(world.report(b"two"))])
+    assert not amiss(world)
+    ended(world, entry)
+    assert not amiss(world)
+
+
+def test_who_approved_and_left_stays_with_an_end_and_who_is_taken_out_takes_it_along(world: World) -> None:
+    world.through(b"two", "2")
+    listed: list[dict[str, Any]] = yaml.safe_load(world.approvers.read_text())
+
+    def file(*given: dict[str, Any]) -> None:
+        world.approvers.write_text(yaml.safe_dump([each for each in listed if each["account"] != ALICE] + list(given)))
+
+    (alice,) = (each for each in listed if each["account"] == ALICE)
+    file()
+    (found,) = amiss(world)
+    assert "alice is no approver; these are: author, bob" in found.text
+    assert "An approver who left stays in the file, with `until`" in found.text
+    file({**alice, "until": datetime.now(UTC) + timedelta(hours=1)})
+    assert not amiss(world)
+    world.promote(b"one", STAGING, version="1")
+    with pytest.raises(Refused, match="signed by a key that has ceased to count"):
+        world.promote(b"one", PROD, desk=world.desk(after=timedelta(hours=2)))
+    file({**alice, "until": datetime.now(UTC) - timedelta(hours=1)})
+    (found,) = amiss(world)
+    assert "signed by a key that has ceased to count" in found.text
+
+
+def test_a_new_key_counts_beside_the_one_before(world: World, tmp_path: Path) -> None:
+    world.through(b"two", "2")
+    listed: list[dict[str, Any]] = yaml.safe_load(world.approvers.read_text())
+    mine, other = ({each["account"]: each for each in listed}[who] for who in (ALICE, BOB))
+    # Bob's key stands for a new one of Alice's.
+    now = datetime.now(UTC) + timedelta(minutes=1)
+    world.approvers.write_text(yaml.safe_dump([{**mine, "until": now}, {**mine, "key": other["key"]}]))
+    assert not amiss(world)
+    world.promote(b"one", STAGING, version="1")
+    made = world.approve(world.report(b"one"), ALICE, key=world.people[BOB])
+    world.promote(b"one", PROD, made, desk=world.desk(after=timedelta(hours=1)))
+    assert not amiss(world)
+
+
+def test_the_author_is_who_the_registry_says(world: World, pretended: Pretended) -> None:
+    """Its server's own word, where the version is still there."""
+    world.promote(b"two", STAGING)
+    version = pretended.models[f"{MODEL}-dev"]["versions"][1]
+    version["user_id"] = "somebody"
+    (found,) = amiss(world)
+    assert (found.kind, found.sequence) == ("unapproved", 1)
+    assert "registered by somebody, and the decision says by author" in found.text
+    with pytest.raises(Refused, match="nothing is decided on it"):
+        world.promote(b"one", STAGING, version="1")
+    version["creation_timestamp"] += 3_600_000
+    assert [each.kind for each in amiss(world)] == ["unknown"]
+
+
+@pytest.mark.parametrize("change", ["gone", "tags"])
+def test_what_the_owner_in_dev_undoes_is_told_and_stops_nobody(
+    world: World, pretended: Pretended, change: str
+) -> None:
+    """Else whoever owns a model in dev could keep the ward from going back."""
+    world.through(b"one", "1")
+    world.through(b"two", "2")
+    versions = pretended.models[f"{MODEL}-dev"]["versions"]
+    if change == "gone":
+        del versions[0]
+    else:
+        versions[0]["tags"][0]["value"] = digest(b"another")
+    (found,) = amiss(world)
+    assert (found.kind, found.sequence) == ("unknown", 1)
+    promotion.rollback(world.desk(), MODEL, PROD, WHY)
+
+
+def test_a_model_that_no_decision_put_where_servers_load_from_is_found(world: World, pretended: Pretended) -> None:
+    """Signed by the key itself: a server that is told its digest would take it."""
+    done = world.through(b"two", "2").served
+    desk = world.desk()
+    rogue = msgspec.structs.replace(done.begun, digests={**done.begun.digests, "model": digest(b"rogue")})
+    files = {"model.onnx": b"rogue", "contract.json": b"{}"}
+    for where, version, signed in (
+        (PROD, "8", manifest(rogue, "8")),
+        (PROD, "9", manifest(done.begun, "9")),
+        (STAGING, "9", manifest(done.begun, "9")),
+    ):
+        assert not [each for each in amiss(world) if f"/{where}/{version} " in each.text]
+        desk.bundles.write(MODEL, where, version, files if signed != manifest(done.begun, "9") else {}, signed)
+        found = [each for each in amiss(world) if f"/{where}/{version} " in each.text]
+        assert [each.kind for each in found] == ["stray"], (where, version)
+    world.s3.put_object(Bucket=desk.bundles.bucket, Key=f"models/{MODEL}/prod/7/manifest.json", Body=b"none")
+    assert len(amiss(world)) == 4
+    world.promote(b"one", STAGING, version="1")  # which nobody can stop by it
+
+
+def test_what_was_given_up_leaves_no_stray(world: World, pretended: Pretended) -> None:
+    world.promote(b"one", STAGING, version="1")
+    world.promote(b"two", STAGING)
+
+    def meanwhile(path: str) -> None:
+        if path.endswith("model-versions/create"):
+            pretended.before = lambda path: None
+            promotion.rollback(world.desk("quick"), MODEL, STAGING, WHY)
+
+    pretended.before = meanwhile
+    with pytest.raises(Lost):
+        world.promote(b"two", PROD)
+    assert world.desk().bundles.placed(MODEL)
+    assert not amiss(world)
