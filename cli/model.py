@@ -33,13 +33,16 @@ Why = Annotated[str, typer.Option(help="The reason, for the ledger: nothing abou
 Approvers = Annotated[
     Path, typer.Option(envvar="PARAPET_APPROVERS", help="The file with whose approvals count.")
 ]
+Declared = Annotated[
+    Path, typer.Option(envvar="PARAPET_GATES", help="What models are held to; beside it, earlier.yaml.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs: one JSON document.")]
 
 
 @app.command("list")
-def tell_models(approvers: Approvers = APPROVERS, as_json: AsJson = False) -> None:
+def tell_models(approvers: Approvers = APPROVERS, declared: Declared = GATES, as_json: AsJson = False) -> None:
     """Tell which version of each model serves in which environment."""
-    _end("list", approvers, json=as_json)
+    _end("list", approvers, declared, json=as_json)
 
 
 @app.command("gate")
@@ -90,12 +93,13 @@ def promote(
     version: Annotated[str | None, typer.Option(help="To staging: the version in dev, else the newest.")] = None,
     approval: Annotated[list[Path] | None, typer.Option(help="A file of `approve`; for each who approves.")] = None,
     approvers: Approvers = APPROVERS,
+    declared: Declared = GATES,
     as_json: AsJson = False,
 ) -> None:
     """Let a model serve in the next environment; what was begun before is finished."""
     files = [str(each) for each in approval or []]
     asked = {"to": to, "gates": str(gates), "why": why, "version": version, "approvals": files}
-    _end("promote", approvers, model=model, json=as_json, **asked)
+    _end("promote", approvers, declared, model=model, json=as_json, **asked)
 
 
 @app.command("approve")
@@ -108,13 +112,14 @@ def approve(
     account: Annotated[str, typer.Option(envvar="MLFLOW_TRACKING_USERNAME", help="Your account in MLflow.")],
     override: Annotated[list[str] | None, typer.Option(help="A failed gate that you let pass.")] = None,
     hours: Annotated[float, typer.Option(min=0.1, max=168, help="How long it may be used.")] = 24,
+    declared: Declared = GATES,
     out: Annotated[Path, typer.Option(help="The file to write.")] = Path("approval.json"),
 ) -> None:
     """Sign a statement that this model, with these gates, may go there. Asks nobody, and changes nothing."""
     encrypted = key.is_file() and b"ENCRYPTED" in key.read_bytes()
     passphrase = typer.prompt("The key's passphrase", hide_input=True, err=True) if encrypted else None
     asked = {"to": to, "gates": str(gates), "why": why, "key": str(key), "override": override or [], "hours": hours}
-    _end("approve", model=model, approver=account, passphrase=passphrase, out=str(out), **asked)
+    _end("approve", APPROVERS, declared, model=model, approver=account, passphrase=passphrase, out=str(out), **asked)
 
 
 @app.command("rollback")
@@ -123,10 +128,11 @@ def roll_back(
     why: Why,
     to: Annotated[To, typer.Option("--in", help="The environment.")] = To.PROD,
     approvers: Approvers = APPROVERS,
+    declared: Declared = GATES,
     as_json: AsJson = False,
 ) -> None:
     """Let the version before serve again. Gives up what is under way."""
-    _end("rollback", approvers, model=model, to=to, why=why, json=as_json)
+    _end("rollback", approvers, declared, model=model, to=to, why=why, json=as_json)
 
 
 @app.command("serve")
@@ -152,20 +158,22 @@ def serve(
 
 
 @app.command("history")
-def tell_history(model: Model, approvers: Approvers = APPROVERS, as_json: AsJson = False) -> None:
+def tell_history(model: Model, approvers: Approvers = APPROVERS, declared: Declared = GATES, as_json: AsJson = False) -> None:
     """Tell who decided what on a model, when and why."""
-    _end("history", approvers, model=model, json=as_json)
+    _end("history", approvers, declared, model=model, json=as_json)
 
 
 @app.command("verify")
 def verify(
     model: Annotated[str, typer.Argument(help="The model's name; without one, all.")] = "",
     approvers: Approvers = APPROVERS,
+    declared: Declared = GATES,
     as_json: AsJson = False,
 ) -> None:
     """Look for what was edited, dropped, reordered, forked, cut off, or might not be decided; ends with 3 where it was."""
-    _end("verify", approvers, model=model, json=as_json)
+    _end("verify", approvers, declared, model=model, json=as_json)
 
 
-def _end(step: str, approvers: Path = APPROVERS, **asked: Any) -> None:
-    raise typer.Exit(DELIVERY.run("delivery.registry", step=step, approvers=str(approvers), **asked))
+def _end(step: str, approvers: Path, declared: Path, **asked: Any) -> None:
+    by = {"approvers": str(approvers), "declared": str(declared)}
+    raise typer.Exit(DELIVERY.run("delivery.registry", step=step, **by, **asked))

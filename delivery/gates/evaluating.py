@@ -31,6 +31,7 @@ from delivery.gates.measured import Measured, unmeasured
 from delivery.gates.measures import Sample
 from delivery.gates.reading import features, predictions, seconds
 from delivery.gates.report import Report, outcome
+from delivery.registry.held import digest_of_declared
 from delivery.registry.refused import Refused
 
 
@@ -68,7 +69,7 @@ def evaluate(evidence: Evidence, year: int | None = None, gates: Path = GATES) -
     return Report(
         "parapet-gates-full/1",
         model=_digest(evidence.model),
-        declared=_digest(gates),
+        declared=digest_of_declared(gates),
         inputs={name: _digest(path) for name, path in evidence.files.items()},
         gates=[outcome(gate, looking.at(gate)) for gate in told.gates],
     )

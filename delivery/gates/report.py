@@ -48,7 +48,7 @@ class Report(Struct, frozen=True, forbid_unknown_fields=True):
     format: Literal["parapet-gates-full/1"]
     model: Digest
     declared: Digest
-    """Of gates.yaml."""
+    """Of what gates.yaml says (`delivery/registry/held.py`)."""
     inputs: dict[str, Digest]
     gates: Annotated[list[Outcome], Meta(min_length=1)]
     override: Override | None = None
@@ -102,7 +102,8 @@ def overridden(report: Report, gates: list[str], why: str, asked_by: str, agreed
 
 def for_promotion(report: Report) -> registry.Report:
     """The gates that stop a model, as a promotion reads them. What was not measured is a failed gate of its own."""
-    return registry.Report("parapet-gates/1", report.model, [_gate(each) for each in report.gates if _stops(each)])
+    gates = [_gate(each) for each in report.gates if _stops(each)]
+    return registry.Report("parapet-gates/1", report.model, report.declared, gates)
 
 
 def _stops(gate: Outcome) -> bool:

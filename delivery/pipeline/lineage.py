@@ -53,7 +53,7 @@ class Judged(Struct, frozen=True, forbid_unknown_fields=True):
     """What the model was held to. Its latency is another in each run, and so is the report's digest."""
 
     declared: Digest
-    """Of gates.yaml."""
+    """Of what gates.yaml says."""
     reference: Fact
     """The version in production that it was compared with; or `none`, for a first model."""
     contract: Digest

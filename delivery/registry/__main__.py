@@ -19,6 +19,7 @@ from delivery.registry import approval, gates, promotion, telling
 from delivery.registry.approvers import approvers
 from delivery.registry.desk import Desk
 from delivery.registry.documents import NAME, Environment, canonical
+from delivery.registry.held import held
 from delivery.registry.refused import Refused
 from delivery.registry.rules import FROM, Rules
 
@@ -68,7 +69,8 @@ def _rollback(asked: Asked) -> int:
 
 def _approve(asked: Asked) -> int:
     to = Environment(asked["to"])
-    report = gates.load(Path(asked["gates"]))
+    report, now = gates.load(Path(asked["gates"])), datetime.now(UTC)
+    held(Path(asked["declared"])).check(report.declared, now)
     made = approval.approve(
         report,
         approver=asked["approver"],
@@ -79,7 +81,7 @@ def _approve(asked: Asked) -> int:
         override=asked["override"],
         key=Path(asked["key"]),
         passphrase=asked["passphrase"],
-        now=datetime.now(UTC),
+        now=now,
         lasts=timedelta(hours=asked["hours"]),
     )
     out = Path(asked["out"])
@@ -101,7 +103,7 @@ STEPS: Final[Mapping[str, Callable[[Asked], int]]] = {
 
 
 def _desk(asked: Asked) -> Desk:
-    return Desk.of(Rules(approvers(Path(asked["approvers"]))))
+    return Desk.of(Rules(approvers(Path(asked["approvers"])), held(Path(asked["declared"]))))
 
 
 def _model(asked: Asked) -> str:

@@ -41,6 +41,8 @@ class Report(Struct, frozen=True, forbid_unknown_fields=True):
     format: Literal["parapet-gates/1"]
     model: Digest
     """Of the bytes of `model.onnx`."""
+    declared: Digest
+    """Of what the gates were declared to be (`held.py`)."""
     gates: Annotated[list[Gate], Meta(min_length=1, max_length=200)]
 
     @property

@@ -17,7 +17,7 @@ from delivery.registry.entry import Entry, Release, Source
 from delivery.registry.gates import Report
 from delivery.registry.mlflow import Version
 from delivery.registry.refused import Gone, Lost, Refused
-from delivery.registry.rules import FACTS, before, staged
+from delivery.registry.rules import FACTS, before, of_the_registry, staged
 from delivery.registry.state import Served, State
 
 DECISION: Final = "parapet.decision"
@@ -51,7 +51,10 @@ def promote(
     if begun := now.under_way:
         return _finished(desk, begun, to, report)
     desk.follow(now)
-    source, digests, sizes = staged(now) if to is Environment.PROD else _registered(desk, model, version)
+    if to is Environment.PROD:
+        source, digests, sizes = staged(now)
+    else:
+        source, digests, sizes = _registered(desk, model, version, report)
     begun = desk.write(
         now,
         model,
@@ -60,7 +63,7 @@ def promote(
         to=to,
         why=why,
         source=source,
-        digests={**digests, "gates": report.digest},
+        digests={**digests, **_held(report)},
         sizes=sizes,
         gates=report.gates,
         approvals=list(approvals),
@@ -94,7 +97,9 @@ def rollback(desk: Desk, model: str, where: Environment, why: str) -> Outcome:
     return _outcome(desk, desk.settle(model), where)
 
 
-def _registered(desk: Desk, model: str, version: str | None) -> tuple[Source, dict[str, str], dict[str, int]]:
+def _registered(
+    desk: Desk, model: str, version: str | None, report: Report
+) -> tuple[Source, dict[str, str], dict[str, int]]:
     """A version in dev, the newest where none is named: what it is, its digests and its sizes."""
     name = registered(model, Environment.DEV)
     if version is None:
@@ -115,8 +120,13 @@ def _registered(desk: Desk, model: str, version: str | None) -> tuple[Source, di
             "register it by that."
         )
     files, digests = _files(desk, found)
-    sizes = {part(name): len(raw) for name, raw in files.items()}
-    return Source(Environment.DEV, version, found.author), {**facts, **digests}, sizes
+    source = Source(Environment.DEV, version, found.author)
+    of_the_registry(found, source, {**facts, **digests, **_held(report)})
+    return source, {**facts, **digests}, {part(name): len(raw) for name, raw in files.items()}
+
+
+def _held(report: Report) -> dict[str, str]:
+    return {"gates": report.digest, "declared": report.declared}
 
 
 def _files(desk: Desk, version: Version) -> tuple[dict[str, bytes], dict[str, str]]:

@@ -15,6 +15,7 @@ from delivery.registry.bundle import FILES, manifest, part
 from delivery.registry.documents import Environment, digest, moment
 from delivery.registry.entry import Entry, Release, Source
 from delivery.registry.gates import Report
+from delivery.registry.held import Held
 from delivery.registry.mlflow import Version
 from delivery.registry.refused import Refused
 from delivery.registry.state import Served, State
@@ -22,6 +23,8 @@ from delivery.registry.state import Served, State
 FROM: Final = {Environment.STAGING: Environment.DEV, Environment.PROD: Environment.STAGING}
 FACTS: Final = ("dataset", "code", "image", "environment")
 """What a version in dev says of where it comes from, as tags `parapet.dataset` and so on."""
+REPORT: Final = ("gates", "declared")
+"""Of the gate report, and of what the gates of it were declared to be."""
 PARTS: Final = tuple(part(name) for name in FILES)
 
 
@@ -30,6 +33,7 @@ class Rules:
     """As the repository has them."""
 
     people: People
+    held: Held
 
     def check(self, now: State, entry: Entry) -> None:
         """Raises Refused where this entry may not follow; Gone where it might have earlier, and never will again."""
@@ -49,19 +53,20 @@ class Rules:
         source, told = entry.source, entry.digests
         if source is None or entry.to not in FROM or source.environment is not FROM[entry.to]:
             raise Refused(f"Nothing is promoted to {entry.to} from there; it goes from dev to staging, then to prod.")
-        if lacking := [each for each in (*PARTS, "gates", *FACTS) if each not in told]:
+        if lacking := [each for each in (*PARTS, *REPORT, *FACTS) if each not in told]:
             raise Refused(f"The decision does not say its {', '.join(lacking)}. Register the model by the pipeline.")
         if set(entry.sizes) != set(PARTS):
             raise Refused("The decision does not say how large the model's files are.")
         if entry.to is Environment.PROD and (source, _of_the_model(told), entry.sizes) != staged(now):
             raise Refused("The decision is of another model than the one that serves in staging.")
-        report = Report("parapet-gates/1", told["model"], entry.gates)
+        report = Report("parapet-gates/1", told["model"], told["declared"], entry.gates)
         gates.check(report, "The gate report")
         if report.digest != told["gates"]:
             raise Refused(
                 f"The gate report is of another model or was changed: {told['gates']}, and what is told of it for "
                 f"{told['model']} is {report.digest}. Hold this model to the gates, and give that report."
             )
+        self.held.check(report.declared, moment(entry.at))
         if (served := now.serving(entry.to)) and served.release.model == report.model:
             raise Refused(
                 f"{entry.model} version {served.release.version} in {entry.to} is that model already; nothing is to be "
@@ -108,19 +113,20 @@ def before(now: State, where: Environment, model: str) -> Served:
     raise Refused(f"{model} has no version before in {where}: {there}. Promote the model that should serve.")
 
 
-def of_the_registry(version: Version, begun: Entry) -> None:
-    """Raises Refused where MLflow says something else of a version in dev than the decision that took it."""
-    assert begun.source
-    if version.author != begun.source.author:
+def of_the_registry(version: Version, source: Source, digests: Mapping[str, str]) -> None:
+    """Raises Refused where MLflow says something else of a version in dev than the decision that takes it."""
+    what = f"{version.name} version {version.version}"
+    if version.author != source.author:
+        by = version.author or "nobody that is known"
+        raise Refused(f"{what} was registered by {by}, and the decision says by {source.author}.")
+    told = {each: version.tags.get(f"parapet.{each}") for each in (*FACTS, "model", "gates")}
+    if told["gates"] not in (None, digests["gates"]):
         raise Refused(
-            f"{version.name} version {version.version} was registered by {version.author or 'nobody that is known'}, "
-            f"and the decision says by {begun.source.author}."
+            f"{what} was held to its gates in another report, by its tag parapet.gates: {told['gates']}, and this one "
+            f"is {digests['gates']}. Give the gates.json that lies with it."
         )
-    told = {each: version.tags.get(f"parapet.{each}") for each in (*FACTS, "model")}
-    if other := [each for each, value in told.items() if value is not None and value != begun.digests[each]]:
-        raise Refused(
-            f"{version.name} version {version.version} has other tags than when it was decided on: {', '.join(other)}."
-        )
+    if other := [each for each, value in told.items() if value not in (None, digests[each])]:
+        raise Refused(f"{what} has other tags than the decision that took it: {', '.join(other)}.")
 
 
 def _ends(now: State, entry: Entry) -> Entry:
@@ -165,4 +171,4 @@ def _enough(now: State, begun: Entry, report: Report) -> None:
 
 
 def _of_the_model(digests: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in digests.items() if name != "gates"}
+    return {name: value for name, value in digests.items() if name not in REPORT}

@@ -155,7 +155,7 @@ def of_the_registry(entries: Sequence[Entry], versions: Sequence[Version]) -> li
             found.append(Finding("unknown", number, text))
             continue
         try:
-            rules.of_the_registry(version, entry)
+            rules.of_the_registry(version, entry.source, entry.digests)
         except Refused as refused:
             same = version.author == entry.source.author
             found.append(Finding("unknown" if same else "unapproved", number, f"entry {number}: {refused}"))

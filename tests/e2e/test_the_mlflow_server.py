@@ -16,6 +16,8 @@ from typing import Any
 import psutil
 import pytest
 
+from cli.model import GATES
+from delivery.registry.held import digest_of_declared
 from local import built, images, processes
 from tests.cluster import wait_for
 from tests.e2e.user import ONE_STACK, User
@@ -192,7 +194,8 @@ def test_a_model_is_decided_on_in_the_buckets_and_by_the_key_that_the_stack_made
     report = tmp_path / "gates.json"
     gate = {"name": "auroc", "value": 0.81, "minimum": 0.75, "rows": 12000, "passed": True}
     digest = f"sha256:{sha256(b'a graph').hexdigest()}"
-    report.write_text(json.dumps({"format": "parapet-gates/1", "model": digest, "gates": [gate]}))
+    told = {"format": "parapet-gates/1", "model": digest, "declared": digest_of_declared(GATES), "gates": [gate]}
+    report.write_text(json.dumps(told))
 
     def model(*arguments: str) -> tuple[int, str]:
         return user.shell(f"./parapet model {shlex.join(arguments)}", options=("--credentials", "--user", TEAM))

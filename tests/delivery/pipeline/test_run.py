@@ -130,6 +130,7 @@ def test_what_was_registered_is_promoted_and_served(ran: Ran, tmp_path: Path, mo
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     with mock_aws():
         world = founded(tmp_path, ran.variables)
+        world.declared.write_bytes((ran.folder / "gates.yaml").read_bytes())
         told = promotion.promote(
             Desk.of(world.rules, {**world.variables, "MLFLOW_TRACKING_USERNAME": "mia"}),
             MODEL,

@@ -22,6 +22,7 @@ def test_a_model_is_promoted_approved_taken_back_and_looked_at(
 
     gates = ("--gates", str(reachable.report(b"two")), "--why", WHY)
     monkeypatch.setenv("PARAPET_APPROVERS", str(reachable.approvers))
+    monkeypatch.setenv("PARAPET_GATES", str(reachable.declared))
     assert f"{MODEL} version 1 serves in staging (entry 2)" in done(
         "promote", MODEL, "--to", "staging", *gates
     )
@@ -48,7 +49,8 @@ def test_what_cannot_be_is_refused_in_words(reachable: World, tmp_path: Path, mo
     open_key = tmp_path / "open.pem"
     open_key.write_bytes(reachable.people[ALICE].read_bytes())
     open_key.chmod(0o644)
-    sound = ("--gates", str(reachable.report(b"two")), "--why", WHY)
+    report = ("--gates", str(reachable.report(b"two")), "--why", WHY)
+    sound = (*report, "--declared", str(reachable.declared))
     for arguments, says in (
         (("promote", MODEL, "--to", "staging", *gates), "The gate report gone.json cannot be read"),
         (("history", "../other"), "is no model's name"),
@@ -56,6 +58,8 @@ def test_what_cannot_be_is_refused_in_words(reachable: World, tmp_path: Path, mo
             ("approve", MODEL, "--to", "prod", *sound, "--key", "open.pem", "--account", ALICE),
             "has mode 644; it must be",
         ),
+        (("promote", MODEL, "--to", "staging", *report), "The gate report is of other gates"),
+        (("approve", MODEL, "--to", "prod", *report, "--key", "open.pem", "--account", ALICE), "is of other gates"),
     ):
         told = typed(tmp_path, "model", *arguments)
         assert (told.returncode, says in told.stderr, "Traceback" in told.stderr) == (1, True, False), told.stderr

@@ -27,7 +27,7 @@ def promoted(world: World, model: bytes, writes: int) -> int:
     """The exit status of a promotion that is killed before the write after so many."""
     asked = {
         **{"step": "promote", "model": MODEL, "to": "staging", "gates": str(world.report(model)), "why": WHY},
-        **{"version": None, "approvals": [], "approvers": str(world.approvers), "json": True},
+        **{"version": None, "approvals": [], "approvers": str(world.approvers), "declared": str(world.declared), "json": True},
     }
     return subprocess.run(
         [sys.executable, "-P", "-m", "tests.delivery.registry.killed", str(writes)],

@@ -44,7 +44,7 @@ def test_what_came_with_a_decision_is_in_the_ledger(world: World) -> None:
     assert [each.statement.approver for each in begun.approvals] == [ALICE]
     assert begun.source
     assert (begun.source.author, begun.why) == (AUTHOR, WHY)
-    assert set(begun.digests) == {"model", "contract", "gates", "dataset", "code", "image", "environment"}
+    assert set(begun.digests) == {"model", "contract", "gates", "declared", "dataset", "code", "image", "environment"}
     assert begun.who.role.startswith("arn:aws:sts::")
 
 

@@ -19,7 +19,7 @@ from delivery.registry.refused import Lost, Refused
 from delivery.registry.rules import Rules, staged
 from delivery.registry.verification import Finding
 from tests.delivery.registry.pretended import Pretended
-from tests.delivery.registry.world import ALICE, AUTHOR, BAD, BOB, GOOD, MODEL, WHY, World
+from tests.delivery.registry.world import ALICE, AUTHOR, BAD, BOB, FACTS, GOOD, MODEL, WHY, World
 
 pytestmark = pytest.mark.data
 
@@ -42,7 +42,7 @@ def amiss(world: World) -> list[Finding]:
 
 def written(world: World, *, after: timedelta = timedelta(), **fields: Any) -> Entry:
     """An entry that is signed and in its place, whatever is in it."""
-    desk = replace(world.desk("mallory", after), rules=Unruly(world.rules.people))
+    desk = replace(world.desk("mallory", after), rules=Unruly(world.rules.people, world.rules.held))
     return desk.write(desk.state(MODEL), MODEL, **{"action": "promote", "why": WHY, **fields})
 
 
@@ -51,7 +51,8 @@ def begun(world: World, to: Environment = PROD, report: Report | None = None, **
     now = world.desk().state(MODEL)
     told = report or gates.load(world.report(b"two"))
     source, digests, sizes = staged(now)
-    fields: dict[str, Any] = {"source": source, "digests": {**digests, "gates": told.digest}, "sizes": sizes}
+    fields: dict[str, Any] = {"source": source, "sizes": sizes}
+    fields["digests"] = {**digests, "gates": told.digest, "declared": told.declared}
     fields |= {"gates": told.gates, "override": sorted(gate.name for gate in told.failed), "approvals": []}
     return written(world, to=to, step="begun", **fields | changed)
 
@@ -120,12 +121,19 @@ def with_failed_gates_that_nobody_named(world: World) -> None:
 
 def with_a_gate_that_is_said_to_have_passed(world: World) -> None:
     told = gates.load(world.report(b"two", GOOD, BAD))
-    begun(world, report=Report(told.format, told.model, [msgspec.structs.replace(each, passed=True) for each in told.gates]))
+    begun(world, report=Report(told.format, told.model, told.declared, [msgspec.structs.replace(each, passed=True) for each in told.gates]))
 
 
 def with_other_gates_than_its_report(world: World) -> None:
     told = gates.load(world.report(b"two"))
     begun(world, gates=[msgspec.structs.replace(told.gates[0], value=0.99)], approvals=[world.approve(world.report(b"two"))])
+
+
+def of_other_gates(world: World) -> None:
+    told = msgspec.structs.replace(gates.load(world.report(b"two")), declared=NOBODY)
+    file = world.folder / "other.json"
+    file.write_bytes(msgspec.json.encode(told))
+    begun(world, report=told, approvals=[world.approve(file)])
 
 
 def without_staging(world: World) -> None:
@@ -195,7 +203,7 @@ def back_to_another(world: World) -> None:
 FORGED = [
     *(unapproved, by_its_author, by_nobody_who_counts, in_anothers_name, of_another_model, of_another_report),
     *(for_another_way, too_late, dated_back, used_before, by_one_where_gates_failed, without_staging, past_staging),
-    *(with_failed_gates_that_nobody_named, with_a_gate_that_is_said_to_have_passed, with_other_gates_than_its_report),
+    *(of_other_gates, with_failed_gates_that_nobody_named, with_a_gate_that_is_said_to_have_passed, with_other_gates_than_its_report),
     *(in_another_authors_name, begun_twice, done_of_another_manifest, done_of_another_model, done_elsewhere),
     *(done_without_a_beginning, done_too_late, given_up_with_a_release, back_to_what_never_served, back_to_another),
 ]
@@ -222,6 +230,38 @@ def test_what_is_as_it_must_be_is_found_so(world: World, pretended: Pretended) -
     entry = begun(world, approvals=[world.approve(world.report(b"two"))])
     assert not amiss(world)
     ended(world, entry)
+    assert not amiss(world)
+
+
+def test_gates_change_by_review_and_what_was_decided_by_those_before_holds(world: World) -> None:
+    world.promote(b"one", STAGING, version="1")
+    before, now = world.rules.held.now, datetime.now(UTC)
+    world.declared.write_text("# said otherwise\n{gates: [of tests]}\n")
+    assert not amiss(world)
+    late = world.report(b"two")
+    world.declared.write_text("gates: [of tests, another]")
+    (found,) = amiss(world)
+    assert f"The gate report is of other gates ({before})" in found.text
+    earlier = world.declared.with_name("earlier.yaml")
+    earlier.write_text(yaml.safe_dump([{"digest": before, "until": now - timedelta(minutes=1)}]))
+    assert [each.kind for each in amiss(world)] == ["unapproved"]
+    earlier.write_text(yaml.safe_dump([{"digest": before, "until": now + timedelta(minutes=1)}]))
+    assert not amiss(world)
+    with pytest.raises(Refused, match="The gate report is of other gates"):
+        world.promote(b"two", STAGING, report=late, desk=world.desk(after=timedelta(hours=1)))
+    world.promote(b"two", STAGING)
+    assert not amiss(world)
+
+
+def test_the_report_is_the_one_that_the_pipeline_wrote_down(world: World, pretended: Pretended) -> None:
+    report = world.report(b"three")
+    for told, says in ((NOBODY, "in another report, by its tag parapet.gates"), (gates.load(report).digest, "")):
+        files = {"model.onnx": b"three", "contract.json": b"{}"}
+        pretended.register(f"{MODEL}-dev", AUTHOR, files, {**FACTS, "parapet.gates": told})
+        if says:
+            with pytest.raises(Refused, match=says):
+                world.promote(b"three", STAGING, report=report)
+    world.promote(b"three", STAGING, report=report)
     assert not amiss(world)
 
 
