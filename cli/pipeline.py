@@ -40,6 +40,9 @@ def run(
     experiment: Annotated[str, typer.Option(help="The experiment in MLflow, else of the model's name.")] = "",
     code: Annotated[str, typer.Option(help="The commit, where this is no clone.")] = "",
     image: Annotated[str, typer.Option(help="The image that this runs in, by its digest; else none.")] = "",
+    started_by: Annotated[
+        str, typer.Option(help="Who starts it, where its account in MLflow is no person's; else that account.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Ingest, validate, de-identify, split, train, evaluate, and register what passed its gates.
@@ -47,7 +50,8 @@ def run(
     Ends with 0 where a model is registered, 3 where a gate stopped it, 1 where something cannot be.
     """
     asked = {"intake": intake, "model": model, "key_file": str(key_file), "out": str(out), "seed": seed, "first": first}
-    asked |= {"gates": str(gates), "experiment": experiment, "code": code, "image": image, "json": as_json}
+    asked |= {"gates": str(gates), "experiment": experiment, "code": code, "image": image}
+    asked |= {"started_by": started_by, "json": as_json}
     raise typer.Exit(PACKAGES.run("delivery.pipeline", step="run", **asked))
 
 

@@ -18,7 +18,7 @@ from delivery.registry.refused import Refused
 
 STOPPED: Final = 3
 INTERRUPTED: Final = 130
-ASKED: Final = ("intake", "model", "seed", "first", "experiment", "code", "image")
+ASKED: Final = ("intake", "model", "seed", "first", "experiment", "code", "image", "started_by")
 
 
 def _run(asked: Mapping[str, Any]) -> int:

@@ -107,6 +107,7 @@ def evaluate(
 
 def register(
     experiment: str,
+    started_by: str,
     model: dsl.Input[dsl.Model],
     evidence: dsl.Input[dsl.Artifact],
     cards: dsl.Input[dsl.Artifact],
@@ -115,7 +116,7 @@ def register(
     from delivery.pipeline import steps
 
     given = {"model": model.path, "evidence": evidence.path, "cards": cards.path, "registered": registered.path}
-    steps.run("register", experiment=experiment, **given)
+    steps.run("register", experiment=experiment, started_by=started_by, **given)
 
 
 def pipeline(image: str, tells: str) -> Any:
@@ -131,6 +132,7 @@ def pipeline(image: str, tells: str) -> Any:
         intake: str,
         name: str,
         code: str,
+        started_by: str,
         seed: int = 0,
         first: bool = False,
         key_file: str = KEY_FILE,
@@ -159,6 +161,7 @@ def pipeline(image: str, tells: str) -> Any:
         kept = _alone(
             parts["register"](
                 experiment=experiment,
+                started_by=started_by,
                 model=trained.outputs["model"],
                 evidence=judged.outputs["evidence"],
                 cards=known.outputs["cards"],

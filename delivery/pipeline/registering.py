@@ -1,5 +1,6 @@
 """Writes a model that passed its gates into MLflow: a run with what it was made of, and a version of NAME-dev, last."""
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,9 +9,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from delivery.pipeline.lineage import Record, facts
 from delivery.registry.desk import registered
-from delivery.registry.documents import Environment
+from delivery.registry.documents import ACCOUNT, Environment
 from delivery.registry.mlflow import Mlflow, Version
 from delivery.registry.refused import Refused
+from delivery.registry.rules import STARTED_BY
 
 if TYPE_CHECKING:  # it brings pandera and Ibis, which fetching a model need not wait for
     from delivery.gates.report import Report as Full
@@ -102,18 +104,30 @@ class Tracking(Mlflow):
         return str(_there(told)["model_version"]["version"])
 
 
+def starter(account: str) -> str:
+    """The same, if it is an account. Raises Refused."""
+    if re.fullmatch(ACCOUNT, account):
+        return account
+    raise Refused(
+        "Who started the pipeline is not said, or is no account in MLflow: at most 100 of letters, digits and ._@+-. Say "
+        "it by `started_by`: they approve no model of it."
+    )
+
+
 def register(
-    tracking: Tracking, record: Record, report: "Full", files: Mapping[str, bytes], experiment: str
+    tracking: Tracking, record: Record, report: "Full", files: Mapping[str, bytes], *, experiment: str, started_by: str
 ) -> Version:
     """The version of this run in NAME-dev: the one that is there already, or a new one. Nothing counts until it is.
 
-    `files` are model.onnx, contract.json and what goes with them. Raises Refused.
+    `files` are model.onnx, contract.json and what goes with them. `started_by` is a person's account, as they said, or
+    the one that registers. Raises Refused.
     """
+    started_by = starter(started_by)
     name = registered(record.model, Environment.DEV)
     tracking.ensure(name)
     if found := [each for each in tracking.versions(name) if each.tags.get(RUN) == record.digest]:
         return found[-1]
-    tags = facts(record)
+    tags = facts(record) | {STARTED_BY: started_by}
     place = tracking.experiment(experiment)
     run = tracking.start(place, f"{record.model} {record.outputs.model[7:19]}", tags)
     try:

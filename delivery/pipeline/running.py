@@ -19,7 +19,7 @@ from delivery.data.dataset import replaced
 from delivery.data.keys import Key
 from delivery.gates.declared import GATES, declared
 from delivery.pipeline import lineage
-from delivery.pipeline.registering import Tracking
+from delivery.pipeline.registering import Tracking, starter
 from delivery.pipeline.steps import SAYS, STOPPED
 from delivery.registry.documents import NAME
 from delivery.registry.refused import Refused
@@ -58,6 +58,7 @@ class Asked:
     experiment: str
     code: str
     image: str
+    started_by: str
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def _ready(asked: Asked) -> Asked:
         raise Refused("--code is a commit: 7 to 64 of 0-9 and a-f.")
     Key.read(asked.key_file)
     declared(asked.gates)
-    Tracking.of(os.environ)
+    account = Tracking.of(os.environ).account[0]
     intake = asked.intake if "://" in asked.intake else str(Path(asked.intake).resolve())
     return Asked(
         **{"intake": intake, "model": asked.model, "key_file": asked.key_file.resolve(), "out": asked.out.resolve()},
@@ -113,6 +114,7 @@ def _ready(asked: Asked) -> Asked:
         gates=Path() if asked.gates.resolve() == GATES.resolve() else asked.gates.resolve(),
         code=asked.code or lineage.code(),
         image=asked.image or lineage.NO_IMAGE,
+        started_by=starter(asked.started_by or account),
     )
 
 
@@ -127,7 +129,7 @@ def _ran(asked: Asked, draft: Path) -> str:
     told = {SAYS: str(says), "TMPDIR": str(work), "PYTHONSAFEPATH": "1", "PYTHONWARNINGS": "ignore"}
     arguments = {
         **{"intake": asked.intake, "name": asked.model, "code": asked.code, "seed": asked.seed, "first": asked.first},
-        **{"key_file": str(asked.key_file), "experiment": asked.experiment},
+        **{"key_file": str(asked.key_file), "experiment": asked.experiment, "started_by": asked.started_by},
         "gates": "" if asked.gates == Path() else str(asked.gates),
     }
     with (draft / LOG).open("w") as log, _surroundings(told), _quiet(log):

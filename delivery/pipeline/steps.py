@@ -197,7 +197,7 @@ def evaluate(
     shutil.copyfile(out / "gates.json", report)
 
 
-def register(*, experiment: str, model: str, evidence: str, cards: str, registered: str) -> None:
+def register(*, experiment: str, started_by: str, model: str, evidence: str, cards: str, registered: str) -> None:
     from delivery.gates.report import Report
     from delivery.pipeline import lineage
     from delivery.pipeline.registering import Tracking
@@ -212,9 +212,10 @@ def register(*, experiment: str, model: str, evidence: str, cards: str, register
     files = {"model.onnx": Path(model).read_bytes(), "contract.json": (folder / "contract.json").read_bytes()}
     files |= {name: (folder / name).read_bytes() for name in WITH_MODEL}
     files |= {name: (Path(cards) / name).read_bytes() for name in CARDS}
-    found = registered_as(Tracking.of(os.environ), record, report, files, experiment or record.model)
-    told = {"name": found.name, "version": found.version, "author": found.author, "model": record.outputs.model}
-    Path(registered).write_text(json.dumps(told, indent=2) + "\n")
+    told = {"experiment": experiment or record.model, "started_by": started_by}
+    found = registered_as(Tracking.of(os.environ), record, report, files, **told)
+    said = {"name": found.name, "version": found.version, "author": found.author, "model": record.outputs.model}
+    Path(registered).write_text(json.dumps(said, indent=2) + "\n")
 
 
 STEPS: Final[Mapping[str, Callable[..., None]]] = {

@@ -27,7 +27,8 @@ Word = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9._-]{0,62}$")]
 Digest = Annotated[str, Meta(pattern=r"^sha256:[0-9a-f]{64}$")]
 Fact = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,255}$")]
 """A digest, a commit, a seed: no words, so that no sentence about a patient is one."""
-Account = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}$")]
+ACCOUNT: Final = r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}$"
+Account = Annotated[str, Meta(pattern=ACCOUNT)]
 Version = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,9}$")]
 Reason = Annotated[str, Meta(min_length=10, max_length=300)]
 Instant = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]

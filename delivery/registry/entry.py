@@ -37,6 +37,12 @@ class Source(Struct, frozen=True, forbid_unknown_fields=True):
     version: Version
     author: Account
     """Who registered the first of its versions, as MLflow wrote it down."""
+    started_by: Account | None = None
+    """Who started the pipeline that made it, as they or it said: an author too, and never a reason to ask for less."""
+
+    @property
+    def authors(self) -> set[str]:
+        return {self.author} | ({self.started_by} if self.started_by else set())
 
 
 class Release(Struct, frozen=True, forbid_unknown_fields=True):

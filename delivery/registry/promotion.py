@@ -17,7 +17,7 @@ from delivery.registry.entry import Entry, Release, Source
 from delivery.registry.gates import Report
 from delivery.registry.mlflow import Version
 from delivery.registry.refused import Gone, Lost, Refused
-from delivery.registry.rules import FACTS, before, of_the_registry, staged
+from delivery.registry.rules import FACTS, STARTED_BY, before, of_the_registry, staged
 from delivery.registry.state import Served, State
 
 DECISION: Final = "parapet.decision"
@@ -120,7 +120,7 @@ def _registered(
             "register it by that."
         )
     files, digests = _files(desk, found)
-    source = Source(Environment.DEV, version, found.author)
+    source = Source(Environment.DEV, version, found.author, found.tags.get(STARTED_BY) or None)
     of_the_registry(found, source, {**facts, **digests, **_held(report)})
     return source, {**facts, **digests}, {part(name): len(raw) for name, raw in files.items()}
 

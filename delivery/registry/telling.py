@@ -21,6 +21,7 @@ def listed(desk: Desk, model: str) -> dict[str, Any]:
                 {
                     **{"environment": where, "version": release.version, "model": release.model},
                     **{"manifest": release.manifest, "author": served.source.author, "since": served.done.at},
+                    "startedBy": served.source.started_by,
                     "alias": desk.mlflow.alias(registered(model, where)),
                     "place": desk.bundles.place(model, where, release.version),
                 }

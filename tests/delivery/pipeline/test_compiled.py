@@ -78,6 +78,12 @@ def test_each_step_has_the_secrets_that_it_needs_and_no_other() -> None:
     }
 
 
+def test_who_starts_it_must_be_said() -> None:
+    given = SPEC["root"]["inputDefinitions"]["parameters"]
+    assert [name for name, told in given.items() if not told.get("isOptional")] == ["code", "intake", "name", "started_by"]
+    assert TASKS["register"]["inputs"]["parameters"]["started_by"] == {"componentInputParameter": "started_by"}
+
+
 def test_no_step_is_root_or_takes_what_it_likes() -> None:
     """The namespace's quota refuses a pod that does not say what it takes."""
     assert ON_THE_CLUSTER.keys() == EXECUTORS.keys()

@@ -11,6 +11,7 @@ from tests.delivery.pipeline.pretended import FILES, Tracked
 from tests.delivery.pipeline.test_steps import RECORD, other
 from tests.delivery.registry.pretended import Answer, served
 
+BY = {"experiment": "readmission", "started_by": "dana"}
 CONTENT = {"model.onnx": b"graph", "contract.json": b"{}", "data-card.md": b"# Data card\n"}
 
 
@@ -25,15 +26,26 @@ def test_the_same_run_is_registered_once_and_another_anew() -> None:
     tracked = Tracked()
     with served(tracked) as url:
         tracking = Tracking(url, ("pipeline", "password"))
-        found = [register(tracking, record, report(), CONTENT, "readmission") for record in (RECORD, RECORD)]
+        found = [register(tracking, record, report(), CONTENT, **BY) for record in (RECORD, RECORD)]
         assert [each.version for each in found] == ["1", "1"]
         judged = other(judged__report="sha256:" + "d" * 64)
-        assert register(tracking, judged, report(), CONTENT, "readmission").version == "1"
-        assert register(tracking, other(inputs__seed=8), report(), CONTENT, "readmission").version == "2"
+        assert register(tracking, judged, report(), CONTENT, **BY).version == "1"
+        assert register(tracking, other(inputs__seed=8), report(), CONTENT, **BY).version == "2"
     assert tracked.files["models:/readmission-dev/1"] == CONTENT
     assert len(tracked.experiments) == 1
     first, _ = tracked.runs
     assert {each["key"] for each in first["runs/log-batch"]["metrics"]} == {"quality.auroc"}
+    for told in (first["tags"], tracked.models["readmission-dev"]["versions"][0]["tags"]):
+        assert {"key": "parapet.started_by", "value": "dana"} in told
+
+
+@pytest.mark.parametrize("who", ["", "Dana Miller", "x" * 101])
+def test_who_started_it_is_said_or_nothing_is_registered(who: str) -> None:
+    tracked = Tracked()
+    with served(tracked) as url, pytest.raises(Refused, match="Who started the pipeline is not said, or is no account"):
+        told = BY | {"started_by": who}
+        register(Tracking(url, ("pipeline", "password")), RECORD, report(), CONTENT, **told)
+    assert not tracked.heard
 
 
 class Full(Tracked):
@@ -46,6 +58,6 @@ class Full(Tracked):
 def test_what_is_not_whole_is_no_version() -> None:
     tracked = Full()
     with served(tracked) as url, pytest.raises(Refused, match=r"does not take model.onnx \(507\)"):
-        register(Tracking(url, ("pipeline", "password")), RECORD, report(), CONTENT, "readmission")
+        register(Tracking(url, ("pipeline", "password")), RECORD, report(), CONTENT, **BY)
     assert tracked.models["readmission-dev"]["versions"] == []
     assert [run["status"] for run in tracked.runs] == ["FAILED"]

@@ -36,6 +36,7 @@ def test_what_passed_its_gates_is_registered_with_what_a_promotion_asks_for(ran:
     inputs, outputs = ran.record["inputs"], ran.record["outputs"]
     for name in ("dataset", "code", "image", "environment"):
         assert tags[f"parapet.{name}"] == inputs[name]
+    assert tags["parapet.started_by"] == ACCOUNT
     assert (tags["parapet.seed"], tags["parapet.model"]) == (str(SEED), outputs["model"])
     files = ran.tracked.files[f"models:/{MODEL}-dev/1"]
     assert {"model.onnx", "contract.json", "gates.json", "data-card.md", "run.json", "sbom.json"} <= files.keys()

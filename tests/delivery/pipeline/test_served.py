@@ -18,16 +18,17 @@ RECORD = other()
 def test_a_model_is_registered_with_its_run_its_data_and_its_files(shared: Mlflow) -> None:
     tracking = Tracking(shared.url, ALICE)
     record = type(RECORD)(RECORD.format, MODEL, RECORD.inputs, RECORD.outputs, RECORD.judged)
+    by = {"experiment": MODEL, "started_by": "dana"}
     assert in_production(tracking, MODEL, first=True) == ("none", {})
-    found = register(tracking, record, report(), CONTENT, MODEL)
+    found = register(tracking, record, report(), CONTENT, **by)
     assert (found.name, found.version, found.author) == (f"{MODEL}-dev", "1", ALICE[0])
-    assert found.tags["parapet.dataset"] == record.inputs.dataset
+    assert (found.tags["parapet.dataset"], found.tags["parapet.started_by"]) == (record.inputs.dataset, "dana")
     assert {name: tracking.file(found, name) for name in CONTENT} == CONTENT
-    assert register(tracking, record, report(), CONTENT, MODEL).version == "1"
+    assert register(tracking, record, report(), CONTENT, **by).version == "1"
     run = asked(shared, ALICE, "GET", f"{API}/runs/get", run_id=found.run)["run"]
     assert run["info"]["status"] == "FINISHED"
     assert {each["key"]: each["value"] for each in run["data"]["metrics"]} == {"quality.auroc": 0.65}
     used = {each["dataset"]["name"]: each["dataset"]["digest"] for each in run["inputs"]["dataset_inputs"]}
     assert used == {"intake": "1" * 36, "train": "5" * 36, "test": "6" * 36}
     with pytest.raises(Refused, match="MLflow has an experiment of-the-pipeline that bob may not write into"):
-        register(Tracking(shared.url, BOB), record, report(), CONTENT, MODEL)
+        register(Tracking(shared.url, BOB), record, report(), CONTENT, **by)

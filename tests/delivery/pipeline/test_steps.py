@@ -258,6 +258,7 @@ def asked(folder: Path, **changed: object) -> Asked:
         "experiment": "",
         "code": "abc1234",
         "image": "",
+        "started_by": "",
     }
     return Asked(**told | changed)  # type: ignore[arg-type]
 

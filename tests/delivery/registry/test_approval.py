@@ -66,6 +66,11 @@ def test_keys_of_other_kinds_and_people_twice_are_refused(world: World, tmp_path
         world.approvers.write_text(yaml.safe_dump(listed))
         with pytest.raises(Refused, match=says):
             approvers(world.approvers)
+    world.approvers.write_text(yaml.safe_dump([{"account": "a", "key": public(good)}, {"account": "b"}]))
+    found = approvers(world.approvers)
+    assert ("b" in found, "c" in found) == (True, False)
+    with pytest.raises(Refused, match="b is no approver; these are: a"):
+        found.keys_of("b")
     file = tmp_path / "wide.pem"
     file.write_bytes(wide.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     file.chmod(0o600)

@@ -93,6 +93,43 @@ def test_production_asks_for_somebody_else_than_the_author(world: World) -> None
     assert len(world.desk().state(MODEL).entries) == 2
 
 
+def made_by(pretended: Pretended, author: str, started_by: str | None) -> None:
+    """A version b"three", registered by that account, with who is said to have started it."""
+    tags = FACTS if started_by is None else {**FACTS, "parapet.started_by": started_by}
+    pretended.register(f"{MODEL}-dev", author, {"model.onnx": b"three", "contract.json": b"{}"}, tags)
+
+
+@pytest.mark.parametrize("said", [None, "", "pipeline", "carol", BOB])
+def test_a_pipelines_model_needs_two_people_whoever_is_said_to_have_started_it(
+    world: World, pretended: Pretended, said: str | None
+) -> None:
+    """Its account is nobody's: who started it may have named another, or changed the tag, and be the one who approves."""
+    made_by(pretended, "pipeline", said)
+    world.promote(b"three", STAGING)
+    report = world.report(b"three")
+    with pytest.raises(Refused, match=r"by two people other than .*pipeline, which registered it, is nobody in approvers"):
+        world.promote(b"three", PROD, world.approve(report))
+    both = [world.approve(report, who) for who in (ALICE, BOB)]
+    if said == BOB:
+        with pytest.raises(Refused, match="bob is the model's author"):
+            world.promote(b"three", PROD, *both)
+        both[1] = world.approve(report, AUTHOR)
+    world.promote(b"three", PROD, *both)
+    assert world.desk().state(MODEL).entries[-1].step == "done"
+
+
+def test_a_persons_model_is_theirs_and_who_else_is_said_to_have_started_it(
+    world: World, pretended: Pretended
+) -> None:
+    made_by(pretended, AUTHOR, ALICE)
+    world.promote(b"three", STAGING)
+    report = world.report(b"three")
+    for who in (AUTHOR, ALICE):
+        with pytest.raises(Refused, match=f"{who} is the model's author"):
+            world.promote(b"three", PROD, world.approve(report, who))
+    world.promote(b"three", PROD, world.approve(report, BOB))
+
+
 def test_an_approval_is_for_one_decision(world: World) -> None:
     world.promote(b"one", STAGING, version="1")
     approval = world.approve(world.report(b"one"))
