@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct, structs
 
-from delivery.registry.documents import Digest, Fact, Name, canonical, digest, digest_of, read
+from delivery.registry.documents import CHANGED, Digest, Fact, Name, canonical, digest, digest_of, read
 from delivery.registry.refused import Refused
 
 DELIVERY: Final = Path(__file__).parents[1]
@@ -142,7 +142,7 @@ def code() -> str:
     if found is None:
         raise Refused("This is no clone of the repository, so that the commit cannot be told. Give it by --code.")
     changed = _git("status", "--porcelain", "--", *ROOMS)
-    return f"{found}-and-changes" if changed or changed is None else found
+    return f"{found}{CHANGED}" if changed or changed is None else found
 
 
 def _git(*arguments: str) -> str | None:

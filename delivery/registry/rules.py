@@ -12,7 +12,7 @@ from typing import Final
 from delivery.registry import approval, gates
 from delivery.registry.approvers import People
 from delivery.registry.bundle import FILES, manifest, part
-from delivery.registry.documents import Environment, digest, moment
+from delivery.registry.documents import CHANGED, Environment, digest, moment
 from delivery.registry.entry import Entry, Release, Source
 from delivery.registry.gates import Report
 from delivery.registry.held import Held
@@ -59,6 +59,11 @@ class Rules:
             raise Refused(f"The decision does not say its {', '.join(lacking)}. Register the model by the pipeline.")
         if set(entry.sizes) != set(PARTS):
             raise Refused("The decision does not say how large the model's files are.")
+        if told["code"].endswith(CHANGED):
+            raise Refused(
+                f"The model was made by files that are in no commit (parapet.code is {told['code']}): nobody could make "
+                "it again, or read what made it. Commit them, run the pipeline, and promote that version."
+            )
         if entry.to is Environment.PROD and (source, _of_the_model(told), entry.sizes) != staged(now):
             raise Refused("The decision is of another model than the one that serves in staging.")
         report = Report("parapet-gates/1", told["model"], told["declared"], entry.gates)

@@ -159,6 +159,7 @@ def test_a_version_without_its_origin_goes_nowhere(world: World, pretended: Pret
         ("", FACTS, files, "has no author in MLflow"),
         (AUTHOR, {"parapet.code": "1"}, files, "lacks the tags parapet.dataset, parapet.image, parapet.environment"),
         (AUTHOR, FACTS, {"model.onnx": b"three"}, "has no file contract.json"),
+        (AUTHOR, {**FACTS, "parapet.code": "3f2a9c1e-and-changes"}, files, "files that are in no commit .* Commit them, run"),
         (AUTHOR, {**FACTS, "parapet.code": "Mr Miller's"}, files, "not as it must be"),
     ):
         pretended.register(f"{MODEL}-dev", author, given, tags)

@@ -148,6 +148,13 @@ def without_who_started_it(world: World) -> None:
     begun(world, source=Source(STAGING, "1", AUTHOR, "carol"), approvals=[world.approve(world.report(b"two"))])
 
 
+def of_uncommitted_files(world: World) -> None:
+    source, digests, _ = staged(world.desk().state(MODEL))
+    told = gates.load(world.report(b"two"))
+    digests |= {"code": "3f2a9c1e-and-changes", "gates": told.digest, "declared": told.declared}
+    begun(world, digests=digests, source=source, approvals=[world.approve(world.report(b"two"))])
+
+
 def in_another_authors_name(world: World) -> None:
     begun(world, source=Source(STAGING, "1", BOB), approvals=[world.approve(world.report(b"two"))])
 
@@ -208,7 +215,7 @@ FORGED = [
     *(unapproved, by_its_author, by_nobody_who_counts, in_anothers_name, of_another_model, of_another_report),
     *(for_another_way, too_late, dated_back, used_before, by_one_where_gates_failed, without_staging, past_staging),
     *(of_other_gates, with_failed_gates_that_nobody_named, with_a_gate_that_is_said_to_have_passed, with_other_gates_than_its_report),
-    *(in_another_authors_name, without_who_started_it, begun_twice, done_of_another_manifest, done_of_another_model, done_elsewhere),
+    *(of_uncommitted_files, in_another_authors_name, without_who_started_it, begun_twice, done_of_another_manifest, done_of_another_model, done_elsewhere),
     *(done_without_a_beginning, done_too_late, given_up_with_a_release, back_to_what_never_served, back_to_another),
 ]
 
