@@ -43,6 +43,10 @@ def run(
     started_by: Annotated[
         str, typer.Option(help="Who starts it, where its account in MLflow is no person's; else that account.")
     ] = "",
+    override: Annotated[list[str] | None, typer.Option(help="A failed gate that two people let pass.")] = None,
+    why: Annotated[str, typer.Option(help="Their reason: nothing about a patient.")] = "",
+    asked_by: Annotated[str, typer.Option(help="Who asks for it, by their account.")] = "",
+    agreed_by: Annotated[str, typer.Option(help="Who agrees, somebody else.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Ingest, validate, de-identify, split, train, evaluate, and register what passed its gates.
@@ -51,7 +55,8 @@ def run(
     """
     asked = {"intake": intake, "model": model, "key_file": str(key_file), "out": str(out), "seed": seed, "first": first}
     asked |= {"gates": str(gates), "experiment": experiment, "code": code, "image": image}
-    asked |= {"started_by": started_by, "json": as_json}
+    asked |= {"started_by": started_by, "override": override or [], "why": why}
+    asked |= {"asked_by": asked_by, "agreed_by": agreed_by, "json": as_json}
     raise typer.Exit(PACKAGES.run("delivery.pipeline", step="run", **asked))
 
 

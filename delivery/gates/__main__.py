@@ -13,7 +13,7 @@ from typing import Any, Final
 from delivery.data.injections import KINDS
 from delivery.gates import telling
 from delivery.gates.evaluating import Evidence, evaluate
-from delivery.gates.report import for_promotion, overridden
+from delivery.gates.report import agreed, for_promotion, overridden
 from delivery.registry.documents import canonical
 from delivery.registry.refused import Refused
 
@@ -27,7 +27,7 @@ def gate(asked: Mapping[str, Any]) -> int:
     report = evaluate(Evidence(Path(asked["model"]), injected=injected, **given), gates=Path(asked["gates"]))
     if asked["override"]:
         people = (asked["asked_by"] or "", asked["agreed_by"] or "")
-        report = overridden(report, asked["override"], asked["why"] or "", *people)
+        report = overridden(report, agreed(asked["override"], asked["why"] or "", *people))
     try:
         Path(asked["out"]).write_bytes(canonical(for_promotion(report)) + b"\n")
     except OSError as error:

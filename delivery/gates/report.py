@@ -1,13 +1,14 @@
 """What a model's gates came to: all of it for people, and the part that a promotion reads, in the registry's form."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct, ValidationError, convert, to_builtins
+from msgspec import Meta, Struct, ValidationError, convert, structs
 
 from delivery.gates.declared import UNMEASURED, AtMost, Gate
 from delivery.gates.measured import Measured
 from delivery.registry import gates as registry
-from delivery.registry.documents import Account, Digest, Reason, Word, digest_of, reason, told
+from delivery.registry.documents import Digest, Word, digest_of, reason, told
 from delivery.registry.refused import Refused
 
 
@@ -33,15 +34,6 @@ class Outcome(Struct, frozen=True, forbid_unknown_fields=True):
     why: str
 
 
-class Override(Struct, frozen=True, forbid_unknown_fields=True):
-    """Two people let a model pass that failed. A promotion asks for their signatures (`./parapet model approve`)."""
-
-    gates: list[Word]
-    reason: Reason
-    asked_by: Account
-    agreed_by: Account
-
-
 class Report(Struct, frozen=True, forbid_unknown_fields=True):
     """What all gates came to."""
 
@@ -51,7 +43,7 @@ class Report(Struct, frozen=True, forbid_unknown_fields=True):
     """Of what gates.yaml says (`delivery/registry/held.py`)."""
     inputs: dict[str, Digest]
     gates: Annotated[list[Outcome], Meta(min_length=1)]
-    override: Override | None = None
+    override: registry.Override | None = None
 
     @property
     def digest(self) -> str:
@@ -82,22 +74,26 @@ def outcome(gate: Gate, found: Measured) -> Outcome:
     )
 
 
-def overridden(report: Report, gates: list[str], why: str, asked_by: str, agreed_by: str) -> Report:
-    """Raises Refused unless two different people name all gates that failed, and no other, with a reason."""
+def overridden(report: Report, given: registry.Override) -> Report:
+    """Raises Refused unless it names all gates that failed, and no other."""
     failed = sorted(gate.name for gate in report.failed)
-    if not failed or failed != sorted(gates):
+    if not failed or failed != given.gates:
         raise Refused(
-            f"The override names {', '.join(gates) or 'no gate'}; failed have: {', '.join(failed) or 'none'}. "
+            f"The override names {', '.join(given.gates) or 'no gate'}; failed have: {', '.join(failed) or 'none'}. "
             "Name each failed gate, and only those."
         )
+    return structs.replace(report, override=given)
+
+
+def agreed(gates: Sequence[str], why: str, asked_by: str, agreed_by: str) -> registry.Override:
+    """Raises Refused unless two different people let gates pass, with a reason."""
     if asked_by.strip().casefold() == agreed_by.strip().casefold():
         raise Refused("An override needs two people: who asks for it cannot agree to it too.")
-    fields = {"gates": failed, "reason": reason(why), "asked_by": asked_by, "agreed_by": agreed_by}
+    fields = {"gates": sorted(gates), "reason": reason(why), "asked_by": asked_by, "agreed_by": agreed_by}
     try:
-        given = convert(fields, Override)
+        return convert(fields, registry.Override)
     except ValidationError as error:
         raise Refused(f"The override cannot be recorded: {told(error)}.") from None
-    return convert(to_builtins(report) | {"override": to_builtins(given)}, Report)
 
 
 def for_promotion(report: Report) -> registry.Report:

@@ -18,7 +18,8 @@ from delivery.registry.refused import Refused
 
 STOPPED: Final = 3
 INTERRUPTED: Final = 130
-ASKED: Final = ("intake", "model", "seed", "first", "experiment", "code", "image", "started_by")
+OVERRIDE: Final = ("override", "why", "asked_by", "agreed_by")
+ASKED: Final = ("intake", "model", "seed", "first", "experiment", "code", "image", "started_by", *OVERRIDE)
 
 
 def _run(asked: Mapping[str, Any]) -> int:

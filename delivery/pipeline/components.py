@@ -89,6 +89,10 @@ def evaluate(
     code: str,
     image: str,
     gates: str,
+    override: str,
+    why: str,
+    asked_by: str,
+    agreed_by: str,
     manifest: dsl.Input[dsl.Artifact],
     features: dsl.Input[dsl.Dataset],
     train: dsl.Input[dsl.Dataset],
@@ -102,6 +106,7 @@ def evaluate(
 
     given = {"manifest": manifest.path, "features": features.path, "train": train.path, "test": test.path}
     given |= {"model": model.path, "production": production.path, "evidence": evidence.path, "report": report.path}
+    given |= {"override": override, "why": why, "asked_by": asked_by, "agreed_by": agreed_by}
     steps.run("evaluate", name=name, seed=seed, code=code, image=image, gates=gates, **given)
 
 
@@ -138,6 +143,10 @@ def pipeline(image: str, tells: str) -> Any:
         key_file: str = KEY_FILE,
         gates: str = "",
         experiment: str = "",
+        override: str = "",
+        why: str = "",
+        asked_by: str = "",
+        agreed_by: str = "",
     ) -> None:
         production = _alone(parts["fetch_production"](name=name, first=first))
         taken = _alone(parts["ingest"](intake=intake))
@@ -149,6 +158,7 @@ def pipeline(image: str, tells: str) -> Any:
         trained = parts["train"](train=parted.outputs["train"], seed=seed)
         judged = parts["evaluate"](
             **{"name": name, "seed": seed, "code": code, "image": tells, "gates": gates},
+            **{"override": override, "why": why, "asked_by": asked_by, "agreed_by": agreed_by},
             manifest=taken.outputs["manifest"],
             features=known.outputs["features"],
             train=parted.outputs["train"],

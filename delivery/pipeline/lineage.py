@@ -10,6 +10,7 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta, Struct, structs
 
 from delivery.registry.documents import CHANGED, Digest, Fact, Name, canonical, digest, digest_of, read
+from delivery.registry.gates import Override
 from delivery.registry.refused import Refused
 
 DELIVERY: Final = Path(__file__).parents[1]
@@ -59,6 +60,8 @@ class Judged(Struct, frozen=True, forbid_unknown_fields=True):
     contract: Digest
     report: Digest
     passed: bool
+    override: Override | None = None
+    """What failed and two people let pass."""
 
 
 class Record(Struct, frozen=True, forbid_unknown_fields=True):
@@ -172,4 +175,7 @@ def facts(record: Record) -> dict[str, str]:
     """What a version in MLflow's registry says of itself, as tags."""
     told = {name: str(value) for name, value in structs.asdict(record.inputs).items()}
     told |= {"model": record.outputs.model, "gates": record.judged.report, "run": record.digest}
+    if passes := record.judged.override:
+        told |= {"override": ",".join(passes.gates), "override_reason": passes.reason}
+        told |= {"override_asked_by": passes.asked_by, "override_agreed_by": passes.agreed_by}
     return {f"parapet.{name}": value for name, value in told.items()}

@@ -7,7 +7,7 @@ import re
 import shutil
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ import msgspec
 from delivery.data.dataset import replaced
 from delivery.data.keys import Key
 from delivery.gates.declared import GATES, declared
+from delivery.gates.report import agreed
 from delivery.pipeline import lineage
 from delivery.pipeline.registering import Tracking, starter
 from delivery.pipeline.steps import SAYS, STOPPED
@@ -59,6 +60,11 @@ class Asked:
     code: str
     image: str
     started_by: str
+    override: Sequence[str] = ()
+    """Failed gates that two people let pass; then the next three say why, and who they are."""
+    why: str = ""
+    asked_by: str = ""
+    agreed_by: str = ""
 
 
 @dataclass(frozen=True)
@@ -106,6 +112,8 @@ def _ready(asked: Asked) -> Asked:
         raise Refused("--code is a commit: 7 to 64 of 0-9 and a-f.")
     Key.read(asked.key_file)
     declared(asked.gates)
+    if asked.override:
+        agreed(asked.override, asked.why, asked.asked_by, asked.agreed_by)
     account = Tracking.of(os.environ).account[0]
     intake = asked.intake if "://" in asked.intake else str(Path(asked.intake).resolve())
     return Asked(
@@ -115,6 +123,8 @@ def _ready(asked: Asked) -> Asked:
         code=asked.code or lineage.code(),
         image=asked.image or lineage.NO_IMAGE,
         started_by=starter(asked.started_by or account),
+        **{"override": asked.override, "why": asked.why},
+        **{"asked_by": asked.asked_by, "agreed_by": asked.agreed_by},
     )
 
 
@@ -130,6 +140,8 @@ def _ran(asked: Asked, draft: Path) -> str:
     arguments = {
         **{"intake": asked.intake, "name": asked.model, "code": asked.code, "seed": asked.seed, "first": asked.first},
         **{"key_file": str(asked.key_file), "experiment": asked.experiment, "started_by": asked.started_by},
+        **{"override": ",".join(asked.override), "why": asked.why},
+        **{"asked_by": asked.asked_by, "agreed_by": asked.agreed_by},
         "gates": "" if asked.gates == Path() else str(asked.gates),
     }
     with (draft / LOG).open("w") as log, _surroundings(told), _quiet(log):

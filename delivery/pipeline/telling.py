@@ -48,7 +48,16 @@ def _record(record: Record) -> list[str]:
         f"Model {record.outputs.model}",
         *(f"    {name:<11} {value}" for name, value in told.items()),
         f"Compared with {against}",
+        *_let_pass(record),
     ]
+
+
+def _let_pass(record: Record) -> list[str]:
+    passes = record.judged.override
+    if passes is None:
+        return []
+    gates, people = ", ".join(passes.gates), f"{passes.asked_by} and {passes.agreed_by}"
+    return [f"FAILED, and let pass by {people}: {gates}", f"    {passes.reason}"]
 
 
 def compared(told: Compared) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from delivery.registry.documents import Digest, Word, digest_of, read
+from delivery.registry.documents import Account, Digest, Reason, Word, digest_of, read
 from delivery.registry.refused import Refused
 
 
@@ -52,6 +52,15 @@ class Report(Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def failed(self) -> list[Gate]:
         return [gate for gate in self.gates if not gate.passed]
+
+
+class Override(Struct, frozen=True, forbid_unknown_fields=True):
+    """Two people let a model pass that failed, for a pipeline to go on. A promotion asks for signatures of its own."""
+
+    gates: list[Word]
+    reason: Reason
+    asked_by: Account
+    agreed_by: Account
 
 
 def load(file: Path) -> Report:

@@ -13,7 +13,7 @@ from delivery.gates.__main__ import FILES, gate
 from delivery.gates.declared import AtMost, declared
 from delivery.gates.evaluating import Evidence, evaluate
 from delivery.gates.measured import Measured
-from delivery.gates.report import for_promotion, outcome, overridden
+from delivery.gates.report import agreed, for_promotion, outcome, overridden
 from delivery.registry import gates as registry
 from delivery.registry.documents import canonical, digest
 from delivery.registry.refused import Refused
@@ -69,8 +69,8 @@ def test_an_override_names_all_that_failed_a_reason_and_two_people(model: Path, 
         ((failed, WHY, "ann", ""), "cannot be recorded"),
     ):
         with pytest.raises(Refused, match=says):
-            overridden(report, *asked)
-    done = overridden(report, failed, WHY, "ann", "ben")
+            overridden(report, agreed(*asked))
+    done = overridden(report, agreed(failed, WHY, "ann", "ben"))
     assert (report.passed, done.passed) == (False, True)
     assert done.override is not None
     assert (done.override.asked_by, done.override.agreed_by, done.override.reason) == ("ann", "ben", WHY)
@@ -79,7 +79,7 @@ def test_an_override_names_all_that_failed_a_reason_and_two_people(model: Path, 
     assert for_promotion(done) == for_promotion(report)
     sound = evaluate(Evidence(model), 2026, made.declared(tmp_path, {**GATES[0], "maximum": 9}))
     with pytest.raises(Refused, match="failed have: none"):
-        overridden(sound, [], WHY, "ann", "ben")
+        overridden(sound, agreed([], WHY, "ann", "ben"))
 
 
 def asked(folder: Path, model: Path, **other: Any) -> dict[str, Any]:

@@ -208,9 +208,13 @@ def test_a_gate_that_failed_stops_with_value_bound_and_rows(form: str, tmp_path:
     bad = Gate("quality.recall", 0.2, 900, passed=False, minimum=0.3)
     for gates in ([good], [good, bad]):
         told = msgspec.to_builtins(gates)
-        (tmp_path / "gates").write_text(json.dumps(told if form == "list" else {"format": "x", "gates": told}))
+        (tmp_path / "gates").write_text(json.dumps(told if form == "list" else {"gates": told, "override": []}))
         if bad not in gates:
             steps.pass_gates(gates=str(tmp_path / "gates"), what="model")
+    if form == "report":
+        let = {"gates": msgspec.to_builtins([good, bad]), "override": ["quality.recall"]}
+        (tmp_path / "let").write_text(json.dumps(let))
+        steps.pass_gates(gates=str(tmp_path / "let"), what="model")
     with pytest.raises(
         steps.Stopped, match=r"1 of 2 gates .*\n    quality.recall is 0.2, must be at least 0.3 \(900 rows\)"
     ):
@@ -270,6 +274,14 @@ SPOILT: dict[str, tuple[Callable[[Path], dict[str, object]], str]] = {
     "a seed that is too large": (lambda _: {"seed": 2**31}, "a seed is 0 to 2147483647"),
     "an image by a tag": (lambda _: {"image": "parapet/pipeline:latest"}, "is no image by its digest"),
     "a commit that is none": (lambda _: {"code": "main, of today"}, "--code is a commit"),
+    "an override by one": (
+        lambda _: {"override": ["quality.auroc"], "why": "None is there yet.", "asked_by": "ann", "agreed_by": "Ann"},
+        "An override needs two people",
+    ),
+    "an override about somebody": (
+        lambda _: {"override": ["quality.auroc"], "why": "For MRN M000123.", "asked_by": "ann", "agreed_by": "ben"},
+        "The reason has a number",
+    ),
     "no account": (lambda _: {}, "MLFLOW_TRACKING_URI: the address of MLflow"),
 }
 
