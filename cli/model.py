@@ -108,18 +108,29 @@ def approve(
     to: Where,
     gates: Gates,
     why: Why,
-    key: Annotated[Path, typer.Option(help="Your private key, Ed25519 or P-256, PEM, mode 600.", show_default=False)],
-    account: Annotated[str, typer.Option(envvar="MLFLOW_TRACKING_USERNAME", help="Your account in MLflow.")],
+    key: Annotated[Path | None, typer.Option(help="Your private key, Ed25519 or P-256, PEM, mode 600.")] = None,
+    account: Annotated[str, typer.Option(envvar="MLFLOW_TRACKING_USERNAME", help="Your account in MLflow.")] = "",
+    show: Annotated[bool, typer.Option("--show", help="Tell what would be signed, and sign nothing.")] = False,
+    reviews: Annotated[
+        Path | None, typer.Option(help="In a job of GitHub's: who approved its run, as GitHub tells it.")
+    ] = None,
+    environment: Annotated[str, typer.Option(help="The job's Environment, whose key this is.")] = "production",
     override: Annotated[list[str] | None, typer.Option(help="A failed gate that you let pass.")] = None,
     hours: Annotated[float, typer.Option(min=0.1, max=168, help="How long it may be used.")] = 24,
+    approvers: Approvers = APPROVERS,
     declared: Declared = GATES,
     out: Annotated[Path, typer.Option(help="The file to write.")] = Path("approval.json"),
 ) -> None:
     """Sign a statement that this model, with these gates, may go there. Asks nobody, and changes nothing."""
-    encrypted = key.is_file() and b"ENCRYPTED" in key.read_bytes()
+    if (key is None) != show:
+        raise typer.BadParameter("Give your key by --key to sign, or --show to look, and not both.")
+    encrypted = key is not None and key.is_file() and b"ENCRYPTED" in key.read_bytes()
     passphrase = typer.prompt("The key's passphrase", hide_input=True, err=True) if encrypted else None
-    asked = {"to": to, "gates": str(gates), "why": why, "key": str(key), "override": override or [], "hours": hours}
-    _end("approve", APPROVERS, declared, model=model, approver=account, passphrase=passphrase, out=str(out), **asked)
+    asked = {"to": to, "gates": str(gates), "why": why, "override": override or [], "hours": hours}
+    asked |= {"key": str(key) if key else None, "reviews": str(reviews) if reviews else None, "environment": environment}
+    # To look at what is asked for is nobody's approval.
+    account = "nobody" if show else account
+    _end("approve", approvers, declared, model=model, approver=account, passphrase=passphrase, out=str(out), **asked)
 
 
 @app.command("rollback")

@@ -6,6 +6,7 @@ them.
 """
 
 import json
+import os
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -21,6 +22,7 @@ from delivery.registry.desk import Desk
 from delivery.registry.documents import NAME, Environment, canonical
 from delivery.registry.held import held
 from delivery.registry.refused import Refused
+from delivery.registry.reviewed import reviewed
 from delivery.registry.rules import FROM, Rules
 
 BROKEN: Final = 3
@@ -71,28 +73,37 @@ def _approve(asked: Asked) -> int:
     to = Environment(asked["to"])
     report, now = gates.load(Path(asked["gates"])), datetime.now(UTC)
     held(Path(asked["declared"])).check(report.declared, now)
-    made = approval.approve(
+    if asked["reviews"]:
+        people = approvers(Path(asked["approvers"]))
+        approver, through = reviewed(Path(asked["reviews"]), asked["environment"], people, os.environ)
+    else:
+        approver, through = asked["approver"], None
+    statement = approval.stated(
         report,
-        approver=asked["approver"],
+        approver=approver,
+        through=through,
         model=_model(asked),
         came_from=FROM[to],
         to=to,
         why=asked["why"],
         override=asked["override"],
-        key=Path(asked["key"]),
-        passphrase=asked["passphrase"],
         now=now,
         lasts=timedelta(hours=asked["hours"]),
     )
+    lines = [f"    {'passed' if gate.passed else 'FAILED'}  {gate}" for gate in report.gates]
+    if asked["key"] is None:
+        print("\n".join([f"To be approved: {statement.model} {report.model} to {to}: {statement.reason}", *lines]))
+        return 0
     out = Path(asked["out"])
+    made = approval.signed(statement, Path(asked["key"]), asked["passphrase"])
     try:
         out.write_bytes(canonical(made) + b"\n")
     except OSError as error:
         raise Refused(
             f"The approval cannot be written to {out}: {error.strerror}. Name another file by --out."
         ) from None
-    lines = [f"    {'passed' if gate.passed else 'FAILED'}  {gate}" for gate in report.gates]
-    print("\n".join([f"Approved until {made.statement.expires}, in {out}: {report.model} to {to}", *lines]))
+    said = f"Approved by {approver} until {statement.expires}, in {out}: {report.model} to {to}"
+    print("\n".join([said, *lines]))
     return 0
 
 

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from msgspec import Meta, Struct
 
 from delivery.registry import signing
-from delivery.registry.approvers import People
+from delivery.registry.approvers import People, Through
 from delivery.registry.documents import (
     Account,
     Digest,
@@ -56,6 +56,8 @@ class Statement(Struct, frozen=True, forbid_unknown_fields=True):
     reason: Reason
     made: Instant
     expires: Instant
+    through: Through | None = None
+    """For who approved as a reviewer of a GitHub Environment, whose key signs: by what it knows them."""
 
 
 class Approval(Struct, frozen=True, forbid_unknown_fields=True):
@@ -70,7 +72,7 @@ class Approval(Struct, frozen=True, forbid_unknown_fields=True):
         return digest_of(self.statement)
 
 
-def approve(
+def stated(
     report: Report,
     *,
     approver: str,
@@ -79,11 +81,10 @@ def approve(
     to: Environment,
     why: str,
     override: Sequence[str],
-    key: Path,
-    passphrase: str | None,
     now: datetime,
     lasts: timedelta,
-) -> Approval:
+    through: Through | None = None,
+) -> Statement:
     """Raises Refused. `override` must be the gates that failed, all of them: nothing passes unnoticed."""
     if not timedelta() < lasts <= LONGEST:
         raise Refused(f"An approval for {lasts} is not made; it lasts for some hours, {LONGEST.days} days at most.")
@@ -97,12 +98,16 @@ def approve(
     raw = {
         **{"format": "parapet-approval/1", "approver": approver, "model": model, "digest": report.model},
         **{"gates": report.digest, "came_from": came_from, "to": to, "override": sorted(override)},
-        **{"reason": reason(why), "made": written(now), "expires": written(now + lasts)},
+        **{"reason": reason(why), "made": written(now), "expires": written(now + lasts), "through": through},
     }
     try:
-        statement = msgspec.convert(raw, Statement)
+        return msgspec.convert(raw, Statement)
     except msgspec.ValidationError as error:
         raise Refused(f"The approval cannot be made: {told(error)}.") from None
+
+
+def signed(statement: Statement, key: Path, passphrase: str | None) -> Approval:
+    """Raises Refused where the file has no key that is the caller's alone."""
     private = _private(key, passphrase)
     message = canonical(statement)
     if isinstance(private, Ed25519PrivateKey):
@@ -123,7 +128,7 @@ def check(approval: Approval, people: People, wanted: Mapping[str, object], at: 
     """Raises Refused where it is not for what is wanted or by nobody who counts, and Gone where only its time is over."""
     statement = approval.statement
     message, signature = canonical(statement), signing.raw(approval.signature)
-    own = [each for each in people.keys_of(statement.approver) if signing.verifies(each.public, message, signature)]
+    own = [each for each in people.keys_of(statement.approver, statement.through) if signing.verifies(each.public, message, signature)]
     if not own:
         raise Refused(f"The approval by {statement.approver} is not signed by their key. Ask them for another.")
     for field, value in wanted.items():

@@ -79,10 +79,10 @@ class World:
     def approve(self, report: Path, who: str = ALICE, **changed: Any) -> Approval:
         asked: dict[str, Any] = {
             **{"approver": who, "model": MODEL, "came_from": Environment.STAGING, "to": Environment.PROD, "why": WHY},
-            **{"override": (), "key": self.people.get(who), "passphrase": None, "now": datetime.now(UTC)},
-            **{"lasts": timedelta(hours=8), **changed},
+            **{"override": (), "now": datetime.now(UTC), "lasts": timedelta(hours=8), **changed},
         }
-        return approval.approve(gates.load(report), **asked)
+        key, passphrase = asked.pop("key", self.people.get(who)), asked.pop("passphrase", None)
+        return approval.signed(approval.stated(gates.load(report), **asked), key, passphrase)
 
     def promote(
         self,
