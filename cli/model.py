@@ -30,9 +30,7 @@ Model = Annotated[str, typer.Argument(help="The model's name, without its enviro
 Gates = Annotated[Path, typer.Option(help="The report of the gates that it was held to.", show_default=False)]
 Where = Annotated[To, typer.Option(help="The environment.", show_default=False)]
 Why = Annotated[str, typer.Option(help="The reason, for the ledger: nothing about a patient.", show_default=False)]
-Approvers = Annotated[
-    Path, typer.Option(envvar="PARAPET_APPROVERS", help="The file with whose approvals count.")
-]
+Approvers = Annotated[Path, typer.Option(envvar="PARAPET_APPROVERS", help="The file with whose approvals count.")]
 Declared = Annotated[
     Path, typer.Option(envvar="PARAPET_GATES", help="What models are held to; beside it, earlier.yaml.")
 ]
@@ -127,7 +125,11 @@ def approve(
     encrypted = key is not None and key.is_file() and b"ENCRYPTED" in key.read_bytes()
     passphrase = typer.prompt("The key's passphrase", hide_input=True, err=True) if encrypted else None
     asked = {"to": to, "gates": str(gates), "why": why, "override": override or [], "hours": hours}
-    asked |= {"key": str(key) if key else None, "reviews": str(reviews) if reviews else None, "environment": environment}
+    asked |= {
+        "key": str(key) if key else None,
+        "reviews": str(reviews) if reviews else None,
+        "environment": environment,
+    }
     # To look at what is asked for is nobody's approval.
     account = "nobody" if show else account
     _end("approve", approvers, declared, model=model, approver=account, passphrase=passphrase, out=str(out), **asked)
@@ -159,17 +161,21 @@ def serve(
         typer.Option("--waits/--no-waits", help="Whether a person lets a version found good go on; else as it is."),
     ] = None,
     stack: Annotated[str, typer.Option(help="The stack that answers with it.")] = "local",
+    approvers: Approvers = APPROVERS,
+    declared: Declared = GATES,
     as_json: AsJson = False,
 ) -> None:
     """Write the version that the ledger has for an environment into a stack's settings, for its next `up`."""
     from cli import serving  # it imports the engine's side of `up`
 
     said = {"published": published, "waits": waits}
-    serving.entered(Workspace(), stack, model, environment.value, said, as_json=as_json)
+    serving.entered(Workspace(), stack, model, environment.value, said, _by(approvers, declared), as_json=as_json)
 
 
 @app.command("history")
-def tell_history(model: Model, approvers: Approvers = APPROVERS, declared: Declared = GATES, as_json: AsJson = False) -> None:
+def tell_history(
+    model: Model, approvers: Approvers = APPROVERS, declared: Declared = GATES, as_json: AsJson = False
+) -> None:
     """Tell who decided what on a model, when and why."""
     _end("history", approvers, declared, model=model, json=as_json)
 
@@ -181,10 +187,14 @@ def verify(
     declared: Declared = GATES,
     as_json: AsJson = False,
 ) -> None:
-    """Look for what was edited, dropped, reordered, forked, cut off, or might not be decided; ends with 3 where it was."""
+    """Look for what was edited, dropped, reordered, forked, cut off, or might not be decided; then it ends with 3."""
     _end("verify", approvers, declared, model=model, json=as_json)
 
 
 def _end(step: str, approvers: Path, declared: Path, **asked: Any) -> None:
-    by = {"approvers": str(approvers), "declared": str(declared)}
-    raise typer.Exit(DELIVERY.run("delivery.registry", step=step, **by, **asked))
+    raise typer.Exit(DELIVERY.run("delivery.registry", step=step, **_by(approvers, declared), **asked))
+
+
+def _by(approvers: Path, declared: Path) -> dict[str, str]:
+    """The files that a ledger is held to."""
+    return {"approvers": str(approvers), "declared": str(declared)}

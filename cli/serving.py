@@ -15,14 +15,21 @@ from local.workspace import Workspace
 
 
 def entered(
-    workspace: Workspace, stack: str, model: str, environment: str, said: dict[str, bool | None], *, as_json: bool
+    workspace: Workspace,
+    stack: str,
+    model: str,
+    environment: str,
+    said: dict[str, bool | None],
+    by: dict[str, str],
+    *,
+    as_json: bool,
 ) -> None:
     """Writes the version that serves in this environment into the stack's settings, and tells what changed.
 
-    `said`: what else is said of it; None leaves it as it is. Raises Refused.
+    `said`: what else is said of it; None leaves it as it is. `by`: what its ledger is held to. Raises Refused.
     """
     file, local = _file(workspace, stack)
-    released = _released(model, environment)
+    released = _released(model, environment, by)
     # They import Pulumi's SDK, a second that no other command should wait for.
     from pydantic import ValidationError
 
@@ -73,9 +80,9 @@ def _text(workspace: Workspace, stack: str, file: Path) -> str:
     return yaml.safe_dump({"config": {name: settings[name] for name in settings if name == "parapet:models"}})
 
 
-def _released(model: str, environment: str) -> dict[str, Any]:
+def _released(model: str, environment: str, by: dict[str, str]) -> dict[str, Any]:
     """What serves of the model there, as its ledger has it."""
-    status, said = DELIVERY.told("delivery.registry", step="list", json=True)
+    status, said = DELIVERY.told("delivery.registry", step="list", json=True, **by)
     if status:
         raise typer.Exit(status)
     found = next((each for each in json.loads(said) if each["name"] == model), None)

@@ -56,7 +56,7 @@ def evaluated(
 
     `production` has the model to compare with (model.onnx, contract.json), or nothing, for a first model: then it is
     compared with the outcome's rate by the stays of the year before. `passes` are the gates that two people let pass.
-    Raises Refused for a production model that cannot be asked of these features, and where other gates failed than these.
+    Raises Refused for a production model that cannot be asked of these features, and where not just these failed.
     """
     told = declared(gates)
     out.mkdir(parents=True, exist_ok=True)

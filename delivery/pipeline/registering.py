@@ -109,8 +109,8 @@ def starter(account: str) -> str:
     if re.fullmatch(ACCOUNT, account):
         return account
     raise Refused(
-        "Who started the pipeline is not said, or is no account in MLflow: at most 100 of letters, digits and ._@+-. Say "
-        "it by `started_by`: they approve no model of it."
+        "Who started the pipeline is not said, or is no account in MLflow: at most 100 of letters, digits and ._@+-. "
+        "Say it by `started_by`: they approve no model of it."
     )
 
 

@@ -46,8 +46,8 @@ def _verify(asked: Asked) -> int:
     desk = _desk(asked)
     told = []
     for model in [_model(asked)] if asked["model"] else desk.models():
-        kept, found = desk.examine(model)
-        told.append(telling.verified(model, len(kept), [*found, *desk.beside(model, kept)]))
+        kept, found = desk.verified(model)
+        told.append(telling.verified(model, len(kept), found))
     _tell(asked, told, [line for each in told for line in telling.verified_lines(each)] or ["There is no ledger yet."])
     return BROKEN if any(each["findings"] for each in told) else 0
 

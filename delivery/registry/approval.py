@@ -125,10 +125,14 @@ def load(file: Path) -> Approval:
 
 
 def check(approval: Approval, people: People, wanted: Mapping[str, object], at: datetime) -> None:
-    """Raises Refused where it is not for what is wanted or by nobody who counts, and Gone where only its time is over."""
+    """Raises Refused where it is not for what is wanted or by nobody who counts, Gone where only its time is over."""
     statement = approval.statement
     message, signature = canonical(statement), signing.raw(approval.signature)
-    own = [each for each in people.keys_of(statement.approver, statement.through) if signing.verifies(each.public, message, signature)]
+    own = [
+        each
+        for each in people.keys_of(statement.approver, statement.through)
+        if signing.verifies(each.public, message, signature)
+    ]
     if not own:
         raise Refused(f"The approval by {statement.approver} is not signed by their key. Ask them for another.")
     for field, value in wanted.items():

@@ -16,7 +16,6 @@ from delivery.registry import signing
 from delivery.registry.documents import Account, told
 from delivery.registry.refused import Refused
 
-
 Login = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$")]
 Place = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,149}$")]
 

@@ -18,7 +18,7 @@ from delivery.registry.refused import Refused
 from delivery.registry.rules import Rules
 from delivery.registry.signing import KmsKey
 from delivery.registry.state import State, state
-from delivery.registry.verification import BESIDE, Finding, Kept, findings, of_the_bucket, of_the_registry, replayed
+from delivery.registry.verification import Finding, Kept, findings, grave, of_the_bucket, of_the_registry, replayed
 
 HEAD: Final = "parapet.ledger"
 """The tag of the registered model in production with the ledger's head: who can cut the one cannot change the other."""
@@ -98,28 +98,28 @@ class Desk:
                 f"MLflow shows {self.account} no {keeper}, which has the head of the ledger of {model}: without it "
                 "nobody can tell whether the end was cut off. Ask for READ on it: `./parapet mlflow share`."
             )
-        found = findings(model, kept, self.key.verifies, (tags or {}).get(HEAD)) or replayed(kept, self.rules)
+        found = findings(model, kept, self.key.verifies, (tags or {}).get(HEAD))
+        return kept, found or replayed(kept, self.rules)
+
+    def verified(self, model: str) -> tuple[list[Kept], list[Finding]]:
+        """The same, and of a ledger that holds what lies beside it, in MLflow and where servers load from."""
+        kept, found = self.examine(model)
         if found:
             return kept, found
-        entries = _entries(kept)
-        versions = self.mlflow.versions(registered(model, Environment.DEV)) if entries else []
-        return kept, of_the_registry(entries, versions)
-
-    def beside(self, model: str, kept: Sequence[Kept]) -> list[Finding]:
-        """What lies where servers load from and is of no decision of this ledger."""
-        return of_the_bucket(_entries(kept), self.bundles.placed(model))
+        return kept, [*self._of_the_registry(model, kept), *of_the_bucket(_entries(kept), self.bundles.placed(model))]
 
     def state(self, model: str) -> State:
         """Raises Refused where the ledger does not hold: nothing is decided on such a one."""
+        return _whole(model, *self.examine(model))
+
+    def start(self, model: str) -> State:
+        """The same, for a decision to start from: MLflow's server is asked too who registered what was decided on."""
         kept, found = self.examine(model)
-        if found := [each for each in found if each.kind not in BESIDE]:
-            told = "\n".join(f"    {each}" for each in found)
-            raise Refused(
-                f"The ledger of {model} does not hold, and nothing is decided on it:\n{told}\n"
-                "Somebody may have tampered with it: tell your security officer. "
-                f"`./parapet model verify {model}` says this again; the bucket has each object's earlier versions."
-            )
-        return state(_entries(kept))
+        return _whole(model, kept, found or self._of_the_registry(model, kept))
+
+    def _of_the_registry(self, model: str, kept: Sequence[Kept]) -> list[Finding]:
+        entries = _entries(kept)
+        return of_the_registry(entries, self.mlflow.versions(registered(model, Environment.DEV))) if entries else []
 
     def follow(self, now: State) -> None:
         """What MLflow says is serving, and the head that it keeps, are as the ledger has it. Again changes nothing."""
@@ -130,9 +130,13 @@ class Desk:
             name, served = registered(model, where), now.serving(where)
             if served and self.mlflow.alias(name) != served.release.version:
                 self.mlflow.point(name, served.release.version)
-        keeper = registered(model, Environment.PROD)
-        if (self.mlflow.tags(keeper) or {}).get(HEAD) != head(now.entries):
-            self.mlflow.tag(keeper, HEAD, head(now.entries))
+        if not self.followed(now):
+            self.mlflow.tag(registered(model, Environment.PROD), HEAD, head(now.entries))
+
+    def followed(self, now: State) -> bool:
+        """Whether MLflow keeps the head of this ledger: it is what a decision writes last."""
+        kept = (self.mlflow.tags(registered(now.entries[-1].model, Environment.PROD)) or {}).get(HEAD)
+        return kept == head(now.entries)
 
     def settle(self, model: str) -> State:
         """`follow`, until nobody decided meanwhile: who is slow must not point at what is no longer so."""
@@ -157,10 +161,21 @@ class Desk:
         )
         entry = read(msgspec.json.encode(entry), Entry, "What would be written into the ledger")
         self.rules.check(now, entry)
-        # Before the first entry, since who has entries and no head is told that it is not shown.
-        self.mlflow.ensure(registered(model, Environment.PROD))
+        if not entries:  # since who has entries and no head is told that it is not shown
+            self.mlflow.ensure(registered(model, Environment.PROD))
         self.ledger(model).append(entry)
         return entry
+
+
+def _whole(model: str, kept: Sequence[Kept], found: Sequence[Finding]) -> State:
+    if found := grave(found):
+        told = "\n".join(f"    {each}" for each in found)
+        raise Refused(
+            f"The ledger of {model} does not hold, and nothing is decided on it:\n{told}\n"
+            "Somebody may have tampered with it: tell your security officer. "
+            f"`./parapet model verify {model}` says this again; the bucket has each object's earlier versions."
+        )
+    return state(_entries(kept))
 
 
 def _entries(kept: Sequence[Kept]) -> list[Entry]:

@@ -6,7 +6,7 @@ given up where it cannot be. Of two at once the ledger takes one.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from delivery.registry.approval import Approval
@@ -47,7 +47,7 @@ def promote(
 ) -> Outcome:
     """Raises Refused, and Lost where another decision came first. `version` is of the registered model in dev."""
     why = reason(why)
-    now = desk.state(model)
+    now = desk.start(model)
     if begun := now.under_way:
         return _finished(desk, begun, to, report)
     desk.follow(now)
@@ -75,11 +75,15 @@ def promote(
 def rollback(desk: Desk, model: str, where: Environment, why: str) -> Outcome:
     """To the version that served before. Raises Refused where there was none, or it is not whole any more."""
     why = reason(why)
-    now = desk.state(model)
+    now = desk.start(model)
     if begun := now.under_way:
         given_up = "Given up: a rollback was asked for while it was under way."
         _write_end(desk, now, begun, step="void", why=given_up)
         now = desk.state(model)
+    last = now.entries[-1] if now.entries else None
+    if last and last.action == "rollback" and last.to is where and not desk.followed(now):
+        # It was killed on its way, and to do it again would go back by one more.
+        return replace(_outcome(desk, desk.settle(model), where), finished=True)
     found = before(now, where, model)
     release = found.release
     desk.bundles.check(model, where, release.version, release.manifest)
@@ -146,7 +150,7 @@ def _finished(desk: Desk, begun: Entry, to: Environment, report: Report) -> Outc
         ended = "given up"
     else:
         if wanted:
-            return Outcome(outcome.served, outcome.place, finished=True)
+            return replace(outcome, finished=True)
         ended = "done"
     raise Lost(
         f"A promotion of {begun.model} to {begun.to}, begun at {begun.at} by {begun.who.account}, was under way; it is "

@@ -61,7 +61,7 @@ class Rules:
             raise Refused("The decision does not say how large the model's files are.")
         if told["code"].endswith(CHANGED):
             raise Refused(
-                f"The model was made by files that are in no commit (parapet.code is {told['code']}): nobody could make "
+                f"The model was made by files that are in no commit (parapet.code is {told['code']}): nobody can make "
                 "it again, or read what made it. Commit them, run the pipeline, and promote that version."
             )
         if entry.to is Environment.PROD and (source, _of_the_model(told), entry.sizes) != staged(now):
@@ -94,7 +94,7 @@ class Rules:
             raise Refused(f"Version {version} in {entry.to} was another decision's.")
 
     def approved(self, begun: Entry, at: datetime) -> None:
-        """Raises Refused where not all approvals are by who counts, for this and nothing else; Gone where they are late."""
+        """Raises Refused where not all approvals are by who counts and for this; Gone where they are late."""
         wanted = {
             **{"model": begun.model, "digest": begun.digests["model"], "gates": begun.digests["gates"]},
             **{"came_from": FROM[begun.to], "to": begun.to, "override": begun.override},
@@ -180,7 +180,11 @@ def _enough(now: State, begun: Entry, report: Report, people: People) -> None:
         raise Refused(
             f"Gates failed:{failed}\nTrain a better model; or let it pass by {ask}, with --override for each."
         )
-    why = "" if told else f" {source.author}, which registered it, is nobody in approvers.yaml: who made it can be anybody."
+    why = (
+        ""
+        if told
+        else f" {source.author}, which registered it, is nobody in approvers.yaml: who made it can be anybody."
+    )
     raise Refused(f"{begun.to} takes no model without an approval: {ask}.{why}")
 
 

@@ -1,6 +1,6 @@
 """What is amiss with a ledger: what was edited, dropped, reordered, forked or cut off, and what nobody might decide."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal, Self
@@ -65,6 +65,11 @@ class Kept:
         return int(stem) if self.name == f"{stem}.json" and len(stem) == 8 and stem.isascii() and stem.isdigit() else 0
 
 
+def grave(found: Sequence[Finding]) -> list[Finding]:
+    """Those of the ledger itself: nothing is decided on it."""
+    return [each for each in found if each.kind not in BESIDE]
+
+
 def findings(model: str, kept: Sequence[Kept], verifies: Verifies, head: str | None) -> list[Finding]:
     """Empty where the chain is whole: each entry as it was signed, in its place, once, none missing.
 
@@ -122,14 +127,16 @@ def _of_the_tail(objects: dict[int, Kept], head: str | None) -> list[Finding]:
 
 
 def replayed(kept: Sequence[Kept], by: Rules) -> list[Finding]:
-    """The first entry of a whole chain that nobody might write; of later ones nothing can be said, as they rest on it."""
+    """The first entry of a whole chain that nobody might write. Of later ones nothing can be said: they rest on it."""
     now = State()
     for each in kept:
         if (entry := each.entry) is None:
             continue
         try:
             if each.written and moment(entry.at) < each.written - CLOCKS:
-                raise Refused(f"It says that it is of {entry.at}, and was written at {each.written:%Y-%m-%dT%H:%M:%SZ}.")
+                raise Refused(
+                    f"It says that it is of {entry.at}, and was written at {each.written:%Y-%m-%dT%H:%M:%SZ}."
+                )
             by.check(now, entry)
         except Refused as refused:
             return [Finding("unapproved", entry.sequence, f"entry {entry.sequence} might not be written: {refused}")]

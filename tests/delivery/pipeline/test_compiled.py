@@ -80,7 +80,12 @@ def test_each_step_has_the_secrets_that_it_needs_and_no_other() -> None:
 
 def test_who_starts_it_must_be_said() -> None:
     given = SPEC["root"]["inputDefinitions"]["parameters"]
-    assert [name for name, told in given.items() if not told.get("isOptional")] == ["code", "intake", "name", "started_by"]
+    assert [name for name, told in given.items() if not told.get("isOptional")] == [
+        "code",
+        "intake",
+        "name",
+        "started_by",
+    ]
     assert TASKS["register"]["inputs"]["parameters"]["started_by"] == {"componentInputParameter": "started_by"}
 
 

@@ -42,8 +42,8 @@ def test_the_same_run_is_registered_once_and_another_anew() -> None:
 @pytest.mark.parametrize("who", ["", "Dana Miller", "x" * 101])
 def test_who_started_it_is_said_or_nothing_is_registered(who: str) -> None:
     tracked = Tracked()
+    told = BY | {"started_by": who}
     with served(tracked) as url, pytest.raises(Refused, match="Who started the pipeline is not said, or is no account"):
-        told = BY | {"started_by": who}
         register(Tracking(url, ("pipeline", "password")), RECORD, report(), CONTENT, **told)
     assert not tracked.heard
 

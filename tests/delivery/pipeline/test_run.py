@@ -132,6 +132,7 @@ def test_what_was_registered_is_promoted_and_served(ran: Ran, tmp_path: Path, mo
     # Whoever tries this has changes of their own perhaps; such a model goes nowhere.
     for each in ran.tracked.models[f"{MODEL}-dev"]["versions"][0]["tags"]:
         each["value"] = each["value"].removesuffix(CHANGED)
+    ran.tracked.models.pop(f"{MODEL}-prod", None)  # the head of a ledger in buckets that are no more
     with mock_aws():
         world = founded(tmp_path, ran.variables)
         world.declared.write_bytes((ran.folder / "gates.yaml").read_bytes())
@@ -141,6 +142,7 @@ def test_what_was_registered_is_promoted_and_served(ran: Ran, tmp_path: Path, mo
             Environment.STAGING,
             report=gates.load(ran.out / "gates.json"),
             why=WHY,
+            version="1",
         )
         bundle, key = tmp_path / "bundle", tmp_path / "key.der"
         bundle.mkdir()

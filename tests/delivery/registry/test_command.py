@@ -23,9 +23,7 @@ def test_a_model_is_promoted_approved_taken_back_and_looked_at(
     gates = ("--gates", str(reachable.report(b"two")), "--why", WHY)
     monkeypatch.setenv("PARAPET_APPROVERS", str(reachable.approvers))
     monkeypatch.setenv("PARAPET_GATES", str(reachable.declared))
-    assert f"{MODEL} version 1 serves in staging (entry 2)" in done(
-        "promote", MODEL, "--to", "staging", *gates
-    )
+    assert f"{MODEL} version 1 serves in staging (entry 2)" in done("promote", MODEL, "--to", "staging", *gates)
     key = ("--key", str(reachable.people[ALICE]), "--account", ALICE)
     assert "auroc is 0.81, must be at least 0.75" in done("approve", MODEL, "--to", "prod", *gates, *key)
     asked = ("--approval", "approval.json", "--json")

@@ -1,84 +1,132 @@
-"""Killed before any of its writes, a promotion leaves what the next command sets right."""
+"""Killed before any of its writes, a decision leaves what the same command sets right: over the real MLflow and S3."""
 
-import json
-import os
 import signal
-import subprocess
-import sys
 from itertools import count
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from delivery.registry import promotion
-from delivery.registry.desk import HEAD
-from delivery.registry.documents import Environment
-from delivery.registry.ledger import head
+from delivery.registry.documents import Environment, canonical, digest
 from delivery.registry.refused import Refused
-from local.workspace import ROOT
-from tests.delivery.registry.pretended import Pretended
-from tests.delivery.registry.world import AUTHOR, FACTS, MODEL, WHY, World
+from delivery.registry.state import state
+from tests.delivery.mlflow import ALICE, BOB, Mlflow
+from tests.delivery.registry.killed import decided
+from tests.delivery.registry.test_served import registered
+from tests.delivery.registry.world import FACTS, WHY, World, founded
+from tests.delivery.teams import API, GRANT, asked
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.server, pytest.mark.xdist_group("mlflow")]
 
-STAGING = Environment.STAGING
+STAGING, PROD = Environment.STAGING, Environment.PROD
 
 
-def promoted(world: World, model: bytes, writes: int) -> int:
-    """The exit status of a promotion that is killed before the write after so many."""
-    asked = {
-        **{"step": "promote", "model": MODEL, "to": "staging", "gates": str(world.report(model)), "why": WHY},
-        **{"version": None, "approvals": [], "approvers": str(world.approvers), "declared": str(world.declared), "json": True},
+NAME = "killed-on-its-way"
+DEV = f"{NAME}-dev"
+
+
+@pytest.fixture
+def live(shared: Mlflow, aws: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Bob decides on what Alice registers; processes of their own reach the same as this one."""
+    own = {
+        **{"AWS_ENDPOINT_URL": aws, "AWS_DEFAULT_REGION": "us-east-1"},
+        **{"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"},
     }
-    return subprocess.run(
-        [sys.executable, "-P", "-m", "tests.delivery.registry.killed", str(writes)],
-        input=json.dumps(asked),
-        text=True,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-    ).returncode
+    for name, value in own.items():
+        monkeypatch.setenv(name, value)
+    asked(shared, ALICE, "POST", f"{API}/registered-models/create", name=DEV)
+    shown = {"resource_type": "registered_model", "resource_id": DEV, "permission": "READ"}
+    asked(shared, ALICE, "POST", GRANT, username=BOB[0], **shown)
+    account = {"MLFLOW_TRACKING_USERNAME": BOB[0], "MLFLOW_TRACKING_PASSWORD": BOB[1]}
+    world = founded(tmp_path, {**own, "MLFLOW_TRACKING_URI": shared.url})
+    world.name = NAME
+    world.variables |= account
+    return world
 
 
-def agree(world: World, pretended: Pretended, model: bytes | None) -> None:
-    """What the ledger, the registry and the bundle say of staging; and nothing is under way."""
-    desk = world.desk()
-    now = desk.state(MODEL)
-    served = now.serving(STAGING)
+@pytest.fixture
+def experiment(shared: Mlflow) -> str:
+    return str(asked(shared, ALICE, "POST", f"{API}/experiments/create", name=NAME)["experiment_id"])
+
+
+def promoted(world: World, model: bytes, to: Environment, why: str = WHY) -> None:
+    """By this process. What was done before it was killed needs no more than to be looked at."""
+    report = world.report(model)
+    given = [world.approve(report, "bob", why=why)] if to is PROD else []
+    try:
+        world.promote(model, to, *given, desk=world.desk("bob"))
+    except Refused as refused:
+        if "is that model already" not in str(refused):
+            raise
+
+
+def killed(world: World, step: str, to: Environment, writes: int, model: bytes = b"") -> bool:
+    """Whether a process that dies before the write after so many came to its end."""
+    told: dict[str, Any] = {"step": step, "model": NAME, "to": to, "why": WHY, "json": True}
+    told |= {"approvers": str(world.approvers), "declared": str(world.declared)}
+    if step == "promote":
+        report, approval = world.report(model), world.folder / "approval.json"
+        approval.write_bytes(canonical(world.approve(report, "bob")))
+        given = [str(approval)] if to is PROD else []
+        told |= {"gates": str(report), "approvals": given, "version": None}
+    status = decided(told, world.variables, writes)
+    assert status in (0, -signal.SIGKILL), status
+    return status == 0
+
+
+def agree(world: World, to: Environment, model: str) -> None:
+    """Ledger, registry, bundles and what serves; and nothing is under way."""
+    desk = world.desk("bob")
+    kept, found = desk.verified(NAME)
+    now = state(each.entry for each in kept if each.entry)
+    served = now.serving(to)
+    assert not found
     assert now.under_way is None
     assert served
     release = served.release
-    assert pretended.alias(f"{MODEL}-staging") == release.version
-    assert pretended.models[f"{MODEL}-prod"]["tags"][HEAD] == head(now.entries)
-    desk.bundles.check(MODEL, STAGING, release.version, release.manifest)
-    if model is not None:
-        assert pretended.files[f"models:/{MODEL}-staging/{release.version}"]["model.onnx"] == model
+    assert release.model == model
+    desk.bundles.check(NAME, to, release.version, release.manifest)
+    copied = desk.mlflow.version(f"{NAME}-{to}", release.version)
+    assert digest(desk.mlflow.file(copied, "model.onnx")) == model
+    told = {where: desk.mlflow.alias(f"{NAME}-{where}") for where in (STAGING, PROD)}
+    assert told == {where: found.release.version if (found := now.serving(where)) else None for where in told}
+    assert desk.followed(now)
 
 
 def test_after_a_kill_at_each_write_registry_ledger_and_what_serves_agree(
-    reachable: World, pretended: Pretended
+    live: World, shared: Mlflow, experiment: str
 ) -> None:
-    """By the same promotion, or by a rollback, in turn."""
-    reachable.promote(b"one", STAGING, version="1")
-    reachable.promote(b"two", STAGING, version="2")
-    survived = 0
+    """To staging, to production, and back: by the same command again, or by a rollback that gives it up, in turn."""
+    ways = (STAGING, PROD)
+    registered(shared, experiment, b"the first", FACTS, DEV)
+    for to in ways:
+        promoted(live, b"the first", to)
+    ended: dict[Environment, int] = {}
     for writes in count():
         model = f"model {writes}".encode()
-        pretended.register(f"{MODEL}-dev", AUTHOR, {"model.onnx": model, "contract.json": b"{}"}, FACTS)
-        status = promoted(reachable, model, writes)
-        if status == 0:
-            survived = writes
-            agree(reachable, pretended, model)
+        registered(shared, experiment, model, FACTS, DEV)
+        for to in ways:
+            if to not in ended and killed(live, "promote", to, writes, model):
+                ended[to] = writes
+            elif to not in ended and writes % 2:
+                promotion.rollback(live.desk("bob"), NAME, to, WHY)
+                assert live.desk("bob").state(NAME).under_way is None
+                promoted(live, model, to, why="It was given up, and is wanted all the same.")
+            else:
+                promoted(live, model, to)
+            agree(live, to, digest(model))
+        if len(ended) == len(ways):
             break
-        assert status == -signal.SIGKILL
-        if writes % 2:
-            promotion.rollback(reachable.desk(), MODEL, STAGING, WHY)
-            agree(reachable, pretended, None)
-            reachable.promote(model, STAGING)
-        else:
-            try:
-                reachable.promote(model, STAGING)
-            except Refused as refused:
-                # It was done before it was killed, and only MLflow did not know yet.
-                if "is that model already" not in str(refused):
-                    raise
-        agree(reachable, pretended, model)
-    assert survived >= 9, "begun, a version, four files, done, the alias, the head"
+    # Begun, a version, four files, done, the alias, the head.
+    assert min(ended.values()) >= 9
+    for writes in count():
+        before = live.desk("bob").state(NAME).before(PROD)
+        assert before
+        done = killed(live, "rollback", PROD, writes)
+        if not done:
+            promotion.rollback(live.desk("bob"), NAME, PROD, WHY)
+        agree(live, PROD, before.release.model)
+        if done:
+            assert writes == 3, "done, the alias, the head"
+            break

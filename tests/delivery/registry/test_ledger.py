@@ -28,7 +28,7 @@ def name(sequence: int) -> str:
 
 
 def amiss(world: World) -> list[Finding]:
-    return world.desk().examine(MODEL)[1]
+    return world.desk().verified(MODEL)[1]
 
 
 def raw(world: World, sequence: int) -> bytes:

@@ -103,11 +103,13 @@ def made_by(pretended: Pretended, author: str, started_by: str | None) -> None:
 def test_a_pipelines_model_needs_two_people_whoever_is_said_to_have_started_it(
     world: World, pretended: Pretended, said: str | None
 ) -> None:
-    """Its account is nobody's: who started it may have named another, or changed the tag, and be the one who approves."""
+    """Its account is nobody's: who started it may have named another, or changed the tag, and be who approves."""
     made_by(pretended, "pipeline", said)
     world.promote(b"three", STAGING)
     report = world.report(b"three")
-    with pytest.raises(Refused, match=r"by two people other than .*pipeline, which registered it, is nobody in approvers"):
+    with pytest.raises(
+        Refused, match=r"by two people other than .*pipeline, which registered it, is nobody in approvers"
+    ):
         world.promote(b"three", PROD, world.approve(report))
     both = [world.approve(report, who) for who in (ALICE, BOB)]
     if said == BOB:
@@ -118,9 +120,7 @@ def test_a_pipelines_model_needs_two_people_whoever_is_said_to_have_started_it(
     assert world.desk().state(MODEL).entries[-1].step == "done"
 
 
-def test_a_persons_model_is_theirs_and_who_else_is_said_to_have_started_it(
-    world: World, pretended: Pretended
-) -> None:
+def test_a_persons_model_is_theirs_and_who_else_is_said_to_have_started_it(world: World, pretended: Pretended) -> None:
     made_by(pretended, AUTHOR, ALICE)
     world.promote(b"three", STAGING)
     report = world.report(b"three")
@@ -159,7 +159,12 @@ def test_a_version_without_its_origin_goes_nowhere(world: World, pretended: Pret
         ("", FACTS, files, "has no author in MLflow"),
         (AUTHOR, {"parapet.code": "1"}, files, "lacks the tags parapet.dataset, parapet.image, parapet.environment"),
         (AUTHOR, FACTS, {"model.onnx": b"three"}, "has no file contract.json"),
-        (AUTHOR, {**FACTS, "parapet.code": "3f2a9c1e-and-changes"}, files, "files that are in no commit .* Commit them, run"),
+        (
+            AUTHOR,
+            {**FACTS, "parapet.code": "3f2a9c1e-and-changes"},
+            files,
+            "files that are in no commit .* Commit them, run",
+        ),
         (AUTHOR, {**FACTS, "parapet.code": "Mr Miller's"}, files, "not as it must be"),
     ):
         pretended.register(f"{MODEL}-dev", author, given, tags)

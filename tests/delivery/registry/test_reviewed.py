@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,13 +20,13 @@ from delivery.registry.documents import Environment
 from delivery.registry.refused import Refused
 from delivery.registry.reviewed import reviewed
 from local.workspace import ROOT
-from tests.delivery.registry.world import ALICE, AUTHOR, BAD, BOB, GOOD, MODEL, WHY, World
+from tests.delivery.registry.world import ALICE, AUTHOR, BAD, BOB, GOOD, MODEL, World
 
 STAGING, PROD = Environment.STAGING, Environment.PROD
 REPOSITORY, RUN = "hospital/platform", "4711"
 JOB = {"GITHUB_REPOSITORY": REPOSITORY, "GITHUB_RUN_ID": RUN}
 WORKFLOWS = ROOT / ".github" / "workflows"
-WORKFLOW: dict[str, Any] = yaml.safe_load((WORKFLOWS / "approve-model.yml").read_text())
+WORKFLOW: dict[Any, Any] = yaml.safe_load((WORKFLOWS / "approve-model.yml").read_text())
 
 
 def review(login: str, state: str = "approved", environment: str = "production") -> dict[str, Any]:
@@ -44,10 +45,6 @@ def told(folder: Path, *reviews: dict[str, Any]) -> Path:
 @pytest.fixture
 def environment(world: World) -> Path:
     """The private key of the Environment; its public half and people's logins are in the approvers' file."""
-    return with_environment(world)
-
-
-def with_environment(world: World) -> Path:
     private = Ed25519PrivateKey.generate()
     file = world.folder / "environment.pem"
     file.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
@@ -105,15 +102,23 @@ def test_what_github_did_not_vouch_for_counts_for_nothing(world: World, environm
         (world.approve(report, BOB, key=environment), "bob is no approver"),
         (world.approve(report, ALICE, key=environment, through=bob), "bob-of-github of GitHub is not alice"),
         (world.approve(report, BOB, key=environment, through=through("mallory")), "mallory of GitHub is nobody of"),
-        (world.approve(report, BOB, key=environment, through=through(bob.login, environment="dev")), "is no Environment"),
-        (world.approve(report, BOB, key=environment, through=through(bob.login, repository="mallory/fork")), "is no Envir"),
+        (
+            world.approve(report, BOB, key=environment, through=through(bob.login, environment="dev")),
+            "is no Environment",
+        ),
+        (
+            world.approve(report, BOB, key=environment, through=through(bob.login, repository="mallory/fork")),
+            "is no Envir",
+        ),
     ):
         with pytest.raises(Refused, match=says):
             world.promote(b"two", PROD, given)
     made = world.approve(report, BOB, key=environment, through=bob)
     listed = yaml.safe_load(world.approvers.read_text())
     for part in ("account", "environment"):
-        ended = [{**each, "until": datetime.now(UTC)} if each.get(part) in (BOB, "production") else each for each in listed]
+        ended = [
+            {**each, "until": datetime.now(UTC)} if each.get(part) in (BOB, "production") else each for each in listed
+        ]
         world.approvers.write_text(yaml.safe_dump(ended))
         with pytest.raises(Refused, match="by a key that has ceased to count"):
             world.promote(b"two", PROD, made, desk=world.desk(after=timedelta(minutes=1)))
@@ -177,7 +182,8 @@ def test_what_the_workflow_runs_shows_first_and_then_signs(world: World, environ
     folder = world.folder / "checkout"
     (folder / ".github").mkdir(parents=True)
     shutil.copytree(WORKFLOWS, folder / ".github" / "workflows")
-    (folder / "parapet").symlink_to(ROOT / "parapet")
+    (folder / "parapet").write_text(f'#!/bin/sh\nexec {sys.executable} -P -m cli "$@"\n')
+    (folder / "parapet").chmod(0o755)
     why = "Better calibrated $(touch owned) for the ward."
     asked = {"MODEL": MODEL, "TO": "staging", "REPORT": world.report(b"two", GOOD, BAD).read_text(), "WHY": why}
     asked |= {"OVERRIDE": "recall", "PARAPET_APPROVERS": str(world.approvers), "PARAPET_GATES": str(world.declared)}

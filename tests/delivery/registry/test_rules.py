@@ -1,4 +1,4 @@
-"""Who may sign and write, and does so by other means than a promotion, is found: by who verifies, and by who decides."""
+"""Who may sign and write, and does so by other means than a promotion, is found by who verifies and who decides."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -35,9 +35,7 @@ class Unruly(Rules):
 
 
 def amiss(world: World) -> list[Finding]:
-    desk = world.desk()
-    kept, found = desk.examine(MODEL)
-    return [*found, *desk.beside(MODEL, kept)]
+    return world.desk().verified(MODEL)[1]
 
 
 def written(world: World, *, after: timedelta = timedelta(), **fields: Any) -> Entry:
@@ -116,17 +114,31 @@ def by_one_where_gates_failed(world: World) -> None:
 
 def with_failed_gates_that_nobody_named(world: World) -> None:
     report = gates.load(world.report(b"two", GOOD, BAD))
-    begun(world, report=report, override=[], approvals=[world.approve(world.report(b"two"), each) for each in (ALICE, BOB)])
+    begun(
+        world,
+        report=report,
+        override=[],
+        approvals=[world.approve(world.report(b"two"), each) for each in (ALICE, BOB)],
+    )
 
 
 def with_a_gate_that_is_said_to_have_passed(world: World) -> None:
     told = gates.load(world.report(b"two", GOOD, BAD))
-    begun(world, report=Report(told.format, told.model, told.declared, [msgspec.structs.replace(each, passed=True) for each in told.gates]))
+    begun(
+        world,
+        report=Report(
+            told.format, told.model, told.declared, [msgspec.structs.replace(each, passed=True) for each in told.gates]
+        ),
+    )
 
 
 def with_other_gates_than_its_report(world: World) -> None:
     told = gates.load(world.report(b"two"))
-    begun(world, gates=[msgspec.structs.replace(told.gates[0], value=0.99)], approvals=[world.approve(world.report(b"two"))])
+    begun(
+        world,
+        gates=[msgspec.structs.replace(told.gates[0], value=0.99)],
+        approvals=[world.approve(world.report(b"two"))],
+    )
 
 
 def of_other_gates(world: World) -> None:
@@ -201,21 +213,44 @@ def given_up_with_a_release(world: World) -> None:
 def back_to_what_never_served(world: World) -> None:
     now = world.desk().state(MODEL)
     source, digests, _ = staged(now)
-    written(world, action="rollback", step="done", to=PROD, source=source, digests=digests, release=Release("9", NOBODY, NOBODY))
+    written(
+        world,
+        action="rollback",
+        step="done",
+        to=PROD,
+        source=source,
+        digests=digests,
+        release=Release("9", NOBODY, NOBODY),
+    )
 
 
 def back_to_another(world: World) -> None:
     world.promote(b"one", STAGING, version="1")
     first = world.desk().state(MODEL).entries[0]
     release = Release("7", first.digests["model"], NOBODY)
-    written(world, action="rollback", step="done", to=STAGING, source=first.source, digests=first.digests, release=release)
+    written(
+        world, action="rollback", step="done", to=STAGING, source=first.source, digests=first.digests, release=release
+    )
 
 
 FORGED = [
     *(unapproved, by_its_author, by_nobody_who_counts, in_anothers_name, of_another_model, of_another_report),
     *(for_another_way, too_late, dated_back, used_before, by_one_where_gates_failed, without_staging, past_staging),
-    *(of_other_gates, with_failed_gates_that_nobody_named, with_a_gate_that_is_said_to_have_passed, with_other_gates_than_its_report),
-    *(of_uncommitted_files, in_another_authors_name, without_who_started_it, begun_twice, done_of_another_manifest, done_of_another_model, done_elsewhere),
+    *(
+        of_other_gates,
+        with_failed_gates_that_nobody_named,
+        with_a_gate_that_is_said_to_have_passed,
+        with_other_gates_than_its_report,
+    ),
+    *(
+        of_uncommitted_files,
+        in_another_authors_name,
+        without_who_started_it,
+        begun_twice,
+        done_of_another_manifest,
+        done_of_another_model,
+        done_elsewhere,
+    ),
     *(done_without_a_beginning, done_too_late, given_up_with_a_release, back_to_what_never_served, back_to_another),
 ]
 
@@ -304,7 +339,9 @@ def test_a_new_key_counts_beside_the_one_before(world: World, tmp_path: Path) ->
     mine, other = ({each["account"]: each for each in listed}[who] for who in (ALICE, BOB))
     # Bob's key stands for a new one of Alice's.
     now = datetime.now(UTC) + timedelta(minutes=1)
-    world.approvers.write_text(yaml.safe_dump([{**mine, "until": now}, {**mine, "key": other["key"]}]))
+    world.approvers.write_text(
+        yaml.safe_dump([{"account": AUTHOR}, {**mine, "until": now}, {**mine, "key": other["key"]}])
+    )
     assert not amiss(world)
     world.promote(b"one", STAGING, version="1")
     made = world.approve(world.report(b"one"), ALICE, key=world.people[BOB])
@@ -327,9 +364,7 @@ def test_the_author_is_who_the_registry_says(world: World, pretended: Pretended)
 
 
 @pytest.mark.parametrize("change", ["gone", "tags"])
-def test_what_the_owner_in_dev_undoes_is_told_and_stops_nobody(
-    world: World, pretended: Pretended, change: str
-) -> None:
+def test_what_the_owner_in_dev_undoes_is_told_and_stops_nobody(world: World, pretended: Pretended, change: str) -> None:
     """Else whoever owns a model in dev could keep the ward from going back."""
     world.through(b"one", "1")
     world.through(b"two", "2")

@@ -42,7 +42,8 @@ class World:
     variables: dict[str, str]
     people: dict[str, Path] = field(default_factory=dict)
     """The files of the approvers' private keys."""
-
+    name: str = MODEL
+    """The model's."""
     own: Desk | None = None
     """Made once: clients of AWS take their time."""
 
@@ -78,7 +79,13 @@ class World:
 
     def approve(self, report: Path, who: str = ALICE, **changed: Any) -> Approval:
         asked: dict[str, Any] = {
-            **{"approver": who, "model": MODEL, "came_from": Environment.STAGING, "to": Environment.PROD, "why": WHY},
+            **{
+                "approver": who,
+                "model": self.name,
+                "came_from": Environment.STAGING,
+                "to": Environment.PROD,
+                "why": WHY,
+            },
             **{"override": (), "now": datetime.now(UTC), "lasts": timedelta(hours=8), **changed},
         }
         key, passphrase = asked.pop("key", self.people.get(who)), asked.pop("passphrase", None)
@@ -98,7 +105,7 @@ class World:
         given: Sequence[Approval] = approvals or ([self.approve(file)] if to is Environment.PROD else [])
         return promotion.promote(
             desk or self.desk(),
-            MODEL,
+            self.name,
             to,
             report=gates.load(file),
             why=WHY,
