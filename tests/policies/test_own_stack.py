@@ -34,8 +34,8 @@ current-context: made-up
 """
 
 
-# An identity provider in the house, with all that leads to it, and a way to break the glass: nobody runs the one beside
-# the local stack, nor has the roles of the other there.
+# An identity provider in the house, for people and for models' callers, with all that leads to it, and a way to break
+# the glass: nobody runs the one beside the local stack, nor has the roles of the other there.
 SIGN_ON = """\
   parapet:clientCidrs: [192.168.8.0/24]
   parapet:transitGatewayId: tgw-0123456789abcdef0
@@ -48,6 +48,12 @@ SIGN_ON = """\
       resolvers: [192.168.0.53]
       roles:
         - {group: "Ward 7", role: ward-7}
+  parapet:modelTokens:
+    - issuer: https://login.hospital.example
+      audiences: [models]
+      keys: https://tokens.hospital.example/keys
+      cidrs: [192.168.7.0/25]
+      resolvers: [192.168.0.53]
   parapet:breakGlass:
     - roles: [arn:aws:iam::123456789012:role/responder]
       notify: [on-call@hospital.example]
@@ -138,6 +144,8 @@ def test_people_sign_on_in_the_stack_that_is_judged(update: Run) -> None:
         "mlflow-sign-on",
         "mlflow-sign-on-out",
         "site-names-login.hospital.example",
+        "site-names-tokens.hospital.example",
+        "serving-token-keys-out",
     } <= made, sorted(name for name in names if "sign" in name or "names" in name)
 
 

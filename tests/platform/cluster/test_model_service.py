@@ -63,6 +63,18 @@ def test_the_api_server_and_the_guardrails_take_it(meshed: Api, who: tuple[str, 
         assert "Warning" not in answer.text, answer.text
 
 
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    ("namespace", "taken"), [(ns.ISTIO_SYSTEM.name, True), (ns.SERVING.name, False)], ids=["the mesh's", "the models'"]
+)
+def test_the_way_to_the_providers_keys_is_the_stacks_to_open(meshed: Api, namespace: str, taken: bool) -> None:
+    meta = {"name": "model-token-keys", "namespace": namespace}
+    entry = {"apiVersion": "networking.istio.io/v1", "kind": "ServiceEntry", "metadata": meta}
+    entry["spec"] = ASKED.to_provider(ns.SERVING.name)
+    answer = meshed.run("apply", "--dry-run=server", "-f", "-", stdin=json.dumps(entry))
+    assert answer.done is taken, answer.text
+
+
 def _may(api: Api, who: tuple[str, ...]) -> tuple[str, ...]:
     """Whoever it is, with every right: the guardrails alone are asked."""
     return (*who, "--as-group=system:masters") if who else ()
