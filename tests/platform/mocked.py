@@ -25,6 +25,7 @@ from pulumi.runtime.stack import get_root_resource
 
 from cluster.images import LOCK
 from tests.images import DIGESTS, lock_file
+from tests.platform import dependencies
 from tests.platform.project import PROJECT
 
 SHARED = "PARAPET_TEST_RECORDINGS"
@@ -320,7 +321,10 @@ def record(make: Callable[[], Any], recorder: Recorder | None = None) -> Recorde
     gc.disable()
     try:
         # A third of the rest goes into the place in the program that made each resource, which no mock is told.
-        with mock.patch.object(pulumi.runtime.resource, "_get_stack_trace", source_pb2.StackTrace):
+        with (
+            mock.patch.object(pulumi.runtime.resource, "_get_stack_trace", source_pb2.StackTrace),
+            mock.patch.object(rpc, "declare_dependency", dependencies.declare),
+        ):
             pulumi.runtime.test(make)()
     finally:
         gc.enable()

@@ -25,6 +25,9 @@ from mlops import analyses, prometheus
 from tests.cluster import wait_for
 from tests.platform.cluster import manifests
 
+# One Prometheus, which looks at the versions for a while before it can be asked.
+pytestmark = pytest.mark.xdist_group("analyses")
+
 WINDOW = 10
 STABLE = "stable"
 EDGES = [f"{place / 20:g}" for place in range(1, 21)]
