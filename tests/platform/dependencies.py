@@ -12,8 +12,8 @@ def declare(one: Resource, other: Resource) -> bool:
     """That one depends on another; False, and nothing is remembered, where this one is depended on by the other.
 
     It does what `declare_dependency` of Pulumi's `runtime/resource_cycle_breaker.py` does, in which the largest stack
-    that the settings allow spends 45 of its 66 seconds: a generator in a generator for each step of each way, and a copy
-    of all that is known for each that is added.
+    that the settings allow spends 45 of its 66 seconds: a generator in a generator for each step of each way, and a
+    copy of all that is known for each that is added.
     """
     known: set[Any] | None = getattr(one, KNOWN, None)
     if known is None:
