@@ -45,6 +45,9 @@ PIPELINES: Final = Namespace(name="pipelines", data_class=DataClass.PHI, mesh=Tr
 TRAINING: Final = Namespace(name="training", data_class=DataClass.PHI, mesh=True, gpu=True, service_account="trainer")
 SERVING: Final = Namespace(name="serving", data_class=DataClass.PHI, mesh=True, gpu=True, service_account="predictor")
 MONITORING: Final = Namespace(name="monitoring", data_class=DataClass.PHI, mesh=True, service_account="monitor")
+MODEL_ACCOUNTS: Final = "model-"
+"""How the service accounts in `serving` begin that are one model's each, NAME after it. What runs as one is the stack's
+to say (`guardrails/model_rules.py`); what a team serves by itself runs as the namespace's own."""
 INGRESS: Final = Namespace(name="ingress", data_class=DataClass.PHI, mesh=True, service_account="istio-ingress")
 
 KARPENTER: Final = Namespace(name="karpenter")

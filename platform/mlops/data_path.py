@@ -4,6 +4,7 @@ A part of a bucket is a prefix. Nobody but those named here does anything in it,
 """
 
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Final
 
 from cluster import namespaces as ns
@@ -34,6 +35,8 @@ DEIDENTIFIED: Final = Part(DataClass.PHI, "deidentified")
 """Data without identifiers (45 CFR 164.514(b)), kept as carefully as that with them."""
 PREDICTIONS: Final = Part(DataClass.PHI, "predictions")
 """What a model was asked and what it answered: a record that is added to and never changed."""
+OF_TEAMS: Final = Part(DataClass.PHI, f"{PREDICTIONS.prefix}/teams")
+"""The record of what teams serve by themselves."""
 MODELS: Final = Part(DataClass.ARTIFACTS, "models")
 """Models that may serve, each with the profile of the data that it learnt from."""
 REPORTS: Final = Part(DataClass.ARTIFACTS, "reports")
@@ -55,12 +58,14 @@ class Workload:
     removes: tuple[Part, ...] = ()
     measures: bool = False
     """Whether they write metrics."""
+    account: str = ""
+    """Its service account, where that is not the namespace's own."""
     formerly: str = ""
     """What its association was called before: EKS takes no second one of the same account and namespace."""
 
     @property
     def service_account(self) -> str:
-        return self.namespace.service_account
+        return self.account or self.namespace.service_account
 
 
 WORKLOADS: Final = (
@@ -72,9 +77,26 @@ WORKLOADS: Final = (
     ),
     # What it made goes through the MLflow server, where it is on record who did.
     Workload(namespace=ns.TRAINING, reads=(FEATURES, CHECKPOINTS), writes=(CHECKPOINTS,), removes=(CHECKPOINTS,)),
-    Workload(namespace=ns.SERVING, reads=(MODELS,), adds=(PREDICTIONS,)),
+    # What teams serve by themselves: a model that the stack serves is a workload of its own (`serving`).
+    Workload(namespace=ns.SERVING, reads=(MODELS,), adds=(OF_TEAMS,)),
     Workload(namespace=ns.MONITORING, reads=(PREDICTIONS, MODELS, REPORTS), writes=(REPORTS,), measures=True),
 )
+
+ROLE_NAME: Final = 24
+"""Characters of a model's name in its role's: IAM takes 64, with the stack's name and what makes it one of its own."""
+
+
+def serving(model: str, environment: str) -> Workload:
+    """What the pods of one model do with data: they read what was promoted of that model for the environment, and add
+    to its own record (`delivery/serving/README.md`)."""
+    digest = sha256(model.encode()).hexdigest()[:8]
+    return Workload(
+        name=f"model-{model if len(model) <= ROLE_NAME else f'{model[: ROLE_NAME - 9]}-{digest}'}",
+        namespace=ns.SERVING,
+        account=f"{ns.MODEL_ACCOUNTS}{model}",
+        reads=(Part(MODELS.bucket, f"{MODELS.prefix}/{model}/{environment}"),),
+        adds=(Part(PREDICTIONS.bucket, f"{PREDICTIONS.prefix}/model={model}"),),
+    )
 
 
 ONCE_SHARED: Final = "notebooks"

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import pulumi
 
-from cluster import namespaces as ns
 from cluster.cluster import Cluster
 from foundation.data_class import DataClass
 from foundation.foundation import Foundation
@@ -23,7 +22,7 @@ from mlops.model_registry import ModelRegistry, ModelRegistryArgs
 from mlops.prometheus import Prometheus, PrometheusArgs
 from mlops.serving import model_service
 from mlops.serving.model import TOLD, Model
-from mlops.serving.models import Models, ModelsArgs, hash_key
+from mlops.serving.models import Models, ModelsArgs, hash_keys
 from mlops.serving.tokens import Tokens
 from mlops.workload_identities import WorkloadIdentities, WorkloadIdentitiesArgs
 from mlops.workload_secret import WorkloadSecret, by_namespace
@@ -106,9 +105,7 @@ class MLOps(pulumi.ComponentResource):
             ),
             pulumi.ResourceOptions(parent=self),
         )
-        secrets = by_namespace(args.workload_secrets)
-        hashing = [hash_key(name, args.stack, args.foundation, self)] if args.models else []
-        secrets[ns.SERVING.name] = [*secrets.get(ns.SERVING.name, []), *hashing]
+        keys = hash_keys(name, args.stack, args.foundation, args.models, self)
         identities = WorkloadIdentities(
             name,
             WorkloadIdentitiesArgs(
@@ -121,7 +118,8 @@ class MLOps(pulumi.ComponentResource):
                     DataClass.ARTIFACTS: models,
                 },
                 workspaces=cluster.workspaces,
-                secrets=secrets,
+                secrets=by_namespace(args.workload_secrets),
+                models={each.workload: [key] for each, key in keys.items()},
                 secrets_key_arn=key_arns[DataClass.SECRETS],
                 after=cluster.ready,
             ),
@@ -130,13 +128,13 @@ class MLOps(pulumi.ComponentResource):
         self.models = [
             {**each.model_dump(include=TOLD), "url": model_service.url(each, cluster.domain)} for each in args.models
         ]
-        for key in hashing:
+        if args.models:
             Models(
                 f"{name}-models",
                 ModelsArgs(
                     stack=args.stack,
                     foundation=args.foundation,
-                    models=args.models,
+                    hash_keys=keys,
                     tokens=args.model_tokens,
                     domain=cluster.domain,
                     buckets={
@@ -144,8 +142,7 @@ class MLOps(pulumi.ComponentResource):
                         DataClass.PHI: storage.phi.bucket,
                     },
                     signing_key_arn=self.model_registry.signing_key_arn,
-                    hash_key=key,
-                    predictor_arn=identities.role_arns[ns.SERVING.name],
+                    role_arns=identities.role_arns,
                     after=[*cluster.ready, identities, judges],
                 ),
                 in_cluster,

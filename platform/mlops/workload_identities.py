@@ -1,7 +1,7 @@
 """What each workload may do in AWS: a role for each service account, by EKS Pod Identity."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import pulumi
@@ -32,7 +32,9 @@ class WorkloadIdentitiesArgs:
     """Of each class that `data_path` names."""
     workspaces: Sequence[Workspace] = ()
     secrets: Mapping[str, Sequence[DeliveredSecret]]
-    """What the pods of a namespace have as files, by its name."""
+    """What the pods of a namespace's own account have as files, by its name."""
+    models: Mapping[Workload, Sequence[DeliveredSecret]] = field(default_factory=dict)
+    """Those that the stack serves, with what the pods of each have as files."""
     secrets_key_arn: pulumi.Input[str]
     after: Sequence[pulumi.Resource]
     """The namespaces, and the add-on that brings the driver of secrets."""
@@ -42,15 +44,14 @@ class WorkloadIdentities(pulumi.ComponentResource):
     """Pods work with the parts of the buckets that `data_path` gives them, through S3 under the bucket's own key, and
     from within the VPC alone.
 
-    They read the secrets that were given to their namespace, and none has any other right in AWS, but for MLflow's,
-    which has a role of its own.
+    They read the secrets that were given to their account, and none has any other right in AWS, but for MLflow's, which
+    has a role of its own.
     """
 
-    role_arns: dict[str, pulumi.Output[str]]
-    """The role of each namespace's pods, by the namespace."""
+    role_arns: dict[Workload, pulumi.Output[str]]
 
     def __init__(self, name: str, args: WorkloadIdentitiesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        workloads = (*WORKLOADS, *map(of, args.workspaces))
+        workloads = (*WORKLOADS, *map(of, args.workspaces), *args.models)
         inputs = {"serviceAccounts": [each.service_account for each in workloads]}
         super().__init__("parapet:mlops:WorkloadIdentities", name, inputs, opts)
         self.role_arns = {}
@@ -63,7 +64,7 @@ class WorkloadIdentities(pulumi.ComponentResource):
         self, name: str, workload: Workload, args: WorkloadIdentitiesArgs, former: Sequence[pulumi.Alias]
     ) -> None:
         where = workload.namespace.name
-        secrets = args.secrets.get(where, ())
+        secrets = args.models.get(workload, ()) if workload.account else args.secrets.get(where, ())
         role = PodRole(
             name,
             PodRoleArgs(
@@ -74,7 +75,7 @@ class WorkloadIdentities(pulumi.ComponentResource):
             ),
             pulumi.ResourceOptions(parent=self),
         )
-        self.role_arns[where] = role.arn
+        self.role_arns[workload] = role.arn
         aws.eks.PodIdentityAssociation(
             name,
             cluster_name=args.cluster_name,
@@ -86,7 +87,8 @@ class WorkloadIdentities(pulumi.ComponentResource):
         )
         if secrets:
             waiting = pulumi.ResourceOptions(parent=self, depends_on=[*args.after, *role.allowed])
-            files_of(f"{name}-secrets", CLASS, args.stack, workload.namespace, secrets, waiting)
+            files = workload.account or CLASS
+            files_of(f"{name}-secrets", files, args.stack, workload.namespace, secrets, waiting)
 
 
 def _policies(workload: Workload, args: WorkloadIdentitiesArgs) -> Mapping[str, Sequence[Statement]]:

@@ -32,14 +32,33 @@ def test_each_model_has_its_service_and_a_stack_without_one_has_nothing_of_them(
 
 
 def test_nobody_but_the_pods_and_the_rotator_reads_what_they_hash_with(stack: Recorder) -> None:
-    (policy,) = (
-        each for each in stack.of("secretsmanager/secretPolicy:SecretPolicy") if "models-hash-key" in each.name
-    )
-    (others,) = (each for each in policy.policy() if each["Sid"] == "DenyOtherReaders")
-    told = others["Condition"]["ArnNotEquals"]["aws:PrincipalArn"]
-    assert len(told) == 2
-    assert any("predictor" in each for each in told)
-    assert not [each for each in policy.policy() if each["Effect"] == "Allow"]
+    policies = {
+        each.name: each.policy()
+        for each in stack.of("secretsmanager/secretPolicy:SecretPolicy")
+        if "hash-key" in each.name and "models" in each.name
+    }
+    assert policies.keys() == {f"parapet-test-models-{each['name']}-hash-key" for each in MANY["models"]}
+    for name, policy in policies.items():
+        (others,) = (each for each in policy if each["Sid"] == "DenyOtherReaders")
+        told = others["Condition"]["ArnNotEquals"]["aws:PrincipalArn"]
+        role = name.removesuffix("-hash-key").replace("-models-", "-model-")
+        assert len(told) == 2
+        assert any(each.endswith(f"/{role}") for each in told)
+        assert not [each for each in policy if each["Effect"] == "Allow"]
+
+
+def test_no_two_models_hash_with_one_key() -> None:
+    """So that who has one tries names in that record alone."""
+    two = [{**MANY["models"][0], "name": name} for name in ("readmission", "sepsis")]
+    stack = run_program(**MANY | {"models": two})
+    named = [each.name for each in stack.of("secretsmanager/secret:Secret") if each.name.endswith("-hash-key")]
+    assert {f"parapet-test-model-{each['name']}-hash-key" for each in two} <= {*named}
+    classes = [
+        json.loads(each.inputs["spec"]["parameters"]["objects"])[0]["objectName"]
+        for each in stack.of("kubernetes:secrets-store.csi.x-k8s.io/v1:SecretProviderClass")
+        if each.inputs["metadata"]["namespace"] == "serving"
+    ]
+    assert len(set(classes)) == len(two)
 
 
 def test_published_models_alone_get_out_to_who_knows_their_callers_keys(stack: Recorder) -> None:
@@ -104,11 +123,22 @@ def test_a_version_comes_from_the_part_of_the_bucket_that_the_registry_writes_an
     reading = [
         statement
         for each in stack.of("iam/policy:Policy")
-        if "predictor" in each.name
+        if each.name == f"parapet-test-model-{model['name']}-data"
         for statement in each.policy()
         if statement["Sid"] == "Read"
     ]
-    assert [each for each in reading if f"{bucket}/models/*" in json.dumps(each["Resource"])]
+    (allowed,) = reading
+    assert f"{bucket}/models/{model['name']}/prod/*" in json.dumps(allowed["Resource"])
+    bucket, _, log = told["predictionLog"]["place"].removeprefix("s3://").partition("/")
+    (adding,) = (
+        statement
+        for each in stack.of("iam/policy:Policy")
+        if each.name == f"parapet-test-model-{model['name']}-data"
+        for statement in each.policy()
+        if statement["Sid"] == "Add"
+    )
+    # `delivery/serving/parapet_serving/predictions/log.py` puts model=NAME/... there.
+    assert f"{bucket}/{log}/model={model['name']}/*" in json.dumps(adding["Resource"])
     assert INGEST not in told["predictionLog"]["place"]
     assert told["hashKeyFile"].endswith(f"/{HASH_KEY}")
     assert "PUBLIC KEY" in annotations["parapet.dev/signing-key"]

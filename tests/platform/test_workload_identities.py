@@ -14,7 +14,8 @@ from tests.platform.cluster import manifests
 from tests.platform.mocked import Recorder, run_program
 from tests.platform.variants import LABELS, MANY, WAREHOUSE
 
-WORKLOADS = (*data_path.WORKLOADS, *map(data_path.of, manifests.WORKSPACES))
+MODELS = tuple(data_path.serving(each["name"], "prod") for each in MANY["models"])
+WORKLOADS = (*data_path.WORKLOADS, *map(data_path.of, manifests.WORKSPACES), *MODELS)
 PODS = [
     each for each in (*ns.WORKLOADS, *manifests.SPACES) if each.service_account and each not in (ns.MLFLOW, ns.INGRESS)
 ]
@@ -62,13 +63,27 @@ def test_who_touches_patients_data_is_in_a_namespace_that_says_so(workload: Work
     assert (DataClass.PHI in touched) == (workload.namespace.data_class == DataClass.PHI)
 
 
-def test_no_part_of_a_bucket_lies_within_another() -> None:
-    parts = {part for each in WORKLOADS for part in (*each.reads, *each.writes, *each.adds)}
-    mlflow = Part(DataClass.ARTIFACTS, "mlflow")
-    for one in parts | {mlflow}:
-        for other in parts | {mlflow}:
-            assert one == other or one.bucket != other.bucket or not other.prefix.startswith(f"{one.prefix}/")
-    assert mlflow not in parts
+def test_what_one_writes_lies_within_nothing_that_another_does() -> None:
+    """And of what is read, the models and the record are read whole by some, and in parts by whom a part is of."""
+    wholes = {data_path.MODELS, data_path.PREDICTIONS}
+    written = {part for each in WORKLOADS for part in (*each.writes, *each.adds)} | {
+        Part(DataClass.ARTIFACTS, "mlflow")
+    }
+    read = {part for each in WORKLOADS for part in each.reads}
+    for one in written | read:
+        for other in written | read:
+            within = one.bucket == other.bucket and other.prefix.startswith(f"{one.prefix}/")
+            assert not within or (one in wholes and one not in written), (one, other)
+    assert not wholes & written
+    assert Part(DataClass.ARTIFACTS, "mlflow") not in read
+
+
+def test_no_two_models_are_one_workload() -> None:
+    long = ["y" * 40, "y" * 39 + "z", "y" * 24, "y"]
+    names = {called(data_path.serving(each, "prod")) for each in long}
+    assert len(names) == len(long)
+    assert max(map(len, names)) <= len("model-") + data_path.ROLE_NAME
+    assert len({data_path.serving(each, "prod").service_account for each in long}) == len(long)
 
 
 def test_no_other_policy_names_a_bucket_but_mlflows_and_those_of_who_decides_on_models(stack: Recorder) -> None:
@@ -91,10 +106,19 @@ def test_a_namespace_has_the_secrets_that_it_was_given_as_files(stack: Recorder)
         place: {one["objectAlias"]: one["objectName"] for one in json.loads(each["spec"]["parameters"]["objects"])}
         for place, each in made.items()
     }
-    # What the servers of models hash with is theirs alone (`mlops/serving/models.py`).
-    assert set(told.pop("serving")) == {HASH_KEY}
     assert told == {"sepsis": {"warehouse": WAREHOUSE}, "training": {"labels": LABELS, "warehouse": WAREHOUSE}}
     assert {each["spec"]["parameters"]["usePodIdentity"] for each in made.values()} == {"true"}
+
+
+def test_a_model_has_its_own_key_as_a_file(stack: Recorder) -> None:
+    made = {
+        each.inputs["metadata"]["name"]: json.loads(each.inputs["spec"]["parameters"]["objects"])
+        for each in stack.of("kubernetes:secrets-store.csi.x-k8s.io/v1:SecretProviderClass")
+        if each.inputs["metadata"]["namespace"] == "serving"
+    }
+    assert {name: [each["objectAlias"] for each in told] for name, told in made.items()} == {
+        each.service_account: [HASH_KEY] for each in MODELS
+    }
 
 
 def test_a_secret_that_somebody_else_made_keeps_its_policy(stack: Recorder) -> None:

@@ -22,6 +22,7 @@ from parapet_serving.predictions.log import Log
 from parapet_serving.predictions.places import place
 from parapet_serving.settings import Settings
 from parapet_serving.telling import logs, tracing
+from parapet_serving.telling.hashed import Hashed
 from parapet_serving.telling.metrics import Metrics
 
 IDLE: Final = 65.0
@@ -50,7 +51,8 @@ def run(settings: Settings) -> int:
     metrics = Metrics(bundle)
     log = None
     if settings.prediction_log:
-        log = Log(settings.prediction_log, bundle, contract, place(settings.prediction_log), metrics)
+        where, key = place(settings.prediction_log), Hashed(settings.hash_key())
+        log = Log(settings.prediction_log, bundle, contract, where, metrics, key.id)
     traces = tracing.configured(bundle.manifest)
     batching = settings.batching
     batches = Batches(

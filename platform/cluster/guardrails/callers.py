@@ -55,5 +55,9 @@ def _makes() -> list[str]:
 def judged(exempt: Iterable[str], namespace: str = "has(request.namespace) ? request.namespace : ''") -> Manifest:
     """The condition under which a rule judges that exempts these namespaces: elsewhere whoever writes, and there who is
     not meant to write so."""
-    meant = " || ".join(f"({each})" for each in (DEPLOYS, *_makes()))
-    return {"name": "is-not-exempt", "expression": f"!(({namespace}) in {cel(sorted(set(exempt)))}) || !({meant})"}
+    return {"name": "is-not-exempt", "expression": f"!(({namespace}) in {cel(sorted(set(exempt)))}) || !({meant()})"}
+
+
+def meant() -> str:
+    """CEL: whether the caller is who installs, or makes a kind out of what somebody else wrote."""
+    return " || ".join(f"({each})" for each in (DEPLOYS, *_makes()))

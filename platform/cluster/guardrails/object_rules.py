@@ -10,6 +10,7 @@ from cluster.guardrails.account_names import PREFIX
 from cluster.guardrails.account_rules import account_rules
 from cluster.guardrails.cloudwatch_rules import cloudwatch_rules
 from cluster.guardrails.mesh_rules import GATEWAY_REFERENCE, mesh_rules
+from cluster.guardrails.model_rules import model_rules
 from cluster.guardrails.object_rule import PEOPLE, SPEC, ObjectRule
 from cluster.guardrails.pod_rules import Check, cel
 from cluster.guardrails.rollout_rules import rollout_rules
@@ -28,6 +29,7 @@ def object_rules(domain: str) -> tuple[ObjectRule, ...]:
         _statuses(),
         *mesh_rules(domain),
         *rollout_rules(),
+        *model_rules(),
         *account_rules(),
         *cloudwatch_rules(),
         *volume_rules(),

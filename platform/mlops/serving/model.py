@@ -6,6 +6,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from cluster.guardrails.mesh_rules import RESERVED
+from mlops.data_path import Workload, serving
 
 CANARY_SUFFIX: Final = "-canary"
 """How the Service of a model's new version is called, after the model."""
@@ -67,3 +68,8 @@ class Model(BaseModel):
     that comes within it begins from the one before."""
     start_seconds: int = Field(default=600, ge=30, le=3600, description="a whole number of seconds from 30 to 3600")
     """In which pods of a new version must be ready: what does not start is let go then."""
+
+    @property
+    def workload(self) -> Workload:
+        """What its pods run as, and what that may."""
+        return serving(self.name, self.environment)

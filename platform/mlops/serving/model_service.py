@@ -46,7 +46,13 @@ class ModelService(pulumi.ComponentResource):
         inputs = {"model": model.name, "version": model.version, "digest": model.digest}
         super().__init__("parapet:mlops:ModelService", name, inputs, opts)
         self._owner = args.pod.stack.owner
-        self._after = list(args.after)
+        account = kubernetes.core.v1.ServiceAccount(
+            name,
+            metadata=self._metadata(model.workload.service_account),
+            automount_service_account_token=False,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=list(args.after)),
+        )
+        self._after: list[pulumi.Resource] = [*args.after, account]
         services = [
             kubernetes.core.v1.Service(
                 f"{name}{suffix}",

@@ -1,4 +1,4 @@
-"""All models of a stack, and what they have in common: a key for hashing, and the key that models are known by."""
+"""All models of a stack, what each hashes with, and what they have in common: the key that models are known by."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,66 +14,66 @@ from foundation.data_class import DataClass
 from foundation.foundation import Foundation
 from foundation.secrets import GeneratedSecret, GeneratedSecretArgs, SecretReaders, SecretReadersArgs
 from foundation.stack import Stack
+from mlops.data_path import Workload
 from mlops.secret_delivery import DeliveredSecret
 from mlops.serving.model import Model
 from mlops.serving.model_service import ModelService, ModelServiceArgs
 from mlops.serving.pod import HASH_KEY, PodArgs
 from mlops.serving.tokens import Tokens
-from mlops.workload_secret import CLASS
 
 ROTATE_DAYS: Final = 90
-"""A caller or a subject has one hash for so long, and longer only in pods that started before."""
+"""How long a caller or a subject has one hash, which is how long one can be followed in the record. Each row says which
+key it was hashed with (`delivery/serving/README.md`), and labels are joined by the request and not by a hash."""
 
 
-def hash_key(name: str, stack: Stack, foundation: Foundation, parent: pulumi.Resource) -> DeliveredSecret:
-    """The secret by which servers hash who calls and whom a request is about."""
-    made = GeneratedSecret(
-        f"{name}-model-hash-key",
-        GeneratedSecretArgs(
-            stack=stack,
-            rotator=foundation.rotator,
-            key_arn=foundation.keys.arns[DataClass.SECRETS],
-            description="What callers and subjects are hashed with by the servers of models.",
-            rotate_days=ROTATE_DAYS,
-        ),
-        pulumi.ResourceOptions(parent=parent),
-    )
-    return DeliveredSecret(HASH_KEY, made.arn)
+def hash_keys(
+    name: str, stack: Stack, foundation: Foundation, models: Sequence[Model], parent: pulumi.Resource
+) -> dict[Model, DeliveredSecret]:
+    """The secret of each model, by which its servers hash who calls and whom a request is about.
+
+    None shares one: who comes to have a model's key tries names in that model's record, and in no other's. One who is
+    in two records is not the same there; who may know it has the requests' ids.
+    """
+    found = {}
+    for model in models:
+        made = GeneratedSecret(
+            f"{name}-model-{model.name}-hash-key",
+            GeneratedSecretArgs(
+                stack=stack,
+                rotator=foundation.rotator,
+                key_arn=foundation.keys.arns[DataClass.SECRETS],
+                description=f"What callers and subjects are hashed with by the servers of {model.name}.",
+                rotate_days=ROTATE_DAYS,
+            ),
+            pulumi.ResourceOptions(parent=parent),
+        )
+        found[model] = DeliveredSecret(HASH_KEY, made.arn)
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelsArgs:
     stack: Stack
     foundation: Foundation
-    models: Sequence[Model]
-    """One at least."""
+    hash_keys: Mapping[Model, DeliveredSecret]
+    """Of each model, one at least."""
     tokens: Tokens | None
     """Whose tokens callers of published ones bring; none where none is published."""
     domain: str
     buckets: Mapping[DataClass, pulumi.Input[str]]
     """The names of the buckets of models and of the prediction log."""
     signing_key_arn: pulumi.Input[str]
-    hash_key: DeliveredSecret
-    predictor_arn: pulumi.Input[str]
-    """The role of the pods."""
+    role_arns: Mapping[Workload, pulumi.Input[str]]
+    """The role of each model's pods."""
     after: Sequence[pulumi.Resource]
 
 
 class Models(pulumi.ComponentResource):
-    """A service for each model. Nobody but its pods reads the key that they hash with."""
+    """A service for each model, as an account of its own. Nobody but its pods reads the key that they hash with."""
 
     def __init__(self, name: str, args: ModelsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("parapet:mlops:Models", name, {"models": [each.name for each in args.models]}, opts)
+        super().__init__("parapet:mlops:Models", name, {"models": [each.name for each in args.hash_keys]}, opts)
         own = pulumi.ResourceOptions(parent=self)
-        readers = SecretReaders(
-            f"{name}-hash-key",
-            SecretReadersArgs(
-                stack=args.stack,
-                secret_arn=args.hash_key.arn,
-                reader_arns=[args.predictor_arn, args.foundation.rotator.role_arn],
-            ),
-            own,
-        )
         public = aws.kms.get_public_key_output(
             key_id=args.signing_key_arn, opts=pulumi.InvokeOutputOptions(parent=self)
         ).public_key_pem
@@ -83,7 +83,6 @@ class Models(pulumi.ComponentResource):
             phi=args.buckets[DataClass.PHI],
             phi_key_arn=args.foundation.keys.arns[DataClass.PHI],
             signing_key=public,
-            secrets_class=CLASS,
             tokens=args.tokens,
         )
         if args.tokens and args.tokens.asked:
@@ -96,7 +95,16 @@ class Models(pulumi.ComponentResource):
                 spec=args.tokens.to_provider(ns.SERVING.name),
                 opts=pulumi.ResourceOptions(parent=self, depends_on=list(args.after)),
             )
-        for model in args.models:
+        for model, key in args.hash_keys.items():
+            readers = SecretReaders(
+                f"{name}-{model.name}-hash-key",
+                SecretReadersArgs(
+                    stack=args.stack,
+                    secret_arn=key.arn,
+                    reader_arns=[args.role_arns[model.workload], args.foundation.rotator.role_arn],
+                ),
+                own,
+            )
             ModelService(
                 f"{name}-{model.name}",
                 ModelServiceArgs(model=model, domain=args.domain, pod=pod, after=[readers, *args.after]),

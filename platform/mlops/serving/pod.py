@@ -63,8 +63,6 @@ class PodArgs:
     phi_key_arn: pulumi.Input[str]
     signing_key: pulumi.Input[str]
     """PEM: the public half of what signs models."""
-    secrets_class: str
-    """What the volume with the hash key names."""
     tokens: Tokens | None
     """Whose tokens callers from outside bring."""
 
@@ -93,7 +91,7 @@ def template(model: Model, args: PodArgs) -> Manifest:
             },
         },
         "spec": {
-            "serviceAccountName": ns.SERVING.service_account,
+            "serviceAccountName": model.workload.service_account,
             # AWS knows the pod by EKS Pod Identity, and it has nothing to say to the Kubernetes API.
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
@@ -134,7 +132,7 @@ def template(model: Model, args: PodArgs) -> Manifest:
                     "csi": {
                         "driver": "secrets-store.csi.k8s.io",
                         "readOnly": True,
-                        "volumeAttributes": {"secretProviderClass": args.secrets_class},
+                        "volumeAttributes": {"secretProviderClass": model.workload.service_account},
                     },
                 },
             ],

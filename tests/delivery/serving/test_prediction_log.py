@@ -8,6 +8,7 @@ import boto3
 import pytest
 import requests
 
+from delivery.data.keys import Key
 from tests.delivery.serving.bundles import NAME, OUTPUT, RECORD, VERSION, expected
 from tests.delivery.serving.served import Served, asked
 
@@ -36,6 +37,10 @@ def test_a_row_for_each_that_was_asked(served: Served) -> None:
         assert row[f"output.{OUTPUT}"] == pytest.approx(expected(record), abs=1e-5)
         assert row["subject"] == served.line(answer)["subject"]
         assert row["caller"] == served.line(answer)["caller"]
+        # As the pipeline tells which key it was (`delivery/data/keys.py`).
+        key = Key.read(served.hash_key)
+        assert row["hashed_with"] == key.id
+        assert row["subject"] == key.hashed("subject", "MRN-1")
     own = served.infer({**asked(), "id": "the one that is kept"})
     (row,) = until(lambda: [row for row in served.rows() if row["own_id"] == "the one that is kept"])
     assert row["request_id"] == own.headers["X-Request-Id"]
@@ -99,6 +104,7 @@ def test_files_of_a_bucket_are_encrypted_with_the_key_that_is_named(own: Own, aw
     assert server.infer().status_code == 200
     assert server.end() == 0
     listed = [each["Key"] for each in s3.list_objects_v2(Bucket="predictions")["Contents"]]
+    assert all(each.startswith(f"log/model={NAME}/") for each in listed), "its own part alone, as the platform lets it"
     (file,) = [each for each in listed if each.endswith(".parquet")]
     assert file.startswith(f"log/model={NAME}/version={VERSION}/date=")
     for each in listed:
@@ -114,7 +120,7 @@ def test_nothing_in_a_bucket_is_put_in_the_place_of_another(own: Own, aws: str) 
     credentials = {"aws_access_key_id": "local", "aws_secret_access_key": "local", "region_name": "us-east-1"}
     s3 = boto3.client("s3", endpoint_url=aws, **credentials)
     s3.create_bucket(Bucket="added")
-    s3.put_object(Bucket="added", Key=f"log/tried/{NAME}", Body=b"the first's")
+    s3.put_object(Bucket="added", Key=f"log/model={NAME}/_tried", Body=b"the first's")
     server = own(predictionLog={"place": "s3://added/log", "keyArn": "arn:aws:kms:us-east-1:123456789012:key/x"})
     server.environment = {
         **{"AWS_ENDPOINT_URL": aws, "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"},
@@ -122,7 +128,7 @@ def test_nothing_in_a_bucket_is_put_in_the_place_of_another(own: Own, aws: str) 
     }
     server.start()
     until(lambda: server.ready() == 200)
-    assert s3.get_object(Bucket="added", Key=f"log/tried/{NAME}")["Body"].read() == b"the first's"
+    assert s3.get_object(Bucket="added", Key=f"log/model={NAME}/_tried")["Body"].read() == b"the first's"
 
 
 def test_an_answer_does_not_wait_for_a_bucket_that_does_not_answer(own: Own) -> None:

@@ -34,7 +34,6 @@ def objects(tokens: Tokens | None = GIVEN, **said: Any) -> dict[str, dict[str, A
         phi="parapet-test-phi",
         phi_key_arn="arn:aws:kms:us-east-1:111122223333:key/phi",
         signing_key=KEY,
-        secrets_class="secrets",
         tokens=tokens,
     )
     args = ModelServiceArgs(model=Model.model_validate(MODEL | said), domain=manifests.DOMAIN, pod=pod, after=())
@@ -53,11 +52,14 @@ def made() -> dict[str, dict[str, Any]]:
 def test_the_api_server_and_the_guardrails_take_it(meshed: Api, who: tuple[str, ...], said: dict[str, Any]) -> None:
     """As a team's own hand would have it too: the stack asks for nothing that it refuses others.
 
-    But for an autoscaler, of which a team's has five pods at least: it does not show that the Rollout has routes.
+    But for the model's account, and for an autoscaler, of which a team's has five pods at least: it does not show that
+    the Rollout has routes.
     """
     for name, each in objects(**said).items():
         if who and each["kind"] == "HorizontalPodAutoscaler":
             continue
+        if who and each["kind"] == "Rollout":
+            each["spec"]["template"]["spec"]["serviceAccountName"] = ns.SERVING.service_account
         answer = meshed.run("apply", "--dry-run=server", "-f", "-", *_may(meshed, who), stdin=json.dumps(each))
         assert answer.done, (name, answer.text)
         assert "Warning" not in answer.text, answer.text
@@ -81,9 +83,11 @@ def _may(api: Api, who: tuple[str, ...]) -> tuple[str, ...]:
 
 
 @pytest.mark.engine
-def test_its_pods_are_admitted_as_pods_are(guarded: Api, made: dict[str, dict[str, Any]]) -> None:
-    template = made["Rollout readmission"]["spec"]["template"]
-    meta = {**template["metadata"], "name": "readmission-x", "namespace": ns.SERVING.name}
+def test_its_pods_are_admitted_as_pods_are(guarded: Api) -> None:
+    made = objects(name="admitted")
+    template = made["Rollout admitted"]["spec"]["template"]
+    assert guarded.apply(made[f"ServiceAccount {ns.MODEL_ACCOUNTS}admitted"]).done  # without it no pod is made
+    meta = {**template["metadata"], "name": "admitted-x", "namespace": ns.SERVING.name}
     answer = guarded.apply(
         {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": template["spec"]}, dry_run=True
     )
@@ -188,3 +192,11 @@ def test_nothing_of_a_secret_is_in_it(made: dict[str, dict[str, Any]]) -> None:
     pod = made["Rollout readmission"]["spec"]["template"]["spec"]
     assert pod["automountServiceAccountToken"] is False
     assert {key for each in pod["volumes"] for key in each} == {"name", "downwardAPI", "emptyDir", "csi"}
+
+
+def test_it_runs_as_itself_and_has_its_own_secrets(made: dict[str, dict[str, Any]]) -> None:
+    pod = made["Rollout readmission"]["spec"]["template"]["spec"]
+    account = made[f"ServiceAccount {pod['serviceAccountName']}"]
+    assert account["automountServiceAccountToken"] is False
+    (classes,) = (each["csi"]["volumeAttributes"] for each in pod["volumes"] if "csi" in each)
+    assert classes == {"secretProviderClass": pod["serviceAccountName"]}

@@ -30,8 +30,15 @@ class Log:
     """Rows of one model. `add` is called by the event loop alone."""
 
     def __init__(
-        self, settings: PredictionLog, bundle: Bundle, contract: Contract, place: Place, metrics: Metrics
+        self,
+        settings: PredictionLog,
+        bundle: Bundle,
+        contract: Contract,
+        place: Place,
+        metrics: Metrics,
+        hashed_with: str,
     ) -> None:
+        """`hashed_with`: which key callers and subjects are hashed with, as each row says."""
         self._settings, self._bundle, self._contract = settings, bundle, contract
         self._place, self._metrics = place, metrics
         self._filling = Rows(contract, settings.rows)
@@ -43,6 +50,7 @@ class Log:
         self._wake, self._ending = threading.Event(), False
         self._thread = threading.Thread(target=self._work, name="prediction log", daemon=True)
         self._lock = threading.Lock()
+        self._hashed_with = hashed_with
 
     @property
     def healthy(self) -> bool:
@@ -117,7 +125,8 @@ class Log:
             if rows:
                 self._place.put(self._name(rows.since, f"{uuid4().hex}.parquet"), self._file(rows))
             else:
-                self._place.put(f"tried/{self._bundle.manifest.name}", b"")
+                # Within the model's own part, and named as what reads tables passes over.
+                self._place.put(f"model={self._bundle.manifest.name}/_tried", b"")
         except Exception as error:  # of whatever library writes there
             self._failed += 1
             self._metrics.failures.inc()
@@ -131,7 +140,7 @@ class Log:
         return f"model={manifest.name}/version={manifest.version}/date={day:%Y-%m-%d}/{day:%H%M%S}-{file}"
 
     def _file(self, rows: Rows) -> bytes:
-        table, out = rows.table().replace_schema_metadata(self._facts), io.BytesIO()
+        table, out = rows.table(self._hashed_with).replace_schema_metadata(self._facts), io.BytesIO()
         # Numbers that seldom repeat gain nothing by a dictionary, which takes longest to make.
         repeated = [each.name for each in table.schema if not pa.types.is_floating(each.type)]
         parquet.write_table(table, out, compression="snappy", use_dictionary=repeated, write_statistics=False)

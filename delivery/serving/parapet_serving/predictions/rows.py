@@ -59,7 +59,7 @@ class Rows:
         callers.append(about[3])
         subjects.append(about[4])
 
-    def table(self) -> pa.Table:
+    def table(self, hashed_with: str) -> pa.Table:
         """With the request's facts, `input.FIELD` and `output.NAME`; categories as texts."""
         counts = np.array(self._counts)
         whose = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
@@ -72,6 +72,7 @@ class Rows:
             "at": pa.array((np.array(at) * 1e6).round().astype(np.int64)[whose], pa.timestamp("us", "UTC")),
             "caller": _of_requests(whose, callers),
             "subject": _of_requests(whose, subjects),
+            "hashed_with": pa.repeat(hashed_with, self.count),
         }
         by_field = np.ascontiguousarray(self._matrix[: self.count].T)
         for field, values in zip(self._contract.inputs, by_field, strict=True):

@@ -17,3 +17,8 @@ class Hashed:
         """The same for the same name of the same kind; of another kind (`caller`, `subject`) another."""
         message = f"{kind}\0{name}".encode("utf-8", "surrogatepass")
         return hmac.digest(self._key, message, "sha256").hex()[:LENGTH]
+
+    @property
+    def id(self) -> str:
+        """Which key it is, for who has it: a hash by it, of nothing that is anybody's."""
+        return self("key", "id")[:8]
