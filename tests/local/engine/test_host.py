@@ -1,5 +1,6 @@
 """The language host under the unmodified command line."""
 
+import json
 import os
 import platform
 import signal
@@ -11,7 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from local import own_settings
 from local.engine import host
+from local.workspace import Workspace
 from tests.engine import Engine
 
 pytestmark = pytest.mark.engine
@@ -158,3 +161,23 @@ def _wait_for(condition: object, seconds: float = 30) -> None:
     while not condition():
         assert time.monotonic() < limit, "it did not come to pass"
         time.sleep(0.1)
+
+
+def test_a_workspaces_own_settings_reach_the_program_and_the_folders_file_stays(engine: Engine, tmp_path: Path) -> None:
+    code = (
+        "import pulumi\n"
+        "config = pulumi.Config('parapet')\n"
+        "pulumi.export('told', [config.get('kept'), config.get_object('models')])\n"
+    )
+    folder = engine.program(tmp_path / "p", code)
+    for name, value in {"parapet:kept": "kept", "parapet:models": "the folder's"}.items():
+        assert engine(folder, "config", "set", name, value).returncode == 0
+    before = (folder / "Pulumi.dev.yaml").read_text()
+    workspace = Workspace(root=folder, home=tmp_path / "home")
+    own_settings.file_of(workspace, "dev").parent.mkdir(parents=True)
+    own_settings.file_of(workspace, "dev").write_text("config: {parapet:models: [{name: own}]}\n")
+    told = engine(folder, "up", "--yes", "--skip-preview", "--json", **own_settings.variables(workspace, "dev"))
+    assert told.returncode == 0, told.stdout
+    shown = engine(folder, "stack", "output", "--json").stdout
+    assert json.loads(shown) == {"told": ["kept", [{"name": "own"}]]}
+    assert (folder / "Pulumi.dev.yaml").read_text() == before
