@@ -86,6 +86,8 @@ def _released(model: str, environment: str, by: dict[str, str]) -> dict[str, Any
     if status:
         raise typer.Exit(status)
     found = next((each for each in json.loads(said) if each["name"] == model), None)
+    if found and found.get("refused"):
+        raise Refused(found["refused"])
     serving = {each["environment"]: each for each in found["serving"]} if found else {}
     if environment not in serving:
         known = ", ".join(serving) or "nowhere yet"

@@ -2,6 +2,7 @@
 
 import shutil
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -26,7 +27,7 @@ def ingest(intake: str, out: Path) -> Manifest:
     fetched = out / ".fetched"
     try:
         sources = _downloaded(intake, fetched) if intake.startswith(SCHEME) else _local(Path(intake))
-        check_files(sources)
+        _check(sources, intake)
         digests = {path: sha256(path) for path in sources}
         if twice := sum(times - 1 for times in Counter(digests.values()).values()):
             raise Refused(f"{twice:,} of the files in {intake} have the content of another one. Take them away.")
@@ -45,6 +46,19 @@ def ingest(intake: str, out: Path) -> Manifest:
         raise Refused(f"The files in {intake} have no row. Was the feed written to its end?")
     manifest.write(out)
     return manifest
+
+
+def _check(sources: Sequence[Path], intake: str) -> None:
+    """Raises Refused with all that is wrong with the files as such, and tells none by its own name."""
+    wrong = []
+    for number, path in enumerate(sources, 1):
+        try:
+            check_files([path])
+        except Refused as refused:
+            told = f"File {number:,} of {len(sources):,} in {intake}, in the order of their names,"
+            wrong.append(str(refused).replace(str(path), told))
+    if wrong:
+        raise Refused("\n".join(wrong))
 
 
 def _local(folder: Path) -> list[Path]:

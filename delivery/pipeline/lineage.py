@@ -16,7 +16,6 @@ from delivery.registry.refused import Refused
 DELIVERY: Final = Path(__file__).parents[1]
 ROOMS: Final = ("data", "gates", "registry", "pipeline")
 IMAGE: Final = r"[a-z0-9][a-z0-9._:/-]{0,180}@sha256:[0-9a-f]{64}"
-COMMIT: Final = r"[0-9a-f]{7,64}"
 NO_IMAGE: Final = "no-image"
 """Of a run in an environment of the lock, outside a container."""
 COMPILED: Final = "pipeline.yaml"

@@ -22,7 +22,7 @@ from delivery.gates.report import agreed
 from delivery.pipeline import lineage
 from delivery.pipeline.registering import Tracking, starter
 from delivery.pipeline.steps import SAYS, STOPPED
-from delivery.registry.documents import NAME
+from delivery.registry.documents import COMMIT, NAME
 from delivery.registry.refused import Refused
 
 LOG: Final = "pipeline.log"
@@ -108,7 +108,7 @@ def _ready(asked: Asked) -> Asked:
         raise Refused(f"--seed {asked.seed}: a seed is 0 to {LARGEST_SEED}.")
     if asked.image and not re.fullmatch(lineage.IMAGE, asked.image):
         raise Refused(f"{asked.image!r} is no image by its digest: NAME@sha256:... Leave --image out, outside one.")
-    if asked.code and not re.fullmatch(lineage.COMMIT, asked.code):
+    if asked.code and not re.fullmatch(COMMIT, asked.code):
         raise Refused("--code is a commit: 7 to 64 of 0-9 and a-f.")
     Key.read(asked.key_file)
     declared(asked.gates)

@@ -14,7 +14,7 @@ from delivery.registry.documents import Environment, read, written
 from delivery.registry.entry import Entry, Who
 from delivery.registry.ledger import Ledger, head, models
 from delivery.registry.mlflow import Mlflow
-from delivery.registry.refused import Refused
+from delivery.registry.refused import Broken, Refused
 from delivery.registry.rules import Rules
 from delivery.registry.signing import KmsKey
 from delivery.registry.state import State, state
@@ -109,7 +109,7 @@ class Desk:
         return kept, [*self._of_the_registry(model, kept), *of_the_bucket(_entries(kept), self.bundles.placed(model))]
 
     def state(self, model: str) -> State:
-        """Raises Refused where the ledger does not hold: nothing is decided on such a one."""
+        """Raises Broken where the ledger does not hold: nothing is decided on such a one."""
         return _whole(model, *self.examine(model))
 
     def start(self, model: str) -> State:
@@ -170,7 +170,7 @@ class Desk:
 def _whole(model: str, kept: Sequence[Kept], found: Sequence[Finding]) -> State:
     if found := grave(found):
         told = "\n".join(f"    {each}" for each in found)
-        raise Refused(
+        raise Broken(
             f"The ledger of {model} does not hold, and nothing is decided on it:\n{told}\n"
             "Somebody may have tampered with it: tell your security officer. "
             f"`./parapet model verify {model}` says this again; the bucket has each object's earlier versions."

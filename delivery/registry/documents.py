@@ -34,6 +34,7 @@ Reason = Annotated[str, Meta(min_length=10, max_length=300)]
 Instant = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
 """UTC, to the second."""
 
+COMMIT: Final = r"[0-9a-f]{7,64}"
 CHANGED: Final = "-and-changes"
 """Behind a commit: files were not as in it."""
 

@@ -9,5 +9,9 @@ class Lost(Refused):
     """Somebody else decided on the same model at the same time, and was first."""
 
 
+class Broken(Refused):
+    """A ledger does not hold."""
+
+
 class Gone(Refused):
     """What a decision rests on is not there, and will not come back: asking again later helps nothing."""

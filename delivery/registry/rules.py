@@ -4,6 +4,7 @@ So an entry that somebody wrote by other means than `promotion`, with a right to
 verifies, and by the next decision.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +13,7 @@ from typing import Final
 from delivery.registry import approval, gates
 from delivery.registry.approvers import People
 from delivery.registry.bundle import FILES, manifest, part
-from delivery.registry.documents import CHANGED, Environment, digest, moment
+from delivery.registry.documents import CHANGED, COMMIT, Environment, digest, moment
 from delivery.registry.entry import Entry, Release, Source
 from delivery.registry.gates import Report
 from delivery.registry.held import Held
@@ -61,8 +62,12 @@ class Rules:
             raise Refused("The decision does not say how large the model's files are.")
         if told["code"].endswith(CHANGED):
             raise Refused(
-                f"The model was made by files that are in no commit (parapet.code is {told['code']}): nobody can make "
-                "it again, or read what made it. Commit them, run the pipeline, and promote that version."
+                "The model was made by files that are in no commit (parapet.code ends in -and-changes): nobody can "
+                "make it again, or read what made it. Commit them, run the pipeline, and promote that version."
+            )
+        if not re.fullmatch(COMMIT, told["code"]):
+            raise Refused(
+                "The tag parapet.code is no commit, 7 to 64 of 0-9 and a-f. Register the model by the pipeline."
             )
         if entry.to is Environment.PROD and (source, _of_the_model(told), entry.sizes) != staged(now):
             raise Refused("The decision is of another model than the one that serves in staging.")
@@ -131,8 +136,8 @@ def of_the_registry(version: Version, source: Source, digests: Mapping[str, str]
     told = {each: version.tags.get(f"parapet.{each}") for each in (*FACTS, "model", "gates")}
     if told["gates"] not in (None, digests["gates"]):
         raise Refused(
-            f"{what} was held to its gates in another report, by its tag parapet.gates: {told['gates']}, and this one "
-            f"is {digests['gates']}. Give the gates.json that lies with it."
+            f"{what} was held to its gates in another report than this one, {digests['gates']}: its tag parapet.gates "
+            "has the digest. Give the gates.json that lies with it."
         )
     if other := [each for each, value in told.items() if value not in (None, digests[each])]:
         raise Refused(f"{what} has other tags than the decision that took it: {', '.join(other)}.")

@@ -7,12 +7,16 @@ from delivery.registry.desk import Desk, registered
 from delivery.registry.documents import Environment
 from delivery.registry.entry import Entry
 from delivery.registry.promotion import Outcome
+from delivery.registry.refused import Broken
 from delivery.registry.verification import BESIDE, Finding
 
 
 def listed(desk: Desk, model: str) -> dict[str, Any]:
     """What serves of a model, and whether MLflow says the same."""
-    now = desk.state(model)
+    try:
+        now = desk.state(model)
+    except Broken as broken:  # which keeps nobody from the other models
+        return {"name": model, "dev": [], "serving": [], "underWay": None, "refused": str(broken)}
     serving = []
     for where in (Environment.STAGING, Environment.PROD):
         if served := now.serving(where):
@@ -32,6 +36,7 @@ def listed(desk: Desk, model: str) -> dict[str, Any]:
         "dev": [each.version for each in desk.mlflow.versions(registered(model, Environment.DEV))],
         "serving": serving,
         "underWay": entry(begun) if begun else None,
+        "refused": None,
     }
 
 
@@ -67,6 +72,9 @@ def verified(model: str, entries: int, found: Iterable[Finding]) -> dict[str, An
 def list_lines(models: Iterable[Mapping[str, Any]]) -> list[str]:
     lines = []
     for model in models:
+        if model["refused"]:
+            lines.append(model["refused"])
+            continue
         lines.append(f"{model['name']}: {len(model['dev'])} versions in dev")
         for each in model["serving"]:
             lines.append(

@@ -51,6 +51,15 @@ def test_a_local_stacks_models_are_the_workspaces_own(workspace: Workspace, regi
     assert (workspace.root / "Pulumi.local.yaml").read_text() == LOCAL
 
 
+def test_what_a_ledger_that_does_not_hold_says_goes_nowhere(
+    workspace: Workspace, registry: list[dict[str, Any]]
+) -> None:
+    registry[0] |= {"serving": [], "refused": "The ledger of readmission does not hold."}
+    told = run("readmission")
+    assert str(told.exception) == "The ledger of readmission does not hold."
+    assert not own_settings.file_of(workspace, "local").exists()
+
+
 def test_the_next_version_takes_the_place_of_the_one_before(
     workspace: Workspace, registry: list[dict[str, Any]]
 ) -> None:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -115,3 +116,42 @@ def test_no_score_nor_label_of_anybody_is_told(model: Path, tmp_path: Path) -> N
     report = evaluate(Evidence(model, write(tmp_path / "p", rows(score=scores))), 2026, made.declared(tmp_path, *GATES))
     assert "0.12345" not in canonical(report).decode() + telling.told(report)
     assert report.gates[1].keys == [made.key(399)]
+
+
+MARK = "QZPLANTED Jane M990017231"
+WITH_GROUPS = (
+    *GATES,
+    {"name": "groups.sex", "kind": "groups_judged", "by": "sex", "fewest": 11, "minimum": 0.1},
+    {"name": "data.nulls", "kind": "nulls", "columns": ["age"], "maximum": 0},
+)
+PLANTED: dict[str, dict[str, Any]] = {
+    "a column that nobody reads": {"candidate": rows(**{MARK: [MARK] * 400})},
+    "what a file says of itself": {"candidate": pa.table(rows()).replace_schema_metadata({MARK: MARK})},
+    "a key": {"candidate": rows(record_key=[MARK, *(made.key(number) for number in range(399))])},
+    "a patient": {"candidate": rows(patient_key=[MARK] * 400)},
+    "a group": {"candidate": rows(sex=[MARK] * 400)},
+    "a label": {"candidate": rows(label=[MARK] * 400)},
+    "a score": {"candidate": rows(score=[MARK] * 400)},
+    "a feature": {"train": {MARK: [MARK]}},
+    "a latency": {"latency": {"seconds": [MARK]}},
+}
+
+
+@pytest.mark.parametrize("planted", PLANTED)
+def test_no_mark_in_what_is_looked_at_is_told(
+    planted: str, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = {"candidate": rows(), **PLANTED[planted]}
+    files = {name: str(write(tmp_path / name, table)) for name, table in given.items()}
+    for as_json in (True, False):
+        what = asked(tmp_path, model, **files, json=as_json)
+        made.declared(tmp_path, *WITH_GROUPS)
+        try:
+            gate(what)
+        except Refused as refused:
+            print(refused)
+        said = capsys.readouterr()
+        kept = tmp_path / "gates.json"
+        told = said.out + said.err + (kept.read_text() if kept.exists() else "")
+        assert told
+        assert not [word for word in MARK.split() if word in told], told

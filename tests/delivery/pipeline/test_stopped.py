@@ -15,7 +15,7 @@ from delivery.registry import gates
 from delivery.registry.documents import Environment
 from delivery.registry.refused import Refused
 from tests.delivery.pipeline.conftest import MODEL, Ran, command
-from tests.delivery.pipeline.feed import everything, marks, planted
+from tests.delivery.pipeline.feed import MARK, everything, marks, planted
 from tests.delivery.registry.world import ALICE, BOB, founded
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("pipeline")]
@@ -108,9 +108,10 @@ def test_a_feed_of_which_too_much_is_put_aside_is_not_learnt_from(ran: Ran, tmp_
 def test_a_step_that_fails_leaves_nothing_and_says_what_to_do(ran: Ran, tmp_path: Path) -> None:
     """One of the feed's files is damaged."""
     generate(50, 3, tmp_path / "intake")
-    (tmp_path / "intake" / "more.parquet").write_bytes(b"PAR1 of QZPLANTED")
+    (tmp_path / "intake" / f"more_{MARK}.parquet").write_bytes(b"PAR1 of QZPLANTED")
     done = command(tmp_path, "run", "intake", "--model", MODEL, "--out", "out", "--first", **ran.variables)
     assert (done.returncode, "Traceback" in done.stderr) == (1, False), done.stderr
-    assert "more.parquet is not a whole Parquet file" in done.stderr
+    assert "File 2 of 2 in " in done.stderr
+    assert ", in the order of their names, is not a whole Parquet file" in done.stderr
     assert "QZPLANTED" not in done.stdout + done.stderr
     assert sorted(each.name for each in tmp_path.iterdir()) == ["intake"]

@@ -26,6 +26,8 @@ class Pretended:
         self.files: dict[str, dict[str, bytes]] = {}
         self.before: Callable[[str], None] = lambda path: None
         """Called before each answer, with the path: what happens meanwhile."""
+        self.sent: Callable[[str, object], None] = lambda path, asked: None
+        """Called with all that it is sent."""
         self.lock = threading.Lock()
 
     def register(self, name: str, author: str, files: dict[str, bytes], tags: dict[str, str]) -> str:
@@ -123,6 +125,7 @@ def served(pretended: Pretended) -> Iterator[str]:
         def _answer(self, asked: dict[str, Any]) -> None:
             path = urlsplit(self.path).path
             pretended.before(path)
+            pretended.sent(path, asked)
             account = b64decode(self.headers["Authorization"].removeprefix("Basic ")).decode().partition(":")[0]
             told = pretended.answer(path, asked, account)
             status, body = (200, told) if isinstance(told, bytes) else (told[0], json.dumps(told[1]).encode())

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from delivery.registry import signing
+from delivery.registry import signing, telling
 from delivery.registry.desk import HEAD
 from delivery.registry.documents import Environment, canonical
 from delivery.registry.entry import Entry, Signed, message
@@ -149,6 +149,9 @@ def test_what_was_done_to_a_ledger_is_found(
     assert {(each.kind, each.sequence) for each in amiss(world)} == found
     with pytest.raises(Refused, match="The ledger of readmission does not hold, and nothing is decided on it"):
         world.promote(b"two", Environment.STAGING)
+    listed = telling.listed(world.desk(), MODEL)
+    assert not listed["serving"]
+    assert "does not hold" in telling.list_lines([listed])[0]
 
 
 def test_the_head_that_the_registry_has_may_be_behind_and_never_of_another_chain(

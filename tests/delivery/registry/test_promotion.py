@@ -165,6 +165,7 @@ def test_a_version_without_its_origin_goes_nowhere(world: World, pretended: Pret
             files,
             "files that are in no commit .* Commit them, run",
         ),
+        (AUTHOR, {**FACTS, "parapet.code": "MRN990017"}, files, "The tag parapet.code is no commit"),
         (AUTHOR, {**FACTS, "parapet.code": "Mr Miller's"}, files, "not as it must be"),
     ):
         pretended.register(f"{MODEL}-dev", author, given, tags)

@@ -301,7 +301,7 @@ def test_gates_change_by_review_and_what_was_decided_by_those_before_holds(world
 
 def test_the_report_is_the_one_that_the_pipeline_wrote_down(world: World, pretended: Pretended) -> None:
     report = world.report(b"three")
-    for told, says in ((NOBODY, "in another report, by its tag parapet.gates"), (gates.load(report).digest, "")):
+    for told, says in ((NOBODY, "in another report than this one"), (gates.load(report).digest, "")):
         files = {"model.onnx": b"three", "contract.json": b"{}"}
         pretended.register(f"{MODEL}-dev", AUTHOR, files, {**FACTS, "parapet.gates": told})
         if says:
