@@ -97,7 +97,7 @@ def agree(world: World, to: Environment, model: str) -> None:
 def test_after_a_kill_at_each_write_registry_ledger_and_what_serves_agree(
     live: World, shared: Mlflow, experiment: str
 ) -> None:
-    """To staging, to production, and back: by the same command again, or by a rollback that gives it up, in turn."""
+    """To staging, to production, and back: by the same command again, or to staging by a rollback that gives it up."""
     ways = (STAGING, PROD)
     registered(shared, experiment, b"the first", FACTS, DEV)
     for to in ways:
@@ -109,7 +109,7 @@ def test_after_a_kill_at_each_write_registry_ledger_and_what_serves_agree(
         for to in ways:
             if to not in ended and killed(live, "promote", to, writes, model):
                 ended[to] = writes
-            elif to not in ended and writes % 2:
+            elif to not in ended and to is STAGING and writes % 2:
                 promotion.rollback(live.desk("bob"), NAME, to, WHY)
                 assert live.desk("bob").state(NAME).under_way is None
                 promoted(live, model, to, why="It was given up, and is wanted all the same.")

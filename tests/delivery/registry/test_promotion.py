@@ -232,6 +232,24 @@ def test_a_rollback_gives_up_what_is_under_way(world: World, pretended: Pretende
     assert world.promote(b"one", PROD).served.release.version == pretended.alias(f"{MODEL}-prod") == "2"
 
 
+@pytest.mark.parametrize("last", ["point", "tag"])
+def test_a_rollback_that_was_killed_is_finished_and_not_done_twice(
+    world: World, pretended: Pretended, last: str
+) -> None:
+    """Of three versions the second serves then, whoever asks again."""
+    made_by(pretended, AUTHOR, None)
+    for model, version in ((b"one", "1"), (b"two", "2"), (b"three", "3")):
+        world.through(model, version)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Mlflow, last, mock.Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            promotion.rollback(world.desk(), MODEL, PROD, WHY)
+    again = promotion.rollback(world.desk("nurse"), MODEL, PROD, WHY)
+    assert (again.finished, again.served.release.version, pretended.alias(f"{MODEL}-prod")) == (True, "2", "2")
+    meant = promotion.rollback(world.desk("nurse"), MODEL, PROD, WHY)
+    assert (meant.finished, meant.served.release.version) == (False, "1")
+
+
 def test_what_can_no_longer_be_finished_is_given_up(world: World) -> None:
     """Whoever comes next says so in the ledger, and may then decide."""
 
