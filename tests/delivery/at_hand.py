@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -15,12 +16,49 @@ PATIENCE = 120
 """Seconds for a command that ends."""
 
 
+class Begun:
+    """A command that goes on, as `subprocess.Popen` tells of it. Its process leads a group of its own."""
+
+    def __init__(self, connection: socket.socket, pid: int) -> None:
+        self._connection, self.pid = connection, pid
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        return self._status(0)
+
+    def wait(self, timeout: float | None = None) -> int:
+        if (status := self._status(timeout)) is None:
+            raise subprocess.TimeoutExpired("parapet-mlflow", timeout or 0)
+        return status
+
+    def terminate(self) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, signal.SIGTERM)
+
+    def _status(self, timeout: float | None) -> int | None:
+        if self.returncode is None and select.select([self._connection], [], [], timeout)[0]:
+            told = self._connection.recv(16)
+            self._connection.close()
+            self.returncode = int(told) if told else -signal.SIGKILL
+        return self.returncode
+
+
 @dataclass(frozen=True)
 class AtHand:
     """`ready.py` at that socket. It ends when this process does, which holds its standard input open."""
 
     process: subprocess.Popen[bytes]
     socket: Path
+
+    def begin(self, arguments: Sequence[str], variables: Mapping[str, str], log: Path) -> Begun:
+        """One command that goes on, and adds what it says to that file."""
+        connection = socket.socket(socket.AF_UNIX)
+        connection.connect(str(self.socket))
+        with connection.makefile("rw") as lines:
+            pid = int(lines.readline())
+            asked = {"arguments": arguments, "variables": variables, "stdout": str(log), "stderr": str(log)}
+            lines.write(f"{json.dumps(asked)}\n")
+        return Begun(connection, pid)
 
     def run(
         self, arguments: Sequence[str], variables: Mapping[str, str], folder: Path

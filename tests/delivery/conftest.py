@@ -79,7 +79,7 @@ def shared(image: Path, database: Postgres, aws: str, tmp_path_factory: pytest.T
     with prepared(image, database, aws, tmp_path_factory.mktemp("shared")) as made:
         made.prefix = made.database
         made.with_schema()
-        made.start()
+        made.start(afresh=True)
         yield made
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import requests
 
 from local.processes import choose_port
-from tests.delivery.at_hand import PATIENCE, at_hand
+from tests.delivery.at_hand import PATIENCE, Begun, at_hand
 from tests.delivery.postgres import PASSWORD, USER, Postgres
 
 BUCKET = "artifacts"
@@ -35,7 +35,7 @@ class Mlflow:
     database: str
     prefix: str = "mlflow"
     environment: dict[str, str] = field(default_factory=dict)
-    process: subprocess.Popen[bytes] | None = None
+    process: subprocess.Popen[bytes] | Begun | None = None
 
     def __post_init__(self) -> None:
         self.port, self.metrics_port = choose_port(None), choose_port(None)
@@ -118,15 +118,17 @@ class Mlflow:
             self.migrate()
             self.postgres.sql(f"CREATE DATABASE {MIGRATED} TEMPLATE {self.database}")
 
-    def start(self, **changed: str) -> None:
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                self._command("server", *self.options(**changed)),
-                env=self.variables(),
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+    def start(self, *, afresh: bool = False, **changed: str) -> None:
+        """Its first process, which tries and writes what the others need, is one that has imported MLflow already, or
+        else made `afresh`, as in a container. The others import it by themselves."""
+        command = ["server", *self.options(**changed)]
+        if afresh:
+            with self.log.open("ab") as log:
+                self.process = subprocess.Popen(
+                    self._command(*command), env=self.variables(), stdout=log, stderr=log, start_new_session=True
+                )
+        else:
+            self.process = at_hand(self.image).begin(command, self.variables(), self.log)
         for _ in range(900):
             assert self.process.poll() is None, self.log.read_text()
             try:

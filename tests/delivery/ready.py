@@ -69,7 +69,7 @@ def answer(connection: socket.socket) -> None:
 
 def run(asked: dict[str, Any]) -> int:
     for stream, name in ((1, "stdout"), (2, "stderr")):
-        file = os.open(asked[name], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        file = os.open(asked[name], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(file, stream)
         os.close(file)
     os.environ.clear()
