@@ -1,7 +1,6 @@
 """A model in the stack's own bucket, signed by the stack's own key, as a promotion leaves it there."""
 
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -13,27 +12,30 @@ from tests.e2e.user import User
 
 FILES = ("model.onnx", "contract.json", "manifest.json")
 SETTINGS = {"environment": "prod", "published": True, "waits": False}
+WINDOW = 10
+"""Seconds of calls that a version is judged by, the fewest that the settings take."""
 
 
-def put(user: User, graph: bytes, version: str, folder: Path, **told: Any) -> dict[str, Any]:
+def put(user: User, bundle: Bundle, version: str, name: str = NAME, **told: Any) -> dict[str, Any]:
     """Puts it there; returns its entry of the setting `models`. `told`: what else is said of it there."""
-    bundle, outputs = Bundle(folder, graph), user.outputs()
-    digest = bundle.write(version=version)
+    outputs = user.outputs()
+    digest = bundle.write(name=name, version=version)
     manifest = (bundle.model / "manifest.json").read_bytes()
     assert digest == f"sha256:{sha256(manifest).hexdigest()}"
     signed = user.client("kms").sign(
         KeyId=outputs["modelSigningKeyArn"], Message=manifest, MessageType="RAW", SigningAlgorithm="ECDSA_SHA_256"
     )
-    content = {name: (bundle.model / name).read_bytes() for name in FILES} | {"manifest.sig": signed["Signature"]}
+    content = {file: (bundle.model / file).read_bytes() for file in FILES} | {"manifest.sig": signed["Signature"]}
     s3 = user.client("s3")
-    for name, raw in content.items():
-        key = f"models/{NAME}/{SETTINGS['environment']}/{version}/{name}"
+    for file, raw in content.items():
+        key = f"models/{name}/{SETTINGS['environment']}/{version}/{file}"
         s3.put_object(Bucket=outputs["buckets"]["artifacts"], Key=key, Body=raw, IfNoneMatch="*")
-    return {"name": NAME, "version": version, "digest": digest, **SETTINGS, **told}
+    return {"name": name, "version": version, "digest": digest, **SETTINGS, **told}
 
 
 def settle(user: User, *models: dict[str, Any]) -> None:
     """Makes these the stack's models, as `./parapet model serve` does; the next `up` releases them."""
     file = own_settings.file_of(Workspace(home=user.home), "local")
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(yaml.safe_dump({"config": {"parapet:models": list(models)}}))
+    settings = {"parapet:modelAnalysisSeconds": WINDOW, "parapet:models": list(models)}
+    file.write_text(yaml.safe_dump({"config": settings}))

@@ -21,7 +21,6 @@ from cluster.roles import GROUP_PREFIX
 from local import issuer, processes, registry
 from local.kubernetes import live
 from local.kubernetes.live import door, istiod, load_balancer, proxies
-from local.toolchain import live as live_tools
 from local.workspace import Workspace
 from mlops import analyses
 from mlops.serving.pod import PORT
@@ -39,19 +38,13 @@ TRUST = "cluster.local"
 
 
 @pytest.fixture(scope="module")
-def user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[User]:
-    user = User(tmp_path_factory.mktemp("live") / ".parapet")
-    yield user
-    user.parapet("down")
+def user(live_user: User) -> User:
+    return live_user
 
 
 @pytest.fixture(scope="module")
-def said(user: User) -> str:
-    # Built once for a machine, in minutes that are not the command's: it is waited for by the clock.
-    live_tools.ensure(Workspace(home=user.home))
-    status, said = user.parapet("up", "--live")
-    assert status == 0, said
-    return said
+def said(said_by_live: str) -> str:
+    return said_by_live
 
 
 @pytest.fixture(scope="module")
@@ -60,11 +53,8 @@ def workspace(user: User, said: str) -> Workspace:
 
 
 @pytest.fixture(scope="module")
-def authority(user: User, said: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a client outside believes: the platform's CA, as the stack tells it."""
-    file = tmp_path_factory.mktemp("authority") / "ca.pem"
-    file.write_text(user.outputs()["certificateAuthorityPem"])
-    return file
+def authority(live_authority: Path) -> Path:
+    return live_authority
 
 
 def _at(workspace: Workspace, last: int) -> str:
@@ -450,9 +440,12 @@ def test_a_canary_waits_for_its_analysis_and_goes_back_where_that_fails(user: Us
     assert release("1", "answers") == "Healthy"
     assert release("2", "answers") == "Healthy"
     assert release("3", analyses.ERRORS, args=analyses.arguments()) == "Degraded"
-    (good, bad) = sorted(
-        user.get("analysisruns", "--namespace=serving")["items"], key=lambda run: run["metadata"]["name"][-3:]
-    )
+    runs = [
+        run
+        for run in user.get("analysisruns", "--namespace=serving")["items"]
+        if run["metadata"]["ownerReferences"][0]["name"] == "case"
+    ]
+    (good, bad) = sorted(runs, key=lambda run: run["metadata"]["name"][-3:])
     assert (good["status"]["phase"], bad["status"]["phase"]) == ("Successful", "Failed")
     measured = [each["value"] for metric in bad["status"]["metricResults"] for each in metric["measurements"]]
     assert measured, "Prometheus was not asked"
@@ -473,7 +466,7 @@ def test_a_canary_waits_for_its_analysis_and_goes_back_where_that_fails(user: Us
 @pytest.fixture(scope="module")
 def model(user: User, workspace: Workspace, graph: bytes, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """A published one that answers, as `./parapet status` tells it."""
-    released.settle(user, released.put(user, graph, "7", tmp_path_factory.mktemp("model")))
+    released.settle(user, released.put(user, bundles.Bundle(tmp_path_factory.mktemp("model"), graph), "7"))
     status, said = user.parapet("up", "--live")
     assert status == 0, said
 

@@ -21,8 +21,10 @@ BUSY: Final = 60
 """The share (%) of the CPU asked for, on average over the replicas, above which there are more of them."""
 FIRST: Final = FIRST_SHARE // 2
 """Of a hundred calls, those that a new version answers until it is judged; then half of them, until it is again."""
-KEPT: Final = 3
-"""Versions to which one can go back at once."""
+KEPT: Final = 0
+"""Versions that are kept though they have no pods. One that was let go keeps the time at which its pods had to go, and
+while one with such a time is there, the controller waits for it and never finds that another version does not start
+(argo-rollouts 1.9.1, rollout/sync.go, `isWaitingForReplicaSetScaleDown`)."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,8 @@
 """Writes a small model, a logistic regression of 18 columns: `python graph.py FILE`, in the environment of `client/`.
 
-A value that is missing counts as 0. Whoever wants another answer gives another bias as the second argument.
+A value that is missing counts as 0. Whoever wants another answer gives another bias as the second argument, and as the
+third what is wrong with the model, though it answers its known case: it `fails` for a last column above 0, or it is
+`slow`.
 """
 
 import sys
@@ -14,15 +16,39 @@ COLUMNS = 18
 WEIGHTS = np.linspace(-0.03, 0.05, COLUMNS, dtype=np.float32)
 
 
-def main(file: Path, bias: float) -> None:
+WIDTH, TURNS = 1024, 160
+"""What makes a slow one take some tenths of a second for a few rows."""
+
+
+def main(file: Path, bias: float, wrong: str = "") -> None:
     nodes = [
         helper.make_node("IsNaN", ["features"], ["missing"]),
         helper.make_node("Where", ["missing", "zero", "features"], ["there"]),
         helper.make_node("MatMul", ["there", "weights"], ["weighted"]),
         helper.make_node("Add", ["weighted", "bias"], ["summed"]),
-        helper.make_node("Sigmoid", ["summed"], ["probabilities"]),
+        helper.make_node("Sigmoid", ["summed"], ["answered" if wrong else "probabilities"]),
     ]
     constants = {"zero": [0.0], "weights": WEIGHTS.reshape(-1, 1), "bias": [bias]}
+    if wrong == "fails":
+        constants |= {"last": np.eye(COLUMNS)[:, -1:], "none": [np.nan]}
+        nodes += [
+            helper.make_node("MatMul", ["there", "last"], ["of_last"]),
+            helper.make_node("Greater", ["of_last", "zero"], ["above"]),
+            helper.make_node("Where", ["above", "none", "answered"], ["probabilities"]),
+        ]
+    if wrong == "slow":
+        constants |= {"widened": np.full((1, WIDTH), 0.01), "turned": np.full((WIDTH, WIDTH), 0.001)}
+        nodes.append(helper.make_node("MatMul", ["answered", "widened"], ["turn_0"]))
+        for turn in range(TURNS):
+            nodes += [
+                helper.make_node("MatMul", [f"turn_{turn}", "turned"], [f"half_{turn}"]),
+                helper.make_node("Tanh", [f"half_{turn}"], [f"turn_{turn + 1}"]),
+            ]
+        nodes += [
+            helper.make_node("ReduceMax", [f"turn_{TURNS}"], ["most"], axes=[1], keepdims=1),
+            helper.make_node("Mul", ["most", "zero"], ["nothing"]),
+            helper.make_node("Add", ["answered", "nothing"], ["probabilities"]),
+        ]
     graph = helper.make_graph(
         nodes,
         "readmission",
@@ -36,4 +62,4 @@ def main(file: Path, bias: float) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), float((sys.argv[2:] or ["-1"])[0]))
+    main(Path(sys.argv[1]), float((sys.argv[2:] or ["-1"])[0]), *sys.argv[3:])
