@@ -1,11 +1,13 @@
 """`./parapet model`: which model serves where, and the decisions on it; by `delivery/`, in its environment."""
 
+import json
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from cli.output import note, results
 from cli.programs import DELIVERY
 from local import images
 from local.workspace import Workspace
@@ -142,10 +144,31 @@ def roll_back(
     to: Annotated[To, typer.Option("--in", help="The environment.")] = To.PROD,
     approvers: Approvers = APPROVERS,
     declared: Declared = GATES,
+    stack: Annotated[
+        str | None, typer.Option(help="Also write it into this stack's settings, as `serve` does, and go back at once.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Let the version before serve again. Gives up what is under way."""
-    _end("rollback", approvers, declared, model=model, to=to, why=why, json=as_json)
+    """Let the version before serve again. Gives up what is under way.
+
+    With `--stack` what is decided is done: on a stack of this machine within seconds, while the version before has its
+    pods (`undoSeconds`).
+    """
+    if stack is None:
+        _end("rollback", approvers, declared, model=model, to=to, why=why, json=as_json)
+        return
+    from cli import serving
+
+    serving.file_of(Workspace(), stack)  # before anything is decided
+    asked = {"model": model, "to": to, "why": why}
+    by = _by(approvers, declared)
+    status, said = DELIVERY.told("delivery.registry", step="rollback", json=True, **by, **asked)
+    if status:
+        raise typer.Exit(status)
+    decided = json.loads(said)
+    if not as_json:
+        note(f"{model} version {decided['version']} serves in {to} (entry {decided['sequence']})")
+    _serve(stack, model, to, {}, by, as_json, decided)
 
 
 @app.command("serve")
@@ -166,10 +189,7 @@ def serve(
     as_json: AsJson = False,
 ) -> None:
     """Write the version that the ledger has for an environment into a stack's settings, for its next `up`."""
-    from cli import serving  # it imports the engine's side of `up`
-
-    said = {"published": published, "waits": waits}
-    serving.entered(Workspace(), stack, model, environment.value, said, _by(approvers, declared), as_json=as_json)
+    _serve(stack, model, environment, {"published": published, "waits": waits}, _by(approvers, declared), as_json, {})
 
 
 @app.command("history")
@@ -189,6 +209,18 @@ def verify(
 ) -> None:
     """Look for what was edited, dropped, reordered, forked, cut off, or might not be decided; then it ends with 3."""
     _end("verify", approvers, declared, model=model, json=as_json)
+
+
+def _serve(
+    stack: str, model: str, to: To, said: dict[str, bool | None], by: dict[str, str], as_json: bool, decided: Any
+) -> None:
+    from cli import serving  # it imports the engine's side of `up`
+
+    told = serving.entered(Workspace(), stack, model, to.value, said, by)
+    if as_json:
+        results.print_json(json.dumps({**decided, **told}))
+    else:
+        serving.tell(told)
 
 
 def _end(step: str, approvers: Path, declared: Path, **asked: Any) -> None:

@@ -10,7 +10,10 @@ import yaml
 from cli import stack as stacks
 from cli.output import Refused, results
 from cli.programs import DELIVERY
+from cli.services import cluster_of
 from local import own_settings
+from local.kubernetes.control_plane import rollouts
+from local.kubernetes.control_plane.api import ApiError
 from local.workspace import Workspace
 
 
@@ -21,14 +24,14 @@ def entered(
     environment: str,
     said: dict[str, bool | None],
     by: dict[str, str],
-    *,
-    as_json: bool,
-) -> None:
-    """Writes the version that serves in this environment into the stack's settings, and tells what changed.
+) -> dict[str, Any]:
+    """Writes the version that serves in this environment into the stack's settings; on a stack of this machine leads
+    all calls back to it at once, where it served before and another is on its way.
 
-    `said`: what else is said of it; None leaves it as it is. `by`: what its ledger is held to. Raises Refused.
+    `said`: what else is said of it; None leaves it as it is. `by`: what its ledger is held to. Returns the entry, with
+    the version that it `was`, the `file`, whether it is `back` at once, and what is `next`. Raises Refused.
     """
-    file, local = _file(workspace, stack)
+    file, local = file_of(workspace, stack)
     released = _released(model, environment, by)
     # They import Pulumi's SDK, a second that no other command should wait for.
     from pydantic import ValidationError
@@ -48,15 +51,32 @@ def entered(
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text)
     then = "./parapet up" if local else f"pulumi up --stack {stack} --policy-pack policies"
-    if as_json:
-        results.print_json(json.dumps({**entry, "was": was, "file": str(file), "next": then}))
-        return
-    how = "is there already" if was == entry["version"] else f"in the place of {was}" if was else "is new there"
-    results.print(f"{model} {entry['version']} of {environment} {how}: {file}", markup=False)
-    results.print(f"Next: {then}", markup=False)
+    back = local and _back(workspace, model, str(entry["version"]))
+    return {**entry, "was": was, "file": str(file), "back": back, "next": then}
 
 
-def _file(workspace: Workspace, stack: str) -> tuple[Path, bool]:
+def tell(told: dict[str, Any]) -> None:
+    """For people."""
+    version, was = told["version"], told["was"]
+    how = "is there already" if was == version else f"in the place of {was}" if was else "is new there"
+    results.print(f"{told['name']} {version} of {told['environment']} {how}: {told['file']}", markup=False)
+    if told["back"]:
+        results.print("All calls are led back to it now; the pods of the other version go.")
+    results.print(f"Next: {told['next']}", markup=False)
+
+
+def _back(workspace: Workspace, model: str, version: str) -> bool:
+    cluster = cluster_of(workspace)
+    try:
+        return bool(cluster and cluster.ours and rollouts.go_back(workspace, cluster, model, version))
+    except (ApiError, OSError) as error:
+        raise Refused(
+            f"The settings say {version} now, but the API server does not lead calls back to it: {error}. Mend that, "
+            f"then run `./parapet model serve {model}` again."
+        ) from None
+
+
+def file_of(workspace: Workspace, stack: str) -> tuple[Path, bool]:
     """The file that is written, and whether the stack is one of this machine.
 
     A local stack's is the workspace's own: its models are in a registry that is thrown away. Raises Refused for a stack

@@ -8,10 +8,11 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from cli import model
+from cli import model, serving
 from cli.__main__ import app
 from cli.programs import Packages
 from local import own_settings
+from local.kubernetes.control_plane import ControlPlane
 from local.workspace import Workspace
 from operations.refused import Refused
 
@@ -45,7 +46,7 @@ def test_a_local_stacks_models_are_the_workspaces_own(workspace: Workspace, regi
     assert told.exit_code == 0, told.output
     file = own_settings.file_of(workspace, "local")
     entry = {"name": "readmission", "version": "7", "digest": DIGEST, "environment": "prod", "published": True}
-    assert json.loads(told.stdout) == {**entry, "was": None, "file": str(file), "next": "./parapet up"}
+    assert json.loads(told.stdout) == {**entry, "was": None, "file": str(file), "back": False, "next": "./parapet up"}
     sepsis = {"name": "sepsis", "version": "1", "digest": "x"}
     assert yaml.safe_load(file.read_text()) == {"config": {"parapet:models": [sepsis, entry]}}
     assert (workspace.root / "Pulumi.local.yaml").read_text() == LOCAL
@@ -89,3 +90,56 @@ def test_a_name_that_no_host_can_have_is_refused(workspace: Workspace, registry:
     told = run("re.admission")
     assert isinstance(told.exception, Refused)
     assert "name is 're.admission'" in str(told.exception)
+
+
+# `./parapet model rollback --stack`
+
+
+@pytest.fixture
+def decided(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A ledger in which a rollback from 8 to 7 is decided; the steps that it was asked for."""
+    asked: list[str] = []
+
+    def told(_packages: Packages, _program: str, *, step: str, **_more: object) -> tuple[int, str]:
+        asked.append(step)
+        if step == "rollback":
+            return 0, json.dumps({"name": "readmission", "environment": "prod", "version": "7", "sequence": 9})
+        serving = [{"environment": "prod", "version": "7" if "rollback" in asked else "8", "manifest": DIGEST}]
+        return 0, json.dumps([{"name": "readmission", "serving": serving}])
+
+    monkeypatch.setattr(Packages, "told", told)
+    return asked
+
+
+def roll_back(*arguments: str) -> Any:
+    return CliRunner().invoke(app, ["model", "rollback", "readmission", "--why", "Too many calls.", *arguments])
+
+
+def test_what_is_taken_back_is_what_the_stack_says_then(workspace: Workspace, decided: list[str]) -> None:
+    run("readmission", "--published")
+    told = roll_back("--stack", "local", "--json")
+    assert told.exit_code == 0, told.output
+    said = json.loads(told.stdout)
+    assert (said["sequence"], said["was"], said["version"], said["back"]) == (9, "8", "7", False)
+    assert "in the place of 8" not in roll_back("--stack", "local").output, "it is there already"
+    (_, entry) = yaml.safe_load(own_settings.file_of(workspace, "local").read_text())["config"]["parapet:models"]
+    assert (entry["version"], entry["published"]) == ("7", True)
+
+
+def test_nothing_is_decided_for_a_stack_that_is_none(workspace: Workspace, decided: list[str]) -> None:
+    told = roll_back("--stack", "nowhere")
+    assert isinstance(told.exception, Refused)
+    assert decided == []
+
+
+def test_calls_go_back_at_once_where_the_cluster_runs(
+    workspace: Workspace, decided: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is done there: tests/platform/cluster/test_model_service.py."""
+    asked: list[tuple[object, ...]] = []
+    plane = ControlPlane(Path("kubeconfig"), "https://127.0.0.1:1", ours=True)
+    monkeypatch.setattr(serving, "cluster_of", lambda _: plane)
+    monkeypatch.setattr(serving.rollouts, "go_back", lambda *arguments: bool(asked.append(arguments[2:])) or True)
+    told = roll_back("--stack", "local")
+    assert "All calls are led back to it now" in told.output
+    assert asked == [("readmission", "7")]

@@ -28,7 +28,12 @@ ASKS_NOTHING = {
     "env": "a stack of this machine alone",
     "cost": "list prices",
 }
-NEEDS = {"model serve": ["readmission"], "images sbom": ["mlflow"], "images verify": ["--key", "alias/images"]}
+NEEDS = {
+    "model serve": ["readmission"],
+    "model rollback": ["readmission", "--why", "Too many calls."],
+    "images sbom": ["mlflow"],
+    "images verify": ["--key", "alias/images"],
+}
 """What a command must be told besides."""
 
 

@@ -1,6 +1,7 @@
 """A model that answers, as the stack makes it: that a live API server takes it by the rules that a team is held to."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,6 +11,9 @@ from cluster.guardrails.flows import PREDICTOR, PUBLISHED
 from cluster.guardrails.rollout_analyses import FIRST_SHARE
 from cluster.mesh import callers
 from cluster.roles import GROUP_PREFIX
+from local.kubernetes import control_plane
+from local.kubernetes.control_plane import ControlPlane, rollouts
+from local.workspace import Workspace
 from mlops import analyses
 from mlops.serving.model import Model
 from mlops.serving.model_service import ModelService, ModelServiceArgs, steps
@@ -200,3 +204,50 @@ def test_it_runs_as_itself_and_has_its_own_secrets(made: dict[str, dict[str, Any
     assert account["automountServiceAccountToken"] is False
     (classes,) = (each["csi"]["volumeAttributes"] for each in pod["volumes"] if "csi" in each)
     assert classes == {"secretProviderClass": pod["serviceAccountName"]}
+
+
+# The way back
+
+
+@pytest.fixture
+def plane(meshed: Api, workspace: Workspace) -> Iterator[ControlPlane]:
+    """Version 8 is on its way, and 7 serves."""
+    running = control_plane.running(workspace)
+    assert running
+    rollout = objects(version="8")["Rollout readmission"]
+    rollout["spec"]["replicas"] = 0
+    template = objects(version="7")["Rollout readmission"]["spec"]["template"]
+    labels = {**template["metadata"]["labels"], rollouts.HASH: "seven"}
+    template["metadata"]["labels"] = labels
+    meta = {"name": "readmission-seven", "namespace": ns.SERVING.name, "labels": labels}
+    spec = {"replicas": 0, "selector": {"matchLabels": {rollouts.HASH: "seven"}}, "template": template}
+    kept = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": meta, "spec": spec}
+    answer = meshed.apply(rollout, kept)
+    assert answer.done, answer.text
+    status = json.dumps({"status": {"stableRS": "seven", "phase": "Progressing"}})
+    told = ("rollout", "readmission", "--subresource=status", "--type=merge", f"--patch={status}")
+    patched = meshed.run("patch", f"--namespace={ns.SERVING.name}", *told)
+    assert patched.done, patched.text
+    yield running
+    for named in ("rollout/readmission", "replicaset/readmission-seven"):
+        meshed.run("delete", named, f"--namespace={ns.SERVING.name}")
+
+
+def _aborted(api: Api) -> bool:
+    (found,) = api.items("rollouts", f"--namespace={ns.SERVING.name}", "--field-selector=metadata.name=readmission")
+    return bool(found["status"].get("abort"))
+
+
+@pytest.mark.engine
+def test_calls_go_back_to_the_version_that_serves(meshed: Api, workspace: Workspace, plane: ControlPlane) -> None:
+    assert rollouts.go_back(workspace, plane, "readmission", "7")
+    assert _aborted(meshed)
+    assert rollouts.go_back(workspace, plane, "readmission", "7"), "asked for again, it is so already"
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(("model", "version"), [("readmission", "6"), ("readmission", "8"), ("sepsis", "7")])
+def test_and_to_no_other(meshed: Api, workspace: Workspace, plane: ControlPlane, model: str, version: str) -> None:
+    """One whose pods are gone comes by the steps that each version takes; one that is on its way stays so."""
+    assert not rollouts.go_back(workspace, plane, model, version)
+    assert not _aborted(meshed)
