@@ -19,6 +19,13 @@ from setting_types.common import each_another, kept_here, of_the_account, parsed
 MAX_WORKLOAD_SECRETS: Final = 200
 MAX_MODELS: Final = 30
 """With two replicas each, what their namespace may hold of CPU (`cluster/guardrails/quotas.py`)."""
+PROMOTED: Final = {
+    "local": ("dev", "staging", "prod"),
+    "dev": ("dev", "staging", "prod"),
+    "staging": ("staging", "prod"),
+}
+"""For which environments a model was promoted that serves in a stack, by the stack's own. Any other is production,
+whatever it is called, and has what was approved for that alone."""
 MAX_MLFLOW_USERS: Final = 50
 """The policy of the server's role names each account's secret, and IAM has room for these."""
 MAX_READERS: Final = 150
@@ -103,8 +110,13 @@ def _known(models: tuple[Model, ...], info: ValidationInfo) -> tuple[Model, ...]
     return models
 
 
-def _replicated(models: tuple[Model, ...]) -> tuple[Model, ...]:
+def _fitting(models: tuple[Model, ...], info: ValidationInfo) -> tuple[Model, ...]:
+    stack = info.data.get("environment", "")
+    promoted = PROMOTED.get(stack, ("prod",))
     for index, model in enumerate(models):
+        if stack and model.environment not in promoted:
+            allowed = f"{' or '.join(promoted)}: in the stack {stack} nothing else serves"
+            raise refusal(f"[{index}].environment", model.environment, allowed)
         if model.most_replicas < model.replicas:
             raise refusal(
                 f"[{index}].mostReplicas", model.most_replicas, f"at least the {model.replicas} of its replicas"
@@ -117,7 +129,7 @@ Models = Annotated[
     tuple[OneModel, ...],
     BeforeValidator(parsed),
     AfterValidator(each_another("name")),
-    AfterValidator(_replicated),
+    AfterValidator(_fitting),
     AfterValidator(_known),
     Field(max_length=MAX_MODELS, description=f"a list of at most {MAX_MODELS} models, each an object"),
 ]

@@ -399,7 +399,7 @@ def test_only_the_local_stack_is_local_and_unprotected() -> None:
             [
                 [],
                 [MODEL],
-                [MODEL | {"replicas": 3, "mostReplicas": 3, "published": False, "waits": False, "environment": "dev"}],
+                [MODEL | {"replicas": 3, "mostReplicas": 3, "published": False, "waits": False, "environment": "prod"}],
                 [MODEL, MODEL | {"name": "sepsis"}],
                 [MODEL | {"startSeconds": 30}],
                 [MODEL | {"startSeconds": 3600}],
@@ -467,6 +467,31 @@ def test_each_setting_is_taken_within_its_bounds_and_refused_beyond(name: str, g
         assert len(lines) == 1, (value, lines)
         assert lines[0].startswith(f"parapet:{name}"), (value, lines)
         assert "it must be" in lines[0], (value, lines)
+
+
+@pytest.mark.parametrize(
+    ("stack", "promoted"),
+    [
+        ("local", ["dev", "staging", "prod"]),
+        ("dev", ["dev", "staging", "prod"]),
+        ("staging", ["staging", "prod"]),
+        ("prod", ["prod"]),
+        ("prod-eu", ["prod"]),
+        ("hospital", ["prod"]),
+    ],
+)
+def test_a_stack_serves_what_was_promoted_for_it(stack: str, promoted: list[str]) -> None:
+    """And one of a name that says nothing is production."""
+    for environment in ("dev", "staging", "prod"):
+        asked = {"environment": stack, "models": [MODEL, MODEL | {"name": "sepsis", "environment": environment}]}
+        if environment in promoted:
+            parse(**asked)
+        else:
+            (line,) = refusal(**asked)
+            assert line == (
+                f'parapet:models[1].environment is "{environment}"; it must be {" or ".join(promoted)}: in the stack '
+                f"{stack} nothing else serves."
+            )
 
 
 @pytest.mark.parametrize("word", ["image", "strategy", "serviceAccountName", "host", "analysis"])

@@ -20,6 +20,7 @@ from parapet_serving.http.server import Server
 from parapet_serving.model import answered, seconds
 from parapet_serving.predictions.log import Log
 from parapet_serving.predictions.places import place
+from parapet_serving.refusal import Refused
 from parapet_serving.settings import Settings
 from parapet_serving.telling import logs, tracing
 from parapet_serving.telling.hashed import Hashed
@@ -37,6 +38,11 @@ def verified(settings: Settings) -> tuple[Bundle, Contract, Graph]:
     """The model that the settings name, which is signed, whole, and answers its known cases. Raises Refused."""
     asked = settings.model
     bundle = folder.load(asked.folder, asked.keys, asked.name, asked.version, asked.digest)
+    if asked.stage and (promoted := bundle.manifest.facts.get("stage", "")) != asked.stage:
+        raise Refused(
+            f"{asked.name} {asked.version} was promoted for {promoted or 'no environment'}, and is to serve in "
+            f"{asked.stage}. Have it promoted for that (./parapet model promote), or name the version that was."
+        )
     contract = Contract.of(bundle.declared)
     graph = Graph(bundle.model, contract)
     answered(graph, contract, bundle.declared.cases)

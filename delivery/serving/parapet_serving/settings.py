@@ -28,6 +28,8 @@ class ModelSettings(Section, frozen=True):
     """Of its manifest."""
     keys: Annotated[list[Path], Meta(min_length=1)]
     """Public keys that a model may be signed with: DER as KMS gives it, or PEM."""
+    stage: str = ""
+    """For which environment it must have been promoted, as its signed facts say; for any, where nothing is told."""
     source: Annotated[str, Meta(pattern="^(s3://[^/]+/.*[^/])?$")] = ""
     """Where `fetch` has it from: s3://BUCKET/PREFIX."""
     bucket_owner: str = ""

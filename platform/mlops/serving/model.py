@@ -54,6 +54,8 @@ class Model(BaseModel):
     environment: Literal["dev", "staging", "prod"] = Field(
         default="prod", description="dev, staging or prod: for which of them it was promoted"
     )
+    """The server refuses what was signed for another (`delivery/serving`); which ones a stack takes its own environment
+    says (`setting_types/services.py`)."""
     replicas: int = Field(default=2, ge=2, le=MOST_REPLICAS, description=f"a whole number from 2 to {MOST_REPLICAS}")
     """At least: one may go with its node."""
     most_replicas: int = Field(

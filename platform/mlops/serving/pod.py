@@ -207,6 +207,7 @@ def configuration(model: Model, args: PodArgs) -> pulumi.Output[str]:
                     "name": model.name,
                     "version": model.version,
                     "digest": model.digest,
+                    "stage": model.environment,
                     "keys": [f"{CONFIGURATION}/{KEY_FILE}"],
                     "source": f"s3://{artifacts}/{MODELS.prefix}/{model.name}/{model.environment}/{model.version}",
                     "bucketOwner": owner,

@@ -91,11 +91,20 @@ class Bundle:
         )
         return Declared(self.inputs, [Output(OUTPUT, "probabilities")], [case], card)
 
-    def write(self, *, name: str = NAME, version: str = VERSION, files: Mapping[str, bytes] | None = None) -> str:
+    def write(
+        self,
+        *,
+        name: str = NAME,
+        version: str = VERSION,
+        files: Mapping[str, bytes] | None = None,
+        facts: Mapping[str, str] | None = None,
+    ) -> str:
         """Returns the manifest's digest. `files` are beside the two that every model has, or in their place."""
         content = {"model.onnx": self.graph, "contract.json": canonical(self.declared()), **(files or {})}
         listed = {each: File(f"sha256:{sha256(raw).hexdigest()}", len(raw)) for each, raw in content.items()}
-        manifest = canonical(Manifest("parapet-model/1", name, version, listed, {"dataset": "sha256:1234"}))
+        manifest = canonical(
+            Manifest("parapet-model/1", name, version, listed, {"dataset": "sha256:1234", **(facts or {})})
+        )
         self.model.mkdir(parents=True, exist_ok=True)
         for each, raw in content.items():
             if "/" not in each and each != "..":

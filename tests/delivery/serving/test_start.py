@@ -76,6 +76,29 @@ def test_a_server_that_must_not_serve_says_why(own: Own, what: str) -> None:
     assert told.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("promoted", "asked", "said"),
+    [
+        ({"stage": "prod"}, "prod", ""),
+        ({"stage": "staging"}, "staging", ""),
+        ({"stage": "staging"}, "", ""),
+        ({"stage": "staging"}, "prod", "readmission 7 was promoted for staging, and is to serve in prod."),
+        ({"stage": "prod"}, "staging", "readmission 7 was promoted for prod, and is to serve in staging."),
+        ({}, "prod", "readmission 7 was promoted for no environment, and is to serve in prod."),
+    ],
+)
+def test_a_model_serves_where_it_was_promoted_for(own: Own, promoted: dict[str, str], asked: str, said: str) -> None:
+    """Though it is the one that was asked for, and signed."""
+    server = own()
+    server.digest = server.bundle.write(facts=promoted)
+    server.more["model"] = server.settings()["model"] | {"stage": asked}
+    if said:
+        assert said in server.refusal()
+    else:
+        done = subprocess.run(server.command("verify"), capture_output=True, text=True, timeout=PATIENCE)
+        assert done.returncode == 0, done.stderr
+
+
 SETTINGS: dict[str, tuple[dict[str, Any], str]] = {
     "an unknown name": ({"more": 1}, "unknown field `more`"),
     "nobody could call": ({"tokens": None, "mesh": None}, "neither tokens nor mesh"),

@@ -198,6 +198,14 @@ def test_nothing_of_a_secret_is_in_it(made: dict[str, dict[str, Any]]) -> None:
     assert {key for each in pod["volumes"] for key in each} == {"name", "downwardAPI", "emptyDir", "csi"}
 
 
+@pytest.mark.parametrize("environment", ["dev", "staging", "prod"])
+def test_the_server_is_told_for_which_environment_its_model_must_be(environment: str) -> None:
+    template = objects(environment=environment)["Rollout readmission"]["spec"]["template"]
+    told = json.loads(template["metadata"]["annotations"][ANNOTATIONS[FILE]])["model"]
+    assert told["stage"] == environment
+    assert told["source"].endswith(f"/{environment}/7")
+
+
 def test_it_runs_as_itself_and_has_its_own_secrets(made: dict[str, dict[str, Any]]) -> None:
     pod = made["Rollout readmission"]["spec"]["template"]["spec"]
     account = made[f"ServiceAccount {pod['serviceAccountName']}"]
