@@ -1,4 +1,4 @@
-"""The pipeline as Kubeflow has it: which step follows which, and which of them has which secret.
+"""The pipeline as Kubeflow has it: which step follows which, and which of them is told which secret.
 
 A component is the source of a function that is written into the compiled pipeline: it calls the code of this room,
 which the image holds, and does nothing itself. Nothing is installed while one runs.
@@ -13,9 +13,6 @@ from kfp import compiler, dsl, kubernetes
 NAME: Final = "readmission"
 PLACEHOLDER: Final = "parapet/pipeline:built-from-this-repository"
 """The image of the compiled pipeline that is kept in the repository; a cluster's is compiled with its digest."""
-KEY_SECRET, KEY_FOLDER = "pipeline-hash-key", "/run/secrets/parapet/data"
-MLFLOW_SECRET, MLFLOW_FOLDER = "pipeline-mlflow", "/run/secrets/parapet/mlflow"
-KEY_FILE: Final = f"{KEY_FOLDER}/key"
 USER: Final = 10001
 """As the platform's other images have it; root is nobody here."""
 MEMORY: Final = "4G"
@@ -77,10 +74,10 @@ def train(train: dsl.Input[dsl.Dataset], seed: int, model: dsl.Output[dsl.Model]
     steps.run("train", train=train.path, seed=seed, model=model.path)
 
 
-def fetch_production(name: str, first: bool, production: dsl.Output[dsl.Model]) -> None:
+def fetch_production(name: str, first: bool, mlflow: str, production: dsl.Output[dsl.Model]) -> None:
     from delivery.pipeline import steps
 
-    steps.run("fetch_production", name=name, first=first, production=production.path)
+    steps.run("fetch_production", name=name, first=first, mlflow=mlflow, production=production.path)
 
 
 def evaluate(
@@ -113,6 +110,7 @@ def evaluate(
 def register(
     experiment: str,
     started_by: str,
+    mlflow: str,
     model: dsl.Input[dsl.Model],
     evidence: dsl.Input[dsl.Artifact],
     cards: dsl.Input[dsl.Artifact],
@@ -121,7 +119,7 @@ def register(
     from delivery.pipeline import steps
 
     given = {"model": model.path, "evidence": evidence.path, "cards": cards.path, "registered": registered.path}
-    steps.run("register", experiment=experiment, started_by=started_by, **given)
+    steps.run("register", experiment=experiment, started_by=started_by, mlflow=mlflow, **given)
 
 
 def pipeline(image: str, tells: str) -> Any:
@@ -138,9 +136,10 @@ def pipeline(image: str, tells: str) -> Any:
         name: str,
         code: str,
         started_by: str,
+        key_file: str,
+        mlflow: str = "",
         seed: int = 0,
         first: bool = False,
-        key_file: str = KEY_FILE,
         gates: str = "",
         experiment: str = "",
         override: str = "",
@@ -148,7 +147,7 @@ def pipeline(image: str, tells: str) -> Any:
         asked_by: str = "",
         agreed_by: str = "",
     ) -> None:
-        production = _alone(parts["fetch_production"](name=name, first=first))
+        production = _alone(parts["fetch_production"](name=name, first=first, mlflow=mlflow))
         taken = _alone(parts["ingest"](intake=intake))
         checked = parts["validate"](raw=taken.outputs["raw"])
         sound = parts["pass_gates"](gates=checked.outputs["gate"], what="data")
@@ -172,6 +171,7 @@ def pipeline(image: str, tells: str) -> Any:
             parts["register"](
                 experiment=experiment,
                 started_by=started_by,
+                mlflow=mlflow,
                 model=trained.outputs["model"],
                 evidence=judged.outputs["evidence"],
                 cards=known.outputs["cards"],
@@ -180,10 +180,6 @@ def pipeline(image: str, tells: str) -> Any:
         for each in (production, taken, checked, sound, known, parted, trained, judged, good, kept):
             each.set_cpu_request("1").set_cpu_limit("2").set_memory_request(MEMORY).set_memory_limit(MEMORY)
             kubernetes.set_security_context(each, run_as_user=USER, run_as_group=USER, run_as_non_root=True)
-        # Of ten steps one sees the key of the hashes, and two the account in MLflow.
-        kubernetes.use_secret_as_volume(known, secret_name=KEY_SECRET, mount_path=KEY_FOLDER)
-        for each in (production, kept):
-            kubernetes.use_secret_as_volume(each, secret_name=MLFLOW_SECRET, mount_path=MLFLOW_FOLDER)
 
     return readmission
 

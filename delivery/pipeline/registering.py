@@ -4,7 +4,6 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from delivery.pipeline.lineage import Record, facts
@@ -27,8 +26,6 @@ VARIABLES: Final = {
     "MLFLOW_TRACKING_PASSWORD": "its password",
 }
 AUTHORITY: Final = "MLFLOW_TRACKING_SERVER_CERT_PATH"
-MOUNTED: Final = Path("/run/secrets/parapet/mlflow")
-"""Where a cluster mounts the same as files of these names."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +38,9 @@ class Tracking(Mlflow):
     )
 
     @classmethod
-    def of(cls, variables: Mapping[str, str], mounted: Path = MOUNTED) -> Self:
-        """By the variables that MLflow's clients read, or files of the same names. Raises Refused where one lacks."""
-        told = {name: _told(name, variables, mounted) for name in (*VARIABLES, AUTHORITY)}
+    def of(cls, variables: Mapping[str, str]) -> Self:
+        """By the variables that MLflow's clients read. Raises Refused where one lacks."""
+        told = {name: variables.get(name, "") for name in (*VARIABLES, AUTHORITY)}
         if missing := [f"    {name}: {what}" for name, what in VARIABLES.items() if not told[name]]:
             said = "\n".join(missing)
             raise Refused(
@@ -164,15 +161,6 @@ def in_production(tracking: Tracking, model: str, *, first: bool) -> tuple[str, 
         return "none", {}
     found = tracking.version(name, version)
     return f"{name}:{version}", {each: tracking.file(found, each) for each in ("model.onnx", "contract.json")}
-
-
-def _told(name: str, variables: Mapping[str, str], mounted: Path) -> str:
-    if value := variables.get(name):
-        return value
-    try:
-        return (mounted / name).read_text().strip()
-    except OSError:
-        return ""
 
 
 def _there(told: dict[str, Any] | None) -> dict[str, Any]:

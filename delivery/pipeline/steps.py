@@ -106,10 +106,12 @@ def pass_gates(*, gates: str, what: str) -> None:
 def deidentify(*, accepted: str, key_file: str, features: str, cards: str) -> None:
     from delivery.data.dataset import Manifest
     from delivery.data.deidentification import deidentify
+    from delivery.pipeline.delivered import as_file
 
     made = Manifest.read(Path(accepted))
     files = [path for path, file in zip(made.paths(Path(accepted)), made.files, strict=True) if file.rows]
-    deidentify(files, Path(key_file), Path(features))
+    with as_file(key_file) as key:
+        deidentify(files, key, Path(features))
     Path(cards).mkdir()
     for name in CARDS:
         shutil.copyfile(Path(features) / name, Path(cards) / name)
@@ -128,10 +130,11 @@ def train(*, train: str, seed: int, model: str) -> None:
     Path(model).write_bytes(trained(Path(train), seed))
 
 
-def fetch_production(*, name: str, first: bool, production: str) -> None:
+def fetch_production(*, name: str, first: bool, mlflow: str, production: str) -> None:
+    from delivery.pipeline.delivered import variables
     from delivery.pipeline.registering import Tracking, in_production
 
-    version, files = in_production(Tracking.of(os.environ), name, first=first)
+    version, files = in_production(Tracking.of(variables(mlflow, os.environ)), name, first=first)
     folder = Path(production)
     folder.mkdir()
     for each, raw in files.items():
@@ -210,9 +213,12 @@ def evaluate(
     Path(report).write_bytes(msgspec.json.encode(told))
 
 
-def register(*, experiment: str, started_by: str, model: str, evidence: str, cards: str, registered: str) -> None:
+def register(
+    *, experiment: str, started_by: str, mlflow: str, model: str, evidence: str, cards: str, registered: str
+) -> None:
     from delivery.gates.report import Report
     from delivery.pipeline import lineage
+    from delivery.pipeline.delivered import variables
     from delivery.pipeline.registering import Tracking
     from delivery.pipeline.registering import register as registered_as
     from delivery.registry.documents import read
@@ -226,7 +232,7 @@ def register(*, experiment: str, started_by: str, model: str, evidence: str, car
     files |= {name: (folder / name).read_bytes() for name in WITH_MODEL}
     files |= {name: (Path(cards) / name).read_bytes() for name in CARDS}
     told = {"experiment": experiment or record.model, "started_by": started_by}
-    found = registered_as(Tracking.of(os.environ), record, report, files, **told)
+    found = registered_as(Tracking.of(variables(mlflow, os.environ)), record, report, files, **told)
     said = {"name": found.name, "version": found.version, "author": found.author, "model": record.outputs.model}
     Path(registered).write_text(json.dumps(said, indent=2) + "\n")
 

@@ -65,28 +65,33 @@ def test_a_model_is_registered_behind_both_gates_alone() -> None:
     assert gate == {"outputArtifactKey": "report", "producerTask": "evaluate"}
 
 
-def test_each_step_has_the_secrets_that_it_needs_and_no_other() -> None:
-    found = {
-        name: [each["secretName"] for each in told["secretAsVolume"]]
-        for name, told in ON_THE_CLUSTER.items()
-        if "secretAsVolume" in told
+def test_each_step_is_told_of_the_secrets_that_it_needs_and_of_no_other() -> None:
+    told = {
+        task: sorted({"key_file", "mlflow"} & each.get("inputs", {}).get("parameters", {}).keys())
+        for task, each in TASKS.items()
     }
-    assert found == {
-        "exec-deidentify": ["pipeline-hash-key"],
-        "exec-fetch-production": ["pipeline-mlflow"],
-        "exec-register": ["pipeline-mlflow"],
+    assert {task: names for task, names in told.items() if names} == {
+        "deidentify": ["key_file"],
+        "fetch-production": ["mlflow"],
+        "register": ["mlflow"],
     }
 
 
-def test_who_starts_it_must_be_said() -> None:
+def test_who_starts_it_and_by_which_key_must_be_said() -> None:
     given = SPEC["root"]["inputDefinitions"]["parameters"]
     assert [name for name, told in given.items() if not told.get("isOptional")] == [
         "code",
         "intake",
+        "key_file",
         "name",
         "started_by",
     ]
     assert TASKS["register"]["inputs"]["parameters"]["started_by"] == {"componentInputParameter": "started_by"}
+
+
+def test_no_step_has_a_secret_of_the_cluster() -> None:
+    """Which whoever starts pods in the namespace would have, and no pod of the platform may mount."""
+    assert {key for each in ON_THE_CLUSTER.values() for key in each} == {"securityContext"}
 
 
 def test_no_step_is_root_or_takes_what_it_likes() -> None:

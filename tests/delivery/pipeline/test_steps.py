@@ -297,17 +297,6 @@ def test_what_can_be_known_before_anything_runs_is_refused_then(
     assert not (tmp_path / "out").exists()
 
 
-def test_the_account_in_mlflow_may_come_as_files(tmp_path: Path) -> None:
-    for name, value in (("URI", "https://mlflow.hospital.example/"), ("USERNAME", "pipeline"), ("PASSWORD", "word")):
-        (tmp_path / f"MLFLOW_TRACKING_{name}").write_text(f"{value}\n")
-    found = Tracking.of({}, tmp_path)
-    assert (found.url, found.account, found.authority) == (
-        "https://mlflow.hospital.example",
-        ("pipeline", "word"),
-        None,
-    )
-
-
 def test_the_settings_are_strict() -> None:
     told = yaml.safe_load((Path(steps.__file__).parent / "settings.yaml").read_text())
     assert settings().requests >= 1_000
