@@ -155,7 +155,7 @@ def _container(args: PodArgs, command: str, *, readable_only: bool) -> dict[str,
         },
         "volumeMounts": [
             {"name": "configuration", "mountPath": CONFIGURATION, "readOnly": True},
-            {"name": "model", "mountPath": MODEL_FOLDER, "readOnly": readable_only},
+            {"name": "model", "mountPath": MODEL_FOLDER, **({"readOnly": True} if readable_only else {})},
             {"name": "secrets", "mountPath": SECRETS, "readOnly": True},
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 (a volume of the pod's own)
         ],
