@@ -148,8 +148,8 @@ def test_the_server_reads_whose_tokens_it_takes(tokens: Tokens, file: str, annot
 
 @pytest.mark.parametrize("published", [False, True])
 def test_its_controller_writes_the_template_back_as_it_is(published: bool) -> None:
-    """Argo Rollouts writes a Rollout whole, and Go leaves out what is empty (`omitempty`): a template that has such a word
-    would be another one, which the guardrails take of nobody but the stack."""
+    """Argo Rollouts writes a Rollout whole, and Go leaves out what is empty (`omitempty`): a template that has such a
+    word would be another one, which the guardrails take of nobody but the stack."""
 
     def empty(value: Any, at: str) -> list[str]:
         found = [at] if value in (False, 0, "", None) or value == {} or value == [] else []
