@@ -2,9 +2,11 @@
 
 The same graph everywhere, a LightGBM classifier of 18 features; one worker, one thread of the runtime, 32 connections
 from a client on the same machine. Ours checks tokens, the contract, and writes metrics, a line in its log and a row in
-the prediction log for each; the others do none of it. 1 row and 64 rows, in JSON; and 64 rows as bytes for ours, which
-is what a client of the Open Inference Protocol sends by itself. Each in its turn, so that a machine whose speed drifts
-slows all alike. `python -m bench.serving [PEER...]` with the peers that are wanted, without any for all.
+the prediction log for each; the others do none of it. 1 row and 64 rows, in JSON, of numbers with four decimals; and 64
+rows as bytes for ours, which is what a client of the Open Inference Protocol sends by itself. Each in its turn, so that
+a machine whose speed drifts slows all alike; by the clock, and by the processor's time that each takes, which others on
+the machine disturb less: they take the model's trees out of the processor's cache, and the loop is the last to lose
+them. `python -m bench.serving [PEER...]` with the peers that are wanted, without any for all.
 """
 
 import contextlib
@@ -35,7 +37,7 @@ from tests.delivery.serving.bundles import Bundle
 from tests.delivery.serving.served import MODEL, Served
 
 PEERS = Path(__file__).with_name("peers")
-TURNS, SECONDS, CLIENTS = 5, 3.0, 32
+TURNS, SECONDS, CLIENTS = 9, 1.5, 32
 LEAST = {"mlflow": 8.0, "mlserver": 4.0, "litserve": 8.0, "bentoml": 8.0}
 """Times the peer's, for 1 row."""
 OF_THE_LOOP = 0.5
@@ -221,11 +223,21 @@ def as_bytes(rows: list[list[float]], signed: dict[str, str]) -> bytes:
     return load.request(f"{MODEL}/infer", head + tail, signed | headers)
 
 
-def loop(folder: Path, rows: int) -> float:
-    """Calls a second of the bare loop."""
+@dataclass(frozen=True)
+class Bare:
+    """The bare loop."""
+
+    rate: float
+    """Calls a second."""
+    busy: float
+    """Seconds of a processor that a call takes."""
+
+
+def loop(folder: Path, rows: int) -> Bare:
     command = [str(images.environment("serving") / "bin" / "python"), str(PEERS / "loop.py")]
     done = subprocess.run([*command, str(folder), str(rows), str(SECONDS)], capture_output=True, check=True)
-    return float(done.stdout)
+    rate, busy = done.stdout.split()
+    return Bare(float(rate), float(busy))
 
 
 def main(names: list[str]) -> None:
@@ -239,7 +251,7 @@ def main(names: list[str]) -> None:
         rows = json.loads((folder / "rows.json").read_text())["rows"]
         sides = [stack.enter_context(ours(folder, rows))]
         sides += [stack.enter_context(known[name](folder, rows)) for name in names or known]
-        bare: dict[str, list[float]] = {"1 row": [], "64 rows": []}
+        bare: dict[str, list[Bare]] = {"1 row": [], "64 rows": []}
         for side in sides:  # not counted
             for form in side.requests:
                 load.run(side.port, side.requests[form], 1.0, CLIENTS)
@@ -252,12 +264,15 @@ def main(names: list[str]) -> None:
     tell(sides, bare)
 
 
-def tell(sides: list[Side], bare: dict[str, list[float]]) -> None:
+def tell(sides: list[Side], bare: dict[str, list[Bare]]) -> None:
     mine, others = sides[0], sides[1:]
     for form in ("64 rows, bytes", "64 rows", "1 row"):
         of = bare[form.partition(",")[0]]
         limit = f"at least {OF_THE_LOOP}; " if form.startswith("64") else ""
-        told("a bare loop of ONNX Runtime", form, [ours.rate for ours in mine.loads[form]], of, limit)
+        rates = [[each.rate for each in mine.loads[form]], [each.rate for each in of]]
+        told("a bare loop of ONNX Runtime", form, *rates, limit)
+        busy = statistics.median(each.busy / own for each, own in zip(of, mine.busy[form], strict=True))
+        print(f"  by processor time {busy:.2f}")
     for form in ("1 row", "64 rows"):
         for other in others:
             limit = f"at least {LEAST[other.name]:.0f}; " if form == "1 row" else ""
@@ -265,8 +280,9 @@ def tell(sides: list[Side], bare: dict[str, list[float]]) -> None:
             told(other.name, form, *rates, limit)
             busy = statistics.median(b / a for a, b in zip(mine.busy[form], other.busy[form], strict=True))
             print(f"  of a processor's time it takes {busy:.2f} times as much")
-    for form, rates in bare.items():
-        print(f"  bare loop, {form}: {statistics.median(rates):.0f} calls/s")
+    for form, loops in bare.items():
+        rate, busy = (statistics.median(told) for told in zip(*((each.rate, each.busy) for each in loops), strict=True))
+        print(f"  bare loop, {form}: {rate:.0f} calls/s, {busy * 1e6:.0f} us of a core each")
     for side in sides:
         for form, loads in side.loads.items():
             rate = statistics.median(each.rate for each in loads)
