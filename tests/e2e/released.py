@@ -19,7 +19,7 @@ WINDOW = 10
 def put(user: User, bundle: Bundle, version: str, name: str = NAME, **told: Any) -> dict[str, Any]:
     """Puts it there; returns its entry of the setting `models`. `told`: what else is said of it there."""
     outputs = user.outputs()
-    digest = bundle.write(name=name, version=version)
+    digest = bundle.write(name=name, version=version, facts={"stage": str(SETTINGS["environment"])})
     manifest = (bundle.model / "manifest.json").read_bytes()
     assert digest == f"sha256:{sha256(manifest).hexdigest()}"
     signed = user.client("kms").sign(
