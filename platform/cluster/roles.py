@@ -74,8 +74,9 @@ _SEE_NAMES: Final = (
     rule("storage.k8s.io", ["storageclasses"], READ),
 )
 
-# Whoever may create pods may mount the Secrets of the namespace. So nothing is a Secret in the namespaces where data
-# scientists work: the Secrets Store CSI driver mounts what the pod's own AWS role may read.
+# Whoever may create pods may mount the Secrets of the namespace. So nothing is a Secret in the namespaces where people
+# work, and no pod there mounts one (the guardrail no-secrets-of-the-cluster): the Secrets Store CSI driver mounts what
+# the pod's own AWS role may read.
 DATA_SCIENTIST: Final = Role(
     name="data-scientist",
     group="parapet:data-scientists",

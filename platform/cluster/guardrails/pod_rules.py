@@ -45,7 +45,7 @@ _POINTS_ELSEWHERE: Final = "(?i)_(file|path|dir|arn|name|uri|url)$"
 """Names of variables that say where a secret is and do not hold one, as AWS's own AWS_WEB_IDENTITY_TOKEN_FILE."""
 _SENSITIVE_VALUE: Final = "(AKIA|ASIA)[0-9A-Z]{16}|-----BEGIN [A-Z ]*PRIVATE KEY-----|://[^/@:]*:[^/@$]+@"
 _IS_LITERAL: Final = (
-    # $(NAME) stands for another variable, which may come from a Secret.
+    # $(NAME) stands for another variable.
     "has(e.value) && e.value != '' && !e.value.matches('^[$][(][A-Za-z0-9_.-]+[)]$')"
 )
 _BY_NAME: Final = (
@@ -62,7 +62,13 @@ _IS_FOR_THE_POD: Final = (
     f" && v.name == {cel(PROXYS_VOLUME)}"
 )
 _FROM_SECRETS_MANAGER: Final = (
-    "Mount it from Secrets Manager with the Secrets Store CSI driver, or use valueFrom.secretKeyRef."
+    "Mount it from Secrets Manager with the Secrets Store CSI driver (the setting workloadSecrets), or read it there by"
+    " the pod's own role."
+)
+_BY_REFERENCE: Final = "has(e.valueFrom) && has(e.valueFrom.secretKeyRef)"
+_FROM_KUBERNETES: Final = (
+    "has(v.secret) || has(v.projected) && has(v.projected.sources) && v.projected.sources.exists(s, has(s.secret))"
+    " || has(v.csi) && has(v.csi.nodePublishSecretRef)"
 )
 
 
@@ -145,6 +151,30 @@ def pod_rules(registry: str, proxy: str, workspaces: Sequence[ns.Namespace] = ()
                     fix=_FROM_SECRETS_MANAGER,
                 ),
             ),
+        ),
+        PodRule(
+            # Whoever may start pods in a namespace has each Secret there, and none says who read it when.
+            name="no-secrets-of-the-cluster",
+            checks=(
+                Check(
+                    holds=_no_variable(_BY_REFERENCE)
+                    + " && !variables.containers.exists(c, has(c.envFrom) && c.envFrom.exists(f, has(f.secretRef)))",
+                    found=names(
+                        f"variables.containers.filter(c, has(c.env) && c.env.exists(e, {_BY_REFERENCE})"
+                        " || has(c.envFrom) && c.envFrom.exists(f, has(f.secretRef)))"
+                    )
+                    + ' + " has a variable from a Secret of Kubernetes"',
+                    fix=_FROM_SECRETS_MANAGER,
+                ),
+                Check(
+                    holds=f"!variables.volumes.exists(v, {_FROM_KUBERNETES})",
+                    found=f"variables.volumes.filter(v, {_FROM_KUBERNETES}).map(v, v.name).join(', ')"
+                    ' + " is of a Secret of Kubernetes"',
+                    fix=_FROM_SECRETS_MANAGER,
+                ),
+            ),
+            exempt=tuple(each.name for each in ns.SYSTEM),
+            why_exempt="istiod has its own authority's key in one, and nobody starts pods there",
         ),
         PodRule(
             name="no-host-access",
