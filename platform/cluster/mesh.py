@@ -65,7 +65,7 @@ def callers(workspaces: Sequence[ns.Namespace] = ()) -> tuple[Caller, ...]:
         Caller(ns.TRAINING.name, (_account(ns.TRAINING),), ()),
         Caller(ns.MONITORING.name, (_account(ns.MONITORING),), ("3000", "9090", "9093")),
         Caller(ns.MONITORING.name, (_GATEWAY,), ("3000",), "dashboards", DASHBOARDS),
-        Caller(ns.MONITORING.name, (_account(ns.ROLLOUTS),), ("9090",), "judging", PROMETHEUS),
+        Caller(ns.JUDGING.name, (_account(ns.ROLLOUTS),), ("9090",), "judging", PROMETHEUS),
     )
 
 

@@ -19,7 +19,7 @@ def aws_services(account: Account) -> dict[str, Any]:
 
 
 def metrics(vpc_cidr: str) -> dict[str, Any]:
-    """A ServiceEntry for `monitoring` alone: kubelets, and the ports of pods at which metrics are in plain, which
+    """A ServiceEntry for those who scrape: kubelets, and the ports of pods at which metrics are in plain, which a
     Prometheus finds by their addresses. The network policies say whose."""
     ports = {
         port
@@ -30,7 +30,7 @@ def metrics(vpc_cidr: str) -> dict[str, Any]:
     return {
         "hosts": ["metrics.parapet.internal"],
         "addresses": [vpc_cidr],
-        "exportTo": [ns.MONITORING.name],
+        "exportTo": [ns.MONITORING.name, ns.JUDGING.name],
         "location": "MESH_EXTERNAL",
         "resolution": "NONE",
         "ports": [{"number": port, "name": f"tcp-{port}", "protocol": "TCP"} for port in sorted(ports)],

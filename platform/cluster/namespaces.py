@@ -53,6 +53,9 @@ INGRESS: Final = Namespace(name="ingress", data_class=DataClass.PHI, mesh=True, 
 KARPENTER: Final = Namespace(name="karpenter")
 ROLLOUTS: Final = Namespace(name="argo-rollouts", mesh=True, service_account="argo-rollouts")
 """Of the mesh, since what judges a new version asks Prometheus, which answers there alone."""
+JUDGING: Final = Namespace(name="judging", data_class=DataClass.LOGS, mesh=True, service_account="judge")
+"""What models say of themselves, for those who judge a version: apart from all that a team or a hospital starts, and
+from the nodes where models run."""
 ISTIO_SYSTEM: Final = Namespace(name="istio-system")
 ISTIO_CNI: Final = Namespace(
     name="istio-cni",
@@ -78,7 +81,7 @@ SECRETS_STORE: Final = Namespace(
 )
 
 WORKLOADS: Final = (MLFLOW, PIPELINES, TRAINING, SERVING, MONITORING, INGRESS)
-SYSTEM: Final = (KARPENTER, ROLLOUTS, ISTIO_SYSTEM, ISTIO_CNI, GPU_SOFTWARE, CLOUDWATCH, SECRETS_STORE)
+SYSTEM: Final = (KARPENTER, ROLLOUTS, JUDGING, ISTIO_SYSTEM, ISTIO_CNI, GPU_SOFTWARE, CLOUDWATCH, SECRETS_STORE)
 MADE: Final = (*WORKLOADS, *SYSTEM)
 
 KUBE_SYSTEM: Final = "kube-system"

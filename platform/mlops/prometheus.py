@@ -12,14 +12,16 @@ import yaml
 from cluster import images
 from cluster import namespaces as ns
 from cluster.guardrails.flows import PREDICTOR, PROMETHEUS
-from cluster.guardrails.priorities import PLATFORM
 from cluster.guardrails.rollout_rules import HASH
 from cluster.labels import Manifest, labels, metadata
+from cluster.node_labels import ON_SYSTEM_NODES
+from cluster.roles import CORE, RBAC, READ, rule
 from foundation.stack import Stack
 
 NAME: Final = "prometheus"
+ROLE: Final = "parapet:judge"
 PORT: Final = 9090
-ADDRESS: Final = f"http://{NAME}.{ns.MONITORING.name}.svc.cluster.local:{PORT}"
+ADDRESS: Final = f"http://{NAME}.{ns.JUDGING.name}.svc.cluster.local:{PORT}"
 USER: Final = 65534
 """The image's own."""
 FOLDER: Final = "/etc/prometheus"
@@ -57,13 +59,14 @@ class Prometheus(pulumi.ComponentResource):
     """One Prometheus, which scrapes the proxies of models' pods and keeps what they said for hours, in its own pod.
 
     What is lost with the pod is what an analysis of that hour would have looked at: it then finds no calls, and says
-    no. It finds pods by the API server, in the namespace of models alone.
+    no. It finds pods by the API server, in the namespace of models alone, and runs on the platform's nodes: who breaks
+    out of a model's pod is not beside what judges it.
     """
 
     def __init__(self, name: str, args: PrometheusArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:mlops:Prometheus", name, {"image": images.PROMETHEUS}, opts)
         own = pulumi.ResourceOptions(parent=self, depends_on=list(args.after))
-        meta = metadata(NAME, args.stack.owner, namespace=ns.MONITORING.name, data_class=ns.MONITORING.data_class)
+        meta = metadata(NAME, args.stack.owner, namespace=ns.JUDGING.name, data_class=ns.JUDGING.data_class)
         text = yaml.safe_dump(configuration(args.window), sort_keys=False)
         config = kubernetes.core.v1.ConfigMap(name, metadata=meta, data={FILE: text}, opts=own)
         service: Manifest = {
@@ -84,7 +87,21 @@ class Prometheus(pulumi.ComponentResource):
             spec=deployment(args.stack, text),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[config, *args.after]),
         )
+        self._rights(name, args.stack.owner, own)
         self.register_outputs({"address": ADDRESS})
+
+    def _rights(self, name: str, owner: str, own: pulumi.ResourceOptions) -> None:
+        """Its account lists the pods of models."""
+        meta = metadata(ROLE, owner, namespace=ns.SERVING.name)
+        kubernetes.rbac.v1.Role(name, metadata=meta, rules=[rule(CORE, ["pods"], READ)], opts=own)
+        account = {"kind": "ServiceAccount", "name": ns.JUDGING.service_account, "namespace": ns.JUDGING.name}
+        kubernetes.rbac.v1.RoleBinding(
+            name,
+            metadata=meta,
+            role_ref={"api_group": RBAC, "kind": "Role", "name": ROLE},
+            subjects=[account],
+            opts=own,
+        )
 
 
 def configuration(window: int) -> dict[str, Any]:
@@ -131,15 +148,16 @@ def deployment(stack: Stack, text: str) -> Manifest:
         "selector": {"matchLabels": PROMETHEUS},
         "template": {
             "metadata": {
-                "labels": {**labels(stack.owner, ns.MONITORING.data_class), **PROMETHEUS},
+                "labels": {**labels(stack.owner, ns.JUDGING.data_class), **PROMETHEUS},
                 # It reads its configuration once.
                 "annotations": {"parapet.dev/configuration": sha256(text.encode()).hexdigest()[:16]},
             },
             "spec": {
-                "serviceAccountName": ns.MONITORING.service_account,
+                "serviceAccountName": ns.JUDGING.service_account,
                 "automountServiceAccountToken": True,
                 "enableServiceLinks": False,
-                "priorityClassName": PLATFORM.name,
+                "priorityClassName": "system-cluster-critical",
+                **ON_SYSTEM_NODES,
                 "securityContext": {
                     "runAsNonRoot": True,
                     "runAsUser": USER,

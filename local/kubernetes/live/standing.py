@@ -33,7 +33,7 @@ STANDING = (
     Standing(ISTIOD, "istio-system", "istiod", "discovery", holds=True, meshed=False),
     Standing(GATEWAY, "ingress", "istio-ingress", PROXY, holds=True, meshed=True),
     Standing(KARPENTER, "karpenter", "karpenter", "controller", holds=True, meshed=False),
-    Standing(PROMETHEUS, "monitoring", "monitor", "prometheus", holds=True, meshed=False),
+    Standing(PROMETHEUS, "judging", "judge", "prometheus", holds=True, meshed=False),
     Standing(ROLLOUTS, "argo-rollouts", "argo-rollouts", "controller", holds=True, meshed=False),
 )
 """In the order in which they need each other."""

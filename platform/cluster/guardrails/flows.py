@@ -81,7 +81,7 @@ neither: a model of the stack's settings asks each caller for a token; what a te
 DASHBOARDS: Final = {"app.kubernetes.io/name": "grafana"}
 _DASHBOARDS: Final = Pods(ns.MONITORING.name, DASHBOARDS)
 PROMETHEUS: Final = {"parapet.dev/judges": "true"}
-_PROMETHEUS: Final = Pods(ns.MONITORING.name, PROMETHEUS)
+_PROMETHEUS: Final = Pods(ns.JUDGING.name, PROMETHEUS)
 _PUBLISHED: Final = Pods(ns.SERVING.name, {**_MODELS.labels, **PUBLISHED})
 _CLIENTS: Final = (ns.PIPELINES, ns.TRAINING, ns.SERVING)
 """Who works with MLflow and with objects in S3, as each workspace does."""
@@ -130,7 +130,8 @@ def flows(workspaces: Sequence[Namespace] = ()) -> tuple[Flow, ...]:
         # Dashboards ask Prometheus (9090), which tells Alertmanager (9093), and each is scraped by it.
         Flow("monitoring",      _all(ns.MONITORING.name),
                                                  (*_all(ns.MONITORING.name), Range.SERVICES),     (3000, 9090, 9093)),
-        # What judges a new version of a model asks it too.
+        # What judges a new version of a model asks a Prometheus of its own, which asks models' proxies alone.
+        Flow("scrapes-models",  (_PROMETHEUS,),                  (_MODELS,),                      (15020,)),
         Flow("judging",         _all(ns.ROLLOUTS.name),          (_PROMETHEUS, Range.SERVICES),   (9090,)),
         # Envoy's and the application's metrics (15020), istiod's and the CNI agent's (15014), GPUs' (9400), Karpenter's
         # (8080).

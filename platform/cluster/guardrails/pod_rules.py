@@ -24,7 +24,8 @@ TOKEN_USERS: Final = (
     f"{ns.KARPENTER.name}/karpenter",
     f"{ns.ROLLOUTS.name}/{ns.ROLLOUTS.service_account}",
     f"{ns.GPU_SOFTWARE.name}/nvidia-device-plugin-service-account",
-    # Prometheus finds by it what it scrapes (`monitor.py`).
+    # By it one finds what to scrape (`monitor.py`, `mlops/prometheus.py`).
+    f"{ns.JUDGING.name}/{ns.JUDGING.service_account}",
     f"{ns.MONITORING.name}/{ns.MONITORING.service_account}",
     # The gateway needs no token, but its chart cannot say so; the account may read the Secrets of `ingress`.
     f"{ns.INGRESS.name}/istio-ingress",

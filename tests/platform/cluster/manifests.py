@@ -16,6 +16,7 @@ from cluster.namespaces import Namespaces, NamespacesArgs
 from cluster.rollouts import Rollouts, RolloutsArgs
 from cluster.workspace import Workspace
 from foundation.account import Account
+from mlops.prometheus import Prometheus, PrometheusArgs
 from tests.images import DIGESTS
 from tests.platform import mocked, variants
 from tests.platform.mocked import Made
@@ -112,6 +113,10 @@ def gpu_software(*, cut: bool = True) -> None:
             after=(),
         ),
     )
+
+
+def prometheus() -> None:
+    Prometheus("test", PrometheusArgs(stack=STACK, window=300, after=()))
 
 
 def gpu_metrics() -> None:

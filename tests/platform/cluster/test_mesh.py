@@ -174,7 +174,7 @@ def test_nothing_leaves_the_mesh_but_for_aws_services_of_the_region(resources: l
     assert entry["spec"]["hosts"] == ["*.us-east-1.amazonaws.com", "s3.amazonaws.com", "*.s3.amazonaws.com"]
     assert [port["number"] for port in entry["spec"]["ports"]] == [443]
     (other,) = [each for each in resources if each["kind"] == "ServiceEntry" and each is not entry]
-    assert other["spec"]["exportTo"] == ["monitoring"]
+    assert other["spec"]["exportTo"] == ["monitoring", "judging"]
     assert other["spec"]["addresses"] == [manifests.VPC_CIDR]
     ports = {port["number"] for port in other["spec"]["ports"]}
     assert ports == {8080, 9400, 10250, 15014, 15020, 15090}, (
@@ -291,7 +291,7 @@ def test_where_the_api_server_cannot_call_istiod_there_is_no_webhook_to_wait_for
 
 def test_the_mesh_is_where_workloads_are() -> None:
     # And where the one that judges models asks Prometheus, which answers in the mesh alone.
-    assert set(ns.MESH) == {each.name for each in (*ns.WORKLOADS, ns.ROLLOUTS)}
+    assert set(ns.MESH) == {each.name for each in (*ns.WORKLOADS, ns.ROLLOUTS, ns.JUDGING)}
     assert all(each.mesh for each in manifests.SPACES)
 
 

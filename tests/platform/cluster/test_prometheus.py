@@ -5,10 +5,12 @@ from typing import Any
 import pytest
 
 from cluster import namespaces as ns
-from cluster.guardrails.flows import PROMETHEUS, Pods, flows
+from cluster.guardrails.flows import PREDICTOR, PROMETHEUS, Pods, flows
+from cluster.roles import ROLES
 from mlops import analyses, prometheus
-from tests.platform.cluster import manifests
+from tests.platform.cluster import cases, manifests
 from tests.platform.cluster.api import Api
+from tests.platform.cluster.members import Member, govern, refused
 
 WINDOW = 300
 
@@ -26,7 +28,7 @@ def made() -> list[dict[str, Any]]:
 @pytest.fixture
 def pod(made: list[dict[str, Any]]) -> dict[str, Any]:
     (template,) = (each["spec"]["template"] for each in made if each["kind"] == "Deployment")
-    metadata = {**template["metadata"], "name": "prometheus", "namespace": ns.MONITORING.name}
+    metadata = {**template["metadata"], "name": "prometheus", "namespace": ns.JUDGING.name}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
 
 
@@ -39,6 +41,40 @@ def test_the_api_server_and_the_guardrails_take_them(
     assert "Warning" not in answer.text
 
 
+@pytest.mark.engine
+def test_nobody_else_is_in_its_namespace(guarded: Api, pod: dict[str, Any]) -> None:
+    """Nor does anybody write what it reads: who did would judge."""
+    beside = cases.changed(cases.compliant_pod(ns.JUDGING.name), {"/metadata/name": "beside"})
+    assert refused(guarded.apply(beside, dry_run=True), "pods-of-the-stack-are-as-it-makes-them")
+    other = cases.changed(pod, {"/spec/containers/0/args": ["--config.file=/tmp/mine.yaml"]})
+    assert refused(guarded.apply(other, dry_run=True), "pods-of-the-stack-are-as-it-makes-them")
+    govern(guarded)
+    meta = {"name": "prometheus", "namespace": ns.JUDGING.name}
+    told = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"prometheus.yaml": ""}}
+    for role in ROLES:
+        answer = Member.of(role, guarded).apply(f"/api/v1/namespaces/{ns.JUDGING.name}/configmaps", told)
+        assert not answer.done, role.name
+        assert "forbidden" in answer.text.lower(), (role.name, answer.text)
+
+
+@pytest.mark.engine
+def test_it_finds_models_and_reads_nothing_else(guarded: Api, made: list[dict[str, Any]]) -> None:
+    answer = guarded.apply(*(each for each in made if each["apiVersion"].startswith("rbac")))
+    assert answer.done, answer.text
+    who = f"--as=system:serviceaccount:{ns.JUDGING.name}:{ns.JUDGING.service_account}"
+    for may, question in (
+        ("yes", ["list", "pods", "--namespace=serving"]),
+        ("yes", ["watch", "pods", "--namespace=serving"]),
+        ("no", ["list", "pods", "--namespace=training"]),
+        ("no", ["list", "pods", "--namespace=judging"]),
+        ("no", ["get", "secrets", "--namespace=serving"]),
+        ("no", ["get", "configmaps", "--namespace=serving"]),
+        ("no", ["get", "nodes", "--subresource=metrics"]),
+        ("no", ["create", "pods", "--namespace=serving"]),
+    ):
+        assert guarded.run("auth", "can-i", *question, who).text.split()[0] == may, question
+
+
 def test_it_listens_where_it_may_be_asked_and_is_called_by_the_address_that_templates_have(
     made: list[dict[str, Any]], pod: dict[str, Any]
 ) -> None:
@@ -47,7 +83,7 @@ def test_it_listens_where_it_may_be_asked_and_is_called_by_the_address_that_temp
     assert f"http://{meta['name']}.{meta['namespace']}.svc.cluster.local:{port['port']}" == prometheus.ADDRESS
     assert service["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
     (flow,) = (each for each in flows() if Pods(ns.ROLLOUTS.name) in each.source and each.name == "judging")
-    assert Pods(ns.MONITORING.name, PROMETHEUS) in flow.target
+    assert Pods(ns.JUDGING.name, PROMETHEUS) in flow.target
     (own,) = pod["spec"]["containers"][0]["ports"]
     assert flow.ports == (own["containerPort"],) == (port["port"],)
 
@@ -55,9 +91,10 @@ def test_it_listens_where_it_may_be_asked_and_is_called_by_the_address_that_temp
 def test_it_scrapes_the_port_that_its_policies_let_it_reach() -> None:
     (job,) = prometheus.configuration(WINDOW)["scrape_configs"]
     (address,) = (each for each in job["relabel_configs"] if each.get("target_label") == "__address__")
-    (flow,) = (each for each in flows() if each.name == "scrapes")
-    assert int(address["replacement"].partition(":")[2]) in flow.ports
-    assert Pods(ns.SERVING.name) in flow.target
+    (flow,) = (each for each in flows() if each.name == "scrapes-models")
+    assert Pods(ns.JUDGING.name, PROMETHEUS) in flow.source
+    assert flow.ports == (int(address["replacement"].partition(":")[2]),)
+    assert flow.target == (Pods(ns.SERVING.name, PREDICTOR),)
 
 
 @pytest.mark.parametrize("window", [10, 40, 300, 3600])
