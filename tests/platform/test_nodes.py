@@ -5,7 +5,6 @@ import json
 
 import pytest
 
-from cluster import namespaces as ns
 from cluster.node_labels import ROLE as ROLE_LABEL
 from cluster.node_labels import SYSTEM
 from cluster.operators_policy import mark

@@ -403,6 +403,7 @@ def test_only_the_local_stack_is_local_and_unprotected() -> None:
                 [MODEL, MODEL | {"name": "sepsis"}],
                 [MODEL | {"startSeconds": 30}],
                 [MODEL | {"startSeconds": 3600}],
+                [MODEL | {"strategy": "blueGreen"}],
             ],
             [
                 "readmission",
@@ -429,6 +430,7 @@ def test_only_the_local_stack_is_local_and_unprotected() -> None:
                         {"undoSeconds": 86_401},
                         {"startSeconds": 29},
                         {"startSeconds": 3601},
+                        {"strategy": "recreate"},
                     )
                 ),
             ],
@@ -494,7 +496,7 @@ def test_a_stack_serves_what_was_promoted_for_it(stack: str, promoted: list[str]
             )
 
 
-@pytest.mark.parametrize("word", ["image", "strategy", "serviceAccountName", "host", "analysis"])
+@pytest.mark.parametrize("word", ["image", "serviceAccountName", "host", "analysis"])
 def test_nothing_is_said_of_a_model_that_is_the_platforms_to_say(word: str) -> None:
     (line,) = refusal(models=[MODEL | {word: "mine"}])
     assert line.startswith(f"parapet:models[0].{word} is not a setting")

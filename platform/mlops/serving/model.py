@@ -8,6 +8,7 @@ from pydantic.alias_generators import to_camel
 from cluster.guardrails.mesh_rules import RESERVED
 from mlops.data_path import Workload, serving
 
+Strategy = Literal["canary", "blueGreen"]
 CANARY_SUFFIX: Final = "-canary"
 """How the Service of a model's new version is called, after the model."""
 MOST_REPLICAS: Final = 50
@@ -63,10 +64,13 @@ class Model(BaseModel):
     )
     published: bool = Field(default=False, description="true or false")
     """Whether who has a token may ask it through the gateway; else pipelines alone."""
+    strategy: Strategy = Field(default="canary", description="canary or blueGreen")
+    """How a new version comes: by a share of the calls that grows, or by all of them at once, where two versions that
+    answer beside each other would mislead. Before that nobody calls it but who tries it: `model_service.blue_green`."""
     waits: bool = Field(default=True, description="true or false")
     """Whether a person promotes a new version that was found good (`kubectl argo rollouts promote`)."""
     undo_seconds: int = Field(default=3600, ge=30, le=86_400, description="a whole number from 30 to 86400: seconds")
-    """For how long a new version that has all calls may be undone at once: the one before keeps its pods. A version
+    """For how long a canary that has all calls may be undone at once: the version before keeps its pods. A version
     that comes within it begins from the one before."""
     start_seconds: int = Field(default=600, ge=30, le=3600, description="a whole number of seconds from 30 to 3600")
     """In which pods of a new version must be ready: what does not start is let go then."""

@@ -145,27 +145,53 @@ def rollout(model: Model, args: PodArgs) -> dict[str, Any]:
         "revisionHistoryLimit": KEPT,
         "progressDeadlineSeconds": model.start_seconds,
         "progressDeadlineAbort": True,
-        "strategy": {
-            "canary": {
-                "stableService": model.name,
-                "canaryService": f"{model.name}{CANARY_SUFFIX}",
-                "trafficRouting": {"istio": {"virtualService": {"name": model.name, "routes": [model.name]}}},
-                "maxSurge": "50%",
-                "maxUnavailable": 0,
-                "steps": steps(model),
-            }
-        },
+        "strategy": {model.strategy: canary(model) if model.strategy == "canary" else blue_green(model)},
         "template": pod.template(model, args),
     }
+
+
+def canary(model: Model) -> dict[str, Any]:
+    """A share of the calls that grows, by the weights of the route."""
+    return {
+        "stableService": model.name,
+        "canaryService": f"{model.name}{CANARY_SUFFIX}",
+        "trafficRouting": {"istio": {"virtualService": {"name": model.name, "routes": [model.name]}}},
+        "maxSurge": "50%",
+        "maxUnavailable": 0,
+        "steps": steps(model),
+    }
+
+
+def blue_green(model: Model) -> dict[str, Any]:
+    """None of the calls, then all of them.
+
+    The same judges look at the new version before, at the calls that somebody makes to its Service
+    (`delivery/serving/README.md`, "Blue and green"): without any they say no. Nothing of an older version waits for its
+    end, from which it could come back unjudged (`guardrails/rollout_analyses.py`): so none is kept in reserve, and to
+    go back is to bring the one before out again.
+    """
+    return {
+        "activeService": model.name,
+        "previewService": f"{model.name}{CANARY_SUFFIX}",
+        "prePromotionAnalysis": _judges(),
+        "autoPromotionEnabled": not model.waits,
+        "maxUnavailable": 0,
+        "scaleDownDelayRevisionLimit": 0,
+        "abortScaleDownDelaySeconds": 0,
+    }
+
+
+def _judges() -> dict[str, Any]:
+    named = [
+        {"templateName": each, "clusterScope": True} for each in (analyses.ERRORS, analyses.LATENCY, analyses.DRIFT)
+    ]
+    return {"templates": named, "args": analyses.arguments()}
 
 
 def steps(model: Model) -> list[dict[str, Any]]:
     """A few calls, a look at them, a person's word where one is wanted; half of the calls, and another look; then all
     of them, with the version before in reserve, to which an abort goes back at once."""
-    named = [
-        {"templateName": each, "clusterScope": True} for each in (analyses.ERRORS, analyses.LATENCY, analyses.DRIFT)
-    ]
-    judged: dict[str, Any] = {"analysis": {"templates": named, "args": analyses.arguments()}}
+    judged: dict[str, Any] = {"analysis": _judges()}
     waits: list[dict[str, Any]] = [{"pause": {}}] if model.waits else []
     reserve = {"pause": {"duration": f"{model.undo_seconds}s"}}
     return [{"setWeight": FIRST}, judged, *waits, {"setWeight": 50}, judged, {"setWeight": 100}, reserve]

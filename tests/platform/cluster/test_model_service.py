@@ -52,7 +52,16 @@ def made() -> dict[str, dict[str, Any]]:
 
 @pytest.mark.engine
 @pytest.mark.parametrize("who", [(), ENGINEER], ids=["the stack", "an ML engineer"])
-@pytest.mark.parametrize("said", [{}, {"published": True, "waits": False}], ids=["as it comes", "published"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        {},
+        {"published": True, "waits": False},
+        {"strategy": "blueGreen"},
+        {"strategy": "blueGreen", "waits": False},
+    ],
+    ids=["as it comes", "published", "blue and green", "blue and green at once"],
+)
 def test_the_api_server_and_the_guardrails_take_it(meshed: Api, who: tuple[str, ...], said: dict[str, Any]) -> None:
     """As a team's own hand would have it too: the stack asks for nothing that it refuses others.
 
@@ -204,6 +213,28 @@ def test_a_version_that_has_all_calls_can_be_undone_at_once_for_as_long_as_was_s
     for said, seconds in (({}, 3600), ({"undoSeconds": 120}, 120)):
         *_, everything, reserve = steps(Model.model_validate(MODEL | said))
         assert (everything, reserve) == ({"setWeight": 100}, {"pause": {"duration": f"{seconds}s"}})
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_all_calls_at_once_are_had_by_what_the_same_judges_found_good(waits: bool) -> None:
+    made = objects(strategy="blueGreen", waits=waits)
+    strategy = made["Rollout readmission"]["spec"]["strategy"]
+    assert strategy.keys() == {"blueGreen"}
+    told = strategy["blueGreen"]
+    assert (told["activeService"], told["previewService"]) == ("readmission", "readmission-canary")
+    assert {f"Service {told[each]}" for each in ("activeService", "previewService")} <= made.keys()
+    canary = objects()["Rollout readmission"]["spec"]["strategy"]["canary"]["steps"]
+    assert told["prePromotionAnalysis"] == canary[1]["analysis"]
+    assert told["autoPromotionEnabled"] is not waits
+    assert told["scaleDownDelayRevisionLimit"] == told["abortScaleDownDelaySeconds"] == 0, "nothing comes back unjudged"
+
+
+def test_the_other_way_of_a_version_is_the_same_model_otherwise() -> None:
+    """So a model may change from one to the other: the same Services, route and pods."""
+    one, other = objects(), objects(strategy="blueGreen")
+    for each in (one, other):
+        del each["Rollout readmission"]["spec"]["strategy"]
+    assert one == other
 
 
 def test_nothing_of_a_secret_is_in_it(made: dict[str, dict[str, Any]]) -> None:
