@@ -5,6 +5,7 @@ Each says what is still missing, nothing once the object is ready, and raises Fa
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -227,8 +228,8 @@ def _waited_for(live: Object, wanted: str) -> Missing:
             yield f"its condition {name} is {_condition(live, name).get('status', 'not there')}"
     elif how == "jsonpath" and name.startswith("{.") and name.endswith("}") and "[" not in name:
         here: Any = live
-        for key in name[2:-1].split("."):
-            here = here.get(key) if isinstance(here, Mapping) else None
+        for key in re.split(r"(?<!\\)\.", name[2:-1]):
+            here = here.get(key.replace("\\.", ".")) if isinstance(here, Mapping) else None
         if here is None or (value and str(here) != value):
             yield f"{name} is {here}"
     else:

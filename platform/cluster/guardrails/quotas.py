@@ -14,6 +14,9 @@ from cluster.labels import Manifest, metadata
 from cluster.node_labels import GPU
 from foundation.stack import Stack
 
+NAME: Final = "quota"
+"""Of the one in each namespace."""
+
 
 @dataclass(frozen=True)
 class Room:
@@ -55,9 +58,9 @@ OBJECTS: Final = {
     "controllerrevisions.apps": 3_000,
     "horizontalpodautoscalers.autoscaling": 200,
     "poddisruptionbudgets.policy": 200,
-    # Defined by who installs Argo Rollouts, before a team comes. Of a kind that is new a quota knows no number until
-    # the controller manager counts anew, in up to five minutes, and it refuses every object meanwhile: so the mesh's
-    # kinds, which the stack defines and at once makes objects of, are not here.
+    # Defined by the stack, before a team comes. Of a kind that is new a quota knows no number until the controller
+    # manager counts anew, in up to five minutes, and it refuses every object meanwhile: the stack's models wait for it
+    # (`mlops/serving/models.py`), and the mesh's kinds, of which the stack makes objects at once, are not here.
     "rollouts.argoproj.io": 200,
     "analysisruns.argoproj.io": 2_000,
     "analysistemplates.argoproj.io": 200,
@@ -106,7 +109,7 @@ class Quotas(pulumi.ComponentResource):
         for namespace, hard in quotas(args.gpus, args.workspaces):
             kubernetes.core.v1.ResourceQuota(
                 f"{name}-{namespace}",
-                metadata=metadata("quota", args.stack.owner, namespace=namespace),
+                metadata=metadata(NAME, args.stack.owner, namespace=namespace),
                 spec={"hard": hard},
                 opts=ns.inside(namespace, args.namespaces, self),
             )

@@ -9,6 +9,7 @@ import pulumi_aws as aws
 import pulumi_kubernetes as kubernetes
 
 from cluster import namespaces as ns
+from cluster.guardrails.quotas import NAME as QUOTA
 from cluster.labels import metadata
 from foundation.data_class import DataClass
 from foundation.foundation import Foundation
@@ -95,6 +96,17 @@ class Models(pulumi.ComponentResource):
                 spec=args.tokens.to_provider(ns.SERVING.name),
                 opts=pulumi.ResourceOptions(parent=self, depends_on=list(args.after)),
             )
+        # Of a kind that is new a quota knows no number until the controller manager counts anew, in up to five minutes,
+        # and refuses every object of it meanwhile (`guardrails/quotas.py`).
+        counted = kubernetes.core.v1.ResourceQuotaPatch(
+            f"{name}-counted",
+            metadata={
+                "name": QUOTA,
+                "namespace": ns.SERVING.name,
+                "annotations": {"pulumi.com/waitFor": r"jsonpath={.status.used.count/rollouts\.argoproj\.io}"},
+            },
+            opts=pulumi.ResourceOptions(parent=self, depends_on=list(args.after)),
+        )
         for model, key in args.hash_keys.items():
             readers = SecretReaders(
                 f"{name}-{model.name}-hash-key",
@@ -107,7 +119,7 @@ class Models(pulumi.ComponentResource):
             )
             ModelService(
                 f"{name}-{model.name}",
-                ModelServiceArgs(model=model, domain=args.domain, pod=pod, after=[readers, *args.after]),
+                ModelServiceArgs(model=model, domain=args.domain, pod=pod, after=[readers, counted, *args.after]),
                 own,
             )
         self.register_outputs({})

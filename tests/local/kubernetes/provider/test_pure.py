@@ -275,6 +275,16 @@ def _missing(manifest: str, answer: dict[str, Any] | None = None, balances: bool
             " metadata: {annotations: {pulumi.com/waitFor: 'jsonpath={.status.phase}=Up'}}}",
             [],
         ),
+        (
+            "{apiVersion: e.com/v1, kind: A, status: {used: {count/rollouts.argoproj.io: '0'}},"
+            r" metadata: {annotations: {pulumi.com/waitFor: 'jsonpath={.status.used.count/rollouts\.argoproj\.io}'}}}",
+            [],
+        ),
+        (
+            "{apiVersion: e.com/v1, kind: A, status: {used: {pods: '0'}},"
+            r" metadata: {annotations: {pulumi.com/waitFor: 'jsonpath={.status.used.count/rollouts\.argoproj\.io}'}}}",
+            [r"{.status.used.count/rollouts\.argoproj\.io} is None"],
+        ),
     ],
 )
 def test_an_object_is_ready_when_nothing_is_missing(manifest: str, lacks: list[str]) -> None:
