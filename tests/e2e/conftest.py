@@ -8,7 +8,6 @@ import pytest
 from local.toolchain import live
 from local.workspace import Workspace
 from tests.delivery.serving.conftest import graph, outside  # noqa: F401 (fixtures)
-from tests.e2e import released
 from tests.e2e.user import User
 
 
@@ -36,9 +35,7 @@ def live_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[User]:
 @pytest.fixture(scope="session")
 def said_by_live(live_user: User) -> str:
     # Built once for a machine, in minutes that are not the command's: it is waited for by the clock.
-    workspace = Workspace(home=live_user.home)
-    live.ensure(workspace)
-    released.settle(live_user)
+    live.ensure(Workspace(home=live_user.home))
     status, said = live_user.parapet("up", "--live")
     assert status == 0, said
     return said

@@ -27,8 +27,8 @@ from tests.e2e.user import User
 NAME, NAMESPACE = "sepsis", "serving"
 HOST = f"{NAME}.parapet.internal"
 RATE = 20.0
-"""Calls a second. A tenth of them, with `ROWS` predictions each, is enough to judge a version by in ten seconds."""
-ROWS = 4
+"""Calls a second. A tenth of them, with `ROWS` predictions each, is enough to judge a version by in some seconds."""
+ROWS = 10
 CALLERS = 4
 PLACE = Path(__file__).parents[1] / "delivery" / "serving"
 

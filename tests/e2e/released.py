@@ -12,8 +12,6 @@ from tests.e2e.user import User
 
 FILES = ("model.onnx", "contract.json", "manifest.json")
 SETTINGS = {"environment": "prod", "published": True, "waits": False}
-WINDOW = 10
-"""Seconds of calls that a version is judged by, the fewest that the settings take."""
 
 
 def put(user: User, bundle: Bundle, version: str, name: str = NAME, **told: Any) -> dict[str, Any]:
@@ -37,5 +35,4 @@ def settle(user: User, *models: dict[str, Any]) -> None:
     """Makes these the stack's models, as `./parapet model serve` does; the next `up` releases them."""
     file = own_settings.file_of(Workspace(home=user.home), "local")
     file.parent.mkdir(parents=True, exist_ok=True)
-    settings = {"parapet:modelAnalysisSeconds": WINDOW, "parapet:models": list(models)}
-    file.write_text(yaml.safe_dump({"config": settings}))
+    file.write_text(yaml.safe_dump({"config": {"parapet:models": list(models)}}))
