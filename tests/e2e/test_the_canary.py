@@ -176,11 +176,13 @@ def _waiting(models: Models) -> list[dict[str, str]]:
 def test_while_a_models_process_is_gone_its_pods_are_not_ready_and_then_it_answers_again(
     second: Calls, answering: Models, client: Client, workspace: Workspace
 ) -> None:
+    serving = answering.rollout()["status"]["stableRS"]
+
     def ready() -> set[str]:
-        conditions = [each for pod in answering.pods() for each in pod["status"]["conditions"]]
+        pods = [each for each in answering.pods() if each["metadata"]["labels"][rollouts.HASH] == serving]
+        conditions = [each for pod in pods for each in pod["status"]["conditions"]]
         return {each["status"] for each in conditions if each["type"] == "Ready"}
 
-    serving = answering.rollout()["status"]["stableRS"]
     record = _kill(workspace, workloads.record_of(NAMESPACE, f"{answering.rollout()['metadata']['name']}-{serving}"))
     wait_for(lambda: "False" in ready())
     wait_for(lambda: ready() == {"True"})

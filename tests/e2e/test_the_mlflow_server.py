@@ -178,7 +178,7 @@ def _record(user: User) -> processes.Record:
 def _answers(user: User) -> bool:
     try:
         return _status(user, "/health") == 200
-    except (OSError, TypeError):
+    except (AssertionError, OSError, TypeError):  # nobody tells of it while it starts, or nobody answers yet
         return False
 
 

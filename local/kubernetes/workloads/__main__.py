@@ -84,7 +84,13 @@ class Keeper:
         self._ends.others({self._place(each).record for each in (*deployments, *versions)})
         for each in (*deployments, *versions):
             self._run(each, classes, secrets, ready=ready or each in versions)
-        wait(self._starting.values(), timeout=self._patience)
+        every = (jobs, deployments, versions)
+        if self._starting:
+            self._tell(begun, *every)  # what starts anew within a moment was gone all the same
+            wait(self._starting.values(), timeout=self._patience)
+        self._tell(begun, *every)
+
+    def _tell(self, begun: float, jobs: list[Owner], deployments: list[Owner], versions: list[Owner]) -> None:
         waited_for = [self._troubles.get(self._place(each).record) for each in jobs]
         why = "\n".join(each.message for each in waited_for if each)
         found = [self._told(each, why) for each in deployments]
