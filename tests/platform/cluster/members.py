@@ -1,6 +1,7 @@
 """People and service accounts at a live API server: what each is told who asks in his own name."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -82,12 +83,13 @@ def govern(api: Api) -> Api:
     return api
 
 
-def refused(answer: Answer, rule: str, says: str = "", or_by: str = "") -> bool:
+def refused(answer: Answer, rule: str, says: str = "", or_by: str | Sequence[str] = ()) -> bool:
     """Whether this rule refuses; fails where another does, or none, or where it says something else.
 
-    `or_by`: another rule that refuses the same. The API server tells of one of them, and not always of the same.
+    `or_by`: other rules that refuse the same. The API server tells of one of them, and not always of the same.
     """
-    named = [f"ValidatingAdmissionPolicy '{PREFIX}{each}'" for each in (rule, or_by) if each]
+    others = [or_by] if isinstance(or_by, str) else or_by
+    named = [f"ValidatingAdmissionPolicy '{PREFIX}{each}'" for each in (rule, *others)]
     assert any(each in answer.text for each in named), answer.text
     assert says in answer.text
     return not answer.done
