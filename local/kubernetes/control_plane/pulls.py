@@ -49,15 +49,16 @@ class Keeper:
         self._told = ""
 
     def look(self) -> bool:
-        """Whether any pod was started or told of."""
+        """Whether any pod was started or told of, or may be at any time."""
         held = registry.of(self._workspace)
         if held is None:
             return False
-        changed = False
+        # While versions of models run it looks on as often: a process may be gone for a moment alone.
+        changed = on_trial = any(each.on_trial for each in workloads.told(self._workspace)[1])
         try:
             for pod in self._waiting():
                 changed = self._pull(held, pod) or changed
-            if any(each.on_trial for each in workloads.told(self._workspace)[1]):
+            if on_trial:
                 for pod in self._api.call("GET", readiness.PODS)["items"] or []:
                     changed = self._look_again(pod) or changed
         except (ApiError, HTTPException, OSError) as error:
