@@ -10,21 +10,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from local.files import write_private
-from local.kubernetes.live import load_balancer
+from local.kubernetes.live import envoy, load_balancer
 from local.kubernetes.live.process import Place, Process
 from local.workspace import Workspace
 
 DOOR: Final = "door"
 ADDRESS = 9
 """The last number of its address."""
-ADMIN = 15300
 FIRST = 8443
 """The first name's port."""
-CONFIGURATION, PORTS, BEHIND = "envoy.yaml", "ports.json", "behind.pem"
+PORTS, BEHIND = "ports.json", "behind.pem"
 AUTHORITY: Final = "authority"
 GATEWAY: Final = "ingress/ingress"
 """How a VirtualService names the mesh's gateway."""
-_TYPES: Final = "type.googleapis.com/envoy.extensions."
 
 
 def hosts(virtual_services: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -63,21 +61,19 @@ def configure(names: Sequence[str], place: Place, shown: load_balancer.Certifica
         issue(place.folder, DOOR, DOOR, authority=AUTHORITY, hosts=[place.address(ADDRESS)])
     write_private(place.folder / BEHIND, shown.authorities.encode())
     write_private(place.folder / PORTS, json.dumps(ports).encode())
-    write_private(place.folder / CONFIGURATION, json.dumps(configuration(ports, place), indent=1).encode())
+    envoy.configure(configuration(ports, place), place)
 
 
 def process(place: Place) -> Process:
     """The process, in whose folder `configure` has written by then."""
-    command = [str(place.workspace.bin / "envoy"), "-c", str(place.folder / CONFIGURATION)]
-    command += ["--concurrency", "1", "--disable-hot-restart", "--log-level", "warning"]
-    return Process(tuple(command), {}, f"http://{place.address(ADDRESS)}:{ADMIN}/ready")
+    return envoy.process(place, ADDRESS)
 
 
 def configuration(ports: Mapping[str, int], place: Place) -> dict[str, Any]:
     """Envoy's own configuration: a listener and a cluster for each name."""
     return {
         "node": {"id": DOOR, "cluster": DOOR},
-        "admin": {"address": _address(place.address(ADDRESS), ADMIN)},
+        "admin": {"address": envoy.address(place.address(ADDRESS), envoy.ADMIN)},
         "static_resources": {
             "listeners": [_listener(name, port, place) for name, port in ports.items()],
             "clusters": [_cluster(name, place) for name in ports],
@@ -86,30 +82,19 @@ def configuration(ports: Mapping[str, int], place: Place) -> dict[str, Any]:
 
 
 def _listener(name: str, port: int, place: Place) -> dict[str, Any]:
-    pair = {
-        "certificate_chain": {"filename": str(place.folder / f"{DOOR}.crt")},
-        "private_key": {"filename": str(place.folder / f"{DOOR}.key")},
-    }
-    tls = {
-        "@type": f"{_TYPES}transport_sockets.tls.v3.DownstreamTlsContext",
-        "common_tls_context": {"tls_certificates": [pair]},
-    }
     # A model's answer may take its time: the limits are the server's.
     route = {"match": {"prefix": "/"}, "route": {"cluster": name, "host_rewrite_literal": name, "timeout": "0s"}}
-    router = {"@type": f"{_TYPES}filters.http.router.v3.Router", "suppress_envoy_headers": True}
+    router = {"@type": f"{envoy.TYPES}filters.http.router.v3.Router", "suppress_envoy_headers": True}
     manager = {
-        "@type": f"{_TYPES}filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "@type": f"{envoy.TYPES}filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": f"port-{port}",
         "server_header_transformation": "PASS_THROUGH",
         "generate_request_id": False,
         "route_config": {"virtual_hosts": [{"name": name, "domains": ["*"], "routes": [route]}]},
         "http_filters": [{"name": "router", "typed_config": router}],
     }
-    chain = {
-        "transport_socket": {"name": "tls", "typed_config": tls},
-        "filters": [{"name": "http", "typed_config": manager}],
-    }
-    return {"name": name, "address": _address(place.address(ADDRESS), port), "filter_chains": [chain]}
+    tls = {"tls_certificates": [envoy.pair(place, f"{DOOR}.crt", f"{DOOR}.key")]}
+    return envoy.listener(name, envoy.address(place.address(ADDRESS), port), tls, {"http": manager})
 
 
 def _cluster(name: str, place: Place) -> dict[str, Any]:
@@ -117,18 +102,8 @@ def _cluster(name: str, place: Place) -> dict[str, Any]:
         "trusted_ca": {"filename": str(place.folder / BEHIND)},
         "match_typed_subject_alt_names": [{"san_type": "DNS", "matcher": {"exact": name}}],
     }
-    tls = {
-        "@type": f"{_TYPES}transport_sockets.tls.v3.UpstreamTlsContext",
-        "sni": name,
-        "common_tls_context": {"validation_context": trusted},
-    }
-    endpoint = {"endpoint": {"address": _address(place.address(load_balancer.ADDRESS), 443)}}
-    return {
-        "name": name,
-        "connect_timeout": "5s",
-        "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]},
-        "transport_socket": {"name": "tls", "typed_config": tls},
-    }
+    tls = {"sni": name, "common_tls_context": {"validation_context": trusted}}
+    return envoy.cluster(name, envoy.address(place.address(load_balancer.ADDRESS), 443), tls)
 
 
 def _ports(workspace: Workspace) -> dict[str, int]:
@@ -137,7 +112,3 @@ def _ports(workspace: Workspace) -> dict[str, int]:
     except FileNotFoundError:
         return {}
     return found
-
-
-def _address(address: str, port: int) -> dict[str, Any]:
-    return {"socket_address": {"address": address, "port_value": port}}

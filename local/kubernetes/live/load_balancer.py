@@ -6,7 +6,6 @@ Balancer", and "Target groups": certificates of targets are not validated). It r
 """
 
 import base64
-import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,16 +13,15 @@ from hashlib import sha256
 from typing import Any, Final
 
 from local.files import write_private
+from local.kubernetes.live import envoy
 from local.kubernetes.live.process import Place, Process
 from local.kubernetes.live.proxies import GATEWAY_ADDRESS
 
 ADDRESS = 1
 """The last number of its address."""
-ADMIN = 15300
-CONFIGURATION, CHAIN, KEY = "envoy.yaml", "certificate.pem", "key.pem"
+CHAIN, KEY = "certificate.pem", "key.pem"
 END: Final = "-----END CERTIFICATE-----"
 _PREFIX: Final = "service.beta.kubernetes.io/aws-load-balancer-"
-_TYPES: Final = "type.googleapis.com/envoy.extensions."
 POLICIES: Final = {
     # Elastic Load Balancing, "Security policies for your Network Load Balancer". TLS 1.3's ciphers are always these.
     "ELBSecurityPolicy-TLS13-1-2-Res-2021-06": (
@@ -95,16 +93,12 @@ def configure(service: Mapping[str, Any], place: Place, shown: Certificate) -> N
     """Writes what Envoy reads."""
     write_private(place.folder / CHAIN, shown.chain.encode())
     write_private(place.folder / KEY, shown.key.encode())
-    content = configuration(service, place, sha256(shown.chain.encode()).hexdigest())
-    write_private(place.folder / CONFIGURATION, json.dumps(content, indent=1).encode())
+    envoy.configure(configuration(service, place, sha256(shown.chain.encode()).hexdigest()), place)
 
 
 def process(place: Place) -> Process:
     """The process, in whose folder `configure` has written by then."""
-    address = place.address(ADDRESS)
-    command = [str(place.workspace.bin / "envoy"), "-c", str(place.folder / CONFIGURATION)]
-    command += ["--concurrency", "1", "--disable-hot-restart", "--log-level", "warning"]
-    return Process(tuple(command), {}, f"http://{address}:{ADMIN}/ready")
+    return envoy.process(place, ADDRESS)
 
 
 def status(service: Mapping[str, Any], region: str) -> dict[str, Any]:
@@ -125,7 +119,7 @@ def configuration(service: Mapping[str, Any], place: Place, certificate: str = "
     ports = [(each["port"], each["targetPort"]) for each in service["spec"]["ports"]]
     return {
         "node": {"id": "load-balancer", "cluster": certificate},
-        "admin": {"address": _address(place.address(ADDRESS), ADMIN)},
+        "admin": {"address": envoy.address(place.address(ADDRESS), envoy.ADMIN)},
         "static_resources": {
             "listeners": [_listener(place, port, ciphers) for port, _ in ports],
             "clusters": [_cluster(f"gateway-{port}", place.address(GATEWAY_ADDRESS), target) for port, target in ports],
@@ -134,52 +128,23 @@ def configuration(service: Mapping[str, Any], place: Place, certificate: str = "
 
 
 def _listener(place: Place, port: int, ciphers: tuple[str, ...]) -> dict[str, Any]:
-    pair = {
-        "certificate_chain": {"filename": str(place.folder / CHAIN)},
-        "private_key": {"filename": str(place.folder / KEY)},
-    }
     tls = {
-        "@type": f"{_TYPES}transport_sockets.tls.v3.DownstreamTlsContext",
-        "common_tls_context": {
-            "tls_params": _versions() | {"cipher_suites": list(ciphers)},
-            "tls_certificates": [pair],
-        },
+        "tls_params": _versions() | {"cipher_suites": list(ciphers)},
+        "tls_certificates": [envoy.pair(place, CHAIN, KEY)],
     }
     passing = {
-        "@type": f"{_TYPES}filters.network.tcp_proxy.v3.TcpProxy",
+        "@type": f"{envoy.TYPES}filters.network.tcp_proxy.v3.TcpProxy",
         "stat_prefix": f"port-{port}",
         "cluster": f"gateway-{port}",
         # Elastic Load Balancing, "Network Load Balancers", connection idle timeout: 350 seconds.
         "idle_timeout": "350s",
     }
-    chain = {
-        "transport_socket": {"name": "tls", "typed_config": tls},
-        "filters": [{"name": "tcp", "typed_config": passing}],
-    }
-    return {
-        "name": f"port-{port}",
-        "address": _address(place.address(ADDRESS), port),
-        "filter_chains": [chain],
-    }
+    return envoy.listener(f"port-{port}", envoy.address(place.address(ADDRESS), port), tls, {"tcp": passing})
 
 
 def _cluster(name: str, address: str, port: int) -> dict[str, Any]:
-    tls = {
-        "@type": f"{_TYPES}transport_sockets.tls.v3.UpstreamTlsContext",
-        "common_tls_context": {"tls_params": _versions()},
-    }
-    endpoint = {"endpoint": {"address": _address(address, port)}}
-    return {
-        "name": name,
-        "connect_timeout": "5s",
-        "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]},
-        "transport_socket": {"name": "tls", "typed_config": tls},
-    }
+    return envoy.cluster(name, envoy.address(address, port), {"common_tls_context": {"tls_params": _versions()}})
 
 
 def _versions() -> dict[str, str]:
     return {"tls_minimum_protocol_version": "TLSv1_2", "tls_maximum_protocol_version": "TLSv1_3"}
-
-
-def _address(address: str, port: int) -> dict[str, Any]:
-    return {"socket_address": {"address": address, "port_value": port}}

@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from local.kubernetes.live import load_balancer
+from local.kubernetes.live import envoy, load_balancer
 from local.kubernetes.live.load_balancer import Certificate
 from local.kubernetes.live.process import Place
 from local.workspace import Workspace
@@ -86,7 +86,7 @@ def test_a_new_certificate_is_another_configuration(place: Place) -> None:
     configurations = set()
     for chain in ("one", "two", "two"):
         load_balancer.configure(service(), place, Certificate(chain, "a key"))
-        configurations.add((place.folder / load_balancer.CONFIGURATION).read_text())
+        configurations.add((place.folder / envoy.CONFIGURATION).read_text())
         assert (place.folder / load_balancer.KEY).stat().st_mode & 0o77 == 0
     assert len(configurations) == 2
     assert all("a key" not in each for each in configurations)

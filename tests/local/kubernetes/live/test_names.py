@@ -15,6 +15,7 @@ from cryptography import x509
 
 from local.certificates import issue
 from local.kubernetes.live import door, load_balancer
+from local.kubernetes.live.envoy import CONFIGURATION
 from local.kubernetes.live.lacking import lacking
 from local.kubernetes.live.load_balancer import Certificate
 from local.kubernetes.live.process import Place
@@ -57,7 +58,7 @@ def test_each_name_has_a_port_that_stays_its_own(place: Place) -> None:
 
 def test_a_request_has_its_name_again_and_goes_to_a_load_balancer_that_is_verified(place: Place) -> None:
     door.configure([A], place, SHOWN)
-    made = json.loads((place.folder / door.CONFIGURATION).read_text())["static_resources"]
+    made = json.loads((place.folder / CONFIGURATION).read_text())["static_resources"]
     (listener,), (cluster,) = made["listeners"], made["clusters"]
     manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
     (host,) = manager["route_config"]["virtual_hosts"]
