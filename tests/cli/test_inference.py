@@ -12,6 +12,7 @@ from local.engine.run import Engine
 from local.files import write_private
 from local.kubernetes.control_plane import ControlPlane, rollouts
 from local.kubernetes.live import door
+from local.kubernetes.workloads.replicas import VERSION
 from local.workspace import Workspace
 
 DIGEST = f"sha256:{'a' * 64}"
@@ -77,7 +78,7 @@ def test_how_far_a_version_is_comes_from_its_rollout(workspace: Workspace, monke
     def of(version: str, name: str) -> dict[str, Any]:
         annotations = {rollouts.CONFIGURATION: json.dumps({"model": {"version": version}})}
         template = {"metadata": {"annotations": annotations}}
-        return {"metadata": {"labels": {rollouts.HASH: name}}, "spec": {"template": template}}
+        return {"metadata": {"labels": {VERSION: name}}, "spec": {"template": template}}
 
     answers: dict[str, Any] = {
         rollouts.ROLLOUTS: [

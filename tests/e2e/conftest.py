@@ -11,34 +11,38 @@ from tests.delivery.serving.conftest import graph, outside  # noqa: F401 (fixtur
 from tests.e2e.user import User
 
 
-@pytest.fixture(scope="session")
-def user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[User]:
-    user = User(tmp_path_factory.mktemp("home") / ".parapet")
+def _user(tmp_path_factory: pytest.TempPathFactory, name: str) -> Iterator[User]:
+    user = User(tmp_path_factory.mktemp(name) / ".parapet")
     yield user
     user.parapet("down")
 
 
-@pytest.fixture(scope="session")
-def said_by_up(user: User) -> str:
-    status, said = user.parapet("up")
+def _up(user: User, *options: str) -> str:
+    status, said = user.parapet("up", *options)
     assert status == 0, said
     return said
 
 
 @pytest.fixture(scope="session")
+def user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[User]:
+    yield from _user(tmp_path_factory, "home")
+
+
+@pytest.fixture(scope="session")
+def said_by_up(user: User) -> str:
+    return _up(user)
+
+
+@pytest.fixture(scope="session")
 def live_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[User]:
-    user = User(tmp_path_factory.mktemp("live") / ".parapet")
-    yield user
-    user.parapet("down")
+    yield from _user(tmp_path_factory, "live")
 
 
 @pytest.fixture(scope="session")
 def said_by_live(live_user: User) -> str:
     # Built once for a machine, in minutes that are not the command's: it is waited for by the clock.
     live.ensure(Workspace(home=live_user.home))
-    status, said = live_user.parapet("up", "--live")
-    assert status == 0, said
-    return said
+    return _up(live_user, "--live")
 
 
 @pytest.fixture(scope="session")

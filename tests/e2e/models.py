@@ -17,7 +17,9 @@ from typing import Any
 
 from local import issuer
 from local.kubernetes import live
+from local.kubernetes.control_plane.rollouts import CONFIGURATION
 from local.kubernetes.live import load_balancer
+from local.kubernetes.workloads.replicas import VERSION
 from local.workspace import Workspace
 from tests.cluster import wait_for
 from tests.delivery.serving.bundles import RECORD, Bundle, expected
@@ -62,12 +64,11 @@ class Models:
     def bring_out(self, entry: dict[str, Any]) -> None:
         """Writes another version into the Rollout, as the stack's program would, without a run of the engine."""
         version, digest = entry["version"], entry["digest"]
-        named = "parapet.dev/configuration"
-        said = json.loads(self.rollout()["spec"]["template"]["metadata"]["annotations"][named])
+        said = json.loads(self.rollout()["spec"]["template"]["metadata"]["annotations"][CONFIGURATION])
         before = said["model"]["version"]
         said["model"] |= {"version": version, "digest": digest}
         said["model"]["source"] = said["model"]["source"].removesuffix(before) + version
-        annotations = {named: json.dumps(said, sort_keys=True)}
+        annotations = {CONFIGURATION: json.dumps(said, sort_keys=True)}
         change = {"spec": {"template": {"metadata": {"annotations": annotations}}}}
         asked = ("patch", "rollout", NAME, f"--namespace={NAMESPACE}", "--type=merge", f"--patch={json.dumps(change)}")
         status, told = self.user.kubectl(*asked)
@@ -87,7 +88,7 @@ class Models:
 
     def judged(self) -> dict[str, dict[str, str]]:
         """What became of each metric of the newest version, by the step that it was judged at."""
-        version = f"--selector=rollouts-pod-template-hash={self.rollout()['status']['currentPodHash']}"
+        version = f"--selector={VERSION}={self.rollout()['status']['currentPodHash']}"
         runs = self.user.get("analysisruns", f"--namespace={NAMESPACE}", version)["items"]
         return {
             each["metadata"]["labels"]["step-index"]: {

@@ -13,6 +13,7 @@ from local import processes
 from local.kubernetes import control_plane, live, workloads
 from local.kubernetes.control_plane import rollouts
 from local.kubernetes.live.standing import ROLLOUTS
+from local.kubernetes.workloads.replicas import VERSION
 from local.workspace import Workspace
 from tests.cluster import wait_for
 from tests.e2e import released
@@ -179,7 +180,7 @@ def test_while_a_models_process_is_gone_its_pods_are_not_ready_and_then_it_answe
     serving = answering.rollout()["status"]["stableRS"]
 
     def ready() -> set[str]:
-        pods = [each for each in answering.pods() if each["metadata"]["labels"][rollouts.HASH] == serving]
+        pods = [each for each in answering.pods() if each["metadata"]["labels"][VERSION] == serving]
         conditions = [each for pod in pods for each in pod["status"]["conditions"]]
         return {each["status"] for each in conditions if each["type"] == "Ready"}
 

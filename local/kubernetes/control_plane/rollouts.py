@@ -5,11 +5,11 @@ from typing import Any, Final
 
 from local.kubernetes.control_plane import ControlPlane
 from local.kubernetes.control_plane.api import MERGE, Api, ApiError
+from local.kubernetes.workloads.replicas import VERSION
 from local.workspace import Workspace
 
 ROLLOUTS: Final = "/apis/argoproj.io/v1alpha1/namespaces/serving/rollouts"
 REPLICA_SETS: Final = "/apis/apps/v1/namespaces/serving/replicasets"
-HASH: Final = "rollouts-pod-template-hash"
 CONFIGURATION: Final = "parapet.dev/configuration"
 
 
@@ -22,7 +22,7 @@ def told(workspace: Workspace, plane: ControlPlane) -> dict[str, dict[str, str |
         sets = api.call("GET", REPLICA_SETS)["items"] or [] if rollouts else []
     except (ApiError, OSError):
         return {}
-    versions = {each["metadata"].get("labels", {}).get(HASH): _version(each) for each in sets}
+    versions = {each["metadata"].get("labels", {}).get(VERSION): _version(each) for each in sets}
     return {
         each["metadata"]["name"]: {
             "phase": each.get("status", {}).get("phase"),

@@ -13,6 +13,7 @@ from cluster.mesh import callers
 from cluster.roles import GROUP_PREFIX
 from local.kubernetes import control_plane
 from local.kubernetes.control_plane import ControlPlane, rollouts
+from local.kubernetes.workloads.replicas import VERSION
 from local.workspace import Workspace
 from mlops import analyses
 from mlops.serving.model import Model
@@ -272,10 +273,10 @@ def plane(meshed: Api, workspace: Workspace) -> Iterator[ControlPlane]:
     rollout = objects(version="8")["Rollout readmission"]
     rollout["spec"]["replicas"] = 0
     template = objects(version="7")["Rollout readmission"]["spec"]["template"]
-    labels = {**template["metadata"]["labels"], rollouts.HASH: "seven"}
+    labels = {**template["metadata"]["labels"], VERSION: "seven"}
     template["metadata"]["labels"] = labels
     meta = {"name": "readmission-seven", "namespace": ns.SERVING.name, "labels": labels}
-    spec = {"replicas": 0, "selector": {"matchLabels": {rollouts.HASH: "seven"}}, "template": template}
+    spec = {"replicas": 0, "selector": {"matchLabels": {VERSION: "seven"}}, "template": template}
     kept = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": meta, "spec": spec}
     answer = meshed.apply(rollout, kept)
     assert answer.done, answer.text
