@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from cli import account, data, images, model, pipeline, sharing
+from cli.demo import demo
 from cli.output import Refused, say_error
 from cli.plugins import AwsPlugin
 from local.workspace import Workspace
@@ -26,6 +27,7 @@ app.add_typer(images.app, name="images")
 app.add_typer(sharing.app, name="mlflow")
 app.add_typer(model.app, name="model")
 app.add_typer(pipeline.app, name="pipeline")
+app.command("demo")(demo)
 
 StackName = Annotated[str, typer.Option("--stack", help="The stack: one that runs against the local AWS API.")]
 Plugin = Annotated[

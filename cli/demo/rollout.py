@@ -1,0 +1,76 @@
+"""How far a new version of a model is, as `kubectl` tells whoever looks."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from cli.demo.shell import Failed, Shell, wait
+
+NAMESPACE: Final = "serving"
+CONFIGURATION: Final = "parapet.dev/configuration"
+"""The annotation with what a version's pods are told (`platform/mlops/serving/pod.py`)."""
+WALKS: Final = 300.0
+"""Seconds in which a version has all calls, or none."""
+ENDED: Final = "Degraded"
+"""Argo Rollouts' word for a version that was aborted."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A Rollout at a moment."""
+
+    version: str
+    """That which it was told last."""
+    phase: str
+    """Argo Rollouts': Healthy, Progressing, Paused, Degraded; empty while the controller has not seen that version."""
+    weight: int
+    """Of a hundred calls, those that a version gets that is on its way."""
+    message: str
+
+
+def look(shell: Shell, model: str) -> Seen:
+    """Raises Failed where there is none."""
+    found = shell.kubectl("rollout", model, f"--namespace={NAMESPACE}")
+    status = found.get("status", {})
+    told = json.loads(found["spec"]["template"]["metadata"]["annotations"][CONFIGURATION])
+    known = status.get("observedGeneration") == str(found["metadata"]["generation"])
+    weights = status.get("canary", {}).get("weights") or {}
+    return Seen(
+        str(told["model"]["version"]),
+        str(status.get("phase", "")) if known else "",
+        int(weights.get("canary", {}).get("weight", 0)),
+        str(status.get("message", "")),
+    )
+
+
+def walk(shell: Shell, model: str, version: str, until: Callable[[Seen], bool]) -> list[int]:
+    """The weights that a version had until then; raises Failed where it was aborted before, or takes too long."""
+    weights: list[int] = []
+
+    def arrived() -> bool:
+        seen = look(shell, model)
+        if seen.weight and seen.weight not in weights:
+            weights.append(seen.weight)
+        if seen.version != version:
+            return False
+        if not until(seen) and seen.phase == ENDED:
+            raise Failed(f"Version {version} was aborted: {seen.message or judged(shell)}")
+        return until(seen)
+
+    wait(WALKS, arrived, lambda: f"of {model}, which should be at version {version}, is seen {look(shell, model)}.")
+    return weights
+
+
+def judged(shell: Shell) -> str:
+    """What the last analysis found, where it found something."""
+    runs: list[dict[str, Any]] = shell.kubectl("analysisruns", f"--namespace={NAMESPACE}")["items"]
+    if not runs:
+        return "nothing judged it"
+    newest = max(runs, key=lambda each: str(each["metadata"]["creationTimestamp"]))["status"]
+    failed = [
+        f"{each['name']} is {each['measurements'][-1].get('value') or each['measurements'][-1].get('message')}"
+        for each in newest.get("metricResults", [])
+        if each["phase"] not in ("Successful", "Running") and each.get("measurements")
+    ]
+    return ", ".join(failed) or str(newest.get("message") or newest["phase"])

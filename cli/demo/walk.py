@@ -1,0 +1,121 @@
+"""What the steps of the demo hand on: where its files lie, who approves, which runs of the pipeline are under way."""
+
+import json
+import shutil
+import subprocess
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+from cli.demo.calls import Caller
+from cli.demo.shell import Failed, Shell
+from local.files import write_private
+
+MODEL: Final = "readmission-demo"
+STACK: Final = "local"
+AUTHOR: Final = "data-scientist"
+APPROVER: Final = "second-team"
+"""Accounts of MLflow: that which registers, and another, since nobody approves a model of their own."""
+
+
+@dataclass
+class Demo:
+    """What the steps hand on."""
+
+    shell: Shell
+    folder: Path
+    """This demo's own: data, runs, approvals; each demo has another."""
+    number: int
+    under_way: dict[str, subprocess.Popen[str]] = field(default_factory=dict)
+    """The pipeline's runs, by the folder that each writes."""
+    begun: set[str] = field(default_factory=set)
+
+    @classmethod
+    def begin(cls, shell: Shell) -> "Demo":
+        home = shell.workspace.home / "demo"
+        number = max((int(each.name) for each in home.glob("[0-9]*")), default=0) + 1
+        for before in home.glob("[0-9]*"):
+            shutil.rmtree(before)  # a hundred megabytes, which say no more than the next ones
+        folder = home / str(number)
+        folder.mkdir(parents=True, mode=0o700)
+        return cls(shell, folder, number)
+
+    def end(self) -> None:
+        """Nothing that was begun runs on."""
+        for process in self.under_way.values():
+            if process.poll() is None:
+                process.terminate()
+                process.wait()
+
+    def file(self, name: str) -> Path:
+        return self.folder / name
+
+    @property
+    def approvers(self) -> Path:
+        """Whose approvals count. Shared by all demos of a home: a ledger is verified by the keys of its approvals."""
+        return self.folder.parent / "approvers.yaml"
+
+    @property
+    def key(self) -> Path:
+        """What the approver signs with."""
+        return self.folder.parent / "approver.pem"
+
+    @property
+    def hashes(self) -> Path:
+        return self.folder.parent / "hashes.key"
+
+    def begin_run(self, feed: str, run: str, seed: int, *, first: bool) -> None:
+        """The pipeline on a feed, beside whatever is done meanwhile; `first` where nothing serves to compare with."""
+        self.begun.add(run)
+        self.under_way[run] = self.shell.start(
+            *("pipeline", "run", str(self.file(feed)), "--model", MODEL, "--seed", str(seed), "--json"),
+            *("--key-file", str(self.hashes), "--out", str(self.file(run)), *(["--first"] if first else [])),
+        )
+
+    def end_run(self, run: str, ends: int = 0) -> dict[str, Any]:
+        """What came of it; raises Failed where it ended otherwise."""
+        told: dict[str, Any] = json.loads(self.shell.ended(self.under_way.pop(run), "pipeline", "run", ends=ends))
+        return told
+
+    def sign_in(self) -> None:
+        """As who registers and asks, with the keys that approvals count by."""
+        self._make_keys()
+        self.shell.sign_in(PARAPET_APPROVERS=str(self.approvers))
+
+    def serving(self) -> dict[str, dict[str, Any]]:
+        """What the registry has, by the environment."""
+        listed = self.shell.json("model", "list")
+        found = [each for model in listed if model["name"] == MODEL for each in model["serving"]]
+        return {each["environment"]: each for each in found}
+
+    def caller(self) -> Caller:
+        """Asks the model that serves for what is in its contract: records of nobody."""
+        runs = (each for each in ("next", "first") if (self.file(each) / "contract.json").exists())
+        contract = json.loads((self.file(next(runs)) / "contract.json").read_text())
+        return Caller(self.url, self.shell.exports, [each["inputs"] for each in contract["cases"]])
+
+    @property
+    def url(self) -> str:
+        """Where a client of this machine asks it; raises Failed where none can."""
+        for each in self.shell.json("status")["models"]:
+            if each["name"] == MODEL and each["published"]:
+                return str(each["url"])
+        raise Failed(f"The stack tells of no model {MODEL} that is published.")
+
+    def _make_keys(self) -> None:
+        """The approver's, and that of the hashes; they stay with the stack.
+
+        The author stands beside the approver, without a key: of one who is nobody there, nobody can be told apart.
+        """
+        if not self.approvers.exists():
+            private = Ed25519PrivateKey.generate()
+            write_private(self.key, private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+            public = private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+            self.approvers.write_text(yaml.safe_dump([{"account": AUTHOR}, {"account": APPROVER, "key": public}]))
+        if not self.hashes.exists():
+            write_private(self.hashes, sha256(b"parapet demo").digest())  # of nobody's data: no secret

@@ -1,0 +1,49 @@
+"""`./parapet demo`, on the stack of `test_the_live_controllers.py`, which comes after this."""
+
+import json
+import subprocess
+from typing import Any
+
+import pytest
+
+from cli.demo.steps import STEPS
+from tests.e2e.user import ROOT, User
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("live")]
+
+
+@pytest.fixture(scope="module")
+def told(live_user: User, said_by_live: str) -> dict[str, dict[str, Any]]:
+    """What programs are told of each step, by its name."""
+    changed = subprocess.run(
+        ["git", "status", "--porcelain", "--", "delivery"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    if changed.stdout:
+        pytest.skip("files of delivery/ are in no commit, and a model that they make goes nowhere")
+    status, said = live_user.parapet("demo", "--json")
+    assert status == 0, said[-3000:]
+    return {each["step"]: each for each in json.loads(said[said.index("{") :])["steps"]}
+
+
+def test_each_step_comes_to_pass_and_says_where_to_look(told: dict[str, dict[str, Any]]) -> None:
+    assert list(told) == [name for name, *_ in STEPS]
+    assert all(each["happened"] and each["look"] for each in told.values())
+
+
+def test_a_bad_model_is_refused_by_a_gate_and_another_by_its_first_calls(told: dict[str, dict[str, Any]]) -> None:
+    assert "quality.auroc is 0.5" in told["refuse"]["facts"]["stopped"]
+    assert told["abort"]["facts"]["judged"].startswith("apart is ")
+    assert told["abort"]["facts"]["weights"] == [10]
+
+
+def test_no_call_fails_while_versions_come_and_go(told: dict[str, dict[str, Any]]) -> None:
+    assert told["canary"]["facts"]["weights"] == [10, 50, 100]
+    for step in ("canary", "rollback", "abort"):
+        assert (told[step]["facts"]["failed"], told[step]["facts"]["calls"] > 30) == ({}, True), step
+
+
+def test_what_serves_in_the_end_is_what_was_gone_back_to(told: dict[str, dict[str, Any]], live_user: User) -> None:
+    before = told["baseline"]["facts"]["version"]
+    assert told["rollback"]["facts"]["version"] == before
+    (model,) = (each for each in live_user.status()["models"] if each["name"] == "readmission-demo")
+    assert model["stable"] == before
