@@ -229,7 +229,10 @@ def _promote(demo: Demo, run: str) -> dict[str, dict[str, Any]]:
     gates = str(demo.file(run) / "gates.json")
     model = json.loads(Path(gates).read_text())["model"]
     if (serving := demo.serving()).get("staging", {}).get("model") != model:
-        demo.shell.run("model", "promote", MODEL, "--to", "staging", "--gates", gates, "--why", WHY["staging"])
+        version = ("--version", demo.versions[run])
+        demo.shell.run(
+            "model", "promote", MODEL, "--to", "staging", *version, "--gates", gates, "--why", WHY["staging"]
+        )
     if serving.get("prod", {}).get("model") != model:
         approval = str(demo.file(f"{run}-approval.json"))
         demo.shell.run(

@@ -34,6 +34,8 @@ class Demo:
     under_way: dict[str, subprocess.Popen[str]] = field(default_factory=dict)
     """The pipeline's runs, by the folder that each writes."""
     begun: set[str] = field(default_factory=set)
+    versions: dict[str, str] = field(default_factory=dict)
+    """Those in dev that runs have registered: two run at once, and either may be the newest."""
 
     @classmethod
     def begin(cls, shell: Shell) -> "Demo":
@@ -80,6 +82,8 @@ class Demo:
     def end_run(self, run: str, ends: int = 0) -> dict[str, Any]:
         """What came of it; raises Failed where it ended otherwise."""
         told: dict[str, Any] = json.loads(self.shell.ended(self.under_way.pop(run), "pipeline", "run", ends=ends))
+        if told["registered"]:
+            self.versions[run] = str(told["registered"]["version"])
         return told
 
     def sign_in(self) -> None:
