@@ -31,8 +31,10 @@ class Demo:
     folder: Path
     """This demo's own: data, runs, approvals; each demo has another."""
     number: int
+    processes: list[subprocess.Popen[str]] = field(default_factory=list)
+    """What was begun beside what else is done."""
     under_way: dict[str, subprocess.Popen[str]] = field(default_factory=dict)
-    """The pipeline's runs, by the folder that each writes."""
+    """Of them the pipeline's runs, by the folder that each writes."""
     begun: set[str] = field(default_factory=set)
     versions: dict[str, str] = field(default_factory=dict)
     """Those in dev that runs have registered: two run at once, and either may be the newest."""
@@ -49,7 +51,7 @@ class Demo:
 
     def end(self) -> None:
         """Nothing that was begun runs on."""
-        for process in self.under_way.values():
+        for process in self.processes:
             if process.poll() is None:
                 process.terminate()
                 process.wait()
@@ -71,10 +73,16 @@ class Demo:
     def hashes(self) -> Path:
         return self.folder.parent / "hashes.key"
 
+    def beside(self, *words: str) -> subprocess.Popen[str]:
+        """A command, beside whatever is done meanwhile."""
+        process = self.shell.start(*words)
+        self.processes.append(process)
+        return process
+
     def begin_run(self, feed: str, run: str, seed: int, *, first: bool) -> None:
-        """The pipeline on a feed, beside whatever is done meanwhile; `first` where nothing serves to compare with."""
+        """The pipeline on a feed; `first` where nothing serves to compare with."""
         self.begun.add(run)
-        self.under_way[run] = self.shell.start(
+        self.under_way[run] = self.beside(
             *("pipeline", "run", str(self.file(feed)), "--model", MODEL, "--seed", str(seed), "--json"),
             *("--key-file", str(self.hashes), "--out", str(self.file(run)), *(["--first"] if first else [])),
         )
