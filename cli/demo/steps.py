@@ -19,9 +19,9 @@ FEW: Final = 100_000
 SEEDS: Final = (0, 7, 13, 2, 5, 4)
 """Of splits in which a gate between groups, which chance moves by a tenth at this size, passes."""
 FEEDS: Final = {"wrong": (FEW, "label-shift:0.5"), "ours": (RECORDS, ""), "others": (RECORDS, "feature-shift:-3")}
-"""How many records, and what is put into each. Wrong: half of those who never came back are said to have, and what is learnt of that
-orders nobody by risk. Others: another population's vital signs; a model of theirs is good for them and passes its
-gates, and is not for ours."""
+"""How many records, and what is put into each. Wrong: half of those who never came back are said to have, and what
+is learnt of that orders nobody by risk. Others: another population's vital signs; a model of theirs is good for them
+and passes its gates, and is not for ours."""
 WHY: Final = {
     "staging": "It passed its gates.",
     "approve": "I have read its gate report.",
