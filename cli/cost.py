@@ -50,7 +50,7 @@ def _planned(workspace: Workspace, name: str) -> list[plan.Planned]:
         held, is_new = registry.ensure(workspace)
         if is_new:
             started.callback(registry.forget, workspace)
-        filling.ensure_planned(workspace, registry.Registry(held.port), filling.prefix(name))
+        filling.ensure_planned(workspace, registry.at(workspace, held), filling.prefix(name))
         try:
             return plan.plan(workspace, exports(workspace, server.endpoint(api)), name)
         except EngineFailed as error:

@@ -31,7 +31,7 @@ def fill(workspace: Workspace, registry: LocalRegistry, repositories: str) -> No
     for image in (each for each in IMAGES.values() if not each.is_chart):
         repository = f"{repositories}/{image.name}"
         if own := built.found(Path(image.built).name) if image.built else None:
-            digests[image.tagged] = registry.push(workspace.bin / "crane", own.layout, repository, image.tag)
+            digests[image.tagged] = registry.push(own.layout, repository, image.tag)
         else:
             digests[image.tagged] = registry.push_stand_in(repository, image.tag, _stands_for(image))
     _write(workspace, digests)
@@ -40,9 +40,7 @@ def fill(workspace: Workspace, registry: LocalRegistry, repositories: str) -> No
 def fill_charts(workspace: Workspace, registry: LocalRegistry, repositories: str) -> dict[str, str]:
     """Makes it hold the charts, which come out of their Go modules; returns their digests by NAME:TAG."""
     return {
-        image.tagged: registry.push(
-            workspace.bin / "crane", _packed(workspace, image), f"{repositories}/{image.name}", image.tag
-        )
+        image.tagged: registry.push(_packed(workspace, image), f"{repositories}/{image.name}", image.tag)
         for image in IMAGES.values()
         if image.is_chart
     }

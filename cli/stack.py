@@ -11,10 +11,9 @@ from cli import controllers, filling, mlflow, services, summary
 from cli.output import Refused, note
 from cli.plugins import AwsPlugin, prepare_tools
 from cli.services import Services
-from local import issuer, own_settings
+from local import issuer, own_settings, registry
 from local.engine.run import Busy, Engine, EngineFailed, end_leftovers
 from local.kubernetes.workloads import State
-from local.registry import Registry
 from local.workspace import Workspace, exports
 
 
@@ -90,7 +89,7 @@ def _open(workspace: Workspace, name: str, plugin: AwsPlugin, port: int | None) 
     filling.prepare()
     running = services.start(workspace, port)
     try:
-        filling.fill(workspace, Registry(running.registry.port), filling.prefix(name))
+        filling.fill(workspace, registry.at(workspace, running.registry), filling.prefix(name))
         engine = _engine(workspace, name, plugin, running.endpoint)
         issuer.ensure(workspace)
         engine.ensure_stack()

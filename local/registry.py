@@ -9,7 +9,6 @@ import http.client
 import json
 import re
 import shutil
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from local import processes
 from local.processes import Record
 from local.workspace import Workspace
 
-__all__ = ["ECR", "NAME", "Registry", "ensure", "forget", "of", "running", "stand_in_digest"]
+__all__ = ["ECR", "NAME", "Registry", "at", "ensure", "forget", "of", "running", "stand_in_digest"]
 
 NAME = "registry"
 ECR = re.compile(
@@ -49,12 +48,11 @@ def ensure(workspace: Workspace) -> tuple[Record, bool]:
     if record := running(workspace):
         return record, False
     port = processes.choose_port(None, preferred=workspace.registry_port)
-    folder = workspace.home / "registry"
-    folder.mkdir(parents=True, exist_ok=True)
-    registry = Registry(port)
+    registry = Registry(port, _folder(workspace))
+    registry.folder.mkdir(parents=True, exist_ok=True)
     record = processes.start(
         NAME,
-        [str(workspace.bin / "crane"), "registry", "serve", f"--address=127.0.0.1:{port}", f"--disk={folder}"],
+        [str(workspace.bin / "crane"), "registry", "serve", f"--address=127.0.0.1:{port}", f"--disk={registry.folder}"],
         port=port,
         folder=workspace.run,
         log=workspace.logs / f"{NAME}.log",
@@ -69,14 +67,23 @@ def forget(workspace: Workspace) -> Record | None:
     record = running(workspace)
     if record:
         processes.stop(workspace.run, record)
-    shutil.rmtree(workspace.home / "registry", ignore_errors=True)
+    shutil.rmtree(_folder(workspace), ignore_errors=True)
     return record
 
 
 def of(workspace: Workspace) -> "Registry | None":
     """The running one."""
     record = running(workspace)
-    return Registry(record.port) if record else None
+    return at(workspace, record) if record else None
+
+
+def at(workspace: Workspace, record: Record) -> "Registry":
+    """The one that runs there."""
+    return Registry(record.port, _folder(workspace))
+
+
+def _folder(workspace: Workspace) -> Path:
+    return workspace.home / "registry"
 
 
 @dataclass(frozen=True)
@@ -87,6 +94,8 @@ class Registry:
     """
 
     port: int
+    folder: Path
+    """Where it keeps layers and configurations: a file for each, ALGORITHM/HEX, never written again."""
 
     @property
     def address(self) -> str:
@@ -121,25 +130,37 @@ class Registry:
         config, manifest = stand_in(source)
         blob = _digest(config)
         status, _, said = self._ask("POST", f"/v2/{repository}/blobs/uploads/?digest={blob}", config)
-        if status == 201:
-            status, _, said = self._ask(
-                "PUT", f"/v2/{repository}/manifests/{tag}", manifest, {"Content-Type": MANIFEST}
-            )
         if status != 201:
-            raise OSError(
-                f"the registry at {self.address} did not take {repository}:{tag}: {said.decode(errors='replace')}"
-            )
+            raise self._refusal(repository, tag, said)
+        return self._name(repository, tag, MANIFEST, manifest)
+
+    def push(self, layout: Path, repository: str, tag: str) -> str:
+        """Makes sure of the image of an OCI layout under the tag, and returns the digest of what is there.
+
+        Its layers are linked to where the registry keeps them: an upload reads and writes hundreds of megabytes, and
+        the registry holds each in memory meanwhile. What it answers of them it has summed up before.
+        """
+        if (found := self.digest(repository, tag)) is not None:
+            return found
+        blobs = layout / "blobs"
+        (described,) = json.loads((layout / "index.json").read_text())["manifests"]
+        manifest = (blobs / _place(described["digest"])).read_bytes()
+        image = json.loads(manifest)
+        for each in (image["config"], *image["layers"]):
+            _link(blobs / _place(each["digest"]), self.folder / _place(each["digest"]))
+        return self._name(repository, tag, described["mediaType"], manifest)
+
+    def _name(self, repository: str, tag: str, kind: str, manifest: bytes) -> str:
+        """Has the tag name an image whose layers are there; returns its digest."""
+        status, _, said = self._ask("PUT", f"/v2/{repository}/manifests/{tag}", manifest, {"Content-Type": kind})
+        if status != 201:
+            raise self._refusal(repository, tag, said)
         return _digest(manifest)
 
-    def push(self, crane: Path, layout: Path, repository: str, tag: str) -> str:
-        """Makes sure of the image of an OCI layout under the tag, and returns the digest of what is there."""
-        if (found := self.digest(repository, tag)) is None:
-            target = f"{self.address}/{repository}:{tag}"
-            done = subprocess.run([str(crane), "push", str(layout), target], capture_output=True, text=True)
-            found = self.digest(repository, tag)
-            if done.returncode or found is None:
-                raise OSError(f"The registry at {self.address} did not take {repository}:{tag}: {done.stderr.strip()}")
-        return found
+    def _refusal(self, repository: str, tag: str, said: bytes) -> OSError:
+        return OSError(
+            f"the registry at {self.address} did not take {repository}:{tag}: {said.decode(errors='replace')}"
+        )
 
     def _ask(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
@@ -174,6 +195,25 @@ def stand_in(source: str) -> tuple[bytes, bytes]:
 def stand_in_digest(source: str) -> str:
     """The digest of the stand-in for an image."""
     return _digest(stand_in(source)[1])
+
+
+def _place(digest: str) -> Path:
+    """Where a folder of blobs has one, here and in a layout alike."""
+    algorithm, _, hexadecimal = digest.partition(":")
+    return Path(algorithm, hexadecimal)
+
+
+def _link(source: Path, target: Path) -> None:
+    """Makes sure of a file that is never written again: the same one, or a copy where it lies on another disk."""
+    if target.exists():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        target.hardlink_to(source)
+    except OSError:
+        draft = target.with_name(f"{target.name}.new")
+        shutil.copyfile(source, draft)
+        draft.rename(target)
 
 
 def _digest(content: bytes) -> str:

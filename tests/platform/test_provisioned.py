@@ -16,7 +16,6 @@ from foundation.data_class import TAG
 from local import aws, processes, registry, toolchain
 from local.aws import server
 from local.engine.run import WRITTEN_ONCE
-from local.registry import Registry
 from local.workspace import Workspace
 from tests.engine import Engine
 from tests.platform import kubernetes_echo
@@ -51,7 +50,7 @@ class Stack:
         self.api, _ = server.ensure(self.workspace, None)
         toolchain.ensure(self.workspace)
         self.registry, _ = registry.ensure(self.workspace)
-        filling.fill(self.workspace, Registry(self.registry.port), "parapet-test")
+        filling.fill(self.workspace, registry.at(self.workspace, self.registry), "parapet-test")
         aws.install(self.workspace.pulumi_home("stand-in"), self.workspace.python)
         kubernetes_echo.install(self.workspace.pulumi_home("stand-in"), self.workspace.python)
         kubeconfig = folder / "kubeconfig"

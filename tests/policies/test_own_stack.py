@@ -17,7 +17,6 @@ from local.engine.run import WRITTEN_ONCE
 from local.kubernetes import provider
 from local.kubernetes.provider import charts
 from local.kubernetes.provider.configuration import NO_CLUSTER
-from local.registry import Registry
 from local.workspace import ROOT, Workspace
 from tests.engine import Engine
 from tests.policies.harness import PACK, Run, run
@@ -74,7 +73,7 @@ def held(tools: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict
     workspace = Workspace(home=tmp_path_factory.mktemp("registry"))
     toolchain.ensure(workspace)
     try:
-        running = Registry(registry.ensure(workspace)[0].port)
+        running = registry.at(workspace, registry.ensure(workspace)[0])
         filling.ensure_planned(workspace, running, "parapet-local")
         yield {LOCK: str(workspace.images_lock), charts.REGISTRY: running.address}
     finally:

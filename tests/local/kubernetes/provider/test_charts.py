@@ -12,7 +12,6 @@ import pytest
 from local import registry, toolchain
 from local.charts import archive
 from local.kubernetes.provider.charts import REGISTRY
-from local.registry import Registry
 from local.workspace import Workspace
 from operations.images.charts import lay_out
 from tests.cluster import CLUSTER, Cluster
@@ -87,13 +86,13 @@ class Charts:
 @pytest.fixture
 def charts(cluster: Cluster, tmp_path: Path) -> Iterator[Charts]:
     workspace = Workspace(home=tmp_path / "home")
-    crane = toolchain.ensure_crane(workspace)
+    toolchain.ensure_crane(workspace)
     plugin = archive(cluster.workspace.sources / "charts" / "nvidia" / "nvidia-device-plugin", "0.17.4")
     try:
-        held = Registry(registry.ensure(workspace)[0].port)
+        held = registry.at(workspace, registry.ensure(workspace)[0])
         layout = tmp_path / "layout"
         digest = lay_out(plugin, layout)
-        assert held.push(crane, layout, "test/nvidia-device-plugin", "0.17.4") == digest
+        assert held.push(layout, "test/nvidia-device-plugin", "0.17.4") == digest
         yield Charts(held.address, digest)
     finally:
         registry.forget(workspace)
