@@ -21,7 +21,7 @@ settings = Settings.load()
 tokens = model_tokens(settings)
 aws = aws_provider(settings)
 in_aws = pulumi.ResourceOptions(providers=[aws])
-stack = settings.stack(Account.read(settings.zones, pulumi.InvokeOptions(provider=aws)), locked())
+stack = settings.stack(Account.read(settings.zones, pulumi.InvokeOptions(provider=aws)), locked(settings.images))
 foundation = Foundation(
     stack.name,
     FoundationArgs(

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 import setting_errors
+from cluster.images import SERVING_GPU
 from cluster.plain_nodes import PlainNodes
 from cluster.roles import AUDITOR, DATA_SCIENTIST, ML_ENGINEER, PLATFORM_OPERATOR
 from foundation import retention
@@ -103,6 +104,11 @@ class Settings(BaseModel):
     def tags(self) -> dict[str, str]:
         """What every resource and every node is tagged with."""
         return {"Owner": self.owner, "Environment": self.environment, "CostCenter": self.cost_center}
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """Which of the images that not every stack has this one has."""
+        return (SERVING_GPU,) if any(each.gpu_group for each in self.models) else ()
 
     def stack(self, account: Account, images: Mapping[str, str]) -> Stack:
         """What every component stands on, in this account, with these images (digests by NAME:TAG).

@@ -51,6 +51,8 @@ def build(
     key = signing.key(key_named, registry.access) if key_named else None
     for image in (each for each in IMAGES.values() if each.built):
         held = registry.digests(image)
+        if held is None and image.optional:
+            continue  # the stack did not ask for it
         if held is None:
             raise Refused(
                 f"There is no repository {registry.repository(image)}. `pulumi up` makes it and stops; "
@@ -108,7 +110,7 @@ def _build(
     say(f"Building {image.tagged} with {builder.name} ...")
     target = f"{pusher.host}/{registry.repository(image)}:{image.tag}"
     # What it is built from is named by digest in its Dockerfile.
-    arguments = [f"--platform={image.platforms[0]}"]
+    arguments = [f"--platform={image.platforms[0]}", *([f"--build-arg=LOCK={image.lock}"] if image.lock else [])]
     with _context(ROOT / image.built) as folder:
         if builder.name == "docker":
             # Where the daemon keeps images in containerd it would unpack this one, and refuses to where times are

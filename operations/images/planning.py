@@ -36,8 +36,14 @@ def plan(registry: Registry, lock_file: Path) -> list[Row]:
 
 
 def rows(digests: Mapping[str, str], held_by: Callable[[Image], dict[str, str] | None]) -> list[Row]:
-    """The same, over a lock's digests and what each image's repository holds."""
-    return [_row(image, digests.get(image.tagged, ""), held_by(image)) for image in IMAGES.values()]
+    """The same, over a lock's digests and what each image's repository holds; without those that the stack did not ask
+    for, which have no repository."""
+    held = [(image, held_by(image)) for image in IMAGES.values()]
+    return [
+        _row(image, digests.get(image.tagged, ""), digests_held)
+        for image, digests_held in held
+        if digests_held is not None or not image.optional
+    ]
 
 
 def _row(image: Image, locked: str, held: dict[str, str] | None) -> Row:

@@ -7,11 +7,11 @@ digest each is run, so that what was reviewed is what runs.
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pulumi
 import yaml
@@ -25,7 +25,8 @@ DIGEST: Final = re.compile(rf"(?!{NOT_LOCKED})sha256:[0-9a-f]{{64}}")
 """Of an image. So many zeros stand for one that nobody knows yet, and in examples, and name none."""
 CHARTS: Final = "charts/"
 """What the names of charts begin with."""
-NOT_IN_IMAGE: Final = frozenset({"README.md", "requirements.in"})
+NOT_IN_IMAGE: Final = frozenset({".md", ".in"})
+"""What files end in that an image has nothing of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +40,10 @@ class Image:
     be an https:// folder of archives."""
     built: str = ""
     """The folder of this repository that it is built from; empty for another maker's."""
+    lock: str = ""
+    """In that folder, what it is built by; empty for requirements.txt."""
+    optional: bool = False
+    """Whether it is there only in stacks that ask for it."""
     platforms: tuple[str, ...] = ()
     """What it has to run on; a chart runs on nothing."""
     sum: str = ""
@@ -59,18 +64,20 @@ def content(folder: Path) -> str:
     """A tag for what is built from a folder: another one as soon as anything that goes into the image changes."""
     total = sha256()
     for file in sorted(folder.rglob("*")):
-        if file.is_file() and "__pycache__" not in file.parts and file.name not in NOT_IN_IMAGE:
+        if file.is_file() and "__pycache__" not in file.parts and file.suffix not in NOT_IN_IMAGE:
             total.update(f"{file.relative_to(folder)} {file.stat().st_size} ".encode() + file.read_bytes())
     return total.hexdigest()[:16]
 
 
-def _read(name: str, entry: Mapping[str, str]) -> Image:
+def _read(name: str, entry: Mapping[str, Any]) -> Image:
     tag = entry["tag"] if "tag" in entry else content(ROOT / entry["built"])
     return Image(
         name=name,
         tag=tag,
         source=entry.get("source", ""),
         built=entry.get("built", ""),
+        lock=entry.get("lock", ""),
+        optional=entry.get("optional", False),
         platforms=tuple(entry.get("platforms", ())),
         sum=entry.get("sum", ""),
         folder=entry.get("folder", ""),
@@ -92,6 +99,7 @@ DCGM_EXPORTER: Final = IMAGES["nvidia/dcgm-exporter"].tagged
 KARPENTER: Final = IMAGES["karpenter/controller"].tagged
 PROMETHEUS: Final = IMAGES["prometheus/prometheus"].tagged
 SERVING: Final = IMAGES["serving"].tagged
+SERVING_GPU: Final = IMAGES["serving-gpu"].tagged
 MLFLOW: Final = IMAGES["mlflow"].tagged
 
 ROLLOUTS_CRD_CHART: Final = IMAGES["charts/argo/argo-rollouts-crd"].tagged
@@ -146,11 +154,17 @@ def read_lock(file: Path) -> dict[str, str]:
     return {image.tagged: str(found[image.tagged]) for image in IMAGES.values() if image.tagged in found}
 
 
-def locked() -> dict[str, str]:
-    """The digest of every image, by NAME:TAG; for one that the lock has not yet, one that no image has.
+def locked(asked: Collection[str] = ()) -> dict[str, str]:
+    """The digest of every image, by NAME:TAG, of the optional ones those that are `asked` for; for one that the lock
+    has not yet, one that no image has.
 
     With that one a run makes the registry, without which nothing can be built or copied, and ends there. Raises
     `pulumi.RunError` for a lock that cannot be read.
     """
     digests = read_lock(lock_file())
-    return {image.tagged: digests.get(image.tagged) or not_locked(image.tagged) for image in IMAGES.values()}
+    return {image.tagged: digests.get(image.tagged) or not_locked(image.tagged) for image in wanted(asked)}
+
+
+def wanted(asked: Collection[str]) -> list[Image]:
+    """All images of a stack, of the optional ones those that it `asked` for."""
+    return [image for image in IMAGES.values() if not image.optional or image.tagged in asked]

@@ -5,6 +5,8 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
+from cluster.gpu_group import GpuGroup
+from cluster.images import IMAGES, SERVING_GPU
 from mlops.identity_provider import apart
 from mlops.mlflow_server.account import Account
 from mlops.mlflow_server.retention import Kept
@@ -124,12 +126,48 @@ def _fitting(models: tuple[Model, ...], info: ValidationInfo) -> tuple[Model, ..
     return models
 
 
+def _computed(models: tuple[Model, ...], info: ValidationInfo) -> tuple[Model, ...]:
+    """A version that comes has its replicas beside those of the one that serves: where GPUs are short, it would never
+    have them, and be let go."""
+    if "gpu_groups" not in info.data:
+        return models
+    groups = {group.name: group for group in info.data["gpu_groups"]}
+    asked = dict.fromkeys(groups, 0)
+    for index, model in enumerate(models):
+        if not model.gpu_group:
+            continue
+        if not (group := groups.get(model.gpu_group)):
+            names = [*groups]
+            known = f"empty, or {', '.join(names[:-1])}{' or ' if names[1:] else ''}{names[-1]}" if names else ""
+            raise refusal(f"[{index}].gpuGroup", model.gpu_group, known or "empty: the stack has no gpuGroups")
+        _fit_for_models(f"[{index}].gpuGroup", group)
+        asked[group.name] += model.most_gpus
+        if asked[group.name] > (there := group.max * group.schedulable_gpus):
+            allowed = (
+                f"such that models need no more GPUs of {group.name} than the {there} that it grows to, two for each "
+                f"replica while a version comes; they need {asked[group.name]}"
+            )
+            raise refusal(f"[{index}].mostReplicas", model.most_replicas, allowed)
+    return models
+
+
+def _fit_for_models(where: str, group: GpuGroup) -> None:
+    if group.time_slices:
+        allowed = "a group that is not time-sliced: memory is not kept apart there, and models are told of patients"
+        raise refusal(where, group.name, allowed)
+    built_for = [each.removeprefix("linux/") for each in IMAGES[SERVING_GPU.partition(":")[0]].platforms]
+    if (arch := group.instances[0].arch) not in built_for:
+        allowed = f"a group of {', '.join(built_for)}, not of {arch}: the image serving-gpu is built for nothing else"
+        raise refusal(where, group.name, allowed)
+
+
 OneModel = Annotated[Model, Field(description="an object with name, version and digest, at least")]
 Models = Annotated[
     tuple[OneModel, ...],
     BeforeValidator(parsed),
     AfterValidator(each_another("name")),
     AfterValidator(_fitting),
+    AfterValidator(_computed),
     AfterValidator(_known),
     Field(max_length=MAX_MODELS, description=f"a list of at most {MAX_MODELS} models, each an object"),
 ]

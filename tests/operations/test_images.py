@@ -7,6 +7,7 @@ import re
 import tarfile
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from local import registry, toolchain
 from local.aws.api import images as ecr
 from local.registry import Registry as LocalRegistry
 from local.workspace import Workspace
-from operations.images import Registry, State, build, building, charts, lock, mirror, plan, planning
+from operations.images import Registry, State, attesting, build, building, charts, lock, mirror, plan, planning
 from operations.images.registry import Pusher
 from operations.refused import Refused
 
@@ -359,6 +360,44 @@ def test_a_build_takes_nothing_but_what_the_dockerfile_names(world: World, monke
     command = told.read_text().splitlines()[0]
     assert command.startswith(f"build --platform={image.platforms[0]} --timestamp=0 --tag=")
     assert "--build-arg" not in command
+
+
+def test_an_image_of_another_lock_is_built_with_that(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    (image,) = (each for each in OWN if each.lock)
+    world.images = [image]
+    world.make_repositories()
+    monkeypatch.setattr(building, "IMAGES", {image.name: image})
+    told = world.stack.home / "told"
+    builder = world.stack.home / "podman"
+    builder.write_text(f'#!/bin/sh\necho "$*" >> {told}\n')
+    builder.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{world.stack.home}:/usr/bin:/bin")
+    monkeypatch.setattr(building, "BUILDERS", ("podman",))
+    with pytest.raises(Refused):  # this builder pushes nothing
+        build(world.registry, world.lock_file, world.crane, world.said.append)
+    assert f" --build-arg=LOCK={image.lock} " in told.read_text().splitlines()[0]
+
+
+def test_what_a_stack_does_not_ask_for_is_neither_planned_nor_built_nor_verified(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has a repository where the settings ask for it: `pulumi up` makes that, and ends there."""
+    one, two = world.images
+    for module in (images, planning, building, attesting):
+        monkeypatch.setattr(
+            module, "IMAGES", {one.name: one, two.name: replace(two, source="", built="x", optional=True)}
+        )
+    monkeypatch.setattr(building, "builder_here", lambda: "/usr/bin/docker")
+    boto3.client("ecr", "us-east-1").create_repository(repositoryName=f"parapet-test/{one.name}")
+    assert world.states() == [State.UNKNOWN]
+    build(world.registry, world.lock_file, world.crane, world.said.append)
+    assert not [each for each in world.said if two.name in each]
+    monkeypatch.setattr(attesting.signing, "key", lambda *_: None)
+    attesting.verify(world.registry, world.lock_file, world.crane, "key", world.said.append)
+    boto3.client("ecr", "us-east-1").create_repository(repositoryName=f"parapet-test/{two.name}")
+    assert world.states() == [State.UNKNOWN] * 2
+    with pytest.raises(Refused, match=f"{two.tagged}: it is not in the registry"):
+        attesting.verify(world.registry, world.lock_file, world.crane, "key", world.said.append)
 
 
 def test_a_docker_that_cannot_build_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -123,6 +123,8 @@ EVERYTHING: Final[dict[str, Any]] = {
             "digest": f"sha256:{'a' * 64}",
             "mostReplicas": 50,
             "startSeconds": 3600,
+            # Of eight GPUs in seven parts each, on two nodes.
+            **({"gpuGroup": _named("mig", GROUP)} if not number else {}),
         }
         for number in range(MAX_MODELS)
     ],

@@ -13,7 +13,7 @@ from foundation.registry import Registry, RegistryArgs, require
 from tests.images import DIGESTS
 from tests.platform.mocked import ACCOUNT_ID, Recorder, record, run_program
 from tests.platform.stacks import stack as make_stack
-from tests.platform.variants import MANY, run_with
+from tests.platform.variants import MANY, ON_A_GPU, run_with
 
 REGISTRY = f"{ACCOUNT_ID}.dkr.ecr.us-east-1.amazonaws.com/parapet-test"
 CHART = "kubernetes:helm.sh/v4:Chart"
@@ -30,10 +30,20 @@ def test_each_image_that_something_names_has_a_repository_and_each_repository_an
 ) -> None:
     everything = [each for each in stack.made if each.type.startswith("kubernetes:")]
     named = {image for each in everything for image in OWN.findall(json.dumps(dict(each.inputs)))}
-    assert named == set(IMAGES)
+    own = {name for name, image in IMAGES.items() if not image.optional}
+    assert named == own
     assert {each.inputs["name"] for each in stack.of("ecr/repository:Repository")} == {
-        f"parapet-test/{image}" for image in IMAGES
+        f"parapet-test/{image}" for image in own
     }
+
+
+def test_gigabytes_for_gpus_are_asked_for_where_a_model_is_computed_by_them() -> None:
+    """In the place of those for processors, which a stack has all the same."""
+    (model,) = run_with(models=[ON_A_GPU]).of("kubernetes:argoproj.io/v1alpha1:Rollout")
+    template = model.inputs["spec"]["template"]
+    assert set(OWN.findall(json.dumps(template))) == {"serving-gpu"}
+    repositories = run_with(models=[ON_A_GPU]).of("ecr/repository:Repository")
+    assert {each.inputs["name"] for each in repositories} == {f"parapet-test/{image}" for image in IMAGES}
 
 
 def test_every_chart_is_the_registrys_by_its_digest_and_no_other_host_is_asked(stack: Recorder) -> None:

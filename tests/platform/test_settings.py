@@ -404,6 +404,7 @@ def test_only_the_local_stack_is_local_and_unprotected() -> None:
                 [MODEL | {"startSeconds": 30}],
                 [MODEL | {"startSeconds": 3600}],
                 [MODEL | {"strategy": "blueGreen"}],
+                [MODEL | {"gpuGroup": ""}],
             ],
             [
                 "readmission",
@@ -500,6 +501,53 @@ def test_a_stack_serves_what_was_promoted_for_it(stack: str, promoted: list[str]
 def test_nothing_is_said_of_a_model_that_is_the_platforms_to_say(word: str) -> None:
     (line,) = refusal(models=[MODEL | {word: "mine"}])
     assert line.startswith(f"parapet:models[0].{word} is not a setting")
+
+
+GPUS = [
+    {"name": "inference", "instanceTypes": ["g6.xlarge"], "max": 4},
+    {"name": "turns", "instanceTypes": ["g6.xlarge"], "max": 4, "sharing": "time-slicing:4"},
+    {"name": "arm", "instanceTypes": ["g5g.xlarge"], "max": 9},
+    {"name": "parts", "instanceTypes": ["p4d.24xlarge"], "max": 1, "sharing": "mig:3g.20gb"},
+]
+NEED = (
+    "such that models need no more GPUs of {} than the {} that it grows to, two for each replica while a version comes"
+)
+
+
+@pytest.mark.parametrize(
+    ("models", "said"),
+    [
+        ([{"gpuGroup": "inference", "mostReplicas": 2}], ""),
+        ([{"gpuGroup": "parts", "mostReplicas": 8}], ""),
+        ([{"gpuGroup": "parts", "mostReplicas": 2}, {"gpuGroup": "inference", "mostReplicas": 2}], ""),
+        ([{"gpuGroup": "inference"}], f"models[0].mostReplicas is 6; it must be {NEED.format('inference', 4)}"),
+        (
+            [{"gpuGroup": "inference", "mostReplicas": 2}, {"gpuGroup": "inference", "mostReplicas": 2}],
+            f"models[1].mostReplicas is 2; it must be {NEED.format('inference', 4)}",
+        ),
+        (
+            [{"gpuGroup": "parts", "mostReplicas": 9}],
+            f"models[0].mostReplicas is 9; it must be {NEED.format('parts', 16)}",
+        ),
+        ([{}, {"gpuGroup": "g6"}], 'models[1].gpuGroup is "g6"; it must be empty, or inference, turns, arm or parts'),
+        ([{"gpuGroup": "turns"}], 'models[0].gpuGroup is "turns"; it must be a group that is not time-sliced'),
+        ([{"gpuGroup": "arm"}], 'models[0].gpuGroup is "arm"; it must be a group of amd64'),
+    ],
+)
+def test_a_model_is_computed_by_gpus_that_are_there_for_it_and_its_next_version(
+    models: list[dict[str, Any]], said: str
+) -> None:
+    asked = {"gpuGroups": GPUS, "models": [MODEL | {"name": f"m{at}"} | each for at, each in enumerate(models)]}
+    if said:
+        (line,) = refusal(**asked)
+        assert line.startswith(f"parapet:{said}"), line
+    else:
+        parse(**asked)
+
+
+def test_a_stack_without_gpus_has_no_model_on_one() -> None:
+    (line,) = refusal(gpuGroups=[], models=[MODEL | {"gpuGroup": "inference"}])
+    assert line.startswith('parapet:models[0].gpuGroup is "inference"; it must be empty: the stack has no gpuGroups')
 
 
 def test_a_private_key_among_those_that_verify_tokens_is_refused_and_not_shown() -> None:

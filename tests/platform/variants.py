@@ -79,6 +79,13 @@ MANY: Final[dict[str, Any]] = {
 }
 
 
+ON_A_GPU: Final = {
+    **{"name": "sepsis", "version": "3", "digest": f"sha256:{'b' * 64}"},
+    **{"gpuGroup": "g", "mostReplicas": 2},
+}
+"""A model that is computed by GPUs."""
+
+
 def _group(**said: Any) -> list[dict[str, Any]]:
     return [{"name": "g", "instanceTypes": ["g6.xlarge"], **said}]
 
@@ -133,7 +140,7 @@ VARIANTS: Final[tuple[dict[str, Any], ...]] = (
     OUTWARDS,
     JOINED,
     MANY,
-    {"zones": 4, "egress": True, "gpuGroups": _group(max=2)},
+    {"zones": 4, "egress": True, "gpuGroups": _group(max=4), "models": [ON_A_GPU]},
 )
 
 

@@ -1,7 +1,7 @@
 """The one kind of model so far: a graph of ONNX that takes a matrix of float32, [rows, fields]."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import onnxruntime as ort
@@ -10,19 +10,22 @@ from parapet_serving.bundle.manifest import Output
 from parapet_serving.contract import Contract, Matrix, Outputs
 from parapet_serving.refusal import Refused
 
+CPU: Final = "CPUExecutionProvider"
+CUDA: Final = "CUDAExecutionProvider"
+SILENT: Final = 4
+"""The severity from which ONNX Runtime writes: its own lines can hold what was put in."""
+ALONE: Final = "session.disable_cpu_ep_fallback"
+EXACT: Final = {"use_tf32": "0"}
+"""Factors of TF32 have ten bits, and known cases are answered to five digits (ONNX Runtime, "CUDA Execution
+Provider", `use_tf32`)."""
+
 
 class Graph:
-    """A graph of ONNX, on one thread of the processor."""
+    """A graph of ONNX, on one thread of the processor, or on a GPU and nothing else."""
 
-    def __init__(self, content: bytes, contract: Contract) -> None:
-        """Raises Refused where the graph is not one for this contract."""
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 4  # its own lines can hold what was put in
-        try:
-            self._session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # it has classes of its own for each failure, and no common one
-            raise Refused(f"model.onnx is no graph that ONNX Runtime loads: {type(error).__name__}.") from None
+    def __init__(self, content: bytes, contract: Contract, processor: Literal["cpu", "gpu"] = "cpu") -> None:
+        """Raises Refused where the graph is not one for this contract, or no GPU computes it."""
+        self._session = _on_gpu(content) if processor == "gpu" else _session(content, _options(), CPU)
         self.takes: Final = _only_input(self._session.get_inputs(), len(contract.inputs))
         self._outputs = contract.outputs
         self._tensors = sorted({output.tensor for output in contract.outputs})
@@ -36,6 +39,47 @@ class Graph:
     def predict(self, matrix: Matrix) -> Outputs:
         found = dict(zip(self._tensors, self._session.run(self._tensors, {self.takes: matrix}), strict=True))
         return {output.name: _column(found[output.tensor], output, len(matrix)) for output in self._outputs}
+
+
+def _options() -> ort.SessionOptions:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = SILENT
+    return options
+
+
+def _session(content: bytes, options: ort.SessionOptions, *providers: Any) -> ort.InferenceSession:
+    try:
+        # Without its own way on, by which it would make do with the processor, at the start and at any later call.
+        return ort.InferenceSession(content, options, providers=list(providers), enable_fallback=0)
+    except Exception as error:  # it has classes of its own for each failure, and no common one
+        raise Refused(f"model.onnx is no graph that ONNX Runtime loads: {type(error).__name__}.") from None
+
+
+def _on_gpu(content: bytes) -> ort.InferenceSession:
+    if CUDA not in ort.get_available_providers():
+        raise Refused(
+            "processor is gpu, and the ONNX Runtime here has no CUDA. Run the image serving-gpu, as the platform does "
+            "for a model with a gpuGroup, or leave processor out."
+        )
+    ort.set_default_logger_severity(SILENT)
+    ort.preload_dlls()  # CUDA's libraries are packages beside it, where the loader does not look
+    options = _options()
+    options.add_session_config_entry(ALONE, "1")
+    try:
+        return _session(content, options, (CUDA, EXACT))
+    except Refused:
+        # It says the same of a machine without a GPU and of a graph that a GPU does not compute.
+        found = _session(content, _options(), (CUDA, EXACT)).get_providers()
+    if CUDA not in found:
+        raise Refused(
+            "processor is gpu, and no GPU answers here. Run it on a node of a GPU group, in a container that asks for "
+            "nvidia.com/gpu; nvidia-smi on that node tells whether its driver is well."
+        )
+    raise Refused(
+        "processor is gpu, and model.onnx has nodes that only a processor computes (trees are such). Serve it without "
+        "a gpuGroup, or make a graph of what CUDA has kernels for."
+    )
 
 
 def _only_input(inputs: Sequence[Any], fields: int) -> str:

@@ -44,7 +44,7 @@ def verified(settings: Settings) -> tuple[Bundle, Contract, Graph]:
             f"{asked.stage}. Have it promoted for that (./parapet model promote), or name the version that was."
         )
     contract = Contract.of(bundle.declared)
-    graph = Graph(bundle.model, contract)
+    graph = Graph(bundle.model, contract, settings.processor)
     answered(graph, contract, bundle.declared.cases)
     return bundle, contract, graph
 
@@ -77,7 +77,8 @@ def run(settings: Settings) -> int:
         log.start()
     gc.collect()
     gc.freeze()  # what is there now stays; what requests leave, has no cycles
-    logs.say("serving", model=bundle.manifest.name, version=bundle.manifest.version, digest=bundle.digest)
+    model = bundle.manifest
+    logs.say("serving", model=model.name, version=model.version, digest=bundle.digest, processor=settings.processor)
     left = uvloop.run(_serve(app, settings))
     kept = log.close(max(left, 1.0)) if log else True
     traces.close()

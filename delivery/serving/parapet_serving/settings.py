@@ -134,6 +134,9 @@ class Settings(Section, frozen=True):
     listening: Listening = Listening()
     tokens: Tokens | None = None
     mesh: Mesh | None = None
+    processor: Literal["cpu", "gpu"] = "cpu"
+    """What computes the model. With `gpu` nothing of it is computed by anything else: a server that finds none does not
+    start."""
     limits: Limits = Limits()
     batching: Batching = Batching()
     drain: Drain = Drain()

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
-from cluster.images import IMAGES
+from cluster.images import wanted
 from cluster.operators_host import api_document, group_name
 from cluster.sessions import document_name
 from foundation import log_group
@@ -63,7 +63,7 @@ def exact(settings: Settings) -> dict[str, list[str]]:
     stack = settings.name
     return {
         ALIAS: [*(f"alias/{stack}-{each}" for each in DataClass), signing_alias(stack)],
-        REPOSITORY: [f"{stack}/{image}" for image in IMAGES],
+        REPOSITORY: [f"{stack}/{image.name}" for image in wanted(settings.images)],
         CLUSTER: [stack],
         FUNCTION: [function_name(stack)],
         DATABASE: [instance_name(stack)],

@@ -62,6 +62,8 @@ class Model(BaseModel):
     most_replicas: int = Field(
         default=6, ge=2, le=MOST_REPLICAS, description=f"a whole number from 2 to {MOST_REPLICAS}"
     )
+    gpu_group: str = Field(default="", description="the name of a group of gpuGroups, or empty")
+    """Whose GPUs compute it, one of them for each replica; processors, where it names none."""
     published: bool = Field(default=False, description="true or false")
     """Whether who has a token may ask it through the gateway; else pipelines alone."""
     strategy: Strategy = Field(default="canary", description="canary or blueGreen")
@@ -74,6 +76,11 @@ class Model(BaseModel):
     that comes within it begins from the one before."""
     start_seconds: int = Field(default=600, ge=30, le=3600, description="a whole number of seconds from 30 to 3600")
     """In which pods of a new version must be ready: what does not start is let go then."""
+
+    @property
+    def most_gpus(self) -> int:
+        """What all its replicas take while a new version comes: each version has as many as there may be."""
+        return 2 * max(self.replicas, self.most_replicas) if self.gpu_group else 0
 
     @property
     def workload(self) -> Workload:

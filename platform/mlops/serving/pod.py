@@ -13,6 +13,7 @@ from cluster.guardrails.priorities import INFERENCE
 from cluster.labels import Manifest, labels
 from cluster.mesh import principal
 from cluster.namespaces import Namespace
+from cluster.node_labels import GPU, GROUP, TOLERATIONS
 from foundation.stack import Stack
 from mlops.data_path import MODELS, PREDICTIONS
 from mlops.secret_delivery import FOLDER as SECRETS
@@ -49,6 +50,13 @@ RESOURCES: Final = {
     "requests": {"cpu": "500m", "memory": "1Gi", "ephemeral-storage": f"{MODEL_GIB}Gi"},
     "limits": {"cpu": "2", "memory": "2Gi", "ephemeral-storage": f"{MODEL_GIB + 1}Gi"},
 }
+GPU_RESOURCES: Final = {
+    "requests": RESOURCES["requests"] | {"memory": "2Gi", GPU: "1"},
+    "limits": RESOURCES["limits"] | {"memory": "4Gi", GPU: "1"},
+}
+"""The libraries of CUDA take memory of the node's too, beside the GPU's. How much was not measured."""
+NO_GPU: Final = {"name": "NVIDIA_VISIBLE_DEVICES", "value": "void"}
+"""What a container is to say that has no GPU, beside one that has (`guardrails/gpu_rules.py`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,8 +121,9 @@ def template(model: Model, args: PodArgs) -> Manifest:
                 "fsGroup": USER,
                 "seccompProfile": {"type": "RuntimeDefault"},
             },
-            "initContainers": [_container(args, "fetch", readable_only=False)],
-            "containers": [{**_container(args, "server", readable_only=True), **_served()}],
+            **({"nodeSelector": {GROUP: model.gpu_group}, "tolerations": TOLERATIONS} if model.gpu_group else {}),
+            "initContainers": [_fetch(model, args)],
+            "containers": [_server(model, args)],
             "volumes": [
                 {
                     "name": "configuration",
@@ -140,10 +149,20 @@ def template(model: Model, args: PodArgs) -> Manifest:
     }
 
 
-def _container(args: PodArgs, command: str, *, readable_only: bool) -> dict[str, Any]:
+def _fetch(model: Model, args: PodArgs) -> dict[str, Any]:
+    made = _container(model, args, "fetch", readable_only=False)
+    return made | ({"env": [*made["env"], NO_GPU]} if model.gpu_group else {})
+
+
+def _server(model: Model, args: PodArgs) -> dict[str, Any]:
+    made = {**_container(model, args, "server", readable_only=True), **_served()}
+    return made | ({"resources": GPU_RESOURCES} if model.gpu_group else {})
+
+
+def _container(model: Model, args: PodArgs, command: str, *, readable_only: bool) -> dict[str, Any]:
     return {
         "name": command,
-        "image": args.stack.image(images.SERVING),
+        "image": args.stack.image(images.SERVING_GPU if model.gpu_group else images.SERVING),
         "command": [COMMAND],
         "args": [command, f"{CONFIGURATION}/{FILE}"],
         "env": [{"name": "AWS_REGION", "value": args.stack.account.region}, {"name": "HOME", "value": "/tmp"}],  # noqa: S108 (its own)
@@ -215,6 +234,8 @@ def configuration(model: Model, args: PodArgs) -> pulumi.Output[str]:
                 "hashKeyFile": f"{SECRETS}/{HASH_KEY}",
                 "listening": {"host": "0.0.0.0", "port": PORT, "metricsPort": METRICS_PORT},  # noqa: S104 (the pod's own)
                 "mesh": mesh,
+                # Of a model without one not a word more than before: that would be another version of it.
+                **({"processor": "gpu"} if model.gpu_group else {}),
                 **tokens,
                 "drain": {"noticeSeconds": NOTICE_SECONDS, "seconds": DRAIN_SECONDS},
                 "predictionLog": {"place": f"s3://{phi}/{PREDICTIONS.prefix}", "keyArn": key_arn, "bucketOwner": owner},

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from cluster.images import IMAGES
 from local.images import DELIVERY
 
 FROM_CONTEXT = re.compile(r"^COPY (?:--chmod=\d+ )?(?!--from)(\S+) ", re.MULTILINE)
@@ -20,9 +21,18 @@ def test_both_images_have_one_base() -> None:
 
 
 def test_what_it_copies_is_there_and_what_is_there_is_copied() -> None:
-    copied = set(FROM_CONTEXT.findall(dockerfile("serving")))
-    beside = {"Dockerfile", "README.md", "requirements.in"}
+    told = dockerfile("serving")
+    copied = {each.replace("${LOCK}", "requirements.txt") for each in FROM_CONTEXT.findall(told)}
+    beside = {"Dockerfile", "README.md", "requirements.in", "shared.in", "gpu"}  # of the last, its lock
     assert copied == {each.name for each in Path(DELIVERY / "serving").iterdir()} - beside - {"__pycache__"}
+
+
+def test_another_image_of_it_has_another_lock_of_the_same_folder() -> None:
+    (default,) = re.findall(r"^ARG LOCK=(.*)$", dockerfile("serving"), re.MULTILINE)
+    assert default == "requirements.txt"
+    locks = {image.name: image.lock for image in IMAGES.values() if image.built == "delivery/serving"}
+    assert locks == {"serving": "", "serving-gpu": "gpu/requirements.txt"}
+    assert all((DELIVERY / "serving" / lock).is_file() for lock in locks.values() if lock)
 
 
 def test_its_packages_are_wheels_with_hashes() -> None:

@@ -119,6 +119,8 @@ SETTINGS: dict[str, tuple[dict[str, Any], str]] = {
         "$.tokens.algorithms",
     ),
     "a bucket without a key": ({"predictionLog": {"place": "s3://bucket/x"}}, "predictionLog.keyArn is missing"),
+    "a GPU in an image without CUDA": ({"processor": "gpu"}, "processor is gpu, and the ONNX Runtime here has no CUDA"),
+    "a processor that is none": ({"processor": "tpu"}, "$.processor"),
     "a port that is none": ({"listening": {"port": 70_000}}, "$.listening.port"),
 }
 

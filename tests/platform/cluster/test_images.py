@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from cluster import images
-from cluster.images import IMAGES, LOCK
+from cluster.images import IMAGES, LOCK, SERVING_GPU
 from foundation.registry import require
 from tests.images import DIGESTS
 from tests.platform.stacks import stack
@@ -33,8 +33,8 @@ def test_every_image_says_where_it_comes_from_and_what_it_runs_on() -> None:
 def test_without_a_lock_each_image_has_a_digest_that_no_image_has(lock: Path) -> None:
     """So that the first run comes as far as the registry, without which nothing can be built, and ends there."""
     digests = images.locked()
-    assert list(digests) == [image.tagged for image in IMAGES.values()]
-    assert len(set(digests.values())) == len(IMAGES)
+    assert list(digests) == [image.tagged for image in IMAGES.values() if not image.optional]
+    assert len(set(digests.values())) == len(digests)
     assert all(re.fullmatch(r"sha256:0{48}[0-9a-f]{16}", digest) for digest in digests.values())
     with pytest.raises(SystemExit):
         require(replace(stack(), images=digests), dict.fromkeys(digests, ""))
@@ -80,7 +80,12 @@ def test_the_digest_of_another_tag_counts_for_nothing(lock: Path) -> None:
     lock.write_text(yaml.safe_dump(old))
     assert images.locked()[images.PILOT] != DIGESTS[images.PILOT]
     lock.write_text(yaml.safe_dump({**old, **DIGESTS}))
-    assert images.locked() == DIGESTS
+    assert images.locked([SERVING_GPU]) == DIGESTS
+
+
+def test_what_not_every_stack_has_is_asked_for_by_the_stack_that_wants_it(lock: Path) -> None:
+    lock.write_text(yaml.safe_dump(DIGESTS))
+    assert {*DIGESTS} - {*images.locked()} == {SERVING_GPU}
 
 
 def test_what_is_built_has_another_tag_when_anything_that_goes_in_changes(tmp_path: Path) -> None:

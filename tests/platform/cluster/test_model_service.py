@@ -1,15 +1,17 @@
 """A model that answers, as the stack makes it: that a live API server takes it by the rules that a team is held to."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from cluster import images
 from cluster import namespaces as ns
 from cluster.guardrails.flows import PREDICTOR, PUBLISHED
 from cluster.guardrails.rollout_analyses import FIRST_SHARE
 from cluster.mesh import callers
+from cluster.node_labels import GPU, GROUP, TOLERATIONS
 from cluster.roles import GROUP_PREFIX
 from local.kubernetes import control_plane
 from local.kubernetes.control_plane import ControlPlane, rollouts
@@ -60,8 +62,9 @@ def made() -> dict[str, dict[str, Any]]:
         {"published": True, "waits": False},
         {"strategy": "blueGreen"},
         {"strategy": "blueGreen", "waits": False},
+        {"gpuGroup": "inference"},
     ],
-    ids=["as it comes", "published", "blue and green", "blue and green at once"],
+    ids=["as it comes", "published", "blue and green", "blue and green at once", "on a GPU"],
 )
 def test_the_api_server_and_the_guardrails_take_it(meshed: Api, who: tuple[str, ...], said: dict[str, Any]) -> None:
     """As a team's own hand would have it too: the stack asks for nothing that it refuses others.
@@ -96,9 +99,75 @@ def _may(api: Api, who: tuple[str, ...]) -> tuple[str, ...]:
     return (*who, "--as-group=system:masters") if who else ()
 
 
+def without_the_toleration(pod: dict[str, Any]) -> None:
+    del pod["tolerations"]
+
+
+def with_all_gpus_for_who_has_none(pod: dict[str, Any]) -> None:
+    pod["initContainers"][0]["env"] = []
+
+
+def with_another_runtime(pod: dict[str, Any]) -> None:
+    pod["containers"][0]["env"].append({"name": "NVIDIA_VISIBLE_DEVICES", "value": "all"})
+
+
+def with_more_than_the_namespace_may_have(pod: dict[str, Any]) -> None:
+    pod["containers"][0]["resources"] = {"limits": {"cpu": "1", "memory": "1Gi", GPU: "9"}}
+
+
 @pytest.mark.engine
-def test_its_pods_are_admitted_as_pods_are(guarded: Api) -> None:
-    made = objects(name="admitted")
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        (without_the_toleration, f"does not tolerate {GPU}"),
+        (with_all_gpus_for_who_has_none, "fetch has no GPU, beside a container that has one"),
+        (with_another_runtime, "would choose GPUs past the device plugin"),
+        (with_more_than_the_namespace_may_have, f"exceeded quota: quota, requested: requests.{GPU}=9"),
+    ],
+)
+def test_its_pods_are_on_a_gpu_in_the_one_way_that_is_counted(
+    guarded: Api, other: Callable[[dict[str, Any]], None], said: str
+) -> None:
+    """What `test_its_pods_are_admitted_as_pods_are` sees taken is refused where it is anything else."""
+    template = objects(name="admitted", gpuGroup="inference")["Rollout admitted"]["spec"]["template"]
+    assert guarded.apply(objects(name="admitted")[f"ServiceAccount {ns.MODEL_ACCOUNTS}admitted"]).done
+    other(template["spec"])
+    meta = {**template["metadata"], "name": "admitted-x", "namespace": ns.SERVING.name}
+    answer = guarded.apply(
+        {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": template["spec"]}, dry_run=True
+    )
+    assert not answer.done
+    assert said in answer.text
+
+
+def test_on_a_gpu_it_is_the_image_with_cuda_on_a_node_of_its_group() -> None:
+    pod = objects(gpuGroup="inference")["Rollout readmission"]["spec"]["template"]["spec"]
+    assert pod["nodeSelector"] == {GROUP: "inference"}
+    assert pod["tolerations"] == TOLERATIONS
+    (fetch,), (server,) = pod["initContainers"], pod["containers"]
+    assert {fetch["image"], server["image"]} == {manifests.STACK.image(images.SERVING_GPU)}
+    assert [server["resources"][each][GPU] for each in ("requests", "limits")] == ["1", "1"]
+    assert not [each for each in fetch["resources"].values() if GPU in each]
+
+
+def test_what_is_computed_by_processors_says_nothing_of_gpus() -> None:
+    """Also not that it has none: another word in its template would be another version of every model."""
+    template = objects()["Rollout readmission"]["spec"]["template"]
+    told = json.dumps(template)
+    assert not [word for word in ("nvidia", "NVIDIA", "gpu", "processor", "nodeSelector") if word in told]
+    assert manifests.STACK.image(images.SERVING) in told
+
+
+@pytest.mark.parametrize(("said", "processor"), [({}, None), ({"gpuGroup": "inference"}, "gpu")])
+def test_the_server_is_told_to_start_by_a_gpu_or_not_at_all(said: dict[str, str], processor: str | None) -> None:
+    annotations = objects(**said)["Rollout readmission"]["spec"]["template"]["metadata"]["annotations"]
+    assert json.loads(annotations[ANNOTATIONS[FILE]]).get("processor") == processor
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("said", [{}, {"gpuGroup": "inference"}], ids=["as it comes", "on a GPU"])
+def test_its_pods_are_admitted_as_pods_are(guarded: Api, said: dict[str, Any]) -> None:
+    made = objects(name="admitted", **said)
     template = made["Rollout admitted"]["spec"]["template"]
     assert guarded.apply(made[f"ServiceAccount {ns.MODEL_ACCOUNTS}admitted"]).done  # without it no pod is made
     meta = {**template["metadata"], "name": "admitted-x", "namespace": ns.SERVING.name}
@@ -157,7 +226,8 @@ def test_the_server_reads_whose_tokens_it_takes(tokens: Tokens, file: str, annot
 
 
 @pytest.mark.parametrize("published", [False, True])
-def test_its_controller_writes_the_template_back_as_it_is(published: bool) -> None:
+@pytest.mark.parametrize("group", ["", "inference"], ids=["on a processor", "on a GPU"])
+def test_its_controller_writes_the_template_back_as_it_is(published: bool, group: str) -> None:
     """Argo Rollouts writes a Rollout whole, and Go leaves out what is empty (`omitempty`): a template that has such a
     word would be another one, which the guardrails take of nobody but the stack."""
 
@@ -166,7 +236,7 @@ def test_its_controller_writes_the_template_back_as_it_is(published: bool) -> No
         inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
         return found + [each for name, part in inner for each in empty(part, f"{at}.{name}")]
 
-    template = objects(published=published)["Rollout readmission"]["spec"]["template"]
+    template = objects(published=published, gpuGroup=group)["Rollout readmission"]["spec"]["template"]
     # Pointers in Go: what is false there was said, and stays.
     said = ("automountServiceAccountToken", "enableServiceLinks", "allowPrivilegeEscalation")
     assert [each for each in empty(template, "template") if not each.endswith(said)] == []
