@@ -220,7 +220,7 @@ def _serve(
     if as_json:
         results.print_json(json.dumps({**decided, **told}))
     else:
-        serving.tell(told)
+        serving.tell(told, going_back=bool(decided))
 
 
 def _end(step: str, approvers: Path, declared: Path, **asked: Any) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import typer
 import yaml
@@ -14,7 +14,11 @@ from cli.services import cluster_of
 from local import own_settings
 from local.kubernetes.control_plane import rollouts
 from local.kubernetes.control_plane.api import ApiError
+from local.kubernetes.control_plane.rollouts import Back
 from local.workspace import Workspace
+
+NO_CLUSTER: Final = "no cluster of this machine runs"
+ELSEWHERE: Final = "on an account it is done by kubectl argo rollouts abort --namespace=serving"
 
 
 def entered(
@@ -29,7 +33,8 @@ def entered(
     all calls back to it at once, where it served before and another is on its way.
 
     `said`: what else is said of it; None leaves it as it is. `by`: what its ledger is held to. Returns the entry, with
-    the version that it `was`, the `file`, whether it is `back` at once, and what is `next`. Raises Refused.
+    the version that it `was`, the `file`, whether it is `back` at once and if not `why`, and what is `next`. Raises
+    Refused.
     """
     file, local = file_of(workspace, stack)
     released = _released(model, environment, by)
@@ -51,24 +56,29 @@ def entered(
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text)
     then = "./parapet up" if local else f"pulumi up --stack {stack} --policy-pack policies"
-    back = local and _back(workspace, model, str(entry["version"]))
-    return {**entry, "was": was, "file": str(file), "back": back, "next": then}
+    back = _back(workspace, model, str(entry["version"])) if local else Back(False, f"{ELSEWHERE} {model}")
+    return {**entry, "was": was, "file": str(file), "back": back.led, "why": back.why, "next": then}
 
 
-def tell(told: dict[str, Any]) -> None:
+def tell(told: dict[str, Any], *, going_back: bool) -> None:
     """For people."""
     version, was = told["version"], told["was"]
     how = "is there already" if was == version else f"in the place of {was}" if was else "is new there"
     results.print(f"{told['name']} {version} of {told['environment']} {how}: {told['file']}", markup=False)
     if told["back"]:
         results.print("All calls are led back to it now; the pods of the other version go.")
+    elif going_back:
+        why = f"Calls are not led back at once: {told['why']}. {told['next']} brings {version}."
+        results.print(why, markup=False)
     results.print(f"Next: {told['next']}", markup=False)
 
 
-def _back(workspace: Workspace, model: str, version: str) -> bool:
+def _back(workspace: Workspace, model: str, version: str) -> Back:
     cluster = cluster_of(workspace)
+    if not (cluster and cluster.ours):
+        return Back(False, NO_CLUSTER)
     try:
-        return bool(cluster and cluster.ours and rollouts.go_back(workspace, cluster, model, version))
+        return rollouts.go_back(workspace, cluster, model, version)
     except (ApiError, OSError) as error:
         raise Refused(
             f"The settings say {version} now, but the API server does not lead calls back to it: {error}. Mend that, "

@@ -11,8 +11,11 @@ from typer.testing import CliRunner
 from cli import model, serving
 from cli.__main__ import app
 from cli.programs import Packages
+from cli.serving import NO_CLUSTER
 from local import own_settings
 from local.kubernetes.control_plane import ControlPlane
+from local.kubernetes.control_plane.api import ApiError
+from local.kubernetes.control_plane.rollouts import Back
 from local.workspace import Workspace
 from operations.refused import Refused
 
@@ -46,7 +49,14 @@ def test_a_local_stacks_models_are_the_workspaces_own(workspace: Workspace, regi
     assert told.exit_code == 0, told.output
     file = own_settings.file_of(workspace, "local")
     entry = {"name": "readmission", "version": "7", "digest": DIGEST, "environment": "prod", "published": True}
-    assert json.loads(told.stdout) == {**entry, "was": None, "file": str(file), "back": False, "next": "./parapet up"}
+    assert json.loads(told.stdout) == {
+        **entry,
+        "was": None,
+        "file": str(file),
+        "back": False,
+        "why": NO_CLUSTER,
+        "next": "./parapet up",
+    }
     sepsis = {"name": "sepsis", "version": "1", "digest": "x"}
     assert yaml.safe_load(file.read_text()) == {"config": {"parapet:models": [sepsis, entry]}}
     assert (workspace.root / "Pulumi.local.yaml").read_text() == LOCAL
@@ -120,7 +130,8 @@ def test_what_is_taken_back_is_what_the_stack_says_then(workspace: Workspace, de
     told = roll_back("--stack", "local", "--json")
     assert told.exit_code == 0, told.output
     said = json.loads(told.stdout)
-    assert (said["sequence"], said["was"], said["version"], said["back"]) == (9, "8", "7", False)
+    assert (said["sequence"], said["was"], said["version"]) == (9, "8", "7")
+    assert (said["back"], said["why"]) == (False, NO_CLUSTER)
     assert "in the place of 8" not in roll_back("--stack", "local").output, "it is there already"
     (_, entry) = yaml.safe_load(own_settings.file_of(workspace, "local").read_text())["config"]["parapet:models"]
     assert (entry["version"], entry["published"]) == ("7", True)
@@ -139,7 +150,33 @@ def test_calls_go_back_at_once_where_the_cluster_runs(
     asked: list[tuple[object, ...]] = []
     plane = ControlPlane(Path("kubeconfig"), "https://127.0.0.1:1", ours=True)
     monkeypatch.setattr(serving, "cluster_of", lambda _: plane)
-    monkeypatch.setattr(serving.rollouts, "go_back", lambda *arguments: bool(asked.append(arguments[2:])) or True)
+    monkeypatch.setattr(serving.rollouts, "go_back", lambda *arguments: asked.append(arguments[2:]) or Back(True))
     told = roll_back("--stack", "local")
     assert "All calls are led back to it now" in told.output
     assert asked == [("readmission", "7")]
+
+
+def test_where_calls_do_not_go_back_at_once_a_rollback_says_why(
+    workspace: Workspace, decided: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plane = ControlPlane(Path("kubeconfig"), "https://127.0.0.1:1", ours=True)
+    monkeypatch.setattr(serving, "cluster_of", lambda _: plane)
+    monkeypatch.setattr(serving.rollouts, "go_back", lambda *_: Back(False, "its pods are gone"))
+    told = roll_back("--stack", "local")
+    assert "Calls are not led back at once: its pods are gone. ./parapet up brings 7." in told.output
+    forward = run("readmission")
+    assert "led back" not in forward.output, "one that goes on has nothing to go back from"
+
+
+@pytest.mark.parametrize("error", [ApiError(503, "GET rollouts: 503 not now"), ConnectionRefusedError("refused")])
+def test_an_api_server_that_does_not_say_is_no_no(
+    workspace: Workspace, decided: list[str], monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fails(*_: object) -> None:
+        raise error
+
+    plane = ControlPlane(Path("kubeconfig"), "https://127.0.0.1:1", ours=True)
+    monkeypatch.setattr(serving, "cluster_of", lambda _: plane)
+    monkeypatch.setattr(serving.rollouts, "go_back", fails)
+    with pytest.raises(Refused, match=f"The settings say 7 now, but the API server does not .*: {error}"):
+        raise roll_back("--stack", "local").exception

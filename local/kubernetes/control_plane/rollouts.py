@@ -1,7 +1,7 @@
 """How far the Rollouts of models are, as the API server has them, and the way back from one that is on its way."""
 
 import json
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from local.kubernetes.control_plane import ControlPlane
 from local.kubernetes.control_plane.api import MERGE, Api, ApiError
@@ -11,6 +11,14 @@ from local.workspace import Workspace
 ROLLOUTS: Final = "/apis/argoproj.io/v1alpha1/namespaces/serving/rollouts"
 REPLICA_SETS: Final = "/apis/apps/v1/namespaces/serving/replicasets"
 CONFIGURATION: Final = "parapet.dev/configuration"
+NOT_FOUND: Final = 404
+
+
+class Back(NamedTuple):
+    """Whether calls are led back to a version, and if not, why."""
+
+    led: bool
+    why: str = ""
 
 
 def told(workspace: Workspace, plane: ControlPlane) -> dict[str, dict[str, str | None]]:
@@ -32,22 +40,33 @@ def told(workspace: Workspace, plane: ControlPlane) -> dict[str, dict[str, str |
     }
 
 
-def go_back(workspace: Workspace, plane: ControlPlane, model: str, version: str) -> bool:
+def go_back(workspace: Workspace, plane: ControlPlane, model: str, version: str) -> Back:
     """Leads all calls back to this version at once, where its pods are kept and another is on its way to take its
-    place, or has all calls and may be undone yet; returns whether that is so.
+    place, or has all calls and may be undone yet.
 
-    It is what `kubectl argo rollouts abort` does, and passes nothing over. Raises ApiError and OSError.
+    It is what `kubectl argo rollouts abort` does, and passes nothing over. Raises ApiError and OSError where the API
+    server does not say.
     """
-    found = told(workspace, plane).get(model)
-    if not found or found["stable"] != version:
-        return False
     api = _api(workspace, plane)
-    rollout = api.call("GET", f"{ROLLOUTS}/{model}")
-    if _version_in(rollout["spec"]["template"]) == version:
-        return False
-    if not rollout["status"].get("abort"):
+    try:
+        rollout = api.call("GET", f"{ROLLOUTS}/{model}")
+    except ApiError as error:
+        if error.status == NOT_FOUND:
+            return Back(False, f"no version of {model} runs there")
+        raise
+    status = rollout.get("status", {})
+    sets = api.call("GET", f"{REPLICA_SETS}?labelSelector={VERSION}={status.get('stableRS', '')}")["items"] or []
+    stable, coming = next(map(_version, sets), None), _version_in(rollout["spec"]["template"])
+    if stable != version:
+        if coming == version:
+            return Back(False, f"{version} is on its way there already")
+        most = f"most calls go to {stable}" if stable else "no version has its calls yet"
+        return Back(False, f"{most}, and the pods of {version} are not kept: it comes by the steps of each version")
+    if coming == version:
+        return Back(False, f"{version} has the calls, and no other is on its way")
+    if not status.get("abort"):
         api.call("PATCH", f"{ROLLOUTS}/{model}/status", {"status": {"abort": True}}, MERGE)
-    return True
+    return Back(True)
 
 
 def _api(workspace: Workspace, plane: ControlPlane) -> Api:

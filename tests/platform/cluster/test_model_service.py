@@ -15,6 +15,8 @@ from cluster.node_labels import GPU, GROUP, TOLERATIONS
 from cluster.roles import GROUP_PREFIX
 from local.kubernetes import control_plane
 from local.kubernetes.control_plane import ControlPlane, rollouts
+from local.kubernetes.control_plane.api import Api as KubernetesApi
+from local.kubernetes.control_plane.api import ApiError
 from local.kubernetes.workloads.replicas import VERSION
 from local.workspace import Workspace
 from mlops import analyses
@@ -366,14 +368,66 @@ def _aborted(api: Api) -> bool:
 
 @pytest.mark.engine
 def test_calls_go_back_to_the_version_that_serves(meshed: Api, workspace: Workspace, plane: ControlPlane) -> None:
-    assert rollouts.go_back(workspace, plane, "readmission", "7")
+    assert rollouts.go_back(workspace, plane, "readmission", "7").led
     assert _aborted(meshed)
-    assert rollouts.go_back(workspace, plane, "readmission", "7"), "asked for again, it is so already"
+    again = rollouts.go_back(workspace, plane, "readmission", "7")
+    assert again == (True, ""), "asked for again, it is so already"
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize(("model", "version"), [("readmission", "6"), ("readmission", "8"), ("sepsis", "7")])
-def test_and_to_no_other(meshed: Api, workspace: Workspace, plane: ControlPlane, model: str, version: str) -> None:
+@pytest.mark.parametrize(
+    ("model", "version", "why"),
+    [
+        (
+            "readmission",
+            "6",
+            "most calls go to 7, and the pods of 6 are not kept: it comes by the steps of each version",
+        ),
+        ("readmission", "8", "8 is on its way there already"),
+        ("sepsis", "7", "no version of sepsis runs there"),
+    ],
+)
+def test_and_to_no_other_and_it_says_why(
+    meshed: Api, workspace: Workspace, plane: ControlPlane, model: str, version: str, why: str
+) -> None:
     """One whose pods are gone comes by the steps that each version takes; one that is on its way stays so."""
-    assert not rollouts.go_back(workspace, plane, model, version)
+    assert rollouts.go_back(workspace, plane, model, version) == (False, why)
     assert not _aborted(meshed)
+
+
+@pytest.mark.engine
+def test_one_that_nobody_takes_the_place_of_has_the_calls(
+    meshed: Api, workspace: Workspace, plane: ControlPlane
+) -> None:
+    rollout = objects(version="7")["Rollout readmission"]
+    rollout["spec"]["replicas"] = 0
+    assert meshed.apply(rollout).done
+    assert rollouts.go_back(workspace, plane, "readmission", "7") == (
+        False,
+        "7 has the calls, and no other is on its way",
+    )
+
+
+@pytest.mark.engine
+def test_the_api_server_is_asked_twice_and_what_it_says_is_told(
+    workspace: Workspace, plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of one Rollout and of the ReplicaSet of what serves, and of nobody else's."""
+    asked: list[str] = []
+    refused: list[str] = []
+
+    def call(api: KubernetesApi, method: str, path: str, *more: Any) -> Any:
+        asked.append(f"{method} {path}")
+        if any(each in path for each in refused):
+            raise ApiError(503, f"{method} {path}: 503 not now")
+        return plain(api, method, path, *more)
+
+    plain = KubernetesApi.call
+    monkeypatch.setattr(KubernetesApi, "call", call)
+    assert rollouts.go_back(workspace, plane, "readmission", "7").led
+    assert [each.split()[0] for each in asked] == ["GET", "GET", "PATCH"]
+    assert "labelSelector" in asked[1]
+    for each in ("/rollouts/", "/replicasets"):
+        refused[:] = [each]
+        with pytest.raises(ApiError, match="503 not now"):
+            rollouts.go_back(workspace, plane, "readmission", "7")
