@@ -1,5 +1,6 @@
 """The models of the local stack: which version of each answers, and how a client asks it."""
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,6 +33,13 @@ def models(workspace: Workspace, engine: Engine, cluster: ControlPlane | None) -
         }
         for each in told
     ]
+
+
+def line(model: Mapping[str, Any]) -> str:
+    """One of `models`, for people: which version, how far it is, where it is asked."""
+    version, stable = model["version"], model["stable"]
+    behind = f"; most calls go to {stable}" if stable not in (None, version) else ""
+    return f"{model['name']} {version} ({model['phase'] or 'not known'}{behind}), {model['url']}"
 
 
 def credentials(workspace: Workspace, stack: str, caller: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 
 import compliance
-from cli import controllers, filling, mlflow, services, summary
+from cli import controllers, filling, inference, mlflow, services, summary
 from cli.output import Refused, note
 from cli.plugins import AwsPlugin, prepare_tools
 from cli.services import Services
@@ -44,7 +44,8 @@ def up(workspace: Workspace, name: str, plugin: AwsPlugin, port: int | None, *, 
     # A cluster of the user's own has kubelets of its own, or none at all.
     server = mlflow.wait(workspace) if status == 0 and session.services.plane.ours else None
     failing = controllers.wait(workspace) if status == 0 else []
-    summary.tell_how_to_go_on(session.services, server, workspace, failing)
+    models = inference.models(workspace, engine, session.services.plane)
+    summary.tell_how_to_go_on(session.services, server, workspace, failing, models)
     return status or int(bool(failing) or (server is not None and server.state is State.FAILED))
 
 

@@ -43,7 +43,7 @@ def tell(workspace: Workspace, name: str, as_json: bool) -> None:
     results.print(f"Cluster    {found['kubernetes_url'] or 'not running; ./parapet up starts it'}")
     results.print(f"MLflow     {found['mlflow_url'] or 'not running; ./parapet up starts it'}")
     for each in found["models"]:
-        results.print(f"Model      {each['name']} {each['version']} ({each['phase'] or 'not known'}), {each['url']}")
+        results.print(f"Model      {inference.line(each)}", markup=False)
     if found["live"]:
         results.print(f"Live       {', '.join(f'{name} {state}' for name, state in found['live'].items())}")
     results.print(f"Stack      {name}, {found['resources']} resources")

@@ -1,9 +1,12 @@
 """The closing lines of `up` and `preview`: the numbers are the review's own."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import compliance
+from cli import inference
 from cli.output import results
 from cli.services import Services
 from local.kubernetes import live
@@ -29,8 +32,14 @@ def tell(workspace: Workspace, review: compliance.Review, files: compliance.Revi
         _line("Recorded only", f"{', '.join(names)}: in the state only, since the local AWS API cannot hold it")
 
 
-def tell_how_to_go_on(services: Services, mlflow: Workload | None, workspace: Workspace, failing: list[Part]) -> None:
-    """Prints how to look at the account, the cluster, its controllers and the MLflow server, and how to stop."""
+def tell_how_to_go_on(
+    services: Services,
+    mlflow: Workload | None,
+    workspace: Workspace,
+    failing: list[Part],
+    models: Sequence[Mapping[str, Any]],
+) -> None:
+    """Prints how to look at the account, the cluster, its controllers, MLflow and models, and how to stop."""
     _line(
         "Look", f'AWS_ENDPOINT_URL={services.endpoint} with any AWS client; eval "$(./parapet env)" sets it for a shell'
     )
@@ -39,6 +48,8 @@ def tell_how_to_go_on(services: Services, mlflow: Workload | None, workspace: Wo
         _line("MLflow", f'{mlflow.url}; eval "$(./parapet env --credentials)" signs an MLflow client in')
     elif mlflow:
         _line("MLflow", f"does not run: {mlflow.message}")
+    for model in models:
+        _line("Model", inference.line(model))
     if live.asked_for(workspace):
         _line("Live", ", ".join(each.name for each in live.told(workspace)[1] if each.state is live.State.RUNNING))
         _line(

@@ -2,11 +2,12 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from cli import inference
+from cli import inference, status, summary
 from local import issuer
 from local.engine.run import Engine
 from local.files import write_private
@@ -98,3 +99,32 @@ def test_how_far_a_version_is_comes_from_its_rollout(workspace: Workspace, monke
     engine = stack(workspace, [model("readmission"), model("sepsis"), model("new")])
     found = inference.models(workspace, engine, ControlPlane(Path("kubeconfig"), "https://127.0.0.1:1", ours=True))
     assert [(each["phase"], each["stable"]) for each in found] == [("Paused", "6"), (None, None), (None, None)]
+
+
+@pytest.mark.parametrize(
+    ("phase", "stable", "said"),
+    [
+        (None, None, "readmission 7 (not known), https://readmission.parapet.internal"),
+        ("Healthy", "7", "readmission 7 (Healthy), https://readmission.parapet.internal"),
+        ("Paused", "6", "readmission 7 (Paused; most calls go to 6), https://readmission.parapet.internal"),
+    ],
+)
+def test_status_and_the_end_of_up_tell_of_models_in_the_same_words(
+    workspace: Workspace,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    phase: str | None,
+    stable: str | None,
+    said: str,
+) -> None:
+    told = {"readmission": {"phase": phase, "stable": stable}}
+    monkeypatch.setattr(rollouts, "told", lambda *_: told)
+    plane = ControlPlane(Path("kubeconfig"), "https://127.0.0.1:1", ours=True)
+    monkeypatch.setattr(status, "cluster_of", lambda _: plane)
+    engine = stack(workspace, [model("readmission")])
+    status.tell(workspace, "local", as_json=False)
+    by_status = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Model ")]
+    running: Any = SimpleNamespace(endpoint="http://127.0.0.1:1", plane=plane)
+    summary.tell_how_to_go_on(running, None, workspace, [], inference.models(workspace, engine, plane))
+    by_up = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Model ")]
+    assert [line.split(maxsplit=1)[1] for line in (*by_status, *by_up)] == [said, said]
