@@ -10,6 +10,15 @@ from foundation.policy_document import Statement, allow, document
 from foundation.stack import Stack
 
 
+def region(stack: Stack) -> dict[str, str]:
+    """The variables by which a container's AWS clients know their Region.
+
+    Both names: botocore reads AWS_DEFAULT_REGION alone (its configprovider.py), other SDKs AWS_REGION, and where a
+    container says one of them, EKS adds neither (aws/amazon-eks-pod-identity-webhook, pkg/handler/handler.go).
+    """
+    return dict.fromkeys(("AWS_REGION", "AWS_DEFAULT_REGION"), stack.account.region)
+
+
 @dataclass(frozen=True, kw_only=True)
 class PodRoleArgs:
     stack: Stack

@@ -63,7 +63,7 @@ def _of_bucket(bucket: str, error: botocore.exceptions.ClientError) -> str:
     if status == 404:
         return f"The bucket {bucket} does not exist. See --artifacts-destination."
     if status in (301, 400):
-        return f"The bucket {bucket} answers {status}: it is of another Region. See AWS_REGION."
+        return f"The bucket {bucket} answers {status}: it is of another Region. See AWS_DEFAULT_REGION."
     owner = os.environ.get(OWNER, "this account")
     return f"The bucket {bucket} is not of {owner}, or the role may not list it ({status}). See its owner and the role."
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from local import processes
 from local.files import write_private
@@ -19,11 +19,16 @@ from local.kubernetes.workloads.images import Image
 from local.kubernetes.workloads.pod import HTTP, Here, Pod, mounted, process, told
 from local.kubernetes.workloads.secrets import SecretFiles, agent
 from local.processes import Record
-from local.workspace import Workspace, exports
-from local.workspace import environment as workspaces_own
+from local.workspace import LOCAL_REGION, Workspace, inherited
 
-ADMINISTRATOR = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-"""The variables with which the stack's own administrator signs."""
+OUTSIDE: Final = ("AWS_", "KUBE", "PARAPET_", "PULUMI_")
+"""How variables of this machine begin that a container knows nothing of."""
+NOTHING_ELSE: Final = {
+    # Whoever works on this machine has profiles of their own, and a node's role is not for its pods.
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
 DEADLINE = 120.0  # seconds until a process is ready
 
 
@@ -114,7 +119,7 @@ def start(place: Place, pod: Pod, image: Image, endpoint: str, *, initial: bool)
         folder=place.workspace.run,
         log=place.log,
         ready=lambda: _ready(pod, ports),
-        environment=environment(place, pod, image, endpoint) | dict(meant.environment),
+        environment=environment(place, pod, pod.container, image, endpoint) | dict(meant.environment),
         deadline=DEADLINE,
     )
     (place.folder / "started").write_text(digest(pod, endpoint, image))
@@ -132,22 +137,31 @@ def ports_of(place: Place, pod: Pod) -> dict[str, int]:
     return {name: last[port] for name, port in pod.ports.items() if port in last}
 
 
-def environment(place: Place, pod: Pod, image: Image, endpoint: str) -> dict[str, str]:
-    """What a process has besides the pod's own variables: the image's programs, and the way to the local AWS API.
+def environment(place: Place, pod: Pod, container: Mapping[str, Any], image: Image, endpoint: str) -> dict[str, str]:
+    """What a container's process has besides the pod's own variables: the image's programs, and what EKS gives it.
 
-    There it may do what the role of its service account may, and has its credentials as on EKS: from the agent, by
-    itself, for as long as it runs.
+    In the AWS API here it may do what the role of its service account may, and has its credentials as on EKS: from the
+    agent, by itself, for as long as it runs.
     """
-    identity = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": agent(endpoint, place.namespace, pod.service_account)}
-    if image.variables is not None:
-        own = {name: value for name, value in exports(place.workspace, endpoint).items() if name.startswith("AWS_")}
-        return {**_without_administrator(own), **identity, **image.variables}
+    own = {name: value for name, value in inherited().items() if not name.startswith(OUTSIDE)}
     path = f"{image.environment / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-    return _without_administrator(workspaces_own(place.workspace, endpoint)) | identity | {"PATH": path}
+    machine = own | {"PATH": path} if image.variables is None else image.variables
+    return {**machine, **_given(place, pod, container, endpoint)}
 
 
-def _without_administrator(variables: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in variables.items() if name not in ADMINISTRATOR}
+def _given(place: Place, pod: Pod, container: Mapping[str, Any], endpoint: str) -> dict[str, str]:
+    """What EKS's webhook adds to a container whose account has a role, but for the token, which no agent here asks for
+    (aws/amazon-eks-pod-identity-webhook, pkg/handler/handler.go)."""
+    regions = ("AWS_DEFAULT_REGION", "AWS_REGION")
+    named = any(each["name"] in regions for each in container.get("env", []))
+    return {
+        "AWS_STS_REGIONAL_ENDPOINTS": "regional",
+        **({} if named else dict.fromkeys(regions, LOCAL_REGION)),
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI": agent(endpoint, place.namespace, pod.service_account),
+        # What DNS does on EKS: AWS's names lead to the API here.
+        "AWS_ENDPOINT_URL": endpoint,
+        **NOTHING_ELSE,
+    }
 
 
 def _end(place: Place, pod: Pod, container: Mapping[str, Any], image: Image, endpoint: str, here: Here) -> None:
@@ -157,7 +171,7 @@ def _end(place: Place, pod: Pod, container: Mapping[str, Any], image: Image, end
     with place.log.open("ab") as log:
         status = subprocess.run(
             _found(meant.command, pod, container, image, place),
-            env=environment(place, pod, image, endpoint) | dict(meant.environment),
+            env=environment(place, pod, container, image, endpoint) | dict(meant.environment),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -12,6 +12,7 @@ from cluster.guardrails.priorities import PLATFORM, Priority
 from cluster.labels import Manifest, labels
 from cluster.mesh import principal
 from cluster.node_labels import ON_SYSTEM_NODES
+from cluster.pod_identity import region
 from foundation.retention import UNDO_DAYS
 from foundation.stack import Stack
 from mlops.mlflow_server.retention import Kept
@@ -157,7 +158,7 @@ def _database(args: PodArgs) -> list[pulumi.Input[str]]:
 def _environment(args: PodArgs) -> list[dict[str, Any]]:
     encryption = pulumi.Output.json_dumps({"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": args.key_arn})
     variables: Mapping[str, pulumi.Input[str]] = {
-        "AWS_REGION": args.stack.account.region,
+        **region(args.stack),
         "HOME": "/tmp",  # noqa: S108 (a volume of the pod's own)
         # A bucket of this name in another account is not ours (Amazon S3 User Guide, "Verifying bucket ownership").
         "MLFLOW_S3_EXPECTED_BUCKET_OWNER": args.stack.account.id,

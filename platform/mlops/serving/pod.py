@@ -14,6 +14,7 @@ from cluster.labels import Manifest, labels
 from cluster.mesh import principal
 from cluster.namespaces import Namespace
 from cluster.node_labels import GPU, GROUP, TOLERATIONS
+from cluster.pod_identity import region
 from foundation.stack import Stack
 from mlops.data_path import MODELS, PREDICTIONS
 from mlops.secret_delivery import FOLDER as SECRETS
@@ -165,7 +166,10 @@ def _container(model: Model, args: PodArgs, command: str, *, readable_only: bool
         "image": args.stack.image(images.SERVING_GPU if model.gpu_group else images.SERVING),
         "command": [COMMAND],
         "args": [command, f"{CONFIGURATION}/{FILE}"],
-        "env": [{"name": "AWS_REGION", "value": args.stack.account.region}, {"name": "HOME", "value": "/tmp"}],  # noqa: S108 (its own)
+        "env": [
+            {"name": name, "value": value}
+            for name, value in {**region(args.stack), "HOME": "/tmp"}.items()  # noqa: S108 (its own)
+        ],
         "resources": RESOURCES,
         "securityContext": {
             "allowPrivilegeEscalation": False,

@@ -41,7 +41,7 @@ class Bucket:
         own = {"AWS_ENDPOINT_URL": self.url, "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
         return subprocess.run(
             self.server.command("fetch"),
-            env={**own, "AWS_REGION": "us-east-1", "PATH": "/usr/bin:/bin", "HOME": str(self.server.folder)},
+            env={**own, "AWS_DEFAULT_REGION": "us-east-1", "PATH": "/usr/bin:/bin", "HOME": str(self.server.folder)},
             capture_output=True,
             text=True,
             timeout=PATIENCE,

@@ -97,7 +97,7 @@ def test_files_of_a_bucket_are_encrypted_with_the_key_that_is_named(own: Own, aw
     server = own(predictionLog=log)
     server.environment = {
         **{"AWS_ENDPOINT_URL": aws, "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"},
-        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
     }
     server.start()
     assert server.ready() == 200
@@ -124,7 +124,7 @@ def test_nothing_in_a_bucket_is_put_in_the_place_of_another(own: Own, aws: str) 
     server = own(predictionLog={"place": "s3://added/log", "keyArn": "arn:aws:kms:us-east-1:123456789012:key/x"})
     server.environment = {
         **{"AWS_ENDPOINT_URL": aws, "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"},
-        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
     }
     server.start()
     until(lambda: server.ready() == 200)
@@ -136,7 +136,7 @@ def test_an_answer_does_not_wait_for_a_bucket_that_does_not_answer(own: Own) -> 
     server = own(predictionLog=log)
     server.environment = {
         **{"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"},
-        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
     }
     server.start()
     assert requests.get(f"{server.url}/v2/health/ready", timeout=5).status_code == 200

@@ -69,15 +69,28 @@ class Nothing:
         return {"items": []}
 
 
+NAMED = {"name": "AWS_DEFAULT_REGION", "value": "eu-central-1"}
+
+
+@pytest.mark.parametrize("env", [[], [NAMED]], ids=["it names no Region", "it names its Region"])
 @pytest.mark.parametrize("variables", [None, {"PATH": "/usr/bin"}], ids=["packages", "image"])
-def test_it_is_its_service_account_to_aws_and_not_the_administrator(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str] | None
+def test_it_knows_of_aws_what_eks_tells_a_pod_and_nothing_of_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str] | None, env: list[dict[str, str]]
 ) -> None:
-    for name in runner.ADMINISTRATOR:
+    """What a pod says too little of is not mended by what somebody's shell says."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION"):
+        monkeypatch.setenv(name, "of the shell that started the stack")
+    for name in ("AWS_CA_BUNDLE", "PULUMI_CONFIG_PASSPHRASE", "PARAPET_ISSUER", "KUBECONFIG"):
         monkeypatch.setenv(name, "of the shell that started the stack")
     place = runner.Place(Workspace(home=tmp_path), "mlflow", "server")
     pod = Pod({"spec": {"serviceAccountName": "mlflow"}}, "mlflow")
-    told = runner.environment(place, pod, Image(tmp_path, {}, variables), "http://127.0.0.1:1")
-    assert not set(runner.ADMINISTRATOR) & told.keys()
-    assert told["AWS_CONTAINER_CREDENTIALS_FULL_URI"].endswith("/mlflow/mlflow")
-    assert told["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull
+    told = runner.environment(place, pod, {"env": env}, Image(tmp_path, {}, variables), "http://127.0.0.1:1")
+    assert "of the shell that started the stack" not in told.values()
+    of_aws = {name: value for name, value in told.items() if name.startswith("AWS_")}
+    given = {"AWS_STS_REGIONAL_ENDPOINTS": "regional"}
+    # The webhook of EKS adds neither name where a pod has one of them.
+    given |= {} if env else {"AWS_DEFAULT_REGION": "us-east-1", "AWS_REGION": "us-east-1"}
+    here = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_EC2_METADATA_DISABLED": "true"}
+    here |= dict.fromkeys(("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"), os.devnull)
+    assert of_aws.pop("AWS_CONTAINER_CREDENTIALS_FULL_URI").endswith("/mlflow/mlflow")
+    assert of_aws == given | here
