@@ -23,7 +23,7 @@ from parapet_serving.contract import Contract, Matrix, Outputs
 from parapet_serving.deadlines import Deadlines
 from parapet_serving.http.exchange import Exchange, Gone, TooLong
 from parapet_serving.predictions.log import Log
-from parapet_serving.refusal import Wrong
+from parapet_serving.refusal import Wrong, malformed
 from parapet_serving.settings import Settings
 from parapet_serving.telling import logs
 from parapet_serving.telling.hashed import Hashed
@@ -182,8 +182,9 @@ class App:
 
     def _admit(self, asked: Asked, caller: str) -> None:
         asked.caller = self._known(caller)
-        if subject := asked.exchange.header(self._settings.subject_header):
-            asked.subject = self._hashed("subject", subject)
+        name = self._settings.subject_header
+        if subject := asked.exchange.header(name):
+            asked.subject = self._hashed("subject", _text(name, subject))
         asked.handler(asked)
 
     def _read(self, asked: Asked, kinds: tuple[str, ...], read: Callable[[bytes], None], *, untyped: bool) -> None:
@@ -250,14 +251,15 @@ class App:
     def _predict(self, asked: Asked, matrix: Matrix, own_id: str | None, answer: Callable[[Outputs], Answer]) -> None:
         asked.rows = len(matrix)
 
-        def told(done: asyncio.Future[Outputs]) -> None:
+        def came(done: asyncio.Future[Outputs]) -> None:
             outputs = done.result()
+            told = answer(outputs)  # first: what cannot be answered is not kept
             if self._log:
                 self._log.add((time.time(), asked.id, own_id, asked.caller, asked.subject), matrix, outputs)
-            self._finish(asked, answer(outputs))
+            self._finish(asked, told)
 
         asked.waits_for = self._batches.predict(matrix)
-        asked.waits_for.add_done_callback(lambda done: self._step(asked, partial(told, done)))
+        asked.waits_for.add_done_callback(lambda done: self._step(asked, partial(came, done)))
 
     def _server(self, asked: Asked) -> None:
         told = {"name": "parapet-serving", "version": self._version, "extensions": EXTENSIONS}
@@ -344,6 +346,16 @@ def _id(told: str | None) -> str:
         except ValueError:
             pass
     return secrets.token_hex(16)
+
+
+def _text(name: str, told: str) -> str:
+    """A header that is read as text: UTF-8, which HTTP's bytes stand for. Raises Wrong (400)."""
+    if told.isascii():
+        return told
+    try:
+        return told.encode("latin-1").decode()
+    except UnicodeDecodeError:
+        raise malformed(f"{name}: it is not UTF-8") from None
 
 
 def _is(kind: str, kinds: tuple[str, ...]) -> bool:

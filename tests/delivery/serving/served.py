@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -169,6 +169,14 @@ class Served:
                     return line
             time.sleep(0.05)
         raise AssertionError("it has no line")
+
+
+def until(what: Callable[[], Any]) -> Any:
+    for _ in range(200):
+        if found := what():
+            return found
+        time.sleep(0.05)
+    raise AssertionError("it did not happen")
 
 
 READ = """

@@ -1,5 +1,7 @@
 """What was asked and answered is kept, can be joined with what comes later, and makes nobody wait."""
 
+import json
+import subprocess
 import time
 from collections.abc import Callable
 from typing import Any
@@ -10,19 +12,11 @@ import requests
 
 from delivery.data.keys import Key
 from tests.delivery.serving.bundles import NAME, OUTPUT, RECORD, VERSION, expected
-from tests.delivery.serving.served import Served, asked
+from tests.delivery.serving.served import Served, asked, until
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("serving")]
 
 Own = Callable[..., Served]
-
-
-def until(what: Callable[[], Any]) -> Any:
-    for _ in range(200):
-        if found := what():
-            return found
-        time.sleep(0.05)
-    raise AssertionError("it did not happen")
 
 
 def test_a_row_for_each_that_was_asked(served: Served) -> None:
@@ -53,6 +47,42 @@ def test_what_is_refused_is_not_kept(served: Served) -> None:
     answer = served.predict({"records": [RECORD]}).headers["X-Request-Id"]
     until(lambda: [row for row in served.rows() if row["request_id"] == answer])
     assert not [row for row in served.rows() if row["request_id"] == refused]
+
+
+SPOILT = """
+import json, sys, time
+from pathlib import Path
+import numpy as np
+from parapet_serving import process, settings
+from parapet_serving.predictions.log import Log
+from parapet_serving.predictions.places import place
+from parapet_serving.telling.metrics import Metrics
+
+read = settings.read(Path(sys.argv[1]))
+bundle, contract, graph = process.verified(read)
+metrics = Metrics(bundle)
+log = Log(read.prediction_log, bundle, contract, place(read.prediction_log), metrics, "key")
+log.start()
+asked = np.zeros((2, len(contract.inputs)), np.float32)
+for number, own in enumerate(json.loads(sys.argv[2])):
+    log.add((time.time(), f"request {number}", own, "caller", None), asked, graph.predict(asked))
+print(json.dumps([log.close(30), log.healthy, metrics.lost.collect()[0].samples[0].value]), file=sys.stderr)
+"""
+
+
+def test_what_cannot_be_written_is_counted_and_keeps_nothing_else_from_it(own: Own) -> None:
+    """Nothing that is refused at the door comes so far; what the door does not know is no reason to write no more."""
+    log: dict[str, Any] = {"seconds": 60.0}
+    server = own(predictionLog=log)
+    log["place"] = str(server.kept)
+    _, _, file = server.command("server")
+    ids = ["a", "\ud800", None, "b", "\udfff\ud800", "\ud800", "c", "d", "e", "\udc00"]
+    command = [str(server.image / "bin" / "python"), "-c", SPOILT, file, json.dumps(ids)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert json.loads(done.stderr.splitlines()[-1]) == [True, True, 8.0], done.stderr + done.stdout
+    kept = sorted((row["request_id"], row["own_id"], row["row"]) for row in server.rows())
+    written = [(f"request {number}", own_id) for number, own_id in enumerate(ids) if own_id in {None, *"abcde"}]
+    assert kept == [(request, own_id, row) for request, own_id in written for row in (0, 1)]
 
 
 @pytest.mark.parametrize("required", [True, False])

@@ -117,7 +117,12 @@ def test_the_quick_way_of_records_is_the_exact_way(records: list[dict[str, Any]]
 
 
 ANY = st.recursive(
-    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5) | st.sampled_from([TENSOR, "FP32"]),
+    st.none()
+    | st.booleans()
+    | st.floats()
+    | st.integers()
+    | st.text(max_size=5)
+    | st.sampled_from([TENSOR, "FP32", "\ud800", "\x00"]),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
     max_leaves=8,
 )

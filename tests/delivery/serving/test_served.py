@@ -10,9 +10,10 @@ import pytest
 import requests
 from requests.adapters import HTTPAdapter
 
+from delivery.data.keys import Key
 from mlops import analyses
 from tests.delivery.serving.bundles import NAME, OUTPUT, RECORD, VERSION, WARDS, expected, row
-from tests.delivery.serving.served import GATEWAY, INSIDE, MODEL, Served, asked, without
+from tests.delivery.serving.served import GATEWAY, INSIDE, MODEL, Served, asked, until, without
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("serving")]
 
@@ -210,6 +211,67 @@ def test_a_body_without_a_length_is_counted(served: Served) -> None:
     endless = (b" " * 65_536 for _ in range(64))
     answer = served.call("POST", f"{MODEL}/infer", data=endless, headers=JSON)
     assert answer.status_code == 413
+
+
+TEXTS: dict[str, tuple[str, dict[str, Any], str]] = {
+    # Every place of both wires that has a text, and the name that an error tells of it: MARK is what stands there.
+    "id": (f"{MODEL}/infer", {**asked(), "id": "MARK"}, "id"),
+    "name": (f"{MODEL}/infer", asked(name="MARK"), "name"),
+    "datatype": (f"{MODEL}/infer", asked(datatype="MARK"), "datatype"),
+    "content type": (f"{MODEL}/infer", {**asked(), "parameters": {"content_type": "MARK"}}, "content_type"),
+    "content type of an input": (f"{MODEL}/infer", asked(parameters={"content_type": "MARK"}), "content_type"),
+    "output": (f"{MODEL}/infer", {**asked(), "outputs": [{"name": "MARK"}]}, "name"),
+    "value of the matrix": (f"{MODEL}/infer", asked(data=["MARK", *row()[1:]]), "data"),
+    "value of a field": (
+        f"{MODEL}/infer",
+        {"inputs": [{**each, "data": ["MARK"]} if each["name"] == "ward" else each for each in by_field()]},
+        "data",
+    ),
+    "unknown name": (f"{MODEL}/infer", {**asked(), "MARK": 1}, "the body"),
+    "category": ("/predict", {"records": [{**RECORD, "ward": "MARK"}]}, "ward"),
+    "number": ("/predict", {"records": [{**RECORD, "sodium": "MARK"}]}, "sodium"),
+    "unknown field": ("/predict", {"records": [{**RECORD, "MARK": 1}]}, "records"),
+}
+
+
+@pytest.mark.parametrize("what", TEXTS)
+def test_a_text_that_is_not_unicode_is_refused_by_its_place_and_stops_nothing(served: Served, what: str) -> None:
+    path, body, named = TEXTS[what]
+    failures = served.metric("prediction_log_failures_total"), served.metric("errors_total", kind="internal")
+    for half in ("\\ud800", "\\udfff", "x\\udc00\\ud800y"):
+        answer = served.call("POST", path, data=json.dumps(body).replace("MARK", half).encode(), headers=JSON)
+        assert (answer.status_code, answer.json()["kind"]) == (400, "malformed"), answer.text
+        assert answer.json()["error"].startswith(f"{named}: "), answer.text
+    for odd in ("\\u0000", "\\uffff", "\\ud83d\\ude00", "\uffff\U0010ffff"):
+        answer = served.call("POST", path, data=json.dumps(body).replace("MARK", odd).encode(), headers=JSON)
+        assert answer.status_code < 500, answer.text
+    written = served.metric("prediction_log_rows_total")
+    served.infer()
+    until(lambda: served.metric("prediction_log_rows_total") > written)
+    assert served.ready() == 200
+    now = served.metric("prediction_log_failures_total"), served.metric("errors_total", kind="internal")
+    assert now == failures
+
+
+def test_bytes_that_are_no_text_name_their_field(served: Served) -> None:
+    tail = b"\x02\x00\x00\x00\xff\xfe"
+    ward = {**by_field()[-2], "parameters": {"binary_data_size": len(tail)}}
+    del ward["data"]
+    head = json.dumps({"inputs": [*by_field()[:-2], ward, by_field()[-1]]}).encode()
+    headers = {"Inference-Header-Content-Length": str(len(head)), "Content-Type": "application/octet-stream"}
+    answer = served.call("POST", f"{MODEL}/infer", data=head + tail, headers=headers)
+    assert (answer.status_code, answer.json()["error"].split(":")[0]) == (400, "ward"), answer.text
+
+
+def test_whom_it_is_about_is_read_as_text(served: Served) -> None:
+    """A hash of it is that of the pipeline (`delivery/data/keys.py`), whatever letters a name has."""
+    key = Key.read(served.hash_key)
+    answer = served.infer(headers={"X-Parapet-Subject": "M\u00fcller-\u4e03".encode()})
+    assert served.line(answer)["subject"] == key.hashed("subject", "M\u00fcller-\u4e03")
+    for spoilt in (b"M\xfcller", b"\xed\xa0\x80"):
+        answer = served.infer(headers={"X-Parapet-Subject": spoilt})
+        assert (answer.status_code, answer.json()["kind"]) == (400, "malformed")
+        assert answer.json()["error"].startswith("x-parapet-subject: ")
 
 
 RECORDS: dict[str, tuple[int, str, Any, str]] = {

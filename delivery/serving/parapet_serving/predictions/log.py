@@ -1,7 +1,9 @@
 """The prediction log: what was asked and what was answered, in Parquet, for the labels that come late.
 
-A request puts its rows down and goes on; a thread writes files. Rows that cannot be written wait, in bounded memory;
-what comes when that is full is counted and lost. This is the one place where inputs are kept.
+A request puts its rows down and goes on; a thread writes files. While the place takes none, rows wait, in bounded
+memory; what comes when that is full is counted and lost. So is a request of which no file can be made, whatever it is:
+it keeps no other from its place. To a place all files are bytes: what it refuses is never for what stands in one. This
+is the one place where inputs are kept.
 """
 
 import io
@@ -58,8 +60,8 @@ class Log:
         return not self._failed
 
     def start(self) -> None:
-        """Tries the place with an empty file first, so that a server that cannot write is never ready."""
-        self._write(None)
+        """Tries the place first, so that a server that cannot write is never ready."""
+        self._try()
         self._thread.start()
 
     def add(self, about: About, asked: Matrix, told: Outputs) -> None:
@@ -104,14 +106,34 @@ class Log:
                 with self._lock:
                     self._next(0)
             self._metrics.waiting.set(self._unwritten)
-            while self._waiting and self._write(self._waiting[0]):
-                with self._lock:
-                    written = self._waiting.popleft()
-                    self._bytes -= written.bytes
-                self._metrics.logged.inc(written.count)
+            while self._waiting and self._go_on(self._waiting[0]):
                 self._metrics.waiting.set(self._unwritten)
             if self._failed and not self._waiting:
-                self._write(None)
+                self._try()
+
+    def _go_on(self, rows: Rows) -> bool:
+        """Writes the first that waits, or parts it where no file can be made of it; False where the place took none."""
+        try:
+            name, content = self._name(rows.since, f"{uuid4().hex}.parquet"), self._file(rows)
+        except Exception as error:  # whatever it is, it must not stop what is behind it
+            halves = rows.halves()
+            say("prediction log: no file can be made of these rows", rows=rows.count, lost=not halves, **told(error))
+            self._instead(rows, halves)
+            if not halves:
+                self._metrics.lost.inc(rows.count)
+            return True
+        if not self._put(name, content):
+            return False
+        self._instead(rows, [])
+        self._metrics.logged.inc(rows.count)
+        return True
+
+    def _instead(self, rows: Rows, others: list[Rows]) -> None:
+        """These in the place of the first, which is done."""
+        with self._lock:
+            self._waiting.popleft()
+            self._waiting.extendleft(reversed(others))
+            self._bytes += sum(each.bytes for each in others) - rows.bytes
 
     def _pause(self) -> float:
         """Seconds until it looks again, unless it is woken."""
@@ -119,14 +141,14 @@ class Log:
             return min(AGAIN[min(self._failed, len(AGAIN)) - 1], 0.2 if self._ending else AGAIN[-1])
         return 0.0 if self._ending else self._settings.seconds
 
-    def _write(self, rows: Rows | None) -> bool:
-        """Nothing stands for an empty file, which tries the place."""
+    def _try(self) -> None:
+        """Whether the place takes anything, by an empty file: within the model's own part, and named as what reads
+        tables passes over."""
+        self._put(f"model={self._bundle.manifest.name}/_tried", b"")
+
+    def _put(self, name: str, content: bytes) -> bool:
         try:
-            if rows:
-                self._place.put(self._name(rows.since, f"{uuid4().hex}.parquet"), self._file(rows))
-            else:
-                # Within the model's own part, and named as what reads tables passes over.
-                self._place.put(f"model={self._bundle.manifest.name}/_tried", b"")
+            self._place.put(name, content)
         except Exception as error:  # of whatever library writes there
             self._failed += 1
             self._metrics.failures.inc()

@@ -59,6 +59,24 @@ class Rows:
         callers.append(about[3])
         subjects.append(about[4])
 
+    def halves(self) -> "list[Rows]":
+        """The same requests in two; none of one request."""
+        requests = len(self._counts)
+        if requests < 2:
+            return []
+        middle = requests // 2
+        cut = sum(self._counts[:middle])
+        return [self._of(slice(middle), slice(cut)), self._of(slice(middle, None), slice(cut, self.count))]
+
+    def _of(self, requests: slice, rows: slice) -> "Rows":
+        found = Rows(self._contract, 0)
+        found._matrix = self._matrix[rows]
+        found._outputs = {name: column[rows] for name, column in self._outputs.items()}
+        found._counts = self._counts[requests]
+        found._about = tuple(each[requests] for each in self._about)
+        found.count = sum(found._counts)
+        return found
+
     def table(self, hashed_with: str) -> pa.Table:
         """With the request's facts, `input.FIELD` and `output.NAME`; categories as texts."""
         counts = np.array(self._counts)

@@ -18,6 +18,7 @@ from parapet_serving.wire import strict, tensors
 
 LONGEST_ID: Final = 128
 _WORDS: Final = "inputs|outputs|parameters|name|shape|datatype|data|id|binary_data_size|binary_data_output|binary_data"
+NAMES: Final = frozenset({*_WORDS.split("|"), "content_type"})
 PLACE: Final = re.compile(rf" - at `\$\.((?:{_WORDS}|content_type|\.|\[\.\.\.\])+)`$")
 """Where a document is not as it must be, in names of the protocol."""
 
@@ -105,7 +106,7 @@ class Oip:
         return request if head.count(b":") == _names(request) else None
 
     def _exactly(self, head: bytes) -> Request:
-        document = strict.loads(head)
+        document = strict.loads(head, NAMES)
         try:
             return msgspec.convert(document, Request)
         except msgspec.ValidationError as error:
@@ -175,7 +176,7 @@ class Oip:
             if part is None:
                 values = tensors.flattened(tensor.data, tensor.shape)
             else:
-                values = tensors.from_array(tensors.from_bytes(part, tensor.datatype, rows))
+                values = tensors.from_array(tensors.from_bytes(part, tensor.datatype, rows, field.name))
             if len(values) != rows:
                 raise malformed(f"{field.name}: it has another number of values than its shape says")
             matrix[:, place] = tensors.column(field, values, self._contract)

@@ -32,6 +32,7 @@ class Records:
 
     def __init__(self, contract: Contract, most: int) -> None:
         self._contract, self._most = contract, most
+        self._told = frozenset({"records", *contract.names})
         numeric = all(field.kind in ("number", "integer") for field in contract.inputs)
         fields = [(field.name, float | None if field.nullable else float) for field in contract.inputs]
         record = msgspec.defstruct("Record", fields, forbid_unknown_fields=True, gc=False)
@@ -61,7 +62,7 @@ class Records:
         return tensors.floats(values).reshape(len(rows), len(self._contract.inputs))
 
     def _exactly(self, body: bytes) -> Matrix:
-        document = strict.loads(body)
+        document = strict.loads(body, self._told)
         if not isinstance(document, dict) or document.keys() != {"records"}:
             raise malformed('the body must be an object with "records" and nothing else')
         if not isinstance(records := document["records"], list):

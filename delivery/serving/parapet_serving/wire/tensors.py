@@ -84,27 +84,27 @@ def column(field: Input, values: Sequence[Any], contract: Contract) -> list[floa
     return [contract.number(field, value, row) for row, value in enumerate(values)]
 
 
-def from_bytes(raw: memoryview, datatype: str, count: int) -> NDArray[Any] | list[str]:
-    """The values that lie in these bytes. Raises Wrong."""
+def from_bytes(raw: memoryview, datatype: str, count: int, name: str = "a tensor") -> NDArray[Any] | list[str]:
+    """The values that lie in these bytes. `name` is told of those that are not as they must be. Raises Wrong."""
     if datatype == "BYTES":
-        return _texts(raw, count)
+        return _texts(raw, count, name)
     if len(raw) != count * TYPES[datatype].itemsize:
-        raise malformed("a tensor's binary_data_size is not what its shape and datatype make")
+        raise malformed(f"{name}: binary_data_size is not what its shape and datatype make")
     return np.frombuffer(raw, TYPES[datatype])
 
 
-def _texts(raw: memoryview, count: int) -> list[str]:
+def _texts(raw: memoryview, count: int, name: str) -> list[str]:
     found, at = list[str](), 0
     while at < len(raw):
         if at + 4 > len(raw) or at + 4 + (length := struct.unpack_from("<I", raw, at)[0]) > len(raw):
-            raise malformed("a tensor of BYTES ends within one of its values")
+            raise malformed(f"{name}: its BYTES end within a value")
         try:
             found.append(str(raw[at + 4 : at + 4 + length], "utf-8"))
         except UnicodeDecodeError:
-            raise malformed("a tensor of BYTES has a value that is not UTF-8") from None
+            raise malformed(f"{name}: its BYTES have a value that is not UTF-8") from None
         at += 4 + length
     if len(found) != count:
-        raise malformed("a tensor of BYTES has another number of values than its shape says")
+        raise malformed(f"{name}: its BYTES have another number of values than its shape says")
     return found
 
 
