@@ -98,9 +98,10 @@ def _totals(run: Run, rules: Sequence[RuleReview], specifications: Sequence[Spec
     tally = Tally.of(evaluation.status for evaluation in evaluations)
     resources = {urn for urn, parsed in run.seen.items() if not parsed.type.startswith(_BOOKKEEPING)}
     kinds = {kind for rule in rules for kind in rule.on}
+    judged = {evaluation.urn for evaluation in evaluations}
     return Totals(
         resources=len(resources),
-        resources_with_rules=sum(run.seen[urn].type in kinds for urn in resources),
+        resources_with_rules=sum(run.seen[urn].type in kinds or urn in judged for urn in resources),
         evaluations=len(evaluations),
         passed=tally.passed,
         failed=tally.failed,

@@ -63,7 +63,11 @@ def _level(rule: str, configured: Levels | None) -> Enforcement | None:
 def _review_rule(
     rule: Rule, run: Run, ran: bool | None, configured: Levels | None, citations: tuple[str, ...]
 ) -> RuleReview:
-    of_kind = {urn: parsed for urn, parsed in (run.seen | run.unseen).items() if parsed.type in rule.on}
+    of_kind = {
+        urn: parsed
+        for urn, parsed in (run.seen | run.unseen).items()
+        if parsed.type in rule.on or (rule.may_be_about(parsed.type) and _is_its_own(rule, urn, run))
+    }
     found: tuple[Evaluation, ...] = ()
     if ran is False:
         status = Status.DISABLED
@@ -87,6 +91,11 @@ def _review_rule(
         specifications=citations,
         evaluations=found,
     )
+
+
+def _is_its_own(rule: Rule, urn: str, run: Run) -> bool:
+    """Whether a resource is of a kind that the rule found something to judge in, or may have; no type tells."""
+    return urn in run.unseen or urn in run.passed.get(rule.name, set()) or urn in _diagnosed(rule, run)
 
 
 def _enforcement(rule: str, run: Run, configured: Levels | None) -> Enforcement:
@@ -120,7 +129,7 @@ def _stack_evaluations(rule: Rule, run: Run, of_kind: Mapping[str, Urn]) -> tupl
     """One for each resource that has a diagnostic; and one on the stack when it passed: no resource is named then."""
     diagnosed = _diagnosed(rule, run)
     found = [diagnosed[urn] for urn in sorted(diagnosed)]
-    if of_kind and run.complete and STACK in run.passed.get(rule.name, set()):
+    if (of_kind or rule.besides) and run.complete and STACK in run.passed.get(rule.name, set()):
         found.append(_evaluation(run.root, Status.PASSED))
     elif of_kind and run.complete and not found:
         found.append(_evaluation(run.root, Status.NOT_APPLICABLE))

@@ -101,7 +101,7 @@ def _resource_check(
     rule: Rule, waivers: tuple[Waiver, ...], today: date
 ) -> Callable[[ResourceValidationArgs, Report], None]:
     def validate(args: ResourceValidationArgs, report: Report) -> None:
-        if args.resource_type not in rule.on:
+        if not rule.is_about(args.resource_type):
             args.not_applicable("the rule is about resources of another type")
         verdict = _judge(rule, _resource_of(args))
         waiver = waiver_of(waivers, rule.name, args.urn, today)
@@ -154,7 +154,7 @@ def _judge(rule: Rule, resource: Resource, stack: Stack | None = None) -> Verdic
 
 def _judge_stack(rule: Rule, args: StackValidationArgs) -> Iterator[tuple[Resource, Verdict]]:
     stack = _stack_of(args)
-    for resource in stack.of(*rule.on):
+    for resource in stack.judged_by(rule.is_about):
         yield resource, _judge(rule, resource, stack)
 
 
@@ -180,7 +180,7 @@ def _waiver_policies(rules: tuple[Rule, ...], waivers: tuple[Waiver, ...], today
         return f"{rule.name}: {waiver} ({'; '.join(verdict.violations)})"
 
     def one(args: ResourceValidationArgs, report: Report) -> None:
-        judged = [rule for rule in rules if rule.scope == "resource" and args.resource_type in rule.on]
+        judged = [rule for rule in rules if rule.scope == "resource" and rule.is_about(args.resource_type)]
         if not judged:
             args.not_applicable("nothing is waived here")
         resource = _resource_of(args)

@@ -41,8 +41,9 @@ class Unreadable(Exception):
 class Rule:
     """One requirement.
 
-    `on` are the type tokens of the resources that it judges, aliases and older names included. A rule of scope
-    `resource` judges a resource by its own inputs; one of scope `stack` also looks at the resources around it.
+    `on` are the type tokens of the resources that it judges, aliases and older names included; `besides` tells of
+    other types, which no list can have, whether one may be such a resource. A rule of scope `resource` judges a
+    resource by its own inputs; one of scope `stack` also looks at the resources around it.
     """
 
     name: str
@@ -53,6 +54,15 @@ class Rule:
     unsound: tuple[Example, ...]
     scope: Literal["resource", "stack"]
     check: Callable[..., Verdict]
+    besides: Callable[[str], bool] | None = None
+
+    def is_about(self, type_: str) -> bool:
+        """Whether it judges resources of this type."""
+        return type_ in self.on or self.may_be_about(type_)
+
+    def may_be_about(self, type_: str) -> bool:
+        """Whether some of this type, which is not in `on`, are its own to judge: its verdict on one tells."""
+        return self.besides is not None and self.besides(type_)
 
     @property
     def title(self) -> str:
@@ -95,7 +105,7 @@ class Rule:
         if isinstance(example, Mapping):
             return [self.judge(Resource(self.on[0], example))]
         stack = Stack(example)
-        return [self.judge(resource, stack) for resource in stack.of(*self.on)]
+        return [self.judge(resource, stack) for resource in stack.judged_by(self.is_about)]
 
 
 def rule(
@@ -106,6 +116,7 @@ def rule(
     fix: str,
     sound: Sequence[ResourceExample],
     unsound: Sequence[ResourceExample],
+    besides: Callable[[str], bool] | None = None,
 ) -> Callable[[Callable[[Resource], Verdict] | Callable[[Properties], Verdict]], Rule]:
     """Make a rule of a check over one resource's inputs.
 
@@ -114,7 +125,7 @@ def rule(
 
     def decorate(check: Callable[..., Verdict]) -> Rule:
         types = (on,) if isinstance(on, str) else on
-        return Rule(name, types, severity, fix, tuple(sound), tuple(unsound), "resource", check)
+        return Rule(name, types, severity, fix, tuple(sound), tuple(unsound), "resource", check, besides)
 
     return decorate
 
@@ -127,11 +138,12 @@ def stack_rule(
     fix: str,
     sound: Sequence[StackExample],
     unsound: Sequence[StackExample],
+    besides: Callable[[str], bool] | None = None,
 ) -> Callable[[Callable[[Resource, Stack], Verdict]], Rule]:
     """Make a rule of a check over one resource and the stack around it. An example is a list of resources."""
 
     def decorate(check: Callable[[Resource, Stack], Verdict]) -> Rule:
         types = (on,) if isinstance(on, str) else on
-        return Rule(name, types, severity, fix, tuple(sound), tuple(unsound), "stack", check)
+        return Rule(name, types, severity, fix, tuple(sound), tuple(unsound), "stack", check, besides)
 
     return decorate

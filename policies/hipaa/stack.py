@@ -7,7 +7,7 @@ property was made from, so a companion is found by value where both are known an
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from hipaa.resource import Resource, UnknownValue
 
@@ -26,6 +26,10 @@ class Stack:
     def of(self, *types: str) -> list[Resource]:
         """The resources of these types, in the stack's order."""
         return [resource for type_ in types for resource in self._by_type.get(type_, [])]
+
+    def judged_by(self, is_about: Callable[[str], bool]) -> list[Resource]:
+        """The resources whose types a rule is about, type by type, in the stack's order."""
+        return self.of(*filter(is_about, self._by_type))
 
     def companions(self, resource: Resource, types: str | tuple[str, ...], by: str) -> list[Resource]:
         """The resources of these types whose property `by` names `resource`.

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import hipaa
 from compliance import Enforcement, Review, Status
 from compliance.model import RuleReview, SpecificationReview, worst
 from hipaa.catalogue import Specification, load
-from tests.compliance.small_pack import CATALOGUE, FIXTURES, RULES, make_catalogue
+from tests.compliance.small_pack import CATALOGUE, FIXTURES, KEY, RULES, make_catalogue
 
 Recorded = Callable[..., Review]
 
@@ -256,6 +257,15 @@ def test_a_rule_over_the_stack_that_passed_over_nothing_of_its_kind_is_not_appli
     review = changed(tmp_path, "up-clean", lambda line: line.replace("aws:s3/bucket:Bucket", "aws:sns/topic:Topic"))
     assert rule(review, "s3-bucket-has-a-key").status is Status.NOT_APPLICABLE
     assert rule(review, "s3-bucket-has-a-key").evaluations == ()
+
+
+def test_of_kinds_that_no_list_has_those_are_told_in_which_there_was_something_to_judge() -> None:
+    """A rule may be about any of them; the engine tells of each, and what it found nothing in is not of its kind."""
+    anything = replace(RULES[0], on=("kubernetes:core/v1:Pod",), besides=lambda type_: type_ == KEY)
+    review = compliance.review(FIXTURES / "preview.jsonl", rules=(anything, *RULES[1:]), catalogue=CATALOGUE)
+    assert verdicts(review, "kms-key-rotates") == {"phi": "passed", "logs": "failed"}
+    assert rule(review, "kms-key-rotates").resources_of_kind == 2
+    assert (review.totals.resources, review.totals.resources_with_rules) == (5, 4)
 
 
 def test_only_the_sdks_own_advisory_means_undecided(tmp_path: Path) -> None:

@@ -60,6 +60,17 @@ def test_rules_of_other_types_do_not_apply(pack: analyzer_pb2_grpc.AnalyzerStub)
     assert skipped == {rule.name for rule in hipaa.rules() if rule.scope == "resource"} | {signals.ACCEPTED_RISK}
 
 
+def test_pods_are_judged_in_a_kind_that_no_list_has(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
+    for type_ in ("kubernetes:argoproj.io/v1alpha1:Rollout", "kubernetes:nobody-yet.example/v9:Thing"):
+        pod = {"containers": [{"name": "app", "image": "app:1"}]}
+        (told,) = said(analyze(pack, type_, {"spec": {"template": {"spec": pod}}}), "workload-pins-images-by-digest")
+        assert told.enforcementLevel == analyzer_pb2.MANDATORY
+        assert "`spec.template.spec.containers.0.image` is 'app:1'" in told.message
+        response = analyze(pack, type_, {"spec": {"hosts": ["app"]}})
+        assert not said(response, "workload-pins-images-by-digest")
+        assert "workload-pins-images-by-digest" in {item.policy_name for item in response.not_applicable}
+
+
 def test_unknown_is_not_yet_decided(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
     response = analyze(pack, KEY, {"enableKeyRotation": UNKNOWN_ON_THE_WIRE, "deletionWindowInDays": 7})
     (unknown,) = said(response, "kms-key-rotates")

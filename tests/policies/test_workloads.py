@@ -1,15 +1,17 @@
 """Pods are found and judged wherever a program describes them."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 
 import hipaa
-from hipaa.kubernetes.pods import WORKLOADS, example
+from hipaa.kubernetes.pods import WORKLOADS, example, is_custom
 from hipaa.resource import UNKNOWN, Resource, Secret
 from hipaa.rule import Rule
 from hipaa.stack import Stack
 from hipaa.verdict import Outcome, Verdict
+from tests.policies import kubernetes_types
 
 OF_PODS = [rule for rule in hipaa.rules() if rule.on == WORKLOADS]
 
@@ -58,6 +60,118 @@ def test_unknown_template_is_not_yet_decided(rule: Rule, spec: Any) -> None:
 def test_what_describes_no_pod_is_not_applicable(rule: Rule) -> None:
     resource = Resource("kubernetes:apps/v1:Deployment", {"spec": {"replicas": 1}})
     assert rule.judge(resource, Stack([resource])).outcome is Outcome.NOT_APPLICABLE
+
+
+# Kinds that the provider does not know
+
+
+ROLLOUT = "kubernetes:argoproj.io/v1alpha1:Rollout"
+OTHERS: dict[str, Callable[[Any], dict[str, Any]]] = {
+    ROLLOUT: lambda pod: {"replicas": 2, "strategy": {"canary": {}}, "template": {"metadata": {}, "spec": pod}},
+    "kubernetes:kubeflow.org/v1:PyTorchJob": lambda pod: {
+        "pytorchReplicaSpecs": {"Master": {"replicas": 1, "template": {"spec": pod}}}
+    },
+    "kubernetes:jobset.x-k8s.io/v1alpha2:JobSet": lambda pod: {
+        "replicatedJobs": [{"name": "workers", "template": {"spec": {"template": {"spec": pod}}}}]
+    },
+    "kubernetes:serving.kserve.io/v1beta1:InferenceService": lambda pod: {"predictor": pod},
+    "kubernetes:ray.io/v1:RayCluster": lambda pod: {
+        "headGroupSpec": {"template": {"spec": {"containers": []}}},
+        "workerGroupSpecs": [{"groupName": "small", "template": {"spec": pod}}],
+    },
+    "kubernetes:nobody-yet.example/v9:Thing": lambda pod: {"deep": [{"deeper": {"made": {"spec": pod}}}]},
+}
+"""By kind, the specification of one whose pods are these."""
+BAD = {
+    "hostNetwork": True,
+    "containers": [
+        {
+            **{"name": "app", "image": "app:1", "command": ["mlflow", "server"]},
+            "env": [{"name": "DB_PASSWORD", "value": "correct horse"}],
+        }
+    ],
+}
+
+
+@pytest.mark.parametrize("type_", OTHERS)
+@pytest.mark.parametrize("rule", OF_PODS, ids=lambda rule: rule.name)
+def test_a_kind_that_nobody_listed_is_judged_by_the_pods_that_it_has(rule: Rule, type_: str) -> None:
+    resource = Resource(type_, {"spec": OTHERS[type_](BAD)})
+    assert rule.is_about(type_)
+    assert rule.judge(resource, Stack([resource])).outcome is Outcome.FAILED
+
+
+@pytest.mark.parametrize("rule", OF_PODS, ids=lambda rule: rule.name)
+def test_a_rollout_is_judged_as_any_workload_is(rule: Rule) -> None:
+    """By each of the rule's own examples, good and bad, in the place of the Pod that has it."""
+
+    def in_a_rollout(resource: Resource) -> Resource:
+        if not rule.is_about(resource.type):
+            return resource
+        spec = OTHERS[ROLLOUT](resource._values["spec"])
+        return Resource(ROLLOUT, {**resource._values, "spec": spec}, name=resource.name)
+
+    for shown in (*rule.sound, *rule.unsound):
+        stack = [shown] if isinstance(shown, Mapping) else shown
+        plain = [each if isinstance(each, Resource) else Resource(WORKLOADS[0], each) for each in stack]
+        rolled = [in_a_rollout(each) for each in plain]
+        told = [
+            [rule.judge(each, Stack(every)).outcome for each in every if rule.is_about(each.type)]
+            for every in (plain, rolled)
+        ]
+        assert told[0] == told[1], shown
+        assert told[0]
+
+
+def test_one_bad_template_of_two_is_told_by_where_it_is() -> None:
+    good = {"containers": [{"name": "app", "securityContext": {"readOnlyRootFilesystem": True}}]}
+    spec = {"head": {"template": {"spec": good}}, "workers": [{"template": {"spec": {"containers": [{"name": "w"}]}}}]}
+    (message,) = judge("workload-has-read-only-root", {"spec": spec}, "kubernetes:ray.io/v1:RayCluster").violations
+    assert message.startswith(
+        "`spec.workers.0.template.spec.containers.0.securityContext.readOnlyRootFilesystem` is not set"
+    )
+
+
+@pytest.mark.parametrize("rule", OF_PODS, ids=lambda rule: rule.name)
+def test_a_rollout_of_anothers_template_is_judged_there(rule: Rule) -> None:
+    """The Deployment that it refers to has the pods, and is a resource like any other."""
+    reference = {"workloadRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "app"}}
+    rollout = Resource(ROLLOUT, {"spec": {"selector": {"matchLabels": {"app": "app"}}, **reference}})
+    deployment = Resource("kubernetes:apps/v1:Deployment", described("Deployment", BAD) | {"metadata": {"name": "app"}})
+    stack = Stack([rollout, deployment])
+    judged = {each.type: rule.judge(each, stack).outcome for each in stack.judged_by(rule.is_about)}
+    assert judged == {ROLLOUT: Outcome.NOT_APPLICABLE, deployment.type: Outcome.FAILED}
+
+
+@pytest.mark.parametrize("rule", OF_PODS, ids=lambda rule: rule.name)
+@pytest.mark.parametrize("spec", [UNKNOWN, {"template": UNKNOWN}, {"template": {"spec": UNKNOWN}}])
+def test_a_rollout_whose_template_is_unknown_is_not_yet_decided(rule: Rule, spec: Any) -> None:
+    resource = Resource(ROLLOUT, {"spec": spec})
+    assert rule.judge(resource, Stack([resource])).outcome is Outcome.UNDECIDED
+
+
+@pytest.mark.parametrize("rule", OF_PODS, ids=lambda rule: rule.name)
+@pytest.mark.parametrize(
+    "properties",
+    [
+        {},
+        {"spec": {"hosts": UNKNOWN, "http": [{"route": UNKNOWN}]}},
+        {"spec": {"template": {"metadata": {"labels": {"app": UNKNOWN}}, "spec": {"requirements": []}}}},
+        {"metadata": {"annotations": {"before": {"spec": BAD}}}, "status": {"last": {"spec": BAD}}},
+    ],
+    ids=["nothing", "a route", "a template of nodes", "what somebody else wrote"],
+)
+def test_what_has_no_pod_is_left_alone(rule: Rule, properties: dict[str, Any]) -> None:
+    resource = Resource("kubernetes:any.example/v1:Thing", properties)
+    assert rule.judge(resource, Stack([resource])).outcome is Outcome.NOT_APPLICABLE
+
+
+def test_kinds_of_kubernetes_itself_are_those_that_are_listed() -> None:
+    """All others are somebody's own, which may have pods in any place."""
+    known = kubernetes_types.tokens()
+    assert [token for token in sorted(known) if is_custom(token)] == []
+    assert all(is_custom(token) for token in OTHERS)
+    assert not any(map(is_custom, ("aws:s3/bucket:Bucket", "pulumi:providers:kubernetes", "kubernetes:yaml/v2:File")))
 
 
 def test_unknown_container_hides_no_violation() -> None:

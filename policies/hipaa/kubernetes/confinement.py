@@ -7,7 +7,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from hipaa.kubernetes.pods import NO_POD, WORKLOADS, each_container, example, holder, pod_of, runs_windows
+from hipaa.kubernetes.pods import (
+    WORKLOADS,
+    each_container,
+    each_container_of,
+    each_pod,
+    example,
+    holder,
+    is_custom,
+    runs_windows,
+)
 from hipaa.resource import UNKNOWN, Properties, Resource, UnknownValue
 from hipaa.rule import CRITICAL, HIGH, MEDIUM, rule
 from hipaa.verdict import Requirement, Verdict, all_of, is_, not_applicable, one_of, undecided, violation
@@ -26,6 +35,7 @@ def _confined(pod: dict[str, Any] | None = None, **context: Any) -> dict[str, An
 @rule(
     "workload-runs-confined",
     on=WORKLOADS,
+    besides=is_custom,
     severity=CRITICAL,
     fix="Drop ALL capabilities; set allow_privilege_escalation=False and seccomp RuntimeDefault; leave privileged out.",
     sound=[
@@ -92,6 +102,7 @@ def _adds_none(container: Properties) -> Verdict:
 @rule(
     "workload-runs-as-non-root",
     on=WORKLOADS,
+    besides=is_custom,
     severity=HIGH,
     fix="Set run_as_non_root=True in the pod's security context, and run_as_user to a number above 0, or leave it out.",
     sound=[
@@ -127,6 +138,7 @@ def _is_not_root(container: Properties, pod: Properties) -> Verdict:
 @rule(
     "workload-has-read-only-root",
     on=WORKLOADS,
+    besides=is_custom,
     severity=MEDIUM,
     fix="Set read_only_root_filesystem=True, and mount an emptyDir where the program must write.",
     sound=[
@@ -159,6 +171,7 @@ _HOST_PROCESS = "securityContext.windowsOptions.hostProcess"
 @rule(
     "workload-stays-off-the-host",
     on=WORKLOADS,
+    besides=is_custom,
     severity=CRITICAL,
     fix="Leave host_network, host_pid, host_ipc, hostPath volumes and host_port out; use a Service and an emptyDir.",
     sound=[
@@ -185,16 +198,17 @@ def workload_stays_off_the_host(workload: Resource) -> Verdict:
 
     On the node's network it is past every NetworkPolicy; with a directory of the node it holds what others wrote there.
     """
-    pod = pod_of(workload)
-    if pod is None:
-        return NO_POD
+    return each_pod(workload, _stays_off_the_host)
+
+
+def _stays_off_the_host(pod: Properties) -> Verdict:
     return all_of(
         *(
             pod.require(name, is_(False), default=False)
             for name in ("hostNetwork", "hostPID", "hostIPC", _HOST_PROCESS)
         ),
         pod.each("volumes", _is_of_its_own),
-        each_container(workload, _is_off_the_host),
+        each_container_of(pod, _is_off_the_host),
     )
 
 

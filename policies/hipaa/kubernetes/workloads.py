@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from hipaa.kubernetes.names import namespace_of
-from hipaa.kubernetes.pods import NO_POD, WORKLOADS, each_container, example, pod_of
+from hipaa.kubernetes.pods import WORKLOADS, each_container, each_container_of, each_pod, example, is_custom
 from hipaa.resource import UNKNOWN, Properties, Resource, UnknownValue, secrets_read
 from hipaa.rule import HIGH, LOW, MEDIUM, rule, stack_rule
 from hipaa.stack import Stack
@@ -24,6 +24,7 @@ _PINNED = Requirement(
 @rule(
     "workload-pins-images-by-digest",
     on=WORKLOADS,
+    besides=is_custom,
     severity=HIGH,
     fix="Name the image by its digest: registry/name@sha256:... or registry/name:tag@sha256:...",
     sound=[
@@ -45,11 +46,12 @@ def workload_pins_images(workload: Resource) -> Verdict:
 
     A tag can be moved to another image by whoever can push, and each node asks anew.
     """
-    pod = pod_of(workload)
-    if pod is None:
-        return NO_POD
+    return each_pod(workload, _pins_images)
+
+
+def _pins_images(pod: Properties) -> Verdict:
     return all_of(
-        each_container(workload, lambda container, _pod: container.require("image", _PINNED)),
+        each_container_of(pod, lambda container, _pod: container.require("image", _PINNED)),
         pod.each(
             "volumes", lambda volume: volume.require("image.reference", _PINNED) if "image" in volume else Verdict()
         ),
@@ -99,6 +101,7 @@ def _variable(name: str, value: Any) -> dict[str, Any]:
 @rule(
     "workload-holds-no-literal-secrets",
     on=WORKLOADS,
+    besides=is_custom,
     severity=HIGH,
     fix="Mount the secret from Secrets Manager with the Secrets Store CSI driver, or use value_from.secret_key_ref.",
     sound=[
@@ -177,6 +180,7 @@ def _account(automount: bool | None, name: Any = "predictor", namespace: Any = "
 @stack_rule(
     "workload-mounts-no-account-token",
     on=WORKLOADS,
+    besides=is_custom,
     severity=MEDIUM,
     fix="Set automount_service_account_token=False on the pod, or on its ServiceAccount; Pod Identity reaches AWS.",
     sound=[
@@ -202,9 +206,10 @@ def workload_mounts_no_account_token(workload: Resource, stack: Stack) -> Verdic
 
     The token of a service account is in a file that anything in the container can read and use from elsewhere.
     """
-    pod = pod_of(workload)
-    if pod is None:
-        return NO_POD
+    return each_pod(workload, lambda pod: _mounts_no_token(pod, workload, stack))
+
+
+def _mounts_no_token(pod: Properties, workload: Resource, stack: Stack) -> Verdict:
     if pod.at("automountServiceAccountToken") is not None:
         return pod.require("automountServiceAccountToken", is_(False))
     name = pod.at("serviceAccountName") or pod.at("serviceAccount") or "default"
@@ -238,6 +243,7 @@ def _limited(memory: str | None, cpu: str | None) -> dict[str, Any]:
 @rule(
     "workload-bounds-its-resources",
     on=WORKLOADS,
+    besides=is_custom,
     severity=LOW,
     fix="Set resources with limits.memory and requests.cpu, on each container or on the pod.",
     sound=[
