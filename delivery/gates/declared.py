@@ -10,11 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from delivery.data.contract import contract
 from delivery.data.injections import KINDS
 from delivery.data.safe_harbor import safe_harbor
+from delivery.registry.gates import UNMEASURED
 from delivery.registry.refused import Refused
 
 GATES: Final = Path(__file__).with_name("gates.yaml")
-UNMEASURED: Final = ".measured"
-"""Behind a gate's name, for a promotion: it is 0, and must be 1, where the gate could not be measured."""
 Finite = Annotated[float, Field(allow_inf_nan=False, strict=True)]
 MeasureName = Literal["auroc", "brier", "ece", "recall", "fpr"]
 

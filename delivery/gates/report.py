@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, ValidationError, convert, structs
 
-from delivery.gates.declared import UNMEASURED, AtMost, Gate
+from delivery.gates.declared import AtMost, Gate
 from delivery.gates.measured import Measured
 from delivery.registry import gates as registry
 from delivery.registry.documents import Digest, Word, digest_of, reason, told
@@ -108,5 +108,5 @@ def _stops(gate: Outcome) -> bool:
 
 def _gate(gate: Outcome) -> registry.Gate:
     if gate.value is None:
-        return registry.Gate(f"{gate.name}{UNMEASURED}", 0.0, gate.rows, passed=False, minimum=1.0)
+        return registry.Gate(f"{gate.name}{registry.UNMEASURED}", 0.0, gate.rows, passed=False, minimum=1.0)
     return registry.Gate(gate.name, gate.value, gate.rows, gate.passed, gate.minimum, gate.maximum)

@@ -72,7 +72,7 @@ def _rollback(asked: Asked) -> int:
 def _approve(asked: Asked) -> int:
     to = Environment(asked["to"])
     report, now = gates.load(Path(asked["gates"])), datetime.now(UTC)
-    held(Path(asked["declared"])).check(report.declared, now)
+    held(Path(asked["declared"])).check(report, now)
     if asked["reviews"]:
         people = approvers(Path(asked["approvers"]))
         approver, through = reviewed(Path(asked["reviews"]), asked["environment"], people, os.environ)

@@ -2,12 +2,15 @@
 
 from math import isfinite
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
 from delivery.registry.documents import Account, Digest, Reason, Word, digest_of, read
 from delivery.registry.refused import Refused
+
+UNMEASURED: Final = ".measured"
+"""Behind a gate's name: it is 0, and must be 1, where the gate could not be measured."""
 
 
 class Gate(Struct, frozen=True, forbid_unknown_fields=True):

@@ -78,7 +78,7 @@ class Rules:
                 f"The gate report is of another model or was changed: {told['gates']}, and what is told of it for "
                 f"{told['model']} is {report.digest}. Hold this model to the gates, and give that report."
             )
-        self.held.check(report.declared, moment(entry.at))
+        self.held.check(report, moment(entry.at))
         if (served := now.serving(entry.to)) and served.release.model == report.model:
             raise Refused(
                 f"{entry.model} version {served.release.version} in {entry.to} is that model already; nothing is to be "

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from cli.model import GATES
-from delivery.registry.held import digest_of_declared
+from delivery.registry.held import held
 from local import built, images, processes
 from tests.cluster import wait_for
 from tests.e2e.user import ONE_STACK, User
@@ -192,9 +192,13 @@ def test_a_model_is_decided_on_in_the_buckets_and_by_the_key_that_the_stack_made
     (files / "contract.json").write_bytes(b"{}")
     assert _told(_python(user, "register_model", "readmission", str(files))) == {"version": "1"}
     report = tmp_path / "gates.json"
-    gate = {"name": "auroc", "value": 0.81, "minimum": 0.75, "rows": 12000, "passed": True}
+    by, seen = held(GATES), {"rows": 12000, "passed": True}
+    passed = [
+        {"name": name, "value": high if low is None else low, "minimum": low, "maximum": high, **seen}
+        for name, (low, high) in by.bounds[by.now].items()
+    ]
     digest = f"sha256:{sha256(b'a graph').hexdigest()}"
-    told = {"format": "parapet-gates/1", "model": digest, "declared": digest_of_declared(GATES), "gates": [gate]}
+    told = {"format": "parapet-gates/1", "model": digest, "declared": by.now, "gates": passed}
     report.write_text(json.dumps(told))
 
     def model(*arguments: str) -> tuple[int, str]:
@@ -209,8 +213,8 @@ def test_a_model_is_decided_on_in_the_buckets_and_by_the_key_that_the_stack_made
     entries = [each["Key"] for each in s3.list_objects_v2(Bucket=audit, Prefix="models/readmission/")["Contents"]]
     assert entries == ["models/readmission/00000001.json", "models/readmission/00000002.json"]
     for entry in entries:
-        held = s3.head_object(Bucket=audit, Key=entry)
-        assert (held["ObjectLockMode"], held["ServerSideEncryption"]) == ("COMPLIANCE", "aws:kms")
+        locked = s3.head_object(Bucket=audit, Key=entry)
+        assert (locked["ObjectLockMode"], locked["ServerSideEncryption"]) == ("COMPLIANCE", "aws:kms")
 
 
 def test_a_server_that_is_killed_loses_nothing_that_it_acknowledged(

@@ -49,6 +49,7 @@ def test_what_came_with_a_decision_is_in_the_ledger(world: World) -> None:
 
 
 def test_gates_hold_a_model_back_and_two_people_may_let_it_pass(world: World) -> None:
+    world.hold_to(GOOD, BAD)
     report = world.report(b"two", GOOD, BAD)
     way: dict[str, Any] = {"came_from": DEV, "to": STAGING, "override": ["recall"]}
     with pytest.raises(

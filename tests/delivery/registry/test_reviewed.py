@@ -79,6 +79,7 @@ def test_a_reviewer_is_an_approver_like_others(world: World, environment: Path) 
 
 @pytest.mark.data
 def test_one_person_by_both_keys_is_one(world: World, environment: Path) -> None:
+    world.hold_to(GOOD, BAD)
     report = world.report(b"two", GOOD, BAD)
     way: dict[str, Any] = {"came_from": Environment.DEV, "to": STAGING, "override": ["recall"]}
     both = [
@@ -185,6 +186,7 @@ def test_what_the_workflow_runs_shows_first_and_then_signs(world: World, environ
     (folder / "parapet").write_text(f'#!/bin/sh\nexec {sys.executable} -P -m cli "$@"\n')
     (folder / "parapet").chmod(0o755)
     why = "Better calibrated $(touch owned) for the ward."
+    world.hold_to(GOOD, BAD)
     asked = {"MODEL": MODEL, "TO": "staging", "REPORT": world.report(b"two", GOOD, BAD).read_text(), "WHY": why}
     asked |= {"OVERRIDE": "recall", "PARAPET_APPROVERS": str(world.approvers), "PARAPET_GATES": str(world.declared)}
 

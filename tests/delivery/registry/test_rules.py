@@ -1,5 +1,6 @@
 """Who may sign and write, and does so by other means than a promotion, is found by who verifies and who decides."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ from delivery.registry.bundle import manifest
 from delivery.registry.documents import Environment, digest
 from delivery.registry.entry import Entry, Release, Source
 from delivery.registry.gates import Report
+from delivery.registry.held import kept
 from delivery.registry.refused import Lost, Refused
 from delivery.registry.rules import Rules, staged
 from delivery.registry.verification import Finding
@@ -148,6 +150,40 @@ def of_other_gates(world: World) -> None:
     begun(world, report=told, approvals=[world.approve(file)])
 
 
+def of_gates(world: World, *listed: dict[str, Any]) -> None:
+    """A report by which the gates are declared, whose gates are these; approved."""
+    report = world.report(b"two", *listed)
+    begun(world, report=gates.load(report), approvals=[world.approve(report)])
+
+
+def of_a_gate_of_its_own(world: World) -> None:
+    of_gates(world, {"name": "is-a-model", "value": 1.0, "minimum": 0.0, "rows": 0, "passed": True})
+
+
+def of_fewer_gates(world: World) -> None:
+    of_gates(world, *world.passing()[:1])
+
+
+def of_more_gates(world: World) -> None:
+    of_gates(world, *world.passing(), {**GOOD, "name": "brier"})
+
+
+def of_a_bound_of_its_own(world: World) -> None:
+    first, second = world.passing()
+    of_gates(world, first, {**second, "minimum": 0.1})
+
+
+def of_a_second_bound(world: World) -> None:
+    first, second = world.passing()
+    of_gates(world, first, {**second, "maximum": 0.9})
+
+
+def said_to_be_measured(world: World) -> None:
+    """What says of a gate that it could not be measured, and passes."""
+    first, _ = world.passing()
+    of_gates(world, first, {"name": "recall.measured", "value": 1.0, "minimum": 1.0, "rows": 0, "passed": True})
+
+
 def without_staging(world: World) -> None:
     begun(world, source=Source(STAGING, "7", AUTHOR), approvals=[world.approve(world.report(b"two"))])
 
@@ -238,6 +274,12 @@ FORGED = [
     *(for_another_way, too_late, dated_back, used_before, by_one_where_gates_failed, without_staging, past_staging),
     *(
         of_other_gates,
+        of_a_gate_of_its_own,
+        of_fewer_gates,
+        of_more_gates,
+        of_a_bound_of_its_own,
+        of_a_second_bound,
+        said_to_be_measured,
         with_failed_gates_that_nobody_named,
         with_a_gate_that_is_said_to_have_passed,
         with_other_gates_than_its_report,
@@ -259,6 +301,7 @@ FORGED = [
 def test_what_a_promoter_writes_alone_is_found_and_nothing_is_decided_on_it(
     world: World, forged: Callable[[World], None]
 ) -> None:
+    world.hold_to(GOOD, BAD)
     world.promote(b"two", STAGING)
     assert not amiss(world)
     forged(world)
@@ -282,20 +325,49 @@ def test_what_is_as_it_must_be_is_found_so(world: World, pretended: Pretended) -
 def test_gates_change_by_review_and_what_was_decided_by_those_before_holds(world: World) -> None:
     world.promote(b"one", STAGING, version="1")
     before, now = world.rules.held.now, datetime.now(UTC)
-    world.declared.write_text("# said otherwise\n{gates: [of tests]}\n")
+    said = world.declared.read_text()
+    world.declared.write_text(f"# said otherwise\n{json.dumps(yaml.safe_load(said))}\n")
     assert not amiss(world)
     late = world.report(b"two")
-    world.declared.write_text("gates: [of tests, another]")
+    world.hold_to(GOOD, BAD)
     (found,) = amiss(world)
     assert f"The gate report is of other gates ({before})" in found.text
     earlier = world.declared.with_name("earlier.yaml")
     earlier.write_text(yaml.safe_dump([{"digest": before, "until": now - timedelta(minutes=1)}]))
     assert [each.kind for each in amiss(world)] == ["unapproved"]
     earlier.write_text(yaml.safe_dump([{"digest": before, "until": now + timedelta(minutes=1)}]))
+    (found,) = amiss(world)
+    assert f"gates of before ({before}), and what they said is not kept" in found.text
+    kept(world.declared, before).parent.mkdir()
+    kept(world.declared, before).write_text(said)
     assert not amiss(world)
     with pytest.raises(Refused, match="The gate report is of other gates"):
         world.promote(b"two", STAGING, report=late, desk=world.desk(after=timedelta(hours=1)))
     world.promote(b"two", STAGING)
+    assert not amiss(world)
+    kept(world.declared, before).write_text(world.declared.read_text())
+    with pytest.raises(Refused, match="says something else than its name: its digest is sha256:"):
+        world.rules  # noqa: B018 - reads the files
+
+
+@pytest.mark.parametrize("report", [of_a_gate_of_its_own, of_fewer_gates, of_more_gates, of_a_bound_of_its_own])
+def test_a_report_has_just_the_gates_that_are_declared_and_their_bounds(
+    world: World, report: Callable[[World], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For whoever decides by the commands too; what was not measured has failed, and two people let it pass."""
+    world.hold_to(GOOD, BAD)
+
+    def promoted(world: World, *listed: dict[str, Any]) -> None:
+        world.promote(b"two", STAGING, report=world.report(b"two", *listed))
+
+    monkeypatch.setattr(f"{__name__}.of_gates", promoted)
+    with pytest.raises(Refused, match=r"has not just the gates that are declared:\n    (is-a-model|recall|brier) "):
+        report(world)
+    first, _ = world.passing()
+    lost = {"name": "recall.measured", "value": 0.0, "minimum": 1.0, "rows": 0, "passed": False}
+    file = world.report(b"two", first, lost)
+    let: dict[str, Any] = {"came_from": DEV, "to": STAGING, "override": ["recall.measured"]}
+    world.promote(b"two", STAGING, *(world.approve(file, who, **let) for who in (ALICE, BOB)), report=file)
     assert not amiss(world)
 
 
