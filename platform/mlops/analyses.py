@@ -103,6 +103,8 @@ def arguments() -> list[dict[str, Any]]:
 
 
 _ASKED: Final = 'route=~"records|infer"'
+_CALLS: Final = 'status!~"401|403|404|405|413|429"'
+"""What is not admitted is no call: else whoever reaches the port, without any right, says how many calls there were."""
 
 
 def _of(metric: str, argument: str, *more: str) -> str:
@@ -110,22 +112,27 @@ def _of(metric: str, argument: str, *more: str) -> str:
     return f"parapet_serving_{metric}{{{chosen}}}"
 
 
-def _share(argument: str, statuses: str, window: int, none: float) -> str:
-    """PromQL: of a version's calls, the share with these statuses; `none` where it had no calls."""
-    some = f"sum(rate({_of('requests_total', argument, _ASKED, statuses)}[{window}s]))"
-    every = f"sum(rate({_of('requests_total', argument, _ASKED)}[{window}s]))"
-    return f"((({some} or vector(0)) / ({every} > 0)) or vector({none:g}))"
+def _share(argument: str, statuses: str, among: str, window: int, none: float) -> str:
+    """PromQL: of a version's calls with the statuses `among`, the share with these; `none` where it had no calls."""
+
+    def often(which: str) -> str:
+        return f"sum(rate({_of('requests_total', argument, _ASKED, _CALLS, which)}[{window}s]))"
+
+    return f"((({often(statuses)} or vector(0)) / ({often(among)} > 0)) or vector({none:g}))"
 
 
 def failed(window: int) -> str:
-    """PromQL: the share of the new version's calls that it failed to answer."""
-    return _share(CANARY, 'status=~"5.."', window, 1)
+    """PromQL: of the calls that the new version took, the share that it failed to answer, and one for each process of
+    it that another took the place of: what a process is killed by is in no number of its own."""
+    share = _share(CANARY, 'status=~"5.."', 'status=~"2..|5.."', window, 1)
+    died = f"(count(changes({_of('start_time_seconds', CANARY)}[{window}s]) > 0) or vector(0))"
+    return f"{share} + {died}"
 
 
 def refused(window: int) -> str:
     """PromQL: by how much more of its calls the new version refused."""
-    statuses = 'status=~"4.."'
-    return f"{_share(CANARY, statuses, window, 1)} - {_share(STABLE, statuses, window, 0)}"
+    which = ('status=~"4.."', 'status=~".+"')
+    return f"{_share(CANARY, *which, window, 1)} - {_share(STABLE, *which, window, 0)}"
 
 
 def slower(window: int) -> str:

@@ -45,6 +45,8 @@ class Version:
     spread: tuple[float, ...] = tuple(SPREAD)
     edges: tuple[str, ...] = tuple(EDGES)
     rate: float = 20
+    lives: float = 1e9
+    """Seconds after which its process is another one."""
 
     def says(self, age: float) -> str:
         """What it answers who scrapes it, so many seconds after its start."""
@@ -53,6 +55,7 @@ class Version:
             f'parapet_serving_requests_total{{route="records",status="{status}"}} {calls * share / 100}'
             for status, share in self.statuses.items()
         ]
+        lines.append(f"parapet_serving_start_time_seconds {age // self.lives}")
         # Probes are no calls.
         lines.append(f'parapet_serving_requests_total{{route="ready",status="503"}} {age}')
         lines += [
@@ -77,6 +80,13 @@ VERSIONS = {
     "a-little-otherwise": Version(FINE, spread=(*([1.1] * 10), *([0.9] * 10))),
     "fails": Version({"200": 97.0, "500": 3.0}),
     "refuses": Version({"200": 80.0, "422": 20.0}),
+    "fails-among-strangers": Version({"200": 19.4, "500": 0.6, "401": 70.0, "403": 5.0, "429": 5.0}),
+    "good-among-strangers": Version(
+        {"200": 20.0, "401": 60.0, **dict.fromkeys(("403", "404", "405", "413", "429"), 4.0)}
+    ),
+    "fails-among-refused": Version({"200": 19.4, "500": 0.6, "422": 80.0}),
+    "strangers-alone": Version({"401": 100.0}),
+    "dies": Version(FINE, lives=5),
     "slow": Version(FINE, seconds=2.0),
     "otherwise": Version(FINE, spread=(*([0.1] * 10), *([1.0] * 10))),
     "other-places": Version(FINE, edges=tuple(f"{place / 10:g}" for place in range(1, 21))),
@@ -89,6 +99,11 @@ WRONG = {
     "a-little-otherwise": set(),
     "fails": {"failed"},
     "refuses": {"refused"},
+    "fails-among-strangers": {"failed"},
+    "good-among-strangers": set(),
+    "fails-among-refused": {"failed", "refused"},
+    "strangers-alone": {"failed", "refused"},
+    "dies": {"failed"},
     "slow": {"slower"},
     "otherwise": {"apart"},
     "other-places": {"apart"},

@@ -42,6 +42,10 @@ EXTENSIONS: Final = ("binary_tensor_data",)
 CLOSE: Final = (("connection", "close"),)
 UNCOUNTED: Final = frozenset({"live", "ready"})
 """Routes that anybody may ask, as the kubelet does every few seconds; they have no line in the log."""
+REFUSED: Final = "refused"
+"""The route of what is no call, in the metrics: of who is not known, or had no right to this one. What judges a version
+by its calls must not be told how many they are, and how quickly answered, by whoever likes."""
+NO_CALLS: Final = frozenset({401, 403, 404, 405, 413, 429})
 
 
 @dataclass(slots=True, eq=False)
@@ -170,22 +174,28 @@ class App:
         if asked.route in UNCOUNTED:
             asked.handler(asked)
             return
-        if self.in_flight > self._settings.limits.in_flight:
-            raise Wrong(503, "load", "too many requests at once", headers=(("retry-after", "1"),))
         authorization = exchange.every("authorization")
         caller = self._callers.at_once(authorization, exchange.every("x-forwarded-client-cert"), exchange.client)
         if caller is None:
-            asked.waits_for = asyncio.get_running_loop().create_task(self._callers.verified(authorization[0]))
+            self._check_load()
+            verified = self._callers.verified(authorization[0], exchange.client)
+            asked.waits_for = asyncio.get_running_loop().create_task(verified)
             asked.waits_for.add_done_callback(lambda done: self._step(asked, lambda: self._admit(asked, done.result())))
         else:
             self._admit(asked, caller)
 
     def _admit(self, asked: Asked, caller: str) -> None:
         asked.caller = self._known(caller)
+        self._check_load()
+        self._callers.take(asked.caller)
         name = self._settings.subject_header
         if subject := asked.exchange.header(name):
             asked.subject = self._hashed("subject", _text(name, subject))
         asked.handler(asked)
+
+    def _check_load(self) -> None:
+        if self.in_flight > self._settings.limits.in_flight:
+            raise Wrong(503, "load", "too many requests at once", headers=(("retry-after", "1"),))
 
     def _read(self, asked: Asked, kinds: tuple[str, ...], read: Callable[[bytes], None], *, untyped: bool) -> None:
         """Has the whole body read, of one of these types, once it is there. Raises Wrong (413, 415)."""
@@ -314,12 +324,14 @@ class App:
 
     def _tell(self, asked: Asked, status: int, kind: str) -> None:
         took = time.perf_counter() - asked.began
-        self._metrics.answered(asked.route, status)
+        anybodys = asked.route in UNCOUNTED
+        call = anybodys or (asked.caller and status not in NO_CALLS)
+        self._metrics.answered(asked.route if call else REFUSED, status)
         if kind:
             self._metrics.failed(kind)
-        if asked.route in UNCOUNTED:
+        if anybodys or (status == 429 and not asked.caller):
             return
-        if asked.route in ("infer", "records"):
+        if call and asked.route in ("infer", "records") and not 400 <= status < 500:
             self._metrics.seconds.observe(took)
         self._lines.add(
             logs.Answered(

@@ -87,6 +87,8 @@ class Limits(Section, frozen=True):
     """Requests of one caller, over time."""
     burst: Annotated[float, Meta(ge=1)] = 1000.0
     """And at once."""
+    unknown_per_second: Annotated[float, Meta(ge=1)] = 100.0
+    """Requests of one address that are refused since it is not known who asks; behind a proxy all have one."""
 
 
 class Batching(Section, frozen=True):

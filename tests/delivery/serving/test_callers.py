@@ -317,6 +317,20 @@ def test_a_caller_has_a_bucket_of_his_own() -> None:
         rate.take("a")
 
 
+def test_whether_a_bucket_is_empty_is_seen_without_taking() -> None:
+    clock = Clock()
+    rate = Rate(1.0, 2.0, clock)
+    for _ in range(9):
+        rate.look("a")
+    for _ in range(2):
+        rate.take("a")
+    with pytest.raises(Wrong):
+        rate.look("a")
+    clock.now += 1.1
+    rate.look("a")
+    rate.take("a")
+
+
 def test_a_bucket_does_not_drain_by_asking_in_vain() -> None:
     clock = Clock()
     rate = Rate(1.0, 1.0, clock)

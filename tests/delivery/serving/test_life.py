@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from tests.delivery.serving.bundles import RECORD
-from tests.delivery.serving.served import MODEL, Served, asked, half_asked
+from tests.delivery.serving.served import INSIDE, MODEL, Served, asked, half_asked
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("serving")]
 
@@ -36,6 +36,25 @@ def test_limits_of_time_rate_and_number(own: Own) -> None:
         assert b" 408 " in connection.recv(1000).splitlines()[0]
         connection.close()
     assert server.infer(token=other).status_code == 200
+
+
+def test_who_is_not_known_is_refused_at_little_cost_and_hinders_nobody(own: Own) -> None:
+    server = own(limits={"unknownPerSecond": 5}).start()
+    token = server.token()
+    assert server.infer(token=token).status_code == 200
+    for stranger in (None, "x.y.z"):
+        answers = [server.infer(token=stranger) for _ in range(20)]
+        assert {answer.status_code for answer in answers[:3]} <= {401, 429}
+        assert {answer.status_code for answer in answers[10:]} >= {429}
+        assert all(answer.headers["Retry-After"] for answer in answers if answer.status_code == 429)
+    assert server.infer(token=server.token(sub="new")).status_code == 429, "a signature is not looked at meanwhile"
+    assert server.infer(token=token).status_code == 200
+    inside = {"X-Forwarded-Client-Cert": f"URI={INSIDE}"}
+    assert server.infer(token=None, headers=inside).status_code == 200
+    assert server.metric("requests_total", route="refused", status="429") > 10
+    assert not [line for line in server.lines() if line.get("status") == 429], "there is no line for each"
+    time.sleep(1.2)
+    assert server.infer(token=server.token(sub="new")).status_code == 200
 
 
 def test_who_goes_away_is_no_error_of_ours(own: Own) -> None:

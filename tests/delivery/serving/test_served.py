@@ -327,9 +327,31 @@ def test_what_judges_a_new_version_finds_its_numbers(served: Served) -> None:
     ]
     names = {name for query in queries for name in re.findall(r"parapet_serving_\w+", query)}
     assert names
-    assert {name for name in names if f"\n{name}{{" not in told} == set()
+    assert {name for name in names if not re.search(rf"^{name}[{{ ]", told, re.MULTILINE)} == set()
     assert 'requests_total{route="records",status="200"}' in told
     assert 'route=~"records|infer"' in " ".join(queries)
+
+
+def test_who_is_not_admitted_makes_no_call(served: Served) -> None:
+    """Else anybody without a token says how small the share of failures is, and how quick the slowest hundredth."""
+    calls = r'parapet_serving_(requests_total{route="(?:records|infer)".*|request_seconds_count.*)'
+    before = re.findall(calls, served.metrics())
+    record = {"records": [dict(RECORD)]}
+    refused = [
+        *(served.predict(record, token=token).status_code for token in (None, "x.y.z", served.token(scope="other"))),
+        *(served.infer(token=token).status_code for token in (None, "x.y.z", served.token(scope="other"))),
+        served.call("GET", "/predict").status_code,
+        served.call("DELETE", f"{MODEL}/infer", token=None).status_code,
+        served.call("POST", "/elsewhere", json=record).status_code,
+        served.call("POST", "/predict", data=b" " * 1_048_577, headers=JSON).status_code,
+    ]
+    assert refused == [401, 401, 403, 401, 401, 403, 405, 405, 404, 413]
+    assert re.findall(calls, served.metrics()) == before
+    assert served.metric("requests_total", route="refused", status="401") >= 4
+    # And a refusal is a call that no model had to answer: it is not quick.
+    seconds = served.metric("request_seconds_count")
+    assert served.predict({"records": []}).status_code == 422
+    assert served.metric("request_seconds_count") == seconds
 
 
 def test_metrics_tell_what_was_answered(served: Served) -> None:

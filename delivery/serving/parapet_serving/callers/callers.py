@@ -1,4 +1,8 @@
-"""Who calls: by a token from outside, by the mesh's word from inside; nobody else."""
+"""Who calls: by a token from outside, by the mesh's word from inside; nobody else.
+
+Who is not known may ask in vain a few times a second, each address for itself; behind a proxy all have one. Beyond that
+no signature is looked at for them, so that a new token has to wait too, while who is known goes on.
+"""
 
 from parapet_serving.callers import mesh
 from parapet_serving.callers.keys import Keys
@@ -19,30 +23,41 @@ class Callers:
         self._inside = frozenset(settings.mesh.callers if settings.mesh else ())
         self._gateways = frozenset(settings.mesh.gateways if settings.mesh else ())
         self._rate = Rate(settings.limits.per_second, settings.limits.burst)
+        strangers = settings.limits.unknown_per_second
+        self._strangers = Rate(strangers, strangers)
 
     def at_once(self, authorization: list[str], certificates: list[str], peer: str) -> str | None:
         """`token:SUBJECT` or a SPIFFE id; of the values of the two headers, and the IP address of who is connected.
         None for a token that has to be looked at, see `verified`.
 
-        Who brings a token is judged by it alone. Raises Wrong (401, 403, 429).
+        Who brings a token is judged by it alone. Raises Wrong (401, 403; 429 for who is not known and too many).
         """
-        if authorization:
+        try:
+            if not authorization:
+                return self._by_mesh(certificates, peer)
             if self._bearers is None or len(authorization) > 1:
                 raise Wrong(401, "token", "there are two tokens" if self._bearers else "no token is taken here")
-            if (subject := self._bearers.remembered(authorization[0])) is None:
-                return None
-            caller = f"token:{subject}"
-        else:
-            caller = self._by_mesh(certificates, peer)
-        self._rate.take(caller)
-        return caller
+        except Wrong:
+            self._strangers.take(peer)
+            raise
+        if (subject := self._bearers.remembered(authorization[0])) is None:
+            self._strangers.look(peer)
+            return None
+        return f"token:{subject}"
 
-    async def verified(self, authorization: str) -> str:
+    async def verified(self, authorization: str, peer: str) -> str:
         """The caller of a token, which may wait for the provider's keys. Raises Wrong (401, 403, 429, 503)."""
         assert self._bearers
-        caller = f"token:{await self._bearers.caller(authorization)}"
+        try:
+            return f"token:{await self._bearers.caller(authorization)}"
+        except Wrong as wrong:
+            if wrong.status != 503:
+                self._strangers.take(peer)
+            raise
+
+    def take(self, caller: str) -> None:
+        """One request of who is known. Raises Wrong (429)."""
         self._rate.take(caller)
-        return caller
 
     def _by_mesh(self, certificates: list[str], peer: str) -> str:
         # Anyone can write the header; it counts from the proxy, which writes it anew.

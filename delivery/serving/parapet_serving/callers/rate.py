@@ -19,12 +19,16 @@ class Rate:
         self._fills, self._holds, self._clock = per_second, burst, clock
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
-    def take(self, caller: str) -> None:
+    def look(self, caller: str) -> None:
+        """Whether one request could be taken. Raises Wrong as `take` does."""
+        self.take(caller, 0.0)
+
+    def take(self, caller: str, much: float = 1.0) -> None:
         """One request. Raises Wrong (429), which says when to come again."""
         now = self._clock()
         held, since = self._buckets.pop(caller, (self._holds, now))
         held = min(self._holds, held + (now - since) * self._fills)
-        self._buckets[caller] = (held - 1 if held >= 1 else held, now)
+        self._buckets[caller] = (held - much if held >= 1 else held, now)
         if len(self._buckets) > REMEMBERED:
             self._buckets.popitem(last=False)
         if held < 1:

@@ -2,6 +2,7 @@
 model's manifest says."""
 
 import threading
+import time
 from collections.abc import Iterable
 from typing import Any, Final
 from wsgiref.simple_server import WSGIServer
@@ -73,8 +74,12 @@ class Metrics:
         self.registry: Final = CollectorRegistry()
         kept: dict[str, Any] = {"namespace": "parapet_serving", "registry": self.registry}
         self._requests = Counter("requests", "Requests that were answered.", ["route", "status"], **kept)
+        self._started = Gauge("start_time_seconds", "When the process started, in seconds since 1970.", **kept)
+        self._started.set(time.time())
         self._errors = Counter("errors", "Requests that were not answered as asked, by kind.", ["kind"], **kept)
-        self.seconds = Histogram("request_seconds", "From a request to its answer.", buckets=LATENCIES, **kept)
+        self.seconds = Histogram(
+            "request_seconds", "From a call to its answer, where it has one.", buckets=LATENCIES, **kept
+        )
         self.batches = Histogram("batch_rows", "Rows that the model was asked for at once.", buckets=ROWS, **kept)
         self.in_flight = Gauge("in_flight", "Requests that are being answered.", **kept)
         self.ready = Gauge("ready", "1 where the server is ready.", **kept)
