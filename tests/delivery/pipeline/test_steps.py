@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Final
 
 import boto3
 import msgspec
@@ -135,6 +136,24 @@ def test_a_matrix_has_the_categories_places_and_nothing_where_nothing_is() -> No
     assert declared.row({"old": True, "sex": "male", "age": None}, taken)[0][:2].tolist() == [1, 1]
     with pytest.raises(Refused, match="The model takes bmi, which is no feature here"):
         declared.matrix(table, [declared.Input("bmi", "number")])
+
+
+SCORED: Final = """
+import json
+from delivery.pipeline.scoring import Graph
+from delivery.registry.refused import Refused
+try:
+    Graph(b"no graph", "tensor", 0)
+except Refused as refused:
+    print(json.dumps(str(refused)))
+"""
+
+
+@pytest.mark.process
+def test_what_runs_a_graph_tells_its_makers_nothing(inside: Any, tmp_path: Path) -> None:
+    """ONNX Runtime tells them of each session unless it was told not to, and keeps a number for the machine at home."""
+    assert "is no graph" in inside(SCORED, HOME=str(tmp_path), XDG_CACHE_HOME="")
+    assert list(tmp_path.rglob("*")) == []
 
 
 def test_another_package_than_the_locks_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,9 @@
 """A server starts with what it was promised, or says in one line what is missing."""
 
+import os
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +21,16 @@ def test_verify_says_what_it_found(own: Own) -> None:
     done = subprocess.run(server.command("verify"), capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"readmission 7 {server.digest}: signed, whole, answers as it should\n"
+
+
+def test_what_runs_the_graph_tells_its_makers_nothing(own: Own, tmp_path: Path) -> None:
+    """ONNX Runtime tells them of each session unless it was told not to, and keeps a number for the machine at home."""
+    home = tmp_path / "home"
+    home.mkdir()
+    variables = {"PATH": os.environ["PATH"], "HOME": str(home)}
+    done = subprocess.run(own().command("verify"), env=variables, capture_output=True, text=True, timeout=PATIENCE)
+    assert done.returncode == 0, done.stderr
+    assert list(home.rglob("*")) == []
 
 
 def spoilt_answer(server: Served) -> None:
