@@ -1,6 +1,7 @@
 """What comes over a connection is a request of HTTP/1.1 or the connection's end; answers come back in order."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -167,6 +168,62 @@ def test_what_is_no_request_ends_the_connection(what: str) -> None:
         assert came.startswith(b"HTTP/1.1 400 Bad Request\r\n")
         assert came.count(b"HTTP/1.1") == 1, "and what comes behind it is not answered"
         assert not [each for each in echo.asked if each.answered]
+
+    run(work)
+
+
+ENDLESS: dict[str, tuple[bytes, bytes]] = {
+    # How it begins, and what it goes on with.
+    "a path": (b"GET /", b"a"),
+    "a header's name": (b"GET /a HTTP/1.1\r\nHost: x\r\nA", b"a"),
+    "a header's value": (b"GET /a HTTP/1.1\r\nHost: x\r\nA: ", b"a"),
+    "spaces before a value": (b"GET /a HTTP/1.1\r\nHost: x\r\nA:", b" "),
+    "headers": (b"GET /a HTTP/1.1\r\nHost: x\r\n", b"A: " + b"b" * 1000 + b"\r\n"),
+    "empty lines": (b"", b"\r\n"),
+    "a chunk's length": (CHUNKED, b"0"),
+    "a chunk's extension": (CHUNKED + b"3;a=", b"a"),
+    "a quoted extension": (CHUNKED + b'3;a="', b"a"),
+    "a trailer's name": (CHUNKED + b"3\r\nabc\r\n0\r\nA", b"a"),
+    "a trailer's value": (CHUNKED + b"3\r\nabc\r\n0\r\nA: ", b"a"),
+    "trailers": (CHUNKED + b"0\r\n", b"A: " + b"b" * 1000 + b"\r\n"),
+    "behind another": (GET + b"GET /a HTTP/1.1\r\nHost: x\r\nA: ", b"a"),
+}
+
+
+@pytest.mark.parametrize("what", ENDLESS)
+def test_what_has_no_end_is_bounded_as_it_comes(what: str) -> None:
+    """And not once its end is there: it is kept, and looked through with each part that comes."""
+
+    async def work(_ask: Ask, echo: Echo, _server: Server, port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        begins, goes_on = ENDLESS[what]
+        writer.write(begins)
+        part = goes_on * (4096 // len(goes_on))
+        with contextlib.suppress(ConnectionError):
+            for _ in range(connection.HEADER_BYTES // len(part) + 4):
+                writer.write(part)
+                await writer.drain()
+                await asyncio.sleep(0.002)
+            while await asyncio.wait_for(reader.read(65_536), 1):
+                pass
+        assert not [each for each in echo.asked if each.answered and each.method == "POST"]
+        writer.close()
+
+    run(work)
+
+
+def test_what_is_just_within_the_bounds_is_answered_however_it_comes() -> None:
+    async def work(ask: Ask, _echo: Echo, _server: Server, port: int) -> None:
+        of_each = connection.HEADER_BYTES // 98
+        lines = b"".join(b"A%03d: %s\r\n" % (number, b"b" * (of_each - 4)) for number in range(97))
+        sent = b"GET /a HTTP/1.1\r\nHost: x\r\n" + lines + b"\r\n"
+        assert bodies(await ask(sent)) == [b"GET "]
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for at in range(0, len(sent), 3000):
+            writer.write(sent[at : at + 3000])
+            await asyncio.sleep(0.002)
+        assert bodies(await nearby(reader)) == [b"GET "]
+        writer.close()
 
     run(work)
 

@@ -20,6 +20,9 @@ from parapet_serving.http.exchange import Exchange, Gone, Headers
 HEADER_BYTES: Final = 32_768
 HEADERS: Final = 100
 """Of one request, at most."""
+UNFINISHED: Final = HEADER_BYTES + 4096
+"""Bytes that may come, beside what one read brings, before headers are there, a part of a body, or its end: the parser
+keeps a header, a trailer or what stands beside a chunk's length until it is whole, and tells of none before that."""
 LINGERS: Final = 2.0
 """Seconds in which the rest of a body is read and dropped, so that who still sends it can read its answer first."""
 PIPELINED: Final = 16
@@ -58,6 +61,8 @@ class Connection(asyncio.Protocol):
         self._reading: Exchange | None = None
         """Whose body is coming."""
         self._url, self._headers, self._header_bytes = b"", list[tuple[str, str]](), 0
+        self._unfinished = 0
+        """Bytes since something of a request was whole."""
         self._ending = False
         self._full = False
         """Whether answers wait for the client to read them."""
@@ -89,6 +94,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._ending and self._reading is None:
             return
+        self._unfinished += len(data)
         try:
             if self._raw:
                 self._take(data)
@@ -97,6 +103,8 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserUpgrade as upgrade:
             self._take(data[upgrade.args[0] :])
         except httptools.HttpParserError:
+            self._end_badly()
+        if self._unfinished > UNFINISHED:
             self._end_badly()
         self._advance()
 
@@ -125,6 +133,7 @@ class Connection(asyncio.Protocol):
         self._headers.append((name.decode("latin-1").lower(), value.decode("latin-1")))
 
     def on_headers_complete(self) -> None:
+        self._unfinished = 0
         method, upgrade = self._parser.get_method().decode("ascii"), self._parser.should_upgrade()
         exchange = Exchange(
             *(self, method, _path(self._url), self._headers, self._client, self._server.most),
@@ -138,10 +147,12 @@ class Connection(asyncio.Protocol):
         self._next.append(exchange)
 
     def on_body(self, part: bytes) -> None:
+        self._unfinished = 0
         if self._reading:
             self._reading.add(part)
 
     def on_message_complete(self) -> None:
+        self._unfinished = 0
         if self._raw:
             return
         exchange, self._reading = self._reading, None
