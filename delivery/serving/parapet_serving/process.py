@@ -27,8 +27,8 @@ from parapet_serving.telling.hashed import Hashed
 from parapet_serving.telling.metrics import Metrics
 
 IDLE: Final = 65.0
-"""Seconds for which a connection may say nothing, and for which a request's headers may take: longer than the
-pauses of callers that keep connections, so that none is closed as a request comes."""
+"""Seconds for which a connection may say nothing: longer than the pauses of callers that keep connections, so that none
+is closed as a request comes."""
 SWITCH: Final = 0.0001
 """Seconds after which a thread that writes the prediction log lets the one go on that answers; Python's own are ten
 times as many, and each answer could wait for them more than once."""
@@ -89,7 +89,8 @@ def run(settings: Settings) -> int:
 
 async def _serve(app: App, settings: Settings) -> float:
     """Until it was asked to end and all is answered, or the time for that is over; the seconds that are left of it."""
-    server = Server(app.begin, most=settings.limits.body_bytes, idle=IDLE)
+    limits = settings.limits
+    server = Server(app.begin, most=limits.body_bytes, idle=IDLE, patience=limits.seconds)
     asked = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

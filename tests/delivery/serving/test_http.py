@@ -52,10 +52,10 @@ class Echo:
             self.lost += 1
 
 
-def run(work: Callable[[Ask, Echo, Server, int], Awaitable[None]], idle: float = 60.0) -> None:
+def run(work: Callable[[Ask, Echo, Server, int], Awaitable[None]], idle: float = 60.0, patience: float = 60.0) -> None:
     async def main() -> None:
         echo = Echo()
-        server = Server(echo.begin, most=MOST, idle=idle)
+        server = Server(echo.begin, most=MOST, idle=idle, patience=patience)
         await server.start("127.0.0.1", 0)
         assert server._listening
         port = server._listening.sockets[0].getsockname()[1]
@@ -340,15 +340,58 @@ def test_a_connection_that_says_nothing_ends(sent: bytes, monkeypatch: pytest.Mo
     run(work, idle=0.2)
 
 
-def test_there_are_so_many_connections_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("parapet_serving.http.server.CONNECTIONS", 2)
+@pytest.mark.parametrize("sent", [b"G", GET[:-2], GET[:-1]])
+def test_half_a_request_does_not_keep_its_place_by_saying_a_little(
+    sent: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("parapet_serving.http.server.EVERY", 0.05)
 
-    async def work(_ask: Ask, _echo: Echo, _server: Server, port: int) -> None:
-        opened = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
-        for _, writer in opened:
-            writer.write(GET)
-        assert [bool(await nearby(reader)) for reader, _ in opened] == [True, True, False]
-        for _, writer in opened:
+    async def work(_ask: Ask, _echo: Echo, server: Server, port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        other_reader, other = await asyncio.open_connection("127.0.0.1", port)
+        other.write(GET)
+        assert bodies(await nearby(other_reader)) == [b"GET "]
+        for at in range(len(sent)):
+            writer.write(sent[at : at + 1])
+            await asyncio.sleep(0.01)
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await asyncio.wait_for(reader.readexactly(10_000), 2)
+        assert len(server._connections) == 1, "the one that was answered may be silent for longer"
+        other.write(GET)
+        assert bodies(await nearby(other_reader)) == [b"GET "]
+        writer.close(), other.close()
+
+    run(work, patience=0.3)
+
+
+def test_there_are_so_many_connections_and_the_oldest_silent_one_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("parapet_serving.http.server.CONNECTIONS", 3)
+
+    async def work(_ask: Ask, echo: Echo, _server: Server, port: int) -> None:
+        async def opened(sent: bytes) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(sent)
+            await asyncio.sleep(0.02)
+            return reader, writer
+
+        answered = await opened(GET)
+        assert bodies(await nearby(answered[0])) == [b"GET "]
+        half = [await opened(GET[:-2]) for _ in range(2)]
+        late = await opened(GET)
+        assert bodies(await nearby(late[0])) == [b"GET "]
+        assert half[0][0].at_eof(), "who never asked goes before who did, the oldest first"
+        assert not half[1][0].at_eof()
+        for _, writer in (answered, half[1]):
+            writer.write(b"\r\n" if writer is half[1][1] else GET)
+        assert bodies(await nearby(answered[0])) == bodies(await nearby(half[1][0])) == [b"GET "]
+        slow = [await opened(post("/slow", b"")) for _ in range(3)]
+        assert all(reader.at_eof() for reader, _ in (answered, half[1], late))
+        too_many = await opened(GET)
+        assert too_many[0].at_eof(), "who is being answered stays"
+        echo.let()
+        for reader, _ in slow:
+            assert bodies(await nearby(reader)) == [b"POST "]
+        for _, writer in (answered, *half, late, *slow, too_many):
             writer.close()
 
     run(work)

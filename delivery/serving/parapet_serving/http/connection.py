@@ -71,6 +71,10 @@ class Connection(asyncio.Protocol):
         """Bytes of a body that the parser takes for another protocol's: see `_not_upgraded`."""
         self.quiet_since = time.monotonic()
         """Since when nothing of a request is being answered."""
+        self.half_since: float | None = None
+        """Since when a request comes whose headers are not all there."""
+        self.asked = False
+        """Whether a request ever came."""
 
     @property
     def busy(self) -> bool:
@@ -121,6 +125,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         self._url, self._headers, self._header_bytes = b"", list[tuple[str, str]](), 0
+        self.half_since = time.monotonic()
 
     def on_url(self, url: bytes) -> None:
         self._url += url
@@ -134,6 +139,7 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         self._unfinished = 0
+        self.half_since, self.asked = None, True
         method, upgrade = self._parser.get_method().decode("ascii"), self._parser.should_upgrade()
         exchange = Exchange(
             *(self, method, _path(self._url), self._headers, self._client, self._server.most),

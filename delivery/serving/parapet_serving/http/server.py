@@ -1,6 +1,7 @@
 """Listens, and closes connections that say nothing."""
 
 import asyncio
+import heapq
 import time
 from collections.abc import Callable
 from typing import Final
@@ -12,17 +13,18 @@ EVERY: Final = 1.0
 """Seconds between two looks at the connections."""
 BACKLOG: Final = 1024
 CONNECTIONS: Final = 4096
-"""At once; whoever comes then is sent away, so that there are files left for the rest."""
+"""At once, so that there are files left for the rest. For whoever comes then, such as say nothing make room; who comes
+while all are being answered is sent away."""
 
 
 class Server:
     """Of one event loop."""
 
-    def __init__(self, begin: Callable[[Exchange], None], *, most: int, idle: float) -> None:
+    def __init__(self, begin: Callable[[Exchange], None], *, most: int, idle: float, patience: float) -> None:
         """`begin` goes about answering an exchange; it raises nothing. `most`: bytes of a body that are kept. `idle`:
-        seconds that a connection may say nothing for, and that the headers of a request may take."""
+        seconds that a connection may say nothing for; `patience`: that the headers of a request may take."""
         self.most = most
-        self.begin, self._idle = begin, idle
+        self.begin, self._idle, self._patience = begin, idle, patience
         self._connections: set[Connection] = set()
         self._listening: asyncio.Server | None = None
         self._looking: asyncio.TimerHandle | None = None
@@ -49,14 +51,23 @@ class Server:
     def add(self, connection: Connection) -> None:
         self._connections.add(connection)
         if len(self._connections) > CONNECTIONS:
-            connection.abort()
+            self._make_room(connection)
+
+    def _make_room(self, newest: Connection) -> None:
+        """The oldest silent ones go, first of those that never asked: some at once, since all are looked through."""
+        silent = [each for each in self._connections if not each.busy and each is not newest]
+        some = max(1, CONNECTIONS // 64)
+        for each in heapq.nsmallest(some, silent, lambda each: (each.asked, each.quiet_since)) or [newest]:
+            each.abort()
+            self._connections.discard(each)
 
     def remove(self, connection: Connection) -> None:
         self._connections.discard(connection)
 
     def _look(self) -> None:
-        before = time.monotonic() - self._idle
+        now = time.monotonic()
         for connection in list(self._connections):
-            if not connection.busy and connection.quiet_since < before:
+            half = connection.half_since or now
+            if not connection.busy and (now - connection.quiet_since > self._idle or now - half > self._patience):
                 connection.abort()
         self._looking = self._loop.call_later(EVERY, self._look)
