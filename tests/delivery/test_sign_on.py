@@ -28,6 +28,7 @@ from tests.delivery.pretended import DECLARED, EC, ISSUER, RSA, SMALL, STRANGERS
         lambda: token(aud="mlflow", azp="a program"),
         lambda: token(preferred_username="JDoe"),
         lambda: token(groups=["ward-7", "choir", 5]),
+        lambda: token(header={"alg": "RS256", "kid": RSA.kid, "pi.atm": "zcz2", "x5c": ["MII" + "B" * 3000]}),
     ],
     ids=[
         "by an RSA key",
@@ -38,6 +39,7 @@ from tests.delivery.pretended import DECLARED, EC, ISSUER, RSA, SMALL, STRANGERS
         "for us alone, got by another",
         "of a name with capitals",
         "with groups",
+        "with more in its header",
     ],
 )
 def test_a_token_of_the_provider_is_taken(good: Callable[[], str]) -> None:
@@ -95,6 +97,7 @@ def bad() -> dict[str, str]:
         "too long": "a" * 20_000,
         "no ascii": "\u00e9.\u00e9.\u00e9",
         "a small key": token(SMALL),
+        "a word that must be understood": token(header={"alg": "RS256", "kid": RSA.kid, "crit": ["ver"], "ver": "1"}),
         "a list for a header": "WyJhbGciXQ.e30.AA",
         "more groups than it can hold": token(_claim_names={"groups": "src1"}),
         "too many groups": token(hasgroups=True),

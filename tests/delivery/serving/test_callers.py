@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from joserfc import jwk, jwt
+from joserfc import jwk, jws, jwt
 
 from parapet_serving.callers import keys, mesh
 from parapet_serving.callers.keys import Keys
@@ -98,12 +98,22 @@ def bearers(tmp_path: Path, clock: Clock) -> Callable[..., Bearers]:
     return make
 
 
+class AnyHeader(jws.JWSRegistry):
+    """Of a provider that says in it what it likes."""
+
+    max_header_length = 16_384
+
+    def check_header(self, header: Any) -> None:
+        pass
+
+
 def token(
     clock: Clock, key: Any = EC, algorithm: str = "ES256", header: dict[str, Any] | None = None, **claims: Any
 ) -> str:
     told = {"iss": ISSUER, "aud": AUDIENCE, "sub": "alice", "exp": int(clock.now) + 3600, **claims}
     told = {name: value for name, value in told.items() if value is not None}
-    return jwt.encode({"alg": algorithm, "kid": key.kid, **(header or {})}, told, key, algorithms=[algorithm])
+    headers = {"alg": algorithm, "kid": key.kid, **(header or {})}
+    return jwt.encode(headers, told, key, registry=AnyHeader(algorithms=[algorithm]))
 
 
 def with_header(clock: Clock, header: Any) -> str:
@@ -121,6 +131,19 @@ def test_a_token_of_the_provider_is_taken(bearers: Callable[..., Bearers], clock
     assert asked(bearers(), token(clock, RSA, "RS256"), "bearer") == "alice"
     assert asked(bearers(), token(clock, aud=["other", AUDIENCE])) == "alice"
     assert asked(bearers(), token(clock, exp=int(clock.now) - LEEWAY + 1)) == "alice"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"ver": "1.0", "pi.atm": "zcz2"},
+        {"x5t": "abc", "typ": "at+jwt"},
+        {"x5c": ["MII" + "B" * 3000, "MII" + "B" * 3000]},
+    ],
+    ids=["names of the provider's own", "registered ones", "the chain of its key"],
+)
+def test_whatever_else_its_header_says(bearers: Callable[..., Bearers], clock: Clock, header: dict[str, Any]) -> None:
+    assert asked(bearers(), token(clock, header=header)) == "alice"
 
 
 NOT_TAKEN: dict[str, Callable[[Clock], str]] = {
@@ -149,6 +172,7 @@ NOT_TAKEN: dict[str, Callable[[Clock], str]] = {
     "too long": lambda clock: token(clock, more="x" * 20_000),
     "other letters": lambda clock: "\u00e9.\u00e9.\u00e9",
     "a header that is a list": lambda clock: with_header(clock, []),
+    "a word that must be understood": lambda clock: token(clock, header={"crit": ["ver"], "ver": "1.0"}),
 }
 
 

@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from joserfc import jws, jwt
-from joserfc.errors import ClaimError, ExpiredTokenError, JoseError
+from joserfc.errors import BadSignatureError, ClaimError, ExpiredTokenError, JoseError
 from joserfc.jwk import Key
 
 from parapet_serving.callers.keys import Keys, Unreachable
@@ -25,6 +25,13 @@ REMEMBERED: Final = 4096
 CHALLENGE: Final = (("www-authenticate", 'Bearer error="invalid_token"'),)
 
 
+class _Headers(jws.JWSRegistry):
+    """What a header may say: what is not understood is passed over, but for what `crit` names (RFC 7515, 4). Some
+    providers put the chain of their key in, which is longer than the library has it."""
+
+    max_header_length = LONGEST
+
+
 def _not_taken(why: str) -> Wrong:
     return Wrong(401, "token", f"the token is not taken: {why}", headers=CHALLENGE)
 
@@ -35,6 +42,7 @@ class Bearers:
     def __init__(self, settings: Tokens, keys: Keys, clock: Callable[[], float] = time.time) -> None:
         self._settings, self._keys, self._clock = settings, keys, clock
         self._taken: OrderedDict[bytes, tuple[str, float]] = OrderedDict()
+        self._headers = _Headers(algorithms=list(settings.algorithms), strict_check_header=False)
         self._claims = jwt.JWTClaimsRegistry(
             now=lambda: int(clock()),
             leeway=LEEWAY,
@@ -67,7 +75,7 @@ class Bearers:
 
     async def _key(self, token: str) -> Key:
         try:
-            header: Any = jws.extract_compact(token.encode()).headers()
+            header: Any = jws.extract_compact(token.encode(), registry=self._headers).headers()
         except (JoseError, ValueError):
             raise _not_taken("it is no token in the form of RFC 7519") from None
         kid = header.get("kid") if isinstance(header, Mapping) else 0
@@ -85,7 +93,7 @@ class Bearers:
 
     def _verified(self, token: str, key: Key) -> Mapping[str, Any]:
         try:
-            decoded = jwt.decode(token, key, algorithms=list(self._settings.algorithms))
+            decoded = jwt.decode(token, key, algorithms=self._headers.allowed, registry=self._headers)
             self._claims.validate(decoded.claims)
         except ExpiredTokenError:
             raise _not_taken("it has expired") from None
@@ -110,4 +118,4 @@ def _wrong_with(error: Exception) -> str:
     """A claim's name is one of ours: only those that are asked for are looked at."""
     if isinstance(error, ClaimError):
         return f"its claim {error.claim} is not as it must be"
-    return "its signature is wrong"
+    return "its signature is wrong" if isinstance(error, BadSignatureError) else "its form is not as it must be"

@@ -18,6 +18,16 @@ ALGORITHMS: Final = ("RS256", "ES256")
 LEEWAY: Final = 30
 """Seconds by which two clocks may differ."""
 LONGEST: Final = 16_384
+
+
+class _Headers(jws.JWSRegistry):
+    """What a header may say: what is not understood is passed over, but for what `crit` names (RFC 7515, 4). Some
+    providers put the chain of their key in, which is longer than the library has it."""
+
+    max_header_length = LONGEST
+
+
+HEADERS: Final = _Headers(algorithms=ALGORITHMS, strict_check_header=False)
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9._@-]{2,63}")
 
 
@@ -45,8 +55,8 @@ def claims(token: str, settings: SignOn, provider: Provider, nonce: str | None =
     if len(token) > LONGEST:
         raise NotTrusted("it is too long")
     try:
-        header = jws.extract_compact(token.encode()).headers()
-        decoded = jwt.decode(token, _key(header, provider), algorithms=ALGORITHMS)
+        header = jws.extract_compact(token.encode(), registry=HEADERS).headers()
+        decoded = jwt.decode(token, _key(header, provider), algorithms=ALGORITHMS, registry=HEADERS)
         jwt.JWTClaimsRegistry(
             leeway=LEEWAY,
             iss={"essential": True, "value": settings.issuer},
