@@ -550,10 +550,34 @@ def test_a_stack_without_gpus_has_no_model_on_one() -> None:
     assert line.startswith('parapet:models[0].gpuGroup is "inference"; it must be empty: the stack has no gpuGroups')
 
 
-def test_a_private_key_among_those_that_verify_tokens_is_refused_and_not_shown() -> None:
-    (line,) = refusal(modelTokens=[GIVEN | {"keys": json.dumps({"keys": [PUBLIC_KEY | {"d": "c2VjcmV0"}]})}])
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"d": "c2VjcmV0"},
+        {"kty": "RSA", "n": "n", "e": "AQAB", "oth": [{"d": "c2VjcmV0"}]},
+        {"kty": "RSA", "n": "n", "e": "AQAB", "dp": "c2VjcmV0"},
+        {"k": "c2VjcmV0"},
+        {"kty": "oct", "k": "c2VjcmV0"},
+    ],
+    ids=["of a curve", "other primes", "of RSA", "a secret beside", "a secret"],
+)
+def test_a_private_key_among_those_that_verify_tokens_is_refused_and_not_shown(said: dict[str, Any]) -> None:
+    (line,) = refusal(modelTokens=[GIVEN | {"keys": json.dumps({"keys": [PUBLIC_KEY, PUBLIC_KEY | said]})}])
     assert line.startswith('parapet:modelTokens[0].keys is "something else"; it must be an address')
     assert "c2VjcmV0" not in line
+
+
+def test_keys_are_taken_as_the_provider_gives_them_and_the_pods_get_what_verifies() -> None:
+    """As Entra ID's have a chain of certificates each, and say of which issuer they are."""
+    more = {
+        "x5c": ["MIIC" * 500],
+        "x5t": "abc",
+        "x5t#S256": "def",
+        "issuer": "https://login.microsoftonline.com/x/v2.0",
+    }
+    found = parse(modelTokens=[GIVEN | {"keys": json.dumps({"keys": [PUBLIC_KEY | more], "next": "x"})}]).tokens
+    assert found
+    assert json.loads(found.keys) == {"keys": [PUBLIC_KEY]}
 
 
 def test_a_published_model_needs_somebody_whose_tokens_are_taken() -> None:

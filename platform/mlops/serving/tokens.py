@@ -13,28 +13,32 @@ from setting_errors import refusal
 MAX_KEYS: Final = 32_768
 """Characters of keys that are given as they are: a pod has them as an annotation, all of which have 256 KiB."""
 _ADDRESS: Final = re.compile(rf"https://{HOST}(:443)?/[A-Za-z0-9._~/?&=%-]*")
-_PUBLIC: Final = {"EC": {"crv", "x", "y"}, "RSA": {"n", "e"}}
+_PUBLIC: Final = {"EC": ("crv", "x", "y"), "RSA": ("n", "e")}
 """What a public key says, by its kind (RFC 7518, 6.2.1 and 6.3.1)."""
-_BESIDES: Final = {"kty", "kid", "use", "alg", "key_ops", "x5c", "x5t", "x5t#S256", "x5u"}
-"""What it may say besides (RFC 7517, 4)."""
+_BESIDES: Final = ("kty", "kid", "use", "alg", "key_ops")
+"""What the server asks of it besides (RFC 7517, 4)."""
+_PRIVATE: Final = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
+"""What only who signs knows, or a secret that both sides know (RFC 7518, 6.2.2, 6.3.2 and 6.4)."""
 
 
 def _public(text: str) -> str:
-    """An address, or public keys: whatever else a key says may be what signs, or a secret that both sides know."""
+    """An address, or public keys with what the server asks of them. What else a key says, as each provider's do, is not
+    understood and passed over (RFC 7517, 4); what is private is refused, since it is known by now to who reads this."""
     if _ADDRESS.fullmatch(text):
         return text
     try:
         keys: list[dict[str, Any]] = json.loads(text)["keys"]
         public = bool(keys) and all(
-            _PUBLIC[each["kty"]] <= set(each) <= _PUBLIC[each["kty"]] | _BESIDES for each in keys
+            set(_PUBLIC[each["kty"]]) <= each.keys() and not _PRIVATE & each.keys() for each in keys
         )
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         public = False
     if not public:
         allowed = "an address that begins with https://, or the provider's public keys, EC or RSA, as JSON (RFC 7517)"
         # The text itself is not shown: it may have a private key in it.
         raise refusal("", "something else", allowed)
-    return text
+    kept = [{name: said for name, said in key.items() if name in (*_BESIDES, *_PUBLIC[key["kty"]])} for key in keys]
+    return json.dumps({"keys": kept})
 
 
 def _some(items: tuple[str, ...]) -> tuple[str, ...]:
