@@ -21,7 +21,7 @@ from parapet_serving.bundle.folder import Bundle
 from parapet_serving.callers.callers import Callers
 from parapet_serving.contract import Contract, Matrix, Outputs
 from parapet_serving.deadlines import Deadlines
-from parapet_serving.http.exchange import Exchange, Gone, TooLong
+from parapet_serving.http.exchange import Crowded, Exchange, Gone, TooLong
 from parapet_serving.predictions.log import Log
 from parapet_serving.refusal import Wrong, malformed
 from parapet_serving.settings import Settings
@@ -78,6 +78,7 @@ class Answer:
     headers: tuple[tuple[str, str], ...] = ()
 
 
+CROWDED: Final = Wrong(503, "load", "too many bytes at once", headers=(("retry-after", "1"), *CLOSE))
 LATE_REQUEST: Final = Wrong(408, "time", "the request did not come in time", headers=CLOSE)
 LATE_ANSWER: Final = Wrong(504, "time", "the model did not answer in time")
 FAILED: Final = Wrong(500, "internal", "the server failed; the log says where, under this id")
@@ -221,7 +222,10 @@ class App:
                 body = exchange.body()
             except TooLong:
                 raise self._too_long() from None
+            except Crowded:
+                raise CROWDED from None
             asked.body_read = True
+            self._callers.read(asked.caller, len(body))
             read(body)
 
         exchange.when_whole(whole)
@@ -260,6 +264,7 @@ class App:
 
     def _predict(self, asked: Asked, matrix: Matrix, own_id: str | None, answer: Callable[[Outputs], Answer]) -> None:
         asked.rows = len(matrix)
+        self._callers.asked(asked.caller, len(matrix))
 
         def came(done: asyncio.Future[Outputs]) -> None:
             outputs = done.result()

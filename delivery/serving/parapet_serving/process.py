@@ -90,7 +90,8 @@ def run(settings: Settings) -> int:
 async def _serve(app: App, settings: Settings) -> float:
     """Until it was asked to end and all is answered, or the time for that is over; the seconds that are left of it."""
     limits = settings.limits
-    server = Server(app.begin, most=limits.body_bytes, idle=IDLE, patience=limits.seconds)
+    sizes = {"most": limits.body_bytes, "together": limits.bodies_bytes}
+    server = Server(app.begin, **sizes, idle=IDLE, patience=limits.seconds)
     asked = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

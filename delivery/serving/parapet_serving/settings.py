@@ -78,13 +78,15 @@ class Limits(Section, frozen=True):
     """Of size, of time and of rate."""
 
     body_bytes: Count = 1_048_576
+    bodies_bytes: Count = 67_108_864
+    """Of all requests that are being answered; who comes beyond it is answered 503."""
     rows: Count = 4096
     seconds: Annotated[float, Meta(gt=0, le=600)] = 10.0
     """From a request's first byte to its answer."""
     in_flight: Count = 512
     """Requests at once; more are answered 503 at once."""
     per_second: Annotated[float, Meta(gt=0)] = 500.0
-    """Requests of one caller, over time."""
+    """Requests of one caller, over time; what is more work counts as more of them (`callers.WORK_BYTES`)."""
     burst: Annotated[float, Meta(ge=1)] = 1000.0
     """And at once."""
     unknown_per_second: Annotated[float, Meta(ge=1)] = 100.0
@@ -167,6 +169,8 @@ def read(file: Path) -> Settings:
         raise Refused(f"The configuration {file} is not as it must be: {error}.") from None
     if settings.tokens is None and settings.mesh is None:
         raise Refused(f"The configuration {file} has neither tokens nor mesh: nobody could call. Give one or both.")
+    if (limits := settings.limits).bodies_bytes < limits.body_bytes:
+        raise Refused(f"limits.bodiesBytes is {limits.bodies_bytes}, less than one body's {limits.body_bytes}.")
     if (mesh := settings.mesh) and mesh.gateways:
         if both := sorted({*mesh.gateways} & {*mesh.callers}):
             raise Refused(

@@ -197,9 +197,11 @@ def without(mapping: Mapping[str, Any], *names: str) -> dict[str, Any]:
     return {name: value for name, value in mapping.items() if name not in names}
 
 
-def half_asked(server: Served, token: str) -> socket.socket:
+def half_asked(server: Served, token: str, length: int = 100) -> socket.socket:
     """A request whose body does not come."""
     connection = socket.create_connection(("127.0.0.1", server.port), timeout=10)
-    head = f"POST {MODEL}/infer HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Length: 100\r\n\r\n{{"
+    head = (
+        f"POST {MODEL}/infer HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Length: {length}\r\n\r\n{{"
+    )
     connection.sendall(head.encode())
     return connection

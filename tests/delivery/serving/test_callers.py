@@ -341,6 +341,27 @@ def test_a_caller_has_a_bucket_of_his_own() -> None:
         rate.take("a")
 
 
+def test_work_is_taken_when_it_is_known_and_makes_a_caller_wait() -> None:
+    """No request is too big for a bucket; who asked for much comes again later."""
+    clock = Clock()
+    rate = Rate(1.0, 2.0, clock)
+    rate.take("a")
+    rate.work("a", 9.0)
+    with pytest.raises(Wrong) as refused:
+        rate.take("a")
+    assert dict(refused.value.headers) == {"retry-after": "9"}
+    with pytest.raises(Wrong):
+        rate.work("a", 1.0)  # of another request of his, that was let in before
+    rate.work("a", 0.5, begun=True)
+    rate.work("b", 9.0)
+    clock.now += 8.6
+    rate.work("a", 0.0)
+    with pytest.raises(Wrong):
+        rate.take("a")
+    clock.now += 1.0
+    rate.take("a")
+
+
 def test_whether_a_bucket_is_empty_is_seen_without_taking() -> None:
     clock = Clock()
     rate = Rate(1.0, 2.0, clock)

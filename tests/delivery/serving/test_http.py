@@ -2,18 +2,24 @@
 
 import asyncio
 import contextlib
+import tracemalloc
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 import pytest
 
 from parapet_serving.http import connection
-from parapet_serving.http.exchange import Exchange, Gone, TooLong
+from parapet_serving.http.exchange import Crowded, Exchange, Gone, TooLong
 from parapet_serving.http.server import Server
 
 MOST = 1000
 Ask = Callable[[bytes], Awaitable[bytes]]
 """Sends bytes and gives what comes back until the connection ends, or nothing comes for a moment."""
 GET = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+SMALL: Final = 3 * MOST
+"""Of all bodies together."""
 
 
 class Echo:
@@ -48,14 +54,23 @@ class Echo:
             exchange.answer(200, [("x-path", exchange.path)], told)
         except TooLong:
             exchange.answer(413, [("connection", "close")], b"long")
+        except Crowded:
+            exchange.answer(503, [("connection", "close")], b"full")
         except Gone:
             self.lost += 1
 
 
-def run(work: Callable[[Ask, Echo, Server, int], Awaitable[None]], idle: float = 60.0, patience: float = 60.0) -> None:
+def run(
+    work: Callable[[Ask, Echo, Server, int], Awaitable[None]],
+    *,
+    idle: float = 60.0,
+    patience: float = 60.0,
+    most: int = MOST,
+    together: int = 100 * MOST,
+) -> None:
     async def main() -> None:
         echo = Echo()
-        server = Server(echo.begin, most=MOST, idle=idle, patience=patience)
+        server = Server(echo.begin, most=most, together=together, idle=idle, patience=patience)
         await server.start("127.0.0.1", 0)
         assert server._listening
         port = server._listening.sockets[0].getsockname()[1]
@@ -71,6 +86,7 @@ def run(work: Callable[[Ask, Echo, Server, int], Awaitable[None]], idle: float =
 
         await work(ask, echo, server, port)
         await server.stop(5)
+        assert server.held == 0, "whatever came of a request, its body is not counted any more"
 
     asyncio.run(main())
 
@@ -275,7 +291,7 @@ def test_a_body_is_sent_once_it_is_wanted() -> None:
 
 
 def test_a_body_that_nobody_reads_is_dropped_and_its_answer_read() -> None:
-    async def work(_ask: Ask, echo: Echo, _server: Server, port: int) -> None:
+    async def work(_ask: Ask, _echo: Echo, server: Server, port: int) -> None:
         for path, status in (("/unread", b"401"), ("/a", b"413")):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(post(path, b"x" * 5_000_000))
@@ -283,10 +299,56 @@ def test_a_body_that_nobody_reads_is_dropped_and_its_answer_read() -> None:
             came = await asyncio.wait_for(reader.read(), 5)
             assert came.startswith(b"HTTP/1.1 " + status)
             assert b"connection: close" in came
-            assert not echo.asked[-1]._parts
+            assert server.held == 0
             writer.close()
 
     run(work)
+
+
+def test_a_body_in_many_parts_takes_no_more_room_than_in_one() -> None:
+    async def work(_ask: Ask, echo: Echo, server: Server, port: int) -> None:
+        _reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(CHUNKED.replace(b"/a", b"/slow"))
+        tracemalloc.start()
+        try:
+            for _ in range(50):
+                writer.write(b"2\r\nab\r\n" * 1000)
+                await writer.drain()
+                await asyncio.sleep(0)
+            while server.held < 100_000:
+                await asyncio.sleep(0.01)
+            assert tracemalloc.get_traced_memory()[0] < 1_000_000
+        finally:
+            tracemalloc.stop()
+        writer.write(b"0\r\n\r\n")
+        echo.let()
+        assert (await asyncio.wait_for(_reader.read(1000), 2)).startswith(b"HTTP/1.1 200 ")
+        writer.close()
+
+    run(work, most=1_000_000, together=1_000_000)
+
+
+def test_bodies_have_a_bound_together() -> None:
+    async def work(ask: Ask, echo: Echo, server: Server, port: int) -> None:
+        whole = post("/slow", b"x" * MOST)
+        opened = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
+        for _, writer in opened:
+            writer.write(whole[:-1])
+            await asyncio.sleep(0.02)
+        assert server.held == SMALL - 3
+        refused = await ask(post("/a", b"x" * 4))
+        assert refused.startswith(b"HTTP/1.1 503 ")
+        assert bodies(await ask(post("/a", b"x" * 3))) == [b"POST xxx"]
+        opened[0][1].close()
+        await asyncio.sleep(0.05)
+        assert bodies(await ask(post("/a", b"x" * MOST))) == [b"POST " + b"x" * MOST]
+        echo.let()
+        for reader, writer in opened[1:]:
+            writer.write(b"x")
+            assert bodies(await nearby(reader)) == [b"POST " + b"x" * MOST]
+            writer.close()
+
+    run(work, together=SMALL)
 
 
 def test_a_path_is_what_the_routes_have() -> None:

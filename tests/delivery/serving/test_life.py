@@ -1,5 +1,7 @@
 """A server in its limits, and at its end."""
 
+import json
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -8,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from tests.delivery.serving.bundles import RECORD
+from tests.delivery.serving.bundles import RECORD, row
 from tests.delivery.serving.served import INSIDE, MODEL, Served, asked, half_asked
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("serving")]
@@ -36,6 +38,56 @@ def test_limits_of_time_rate_and_number(own: Own) -> None:
         assert b" 408 " in connection.recv(1000).splitlines()[0]
         connection.close()
     assert server.infer(token=other).status_code == 200
+
+
+@pytest.mark.parametrize("what", ["bytes", "rows", "bytes that are no request"])
+def test_a_callers_share_is_counted_by_the_work_that_he_makes(own: Own, what: str) -> None:
+    """A body of 1 MiB takes the event loop as long as a thousand requests of one row."""
+    server = own(limits={"perSecond": 1.0, "burst": 20}).start()
+    token, other = server.token(), server.token(sub="another")
+    record = b'{"records": [' + json.dumps(dict(RECORD)).encode() + b"]}"
+    body = {
+        "bytes": record + b" " * 100_000,
+        "rows": json.dumps(asked(1600, data=row() * 1600)).replace(" ", "").encode(),
+        "bytes that are no request": b"[" * 100_000,
+    }[what]
+    path = f"{MODEL}/infer" if what == "rows" else "/predict"
+    headers = {"Content-Type": "application/json"}
+    first = server.call("POST", path, data=body, headers=headers, token=token)
+    assert first.status_code == (400 if "no request" in what else 200), first.text
+    again = server.infer(token=token)
+    assert (again.status_code, again.json()["kind"]) == (429, "rate")
+    assert int(again.headers["Retry-After"]) >= 3
+    assert server.infer(token=other).status_code == 200
+    together = [server.infer(token=other).status_code for _ in range(10)]
+    assert together == [200] * 10, "a small one counts once"
+
+
+def test_bodies_have_a_bound_together(own: Own) -> None:
+    server = own(limits={"bodyBytes": 4000, "bodiesBytes": 10_000, "seconds": 1.0}).start()
+    token = server.token()
+
+    def held(size: int) -> socket.socket:
+        connection = half_asked(server, token, 4000)
+        connection.sendall(b" " * size)
+        return connection
+
+    slow = [held(3500) for _ in range(2)]
+    time.sleep(0.1)
+    assert server.infer(token=token).status_code == 200
+    third = held(3500)
+    assert b" 503 " in third.recv(1000).splitlines()[0]
+    for connection in slow:
+        assert b" 408 " in connection.recv(1000).splitlines()[0]
+    again = [held(3500) for _ in range(2)]
+    time.sleep(0.1)
+    assert server.infer(token=token).status_code == 200
+    for connection in (*slow, third, *again):
+        connection.close()
+
+
+def test_one_body_is_within_what_all_may_have(own: Own) -> None:
+    assert "bodiesBytes" in own(limits={"bodyBytes": 4000, "bodiesBytes": 3999}).refusal()
 
 
 def test_who_is_not_known_is_refused_at_little_cost_and_hinders_nobody(own: Own) -> None:

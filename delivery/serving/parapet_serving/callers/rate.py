@@ -1,4 +1,4 @@
-"""How often one caller may ask: a bucket that fills with time, for each (token bucket)."""
+"""How often one caller may ask, and for how much: a bucket that fills with time, for each (token bucket)."""
 
 import math
 import time
@@ -23,14 +23,19 @@ class Rate:
         """Whether one request could be taken. Raises Wrong as `take` does."""
         self.take(caller, 0.0)
 
-    def take(self, caller: str, much: float = 1.0) -> None:
+    def work(self, caller: str, much: float, *, begun: bool = False) -> None:
+        """What one of his requests turns out to take beyond that one: he may owe it, and waits until it has come in.
+        Raises Wrong (429) where he owes already, and nothing was `begun` for it."""
+        self.take(caller, much, -math.inf if begun else 0.0)
+
+    def take(self, caller: str, much: float = 1.0, least: float = 1.0) -> None:
         """One request. Raises Wrong (429), which says when to come again."""
         now = self._clock()
         held, since = self._buckets.pop(caller, (self._holds, now))
         held = min(self._holds, held + (now - since) * self._fills)
-        self._buckets[caller] = (held - much if held >= 1 else held, now)
+        self._buckets[caller] = (held - much if held >= least else held, now)
         if len(self._buckets) > REMEMBERED:
             self._buckets.popitem(last=False)
-        if held < 1:
+        if held < least:
             wait = math.ceil((1 - held) / self._fills)
             raise Wrong(429, "rate", "too many requests of this caller", headers=(("retry-after", str(wait)),))

@@ -41,6 +41,12 @@ class Serves(Protocol):
     def begin(self) -> Callable[[Exchange], None]:
         """Goes about answering one."""
 
+    def hold(self, size: int) -> bool:
+        """Whether there is room for so many bytes of bodies more, which it counts then."""
+
+    def release(self, size: int) -> None:
+        """They are not kept any more."""
+
     def add(self, connection: "Connection") -> None:
         """It is there from now on."""
 
@@ -168,6 +174,12 @@ class Connection(asyncio.Protocol):
                 self._after(exchange)
 
     # What is answered.
+
+    def hold(self, size: int) -> bool:
+        return self._server.hold(size)
+
+    def release(self, size: int) -> None:
+        self._server.release(size)
 
     def proceed(self, exchange: Exchange) -> None:
         exchange.expects = False

@@ -14,6 +14,10 @@ class TooLong(Exception):
     """The body has more bytes than it may have."""
 
 
+class Crowded(Exception):
+    """The bodies that come just now are too much together."""
+
+
 class Answers(Protocol):
     """Who takes an answer: the request's connection."""
 
@@ -23,13 +27,19 @@ class Answers(Protocol):
     def answer(self, exchange: "Exchange", status: int, headers: Headers, body: bytes) -> None:
         """Sends it. Raises Gone."""
 
+    def hold(self, size: int) -> bool:
+        """Whether there is room for so many bytes more, which it counts then."""
+
+    def release(self, size: int) -> None:
+        """They are not kept any more."""
+
 
 class Exchange:
     """Made when the request's headers are there; its body may come later."""
 
     __slots__ = (
         *("method", "path", "headers", "client", "keep_alive", "expects", "ended", "answered"),
-        *("_connection", "_first", "_parts", "_size", "_most", "_gone", "_then"),
+        *("_connection", "_first", "_body", "_size", "_most", "_gone", "_then", "_unkept"),
     )
 
     def __init__(
@@ -45,8 +55,11 @@ class Exchange:
         self.answered = False
         self._connection = connection
         self._first = dict(reversed(headers))
-        self._parts: list[bytes] = []
+        self._body: bytes | bytearray = b""
+        """What came; of most, one part."""
         self._size, self._most = 0, most
+        self._unkept: type[TooLong] | type[Crowded] | None = None
+        """Why the body is not kept."""
         self._gone = False
         self._then: Callable[[], None] | None = None
 
@@ -60,7 +73,7 @@ class Exchange:
 
     def when_whole(self, then: Callable[[], None]) -> None:
         """Calls it once `body` has something to say: at once, or later."""
-        if self.ended or self._gone or self._size > self._most:
+        if self.ended or self._gone or self._unkept:
             then()
             return
         self._then = then
@@ -68,28 +81,35 @@ class Exchange:
             self._connection.proceed(self)
 
     def body(self) -> bytes:
-        """The whole body. Raises Gone and TooLong."""
-        if self._size > self._most:
-            raise TooLong
+        """The whole body. Raises Gone, TooLong and Crowded."""
+        if self._unkept:
+            raise self._unkept
         if self._gone:
             raise Gone
-        return self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        return bytes(self._body)
 
     def answer(self, status: int, headers: Headers, body: bytes) -> None:
         """Raises Gone."""
         if self._gone:
             raise Gone
+        self._drop()
         self._connection.answer(self, status, headers, body)
 
     def add(self, part: bytes) -> None:
         """A part of the body came. What nobody will read is dropped."""
+        if self.answered or self._unkept:
+            return
         self._size += len(part)
-        if self.answered or self._size > self._most:
-            self._parts.clear()
-            if self._then:
-                self._wake()
+        if self._size > self._most:
+            self._refuse(TooLong)
+        elif not self._connection.hold(len(part)):
+            self._refuse(Crowded)
+        elif not self._body:
+            self._body = part
         else:
-            self._parts.append(part)
+            if isinstance(self._body, bytes):
+                self._body = bytearray(self._body)
+            self._body += part
 
     def end(self) -> None:
         """The body's last part came."""
@@ -99,7 +119,18 @@ class Exchange:
     def lose(self) -> None:
         """The connection is gone."""
         self._gone = True
+        self._drop()
         self._wake()
+
+    def _refuse(self, why: type[TooLong] | type[Crowded]) -> None:
+        self._unkept = why
+        self._drop()
+        self._wake()
+
+    def _drop(self) -> None:
+        if self._body:
+            self._connection.release(len(self._body))
+            self._body = b""
 
     def _wake(self) -> None:
         then, self._then = self._then, None

@@ -20,10 +20,15 @@ while all are being answered is sent away."""
 class Server:
     """Of one event loop."""
 
-    def __init__(self, begin: Callable[[Exchange], None], *, most: int, idle: float, patience: float) -> None:
-        """`begin` goes about answering an exchange; it raises nothing. `most`: bytes of a body that are kept. `idle`:
-        seconds that a connection may say nothing for; `patience`: that the headers of a request may take."""
-        self.most = most
+    def __init__(
+        self, begin: Callable[[Exchange], None], *, most: int, together: int, idle: float, patience: float
+    ) -> None:
+        """`begin` goes about answering an exchange; it raises nothing. `most`: bytes of a body that are kept;
+        `together`: of all bodies. `idle`: seconds that a connection may say nothing for; `patience`: that the headers
+        of a request may take."""
+        self.most, self._together = most, together
+        self.held = 0
+        """Bytes of bodies, of requests that are not answered."""
         self.begin, self._idle, self._patience = begin, idle, patience
         self._connections: set[Connection] = set()
         self._listening: asyncio.Server | None = None
@@ -60,6 +65,15 @@ class Server:
         for each in heapq.nsmallest(some, silent, lambda each: (each.asked, each.quiet_since)) or [newest]:
             each.abort()
             self._connections.discard(each)
+
+    def hold(self, size: int) -> bool:
+        if self.held + size > self._together:
+            return False
+        self.held += size
+        return True
+
+    def release(self, size: int) -> None:
+        self.held -= size
 
     def remove(self, connection: Connection) -> None:
         self._connections.discard(connection)
