@@ -17,6 +17,7 @@ MENDED = (
     "databases",
     "fleets",
     "gate",
+    "heard",
     "images",
     "managed_policies",
     "node_images",

@@ -8,6 +8,7 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.aws import server
+from local.aws.changes import Watched
 from local.aws.databases import places, postgres
 from local.aws.databases.instances import Instance, Instances
 from local.aws.databases.postgres import Postgres
@@ -24,7 +25,7 @@ class Keeper:
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._endpoint: str | None = None
-        self._instances: Instances | None = None
+        self._instances: Watched[list[Instance]] | None = None
         self._served: dict[str, Instance] = {}
         self._failed: dict[str, float] = {}
         self._told: dict[str, str] = {}
@@ -48,8 +49,8 @@ class Keeper:
         endpoint = server.url(self._workspace)
         if endpoint != self._endpoint:
             self._endpoint = endpoint
-            self._instances = Instances(endpoint) if endpoint else None
-        return self._instances.wanted() if self._instances else None
+            self._instances = Watched(endpoint, Instances(endpoint).wanted) if endpoint else None
+        return self._instances.told() if self._instances else None
 
     def _remove(self, wanted: set[str]) -> bool:
         surplus = (postgres.recorded(self._workspace) | places.names(self._workspace)) - wanted

@@ -2,12 +2,14 @@
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.aws import server
+from local.aws.changes import Watched
 from local.keeping import keep
 from local.kubernetes.control_plane.api import MERGE, Api, ApiError
 from local.kubernetes.control_plane.described import Described
@@ -26,18 +28,17 @@ class Keeper:
         self._workspace = workspace
         self._api = api
         self._endpoint: str | None = None
-        self._sources: tuple[NodeGroups | Instances, ...] = ()
+        self._wanted: Watched[dict[str, dict[str, Any]]] | None = None
         self._told = ""
 
     def look(self) -> bool:
         """Whether anything had to be changed. Where one side does not answer, the nodes stay as they are."""
         try:
-            if not self._reach():
+            if not (told := self._reach()):
                 return False
             # In this order, or a node whose instance was ended between the two would be made again.
             found = _found(self._api)
-            wanted = {name: each for source in self._sources for name, each in source.nodes().items()}
-            return _make_equal(self._api, found, wanted)
+            return _make_equal(self._api, found, told.told())
         except (BotoCoreError, ClientError, LookupError) as error:
             self._tell(f"The AWS API does not tell its nodes, so they stay: {error}")
         except (ApiError, OSError) as error:
@@ -46,21 +47,26 @@ class Keeper:
             self._tell("")
         return False
 
-    def _reach(self) -> bool:
+    def _reach(self) -> Watched[dict[str, dict[str, Any]]] | None:
         # Looked up each time: the AWS API may start later than this, and again on another port.
         endpoint = server.url(self._workspace)
         if endpoint != self._endpoint:
             self._endpoint = endpoint
-            described = Described(endpoint) if endpoint else None
-            self._sources = (NodeGroups(described), Instances(described)) if described else ()
+            self._wanted = Watched(endpoint, _wanted(Described(endpoint))) if endpoint else None
         if not endpoint:
             self._tell("The AWS API does not run: waiting for it.")
-        return bool(endpoint)
+        return self._wanted
 
     def _tell(self, text: str) -> None:
         if text and text != self._told:
             print(text, flush=True)
         self._told = text
+
+
+def _wanted(described: Described) -> Callable[[], dict[str, dict[str, Any]]]:
+    """Asks for the nodes that the AWS API has, by name."""
+    groups, instances = NodeGroups(described), Instances(described)
+    return lambda: groups.nodes() | instances.nodes()
 
 
 def _found(api: Api) -> dict[str, dict[str, Any]]:

@@ -50,6 +50,7 @@ class Keeper:
         self._endpoint = ""
         self._secrets: SecretFiles | None = None
         self._made: set[str] = set()  # the images that are there
+        self._images: dict[str, Image] = {}  # those of this look: each is known by all files that it is built of
         self._mounting = Lock()
         self._starting: dict[str, Future[None]] = {}
         self._pool = ThreadPoolExecutor(AT_ONCE)
@@ -59,6 +60,7 @@ class Keeper:
 
     def look(self) -> None:
         begun = time.time()
+        self._images.clear()
         try:
             for name in images.ALWAYS:
                 self._image(name)  # while the cluster is still being made
@@ -157,8 +159,9 @@ class Keeper:
 
     def _image(self, name: str) -> Image:
         """The image, which may take minutes to be there, once."""
-        found = images.of(self._workspace, name)
-        self._made.add(name)
+        if (found := self._images.get(name)) is None:
+            found = self._images[name] = images.of(self._workspace, name)
+            self._made.add(name)
         return found
 
     def _runs(self, owner: Owner) -> bool:

@@ -16,6 +16,7 @@ import boto3
 import yaml
 from botocore.config import Config
 
+from local.aws.changes import Watched
 from local.files import write_private
 from local.workspace import LOCAL_REGION
 
@@ -35,6 +36,8 @@ class SecretFiles:
         self._endpoint = endpoint
         self._clients: dict[str, Any] = {}
         self._versions: dict[Path, str] = {}
+        self._mounted: dict[Path, tuple[object, Watched[list[Path]]]] = {}
+        """By folder: what is read there and by whom, and the files that were written."""
 
     def write(self, provider_class: Mapping[str, Any], service_account: str, folder: Path) -> None:
         """Writes every secret of the class that changed into `folder`, as the pod's service account reads it.
@@ -42,14 +45,26 @@ class SecretFiles:
         Raises botocore's errors where a secret is not there or the role may not read it, and LookupError where the
         service account has no role.
         """
-        client = self._client(provider_class["metadata"]["namespace"], service_account)
+        read = (service_account, provider_class["spec"])
+        before, written = self._mounted.get(folder, (None, None))
+        if written is None or before != read:
+            written = Watched(self._endpoint, lambda: self._write(provider_class, service_account, folder))
+            self._mounted[folder] = read, written
+        if not all(file.exists() for file in written.told()):
+            del self._mounted[folder]
+            self._write(provider_class, service_account, folder)
+
+    def _write(self, provider_class: Mapping[str, Any], service_account: str, folder: Path) -> list[Path]:
+        client, files = self._client(provider_class["metadata"]["namespace"], service_account), list[Path]()
         for each in yaml.safe_load(provider_class["spec"]["parameters"]["objects"]):
             file = folder / (each.get("objectAlias") or each["objectName"].replace("/", "_"))
+            files.append(file)
             found = client.get_secret_value(SecretId=each["objectName"])
             if self._versions.get(file) == found["VersionId"] and file.exists():
                 continue
             write_private(file, found["SecretString"].encode())
             self._versions[file] = found["VersionId"]
+        return files
 
     def _client(self, namespace: str, service_account: str) -> Any:
         told = _credentials(agent(self._endpoint, namespace, service_account))
