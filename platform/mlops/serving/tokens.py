@@ -26,8 +26,9 @@ def _public(text: str) -> str:
     understood and passed over (RFC 7517, 4); what is private is refused, since it is known by now to who reads this."""
     if _ADDRESS.fullmatch(text):
         return text
+    keys: list[dict[str, Any]] = []
     try:
-        keys: list[dict[str, Any]] = json.loads(text)["keys"]
+        keys = json.loads(text)["keys"]
         public = bool(keys) and all(
             set(_PUBLIC[each["kty"]]) <= each.keys() and not _PRIVATE & each.keys() for each in keys
         )
