@@ -17,7 +17,7 @@ from parapet_serving.bundle.folder import Bundle
 from parapet_serving.contract import Contract
 from parapet_serving.graph import Graph
 from parapet_serving.http.server import Server
-from parapet_serving.model import answered, seconds
+from parapet_serving.model import answered, independent, seconds
 from parapet_serving.predictions.log import Log
 from parapet_serving.predictions.places import place
 from parapet_serving.refusal import Refused
@@ -46,6 +46,7 @@ def verified(settings: Settings) -> tuple[Bundle, Contract, Graph]:
     contract = Contract.of(bundle.declared)
     graph = Graph(bundle.model, contract, settings.processor)
     answered(graph, contract, bundle.declared.cases)
+    independent(graph, contract, bundle.declared.cases, settings.batching.rows)
     return bundle, contract, graph
 
 

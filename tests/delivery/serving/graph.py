@@ -1,8 +1,9 @@
 """Writes a small model, a logistic regression of 18 columns: `python graph.py FILE`, in the environment of `client/`.
 
 A value that is missing counts as 0. Whoever wants another answer gives another bias as the second argument, and as the
-third what is wrong with the model, though it answers its known case: it `fails` for a last column above 0, or it is
-`slow`.
+third what is wrong with the model, though it answers its known case: it `fails` for a last column above 0, it is
+`slow`, or what it answers to a row is of others that are asked with it: their `mean`, the `most` of them, or the `sum`
+up to that row.
 """
 
 import sys
@@ -46,6 +47,18 @@ def main(file: Path, bias: float, wrong: str = "") -> None:
             helper.make_node("ReduceMax", ["last"], ["most"], axes=[0, 1], keepdims=1),
             helper.make_node("Mul", ["most", "zero"], ["nothing"]),
             helper.make_node("Add", ["answered", "nothing"], ["probabilities"]),
+        ]
+    if wrong in ("mean", "most"):
+        operation = {"mean": "ReduceMean", "most": "ReduceMax"}[wrong]
+        nodes += [
+            helper.make_node(operation, ["answered"], ["of_all"], axes=[0], keepdims=1),
+            helper.make_node("Mul", ["answered", "zero"], ["nothing"]),
+            helper.make_node("Add", ["of_all", "nothing"], ["probabilities"]),
+        ]
+    if wrong == "sum":
+        nodes += [
+            helper.make_node("Constant", [], ["rows"], value_int=0),
+            helper.make_node("CumSum", ["answered", "rows"], ["probabilities"]),
         ]
     graph = helper.make_graph(
         nodes,

@@ -14,6 +14,7 @@ from tests.delivery.serving.served import GATEWAY, INSIDE, PATIENCE, Served
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("serving")]
 
 Own = Callable[..., Served]
+HERE = Path(__file__).parent
 
 
 def test_verify_says_what_it_found(own: Own) -> None:
@@ -86,6 +87,16 @@ def test_a_server_that_must_not_serve_says_why(own: Own, what: str) -> None:
     assert told.startswith("parapet-serving: ")
     assert said in told
     assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize("wrong", ["mean", "most", "sum"])
+def test_a_model_that_answers_of_others_does_not_serve(own: Own, outside: Path, tmp_path: Path, wrong: str) -> None:
+    """Whose requests come together are asked together: one's patient would change another's answer."""
+    file, server = tmp_path / "wrong.onnx", own()
+    subprocess.run([str(outside / "bin" / "python"), "-P", str(HERE / "graph.py"), str(file), "-1", wrong], check=True)
+    server.bundle.graph = file.read_bytes()
+    server.digest = server.bundle.write()
+    assert "Known case 0: probability is another one when others are asked with it" in server.refusal()
 
 
 @pytest.mark.parametrize(
