@@ -176,6 +176,33 @@ NOT_TAKEN: dict[str, Callable[[Clock], str]] = {
 }
 
 
+NO_TIMES: dict[str, str] = {
+    "far beyond every clock": "1" + "0" * 400,
+    "beyond it": "253402300800",
+    "infinite": "Infinity",
+    "no number": "NaN",
+    "before all times": "-1" + "0" * 400,
+    "true": "true",
+    "a text": '"9999999999"',
+    "a list": "[9999999999]",
+    "nothing": "null",
+}
+
+
+@pytest.mark.parametrize("claim", ["exp", "nbf", "iat"])
+@pytest.mark.parametrize("what", NO_TIMES)
+def test_what_is_no_time_is_refused_and_fails_nothing(
+    bearers: Callable[..., Bearers], clock: Clock, what: str, claim: str
+) -> None:
+    """Though the provider signed it."""
+    told = {"iss": ISSUER, "aud": AUDIENCE, "sub": "alice", "exp": int(clock.now) + 3600, claim: "TIME"}
+    claims = json.dumps(told).replace('"TIME"', NO_TIMES[what]).encode()
+    signed = jws.serialize_compact({"alg": "ES256", "kid": EC.kid}, claims, EC, algorithms=["ES256"])
+    with pytest.raises(Wrong) as refused:
+        asked(bearers(), signed)
+    assert (refused.value.status, refused.value.kind) == (401, "token")
+
+
 @pytest.mark.parametrize("what", NOT_TAKEN)
 def test_another_token_is_not_taken(bearers: Callable[..., Bearers], clock: Clock, what: str) -> None:
     with pytest.raises(Wrong) as refused:

@@ -15,6 +15,9 @@ from parapet_serving.callers.keys import Keys, Unreachable
 from parapet_serving.refusal import Wrong
 from parapet_serving.settings import Tokens
 
+TIMES: Final = ("exp", "nbf", "iat")
+LATEST: Final = 253_402_300_799
+"""The last second of the year 9999 (RFC 3339 has no later one): a number of hundreds of digits is no time."""
 LEEWAY: Final = 30
 """Seconds by which two clocks may differ."""
 LONGEST: Final = 16_384
@@ -101,6 +104,9 @@ class Bearers:
             raise _not_taken(_wrong_with(error)) from None
         if not isinstance(decoded.claims["sub"], str) or not decoded.claims["sub"]:
             raise _not_taken("its claim sub is no text")
+        for name in TIMES:
+            if name in decoded.claims and not _is_time(decoded.claims[name]):
+                raise _not_taken(f"its claim {name} is no time")
         return decoded.claims
 
     def _allowed(self, claims: Mapping[str, Any]) -> None:
@@ -112,6 +118,10 @@ class Bearers:
         held = roles if isinstance(roles, list) else [roles]
         if self._settings.roles and not any(role in held for role in self._settings.roles):
             raise Wrong(403, "rights", f"the token has none of the roles {', '.join(self._settings.roles)}")
+
+
+def _is_time(told: Any) -> bool:
+    return isinstance(told, int | float) and not isinstance(told, bool) and 0 <= told <= LATEST  # NaN is neither
 
 
 def _wrong_with(error: Exception) -> str:
