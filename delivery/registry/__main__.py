@@ -146,7 +146,7 @@ def main() -> int:
             "promote, and look at PARAPET_AUDIT_BUCKET, PARAPET_ARTIFACTS_BUCKET and PARAPET_SIGNING_KEY."
         )
     except BotoCoreError as error:
-        text = f"AWS cannot be asked: {error}. Sign in, and set AWS_REGION."
+        text = f"AWS cannot be asked: {error}. Sign in, and set AWS_DEFAULT_REGION."
     print(f"parapet: {text}", file=sys.stderr)
     return 1
 

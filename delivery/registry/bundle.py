@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
-from botocore.exceptions import ClientError
 from msgspec import Meta, Struct
 
 from delivery.registry.documents import Digest, Environment, canonical, digest, read
 from delivery.registry.entry import Entry
+from delivery.registry.objects import get, put_new
 from delivery.registry.refused import Refused
 from delivery.registry.signing import KmsKey
 
@@ -109,22 +109,10 @@ class Bundles:
 
     def _put(self, name: str, raw: bytes) -> bool:
         """Whether it was not there."""
-        try:
-            self.s3.put_object(Bucket=self.bucket, Key=name, Body=raw, IfNoneMatch="*")
-        except ClientError as error:
-            if error.response["Error"]["Code"] in ("PreconditionFailed", "ConditionalRequestConflict"):
-                return False
-            raise
-        return True
+        return put_new(self.s3, self.bucket, name, raw)
 
     def _get(self, name: str) -> bytes | None:
-        try:
-            body: bytes = self.s3.get_object(Bucket=self.bucket, Key=name)["Body"].read()
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "NoSuchKey":
-                return None
-            raise
-        return body
+        return get(self.s3, self.bucket, name)
 
 
 def _folder(model: str, where: Environment, version: str) -> str:

@@ -1,6 +1,7 @@
 """Everything that a decision is made with: MLflow, the buckets, the key, and who decides."""
 
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from delivery.registry.verification import Finding, Kept, findings, grave, of_th
 
 HEAD: Final = "parapet.ledger"
 """The tag of the registered model in production with the ledger's head: who can cut the one cannot change the other."""
+REGION: Final = re.compile(r"arn:[^:]+:kms:(?P<region>[^:]+):")
 NEEDED: Final = {
     "MLFLOW_TRACKING_URI": "the address of MLflow",
     "MLFLOW_TRACKING_USERNAME": "your account in MLflow",
@@ -59,8 +61,11 @@ class Desk:
                 f"These variables are not set:\n{said}\nOn the local stack `./parapet env --credentials` exports them; "
                 "delivery/registry/README.md tells where they are on an account."
             )
-        s3 = boto3.client("s3")
-        key = KmsKey(boto3.client("kms"), variables["PARAPET_SIGNING_KEY"])
+        # A stack is in one Region, which its key's ARN says, whatever the person's own is.
+        named = REGION.match(variables["PARAPET_SIGNING_KEY"])
+        session = boto3.Session(region_name=named["region"] if named else None)
+        s3 = session.client("s3")
+        key = KmsKey(session.client("kms"), variables["PARAPET_SIGNING_KEY"])
         account = variables["MLFLOW_TRACKING_USERNAME"]
         return cls(
             mlflow=Mlflow(
@@ -74,7 +79,7 @@ class Desk:
             key=key,
             rules=rules,
             account=account,
-            role=lambda: str(boto3.client("sts").get_caller_identity()["Arn"]),
+            role=lambda: str(session.client("sts").get_caller_identity()["Arn"]),
         )
 
     def ledger(self, model: str) -> Ledger:

@@ -5,11 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from botocore.exceptions import ClientError
-
 from delivery.registry import signing
 from delivery.registry.documents import canonical
 from delivery.registry.entry import Entry, Signed, head_of, message
+from delivery.registry.objects import put_new
 from delivery.registry.refused import Lost
 from delivery.registry.signing import KmsKey
 from delivery.registry.verification import Kept
@@ -33,22 +32,13 @@ class Ledger:
         """Raises Lost where another entry has its number by now; writing the same one again is nothing new."""
         signed = canonical(Signed(entry, signing.text(self.key.sign(message(entry)))))
         name = self.name(entry.sequence)
-        try:
-            # S3 takes it only where the key is not there yet: of two writers one is refused (Amazon S3 User Guide,
-            # "How to prevent object overwrites with conditional writes").
-            self.s3.put_object(
-                Bucket=self.bucket, Key=name, Body=signed, IfNoneMatch="*", ContentType="application/json"
+        if put_new(self.s3, self.bucket, name, signed, ContentType="application/json"):
+            return
+        if self.s3.get_object(Bucket=self.bucket, Key=name)["Body"].read() != signed:
+            raise Lost(
+                f"Somebody else decided on {self.model} at the same time, and was first. Look at "
+                f"`./parapet model history {self.model}`, and ask again if it should still be."
             )
-        except ClientError as error:
-            # 409: another conditional write was under way at the same moment.
-            if error.response["Error"]["Code"] not in ("PreconditionFailed", "ConditionalRequestConflict"):
-                raise
-            # An answer that was lost on its way makes boto3 ask again: then it is ours that is there.
-            if self.s3.get_object(Bucket=self.bucket, Key=name)["Body"].read() != signed:
-                raise Lost(
-                    f"Somebody else decided on {self.model} at the same time, and was first. Look at "
-                    f"`./parapet model history {self.model}`, and ask again if it should still be."
-                ) from None
 
     def kept(self) -> list[Kept]:
         """Every object under the ledger's prefix, by name, with how many versions it has."""

@@ -7,15 +7,16 @@ from typing import Any
 
 import msgspec
 import pytest
+from botocore.exceptions import ClientError
 
-from delivery.registry import signing, telling
-from delivery.registry.desk import HEAD
+from delivery.registry import objects, signing, telling
+from delivery.registry.desk import HEAD, Desk
 from delivery.registry.documents import Environment, canonical
 from delivery.registry.entry import Entry, Signed, message
 from delivery.registry.refused import Lost, Refused
 from delivery.registry.verification import Finding
 from tests.delivery.registry.pretended import Pretended
-from tests.delivery.registry.world import AUDIT, MODEL, WHY, World
+from tests.delivery.registry.world import ARTIFACTS, AUDIT, MODEL, WHY, World
 
 pytestmark = pytest.mark.data
 
@@ -200,3 +201,59 @@ def test_who_is_not_shown_the_head_decides_nothing(world: World, pretended: Pret
     del pretended.models[f"{MODEL}-prod"]
     with pytest.raises(Refused, match="MLflow shows mia no readmission-prod, which has the head"):
         world.promote(b"two", Environment.STAGING)
+
+
+def refusing(world: World, monkeypatch: pytest.MonkeyPatch, call: str, code: str, names: Callable[[str], bool]) -> None:
+    """S3 answers a call with this error, where the name is such."""
+    real = getattr(world.s3, call)
+
+    def asked(**said: Any) -> Any:
+        if names(said["Key"]):
+            raise ClientError({"Error": {"Code": code}}, call)
+        return real(**said)
+
+    monkeypatch.setattr(world.s3, call, asked)
+
+
+def test_a_write_that_meets_another_of_its_name_is_sent_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which of them is there S3 does not know yet: it says to try again."""
+    met: set[str] = set()
+
+    def first(name: str) -> bool:
+        known = name in met
+        met.add(name)
+        return not known
+
+    monkeypatch.setattr(objects, "PAUSES", (0.0,))
+    refusing(world, monkeypatch, "put_object", "ConditionalRequestConflict", first)
+    world.promote(b"two", Environment.STAGING)
+    assert len(met) > 4, "entries, and a bundle"
+    assert amiss(world) == []
+    met.clear()
+    monkeypatch.setattr(objects, "PAUSES", ())
+    with pytest.raises(ClientError, match="ConditionalRequestConflict"):
+        objects.put_new(world.s3, AUDIT, name(9), b"{}")
+
+
+def test_what_is_gone_is_told_so_to_who_may_list_by_a_prefix_alone(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S3 says of an object that is not there that it is forbidden, unless who asks may list the bucket with no prefix
+    said (Amazon S3 API Reference, GetObject, Permissions); the policies of who promotes and verifies say one."""
+    promoted = world.promote(b"two", Environment.STAGING)
+    place, expected = promoted.place.removeprefix(f"s3://{ARTIFACTS}/"), promoted.served.release.manifest
+    bundles = world.desk().bundles
+    world.s3.delete_object(Bucket=ARTIFACTS, Key=f"{place}/model.onnx")
+    refusing(world, monkeypatch, "get_object", "AccessDenied", lambda name: name == f"{place}/model.onnx")
+    version = place.rpartition("/")[2]
+    with pytest.raises(Refused, match="does not hold what was signed"):
+        bundles.check(MODEL, Environment.STAGING, version, expected)
+    refusing(world, monkeypatch, "get_object", "AccessDenied", lambda name: name == f"{place}/manifest.json")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        bundles.check(MODEL, Environment.STAGING, version, expected)
+
+
+def test_who_decides_asks_in_the_region_of_the_key_whatever_their_own_is(world: World) -> None:
+    key = "arn:aws:kms:eu-central-1:111122223333:key/1111"
+    desk = Desk.of(world.rules, {**world.variables, "PARAPET_SIGNING_KEY": key, "MLFLOW_TRACKING_USERNAME": "mia"})
+    assert desk.s3.meta.region_name == "eu-central-1"
