@@ -1,7 +1,7 @@
 """The platform's own stack meets every rule, but for what its own waivers accept, and has use for each of these."""
 
 import datetime
-import shutil
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +19,9 @@ from local.kubernetes.provider import charts
 from local.kubernetes.provider.configuration import NO_CLUSTER
 from local.workspace import ROOT, Workspace
 from tests.engine import Engine
-from tests.policies.harness import PACK, Run, run
+from tests.platform.project import copy_project
+from tests.policies.harness import PACK, Run, run, warmed
+from tests.warm import Warm
 
 pytestmark = [pytest.mark.engine, pytest.mark.pack, pytest.mark.xdist_group("own stack")]
 
@@ -81,23 +83,20 @@ def held(tools: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict
 
 
 @pytest.fixture(scope="module")
-def engine(tools: Path, held: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Engine:
+def engine(warm: Warm, tools: Path, held: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Engine:
     kubeconfig = tmp_path_factory.mktemp("cluster") / "kubeconfig"
     kubeconfig.write_text(KUBECONFIG)
     here = {"AWS_ENDPOINT_URL": ENDPOINT, "KUBECONFIG": str(kubeconfig), "PARAPET_KUBECONFIG": "", NO_CLUSTER: "1"}
-    return Engine(tools, tmp_path_factory.mktemp("home"), here | held)
+    here["PATH"] = f"{warm.bin}:{tools}:{os.environ['PATH']}"  # Helm is beside the tools
+    return replace(warmed(warm, tmp_path_factory.mktemp("home")), variables=here | held)
 
 
 @pytest.fixture(scope="module")
-def own(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def own(engine: Engine, warm: Warm, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The platform's program in a folder of its own, so that no file of the repository is touched, with sign-on."""
-    folder = tmp_path_factory.mktemp("own")
-    for name in ("Pulumi.yaml", "Pulumi.local.yaml", "__main__.py"):
-        shutil.copy(ROOT / name, folder)
+    folder = copy_project(tmp_path_factory.mktemp("own") / "project", warm)
     settings = folder / "Pulumi.local.yaml"
-    settings.write_text(settings.read_text().replace("encryptionsalt:", f"{SIGN_ON}encryptionsalt:"))
-    for name in ("platform", ".venv"):
-        (folder / name).symlink_to(ROOT / name)
+    settings.write_text((ROOT / settings.name).read_text().replace("encryptionsalt:", f"{SIGN_ON}encryptionsalt:"))
     (engine.home / "state").mkdir(parents=True)
     made = engine(folder, "stack", "init", "local")
     assert made.returncode == 0, made.stderr
@@ -113,7 +112,7 @@ def update(engine: Engine, own: Path) -> Run:
 
 def rendered(engine: Engine, own: Path) -> Run:
     """A preview with the charts rendered, which needs no cluster."""
-    provider.install(Path(engine.environment["PULUMI_HOME"]), ROOT / ".venv" / "bin" / "python")
+    provider.install(Path(engine.environment["PULUMI_HOME"]), engine.python)
     return run(engine, own, "preview", stack="local", echoed=("aws",))
 
 
