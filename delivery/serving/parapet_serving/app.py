@@ -57,6 +57,9 @@ class Asked:
     handler: "Handler"
     began: float
     id: str
+    """Of this server's own, and of no other request."""
+    sent: str | None = None
+    """The caller's own id, where that is a UUID."""
     span: Any = None
     caller: str = ""
     """Hashed, as the subject."""
@@ -142,7 +145,8 @@ class App:
     def begin(self, exchange: Exchange) -> None:
         """One request, whose headers are there. Raises nothing."""
         route, method, handler = self._routes.get(exchange.path) or ("other", "", self._nowhere)
-        asked = Asked(exchange, route, handler, time.perf_counter(), _id(exchange.header("x-request-id")))
+        own, sent = secrets.token_hex(16), _sent(exchange.header("x-request-id"))
+        asked = Asked(exchange, route, handler, time.perf_counter(), own, sent)
         asked.span = self._tracing.begin(route, exchange.header("traceparent"))
         self.in_flight += 1
         self._deadlines.watch(asked)
@@ -270,7 +274,7 @@ class App:
             outputs = done.result()
             told = answer(outputs)  # first: what cannot be answered is not kept
             if self._log:
-                self._log.add((time.time(), asked.id, own_id, asked.caller, asked.subject), matrix, outputs)
+                self._log.add((time.time(), asked.id, asked.sent, own_id, asked.caller, asked.subject), matrix, outputs)
             self._finish(asked, told)
 
         asked.waits_for = self._batches.predict(matrix)
@@ -341,12 +345,13 @@ class App:
         self._lines.add(
             logs.Answered(
                 *(self._name, self._version, asked.id, asked.route, status, asked.rows, round(took * 1000, 3)),
-                *(logs.now(), kind, asked.caller, asked.subject or ""),
+                *(logs.now(), kind, asked.caller, asked.subject or "", asked.sent or ""),
             )
         )
 
     def _facts(self, asked: Asked, status: int, kind: str) -> dict[str, str | int]:
         facts: dict[str, str | int] = {"http.response.status_code": status, "parapet.request": asked.id}
+        facts |= {"parapet.request.sent": asked.sent} if asked.sent else {}
         return facts | {"parapet.rows": asked.rows} | ({"error.type": kind} if kind else {})
 
 
@@ -355,14 +360,15 @@ def _error(wrong: Wrong) -> Answer:
     return Answer(body, status=wrong.status, headers=wrong.headers)
 
 
-def _id(told: str | None) -> str:
-    """A UUID as the mesh's proxy sends it; of anything else, which may hold anything, none is taken."""
+def _sent(told: str | None) -> str | None:
+    """A UUID as the mesh's proxy sends it; of anything else, which may hold anything, none is taken. It is whatever a
+    caller likes: another's, or the same for all."""
     if told is not None and len(told) == 36:
         try:
             return str(UUID(told))
         except ValueError:
             pass
-    return secrets.token_hex(16)
+    return None
 
 
 def _text(name: str, told: str) -> str:

@@ -312,10 +312,16 @@ def test_paths_and_methods(served: Served) -> None:
 
 
 def test_an_answer_says_which_request_it_was(served: Served) -> None:
+    """By an id of the server's own: what callers say can be another's, or the same for all. It is told beside it."""
     given = "0b6f2a3e-3f57-4c1e-9f5b-3a86d0f3a111"
-    assert served.infer(headers={"X-Request-Id": given}).headers["X-Request-Id"] == given
-    taken = served.infer(headers={"X-Request-Id": "patient 4711"}).headers["X-Request-Id"]
-    assert "4711" not in taken
+    answers = [served.infer(headers={"X-Request-Id": each}) for each in (given, given.upper(), "patient 4711")]
+    ids = [answer.headers["X-Request-Id"] for answer in answers]
+    assert len({given, *ids}) == 4
+    assert [served.line(answer).get("sent") for answer in answers] == [given, given, None]
+    assert "4711" not in str([served.line(answers[2]), answers[2].headers, answers[2].text])
+    assert [answer.json()["id"] for answer in answers] == ids
+    other = {**asked(), "id": ids[0]}
+    assert served.infer(other, headers={"X-Request-Id": ids[0]}).headers["X-Request-Id"] not in ids
 
 
 def test_what_judges_a_new_version_finds_its_numbers(served: Served) -> None:

@@ -16,8 +16,9 @@ REQUEST: Final = 600
 """Bytes that a request's facts take, about."""
 
 
-About = tuple[float, str, str | None, str, str | None]
-"""A request's facts: when (seconds since 1970), its id, the caller's own id for it, the caller, the subject."""
+About = tuple[float, str, str | None, str | None, str, str | None]
+"""A request's facts: when (seconds since 1970), its id, the one that the caller sent as a header and the one within the
+protocol, the caller, the subject."""
 
 
 class Rows:
@@ -29,7 +30,7 @@ class Rows:
         self._outputs = {output.name: np.empty(most, np.float32) for output in contract.outputs}
         self.count = 0
         self._counts: list[int] = []
-        self._about: tuple[list[Any], ...] = ([], [], [], [], [])
+        self._about: tuple[list[Any], ...] = ([], [], [], [], [], [])
         self._width = len(contract.inputs) + len(contract.outputs)
 
     @property
@@ -52,12 +53,8 @@ class Rows:
             self._outputs[name][self.count : end] = column
         self.count = end
         self._counts.append(len(asked))
-        at, ids, own_ids, callers, subjects = self._about
-        at.append(about[0])
-        ids.append(about[1])
-        own_ids.append(about[2])
-        callers.append(about[3])
-        subjects.append(about[4])
+        for kept, fact in zip(self._about, about, strict=True):
+            kept.append(fact)
 
     def halves(self) -> "list[Rows]":
         """The same requests in two; none of one request."""
@@ -82,9 +79,10 @@ class Rows:
         counts = np.array(self._counts)
         whose = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
         first = np.repeat((np.cumsum(counts) - counts).astype(np.int32), counts)
-        at, ids, own_ids, callers, subjects = self._about
+        at, ids, sent_ids, own_ids, callers, subjects = self._about
         columns: dict[str, Any] = {
             "request_id": _of_requests(whose, ids),
+            "sent_id": _of_requests(whose, sent_ids),
             "own_id": _of_requests(whose, own_ids),
             "row": np.arange(self.count, dtype=np.int32) - first,
             "at": pa.array((np.array(at) * 1e6).round().astype(np.int64)[whose], pa.timestamp("us", "UTC")),

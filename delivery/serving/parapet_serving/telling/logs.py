@@ -63,6 +63,8 @@ class Answered(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="event
     caller: str = ""
     subject: str = ""
     """Both hashed."""
+    sent: str = ""
+    """The caller's own id for it, a UUID."""
 
 
 class Lines:
