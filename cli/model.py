@@ -108,6 +108,12 @@ def approve(
     to: Where,
     gates: Gates,
     why: Why,
+    stack: Annotated[
+        str,
+        typer.Option(
+            "--bucket", envvar="PARAPET_AUDIT_BUCKET", help="The stack that it is for, by its output buckets.audit."
+        ),
+    ],
     key: Annotated[Path | None, typer.Option(help="Your private key, Ed25519 or P-256, PEM, mode 600.")] = None,
     account: Annotated[str, typer.Option(envvar="MLFLOW_TRACKING_USERNAME", help="Your account in MLflow.")] = "",
     show: Annotated[bool, typer.Option("--show", help="Tell what would be signed, and sign nothing.")] = False,
@@ -126,7 +132,7 @@ def approve(
         raise typer.BadParameter("Give your key by --key to sign, or --show to look, and not both.")
     encrypted = key is not None and key.is_file() and b"ENCRYPTED" in key.read_bytes()
     passphrase = typer.prompt("The key's passphrase", hide_input=True, err=True) if encrypted else None
-    asked = {"to": to, "gates": str(gates), "why": why, "override": override or [], "hours": hours}
+    asked = {"to": to, "gates": str(gates), "why": why, "override": override or [], "hours": hours, "stack": stack}
     asked |= {
         "key": str(key) if key else None,
         "reviews": str(reviews) if reviews else None,

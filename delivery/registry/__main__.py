@@ -18,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from delivery.registry import approval, gates, promotion, telling
 from delivery.registry.approvers import approvers
-from delivery.registry.desk import Desk
+from delivery.registry.desk import AUDIT, Desk
 from delivery.registry.documents import NAME, Environment, canonical
 from delivery.registry.held import held
 from delivery.registry.refused import Refused
@@ -85,6 +85,7 @@ def _approve(asked: Asked) -> int:
         model=_model(asked),
         came_from=FROM[to],
         to=to,
+        stack=asked["stack"],
         why=asked["why"],
         override=asked["override"],
         now=now,
@@ -92,7 +93,8 @@ def _approve(asked: Asked) -> int:
     )
     lines = [f"    {'passed' if gate.passed else 'FAILED'}  {gate}" for gate in report.gates]
     if asked["key"] is None:
-        print("\n".join([f"To be approved: {statement.model} {report.model} to {to}: {statement.reason}", *lines]))
+        asks = f"To be approved: {statement.model} {report.model} to {to} of {statement.stack}: {statement.reason}"
+        print("\n".join([asks, *lines]))
         return 0
     out = Path(asked["out"])
     made = approval.signed(statement, Path(asked["key"]), asked["passphrase"])
@@ -102,7 +104,7 @@ def _approve(asked: Asked) -> int:
         raise Refused(
             f"The approval cannot be written to {out}: {error.strerror}. Name another file by --out."
         ) from None
-    said = f"Approved by {approver} until {statement.expires}, in {out}: {report.model} to {to}"
+    said = f"Approved by {approver} until {statement.expires}, in {out}: {report.model} to {to} of {statement.stack}"
     print("\n".join([said, *lines]))
     return 0
 
@@ -114,7 +116,8 @@ STEPS: Final[Mapping[str, Callable[[Asked], int]]] = {
 
 
 def _desk(asked: Asked) -> Desk:
-    return Desk.of(Rules(approvers(Path(asked["approvers"])), held(Path(asked["declared"]))))
+    people, gates_held = approvers(Path(asked["approvers"])), held(Path(asked["declared"]))
+    return Desk.of(Rules(people, gates_held, os.environ.get(AUDIT, "")))
 
 
 def _model(asked: Asked) -> str:

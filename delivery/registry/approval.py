@@ -2,7 +2,7 @@
 
 import stat
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -12,12 +12,13 @@ from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, Ellip
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from delivery.registry import signing
 from delivery.registry.approvers import People, Through
 from delivery.registry.documents import (
     Account,
+    Bucket,
     Digest,
     Environment,
     Instant,
@@ -37,6 +38,8 @@ from delivery.registry.refused import Gone, Refused
 
 LONGEST: Final = timedelta(days=7)
 """An approval is of what its approver has just seen."""
+NAMED_SINCE: Final = datetime(2026, 12, 1, tzinfo=UTC)
+"""From then on an approval names its stack. What was decided by older ones, which lasted for days, holds."""
 
 
 class Statement(Struct, frozen=True, forbid_unknown_fields=True):
@@ -58,6 +61,9 @@ class Statement(Struct, frozen=True, forbid_unknown_fields=True):
     expires: Instant
     through: Through | None = None
     """For who approved as a reviewer of a GitHub Environment, whose key signs: by what it knows them."""
+    stack: Bucket | UnsetType = UNSET
+    """The one whose ledger takes it, by its audit bucket: a name that no other has in all of AWS. Left out in those of
+    before, whose bytes are what was signed."""
 
 
 class Approval(Struct, frozen=True, forbid_unknown_fields=True):
@@ -79,6 +85,7 @@ def stated(
     model: str,
     came_from: Environment,
     to: Environment,
+    stack: str,
     why: str,
     override: Sequence[str],
     now: datetime,
@@ -99,6 +106,7 @@ def stated(
         **{"format": "parapet-approval/1", "approver": approver, "model": model, "digest": report.model},
         **{"gates": report.digest, "came_from": came_from, "to": to, "override": sorted(override)},
         **{"reason": reason(why), "made": written(now), "expires": written(now + lasts), "through": through},
+        "stack": stack,
     }
     try:
         return msgspec.convert(raw, Statement)
@@ -136,7 +144,12 @@ def check(approval: Approval, people: People, wanted: Mapping[str, object], at: 
     if not own:
         raise Refused(f"The approval by {statement.approver} is not signed by their key. Ask them for another.")
     for field, value in wanted.items():
-        if (said := getattr(statement, field)) != value:
+        said = getattr(statement, field)
+        if said is UNSET:
+            if moment(statement.made) < NAMED_SINCE:
+                continue
+            raise Refused(f"The approval by {statement.approver} names no {field}. Ask them for one for {value}.")
+        if said != value:
             raise Refused(
                 f"The approval by {statement.approver} is for another {field.replace('_', ' ')}: {_plain(said)}, and "
                 f"this is {_plain(value)}. Ask them for one of this."

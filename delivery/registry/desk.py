@@ -24,11 +24,12 @@ from delivery.registry.verification import Finding, Kept, findings, grave, of_th
 HEAD: Final = "parapet.ledger"
 """The tag of the registered model in production with the ledger's head: who can cut the one cannot change the other."""
 REGION: Final = re.compile(r"arn:[^:]+:kms:(?P<region>[^:]+):")
+AUDIT: Final = "PARAPET_AUDIT_BUCKET"
 NEEDED: Final = {
     "MLFLOW_TRACKING_URI": "the address of MLflow",
     "MLFLOW_TRACKING_USERNAME": "your account in MLflow",
     "MLFLOW_TRACKING_PASSWORD": "its password",
-    "PARAPET_AUDIT_BUCKET": "the stack's output buckets.audit",
+    AUDIT: "the stack's output buckets.audit",
     "PARAPET_ARTIFACTS_BUCKET": "the stack's output buckets.artifacts",
     "PARAPET_SIGNING_KEY": "the ARN of the key that signs models",
 }

@@ -27,6 +27,7 @@ Word = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9._-]{0,62}$")]
 Digest = Annotated[str, Meta(pattern=r"^sha256:[0-9a-f]{64}$")]
 Fact = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,255}$")]
 """A digest, a commit, a seed: no words, so that no sentence about a patient is one."""
+Bucket = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
 ACCOUNT: Final = r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}$"
 Account = Annotated[str, Meta(pattern=ACCOUNT)]
 Version = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,9}$")]

@@ -37,6 +37,8 @@ class Rules:
 
     people: People
     held: Held
+    stack: str
+    """Whose ledger it is, by its audit bucket."""
 
     def check(self, now: State, entry: Entry) -> None:
         """Raises Refused where this entry may not follow; Gone where it might have earlier, and never will again."""
@@ -103,6 +105,7 @@ class Rules:
         wanted = {
             **{"model": begun.model, "digest": begun.digests["model"], "gates": begun.digests["gates"]},
             **{"came_from": FROM[begun.to], "to": begun.to, "override": begun.override},
+            "stack": self.stack,
         }
         for each in begun.approvals:
             approval.check(each, self.people, wanted, at)

@@ -1,13 +1,14 @@
 """Models go on by gates and approvals, and back; who comes second is told."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest import mock
 
+import msgspec
 import pytest
 
-from delivery.registry import gates, promotion
-from delivery.registry.documents import Environment
+from delivery.registry import approval, gates, promotion
+from delivery.registry.documents import Environment, canonical
 from delivery.registry.mlflow import Mlflow
 from delivery.registry.refused import Lost, Refused
 from tests.delivery.registry.pretended import COPY, FILE, Pretended
@@ -80,6 +81,7 @@ def test_production_asks_for_somebody_else_than_the_author(world: World) -> None
         (world.approve(report, AUTHOR), "approves no model of their own"),
         (world.approve(report, to=STAGING, came_from=DEV), "is for another came from: dev"),
         (world.approve(report, model="other"), "is for another model: other, and this is readmission"),
+        (world.approve(report, stack="audit-of-others"), "is for another stack: audit-of-others, and this is audit-re"),
         (other, "is for another digest"),
         (others, "is for another gates"),
         (world.approve(report, key=world.people[BOB]), "not signed by their key"),
@@ -129,6 +131,34 @@ def test_a_persons_model_is_theirs_and_who_else_is_said_to_have_started_it(world
         with pytest.raises(Refused, match=f"{who} is the model's author"):
             world.promote(b"three", PROD, world.approve(report, who))
     world.promote(b"three", PROD, world.approve(report, BOB))
+
+
+def test_an_approval_that_names_no_stack_counts_for_what_was_decided_by_it_and_for_nothing_new(world: World) -> None:
+    """Those of the days before stacks were named; the approver signed when."""
+    begun = approval.NAMED_SINCE - datetime.now(UTC)
+    early, late = (begun + timedelta(hours=hours) for hours in (-3, 3))
+    world.promote(b"two", STAGING, desk=world.desk(after=early))
+    report = world.report(b"two")
+    unnamed = world.approve_as_before(report, approval.NAMED_SINCE + timedelta(hours=2))
+    with pytest.raises(Refused, match=r"The approval by alice names no stack\. Ask them for one for audit-records"):
+        world.promote(b"two", PROD, unnamed, desk=world.desk(after=late))
+    old = world.approve_as_before(report, approval.NAMED_SINCE - timedelta(hours=4))
+    world.promote(b"two", PROD, old, desk=world.desk(after=early))
+    assert world.desk(after=late).verified(MODEL)[1] == []
+
+
+OLD = (
+    b'{"approver":"alice","came_from":"staging","digest":"sha256:%(one)s","expires":"2026-11-29T20:00:00Z",'
+    b'"format":"parapet-approval/1","gates":"sha256:%(two)s","made":"2026-11-29T12:00:00Z","model":"readmission",'
+    b'"override":[],"reason":"Better calibrated for the ward.","through":null,"to":"prod"}'
+) % {b"one": b"1" * 64, b"two": b"2" * 64}
+
+
+def test_what_was_signed_before_is_the_same_bytes_now() -> None:
+    """Else no signature of an old approval would hold, nor the chain of an old ledger."""
+    statement = msgspec.json.decode(OLD, type=approval.Statement)
+    assert statement.stack is msgspec.UNSET
+    assert canonical(statement) == OLD
 
 
 def test_an_approval_is_for_one_decision(world: World) -> None:

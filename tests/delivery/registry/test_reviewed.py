@@ -20,7 +20,7 @@ from delivery.registry.documents import Environment
 from delivery.registry.refused import Refused
 from delivery.registry.reviewed import reviewed
 from local.workspace import ROOT
-from tests.delivery.registry.world import ALICE, AUTHOR, BAD, BOB, GOOD, MODEL, World
+from tests.delivery.registry.world import ALICE, AUDIT, AUTHOR, BAD, BOB, GOOD, MODEL, World
 
 STAGING, PROD = Environment.STAGING, Environment.PROD
 REPOSITORY, RUN = "hospital/platform", "4711"
@@ -189,6 +189,7 @@ def test_what_the_workflow_runs_shows_first_and_then_signs(world: World, environ
     world.hold_to(GOOD, BAD)
     asked = {"MODEL": MODEL, "TO": "staging", "REPORT": world.report(b"two", GOOD, BAD).read_text(), "WHY": why}
     asked |= {"OVERRIDE": "recall", "PARAPET_APPROVERS": str(world.approvers), "PARAPET_GATES": str(world.declared)}
+    asked |= {"PARAPET_AUDIT_BUCKET": AUDIT}
 
     def ran(*arguments: str, **changed: str) -> subprocess.CompletedProcess[str]:
         command = [".github/workflows/approve-model", *arguments]
@@ -204,7 +205,9 @@ def test_what_the_workflow_runs_shows_first_and_then_signs(world: World, environ
     done = ran(*given, "--out", "approval.json")
     assert (done.returncode, "Approved by bob until" in done.stdout) == (0, True), done.stderr
     made = approval.load(folder / "approval.json")
-    assert (made.statement.approver, made.statement.reason) == (BOB, why)
+    assert (made.statement.approver, made.statement.reason, made.statement.stack) == (BOB, why, AUDIT)
+    assert f"of {AUDIT}" in shown.stdout
+    assert ran("--show", PARAPET_AUDIT_BUCKET="").returncode == 2, "a stack is named"
     assert made.statement.through == through("bob-of-github")
     assert not (folder / "owned").exists()
     unreviewed = told(world.folder)

@@ -42,7 +42,7 @@ def amiss(world: World) -> list[Finding]:
 
 def written(world: World, *, after: timedelta = timedelta(), **fields: Any) -> Entry:
     """An entry that is signed and in its place, whatever is in it."""
-    desk = replace(world.desk("mallory", after), rules=Unruly(world.rules.people, world.rules.held))
+    desk = replace(world.desk("mallory", after), rules=Unruly(world.rules.people, world.rules.held, world.rules.stack))
     return desk.write(desk.state(MODEL), MODEL, **{"action": "promote", "why": WHY, **fields})
 
 
@@ -89,6 +89,10 @@ def of_another_report(world: World) -> None:
 
 def for_another_way(world: World) -> None:
     begun(world, approvals=[world.approve(world.report(b"two"), came_from=DEV, to=STAGING)])
+
+
+def of_another_stack(world: World) -> None:
+    begun(world, approvals=[world.approve(world.report(b"two"), stack="audit-of-others")])
 
 
 def too_late(world: World) -> None:
@@ -271,7 +275,16 @@ def back_to_another(world: World) -> None:
 
 FORGED = [
     *(unapproved, by_its_author, by_nobody_who_counts, in_anothers_name, of_another_model, of_another_report),
-    *(for_another_way, too_late, dated_back, used_before, by_one_where_gates_failed, without_staging, past_staging),
+    *(
+        for_another_way,
+        of_another_stack,
+        too_late,
+        dated_back,
+        used_before,
+        by_one_where_gates_failed,
+        without_staging,
+        past_staging,
+    ),
     *(
         of_other_gates,
         of_a_gate_of_its_own,

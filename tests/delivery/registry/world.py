@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import msgspec
 import yaml
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
@@ -69,7 +70,7 @@ class World:
     @property
     def rules(self) -> Rules:
         """As the files say now."""
-        return Rules(approvers(self.approvers), held(self.declared))
+        return Rules(approvers(self.approvers), held(self.declared), self.variables["PARAPET_AUDIT_BUCKET"])
 
     def hold_to(self, *listed: Mapping[str, Any], **more: str) -> None:
         """Declares these gates, which stop a model."""
@@ -94,12 +95,18 @@ class World:
                 "model": self.name,
                 "came_from": Environment.STAGING,
                 "to": Environment.PROD,
+                "stack": AUDIT,
                 "why": WHY,
             },
             **{"override": (), "now": datetime.now(UTC), "lasts": timedelta(hours=8), **changed},
         }
         key, passphrase = asked.pop("key", self.people.get(who)), asked.pop("passphrase", None)
         return approval.signed(approval.stated(gates.load(report), **asked), key, passphrase)
+
+    def approve_as_before(self, report: Path, now: datetime) -> Approval:
+        """Of the days when an approval named no stack."""
+        statement = self.approve(report, now=now).statement
+        return approval.signed(msgspec.structs.replace(statement, stack=msgspec.UNSET), self.people[ALICE], None)
 
     def promote(
         self,
