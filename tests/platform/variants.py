@@ -122,8 +122,10 @@ VARIANTS: Final[tuple[dict[str, Any], ...]] = (
     {
         "auditRetentionYears": 20,
         "clusterAdministrators": [KEY_ADMINISTRATOR, DEPLOYER],
+        "gpuGroups": _group(max=4),
         "interfaceEndpoints": list(IAM_PREFIXES),
         "keyAdministrators": [KEY_ADMINISTRATOR],
+        "models": [ON_A_GPU],
         "operatorsHost": False,
         "sessionPreferences": False,
         "vpcCidr": "10.100.0.0/16",
@@ -140,7 +142,7 @@ VARIANTS: Final[tuple[dict[str, Any], ...]] = (
     OUTWARDS,
     JOINED,
     MANY,
-    {"zones": 4, "egress": True, "gpuGroups": _group(max=4), "models": [ON_A_GPU]},
+    {"zones": 4, "egress": True, "gpuGroups": _group(max=2)},
 )
 
 
