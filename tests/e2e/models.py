@@ -139,17 +139,17 @@ class Client:
     def __init__(self, workspace: Workspace, authority: Path, token: str | None = None) -> None:
         self._address = f"{live.network(workspace)}.{load_balancer.ADDRESS}"
         self._context = ssl.create_default_context(cafile=str(authority))
-        self._token = issuer.token(workspace, "worklist") if token is None else token
+        token = issuer.token(workspace, "worklist") if token is None else token
+        self._headers = {"Authorization": f"Bearer {token}"}
 
-    def connect(self) -> http.client.HTTPSConnection:
+    def connect(self) -> http.client.HTTPConnection:
         return _To(self._address, self._context)
 
-    def predict(self, connection: http.client.HTTPSConnection, rows: int = ROWS) -> tuple[str, str]:
+    def predict(self, connection: http.client.HTTPConnection, rows: int = ROWS) -> tuple[str, str]:
         """The status of a call, and the version that answered."""
         records = [{**RECORD, "score": random.uniform(-60, 60)} for _ in range(rows)]  # noqa: S311 (no secret)
         body = json.dumps({"records": records})
-        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self._token}"}
-        connection.request("POST", "/predict", body, headers)
+        connection.request("POST", "/predict", body, {"Content-Type": "application/json", **self._headers})
         answer = connection.getresponse()
         said = answer.read()
         return str(answer.status), str(json.loads(said)["version"]) if answer.status == 200 else ""

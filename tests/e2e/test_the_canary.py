@@ -15,7 +15,7 @@ from local.kubernetes.live.standing import ROLLOUTS
 from local.kubernetes.workloads.replicas import VERSION
 from local.workspace import Workspace
 from tests.cluster import wait_for
-from tests.e2e import released
+from tests.e2e import inside, released
 from tests.e2e.models import NAMESPACE, Calls, Client, Models
 from tests.e2e.user import User
 
@@ -61,10 +61,14 @@ def test_who_has_no_token_is_not_answered(answering: Models, workspace: Workspac
 
 
 @pytest.fixture(scope="module")
-def second(answering: Models, client: Client, workspace: Workspace) -> Calls:
-    """A good version comes, and the controller is killed on its way; what a client saw of it."""
+def second(answering: Models, workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Calls:
+    """A good version comes, and the controller is killed on its way; what a pod of `pipelines` saw of it.
+
+    Nobody else calls meanwhile, as of a model that is not published: by these calls alone it is judged. Calls through
+    the gateway, while a good version comes: `test_the_demo.py`.
+    """
     entry = answering.publish("2", bias=GOOD)
-    with client.steadily() as calls:
+    with inside.caller(answering.user, tmp_path_factory.mktemp("caller")) as pipeline, pipeline.steadily() as calls:
         wait_for(lambda: calls.versions["1"] > 20)
         answering.bring_out(entry)
         wait_for(lambda: calls.versions["2"] > 0, seconds=120)

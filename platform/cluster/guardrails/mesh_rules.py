@@ -16,7 +16,11 @@ RESERVED: Final = {"mlflow": ns.MLFLOW.name, "grafana": ns.MONITORING.name}
 TEAMS: Final = ns.SERVING.name
 """Where teams have the others: in one namespace, so that no two objects have the same name, nor then the same host."""
 EXPORTS: Final = (".", ns.INGRESS.name)
-"""Whose proxies may take a namespace's routes: its own, and the gateway."""
+"""Whose proxies may take what a namespace says of its own: itself, and the gateway."""
+INSIDE_CALLERS: Final = ns.PIPELINES.name
+"""Who calls models from within the cluster (`mesh.callers`): their calls too are shared between two versions."""
+INSIDE: Final = "-inside"
+"""How a route of theirs is called, after the Service."""
 STACKS_OWN: Final = ("gateways", "serviceentries", "sidecars", "workloadentries", "workloadgroups")
 """A way around what the mesh decides: another door, another way out, another name for an address."""
 
@@ -47,11 +51,20 @@ PORT_TRAFFIC: Final = ("loadBalancer", "connectionPool", "outlierDetection", "tl
 TRAFFIC: Final = (*PORT_TRAFFIC, "portLevelSettings", "retryBudget")
 
 _EXPORTS: Final = {"exports": "has(variables.spec.exportTo) ? variables.spec.exportTo : ['*']"}
-_EXPORTED: Final = Check(
-    holds=f"size(variables.exports) > 0 && variables.exports.all(e, e in {cel(EXPORTS)})",
-    found='"it is shown to " + variables.exports.join(", ")',
-    fix=f"Say exportTo, with no other than {' and '.join(EXPORTS)}: other namespaces' proxies would take it too.",
-)
+
+
+def _exported(to: str, places: str) -> Check:
+    """`to`: CEL, whether these are shown it."""
+    return Check(
+        holds=f"size(variables.exports) > 0 && ({to})",
+        found='"it is shown to " + variables.exports.join(", ")',
+        fix=f"Say exportTo, with no other than {places}: other namespaces' proxies would take it too.",
+    )
+
+
+_AT_HOME: Final = f"variables.exports.all(e, e in {cel(EXPORTS)})"
+_WHOLE: Final = f".{TEAMS}.svc.cluster.local"
+_INSIDE: Final = f"variables.exports == [{cel(INSIDE_CALLERS)}]"
 
 
 def mesh_rules(domain: str) -> tuple[ObjectRule, ...]:
@@ -100,11 +113,23 @@ def _routes(domain: str) -> ObjectRule:
                 found='"it is for the gateways " + variables.gateways.join(", ")',
                 fix=f"Name {GATEWAY_REFERENCE} alone, or none for calls of the namespace's own pods.",
             ),
-            _EXPORTED,
+            _exported(
+                f"{_AT_HOME} || {_INSIDE} && request.namespace == {cel(TEAMS)}",
+                f"{' and '.join(EXPORTS)}, or in {TEAMS} [{INSIDE_CALLERS}] alone",
+            ),
             Check(
-                holds="!('mesh' in variables.gateways) || variables.exports == ['.']",
-                found='"it is for the namespace\'s own pods and shown to " + variables.exports.join(", ")',
-                fix=f"Say exportTo: [.], or gateways: [{GATEWAY_REFERENCE}] for what users call.",
+                holds=f"'mesh' in variables.gateways ? variables.exports == ['.'] || {_INSIDE} : {_AT_HOME}",
+                found='"it is for " + variables.gateways[0] + " and shown to " + variables.exports.join(", ")',
+                fix=f"For calls from within say exportTo: [.], or [{INSIDE_CALLERS}] alone; for what users call,"
+                f" gateways: [{GATEWAY_REFERENCE}] and exportTo: [{ns.INGRESS.name}].",
+            ),
+            Check(
+                # As with users' hosts below.
+                holds=f"!({_INSIDE}) || variables.hosts.all(h, h.endsWith({cel(_WHOLE)}))"
+                f" && variables.hosts.map(h, h.replace({cel(_WHOLE)}, {cel(INSIDE)})) == [dyn(object).metadata.name]",
+                found='"it is called " + dyn(object).metadata.name + " and has " + variables.hosts.join(", ")',
+                fix=f"Call it SERVICE{INSIDE}, with the one host SERVICE.{TEAMS}.svc.cluster.local: so no host is two"
+                " objects'.",
             ),
             Check(
                 holds=f"variables.hosts.all(h, 'mesh' in variables.gateways ? {own_service('h')} : {users})",
@@ -192,7 +217,7 @@ def _destinations() -> ObjectRule:
                 found='variables.host + " is not a Service of this namespace"',
                 fix="Speak of the namespace's own Services.",
             ),
-            _EXPORTED,
+            _exported(_AT_HOME, " and ".join(EXPORTS)),
             Check(
                 holds=f"variables.traffic.all(t, {mutual.format('t')} && {ports}.all(p, {mutual.format('p')}))",
                 found='"calls would go without the mesh\'s mutual TLS, or to whom the rule itself names"',

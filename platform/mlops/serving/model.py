@@ -5,19 +5,20 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from cluster.guardrails.mesh_rules import RESERVED
+from cluster.guardrails.mesh_rules import INSIDE, RESERVED
 from mlops.data_path import Workload, serving
 
 Strategy = Literal["canary", "blueGreen"]
 CANARY_SUFFIX: Final = "-canary"
 """How the Service of a model's new version is called, after the model."""
+TAKEN_SUFFIXES: Final = (CANARY_SUFFIX, INSIDE)
 MOST_REPLICAS: Final = 50
 TOLD: Final = {"name", "version", "digest", "environment", "published"}
 """What is told of a model to who asks it."""
 
 
 def _free(name: str) -> str:
-    if name in RESERVED or name.endswith(CANARY_SUFFIX):
+    if name in RESERVED or name.endswith(TAKEN_SUFFIXES):
         raise ValueError
     return name
 
@@ -27,7 +28,7 @@ Name = Annotated[
     Field(
         pattern=r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$",
         description="1 to 40 lower-case letters, digits and hyphens, from a letter to a letter or digit, not ending in "
-        f"{CANARY_SUFFIX}, and not {' or '.join(RESERVED)}, whose hosts the platform has",
+        f"{' or '.join(TAKEN_SUFFIXES)}, and not {' or '.join(RESERVED)}, whose hosts the platform has",
     ),
     AfterValidator(_free),
 ]

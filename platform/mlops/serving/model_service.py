@@ -8,6 +8,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from cluster import namespaces as ns
+from cluster.guardrails.mesh_rules import INSIDE
 from cluster.guardrails.object_rules import GATEWAY_REFERENCE
 from cluster.guardrails.rollout_analyses import FIRST_SHARE
 from cluster.labels import Manifest, metadata
@@ -66,22 +67,25 @@ class ModelService(pulumi.ComponentResource):
             )
             for suffix in ("", CANARY_SUFFIX)
         ]
-        route = kubernetes.apiextensions.CustomResource(
-            name,
-            api_version=f"{MESH}/v1",
-            kind="VirtualService",
-            metadata=self._metadata(model.name),
-            spec=virtual_service(model, args.domain),
-            # From then on the weights are the controller's.
-            opts=self._own("spec.http"),
-        )
+        routes = [
+            kubernetes.apiextensions.CustomResource(
+                f"{name}{suffix}",
+                api_version=f"{MESH}/v1",
+                kind="VirtualService",
+                metadata=self._metadata(f"{model.name}{suffix}"),
+                spec=spec,
+                # From then on the weights are the controller's.
+                opts=self._own("spec.http"),
+            )
+            for suffix, spec in (("", from_gateway(model, args.domain)), (INSIDE, from_inside(model)))
+        ]
         kubernetes.apiextensions.CustomResource(
             name,
             api_version=f"{ROLLOUTS}/v1alpha1",
             kind="Rollout",
             metadata=self._metadata(model.name),
             spec=rollout(model, args.pod),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[*self._after, *services, route]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[*self._after, *services, *routes]),
         )
         kubernetes.autoscaling.v2.HorizontalPodAutoscaler(
             name, metadata=self._metadata(model.name), spec=autoscaling(model), opts=self._own()
@@ -118,24 +122,43 @@ def _host(service_name: str) -> str:
     return f"{service_name}.{ns.SERVING.name}.svc.cluster.local"
 
 
-def virtual_service(model: Model, domain: str) -> dict[str, Any]:
+def from_gateway(model: Model, domain: str) -> dict[str, Any]:
     """What asks the mesh's gateway for the model's host is led to its versions, by their weights."""
     return {
         "hosts": [f"{model.name}.{domain}"],
         "gateways": [GATEWAY_REFERENCE],
         "exportTo": [ns.INGRESS.name],
-        "http": [
-            {
-                "name": model.name,
-                "route": [
-                    {"destination": {"host": _host(host), "port": {"number": pod.PORT}}, "weight": weight}
-                    for host, weight in ((model.name, 100), (f"{model.name}{CANARY_SUFFIX}", 0))
-                ],
-                # A call that reached nobody is tried on another replica.
-                "retries": {"attempts": 2, "retryOn": "connect-failure,refused-stream,reset-before-request"},
-            }
-        ],
+        "http": _by_weight(model),
     }
+
+
+def from_inside(model: Model) -> dict[str, Any]:
+    """What asks for the model's Service in the cluster is led to them alike.
+
+    The Service itself leads to the version that serves (argo-rollouts 1.9.1, rollout/service.go,
+    `reconcileStableAndCanaryService`): without a route callers that are inside would try no other, and a version that
+    nobody else calls would be judged by no calls, and let go.
+    """
+    return {
+        "hosts": [_host(model.name)],
+        "gateways": ["mesh"],
+        "exportTo": [ns.PIPELINES.name],
+        "http": _by_weight(model),
+    }
+
+
+def _by_weight(model: Model) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": model.name,
+            "route": [
+                {"destination": {"host": _host(host), "port": {"number": pod.PORT}}, "weight": weight}
+                for host, weight in ((model.name, 100), (f"{model.name}{CANARY_SUFFIX}", 0))
+            ],
+            # A call that reached nobody is tried on another replica.
+            "retries": {"attempts": 2, "retryOn": "connect-failure,refused-stream,reset-before-request"},
+        }
+    ]
 
 
 def rollout(model: Model, args: PodArgs) -> dict[str, Any]:
@@ -151,11 +174,12 @@ def rollout(model: Model, args: PodArgs) -> dict[str, Any]:
 
 
 def canary(model: Model) -> dict[str, Any]:
-    """A share of the calls that grows, by the weights of the route."""
+    """A share of the calls that grows, by the weights of the routes: those of users and those of pipelines alike."""
+    routes = [{"name": f"{model.name}{suffix}", "routes": [model.name]} for suffix in ("", INSIDE)]
     return {
         "stableService": model.name,
         "canaryService": f"{model.name}{CANARY_SUFFIX}",
-        "trafficRouting": {"istio": {"virtualService": {"name": model.name, "routes": [model.name]}}},
+        "trafficRouting": {"istio": {"virtualServices": routes}},
         "maxSurge": "50%",
         "maxUnavailable": 0,
         "steps": steps(model),

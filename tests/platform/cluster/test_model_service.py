@@ -274,6 +274,32 @@ def test_the_first_calls_are_few_and_judged_by_all_that_judges(made: dict[str, d
     assert asked == {analyses.CANARY, analyses.STABLE}
 
 
+@pytest.mark.parametrize("published", [True, False], ids=["published", "not published"])
+def test_whoever_may_call_it_tries_its_new_version(published: bool) -> None:
+    """Else a version that nobody else calls would be judged by no calls, and let go: each caller by the mesh is shown a
+    route that the Rollout shifts."""
+    made = objects(published=published)
+    template = made["Rollout readmission"]["spec"]["template"]
+    configured = json.loads(template["metadata"]["annotations"][ANNOTATIONS[FILE]])["mesh"]
+    shifted = made["Rollout readmission"]["spec"]["strategy"]["canary"]["trafficRouting"]["istio"]["virtualServices"]
+    hosts: dict[str, list[str]] = {}
+    for each in shifted:
+        spec = made[f"VirtualService {each['name']}"]["spec"]
+        (route,) = (route for route in spec["http"] if route["name"] in each["routes"])
+        assert {leg["destination"]["host"].split(".")[0] for leg in route["route"]} == {
+            "readmission",
+            "readmission-canary",
+        }
+        for namespace in spec["exportTo"]:
+            hosts.setdefault(namespace, []).extend(spec["hosts"])
+    callers_of_it = [
+        each.split("/ns/")[1].split("/")[0] for each in (*configured["callers"], *configured.get("gateways", ()))
+    ]
+    assert set(callers_of_it) <= hosts.keys()
+    assert hosts["pipelines"] == ["readmission.serving.svc.cluster.local"]
+    assert not published or hosts["ingress"] == ["readmission.example.com"]
+
+
 def test_a_person_is_waited_for_unless_told_otherwise() -> None:
     def pauses(**said: Any) -> int:
         return sum(each.get("pause") == {} for each in steps(Model.model_validate(MODEL | said)))
