@@ -106,6 +106,11 @@ class Settings(BaseModel):
         return {"Owner": self.owner, "Environment": self.environment, "CostCenter": self.cost_center}
 
     @property
+    def predictors(self) -> int:
+        """How many pods its models have, at most."""
+        return sum(each.most_pods for each in self.models)
+
+    @property
     def images(self) -> tuple[str, ...]:
         """Which of the images that not every stack has this one has."""
         return (SERVING_GPU,) if any(each.gpu_group for each in self.models) else ()
@@ -131,6 +136,7 @@ class Settings(BaseModel):
             audit_retention_years=self.audit_retention_years,
             log_retention_days=self.log_retention_days,
             protect=self.protect,
+            listed_images=frozenset(self.images),
         )
 
     @property

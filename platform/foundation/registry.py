@@ -55,7 +55,7 @@ class Registry(pulumi.ComponentResource):
     def __init__(self, name: str, args: RegistryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         digests = args.stack.images
         super().__init__("parapet:foundation:Registry", name, {"images": list(digests)}, opts)
-        repositories = {tagged: self._repository(name, tagged.partition(":")[0], args) for tagged in digests}
+        repositories = {tagged: self._repository(name, tagged, args) for tagged in digests}
         held = [self._held(name, tagged, repository) for tagged, repository in repositories.items()]
         complete = pulumi.Output.all(*held).apply(
             lambda found: require(args.stack, dict(zip(digests, found, strict=True)))
@@ -81,16 +81,18 @@ class Registry(pulumi.ComponentResource):
             lambda images: next((each["image_digest"] for each in images if each["image_tag"] == tag), "")
         )
 
-    def _repository(self, name: str, image: str, args: RegistryArgs) -> aws.ecr.Repository:
+    def _repository(self, name: str, tagged: str, args: RegistryArgs) -> aws.ecr.Repository:
+        image = tagged.partition(":")[0]
+        stays = args.stack.protect and tagged not in args.stack.listed_images
         repository = aws.ecr.Repository(
             f"{name}-{image.replace('/', '-')}",
             name=f"{name}/{image}",
             image_tag_mutability="IMMUTABLE",
             image_scanning_configuration={"scan_on_push": True},
             encryption_configurations=[{"encryption_type": "KMS", "kms_key": args.key_arn}],
-            force_delete=not args.stack.protect,
+            force_delete=not stays,
             tags=data_class.tags(DataClass.ARTIFACTS),
-            opts=pulumi.ResourceOptions(parent=self, protect=args.stack.protect),
+            opts=pulumi.ResourceOptions(parent=self, protect=stays),
         )
         aws.ecr.LifecyclePolicy(
             f"{name}-{image.replace('/', '-')}",

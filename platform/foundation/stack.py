@@ -30,6 +30,8 @@ class Stack:
     """How long other logs are kept; one of `retention.LOG_DAYS`."""
     protect: bool
     """Whether what holds data, keys or logs is kept from deletion."""
+    listed_images: frozenset[str] = frozenset()
+    """Those of `images` that are there for what a setting lists, and go with it."""
 
     def __post_init__(self) -> None:
         if self.audit_retention_years < retention.AUDIT_YEARS:

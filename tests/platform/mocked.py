@@ -145,6 +145,8 @@ class Recorder(pulumi.runtime.Mocks):
     """What the program exports."""
     waits_for: dict[Resource, set[Resource]] = field(default_factory=dict)
     """What each resource waits for, by its inputs, by `depends_on` and by its provider."""
+    protected: set[Resource] = field(default_factory=set)
+    """Those that the engine refuses to delete."""
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         self.made.append(Made(args.typ, args.name, args.inputs, args.provider))
@@ -206,12 +208,14 @@ class _Watching(MockMonitor):
 
     def __init__(self, recorder: Recorder) -> None:
         super().__init__(recorder)
-        self._waits_for = recorder.waits_for
+        self._waits_for, self._protected = recorder.waits_for, recorder.protected
 
     def RegisterResource(self, request: Any) -> Any:
         provider = request.provider.rpartition("::")[0]
         urns = [*request.dependencies, *([provider] if provider else [])]
         self._waits_for.setdefault((request.type, request.name), set()).update(map(_named, urns))
+        if request.protect:
+            self._protected.add((request.type, request.name))
         urn = self.make_urn(request.parent, request.type, request.name)
         if request.type == "pulumi:pulumi:Stack":
             return resource_pb2.RegisterResourceResponse(urn=urn)

@@ -18,6 +18,7 @@ from tests.platform.project import PROJECT
 pytestmark = pytest.mark.engine
 
 PROGRAM = f"""
+import dataclasses
 import sys
 sys.path.insert(0, {str(PROJECT / "platform")!r})
 import pulumi
@@ -32,8 +33,10 @@ stack = Stack(name="app", owner="o", account=account, images={{}}, tags={{}}, au
 key_arn = aws.kms.Key("k", deletion_window_in_days=7).arn
 rotator = Rotator("app", RotatorArgs(stack=stack, vpc_id="vpc-0", vpc_cidr="10.0.0.0/16", subnet_ids=["subnet-0"],
     key_arn=key_arn, logs_key_arn=key_arn, after=[]))
-secret = GeneratedSecret("app-admin", GeneratedSecretArgs(stack=stack, rotator=rotator, key_arn=key_arn,
-    description="d", rotate_days=90, length=32))
+# As in a protected stack, where what a setting lists goes all the same.
+protected = dataclasses.replace(stack, protect=True)
+secret = GeneratedSecret("app-admin", GeneratedSecretArgs(stack=protected, rotator=rotator, key_arn=key_arn,
+    description="d", rotate_days=90, length=32, listed=True))
 SecretReaders("app-admin", SecretReadersArgs(stack=stack, secret_arn=secret.arn, reader_arns=[rotator.role_arn]))
 """
 

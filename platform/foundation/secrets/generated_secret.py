@@ -29,6 +29,9 @@ class GeneratedSecretArgs:
     """After so many days it has another value."""
     length: int = 40
     """In characters: 40 letters and digits are 238 bits."""
+    listed: bool = False
+    """Whether it is for one of those that a setting lists, and goes when that does: a protected stack's engine would
+    refuse it else. Like any other it may be restored for `RECOVERY_DAYS`."""
     keep_old: bool = False
     """Whether a rotation leaves old values behind the new one, a line each: of a key by which what was written with it
     must still be found."""
@@ -55,7 +58,7 @@ class GeneratedSecret(pulumi.ComponentResource):
             kms_key_id=args.key_arn,
             recovery_window_in_days=RECOVERY_DAYS if args.stack.protect else SHORT_RECOVERY_DAYS,
             tags=data_class.tags(DataClass.SECRETS),
-            opts=pulumi.ResourceOptions(parent=self, protect=args.stack.protect),
+            opts=pulumi.ResourceOptions(parent=self, protect=args.stack.protect and not args.listed),
         )
         # The state keeps question and answer: neither holds the value.
         first = aws.lambda_.Invocation(

@@ -94,7 +94,9 @@ class MlflowServer(pulumi.ComponentResource):
             parent=self,
         )
         self.user_secret_arns = {
-            user.name: self._secret(f"user-{user.name}", f"The password of the MLflow account {user.name}.")
+            user.name: self._secret(
+                f"user-{user.name}", f"The password of the MLflow account {user.name}.", listed=True
+            )
             for user in args.users
         }
         self.audit_key_secret_arn = self._secret(
@@ -107,7 +109,9 @@ class MlflowServer(pulumi.ComponentResource):
         self._run(spec, [*args.after, *delivery.ready, *admitted, audit])
         self.register_outputs({"url": self.url})
 
-    def _secret(self, topic: str, description: str, *, keep_old: bool = False) -> pulumi.Output[str]:
+    def _secret(
+        self, topic: str, description: str, *, listed: bool = False, keep_old: bool = False
+    ) -> pulumi.Output[str]:
         foundation = self._args.foundation
         return GeneratedSecret(
             f"{self._name}-{topic}",
@@ -117,6 +121,7 @@ class MlflowServer(pulumi.ComponentResource):
                 key_arn=foundation.keys.arns[DataClass.SECRETS],
                 description=description,
                 rotate_days=ROTATE_DAYS,
+                listed=listed,
                 keep_old=keep_old,
             ),
             pulumi.ResourceOptions(parent=self),

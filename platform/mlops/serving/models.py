@@ -45,6 +45,8 @@ def hash_keys(
                 key_arn=foundation.keys.arns[DataClass.SECRETS],
                 description=f"What callers and subjects are hashed with by the servers of {model.name}.",
                 rotate_days=ROTATE_DAYS,
+                # Nobody needs it once no server hashes by it: what is in the record is found by the requests' ids.
+                listed=True,
             ),
             pulumi.ResourceOptions(parent=parent),
         )
