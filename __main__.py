@@ -64,6 +64,7 @@ cluster = Cluster(
         provider_cidrs=settings.provider_cidrs,
         sign_on_cidrs=settings.sign_on.cidrs if settings.sign_on else (),
         token_key_cidrs=settings.tokens.cidrs if settings.tokens else (),
+        predictors=settings.predictors,
         webhooks=webhooks(settings),
         gateway_address=gateway_address(settings),
     ),

@@ -67,6 +67,8 @@ class ClusterArgs:
     sign_on_cidrs: Sequence[IPv4Network]
     """Where MLflow's server reaches the identity provider of its people."""
     token_key_cidrs: Sequence[IPv4Network]
+    predictors: int
+    """Pods of the stack's models, at most."""
     """Where models reach the one of their callers."""
     plain_nodes: Mapping[str, PlainNodes]
     """By what runs there: `system` and `workload`."""
@@ -310,6 +312,7 @@ class Cluster(pulumi.ComponentResource):
                 domain=args.foundation.domain,
                 webhooks=args.webhooks,
                 gpus=sum(group.max * group.schedulable_gpus for group in groups),
+                predictors=args.predictors,
                 namespaces=namespaces.made,
                 workspaces=_spaces(args),
             ),

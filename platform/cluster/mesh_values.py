@@ -9,6 +9,7 @@ from cluster import images
 from cluster import namespaces as ns
 from cluster.guardrails.mesh_words import EXCLUDED_RANGES
 from cluster.guardrails.priorities import INFERENCE
+from cluster.guardrails.quotas import PROXY
 from cluster.labels import labels
 from cluster.node_labels import ON_SYSTEM_NODES
 from foundation.stack import Stack
@@ -96,6 +97,8 @@ def istiod(stack: Stack) -> dict[str, Any]:
                 "image": stack.image(images.PROXY),
                 "seccompProfile": SECCOMP,
                 "excludeIPRanges": EXCLUDED_RANGES,
+                # As the chart has it, said here since quotas count it.
+                "resources": PROXY.resources,
             },
         },
         "meshConfig": {

@@ -20,7 +20,8 @@ from setting_types.common import each_another, kept_here, of_the_account, parsed
 
 MAX_WORKLOAD_SECRETS: Final = 200
 MAX_MODELS: Final = 30
-"""With two replicas each, what their namespace may hold of CPU (`cluster/guardrails/quotas.py`)."""
+"""Each brings a role, a secret, two routes and two Services. How many pods they may have is no reason: their
+namespace's quota follows from their replicas (`cluster/guardrails/quotas.py`)."""
 PROMOTED: Final = {
     "local": ("dev", "staging", "prod"),
     "dev": ("dev", "staging", "prod"),

@@ -31,6 +31,8 @@ class GuardrailsArgs:
     webhooks: bool = False
     """Whether the API server asks the mesh's injector about each pod."""
     gpus: int
+    predictors: int = 0
+    """Pods of the stack's models, at most."""
     namespaces: Mapping[str, pulumi.Resource]
     """Those that the stack makes, by their names."""
     workspaces: Sequence[Namespace] = ()
@@ -58,7 +60,13 @@ class Guardrails(pulumi.ComponentResource):
             ),
             own,
         )
-        quotas = QuotasArgs(stack=args.stack, gpus=args.gpus, namespaces=args.namespaces, workspaces=args.workspaces)
+        quotas = QuotasArgs(
+            stack=args.stack,
+            gpus=args.gpus,
+            predictors=args.predictors,
+            namespaces=args.namespaces,
+            workspaces=args.workspaces,
+        )
         Quotas(name, quotas, own)
         Priorities(name, PrioritiesArgs(stack=args.stack), own)
         admission = AdmissionArgs(

@@ -1,7 +1,12 @@
-"""How much of the cluster a namespace may have, and how much one container."""
+"""How much of the cluster a namespace may have, and how much one container.
 
+A pod of the mesh has its proxy besides its own containers, and a quota counts that too, for as long as the pod runs
+(Kubernetes, "Sidecar Containers", Resource sharing within containers).
+"""
+
+import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Final
 
 import pulumi
@@ -19,8 +24,41 @@ NAME: Final = "quota"
 
 
 @dataclass(frozen=True)
+class Share:
+    """What a container asks for and may take at most: CPUs, and GiB of memory."""
+
+    cpu: float
+    memory_gib: float
+    most_cpu: float
+    most_memory_gib: float
+
+    def __add__(self, other: "Share") -> "Share":
+        return Share(*(mine + its for mine, its in zip(astuple(self), astuple(other), strict=True)))
+
+    def __mul__(self, times: int) -> "Share":
+        return Share(*(times * mine for mine in astuple(self)))
+
+    @property
+    def resources(self) -> dict[str, dict[str, str]]:
+        """As a container says it, and as Kubernetes writes it back."""
+        return {
+            "requests": {"cpu": _cpus(self.cpu), "memory": _memory(self.memory_gib)},
+            "limits": {"cpu": _cpus(self.most_cpu), "memory": _memory(self.most_memory_gib)},
+        }
+
+
+def _cpus(number: float) -> str:
+    return str(int(number)) if number == int(number) else f"{number * 1000:.0f}m"
+
+
+def _memory(gib: float) -> str:
+    return f"{int(gib)}Gi" if gib == int(gib) else f"{gib * 1024:.0f}Mi"
+
+
+@dataclass(frozen=True)
 class Room:
-    """What a namespace may hold; more CPU and memory for each GPU that it may have."""
+    """What the containers of a namespace may hold, but for the mesh's proxies; more CPU and memory for each GPU that it
+    may have."""
 
     cpu: int
     memory_gib: int
@@ -39,6 +77,11 @@ ROOMS: Final = {
     ns.MONITORING.name: Room(16, 64, 50, 1_000),
     ns.INGRESS.name: Room(16, 32, 20, 0),
 }
+PREDICTOR: Final = Share(cpu=0.5, memory_gib=1, most_cpu=2, most_memory_gib=2)
+"""A replica of one of the stack's models. A namespace's room is for what teams start there; the models have theirs
+besides."""
+PROXY: Final = Share(cpu=0.1, memory_gib=0.125, most_cpu=2, most_memory_gib=1)
+"""As Istio's chart has it (istio 1.31, istio-discovery, values.yaml, global.proxy.resources)."""
 WORKSPACE: Final = Room(16, 64, 30, 2_000, cpu_per_gpu=24, memory_gib_per_gpu=256)
 """Of one person, or of a few who work on one project."""
 OBJECTS: Final = {
@@ -92,6 +135,8 @@ def gpu_shares(gpus: int, workspaces: Sequence[ns.Namespace] = ()) -> dict[str, 
 @dataclass(frozen=True, kw_only=True)
 class QuotasArgs:
     stack: Stack
+    predictors: int
+    """Pods of the stack's models, at most: a new version has its replicas beside those of the one that serves."""
     gpus: int
     """What the GPU groups can grow to, in the units that the device plugin offers: a shared GPU counts as often as it
     is shared."""
@@ -105,8 +150,8 @@ class Quotas(pulumi.ComponentResource):
     had in the GPU namespaces only."""
 
     def __init__(self, name: str, args: QuotasArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("parapet:cluster:Quotas", name, {"gpus": args.gpus}, opts)
-        for namespace, hard in quotas(args.gpus, args.workspaces):
+        super().__init__("parapet:cluster:Quotas", name, {"gpus": args.gpus, "predictors": args.predictors}, opts)
+        for namespace, hard in quotas(args.gpus, args.workspaces, args.predictors):
             kubernetes.core.v1.ResourceQuota(
                 f"{name}-{namespace}",
                 metadata=metadata(NAME, args.stack.owner, namespace=namespace),
@@ -123,8 +168,11 @@ class Quotas(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def quotas(gpus: int, workspaces: Sequence[ns.Namespace] = ()) -> Iterator[tuple[str, dict[str, str]]]:
+def quotas(
+    gpus: int, workspaces: Sequence[ns.Namespace] = (), predictors: int = 0
+) -> Iterator[tuple[str, dict[str, str]]]:
     """The hard limits of every namespace."""
+    meshed = {*ns.MESH, *(each.name for each in workspaces if each.mesh)} - {ns.INGRESS.name}  # the gateway is a proxy
     shares = gpu_shares(gpus, workspaces)
     rooms = ROOMS | {each.name: WORKSPACE for each in workspaces}
     for namespace in (*ns.EVERY, *(each.name for each in workspaces)):
@@ -137,17 +185,22 @@ def quotas(gpus: int, workspaces: Sequence[ns.Namespace] = ()) -> Iterator[tuple
         if namespace in ns.UNUSED:
             hard["pods"] = "0"
         if room := rooms.get(namespace):
+            models = predictors if namespace == ns.SERVING.name else 0
+            pods = room.pods + models
+            proxies = pods if namespace in meshed else 0
             cpu, memory = room.cpu + gpu * room.cpu_per_gpu, room.memory_gib + gpu * room.memory_gib_per_gpu
-            scratch = room.pods * SCRATCH_GIB + gpu * SCRATCH_GIB_PER_GPU
+            scratch = pods * SCRATCH_GIB + gpu * SCRATCH_GIB_PER_GPU
+
+            most = Share(cpu, memory, cpu * 2, memory * 2) + PREDICTOR * models + PROXY * proxies
             hard |= {
-                "requests.cpu": str(cpu),
-                "limits.cpu": str(cpu * 2),
-                "requests.memory": f"{memory}Gi",
-                "limits.memory": f"{memory * 2}Gi",
+                "requests.cpu": str(math.ceil(most.cpu)),
+                "limits.cpu": str(math.ceil(most.most_cpu)),
+                "requests.memory": f"{math.ceil(most.memory_gib)}Gi",
+                "limits.memory": f"{math.ceil(most.most_memory_gib)}Gi",
                 "requests.ephemeral-storage": f"{scratch}Gi",
                 "limits.ephemeral-storage": f"{scratch * 2}Gi",
                 "requests.storage": f"{room.storage_gib}Gi",
-                "pods": str(room.pods),
+                "pods": str(pods),
                 # The one way in from outside of the cluster is the ingress gateway.
                 "services.loadbalancers": "1" if namespace == ns.INGRESS.name else "0",
                 # Each port of a load balancer's Service takes one of the nodes' ports.

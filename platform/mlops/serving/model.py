@@ -79,9 +79,14 @@ class Model(BaseModel):
     """In which pods of a new version must be ready: what does not start is let go then."""
 
     @property
+    def most_pods(self) -> int:
+        """What it has while a new version comes: each version has as many as there may be."""
+        return 2 * max(self.replicas, self.most_replicas)
+
+    @property
     def most_gpus(self) -> int:
-        """What all its replicas take while a new version comes: each version has as many as there may be."""
-        return 2 * max(self.replicas, self.most_replicas) if self.gpu_group else 0
+        """What all these take."""
+        return self.most_pods if self.gpu_group else 0
 
     @property
     def workload(self) -> Workload:

@@ -10,6 +10,7 @@ from cluster import images
 from cluster import namespaces as ns
 from cluster.guardrails.flows import PREDICTOR, PUBLISHED
 from cluster.guardrails.priorities import INFERENCE
+from cluster.guardrails.quotas import PREDICTOR as PREDICTOR_SHARE
 from cluster.labels import Manifest, labels
 from cluster.mesh import principal
 from cluster.namespaces import Namespace
@@ -48,8 +49,8 @@ ANNOTATIONS: Final = {
 """What a pod reads as files. In its own template, so that each version's pods have theirs, also those that start anew
 while another version comes; and a change of it is a new version."""
 RESOURCES: Final = {
-    "requests": {"cpu": "500m", "memory": "1Gi", "ephemeral-storage": f"{MODEL_GIB}Gi"},
-    "limits": {"cpu": "2", "memory": "2Gi", "ephemeral-storage": f"{MODEL_GIB + 1}Gi"},
+    "requests": {**PREDICTOR_SHARE.resources["requests"], "ephemeral-storage": f"{MODEL_GIB}Gi"},
+    "limits": {**PREDICTOR_SHARE.resources["limits"], "ephemeral-storage": f"{MODEL_GIB + 1}Gi"},
 }
 GPU_RESOURCES: Final = {
     "requests": RESOURCES["requests"] | {"memory": "2Gi", GPU: "1"},

@@ -242,6 +242,23 @@ def test_its_controller_writes_the_template_back_as_it_is(published: bool, group
     # Pointers in Go: what is false there was said, and stays.
     said = ("automountServiceAccountToken", "enableServiceLinks", "allowPrivilegeEscalation")
     assert [each for each in empty(template, "template") if not each.endswith(said)] == []
+    # So with an amount, of which it takes the largest unit that says it whole.
+    for container in (*template["spec"]["initContainers"], *template["spec"]["containers"]):
+        for said_of in container["resources"].values():
+            for name, amount in said_of.items():
+                assert (amount, name) == (_written(amount), name)
+
+
+def _written(amount: str) -> str:
+    """As Kubernetes writes an amount (apimachinery, pkg/api/resource, `CanonicalizeBytes`)."""
+    for unit, next_one, times in (("m", "", 1000), ("Mi", "Gi", 1024), ("Gi", "Ti", 1024)):
+        if (
+            amount.endswith(unit)
+            and amount.removesuffix(unit).isdigit()
+            and int(amount.removesuffix(unit)) % times == 0
+        ):
+            return _written(f"{int(amount.removesuffix(unit)) // times}{next_one}")
+    return amount
 
 
 def test_a_model_that_is_not_published_reads_nothing_of_tokens() -> None:

@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from cluster import namespaces as ns
+from cluster.guardrails.quotas import PROXY
 from local import processes
 from local.kubernetes import live
 from local.kubernetes.live import load_balancer, proxies
@@ -147,6 +148,7 @@ def test_pods_have_their_proxies_as_on_eks(door: Door) -> None:
         for pod in door.api.items("pods", f"--namespace={namespace}"):
             (proxy,) = [each for each in pod["spec"][where] if each["name"] == "istio-proxy"]
             assert "/istio/proxyv2:" in proxy["image"]
+            assert namespace == "ingress" or proxy["resources"] == PROXY.resources, "quotas count another one"
 
 
 def test_istiod_is_asked_and_writes_nothing_of_who_is(door: Door) -> None:
