@@ -12,6 +12,10 @@ from delivery.registry.refused import Refused
 
 WARM: Final = 50
 ROWS: Final = 50_000
+TRIED: Final = 16
+"""Rows that are asked by themselves too."""
+NEAR: Final = 1e-5
+"""By how much an answer may differ then: what a known case of a contract may."""
 
 
 class Graph:
@@ -30,11 +34,21 @@ class Graph:
         self._takes = self._session.get_inputs()[0].name
 
     def scores(self, matrix: Matrix) -> NDArray[np.float64]:
-        """One probability a row."""
+        """One probability a row, whatever is asked with it. Raises Refused for a graph in which rows meet: the
+        inference server asks those of different callers together."""
         if not len(matrix):
             return np.zeros(0)
         parts = [self._asked(matrix[start : start + ROWS]) for start in range(0, len(matrix), ROWS)]
-        return np.concatenate(parts).astype(np.float64)
+        found = np.concatenate(parts)
+        tried = np.linspace(0, len(matrix) - 1, min(TRIED, len(matrix))).astype(int)
+        alone = np.concatenate([self._asked(matrix[[place]]) for place in tried])
+        turned = self._asked(matrix[tried[::-1]])[::-1]
+        if not np.allclose([found[tried], turned], [alone, alone], rtol=0, atol=NEAR, equal_nan=True):
+            raise Refused(
+                "In model.onnx, what the model answers to a row depends on the rows that are asked with it: it is "
+                f"further than {NEAR:g} from what it is alone. An operation goes over rows, as a mean of them."
+            )
+        return found.astype(np.float64)
 
     def seconds(self, matrix: Matrix, requests: int) -> NDArray[np.float64]:
         """How long each of so many requests took, of one row each, after some that warmed up."""

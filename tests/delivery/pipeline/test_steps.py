@@ -156,6 +156,50 @@ def test_what_runs_a_graph_tells_its_makers_nothing(inside: Any, tmp_path: Path)
     assert list(tmp_path.rglob("*")) == []
 
 
+MIXED: Final = """
+import json
+import numpy as np
+from onnx import TensorProto, helper, numpy_helper
+from delivery.pipeline.scoring import Graph
+from delivery.registry.refused import Refused
+
+def asked(*more):
+    nodes = [helper.make_node("Sigmoid", ["features"], ["each" if more else "scores"]), *more]
+    told = [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["rows", 1])]
+    said = [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["rows", 1])]
+    nothing = numpy_helper.from_array(np.zeros((1, 1), np.float32), "zero")
+    graph = helper.make_graph(nodes, "tried", told, said, [nothing])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    rows = np.linspace(-3, 3, 1000, dtype=np.float32).reshape(-1, 1)
+    try:
+        found = Graph(model.SerializeToString(), "scores", 0).scores(rows)
+    except Refused as refused:
+        return str(refused)
+    return [float(found[0]), len(found)]
+
+def over(operation):
+    return [
+        helper.make_node(operation, ["each"], ["all"], axes=[0], keepdims=1),
+        helper.make_node("Mul", ["each", "zero"], ["none"]),
+        helper.make_node("Add", ["all", "none"], ["scores"]),
+    ]
+
+axis = helper.make_node("Constant", [], ["axis"], value_int=0)
+summed = asked(axis, helper.make_node("CumSum", ["each", "axis"], ["scores"]))
+print(json.dumps([asked(), asked(*over("ReduceMean")), asked(*over("ReduceMax")), summed]))
+"""
+
+
+@pytest.mark.process
+def test_a_model_that_answers_a_row_by_others_is_refused(inside: Any) -> None:
+    """The inference server asks together what comes together, and serves none such."""
+    (first, rows), *mixed = inside(MIXED)
+    assert (round(first, 4), rows) == (0.0474, 1000)
+    assert len(mixed) == 3
+    for told in mixed:
+        assert "what the model answers to a row depends on the rows that are asked with it" in str(told)
+
+
 def test_another_package_than_the_locks_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     sbom.check_locked({"PyYAML": "6.0.3", "numpy": "2.4.6"})
     with pytest.raises(Refused, match=r"not those of requirements.txt: left-pad 1.0, numpy 2.0. What"):
