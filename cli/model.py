@@ -60,6 +60,12 @@ def hold_to_gates(
     latency: Annotated[Path | None, typer.Option(help="Parquet with `seconds` of at least 1,000 requests.")] = None,
     sbom: Annotated[Path | None, typer.Option(help="What it is made with, as CycloneDX's JSON.")] = None,
     contract: Annotated[Path | None, typer.Option(help="Its contract.json.")] = None,
+    production: Annotated[
+        Path | None, typer.Option(help="A folder with model.onnx and contract.json of what serves; none for the first.")
+    ] = None,
+    fact: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Its dataset, code, image and environment, each.")
+    ] = None,
     gates: Annotated[Path, typer.Option(help="What it is held to.")] = GATES,
     out: Annotated[Path, typer.Option(help="The report to write, for `promote` and `approve`.")] = Path("gates.json"),
     override: Annotated[list[str] | None, typer.Option(help="A failed gate that two people let pass.")] = None,
@@ -73,13 +79,19 @@ def hold_to_gates(
     Ends with 0 where it may go on, 3 where a gate stops it, 1 where a file is not of its kind.
     """
     files = {"candidate": candidate, "reference": reference, "train": train, "test": test}
-    files |= {"latency": latency, "sbom": sbom, "contract": contract}
+    files |= {"latency": latency, "sbom": sbom, "contract": contract, "production": production}
     asked = {name: None if path is None else str(path) for name, path in files.items()}
     asked |= {"model": str(model), "gates": str(gates), "out": str(out), "why": why}
     people = {"asked_by": asked_by, "agreed_by": agreed_by}
     raise typer.Exit(
         DELIVERY.run(
-            "delivery.gates", injected=injected or [], override=override or [], json=as_json, **asked, **people
+            "delivery.gates",
+            injected=injected or [],
+            facts=fact or [],
+            override=override or [],
+            json=as_json,
+            **asked,
+            **people,
         )
     )
 
@@ -116,6 +128,9 @@ def approve(
     ],
     key: Annotated[Path | None, typer.Option(help="Your private key, Ed25519 or P-256, PEM, mode 600.")] = None,
     account: Annotated[str, typer.Option(envvar="MLFLOW_TRACKING_USERNAME", help="Your account in MLflow.")] = "",
+    author: Annotated[
+        str, typer.Option(help="Who registered the version, in MLflow; else what the pipeline left beside the report.")
+    ] = "",
     show: Annotated[bool, typer.Option("--show", help="Tell what would be signed, and sign nothing.")] = False,
     reviews: Annotated[
         Path | None, typer.Option(help="In a job of GitHub's: who approved its run, as GitHub tells it.")
@@ -132,7 +147,8 @@ def approve(
         raise typer.BadParameter("Give your key by --key to sign, or --show to look, and not both.")
     encrypted = key is not None and key.is_file() and b"ENCRYPTED" in key.read_bytes()
     passphrase = typer.prompt("The key's passphrase", hide_input=True, err=True) if encrypted else None
-    asked = {"to": to, "gates": str(gates), "why": why, "override": override or [], "hours": hours, "stack": stack}
+    asked = {"to": to, "gates": str(gates), "why": why, "override": override or [], "hours": hours}
+    asked |= {"stack": stack, "author": author}
     asked |= {
         "key": str(key) if key else None,
         "reviews": str(reviews) if reviews else None,

@@ -5,6 +5,7 @@ gate` is the command for people.
 """
 
 import json
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,17 +15,20 @@ from delivery.data.injections import KINDS
 from delivery.gates import telling
 from delivery.gates.evaluating import Evidence, evaluate
 from delivery.gates.report import agreed, for_promotion, overridden
-from delivery.registry.documents import canonical
+from delivery.registry.documents import FACT, canonical
+from delivery.registry.gates import FACTS
 from delivery.registry.refused import Refused
 
 STOPPED: Final = 3
-FILES: Final = ("candidate", "reference", "train", "test", "latency", "sbom", "contract")
+FILES: Final = ("candidate", "reference", "train", "test", "latency", "sbom", "contract", "production")
 
 
 def gate(asked: Mapping[str, Any]) -> int:
     given = {name: Path(asked[name]) for name in FILES if asked[name]}
     injected = dict(_injected(text) for text in asked["injected"])
-    report = evaluate(Evidence(Path(asked["model"]), injected=injected, **given), gates=Path(asked["gates"]))
+    facts = dict(_fact(text) for text in asked["facts"])
+    evidence = Evidence(Path(asked["model"]), injected=injected, facts=facts, **given)
+    report = evaluate(evidence, gates=Path(asked["gates"]))
     if asked["override"]:
         people = (asked["asked_by"] or "", asked["agreed_by"] or "")
         report = overridden(report, agreed(asked["override"], asked["why"] or "", *people))
@@ -41,6 +45,13 @@ def _injected(text: str) -> tuple[str, Path]:
     if kind not in KINDS or not path:
         raise Refused(f"--injected {text!r} is none of KIND=FILE; kinds are {', '.join(KINDS)}.")
     return kind, Path(path)
+
+
+def _fact(text: str) -> tuple[str, str]:
+    name, _, value = text.partition("=")
+    if name not in FACTS or not re.fullmatch(FACT, value):
+        raise Refused(f"--fact is NAME=VALUE: a name is one of {', '.join(FACTS)}, a value a digest or a commit.")
+    return name, value
 
 
 def main() -> int:

@@ -31,6 +31,7 @@ from delivery.gates.measured import Measured, unmeasured
 from delivery.gates.measures import Sample
 from delivery.gates.reading import features, predictions, seconds
 from delivery.gates.report import Report, outcome
+from delivery.registry.gates import Reference
 from delivery.registry.held import digest_of_declared
 from delivery.registry.refused import Refused
 
@@ -50,6 +51,10 @@ class Evidence:
     contract: Path | None = None
     injected: Mapping[str, Path] = field(default_factory=dict)
     """The candidate's predictions where a fault was injected, by its kind."""
+    production: Path | None = None
+    """A folder with the files of the model that `reference` are the predictions of; without them none served."""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """What the version is made of: its data set, code, image and environment."""
 
     @property
     def files(self) -> Mapping[str, Path]:
@@ -67,12 +72,22 @@ def evaluate(evidence: Evidence, year: int | None = None, gates: Path = GATES) -
         if not path.is_file():
             raise Refused(f"{path} is not there, or no file.")
     return Report(
-        "parapet-gates-full/1",
+        "parapet-gates-full/2",
+        facts=dict(evidence.facts),
+        reference=_reference(evidence.production),
         model=_digest(evidence.model),
         declared=digest_of_declared(gates),
         inputs={name: _digest(path) for name, path in evidence.files.items()},
         gates=[outcome(gate, looking.at(gate)) for gate in told.gates],
     )
+
+
+def _reference(folder: Path | None) -> Reference | None:
+    if folder is None or not (folder / "model.onnx").exists():
+        return None
+    if not (folder / "contract.json").exists():
+        raise Refused(f"{folder} has a model.onnx and no contract.json: give both of what serves in production.")
+    return Reference(*(_digest(folder / name) for name in ("model.onnx", "contract.json")))
 
 
 class _Lacking(Exception):

@@ -8,7 +8,7 @@ from msgspec import Meta, Struct, ValidationError, convert, structs
 from delivery.gates.declared import AtMost, Gate
 from delivery.gates.measured import Measured
 from delivery.registry import gates as registry
-from delivery.registry.documents import Digest, Word, digest_of, reason, told
+from delivery.registry.documents import Digest, Fact, Word, digest_of, reason, told
 from delivery.registry.refused import Refused
 
 
@@ -37,11 +37,15 @@ class Outcome(Struct, frozen=True, forbid_unknown_fields=True):
 class Report(Struct, frozen=True, forbid_unknown_fields=True):
     """What all gates came to."""
 
-    format: Literal["parapet-gates-full/1"]
+    format: Literal["parapet-gates-full/2"]
     model: Digest
     declared: Digest
     """Of what gates.yaml says (`delivery/registry/held.py`)."""
     inputs: dict[str, Digest]
+    facts: dict[Word, Fact]
+    """Of the version: its data set, code, image and environment."""
+    reference: registry.Reference | None
+    """What it was compared with; None where nothing served."""
     gates: Annotated[list[Outcome], Meta(min_length=1)]
     override: registry.Override | None = None
 
@@ -99,7 +103,8 @@ def agreed(gates: Sequence[str], why: str, asked_by: str, agreed_by: str) -> reg
 def for_promotion(report: Report) -> registry.Report:
     """The gates that stop a model, as a promotion reads them. What was not measured is a failed gate of its own."""
     gates = [_gate(each) for each in report.gates if _stops(each)]
-    return registry.Report("parapet-gates/1", report.model, report.declared, gates)
+    told = {"contract": report.inputs.get("contract"), "facts": report.facts, "reference": report.reference}
+    return registry.Report("parapet-gates/2", report.model, report.declared, gates, **told)
 
 
 def _stops(gate: Outcome) -> bool:

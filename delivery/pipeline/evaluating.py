@@ -50,12 +50,14 @@ def evaluated(
     gates: Path,
     seed: int,
     out: Path,
+    facts: Mapping[str, str],
     passes: Override | None = None,
 ) -> Evaluated:
     """Writes to `out` the predictions, latencies, packages, contract and the gates' reports.
 
     `production` has the model to compare with (model.onnx, contract.json), or nothing, for a first model: then it is
-    compared with the outcome's rate by the stays of the year before. `passes` are the gates that two people let pass.
+    compared with the outcome's rate by the stays of the year before. `facts` are what the version is made of. `passes`
+    are the gates that two people let pass.
     Raises Refused for a production model that cannot be asked of these features, and where not just these failed.
     """
     told = declared(gates)
@@ -85,6 +87,7 @@ def evaluated(
         injected={kind: files[f"injected-{kind}"] for kind in settings().injected},
         **{name: files[name] for name in ("candidate", "reference", "latency")},
         **{"train": train, "test": test, "sbom": out / SBOM, "contract": out / CONTRACT},
+        **{"production": production, "facts": facts},
     )
     report = evaluate(evidence, gates=gates)
     if passes:

@@ -174,6 +174,7 @@ def facts(record: Record) -> dict[str, str]:
     """What a version in MLflow's registry says of itself, as tags."""
     told = {name: str(value) for name, value in structs.asdict(record.inputs).items()}
     told |= {"model": record.outputs.model, "gates": record.judged.report, "run": record.digest}
+    told |= {name: getattr(record.judged, name) for name in ("contract", "declared", "reference")}
     if passes := record.judged.override:
         told |= {"override": ",".join(passes.gates), "override_reason": passes.reason}
         told |= {"override_asked_by": passes.asked_by, "override_agreed_by": passes.agreed_by}

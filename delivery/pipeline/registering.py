@@ -10,14 +10,16 @@ from delivery.pipeline.lineage import Record, facts
 from delivery.registry.desk import registered
 from delivery.registry.documents import ACCOUNT, Environment
 from delivery.registry.mlflow import Mlflow, Version
-from delivery.registry.refused import Refused
+from delivery.registry.refused import Gone, Refused
 from delivery.registry.rules import STARTED_BY
 
 if TYPE_CHECKING:  # it brings pandera and Ibis, which fetching a model need not wait for
     from delivery.gates.report import Report as Full
 
 FILES: Final = "/api/2.0/mlflow-artifacts/artifacts"
-RUN: Final = "parapet.run"
+MODEL: Final = ("model.onnx", "contract.json")
+VARYING: Final = ("parapet.gates", "parapet.override")
+"""Tags that another run of the same has otherwise: its latency is another, and so is its report."""
 DIGEST: Final = 36
 """Characters of a data set's digest, which is what MLflow takes; the tag `parapet.dataset` has all of it."""
 VARIABLES: Final = {
@@ -114,7 +116,8 @@ def starter(account: str) -> str:
 def register(
     tracking: Tracking, record: Record, report: "Full", files: Mapping[str, bytes], *, experiment: str, started_by: str
 ) -> Version:
-    """The version of this run in NAME-dev: the one that is there already, or a new one. Nothing counts until it is.
+    """The version of this run in NAME-dev: the one that this account has registered already, or a new one. Nothing
+    counts until it is.
 
     `files` are model.onnx, contract.json and what goes with them. `started_by` is a person's account, as they said, or
     the one that registers. Raises Refused.
@@ -122,9 +125,9 @@ def register(
     started_by = starter(started_by)
     name = registered(record.model, Environment.DEV)
     tracking.ensure(name)
-    if found := [each for each in tracking.versions(name) if each.tags.get(RUN) == record.digest]:
-        return found[-1]
     tags = facts(record) | {STARTED_BY: started_by}
+    if found := [each for each in tracking.versions(name) if _is_this(tracking, each, tags, files)]:
+        return found[-1]
     place = tracking.experiment(experiment)
     run = tracking.start(place, f"{record.model} {record.outputs.model[7:19]}", tags)
     try:
@@ -140,6 +143,18 @@ def register(
         tracking.end(run, "FAILED")
         raise
     return tracking.version(name, version)
+
+
+def _is_this(tracking: Tracking, version: Version, tags: Mapping[str, str], files: Mapping[str, bytes]) -> bool:
+    """Whether a version is what would be registered now. Whoever may write into NAME-dev sets any tag: who registered
+    it is the server's word, and what it holds is looked at."""
+    same = {name: value for name, value in tags.items() if name != STARTED_BY and not name.startswith(VARYING)}
+    if version.author != tracking.account[0] or not same.items() <= version.tags.items():
+        return False
+    try:
+        return all(tracking.file(version, name) == files[name] for name in MODEL)
+    except Gone:
+        return False
 
 
 def in_production(tracking: Tracking, model: str, *, first: bool) -> tuple[str, dict[str, bytes]]:
@@ -160,7 +175,7 @@ def in_production(tracking: Tracking, model: str, *, first: bool) -> tuple[str, 
     if version is None:
         return "none", {}
     found = tracking.version(name, version)
-    return f"{name}:{version}", {each: tracking.file(found, each) for each in ("model.onnx", "contract.json")}
+    return f"{name}:{version}", {each: tracking.file(found, each) for each in MODEL}
 
 
 def _there(told: dict[str, Any] | None) -> dict[str, Any]:

@@ -172,24 +172,27 @@ def evaluate(
     from delivery.pipeline import lineage
     from delivery.pipeline.evaluating import evaluated
     from delivery.pipeline.sbom import LOCK
+    from delivery.registry.gates import FACTS
 
     out, bounds = Path(evidence), Path(gates) if gates else GATES
     made = Manifest.read(Path(features))
     people = agreed(override.split(","), why, asked_by, agreed_by) if override else None
-    found = evaluated(Path(model), Path(train), Path(test), Path(production), bounds, seed, out, people)
+    inputs = lineage.Inputs(
+        dataset=f"sha256:{Manifest.read(Path(manifest).parent, Path(manifest).name).digest}",
+        code=code,
+        sources=lineage.sources(),
+        image=image,
+        environment=f"sha256:{sha256(LOCK)}",
+        seed=seed,
+        key=str(made.made_from["key"]),
+        machine=lineage.machine(),
+    )
+    facts = {each: getattr(inputs, each) for each in FACTS}
+    found = evaluated(Path(model), Path(train), Path(test), Path(production), bounds, seed, out, facts, people)
     record = lineage.Record(
         "parapet-run/1",
         name,
-        lineage.Inputs(
-            dataset=f"sha256:{Manifest.read(Path(manifest).parent, Path(manifest).name).digest}",
-            code=code,
-            sources=lineage.sources(),
-            image=image,
-            environment=f"sha256:{sha256(LOCK)}",
-            seed=seed,
-            key=str(made.made_from["key"]),
-            machine=lineage.machine(),
-        ),
+        inputs,
         lineage.Outputs(
             features=f"sha256:{made.digest}",
             train=f"sha256:{sha256(Path(train))}",

@@ -26,6 +26,8 @@ from delivery.registry.reviewed import reviewed
 from delivery.registry.rules import FROM, Rules
 
 BROKEN: Final = 3
+REGISTERED: Final = "registered.json"
+"""Beside a report that the pipeline made: which version it registered, and by whom."""
 Asked = Mapping[str, Any]
 
 
@@ -83,6 +85,7 @@ def _approve(asked: Asked) -> int:
         approver=approver,
         through=through,
         model=_model(asked),
+        author=asked["author"] or _author(Path(asked["gates"]), report),
         came_from=FROM[to],
         to=to,
         stack=asked["stack"],
@@ -91,7 +94,7 @@ def _approve(asked: Asked) -> int:
         now=now,
         lasts=timedelta(hours=asked["hours"]),
     )
-    lines = [f"    {'passed' if gate.passed else 'FAILED'}  {gate}" for gate in report.gates]
+    lines = telling.approved(statement, report)
     if asked["key"] is None:
         asks = f"To be approved: {statement.model} {report.model} to {to} of {statement.stack}: {statement.reason}"
         print("\n".join([asks, *lines]))
@@ -125,6 +128,20 @@ def _model(asked: Asked) -> str:
     if not re.fullmatch(NAME, name):
         raise Refused(f"{name!r} is no model's name: at most 50 of a-z, 0-9, dot and dash, without -ENVIRONMENT.")
     return name
+
+
+def _author(gates_file: Path, report: gates.Report) -> str:
+    """Who registered the version, by what the pipeline left beside the report. Raises Refused."""
+    try:
+        told = json.loads(gates_file.with_name(REGISTERED).read_bytes())
+        if told["model"] == report.model:
+            return str(told["author"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    raise Refused(
+        "An approval says whose model it is. Give by --author the account that registered the version: MLflow shows "
+        "it, and `./parapet model list --json` for what serves in staging."
+    )
 
 
 def _decided(asked: Asked, outcome: promotion.Outcome) -> int:

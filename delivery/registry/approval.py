@@ -33,9 +33,10 @@ from delivery.registry.documents import (
     told,
     written,
 )
-from delivery.registry.gates import Report
+from delivery.registry.gates import BEFORE, Report
 from delivery.registry.refused import Gone, Refused
 
+FORM: Final = "parapet-approval/2"
 LONGEST: Final = timedelta(days=7)
 """An approval is of what its approver has just seen."""
 NAMED_SINCE: Final = datetime(2026, 12, 1, tzinfo=UTC)
@@ -45,13 +46,13 @@ NAMED_SINCE: Final = datetime(2026, 12, 1, tzinfo=UTC)
 class Statement(Struct, frozen=True, forbid_unknown_fields=True):
     """What is signed."""
 
-    format: Literal["parapet-approval/1"]
+    format: Literal["parapet-approval/1", "parapet-approval/2"]
     approver: Account
     model: Name
     digest: Digest
     """Of the bytes of `model.onnx`."""
     gates: Digest
-    """Of the gate report that the approver read."""
+    """Of the gate report that the approver read: it says what the version was made of and compared with."""
     came_from: Environment
     to: Environment
     override: Annotated[list[Word], Meta(max_length=200)]
@@ -64,6 +65,10 @@ class Statement(Struct, frozen=True, forbid_unknown_fields=True):
     stack: Bucket | UnsetType = UNSET
     """The one whose ledger takes it, by its audit bucket: a name that no other has in all of AWS. Left out in those of
     before, whose bytes are what was signed."""
+    contract: Digest | UnsetType = UNSET
+    """Of the bytes of `contract.json`. Left out in those of before, as is the next."""
+    author: Account | UnsetType = UNSET
+    """Who registered the version, as the approver was told."""
 
 
 class Approval(Struct, frozen=True, forbid_unknown_fields=True):
@@ -83,6 +88,7 @@ def stated(
     *,
     approver: str,
     model: str,
+    author: str,
     came_from: Environment,
     to: Environment,
     stack: str,
@@ -93,6 +99,11 @@ def stated(
     through: Through | None = None,
 ) -> Statement:
     """Raises Refused. `override` must be the gates that failed, all of them: nothing passes unnoticed."""
+    if report.format == BEFORE:
+        raise Refused(
+            f"The gate report is of the form {BEFORE}: of which contract and version it is, nobody can tell. Hold the "
+            "model to its gates anew."
+        )
     if not timedelta() < lasts <= LONGEST:
         raise Refused(f"An approval for {lasts} is not made; it lasts for some hours, {LONGEST.days} days at most.")
     failed = [gate.name for gate in report.failed]
@@ -103,10 +114,10 @@ def stated(
             "Name each failed gate with --override to let it pass, or leave the model where it is."
         )
     raw = {
-        **{"format": "parapet-approval/1", "approver": approver, "model": model, "digest": report.model},
+        **{"format": FORM, "approver": approver, "model": model, "digest": report.model},
+        **{"contract": report.contract, "author": author, "stack": stack},
         **{"gates": report.digest, "came_from": came_from, "to": to, "override": sorted(override)},
         **{"reason": reason(why), "made": written(now), "expires": written(now + lasts), "through": through},
-        "stack": stack,
     }
     try:
         return msgspec.convert(raw, Statement)
@@ -146,8 +157,8 @@ def check(approval: Approval, people: People, wanted: Mapping[str, object], at: 
     for field, value in wanted.items():
         said = getattr(statement, field)
         if said is UNSET:
-            if moment(statement.made) < NAMED_SINCE:
-                continue
+            if field == "stack" and "contract" not in wanted and moment(statement.made) < NAMED_SINCE:
+                continue  # of a decision whose report is of before too
             raise Refused(f"The approval by {statement.approver} names no {field}. Ask them for one for {value}.")
         if said != value:
             raise Refused(

@@ -25,7 +25,8 @@ Name = Annotated[str, Meta(pattern=NAME)]
 """A model's. With an environment behind it, it is still a name that the inference server takes."""
 Word = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9._-]{0,62}$")]
 Digest = Annotated[str, Meta(pattern=r"^sha256:[0-9a-f]{64}$")]
-Fact = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,255}$")]
+FACT: Final = r"^[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,255}$"
+Fact = Annotated[str, Meta(pattern=FACT)]
 """A digest, a commit, a seed: no words, so that no sentence about a patient is one."""
 Bucket = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
 ACCOUNT: Final = r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}$"

@@ -1,16 +1,26 @@
 """The report of the gates that a model was held to. Whoever holds it to them writes this document."""
 
+from collections.abc import Mapping
 from math import isfinite
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType, json, structs
 
-from delivery.registry.documents import Account, Digest, Reason, Word, digest_of, read
+from delivery.registry.documents import Account, Digest, Fact, Reason, Word, digest_of, read
 from delivery.registry.refused import Refused
 
 UNMEASURED: Final = ".measured"
 """Behind a gate's name: it is 0, and must be 1, where the gate could not be measured."""
+
+FACTS: Final = ("dataset", "code", "image", "environment")
+"""What a version says of where it comes from: in dev as tags `parapet.dataset` and so on."""
+REFERENCE: Final = ("reference", "reference.contract")
+"""What a ledger says of the model that another was compared with."""
+NONE: Final = "none"
+"""Of the reference, where nothing served."""
+BEFORE: Final = "parapet-gates/1"
+"""The form of reports that said nothing of contract, version and reference. Old entries of a ledger have it."""
 
 
 class Gate(Struct, frozen=True, forbid_unknown_fields=True):
@@ -38,19 +48,42 @@ class Gate(Struct, frozen=True, forbid_unknown_fields=True):
         return f"{self.name} is {self.value:.6g}, must be {' and '.join(bounds)} ({self.rows:,} rows)"
 
 
-class Report(Struct, frozen=True, forbid_unknown_fields=True):
-    """All gates of one model."""
+class Reference(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a model was compared with, by the digests of its two files."""
 
-    format: Literal["parapet-gates/1"]
+    model: Digest
+    contract: Digest
+
+
+class Report(Struct, frozen=True, forbid_unknown_fields=True):
+    """All gates of one model, and of which version it is: what an approval of the report is an approval of."""
+
+    format: Literal["parapet-gates/1", "parapet-gates/2"]
     model: Digest
     """Of the bytes of `model.onnx`."""
     declared: Digest
     """Of what the gates were declared to be (`held.py`)."""
     gates: Annotated[list[Gate], Meta(min_length=1, max_length=200)]
+    contract: Digest | UnsetType | None = UNSET
+    """Of the bytes of `contract.json`; None where it was not given. The former form says nothing of it, nor of what
+    follows."""
+    facts: dict[Word, Fact] | UnsetType = UNSET
+    """Of the version, by the names that are in `FACTS`."""
+    reference: Reference | UnsetType | None = UNSET
+    """What served in production when the model was held to its gates; None where nothing did."""
 
     @property
     def digest(self) -> str:
         return digest_of(self)
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """What a ledger says of it, beside its gates and the version that it is of."""
+        told = {"gates": self.digest, "declared": self.declared}
+        if self.reference is UNSET:
+            return told
+        compared = (self.reference.model, self.reference.contract) if self.reference else (NONE, NONE)
+        return told | dict(zip(REFERENCE, compared, strict=True))
 
     @property
     def failed(self) -> list[Gate]:
@@ -76,8 +109,30 @@ def load(file: Path) -> Report:
     return report
 
 
+def of_a_ledger(digests: Mapping[str, str], listed: list[Gate]) -> Report:
+    """The report as an entry tells of it. The digest of the one that was given is another where the entry lies. Raises
+    Refused."""
+    told = Report(BEFORE, digests["model"], digests["declared"], listed)
+    if REFERENCE[0] in digests:
+        model, contract = (digests[name] for name in REFERENCE)
+        told = structs.replace(
+            told,
+            format="parapet-gates/2",
+            contract=digests["contract"],
+            facts={name: digests[name] for name in FACTS},
+            reference=None if NONE in (model, contract) else Reference(model, contract),
+        )
+    return read(json.encode(told), Report, "The gate report, as the decision tells of it,")
+
+
 def check(report: Report, what: str) -> None:
-    """Raises Refused where it says of a gate what its own numbers do not, or of none anything that could fail."""
+    """Raises Refused where it says of a gate what its own numbers do not, of none anything that could fail, or not of
+    which version it is."""
+    if report.format != BEFORE and (lacking := _lacking(report)):
+        raise Refused(
+            f"{what} does not say {', '.join(lacking)}: it could be another version's. Hold the model to its gates "
+            "with its contract and what it was made of; the pipeline does."
+        )
     if not report.gates:
         raise Refused(f"{what} has no gate: nothing was looked at. Hold the model to its gates.")
     names = [gate.name for gate in report.gates]
@@ -91,3 +146,8 @@ def check(report: Report, what: str) -> None:
         if gate.passed != gate.holds:
             said = "passed" if gate.passed else "failed"
             raise Refused(f"{what} contradicts itself: {gate}, and is said to have {said}. Make it anew.")
+
+
+def _lacking(report: Report) -> list[str]:
+    given = {"contract": report.contract, **(report.facts or {}), "reference": report.reference is not UNSET}
+    return [f"its {name}" for name in ("contract", *FACTS, "reference") if not given.get(name)]

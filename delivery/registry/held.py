@@ -11,7 +11,7 @@ import yaml
 from msgspec import Meta, Struct
 
 from delivery.registry.documents import Digest, Word, digest, told
-from delivery.registry.gates import UNMEASURED, Gate, Report
+from delivery.registry.gates import BEFORE, UNMEASURED, Gate, Report
 from delivery.registry.refused import Refused
 
 EARLIER: Final = "earlier.yaml"
@@ -36,6 +36,13 @@ class Declared(Struct, frozen=True):
     maximum: float | None = None
 
 
+class Former(Struct, frozen=True, forbid_unknown_fields=True):
+    """A form of reports that was given up."""
+
+    report: Literal["parapet-gates/1"]
+    until: Annotated[datetime, Meta(tz=True)]
+
+
 @dataclass(frozen=True)
 class Held:
     """The gates that count, by the digest of what declares them, and until when."""
@@ -45,9 +52,17 @@ class Held:
     earlier: Mapping[str, datetime]
     bounds: Mapping[str, Mapping[str, Bounds]]
     """Those that stop a model, of the gates of now and of each of before whose file is kept."""
+    former: datetime | None = None
+    """Until when a report of the form of before counts."""
 
     def check(self, report: Report, at: datetime) -> None:
         """Raises Refused where a report of these gates does not count at that time, or has others than these."""
+        if report.format == BEFORE and (self.former is None or at >= self.former):
+            raise Refused(
+                f"The gate report is of the form {BEFORE}, which says nothing of the contract, of what the model was "
+                "made of and compared with. Hold the model to its gates anew. If something was decided by it before "
+                f"that form was given up, list in {self.file.with_name(EARLIER)}: {{report: {BEFORE}, until: ...}}."
+            )
         until = self.earlier.get(report.declared)
         if report.declared != self.now and (until is None or at >= until):
             raise Refused(
@@ -99,7 +114,9 @@ def held(file: Path) -> Held:
     Refused."""
     beside = file.with_name(EARLIER)
     try:
-        listed = msgspec.convert(_yaml(beside) or [] if beside.exists() else [], list[Earlier])
+        said = msgspec.convert(_yaml(beside) or [] if beside.exists() else [], list[dict[str, object]])
+        listed = msgspec.convert([each for each in said if "report" not in each], list[Earlier])
+        former = msgspec.convert([each for each in said if "report" in each], list[Former])
     except msgspec.ValidationError as error:
         raise Refused(f"The gates of before in {beside} are not as they must be: {told(error)}.") from None
     now = digest_of_declared(file)
@@ -109,7 +126,13 @@ def held(file: Path) -> Held:
             if (other := digest_of_declared(before)) != each.digest:
                 raise Refused(f"What is kept in {before} says something else than its name: its digest is {other}.")
             bounds[each.digest] = _stopping(before)
-    return Held(file, now, {each.digest: each.until for each in listed}, bounds)
+    return Held(
+        file,
+        now,
+        {each.digest: each.until for each in listed},
+        bounds,
+        max((each.until for each in former), default=None),
+    )
 
 
 def kept(file: Path, declared: str) -> Path:

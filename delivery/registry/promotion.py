@@ -14,10 +14,10 @@ from delivery.registry.bundle import FILES, manifest, part
 from delivery.registry.desk import Desk, registered
 from delivery.registry.documents import Environment, digest, reason
 from delivery.registry.entry import Entry, Release, Source
-from delivery.registry.gates import Report
+from delivery.registry.gates import FACTS, Report
 from delivery.registry.mlflow import Version
 from delivery.registry.refused import Gone, Lost, Refused
-from delivery.registry.rules import FACTS, STARTED_BY, before, of_the_registry, staged
+from delivery.registry.rules import STARTED_BY, before, committed, of_the_registry, of_this, staged
 from delivery.registry.state import Served, State
 
 DECISION: Final = "parapet.decision"
@@ -53,6 +53,7 @@ def promote(
     desk.follow(now)
     if to is Environment.PROD:
         source, digests, sizes = staged(now)
+        of_this(report, "what serves in staging", digests)
     else:
         source, digests, sizes = _registered(desk, model, version, report)
     begun = desk.write(
@@ -63,7 +64,7 @@ def promote(
         to=to,
         why=why,
         source=source,
-        digests={**digests, **_held(report)},
+        digests={**digests, **report.digests},
         sizes=sizes,
         gates=report.gates,
         approvals=list(approvals),
@@ -125,12 +126,10 @@ def _registered(
         )
     files, digests = _files(desk, found)
     source = Source(Environment.DEV, version, found.author, found.tags.get(STARTED_BY) or None)
-    of_the_registry(found, source, {**facts, **digests, **_held(report)})
+    committed(facts["code"])
+    of_this(report, f"{name} version {version}", {**facts, **digests})
+    of_the_registry(found, source, {**facts, **digests, **report.digests})
     return source, {**facts, **digests}, {part(name): len(raw) for name, raw in files.items()}
-
-
-def _held(report: Report) -> dict[str, str]:
-    return {"gates": report.digest, "declared": report.declared}
 
 
 def _files(desk: Desk, version: Version) -> tuple[dict[str, bytes], dict[str, str]]:

@@ -10,20 +10,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from msgspec import UNSET
+
 from delivery.registry import approval, gates
 from delivery.registry.approvers import People
 from delivery.registry.bundle import FILES, manifest, part
 from delivery.registry.documents import CHANGED, COMMIT, Environment, digest, moment
 from delivery.registry.entry import Entry, Release, Source
-from delivery.registry.gates import Report
+from delivery.registry.gates import FACTS, REFERENCE, Reference, Report
 from delivery.registry.held import Held
 from delivery.registry.mlflow import Version
 from delivery.registry.refused import Refused
 from delivery.registry.state import Served, State
 
 FROM: Final = {Environment.STAGING: Environment.DEV, Environment.PROD: Environment.STAGING}
-FACTS: Final = ("dataset", "code", "image", "environment")
-"""What a version in dev says of where it comes from, as tags `parapet.dataset` and so on."""
 STARTED_BY: Final = "parapet.started_by"
 """The tag of a version in dev with who started the pipeline. Whoever may write there can change it."""
 REPORT: Final = ("gates", "declared")
@@ -58,28 +58,22 @@ class Rules:
         source, told = entry.source, entry.digests
         if source is None or entry.to not in FROM or source.environment is not FROM[entry.to]:
             raise Refused(f"Nothing is promoted to {entry.to} from there; it goes from dev to staging, then to prod.")
-        if lacking := [each for each in (*PARTS, *REPORT, *FACTS) if each not in told]:
+        says = (*PARTS, *REPORT, *FACTS, *(REFERENCE if told.keys() & set(REFERENCE) else ()))
+        if lacking := [each for each in says if each not in told]:
             raise Refused(f"The decision does not say its {', '.join(lacking)}. Register the model by the pipeline.")
         if set(entry.sizes) != set(PARTS):
             raise Refused("The decision does not say how large the model's files are.")
-        if told["code"].endswith(CHANGED):
-            raise Refused(
-                "The model was made by files that are in no commit (parapet.code ends in -and-changes): nobody can "
-                "make it again, or read what made it. Commit them, run the pipeline, and promote that version."
-            )
-        if not re.fullmatch(COMMIT, told["code"]):
-            raise Refused(
-                "The tag parapet.code is no commit, 7 to 64 of 0-9 and a-f. Register the model by the pipeline."
-            )
+        committed(told["code"])
         if entry.to is Environment.PROD and (source, _of_the_model(told), entry.sizes) != staged(now):
             raise Refused("The decision is of another model than the one that serves in staging.")
-        report = Report("parapet-gates/1", told["model"], told["declared"], entry.gates)
+        report = gates.of_a_ledger(told, entry.gates)
         gates.check(report, "The gate report")
         if report.digest != told["gates"]:
             raise Refused(
                 f"The gate report is of another model or was changed: {told['gates']}, and what is told of it for "
                 f"{told['model']} is {report.digest}. Hold this model to the gates, and give that report."
             )
+        _compared(now, report)
         self.held.check(report, moment(entry.at))
         if (served := now.serving(entry.to)) and served.release.model == report.model:
             raise Refused(
@@ -107,8 +101,31 @@ class Rules:
             **{"came_from": FROM[begun.to], "to": begun.to, "override": begun.override},
             "stack": self.stack,
         }
+        if begun.source and REFERENCE[0] in begun.digests:  # which older entries say nothing of, nor do their approvals
+            wanted |= {"contract": begun.digests["contract"], "author": begun.source.author}
         for each in begun.approvals:
             approval.check(each, self.people, wanted, at)
+
+
+def committed(code: str) -> None:
+    """Raises Refused where what a version was made by is in no commit."""
+    if code.endswith(CHANGED):
+        raise Refused(
+            "The model was made by files that are in no commit (parapet.code ends in -and-changes): nobody can "
+            "make it again, or read what made it. Commit them, run the pipeline, and promote that version."
+        )
+    if not re.fullmatch(COMMIT, code):
+        raise Refused("The tag parapet.code is no commit, 7 to 64 of 0-9 and a-f. Register the model by the pipeline.")
+
+
+def of_this(report: Report, version: str, digests: Mapping[str, str]) -> None:
+    """Raises Refused where a report is of another version than this one, of which these are the digests."""
+    said = {"model": report.model, **({"contract": report.contract, **report.facts} if report.facts else {})}
+    if other := [name for name, value in said.items() if digests.get(name) != value]:
+        raise Refused(
+            f"The gate report is of another {', '.join(other)} than {version}. Hold this version to its gates, and "
+            "give that report; of a version that the pipeline registered it lies with it."
+        )
 
 
 def staged(now: State) -> tuple[Source, dict[str, str], dict[str, int]]:
@@ -136,7 +153,7 @@ def of_the_registry(version: Version, source: Source, digests: Mapping[str, str]
         raise Refused(f"{what} was registered by {by}, and the decision says by {source.author}.")
     if (version.tags.get(STARTED_BY) or None) != source.started_by:
         raise Refused(f"{what} has another tag {STARTED_BY} than the decision that took it.")
-    told = {each: version.tags.get(f"parapet.{each}") for each in (*FACTS, "model", "gates")}
+    told = {each: version.tags.get(f"parapet.{each}") for each in (*FACTS, *PARTS, "gates")}
     if told["gates"] not in (None, digests["gates"]):
         raise Refused(
             f"{what} was held to its gates in another report than this one, {digests['gates']}: its tag parapet.gates "
@@ -162,6 +179,22 @@ def _rolled_back(now: State, entry: Entry) -> None:
     found = before(now, entry.to, entry.model)
     if (entry.release, entry.source, entry.digests) != (found.release, found.source, found.begun.digests):
         raise Refused(f"It goes to something else than version {found.release.version}, which served before.")
+
+
+def _compared(now: State, report: Report) -> None:
+    """Raises Refused where the model was compared with another than the one that serves in production by the ledger."""
+    if report.reference is UNSET:
+        return
+    served = now.serving(Environment.PROD)
+    serves = Reference(*(served.begun.digests[each] for each in PARTS)) if served else None
+    if report.reference == serves:
+        return
+    there = f"{serves.model} with the contract {serves.contract} serves in production" if serves else "nothing serves"
+    raise Refused(
+        f"The model was compared with {report.reference.model if report.reference else 'no other'}, and {there}, "
+        "by the ledger. Hold it to its gates against what serves: run the pipeline anew, without --first where "
+        "something does."
+    )
 
 
 def _enough(now: State, begun: Entry, report: Report, people: People) -> None:
@@ -197,4 +230,4 @@ def _enough(now: State, begun: Entry, report: Report, people: People) -> None:
 
 
 def _of_the_model(digests: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in digests.items() if name not in REPORT}
+    return {name: value for name, value in digests.items() if name not in (*REPORT, *REFERENCE)}

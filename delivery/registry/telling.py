@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from delivery.registry.approval import Statement
 from delivery.registry.desk import Desk, registered
 from delivery.registry.documents import Environment
 from delivery.registry.entry import Entry
+from delivery.registry.gates import Report
 from delivery.registry.promotion import Outcome
 from delivery.registry.refused import Broken
 from delivery.registry.verification import BESIDE, Finding
@@ -53,6 +55,19 @@ def entry(told: Entry) -> dict[str, Any]:
         "digests": told.digests,
         "digest": told.digest,
     }
+
+
+def approved(statement: Statement, report: Report) -> list[str]:
+    """What an approver signs, a line for each thing that it is of."""
+    reference = report.reference.model if report.reference else "nothing: it is said to be the first"
+    facts = {"contract": report.contract, **(report.facts or {}), "author": statement.author}
+    facts |= {"compared with": reference, "stack": statement.stack}
+    return [
+        *(f"    {name:<13}  {value}" for name, value in facts.items()),
+        *(f"    {'passed' if gate.passed else 'FAILED'}  {gate}" for gate in report.gates),
+        "    The figures are the report's. That its predictions are this model's, the pipeline alone sees to, whose",
+        "    versions have its digest as the tag parapet.gates: " + report.digest,
+    ]
 
 
 def outcome(found: Outcome) -> dict[str, Any]:

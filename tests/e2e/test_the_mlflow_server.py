@@ -192,13 +192,16 @@ def test_a_model_is_decided_on_in_the_buckets_and_by_the_key_that_the_stack_made
     (files / "contract.json").write_bytes(b"{}")
     assert _told(_python(user, "register_model", "readmission", str(files))) == {"version": "1"}
     report = tmp_path / "gates.json"
+    made_of = {"dataset": f"sha256:{'1' * 64}", "code": "3f2a9c1e"}  # as the script has it
+    made_of |= {"image": f"sha256:{'2' * 64}", "environment": f"sha256:{'3' * 64}"}
     by, seen = held(GATES), {"rows": 12000, "passed": True}
     passed = [
         {"name": name, "value": high if low is None else low, "minimum": low, "maximum": high, **seen}
         for name, (low, high) in by.bounds[by.now].items()
     ]
     digest = f"sha256:{sha256(b'a graph').hexdigest()}"
-    told = {"format": "parapet-gates/1", "model": digest, "declared": by.now, "gates": passed}
+    told = {"format": "parapet-gates/2", "model": digest, "declared": by.now, "gates": passed, "reference": None}
+    told |= {"contract": f"sha256:{sha256(b'{}').hexdigest()}", "facts": made_of}
     report.write_text(json.dumps(told))
 
     def model(*arguments: str) -> tuple[int, str]:

@@ -42,13 +42,25 @@ def test_a_value_passes_only_as_a_finite_number_within_its_bound(value: float, o
 
 
 def test_a_promotion_reads_what_stops_a_model(model: Path, tmp_path: Path) -> None:
-    candidate = write(tmp_path / "p", rows())
-    report = evaluate(Evidence(model, candidate), 2026, made.declared(tmp_path, *GATES))
+    candidate, contract, serves = write(tmp_path / "p", rows()), tmp_path / "contract.json", tmp_path / "serves"
+    contract.write_bytes(b"{}")
+    serves.mkdir()
+    facts = dict.fromkeys(registry.FACTS, "3f2a9c1e")
+    evidence = Evidence(model, candidate, contract=contract, production=serves, facts=facts)
+    report = evaluate(evidence, 2026, made.declared(tmp_path, *GATES))
     assert [each.name for each in report.failed] == ["model.size", "model.latency"]
-    assert report.inputs == {"candidate": digest(candidate.read_bytes())}
+    assert report.inputs == {"candidate": digest(candidate.read_bytes()), "contract": digest(b"{}")}
     (tmp_path / "gates.json").write_bytes(canonical(for_promotion(report)))
     told = registry.load(tmp_path / "gates.json")
     assert told.model == digest(model.read_bytes())
+    assert (told.contract, told.facts, told.reference) == (digest(b"{}"), facts, None)
+    for name in ("model.onnx", "contract.json"):
+        if name == "contract.json":
+            with pytest.raises(Refused, match=r"has a model.onnx and no contract.json"):
+                evaluate(evidence, 2026, tmp_path / "gates.yaml")
+        (serves / name).write_text(name)
+    found = evaluate(evidence, 2026, tmp_path / "gates.yaml").reference
+    assert found == registry.Reference(digest(b"model.onnx"), digest(b"contract.json"))
     assert [(each.name, each.passed) for each in told.gates] == [
         ("model.size", False),
         ("quality.auroc", True),
@@ -87,7 +99,7 @@ def asked(folder: Path, model: Path, **other: Any) -> dict[str, Any]:
     none = dict.fromkeys((*FILES, "why", "asked_by", "agreed_by"))
     gates = str(made.declared(folder, *GATES[:3]))
     return {**none, "model": str(model), "gates": gates, "out": str(folder / "gates.json"), "injected": [],
-            "override": [], "json": True, **other}  # fmt: skip
+            "facts": [], "override": [], "json": True, **other}  # fmt: skip
 
 
 def test_the_status_says_whether_a_model_may_go_on(
@@ -105,10 +117,23 @@ def test_the_status_says_whether_a_model_may_go_on(
     for wrong, says in (
         ({"candidate": str(tmp_path / "gone")}, "gone is not there"),
         ({"injected": ["rain=x"]}, "none of KIND=FILE"),
+        ({"facts": ["ward=7"]}, "--fact is NAME=VALUE: a name is one of dataset, code"),
+        ({"facts": ["code=of Mr X"]}, "a value a digest or a commit"),
         ({"out": str(tmp_path / "no" / "gates.json")}, "cannot be written"),
     ):
         with pytest.raises(Refused, match=says):
             gate(asked(tmp_path, model, **({"candidate": candidate} | wrong)))
+
+
+@pytest.mark.parametrize("lacks", ["contract", *registry.FACTS])
+def test_a_report_that_could_be_another_versions_is_none_to_decide_by(model: Path, tmp_path: Path, lacks: str) -> None:
+    """It is written, for who looks at it, and says what it lacks to whoever would promote or approve by it."""
+    (tmp_path / "contract.json").write_bytes(b"{}")
+    facts = [f"{name}=3f2a9c1e" for name in registry.FACTS if name != lacks]
+    given = {} if lacks == "contract" else {"contract": str(tmp_path / "contract.json")}
+    gate(asked(tmp_path, model, candidate=str(write(tmp_path / "p", rows())), facts=facts, **given))
+    with pytest.raises(Refused, match=f"does not say its {lacks}: it could be another version's"):
+        registry.load(tmp_path / "gates.json")
 
 
 def test_no_score_nor_label_of_anybody_is_told(model: Path, tmp_path: Path) -> None:

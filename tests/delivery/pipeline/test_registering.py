@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from delivery.gates.report import Outcome, Report
+from delivery.pipeline.lineage import facts
 from delivery.pipeline.registering import Tracking, register
 from delivery.registry.refused import Refused
 from tests.delivery.pipeline.pretended import FILES, Tracked
@@ -19,7 +20,7 @@ def report() -> Report:
     told: dict[str, Any] = {"kind": "auroc", "severity": "stop", "passed": True, "minimum": 0.6, "maximum": None}
     told |= {"point": 0.7, "low": 0.65, "high": 0.75, "rows": 900, "keys": [], "says": "", "why": "assumption"}
     gates = [Outcome(name="quality.auroc", value=0.65, **told), Outcome(name="model.licence", value=None, **told)]
-    return Report("parapet-gates-full/1", RECORD.outputs.model, RECORD.judged.declared, {}, gates)
+    return Report("parapet-gates-full/2", RECORD.outputs.model, RECORD.judged.declared, {}, {}, None, gates)
 
 
 def test_the_same_run_is_registered_once_and_another_anew() -> None:
@@ -37,6 +38,29 @@ def test_the_same_run_is_registered_once_and_another_anew() -> None:
     assert {each["key"] for each in first["runs/log-batch"]["metrics"]} == {"quality.auroc"}
     for told in (first["tags"], tracked.models["readmission-dev"]["versions"][0]["tags"]):
         assert {"key": "parapet.started_by", "value": "dana"} in told
+
+
+@pytest.mark.parametrize("squat", ["by another", "with another tag", "with another file", "without a file"])
+def test_a_version_with_the_tag_of_a_run_is_not_taken_for_its_own(squat: str) -> None:
+    """Whoever may write into NAME-dev can set it, on whatever they registered."""
+    tracked, tags = Tracked(), facts(RECORD) | {"parapet.started_by": "dana"}
+    files = {"with another file": {**CONTENT, "contract.json": b"another"}, "without a file": {"model.onnx": b"graph"}}
+    tags |= {"parapet.contract": f"sha256:{'0' * 64}"} if squat == "with another tag" else {}
+    who = "mallory" if squat == "by another" else "pipeline"
+    tracked.register("readmission-dev", who, files.get(squat, CONTENT), tags)
+    with served(tracked) as url:
+        found = register(Tracking(url, ("pipeline", "password")), RECORD, report(), CONTENT, **BY)
+    assert (found.version, found.author) == ("2", "pipeline")
+    assert tracked.files["models:/readmission-dev/2"] == CONTENT
+
+
+def test_held_against_another_model_it_is_registered_anew() -> None:
+    """Its report is of the model that served then: a promotion takes none against one that serves no more."""
+    tracked = Tracked()
+    with served(tracked) as url:
+        tracking = Tracking(url, ("pipeline", "password"))
+        for record, version in ((RECORD, "1"), (other(judged__reference="readmission-prod:7"), "2"), (RECORD, "1")):
+            assert register(tracking, record, report(), CONTENT, **BY).version == version
 
 
 @pytest.mark.parametrize("who", ["", "Dana Miller", "x" * 101])

@@ -14,7 +14,7 @@ from delivery.gates.declared import GATES
 from delivery.registry import gates
 from delivery.registry.documents import Environment
 from delivery.registry.refused import Refused
-from tests.delivery.pipeline.conftest import MODEL, Ran, command
+from tests.delivery.pipeline.conftest import ACCOUNT, MODEL, Ran, command
 from tests.delivery.pipeline.feed import MARK, everything, marks, planted
 from tests.delivery.registry.world import ALICE, BOB, founded
 
@@ -82,6 +82,7 @@ def test_two_people_let_it_pass_and_two_others_sign_for_what_failed(
     with mock_aws():
         world = founded(tmp_path, ran.variables)
         world.declared.write_bytes(GATES.read_bytes())
+        world.author = ACCOUNT
         report, number = held.folder / "let" / "gates.json", version["version"]
         graph = ran.tracked.files[f"models:/{MODEL}-dev/{number}"]["model.onnx"]
         failed = [gate.name for gate in gates.load(report).failed]

@@ -23,7 +23,8 @@ def promoted(world: World, pretended: Pretended, tmp_path: Path) -> Outcome:
     bundle.write()
     files = {name: (bundle.model / name).read_bytes() for name in ("model.onnx", "contract.json")}
     pretended.register(f"{MODEL}-dev", AUTHOR, files, FACTS)
-    return world.promote(GRAPH, Environment.STAGING)
+    report = world.report(GRAPH, contract=files["contract.json"])
+    return world.promote(GRAPH, Environment.STAGING, report=report)
 
 
 def fetched(world: World, place: str, into: Path) -> Path:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.delivery.registry.pretended import Pretended
-from tests.delivery.registry.world import ALICE, AUDIT, MODEL, WHY, World
+from tests.delivery.registry.world import ALICE, AUDIT, AUTHOR, MODEL, WHY, World
 from tests.delivery.typed import typed
 
 pytestmark = pytest.mark.process
@@ -25,6 +25,15 @@ def test_a_model_is_promoted_approved_taken_back_and_looked_at(
     monkeypatch.setenv("PARAPET_GATES", str(reachable.declared))
     assert f"{MODEL} version 1 serves in staging (entry 2)" in done("promote", MODEL, "--to", "staging", *gates)
     key = ("--key", str(reachable.people[ALICE]), "--account", ALICE)
+    unsaid = typed(tmp_path, "model", "approve", MODEL, "--to", "prod", *gates, *key)
+    assert (unsaid.returncode, "An approval says whose model it is" in unsaid.stderr) == (1, True), unsaid.stderr
+    with pytest.MonkeyPatch.context() as elsewhere:
+        elsewhere.delenv("PARAPET_AUDIT_BUCKET")
+        nowhere = typed(tmp_path, "model", "approve", MODEL, "--to", "prod", *gates, *key, "--author", AUTHOR)
+        assert (nowhere.returncode, "--bucket" in nowhere.stderr) == (2, True), nowhere.stderr
+    # What the pipeline leaves beside its report says who registered the version.
+    report = json.loads(Path(gates[1]).read_text())
+    Path(gates[1]).with_name("registered.json").write_text(json.dumps({"model": report["model"], "author": AUTHOR}))
     assert "auroc is 0.81, must be at least 0.75" in done("approve", MODEL, "--to", "prod", *gates, *key)
     asked = ("--approval", "approval.json", "--json")
     told = json.loads(done("promote", MODEL, "--to", "prod", *gates, *asked))
@@ -53,7 +62,7 @@ def test_what_cannot_be_is_refused_in_words(reachable: World, tmp_path: Path, mo
         (("promote", MODEL, "--to", "staging", *gates), "The gate report gone.json cannot be read"),
         (("history", "../other"), "is no model's name"),
         (
-            ("approve", MODEL, "--to", "prod", *sound, "--key", "open.pem", "--account", ALICE),
+            ("approve", MODEL, "--to", "prod", *sound, "--key", "open.pem", "--account", ALICE, "--author", AUTHOR),
             "has mode 644; it must be",
         ),
         (("promote", MODEL, "--to", "staging", *report), "The gate report is of other gates"),

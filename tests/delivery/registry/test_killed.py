@@ -40,7 +40,7 @@ def live(shared: Mlflow, aws: str, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     asked(shared, ALICE, "POST", GRANT, username=BOB[0], **shown)
     account = {"MLFLOW_TRACKING_USERNAME": BOB[0], "MLFLOW_TRACKING_PASSWORD": BOB[1]}
     world = founded(tmp_path, {**own, "MLFLOW_TRACKING_URI": shared.url})
-    world.name = NAME
+    world.name, world.author = NAME, ALICE[0]
     world.variables |= account
     return world
 

@@ -93,6 +93,18 @@ def reports_digest(world: World, pretended: Pretended) -> dict[str, Any]:
     return {"gates": str(report(world, declared=MARKED))}
 
 
+def reports_contract(world: World, pretended: Pretended) -> dict[str, Any]:
+    return {"gates": str(report(world, contract=MARKED))}
+
+
+def reports_fact(world: World, pretended: Pretended) -> dict[str, Any]:
+    return {"gates": str(report(world, facts={"dataset": MARKED}))}
+
+
+def reports_reference(world: World, pretended: Pretended) -> dict[str, Any]:
+    return {"gates": str(report(world, reference={"model": MARKED, "contract": MARKED}))}
+
+
 def report_that_is_none(world: World, pretended: Pretended) -> dict[str, Any]:
     file = report(world)
     file.write_text(MARKED)
@@ -117,6 +129,14 @@ def approvals_field(world: World, pretended: Pretended) -> dict[str, Any]:
 
 def approvals_gate(world: World, pretended: Pretended) -> dict[str, Any]:
     return approval(world, override=[MARKED])
+
+
+def approvals_author(world: World, pretended: Pretended) -> dict[str, Any]:
+    return approval(world, author=MARKED)
+
+
+def approvals_stack(world: World, pretended: Pretended) -> dict[str, Any]:
+    return approval(world, stack=MARKED)
 
 
 def approvers_account(world: World, pretended: Pretended) -> dict[str, Any]:
@@ -159,6 +179,7 @@ def answer_of_mlflow(world: World, pretended: Pretended) -> dict[str, Any]:
 PLANTED: list[Callable[[World, Pretended], dict[str, Any]]] = [
     *(tag_of_a_fact, tag_that_nobody_reads, tag_of_who_started_it, tag_of_a_report, file_beside),
     *(gates_name, gates_value, reports_field, reports_digest, report_that_is_none, reason),
+    *(reports_contract, reports_fact, reports_reference, approvals_author, approvals_stack),
     *(approvals_reason, approvals_account, approvals_field, approvals_gate),
     *(approvers_account, approvers_field, approvers_text, declared_gates, gates_of_before, answer_of_mlflow),
 ]

@@ -6,6 +6,7 @@ from unittest import mock
 
 import msgspec
 import pytest
+import yaml
 
 from delivery.registry import approval, gates, promotion
 from delivery.registry.documents import Environment, canonical
@@ -45,7 +46,8 @@ def test_what_came_with_a_decision_is_in_the_ledger(world: World) -> None:
     assert [each.statement.approver for each in begun.approvals] == [ALICE]
     assert begun.source
     assert (begun.source.author, begun.why) == (AUTHOR, WHY)
-    assert set(begun.digests) == {"model", "contract", "gates", "declared", "dataset", "code", "image", "environment"}
+    version = {"model", "contract", "dataset", "code", "image", "environment"}
+    assert set(begun.digests) == {*version, "gates", "declared", "reference", "reference.contract"}
     assert begun.who.role.startswith("arn:aws:sts::")
 
 
@@ -108,6 +110,7 @@ def test_a_pipelines_model_needs_two_people_whoever_is_said_to_have_started_it(
 ) -> None:
     """Its account is nobody's: who started it may have named another, or changed the tag, and be who approves."""
     made_by(pretended, "pipeline", said)
+    world.author = "pipeline"
     world.promote(b"three", STAGING)
     report = world.report(b"three")
     with pytest.raises(
@@ -137,13 +140,17 @@ def test_an_approval_that_names_no_stack_counts_for_what_was_decided_by_it_and_f
     """Those of the days before stacks were named; the approver signed when."""
     begun = approval.NAMED_SINCE - datetime.now(UTC)
     early, late = (begun + timedelta(hours=hours) for hours in (-3, 3))
-    world.promote(b"two", STAGING, desk=world.desk(after=early))
-    report = world.report(b"two")
+    former = {"report": gates.BEFORE, "until": approval.NAMED_SINCE + timedelta(days=1)}
+    world.declared.with_name("earlier.yaml").write_text(yaml.safe_dump([former]))
+    told = gates.load(world.report(b"two"))
+    report = world.folder / "before.json"
+    report.write_bytes(canonical(gates.Report(gates.BEFORE, told.model, told.declared, told.gates)))
+    world.promote(b"two", STAGING, report=report, desk=world.desk(after=early))
     unnamed = world.approve_as_before(report, approval.NAMED_SINCE + timedelta(hours=2))
     with pytest.raises(Refused, match=r"The approval by alice names no stack\. Ask them for one for audit-records"):
-        world.promote(b"two", PROD, unnamed, desk=world.desk(after=late))
+        world.promote(b"two", PROD, unnamed, report=report, desk=world.desk(after=late))
     old = world.approve_as_before(report, approval.NAMED_SINCE - timedelta(hours=4))
-    world.promote(b"two", PROD, old, desk=world.desk(after=early))
+    world.promote(b"two", PROD, old, report=report, desk=world.desk(after=early))
     assert world.desk(after=late).verified(MODEL)[1] == []
 
 
@@ -162,13 +169,13 @@ def test_what_was_signed_before_is_the_same_bytes_now() -> None:
 
 
 def test_an_approval_is_for_one_decision(world: World) -> None:
-    world.promote(b"one", STAGING, version="1")
-    approval = world.approve(world.report(b"one"))
-    world.promote(b"one", PROD, approval)
-    world.through(b"two", "2")
-    world.promote(b"one", STAGING, version="1")
+    world.through(b"one", "1")
+    world.promote(b"two", STAGING, version="2")
+    approval = world.approve(world.report(b"two"))
+    world.promote(b"two", PROD, approval)
+    promotion.rollback(world.desk(), MODEL, PROD, WHY)
     with pytest.raises(Refused, match="was for a decision that is done"):
-        world.promote(b"one", PROD, approval)
+        world.promote(b"two", PROD, approval)
 
 
 def test_a_report_is_of_the_model_and_says_what_its_numbers_do(world: World) -> None:
@@ -197,7 +204,7 @@ def test_a_version_without_its_origin_goes_nowhere(world: World, pretended: Pret
             "files that are in no commit .* Commit them, run",
         ),
         (AUTHOR, {**FACTS, "parapet.code": "MRN990017"}, files, "The tag parapet.code is no commit"),
-        (AUTHOR, {**FACTS, "parapet.code": "Mr Miller's"}, files, "not as it must be"),
+        (AUTHOR, {**FACTS, "parapet.code": "Mr Miller's"}, files, "The tag parapet.code is no commit"),
     ):
         pretended.register(f"{MODEL}-dev", author, given, tags)
         with pytest.raises(Refused, match=says) as refused:

@@ -188,6 +188,7 @@ def test_what_the_workflow_runs_shows_first_and_then_signs(world: World, environ
     why = "Better calibrated $(touch owned) for the ward."
     world.hold_to(GOOD, BAD)
     asked = {"MODEL": MODEL, "TO": "staging", "REPORT": world.report(b"two", GOOD, BAD).read_text(), "WHY": why}
+    asked |= {"AUTHOR": AUTHOR}
     asked |= {"OVERRIDE": "recall", "PARAPET_APPROVERS": str(world.approvers), "PARAPET_GATES": str(world.declared)}
     asked |= {"PARAPET_AUDIT_BUCKET": AUDIT}
 
@@ -209,6 +210,7 @@ def test_what_the_workflow_runs_shows_first_and_then_signs(world: World, environ
     assert f"of {AUDIT}" in shown.stdout
     assert ran("--show", PARAPET_AUDIT_BUCKET="").returncode == 2, "a stack is named"
     assert made.statement.through == through("bob-of-github")
+    assert (made.statement.author, made.statement.stack) == (AUTHOR, AUDIT)
     assert not (folder / "owned").exists()
     unreviewed = told(world.folder)
     assert unreviewed == reviews

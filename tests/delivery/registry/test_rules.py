@@ -11,7 +11,8 @@ import msgspec
 import pytest
 import yaml
 
-from delivery.registry import gates, promotion
+from delivery.registry import approval, documents, gates, promotion
+from delivery.registry.approval import Approval
 from delivery.registry.bundle import manifest
 from delivery.registry.documents import Environment, digest
 from delivery.registry.entry import Entry, Release, Source
@@ -21,7 +22,7 @@ from delivery.registry.refused import Lost, Refused
 from delivery.registry.rules import Rules, staged
 from delivery.registry.verification import Finding
 from tests.delivery.registry.pretended import Pretended
-from tests.delivery.registry.world import ALICE, AUTHOR, BAD, BOB, FACTS, GOOD, MODEL, WHY, World
+from tests.delivery.registry.world import ALICE, AUDIT, AUTHOR, BAD, BOB, FACTS, GOOD, MODEL, WHY, World
 
 pytestmark = pytest.mark.data
 
@@ -52,7 +53,7 @@ def begun(world: World, to: Environment = PROD, report: Report | None = None, **
     told = report or gates.load(world.report(b"two"))
     source, digests, sizes = staged(now)
     fields: dict[str, Any] = {"source": source, "sizes": sizes}
-    fields["digests"] = {**digests, "gates": told.digest, "declared": told.declared}
+    fields["digests"] = {**digests, **told.digests}
     fields |= {"gates": told.gates, "override": sorted(gate.name for gate in told.failed), "approvals": []}
     return written(world, to=to, step="begun", **fields | changed)
 
@@ -106,11 +107,13 @@ def dated_back(world: World) -> None:
 
 
 def used_before(world: World) -> None:
-    approval = world.approve(world.report(b"two"))
-    world.promote(b"two", PROD, approval)
-    world.through(b"one", "1")
-    world.promote(b"two", STAGING, version="2")
-    begun(world, approvals=[approval])
+    world.promote(b"two", PROD)
+    world.promote(b"one", STAGING, version="1")
+    report = world.report(b"one")
+    approval = world.approve(report)
+    world.promote(b"one", PROD, approval)
+    promotion.rollback(world.desk(), MODEL, PROD, WHY)
+    begun(world, report=gates.load(report), approvals=[approval])
 
 
 def by_one_where_gates_failed(world: World) -> None:
@@ -130,12 +133,8 @@ def with_failed_gates_that_nobody_named(world: World) -> None:
 
 def with_a_gate_that_is_said_to_have_passed(world: World) -> None:
     told = gates.load(world.report(b"two", GOOD, BAD))
-    begun(
-        world,
-        report=Report(
-            told.format, told.model, told.declared, [msgspec.structs.replace(each, passed=True) for each in told.gates]
-        ),
-    )
+    passed = [msgspec.structs.replace(each, passed=True) for each in told.gates]
+    begun(world, report=msgspec.structs.replace(told, gates=passed))
 
 
 def with_other_gates_than_its_report(world: World) -> None:
@@ -188,6 +187,86 @@ def said_to_be_measured(world: World) -> None:
     of_gates(world, first, {"name": "recall.measured", "value": 1.0, "minimum": 1.0, "rows": 0, "passed": True})
 
 
+def approved(world: World, report: dict[str, Any], **changed: Any) -> None:
+    """By a report that says otherwise, and an approval of it, or of the decision."""
+    file = world.report(b"two", **report)
+    begun(world, report=gates.load(file), approvals=[world.approve(file, **changed)])
+
+
+def of_another_contract(world: World) -> None:
+    """Of the same bytes of the model: the report and the approval were made of another way to ask it."""
+    approved(world, {"contract": b"another"})
+
+
+def of_another_data_set(world: World) -> None:
+    facts = {name.removeprefix("parapet."): value for name, value in FACTS.items()}
+    approved(world, {"facts": {**facts, "dataset": NOBODY}})
+
+
+def of_another_authors_version(world: World) -> None:
+    approved(world, {}, author=BOB)
+
+
+def compared_with_another(world: World) -> None:
+    approved(world, {"reference": {"model": NOBODY, "contract": digest(b"{}")}})
+
+
+def compared_with_nothing(world: World) -> None:
+    world.promote(b"two", PROD)
+    world.promote(b"one", STAGING, version="1")
+    file = world.report(b"one", reference=None)
+    begun(world, report=gates.load(file), approvals=[world.approve(file)])
+
+
+def compared_by_another_contract(world: World) -> None:
+    world.promote(b"two", PROD)
+    world.promote(b"one", STAGING, version="1")
+    file = world.report(b"one", reference={"model": digest(b"two"), "contract": NOBODY})
+    begun(world, report=gates.load(file), approvals=[world.approve(file)])
+
+
+def half_of_a_reference(world: World) -> None:
+    _, digests, _ = staged(world.desk().state(MODEL))
+    told = gates.load(world.report(b"two"))
+    half = {name: value for name, value in told.digests.items() if name != "reference.contract"}
+    begun(world, digests={**digests, **half}, approvals=[world.approve(world.report(b"two"))])
+
+
+def what_is_no_digest(world: World) -> None:
+    _, digests, _ = staged(world.desk().state(MODEL))
+    told = gates.load(world.report(b"two")).digests | {"reference": "x", "reference.contract": "y"}
+    begun(world, digests={**digests, **told}, approvals=[world.approve(world.report(b"two"))])
+
+
+def of_the_form_of_before(world: World) -> None:
+    """Which says nothing of contract, version and reference."""
+    begun_before(world)
+
+
+def by_an_approval_of_the_form_of_before(world: World) -> None:
+    report = gates.load(world.report(b"two"))
+    begun(world, report=report, approvals=[signed_before(world, report)])
+
+
+def report_before(world: World) -> Report:
+    told = gates.load(world.report(b"two"))
+    return Report("parapet-gates/1", told.model, told.declared, told.gates)
+
+
+def signed_before(world: World, report: Report) -> Approval:
+    """As approvals were until they named contract and author."""
+    now = datetime.now(UTC)
+    told = {"format": "parapet-approval/1", "approver": ALICE, "model": MODEL, "digest": report.model}
+    told |= {"gates": report.digest, "came_from": STAGING, "to": PROD, "override": [], "reason": WHY}
+    told |= {"stack": AUDIT, "made": documents.written(now), "expires": documents.written(now + timedelta(hours=1))}
+    return approval.signed(msgspec.convert(told, approval.Statement), world.people[ALICE], None)
+
+
+def begun_before(world: World) -> Entry:
+    report = report_before(world)
+    return begun(world, report=report, approvals=[signed_before(world, report)])
+
+
 def without_staging(world: World) -> None:
     begun(world, source=Source(STAGING, "7", AUTHOR), approvals=[world.approve(world.report(b"two"))])
 
@@ -203,7 +282,7 @@ def without_who_started_it(world: World) -> None:
 def of_uncommitted_files(world: World) -> None:
     source, digests, _ = staged(world.desk().state(MODEL))
     told = gates.load(world.report(b"two"))
-    digests |= {"code": "3f2a9c1e-and-changes", "gates": told.digest, "declared": told.declared}
+    digests |= {"code": "3f2a9c1e-and-changes", **told.digests}
     begun(world, digests=digests, source=source, approvals=[world.approve(world.report(b"two"))])
 
 
@@ -293,6 +372,16 @@ FORGED = [
         of_a_bound_of_its_own,
         of_a_second_bound,
         said_to_be_measured,
+        of_another_contract,
+        of_another_data_set,
+        of_another_authors_version,
+        compared_with_another,
+        compared_with_nothing,
+        compared_by_another_contract,
+        half_of_a_reference,
+        what_is_no_digest,
+        of_the_form_of_before,
+        by_an_approval_of_the_form_of_before,
         with_failed_gates_that_nobody_named,
         with_a_gate_that_is_said_to_have_passed,
         with_other_gates_than_its_report,
@@ -381,6 +470,58 @@ def test_a_report_has_just_the_gates_that_are_declared_and_their_bounds(
     file = world.report(b"two", first, lost)
     let: dict[str, Any] = {"came_from": DEV, "to": STAGING, "override": ["recall.measured"]}
     world.promote(b"two", STAGING, *(world.approve(file, who, **let) for who in (ALICE, BOB)), report=file)
+    assert not amiss(world)
+
+
+def test_what_was_decided_by_the_forms_of_before_holds_until_they_were_given_up(world: World) -> None:
+    world.promote(b"two", STAGING)
+    entry = begun_before(world)
+    ended(world, entry)
+    (found,) = amiss(world)
+    assert "of the form parapet-gates/1, which says nothing of the contract" in found.text
+    earlier = world.declared.with_name("earlier.yaml")
+    for minutes, holds in ((-1, False), (1, True)):
+        until = datetime.now(UTC) + timedelta(minutes=minutes)
+        earlier.write_text(yaml.safe_dump([{"report": "parapet-gates/1", "until": until}]))
+        assert (not amiss(world)) == holds
+    late = world.desk(after=timedelta(hours=1))
+    report = msgspec.structs.replace(report_before(world), model=digest(b"one"))
+    with pytest.raises(Refused, match="of the form parapet-gates/1"):
+        promotion.promote(late, MODEL, STAGING, report=report, why=WHY, version="1")
+    # Byte for byte as they were signed: nothing of what is new stands in them.
+    said = documents.canonical(entry.approvals[0].statement)
+    assert not [name for name in (b"contract", b"author") if name in said]
+    assert b'"through":null' in said
+    assert not [name for name in (b"contract", b"facts", b"reference") if name in documents.canonical(report)]
+
+
+@pytest.mark.parametrize("change", ["contract", "dataset"])
+def test_no_other_version_rides_on_a_report_and_its_approval(world: World, pretended: Pretended, change: str) -> None:
+    """The same bytes, registered again with another contract, or as made of something else, after all was signed."""
+    report = world.report(b"two")
+    given = world.approve(report)
+    files = {"model.onnx": b"two", "contract.json": b"another" if change == "contract" else b"{}"}
+    tags = {**FACTS, **({"parapet.dataset": NOBODY} if change == "dataset" else {})}
+    pretended.register(f"{MODEL}-dev", AUTHOR, files, {**tags, "parapet.gates": gates.load(report).digest})
+    with pytest.raises(Refused, match=f"The gate report is of another {change} than {MODEL}-dev version 3"):
+        world.promote(b"two", STAGING, report=report, version="3")
+    # With a report of its own it goes to staging, and not by that approval to production.
+    told = {"facts": {name.removeprefix("parapet."): value for name, value in tags.items()}}
+    own = world.report(b"two", contract=files["contract.json"], **told)
+    pretended.models[f"{MODEL}-dev"]["versions"][-1]["tags"].pop()
+    world.promote(b"two", STAGING, report=own, version="3")
+    for file in (own, world.report(b"two")):
+        with pytest.raises(Refused, match=r"is for another gates|of another"):
+            world.promote(b"two", PROD, given, report=file)
+
+
+def test_what_a_model_is_compared_with_is_what_serves_in_production(world: World) -> None:
+    """Whatever MLflow's alias says, and whoever called it the first."""
+    world.through(b"one", "1")
+    for reference in (None, {"model": NOBODY, "contract": NOBODY}):
+        with pytest.raises(Refused, match=r"and sha256:.* serves in production, by the ledger"):
+            world.promote(b"two", STAGING, report=world.report(b"two", reference=reference))
+    world.promote(b"two", STAGING)
     assert not amiss(world)
 
 

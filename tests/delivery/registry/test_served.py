@@ -44,6 +44,7 @@ def over_mlflow(shared: Mlflow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     with mock_aws():
         world = founded(tmp_path, {"MLFLOW_TRACKING_URI": shared.url})
         world.variables["MLFLOW_TRACKING_PASSWORD"] = BOB[1]
+        world.author = ALICE[0]
         yield world
 
 

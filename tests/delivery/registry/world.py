@@ -17,13 +17,15 @@ from delivery.registry import approval, gates, promotion
 from delivery.registry.approval import Approval
 from delivery.registry.approvers import approvers
 from delivery.registry.desk import Desk
-from delivery.registry.documents import Environment, digest
+from delivery.registry.documents import Environment, digest, written
 from delivery.registry.held import digest_of_declared, held
 from delivery.registry.promotion import Outcome
 from delivery.registry.rules import Rules
+from delivery.registry.state import state
 
 AUDIT, ARTIFACTS, MODEL = "audit-records", "models-of-the-hospital", "readmission"
 AUTHOR, ALICE, BOB = "author", "alice", "bob"
+HOURS = timedelta(hours=8)
 WHY = "Better calibrated for the cardiology ward."
 FACTS = {
     "parapet.dataset": digest(b"dataset"),
@@ -45,6 +47,8 @@ class World:
     """The files of the approvers' private keys."""
     name: str = MODEL
     """The model's."""
+    author: str = AUTHOR
+    """Who registers its versions."""
     own: Desk | None = None
     """Made once: clients of AWS take their time."""
 
@@ -77,11 +81,19 @@ class World:
         told = [{**each, "severity": "stop"} for each in _told(listed)]
         self.declared.write_text(yaml.safe_dump({"gates": told, **more}))
 
-    def report(self, model: bytes, *listed: Mapping[str, Any]) -> Path:
+    def report(self, model: bytes, *listed: Mapping[str, Any], contract: bytes = b"{}", **changed: Any) -> Path:
+        """Compared with what serves in production by now."""
         file = self.folder / f"gates-{digest(model)[7:17]}.json"
-        told = {"format": "parapet-gates/1", "model": digest(model), "declared": digest_of_declared(self.declared)}
-        file.write_text(json.dumps({**told, "gates": list(listed or self.passing())}))
+        told = {"format": "parapet-gates/2", "model": digest(model), "declared": digest_of_declared(self.declared)}
+        told |= {"contract": digest(contract), "reference": self.reference(), "gates": list(listed or self.passing())}
+        facts = {name.removeprefix("parapet."): value for name, value in FACTS.items()}
+        file.write_text(json.dumps({**told, "facts": facts, **changed}))
         return file
+
+    def reference(self) -> dict[str, str] | None:
+        now = state(each.entry for each in self.desk().ledger(self.name).kept() if each.entry)
+        served = now.serving(Environment.PROD)
+        return {each: served.begun.digests[each] for each in ("model", "contract")} if served else None
 
     def passing(self) -> list[dict[str, Any]]:
         """The declared gates, passed by a little."""
@@ -98,15 +110,18 @@ class World:
                 "stack": AUDIT,
                 "why": WHY,
             },
+            "author": self.author,
             **{"override": (), "now": datetime.now(UTC), "lasts": timedelta(hours=8), **changed},
         }
         key, passphrase = asked.pop("key", self.people.get(who)), asked.pop("passphrase", None)
         return approval.signed(approval.stated(gates.load(report), **asked), key, passphrase)
 
     def approve_as_before(self, report: Path, now: datetime) -> Approval:
-        """Of the days when an approval named no stack."""
-        statement = self.approve(report, now=now).statement
-        return approval.signed(msgspec.structs.replace(statement, stack=msgspec.UNSET), self.people[ALICE], None)
+        """Of the days when an approval named neither stack nor contract, and its report no version."""
+        told, reads = gates.load(report), {"approver": ALICE, "model": self.name, "override": [], "reason": WHY}
+        reads |= {"format": "parapet-approval/1", "digest": told.model, "gates": told.digest}
+        reads |= {"came_from": "staging", "to": "prod", "made": written(now), "expires": written(now + HOURS)}
+        return approval.signed(msgspec.convert(reads, approval.Statement), self.people[ALICE], None)
 
     def promote(
         self,
