@@ -238,7 +238,7 @@ def _serve(
 ) -> None:
     from cli import serving  # it imports the engine's side of `up`
 
-    told = serving.entered(Workspace(), stack, model, to.value, said, by)
+    told = serving.entered(Workspace(), stack, model, to.value, said, by, going_back=bool(decided))
     if as_json:
         results.print_json(json.dumps({**decided, **told}))
     else:

@@ -28,11 +28,14 @@ def entered(
     environment: str,
     said: dict[str, bool | None],
     by: dict[str, str],
+    *,
+    going_back: bool,
 ) -> dict[str, Any]:
     """Writes the version that serves in this environment into the stack's settings; on a stack of this machine leads
     all calls back to it at once, where it served before and another is on its way.
 
-    `said`: what else is said of it; None leaves it as it is. `by`: what its ledger is held to. Returns the entry, with
+    `said`: what else is said of it; None leaves it as it is. `by`: what its ledger is held to. `going_back`: whether it
+    served before, so that it is not judged by the other's answers where it comes anew. Returns the entry, with
     the version that it `was`, the `file`, whether it is `back` at once and if not `why`, and what is `next`. Raises
     Refused.
     """
@@ -45,6 +48,7 @@ def entered(
     from operations import model_settings
 
     entry: dict[str, Any] = {"name": model, "version": released["version"], "digest": released["manifest"]}
+    entry |= {"returnsTo": released["version"]} if going_back else {}
     entry |= {"environment": environment} | {name: value for name, value in said.items() if value is not None}
     try:
         Model.model_validate(entry)

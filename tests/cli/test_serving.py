@@ -135,6 +135,7 @@ def test_what_is_taken_back_is_what_the_stack_says_then(workspace: Workspace, de
     assert "in the place of 8" not in roll_back("--stack", "local").output, "it is there already"
     (_, entry) = yaml.safe_load(own_settings.file_of(workspace, "local").read_text())["config"]["parapet:models"]
     assert (entry["version"], entry["published"]) == ("7", True)
+    assert entry["returnsTo"] == "7", "where its pods are gone, it is not held against the answers of 8"
 
 
 def test_nothing_is_decided_for_a_stack_that_is_none(workspace: Workspace, decided: list[str]) -> None:

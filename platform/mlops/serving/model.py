@@ -75,8 +75,17 @@ class Model(BaseModel):
     undo_seconds: int = Field(default=3600, ge=30, le=86_400, description="a whole number from 30 to 86400: seconds")
     """For how long a canary that has all calls may be undone at once: the version before keeps its pods. A version
     that comes within it begins from the one before."""
+    returns_to: str = Field(default="", description="a version, or nothing")
+    """A version that served before and takes its calls back (`./parapet model rollback` says it). Where that is
+    `version`, it is not held against the answers of the one that it takes the place of, of which they are what is
+    wrong, and no person is waited for: who decided it stands in the ledger. For any other version it means nothing."""
     start_seconds: int = Field(default=600, ge=30, le=3600, description="a whole number of seconds from 30 to 3600")
     """In which pods of a new version must be ready: what does not start is let go then."""
+
+    @property
+    def returning(self) -> bool:
+        """Whether its version is one that served before."""
+        return self.returns_to == self.version
 
     @property
     def most_pods(self) -> int:

@@ -197,27 +197,31 @@ def blue_green(model: Model) -> dict[str, Any]:
     return {
         "activeService": model.name,
         "previewService": f"{model.name}{CANARY_SUFFIX}",
-        "prePromotionAnalysis": _judges(),
-        "autoPromotionEnabled": not model.waits,
+        "prePromotionAnalysis": _judges(model),
+        "autoPromotionEnabled": model.returning or not model.waits,
         "maxUnavailable": 0,
         "scaleDownDelayRevisionLimit": 0,
         "abortScaleDownDelaySeconds": 0,
     }
 
 
-def _judges() -> dict[str, Any]:
-    named = [
-        {"templateName": each, "clusterScope": True} for each in (analyses.ERRORS, analyses.LATENCY, analyses.DRIFT)
-    ]
+def _judges(model: Model) -> dict[str, Any]:
+    asked = [analyses.ERRORS] if model.returning else [analyses.ERRORS, analyses.LATENCY, analyses.DRIFT]
+    named = [{"templateName": each, "clusterScope": True} for each in asked]
     return {"templates": named, "args": analyses.arguments()}
 
 
 def steps(model: Model) -> list[dict[str, Any]]:
     """A few calls, a look at them, a person's word where one is wanted; half of the calls, and another look; then all
-    of them, with the version before in reserve, to which an abort goes back at once."""
-    judged: dict[str, Any] = {"analysis": _judges()}
-    waits: list[dict[str, Any]] = [{"pause": {}}] if model.waits else []
+    of them, with the version before in reserve, to which an abort goes back at once.
+
+    Of one that served before, whether it answers, and then all of them: each minute more are the other's.
+    """
+    judged: dict[str, Any] = {"analysis": _judges(model)}
     reserve = {"pause": {"duration": f"{model.undo_seconds}s"}}
+    if model.returning:
+        return [{"setWeight": FIRST}, judged, {"setWeight": 100}, reserve]
+    waits: list[dict[str, Any]] = [{"pause": {}}] if model.waits else []
     return [{"setWeight": FIRST}, judged, *waits, {"setWeight": 50}, judged, {"setWeight": 100}, reserve]
 
 

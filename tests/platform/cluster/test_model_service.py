@@ -331,6 +331,28 @@ def test_a_version_that_has_all_calls_can_be_undone_at_once_for_as_long_as_was_s
         assert (everything, reserve) == ({"setWeight": 100}, {"pause": {"duration": f"{seconds}s"}})
 
 
+@pytest.mark.parametrize("strategy", ["canary", "blueGreen"])
+def test_one_that_served_before_is_not_held_against_what_it_takes_the_place_of(strategy: str) -> None:
+    """Whose answers, or whose haste, may be what is wrong with it; and nobody is waited for meanwhile."""
+
+    def told(returns_to: str) -> dict[str, Any]:
+        made = objects(strategy=strategy, returnsTo=returns_to)["Rollout readmission"]["spec"]
+        found: dict[str, Any] = made["strategy"][strategy]
+        return found
+
+    def judged(strategy: dict[str, Any]) -> list[str]:
+        found = [each["analysis"] for each in strategy.get("steps", []) if "analysis" in each]
+        found += [strategy["prePromotionAnalysis"]] if "prePromotionAnalysis" in strategy else []
+        return [template["templateName"] for each in found for template in each["templates"]]
+
+    assert judged(told("7")) == [analyses.ERRORS]
+    assert told("7").get("autoPromotionEnabled", True)
+    assert {"pause": {}} not in told("7").get("steps", [])
+    for another in ("", "6"):
+        assert analyses.DRIFT in judged(told(another))
+        assert told(another) == told("")
+
+
 @pytest.mark.parametrize("waits", [True, False])
 def test_all_calls_at_once_are_had_by_what_the_same_judges_found_good(waits: bool) -> None:
     made = objects(strategy="blueGreen", waits=waits)
