@@ -77,6 +77,11 @@ read = settings.read(Path(sys.argv[1]))
 bundle, contract, graph = process.verified(read)
 metrics = Metrics(bundle)
 log = Log(read.prediction_log, bundle, contract, place(read.prediction_log), metrics, "key")
+fail, inc = set(sys.argv[3:]), metrics.logged.inc
+def once(rows):
+    fail and exec("raise RuntimeError(fail.pop())")
+    inc(rows)
+metrics.logged.inc = once
 log.start()
 asked = np.zeros((2, len(contract.inputs)), np.float32)
 for number, own in enumerate(json.loads(sys.argv[2])):
@@ -98,6 +103,17 @@ def test_what_cannot_be_written_is_counted_and_keeps_nothing_else_from_it(own: O
     kept = sorted((row["request_id"], row["own_id"], row["row"]) for row in server.rows())
     written = [(f"request {number}", own_id) for number, own_id in enumerate(ids) if own_id in {None, *"abcde"}]
     assert kept == [(request, own_id, row) for request, own_id in written for row in (0, 1)]
+
+
+def test_what_nobody_thought_of_stops_no_writing(own: Own) -> None:
+    log: dict[str, Any] = {"seconds": 0.1, "rows": 4}
+    server = own(predictionLog=log)
+    log["place"] = str(server.kept)
+    _, _, file = server.command("server")
+    command = [str(server.image / "bin" / "python"), "-c", SPOILT, file, json.dumps(["a"] * 5), "whatever it is"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert json.loads(done.stderr.splitlines()[-1]) == [True, True, 0.0], done.stderr + done.stdout
+    assert len(server.rows()) == 10
 
 
 @pytest.mark.parametrize("required", [True, False])

@@ -102,14 +102,26 @@ class Log:
         while not (self._ending and not self._unwritten):
             self._wake.wait(self._pause())
             self._wake.clear()
-            if not self._waiting:
-                with self._lock:
-                    self._next(0)
+            try:
+                self._write()
+            except Exception as error:  # nothing ends the one thread that writes
+                self._fail(error)
+
+    def _write(self) -> None:
+        """What waits, as long as the place takes it."""
+        if not self._waiting:
+            with self._lock:
+                self._next(0)
+        self._metrics.waiting.set(self._unwritten)
+        while self._waiting and self._go_on(self._waiting[0]):
             self._metrics.waiting.set(self._unwritten)
-            while self._waiting and self._go_on(self._waiting[0]):
-                self._metrics.waiting.set(self._unwritten)
-            if self._failed and not self._waiting:
-                self._try()
+        if self._failed and not self._waiting:
+            self._try()
+
+    def _fail(self, error: Exception) -> None:
+        self._failed += 1
+        self._metrics.failures.inc()
+        say("prediction log not written", tries=self._failed, **told(error))
 
     def _go_on(self, rows: Rows) -> bool:
         """Writes the first that waits, or parts it where no file can be made of it; False where the place took none."""
@@ -150,9 +162,7 @@ class Log:
         try:
             self._place.put(name, content)
         except Exception as error:  # of whatever library writes there
-            self._failed += 1
-            self._metrics.failures.inc()
-            say("prediction log not written", tries=self._failed, **told(error))
+            self._fail(error)
             return False
         self._failed = 0
         return True
