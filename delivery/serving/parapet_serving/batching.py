@@ -1,10 +1,12 @@
 """Requests that are there at the same time are asked of the model together.
 
 Who comes alone does not wait: a batch is asked once everybody who is being read has joined it, or the delay is over,
-or it is full. So it grows with what waits, and the delay is the most that one pays for the others.
+or it is full. So it grows with what waits, and the delay is the most that one pays for the others. A batch that the
+model fails for is asked again, each request by itself: nobody fails for what another asked.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -49,6 +51,11 @@ class Batch:
                 answer.set_exception(Wrong(500, "model", "the model answered with something that is no number"))
             begin = end
 
+    def parted(self) -> "list[Batch]":
+        """Each of those who still wait by himself."""
+        waiting = zip(self.matrices, self.answers, strict=True)
+        return [Batch([matrix], [answer], len(matrix)) for matrix, answer in waiting if not answer.done()]
+
     def fail(self, error: BaseException) -> None:
         """The error for everyone, to each its own: a traceback grows with who raises it, and words may hold values."""
         for answer in self.answers:
@@ -69,6 +76,8 @@ class Batches:
         """Rows that take so long."""
         self._busy = False
         self._batch, self._looked = Batch(), False
+        self._apart = deque[Batch]()
+        """Of a batch that failed."""
         self._timer: asyncio.TimerHandle | None = None
         self.reading = 0
         """Requests that have come and have not asked yet: they may still join."""
@@ -106,9 +115,14 @@ class Batches:
         if self._timer:
             self._timer.cancel()
         self._looked, self._timer = False, None
-        if not self._batch.matrices or self._busy:
-            return
-        batch, self._batch = self._batch, Batch()
+        while not self._busy and (self._apart or self._batch.matrices):
+            if self._apart:
+                batch = self._apart.popleft()
+            else:
+                batch, self._batch = self._batch, Batch()
+            self._ask(batch)
+
+    def _ask(self, batch: Batch) -> None:
         if batch.rows > self._quick:
             self._busy = True
             asked = asyncio.get_running_loop().run_in_executor(self._thread, self._model.predict, batch.matrix())
@@ -117,7 +131,7 @@ class Batches:
         try:
             outputs = self._model.predict(batch.matrix())
         except Exception as error:
-            batch.fail(error)
+            self._fail(batch, error)
             return
         self._told(batch.rows, outputs)
         batch.share(outputs)
@@ -125,11 +139,17 @@ class Batches:
     def _came(self, batch: Batch, done: asyncio.Future[Outputs]) -> None:
         self._busy = False
         if error := done.exception():
-            batch.fail(error)
+            self._fail(batch, error)
         else:
             self._told(batch.rows, done.result())
             batch.share(done.result())
         self._flush()  # what came meanwhile, all of it at once
+
+    def _fail(self, batch: Batch, error: BaseException) -> None:
+        if len(batch.matrices) > 1:
+            self._apart.extend(batch.parted())
+        else:
+            batch.fail(error)
 
 
 def _finite(outputs: Outputs) -> bool:

@@ -49,7 +49,7 @@ def independent(model: Model, contract: Contract, cases: Sequence[Case], rows: i
                 told = model.predict(np.concatenate(parts))
             except Exception as error:
                 what = f"{type(error).__name__} for {len(among)} rows that the contract allows, and known cases"
-                raise Refused(f"model.onnx fails with {what}. So one caller could fail all others.") from None
+                raise Refused(f"model.onnx fails with {what}. It must answer whatever the contract allows.") from None
             for number, case in enumerate(cases):
                 if name := _otherwise(case, {name: column[at + number] for name, column in told.items()}):
                     raise Refused(

@@ -162,12 +162,35 @@ def test_more_rows_than_a_batch_has_are_asked_all_the_same(takes: float) -> None
 def test_a_model_that_fails_tells_no_value(takes: float) -> None:
     async def work() -> None:
         joined = batches(Doubles(), takes=takes)
-        told = await asyncio.gather(joined.predict(rows(-1)), joined.predict(rows(1)), return_exceptions=True)
+        told = await asyncio.gather(joined.predict(rows(-1)), joined.predict(rows(-1, 1)), return_exceptions=True)
         assert [type(each) for each in told] == [RuntimeError, RuntimeError]
         assert "value" not in str(told)
         assert (await joined.predict(rows(3)))["double"].tolist() == [6.0]
 
     run(work)
+
+
+@SIDES
+def test_what_the_model_fails_for_fails_for_him_who_asked_it(takes: float) -> None:
+    """Else whoever found such a row would fail all that are asked with it."""
+    model, told = Doubles(), list[int]()
+
+    async def work() -> None:
+        joined = Batches(
+            model, rows=8, delay=0.05, takes=lambda _rows: takes, told=lambda rows, _outputs: told.append(rows)
+        )
+        asked = [joined.predict(each) for each in (rows(1, 2), rows(-1), rows(3), rows(4))]
+        asked[3].cancel()
+        first, wrong, last, _ = await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), 5)
+        assert isinstance(first, dict)
+        assert isinstance(last, dict)
+        assert (first["double"].tolist(), last["double"].tolist()) == ([2.0, 4.0], [6.0])
+        assert isinstance(wrong, RuntimeError)
+        assert (await asyncio.wait_for(joined.predict(rows(5)), 5))["double"].tolist() == [10.0]
+
+    run(work)
+    assert model.asked == [5, 2, 1, 1, 1], "who has gone is not asked for again"
+    assert told == [2, 1, 1], "what is counted was answered"
 
 
 def test_what_is_no_number_fails_for_him_whose_it_is() -> None:
