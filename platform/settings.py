@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 import setting_errors
-from cluster.images import SERVING_GPU
+from cluster.images import PIPELINES, SERVING_GPU
 from cluster.plain_nodes import PlainNodes
 from cluster.roles import AUDITOR, DATA_SCIENTIST, ML_ENGINEER, PLATFORM_OPERATOR
 from foundation import retention
@@ -62,6 +62,7 @@ class Settings(BaseModel):
     cluster_client_security_groups: network.SecurityGroups
     operators_host: network.OperatorsHost
     session_preferences: bool = Field(description="true or false")
+    pipelines: bool = Field(description="true or false")
     system_instance_types: machines.SystemInstanceTypes
     system_nodes_min: machines.SystemNodes
     system_nodes_max: machines.MostSystemNodes
@@ -113,7 +114,8 @@ class Settings(BaseModel):
     @property
     def images(self) -> tuple[str, ...]:
         """Which of the images that not every stack has this one has."""
-        return (SERVING_GPU,) if any(each.gpu_group for each in self.models) else ()
+        gpu = (SERVING_GPU,) if any(each.gpu_group for each in self.models) else ()
+        return (*gpu, *(PIPELINES if self.pipelines else ()))
 
     def stack(self, account: Account, images: Mapping[str, str]) -> Stack:
         """What every component stands on, in this account, with these images (digests by NAME:TAG).

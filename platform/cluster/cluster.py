@@ -70,6 +70,8 @@ class ClusterArgs:
     predictors: int
     """Pods of the stack's models, at most."""
     """Where models reach the one of their callers."""
+    pipelines: bool
+    """Whether Kubeflow Pipelines runs there."""
     plain_nodes: Mapping[str, PlainNodes]
     """By what runs there: `system` and `workload`."""
     gpu_groups: Sequence[GpuGroup]
@@ -309,6 +311,7 @@ class Cluster(pulumi.ComponentResource):
                 client_cidrs=list(map(str, args.client_cidrs)),
                 sign_on_cidrs=list(map(str, args.sign_on_cidrs)),
                 token_key_cidrs=list(map(str, args.token_key_cidrs)),
+                pipelines=args.pipelines,
                 domain=args.foundation.domain,
                 webhooks=args.webhooks,
                 gpus=sum(group.max * group.schedulable_gpus for group in groups),

@@ -90,6 +90,15 @@ IMAGES: Final = {
 }
 """By name: all that pods run but the add-ons, whose images EKS brings along, and all charts."""
 
+KFP_API: Final = IMAGES["kubeflow/kfp-api-server"].tagged
+KFP_AGENT: Final = IMAGES["kubeflow/kfp-persistence-agent"].tagged
+KFP_DRIVER: Final = IMAGES["kubeflow/kfp-driver"].tagged
+KFP_LAUNCHER: Final = IMAGES["kubeflow/kfp-launcher"].tagged
+METADATA_STORE: Final = IMAGES["kubeflow/ml-metadata-store-server"].tagged
+WORKFLOW_CONTROLLER: Final = IMAGES["argo/workflow-controller"].tagged
+ARGOEXEC: Final = IMAGES["argo/argoexec"].tagged
+PIPELINES: Final = (KFP_API, KFP_AGENT, KFP_DRIVER, KFP_LAUNCHER, METADATA_STORE, WORKFLOW_CONTROLLER, ARGOEXEC)
+"""Those of Kubeflow Pipelines, where a stack has it."""
 ROLLOUTS: Final = IMAGES["argo/argo-rollouts"].tagged
 PROXY: Final = IMAGES["istio/proxyv2"].tagged
 PILOT: Final = IMAGES["istio/pilot"].tagged

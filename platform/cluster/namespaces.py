@@ -53,6 +53,8 @@ INGRESS: Final = Namespace(name="ingress", data_class=DataClass.PHI, mesh=True, 
 KARPENTER: Final = Namespace(name="karpenter")
 ROLLOUTS: Final = Namespace(name="argo-rollouts", mesh=True, service_account="argo-rollouts")
 """Of the mesh, since what judges a new version asks Prometheus, which answers there alone."""
+KUBEFLOW: Final = Namespace(name="kubeflow", data_class=DataClass.ARTIFACTS, mesh=True, service_account="ml-pipeline")
+"""Kubeflow Pipelines' own programs, where a stack has them; its steps run in `pipelines`. Empty and closed without."""
 JUDGING: Final = Namespace(name="judging", data_class=DataClass.LOGS, mesh=True, service_account="judge")
 """What models say of themselves, for those who judge a version: apart from all that a team or a hospital starts, and
 from the nodes where models run."""
@@ -81,7 +83,17 @@ SECRETS_STORE: Final = Namespace(
 )
 
 WORKLOADS: Final = (MLFLOW, PIPELINES, TRAINING, SERVING, MONITORING, INGRESS)
-SYSTEM: Final = (KARPENTER, ROLLOUTS, JUDGING, ISTIO_SYSTEM, ISTIO_CNI, GPU_SOFTWARE, CLOUDWATCH, SECRETS_STORE)
+SYSTEM: Final = (
+    KARPENTER,
+    ROLLOUTS,
+    KUBEFLOW,
+    JUDGING,
+    ISTIO_SYSTEM,
+    ISTIO_CNI,
+    GPU_SOFTWARE,
+    CLOUDWATCH,
+    SECRETS_STORE,
+)
 MADE: Final = (*WORKLOADS, *SYSTEM)
 
 KUBE_SYSTEM: Final = "kube-system"
@@ -96,7 +108,7 @@ EVERY: Final = (*(each.name for each in MADE), KUBE_SYSTEM, *UNUSED)
 BY_CUSTOM: Final = (
     *("argo", "argo-events", "argocd", "cert-manager", "crossplane-system", "external-dns"),
     *("external-secrets", "falco", "flux-system", "gatekeeper-system", "gpu-operator", "keda", "knative-serving"),
-    *("kserve", "kubeflow", "kyverno", "local-path-storage", "node-feature-discovery", "observability", "opencost"),
+    *("kserve", "kyverno", "local-path-storage", "node-feature-discovery", "observability", "opencost"),
     *("prometheus", "ray-system", "spark-operator", "trident", "vault", "velero"),
 )
 """Where charts and operators that a platform may have later are installed, by their own instructions."""

@@ -60,8 +60,10 @@ _SEE_WORKLOADS: Final = (
     rule("metrics.k8s.io", ["pods"], READ),
 )
 _SEE_CONTENT: Final = (rule(CORE, ["pods/log", "configmaps"], READ),)
-_PLATFORMS_OWN: Final = (ns.KUBE_SYSTEM, *(each.name for each in ns.SYSTEM))
-"""Where no program handles what a patient's data could be in: there alone operators and auditors read content."""
+_RUNS: Final = ns.KUBEFLOW.name
+_PLATFORMS_OWN: Final = (ns.KUBE_SYSTEM, *(each.name for each in ns.SYSTEM if each.name != _RUNS))
+"""Where no program handles what a patient's data could be in: there alone operators and auditors read content. What
+keeps runs writes of what a run was given, and of how its steps failed."""
 _SEE_CLUSTER: Final = (
     rule(CORE, ["nodes", "namespaces", "persistentvolumes"], READ),
     rule("metrics.k8s.io", ["nodes"], READ),
@@ -214,7 +216,7 @@ PLATFORM_OPERATOR: Final = Role(
         Grant(
             "restart",
             (rule(CORE, ["pods"], ["delete"]), rule(APPS, ["deployments/scale"], SCALE)),
-            (ns.MONITORING.name, ns.INGRESS.name, *_PLATFORMS_OWN),
+            (ns.MONITORING.name, ns.INGRESS.name, _RUNS, *_PLATFORMS_OWN),
         ),
         Grant("content", _SEE_CONTENT, _PLATFORMS_OWN),
     ),
@@ -255,7 +257,7 @@ AUDITOR: Final = Role(
     ),
 )
 
-_WORKLOADS: Final = tuple(each.name for each in ns.WORKLOADS)
+_WORKLOADS: Final = (*(each.name for each in ns.WORKLOADS), _RUNS)
 # Nobody has this one for long: an IAM role of an hour leads to it (`break_glass.py`). It reads, and its whole worth is
 # what the others are not shown.
 BREAK_GLASS: Final = Role(

@@ -1,4 +1,5 @@
-"""The database of MLflow: PostgreSQL, with the metadata of experiments and models."""
+"""A database of RDS: MLflow's, PostgreSQL with the metadata of experiments and models, unless another engine is
+told."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -50,6 +51,46 @@ AT_ONCE: Final = {
 
 
 @dataclass(frozen=True, kw_only=True)
+class Engine:
+    """What RDS runs, for whom, and how it is told to speak TLS alone and to write no value into its logs."""
+
+    whose: str
+    """As a description names it."""
+    suffix: str
+    """What the names of its resources end with, behind the stack's."""
+    spoken: str
+    """The name of its protocol, as a description has it."""
+    engine: str
+    version: str
+    """The major version, which with the engine's name is the family of its parameters."""
+    port: int
+    database: str
+    """The first one, which RDS makes."""
+    administrator: str
+    exports: Sequence[str]
+    """Logs that RDS has for CloudWatch, as it calls them."""
+    at_reboot: Mapping[str, str]
+    at_once: Mapping[str, str]
+    options: Sequence[aws.rds.OptionGroupOptionArgsDict] = ()
+    """What the engine lacks by itself."""
+
+
+MLFLOW: Final = Engine(
+    whose="MLflow",
+    suffix="mlflow",
+    spoken="PostgreSQL",
+    engine="postgres",
+    version=VERSION,
+    port=PORT,
+    database=DATABASE,
+    administrator=ADMINISTRATOR,
+    exports=EXPORTS,
+    at_reboot=AT_REBOOT,
+    at_once=AT_ONCE,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
 class DatabaseSize:
     """What it runs on."""
 
@@ -66,6 +107,7 @@ class DatabaseArgs:
     """Isolated ones, in two zones or more."""
     size: DatabaseSize
     key_arns: Mapping[DataClass, pulumi.Input[str]]
+    engine: Engine = MLFLOW
 
 
 def _only_arn(secrets: Sequence[aws.rds.outputs.InstanceMasterUserSecret]) -> str:
@@ -75,7 +117,7 @@ def _only_arn(secrets: Sequence[aws.rds.outputs.InstanceMasterUserSecret]) -> st
 
 
 class Database(pulumi.ComponentResource):
-    """A PostgreSQL server that only admitted security groups reach, by TLS, and whose password nobody here ever knows.
+    """A server that only admitted security groups reach, by TLS, and whose password nobody here ever knows.
 
     Storage, snapshots and Performance Insights are under the artifacts' key, the master password under the secrets' key
     in Secrets Manager, the logs under the logs' key. Users can sign in with tokens of IAM.
@@ -91,8 +133,10 @@ class Database(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: DatabaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         inputs = {"instanceClass": args.size.instance_class, "multiAz": args.size.multi_az}
-        super().__init__("parapet:foundation:Database", name, inputs, opts)
-        self._name = instance_name(name)
+        called = instance_name(name, args.engine)
+        # MLflow's came first, and has the stack's own name in its state.
+        super().__init__("parapet:foundation:Database", name if args.engine == MLFLOW else called, inputs, opts)
+        self._engine, self._name = args.engine, called
         self.security_group_id = self._group(args.vpc_id)
         self.instance = instance = self._instance(args)
         self.address, self.port, self.resource_id = instance.address, instance.port, instance.resource_id
@@ -101,25 +145,26 @@ class Database(pulumi.ComponentResource):
 
     def admit(self, name: str, security_group_id: pulumi.Input[str]) -> list[pulumi.Resource]:
         """Let a security group reach the server: a rule into the server's group, and one out of the other."""
-        own = pulumi.ResourceOptions(parent=self)
+        own, engine = pulumi.ResourceOptions(parent=self), self._engine
+        described = f"{engine.spoken} for {engine.whose}"
         way_in = aws.vpc.SecurityGroupIngressRule(
             f"{name}-from",
             security_group_id=self.security_group_id,
             referenced_security_group_id=security_group_id,
-            description="PostgreSQL for MLflow",
+            description=described,
             ip_protocol="tcp",
-            from_port=PORT,
-            to_port=PORT,
+            from_port=engine.port,
+            to_port=engine.port,
             opts=own,
         )
         way_out = aws.vpc.SecurityGroupEgressRule(
             f"{name}-to",
             security_group_id=security_group_id,
             referenced_security_group_id=self.security_group_id,
-            description="PostgreSQL for MLflow",
+            description=described,
             ip_protocol="tcp",
-            from_port=PORT,
-            to_port=PORT,
+            from_port=engine.port,
+            to_port=engine.port,
             opts=own,
         )
         return [way_in, way_out]
@@ -129,14 +174,14 @@ class Database(pulumi.ComponentResource):
         group = aws.ec2.SecurityGroup(
             self._name,
             vpc_id=vpc_id,
-            description="The database of MLflow",
+            description=f"The database of {self._engine.whose}",
             tags={"Name": self._name},
             opts=pulumi.ResourceOptions(parent=self),
         )
         return group.id
 
     def _instance(self, args: DatabaseArgs) -> aws.rds.Instance:
-        own = pulumi.ResourceOptions(parent=self)
+        own, engine = pulumi.ResourceOptions(parent=self), args.engine
         subnets = aws.rds.SubnetGroup(
             self._name,
             subnet_ids=args.subnet_ids,
@@ -145,11 +190,11 @@ class Database(pulumi.ComponentResource):
         )
         parameters = aws.rds.ParameterGroup(
             self._name,
-            family=f"postgres{VERSION}",
+            family=f"{engine.engine}{engine.version}",
             description="TLS only, audited, and no values in the logs",
             parameters=[
                 {"name": name, "value": value, "apply_method": method}
-                for method, values in (("pending-reboot", AT_REBOOT), ("immediate", AT_ONCE))
+                for method, values in (("pending-reboot", engine.at_reboot), ("immediate", engine.at_once))
                 for name, value in values.items()
             ],
             opts=own,
@@ -158,20 +203,20 @@ class Database(pulumi.ComponentResource):
         logs = [
             log_group(
                 args.stack,
-                f"mlflow-{export}",
+                f"{engine.suffix}-{export}",
                 path=f"/aws/rds/instance/{self._name}/{export}",
                 key_arn=args.key_arns[DataClass.LOGS],
                 parent=self,
             )
-            for export in EXPORTS
+            for export in engine.exports
         ]
         key_arn = args.key_arns[DataClass.ARTIFACTS]
         return aws.rds.Instance(
             self._name,
             # RDS names the log groups after it.
             identifier=self._name,
-            engine="postgres",
-            engine_version=VERSION,
+            engine=engine.engine,
+            engine_version=engine.version,
             auto_minor_version_upgrade=True,
             instance_class=args.size.instance_class,
             multi_az=args.size.multi_az,
@@ -180,8 +225,8 @@ class Database(pulumi.ComponentResource):
             max_allocated_storage=MOST_GIB,
             storage_encrypted=True,
             kms_key_id=key_arn,
-            db_name=DATABASE,
-            username=ADMINISTRATOR,
+            db_name=engine.database,
+            username=engine.administrator,
             manage_master_user_password=True,
             master_user_secret_kms_key_id=args.key_arns[DataClass.SECRETS],
             iam_database_authentication_enabled=True,
@@ -190,7 +235,8 @@ class Database(pulumi.ComponentResource):
             vpc_security_group_ids=[self.security_group_id],
             publicly_accessible=False,
             parameter_group_name=parameters.name,
-            enabled_cloudwatch_logs_exports=EXPORTS,
+            option_group_name=self._options(),
+            enabled_cloudwatch_logs_exports=engine.exports,
             performance_insights_enabled=True,
             performance_insights_kms_key_id=key_arn,
             performance_insights_retention_period=INSIGHTS_DAYS,
@@ -207,12 +253,26 @@ class Database(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, protect=args.stack.protect, depends_on=logs),
         )
 
+    def _options(self) -> pulumi.Output[str] | None:
+        """The group of what the engine lacks; RDS has one of its own for an engine that lacks nothing."""
+        engine = self._engine
+        if not engine.options:
+            return None
+        return aws.rds.OptionGroup(
+            self._name,
+            engine_name=engine.engine,
+            major_engine_version=engine.version,
+            option_group_description=f"The database of {engine.whose}",
+            options=engine.options,
+            opts=pulumi.ResourceOptions(parent=self),
+        ).name
+
     def _last_snapshot(self) -> pulumi.Output[str]:
         # It outlives the stack, and RDS takes no second of a name (Amazon RDS API Reference, DeleteDBInstance). The
         # group's id is another in each life of a stack.
         return self.security_group_id.apply(lambda group: f"{self._name}-final-{group.removeprefix('sg-')}")
 
 
-def instance_name(stack: str) -> str:
+def instance_name(stack: str, engine: Engine = MLFLOW) -> str:
     """The identifier of a stack's server."""
-    return f"{stack}-mlflow"
+    return f"{stack}-{engine.suffix}"

@@ -4,7 +4,7 @@ A module of its own: who wants a name or a list of a part does not wait for all 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 
 import pulumi
@@ -16,6 +16,7 @@ from foundation.database import Database, DatabaseArgs, DatabaseSize
 from foundation.keys import Keys, KeysArgs
 from foundation.network import Network, NetworkArgs
 from foundation.network.site import Site
+from foundation.pipelines_database import PIPELINES
 from foundation.registry import Registry, RegistryArgs
 from foundation.secrets import Rotator, RotatorArgs
 from foundation.service_linked_roles import ServiceLinkedRoles, ServiceLinkedRolesArgs
@@ -35,6 +36,8 @@ class FoundationArgs:
     spot: bool
     """Whether Spot Instances are launched, with volumes under the cluster's key."""
     database: DatabaseSize
+    pipelines: bool
+    """Whether there is a database of Kubeflow Pipelines, of the same size."""
     site: Site
     """The hospital's own network."""
     domain: str
@@ -57,6 +60,9 @@ class Foundation(pulumi.ComponentResource):
     storage: Storage
     network: Network
     database: Database
+    """MLflow's."""
+    pipelines_database: Database | None
+    """Kubeflow Pipelines', where it is asked for."""
     registry: Registry
     rotator: Rotator
     certificate: Certificate
@@ -103,17 +109,15 @@ class Foundation(pulumi.ComponentResource):
     def _services(self, name: str, args: FoundationArgs, opts: pulumi.ResourceOptions) -> None:
         """What stands on keys and network."""
         key_arns, network = self.keys.arns, self.network
-        self.database = Database(
-            name,
-            DatabaseArgs(
-                stack=args.stack,
-                vpc_id=network.vpc_id,
-                subnet_ids=network.isolated_subnet_ids,
-                size=args.database,
-                key_arns=key_arns,
-            ),
-            opts,
+        database = DatabaseArgs(
+            stack=args.stack,
+            vpc_id=network.vpc_id,
+            subnet_ids=network.isolated_subnet_ids,
+            size=args.database,
+            key_arns=key_arns,
         )
+        self.database = Database(name, database, opts)
+        self.pipelines_database = Database(name, replace(database, engine=PIPELINES), opts) if args.pipelines else None
         self.registry = Registry(
             name,
             RegistryArgs(stack=args.stack, key_arn=key_arns[DataClass.ARTIFACTS]),

@@ -19,6 +19,7 @@ from mlops.mlflow_server.mlflow_server import MlflowServer, MlflowServerArgs
 from mlops.mlflow_server.retention import Kept
 from mlops.mlflow_server.sign_on import SignOn
 from mlops.model_registry import ModelRegistry, ModelRegistryArgs
+from mlops.pipelines.pipelines import Pipelines, PipelinesArgs
 from mlops.prometheus import Prometheus, PrometheusArgs
 from mlops.serving import model_service
 from mlops.serving.model import TOLD, Model
@@ -85,6 +86,19 @@ class MLOps(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self, providers=[cluster.kubernetes]),
         )
         in_cluster = pulumi.ResourceOptions(parent=self, providers=[cluster.kubernetes])
+        if args.foundation.pipelines_database:
+            Pipelines(
+                f"{name}-pipelines",
+                PipelinesArgs(
+                    stack=args.stack,
+                    foundation=args.foundation,
+                    database=args.foundation.pipelines_database,
+                    control_plane=cluster.control_plane,
+                    nodes_security_group_id=cluster.nodes_security_group_id,
+                    after=cluster.ready,
+                ),
+                in_cluster,
+            )
         window = args.model_analysis_seconds
         Prometheus(
             f"{name}-prometheus", PrometheusArgs(stack=args.stack, window=window, after=cluster.ready), in_cluster

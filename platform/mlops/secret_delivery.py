@@ -36,6 +36,8 @@ class DeliveredSecret:
     """Whether someone else made it, and says himself who reads it besides the pods."""
     readers: Sequence[str] = ()
     """ARNs of the IAM roles that read it besides the pods."""
+    parts: Sequence[str] = ()
+    """Fields of its JSON that are files of their own too, called as they are."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +67,8 @@ class SecretDelivery(pulumi.ComponentResource):
     kubelet starts it anew: see `delivery/mlflow_server`.
     """
 
+    role_arn: pulumi.Output[str]
+    """The role of the pods."""
     volume: Manifest
     mount: Manifest
     ready: list[pulumi.Resource]
@@ -84,6 +88,7 @@ class SecretDelivery(pulumi.ComponentResource):
             ),
             own,
         )
+        self.role_arn = role.arn
         association = aws.eks.PodIdentityAssociation(
             name,
             cluster_name=args.cluster_name,
@@ -160,7 +165,15 @@ def files_of(
 def _parameters(stack: Stack, secrets: Sequence[DeliveredSecret]) -> Manifest:
     # As the AWS provider of the driver reads them (Secrets Manager User Guide, "Use AWS Secrets and Configuration
     # Provider with Pod Identity"). JSON is YAML.
-    objects = [{"objectName": each.arn, "objectType": "secretsmanager", "objectAlias": each.file} for each in secrets]
+    objects = [
+        {
+            "objectName": each.arn,
+            "objectType": "secretsmanager",
+            "objectAlias": each.file,
+            **({"jmesPath": [{"path": part, "objectAlias": part} for part in each.parts]} if each.parts else {}),
+        }
+        for each in secrets
+    ]
     return {
         "region": stack.account.region,
         "usePodIdentity": "true",

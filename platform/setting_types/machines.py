@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
 from cluster.gpu_group import GpuGroup
 from cluster.gpu_instances import GPU_INSTANCES
-from cluster.images import IMAGES
+from cluster.images import wanted
 from cluster.plain_nodes import arch
 from cluster.versions import VERSIONS
 from setting_errors import refusal
@@ -28,7 +28,7 @@ def _without_gpu(types: tuple[str, ...]) -> tuple[str, ...]:
 
 def _run_by_the_images(types: tuple[str, ...]) -> tuple[str, ...]:
     # On another processor every pod of the image ends at once with `exec format error`.
-    for image in IMAGES.values():
+    for image in wanted(()):
         built_for = [platform.removeprefix("linux/") for platform in image.platforms]
         if not image.is_chart and arch(types[0]) not in built_for:
             allowed = f"of {', '.join(built_for)}: {image.name} is built for nothing else ({LIST})"

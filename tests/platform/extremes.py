@@ -47,6 +47,7 @@ _SPECIAL: Final[tuple[dict[str, Any], ...]] = (
 _PLAIN: Final = [{"name": f"g{number}", "instanceTypes": ["g6.xlarge"]} for number in range(MAX_GPU_GROUPS)]
 
 EVERYTHING: Final[dict[str, Any]] = {
+    "pipelines": True,
     "environment": ENVIRONMENT,
     "keyAdministrators": ADMINISTRATORS,
     "clusterAdministrators": ADMINISTRATORS,

@@ -94,16 +94,19 @@ def test_a_node_finds_its_network_and_its_ways_to_aws(order: Order) -> None:
     kinds = ("ec2/vpcEndpoint:VpcEndpoint", "ec2/routeTableAssociation:RouteTableAssociation", "ec2/route:Route")
     needed = {(each.type, each.name) for kind in kinds for each in asked.of(kind)}
     needed |= rules_of(order, group_of_endpoints(order) | {f"{STACK}-nodes-id", f"{STACK}-control-plane-id"})
-    needed -= rules_of(order, {f"{STACK}-nodes-id"}) & set(to_database(order))
+    needed -= rules_of(order, {f"{STACK}-nodes-id"}) & {*to_database(order), *to_database(order, MYSQL)}
     groups = asked.of("eks/nodeGroup:NodeGroup")
     assert groups
     for each in groups:
         assert missing(order, each, needed) == {}
 
 
-def to_database(order: Order) -> list[Resource]:
+POSTGRESQL, MYSQL = 5432, 3306
+
+
+def to_database(order: Order, port: int = POSTGRESQL) -> list[Resource]:
     rules = [each for kind in RULES for each in order.asked.of(kind)]
-    return [(each.type, each.name) for each in rules if each.inputs.get("fromPort") == 5432]
+    return [(each.type, each.name) for each in rules if each.inputs.get("fromPort") == port]
 
 
 def test_the_mlflow_server_starts_where_it_reaches_its_database(order: Order) -> None:
@@ -114,6 +117,16 @@ def test_the_mlflow_server_starts_where_it_reaches_its_database(order: Order) ->
         assert pods
         for each in pods:
             assert missing(order, each, rules) == {}
+
+
+def test_kubeflow_pipelines_starts_where_it_reaches_its_own_and_may_read_the_password(order: Order) -> None:
+    rules = set(to_database(order, MYSQL))
+    asked = order.asked.of("kubernetes:apps/v1:Deployment")
+    pods = [each for each in asked if each.inputs["metadata"]["namespace"] == "kubeflow"]
+    assert (len(pods), len(rules)) in ((4, 2), (0, 0))
+    readers = {("aws:secretsmanager/secretPolicy:SecretPolicy", f"{STACK}-pipelines-database")}
+    for each in pods:
+        assert missing(order, each, rules | readers) == {}
 
 
 def test_the_cluster_is_spoken_to_when_access_to_it_has_spread(order: Order) -> None:

@@ -36,6 +36,7 @@ config:
   parapet:costCenter: "42"
   parapet:localAws: "true"
   parapet:protect: "false"
+  parapet:pipelines: "true"
   parapet:gpuGroups:
     - {name: inference, instanceTypes: [g6.xlarge, g6.2xlarge], min: 1, max: 4, sharing: "time-slicing:4"}
     - {name: training, instanceTypes: [p5.48xlarge], max: 2, capacity: spot, efa: true, zones: [us-east-1b]}
@@ -157,14 +158,16 @@ def test_the_cluster_is_there_for_any_client_private_encrypted_and_logged(stack:
 
 
 def test_the_database_is_there_for_any_client_with_a_password_that_only_secrets_manager_has(stack: Stack) -> None:
-    (database,) = stack.client("rds").describe_db_instances()["DBInstances"]
-    assert (database["DBInstanceIdentifier"], database["DBName"]) == ("parapet-test-mlflow", "mlflow")
-    assert (database["StorageEncrypted"], database["PubliclyAccessible"]) == (True, False)
-    assert database["IAMDatabaseAuthenticationEnabled"] is True
-    secrets = stack.client("secretsmanager")
-    held = json.loads(secrets.get_secret_value(SecretId=database["MasterUserSecret"]["SecretArn"])["SecretString"])
-    assert held["password"]
-    assert held["password"] not in stack("stack", "export", "--show-secrets")
+    databases = stack.client("rds").describe_db_instances()["DBInstances"]
+    names = {each["DBInstanceIdentifier"]: each["DBName"] for each in databases}
+    assert names == {"parapet-test-mlflow": "mlflow", "parapet-test-pipelines": "mlpipeline"}
+    secrets, state = stack.client("secretsmanager"), stack("stack", "export", "--show-secrets")
+    for database in databases:
+        assert (database["StorageEncrypted"], database["PubliclyAccessible"]) == (True, False)
+        assert database["IAMDatabaseAuthenticationEnabled"] is True
+        held = json.loads(secrets.get_secret_value(SecretId=database["MasterUserSecret"]["SecretArn"])["SecretString"])
+        assert held["password"]
+        assert held["password"] not in state
 
 
 def test_the_certificate_comes_from_an_authority_that_works(stack: Stack) -> None:

@@ -284,6 +284,7 @@ def test_only_the_local_stack_is_local_and_unprotected() -> None:
             ["", "t4g.medium", "db.", "db.t4g", "DB.t4g.medium"],
         ),
         ("databaseMultiAz", [True, False], ["perhaps"]),
+        ("pipelines", [True, False], ["perhaps", "", "2.17"]),
         (
             "certificateAuthorityArn",
             ["", f"arn:aws:acm-pca:us-east-1:111122223333:certificate-authority/{UUID}"],

@@ -12,7 +12,12 @@ COLLEAGUE: Final = f"arn:aws:iam::{ACCOUNT_ID}:role/another-scientist"
 GUEST: Final = f"arn:aws:iam::{ACCOUNT_ID}:role/guest"
 HOSPITALS: Final = "arn:aws:acm-pca:us-east-1:111122223333:certificate-authority/11112222-3333-4444-5555-666677778888"
 """The hospital's own certificate authority, in another account."""
-OUTWARDS: Final[dict[str, Any]] = {"resolverEndpoint": True, "clientCidrs": ["192.168.0.0/24"], "egress": True}
+OUTWARDS: Final[dict[str, Any]] = {
+    "resolverEndpoint": True,
+    "clientCidrs": ["192.168.0.0/24"],
+    "egress": True,
+    "pipelines": True,
+}
 """A stack that can be reached, and that reaches out."""
 OFFICE: Final = "192.168.0.0/16"
 GATEWAY: Final = "tgw-0123456789abcdef0"
@@ -54,6 +59,7 @@ WORKSPACES: Final[tuple[dict[str, Any], ...]] = (
 WAREHOUSE: Final = f"arn:aws:secretsmanager:us-east-1:{ACCOUNT_ID}:secret:sepsis-warehouse-AbCdEf"
 LABELS: Final = f"arn:aws:secretsmanager:us-east-1:{ACCOUNT_ID}:secret:label-service-GhIjKl"
 MANY: Final[dict[str, Any]] = {
+    "pipelines": True,
     "workloadSecrets": [
         {"namespace": "sepsis", "file": "warehouse", "secretArn": WAREHOUSE},
         {"namespace": "training", "file": "labels", "secretArn": LABELS},

@@ -32,8 +32,12 @@ REPORTED: dict[str, dict[str, Any]] = {
     },
     "aws:eks/nodeGroup:NodeGroup": {"resources": [{"autoscalingGroups": [{"name": "nodes"}]}]},
 }
-# The provider names a bucket by itself, before it is made.
-BUCKETS = ("aws:s3/bucket:Bucket", "aws:s3/bucketV2:BucketV2")
+# What the provider names by itself, before it is made, and that is named elsewhere by it.
+NAMED = {
+    "aws:s3/bucket:Bucket": "bucket",
+    "aws:s3/bucketV2:BucketV2": "bucket",
+    "aws:rds/parameterGroup:ParameterGroup": "name",
+}
 ANSWERS: dict[str, dict[str, str | list[PropertyValue]]] = {
     "aws:index/getCallerIdentity:getCallerIdentity": {
         "id": "111122223333",
@@ -101,7 +105,8 @@ class Echo(provider.Provider):
         return provider.ConfigureResponse(accept_secrets=True)
 
     async def check(self, request: provider.CheckRequest) -> provider.CheckResponse:
-        named = {"bucket": PropertyValue(request.name)} if request.type.rpartition("$")[2] in BUCKETS else {}
+        name = NAMED.get(request.type.rpartition("$")[2])
+        named = {name: PropertyValue(request.name)} if name else {}
         return provider.CheckResponse(inputs=named | request.new_inputs)
 
     async def diff(self, request: provider.DiffRequest) -> provider.DiffResponse:

@@ -35,9 +35,11 @@ current-context: made-up
 """
 
 
-# An identity provider in the house, for people and for models' callers, with all that leads to it, and a way to break
-# the glass: nobody runs the one beside the local stack, nor has the roles of the other there.
+# An identity provider in the house, for people and for models' callers, with all that leads to it, a way to break the
+# glass, and Kubeflow Pipelines: nobody runs the first and the last beside the local stack, nor has the roles of the
+# other there.
 SIGN_ON = """\
+  parapet:pipelines: "true"
   parapet:clientCidrs: [192.168.8.0/24]
   parapet:transitGatewayId: tgw-0123456789abcdef0
   parapet:mlflowSignOn:

@@ -6,17 +6,20 @@ import os
 from typing import Any
 
 from moto.moto_api._internal.urls import url_paths
-from moto.rds.models import DBInstance, MasterUserSecret, rds_backends
+from moto.rds.models import DBInstance, MasterUserSecret, OptionGroup, RDSBackend, rds_backends
 
 from local import processes
 from local.aws.api import rotation
 from local.aws.api.mending import replace
 
 PASSWORDS = "/moto-api/parapet/database-passwords"
+SINCE = {("mysql", "8.4"): "8.0"}
+"""Versions of which moto's list of 2022 knows nothing, and the last one that it knows."""
 DAYS = 7  # Amazon RDS User Guide, "Password management with AWS Secrets Manager": the default rotation
 
 _make = DBInstance.__init__
 _address = DBInstance.address
+_create_option_group = RDSBackend.create_option_group
 _create_secret = MasterUserSecret._create_secret  # pyright: ignore[reportPrivateUsage] # the method that is mended
 
 
@@ -32,6 +35,15 @@ def make(instance: DBInstance, *given: Any, **named: Any) -> None:
 def address(instance: DBInstance) -> str:
     """Where a client reaches the instance: a keeper serves postgres here, nobody serves the others."""
     return "localhost" if instance.engine == "postgres" else _address.__get__(instance)
+
+
+def create_option_group(backend: RDSBackend, asked: dict[str, Any]) -> OptionGroup:
+    """The group, of a version too that is newer than moto's list."""
+    version = asked["major_engine_version"]
+    asked["major_engine_version"] = SINCE.get((asked["engine_name"], version), version)
+    made = _create_option_group(backend, asked)
+    made.major_engine_version = version
+    return made
 
 
 def secret_string(secret: MasterUserSecret) -> str:
@@ -67,5 +79,6 @@ def mend() -> None:
     url_paths["{0}" + PASSWORDS] = tell_passwords
     replace(DBInstance, "__init__", make)
     replace(DBInstance, "address", property(address))
+    replace(RDSBackend, "create_option_group", create_option_group)
     replace(MasterUserSecret, "_generate_secret_string", secret_string)
     replace(MasterUserSecret, "_create_secret", create_secret)

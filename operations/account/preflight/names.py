@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from cluster.images import wanted
 from cluster.operators_host import api_document, group_name
 from cluster.sessions import document_name
-from foundation import log_group
+from foundation import log_group, pipelines_database
 from foundation.data_class import DataClass
 from foundation.database import instance_name
 from foundation.secrets.rotator import function_name
@@ -66,7 +66,7 @@ def exact(settings: Settings) -> dict[str, list[str]]:
         REPOSITORY: [f"{stack}/{image.name}" for image in wanted(settings.images)],
         CLUSTER: [stack],
         FUNCTION: [function_name(stack)],
-        DATABASE: [instance_name(stack)],
+        DATABASE: _databases(settings),
         GROUP: [group_name(stack)] if settings.operators_host else [],
         DOCUMENT: [
             document_name(stack, preferences=settings.session_preferences),
@@ -75,10 +75,15 @@ def exact(settings: Settings) -> dict[str, list[str]]:
     }
 
 
+def _databases(settings: Settings) -> list[str]:
+    other = [instance_name(settings.name, pipelines_database.PIPELINES)] if settings.pipelines else []
+    return [instance_name(settings.name), *other]
+
+
 def _prefixes(settings: Settings) -> list[str]:
     """Of the stack's log groups, and of no other stack's whose environment begins like this one's."""
     whole = [each for each in log_group.prefixes(settings.name) if each.endswith("/")]
-    return [*whole, f"/aws/rds/instance/{instance_name(settings.name)}/"]
+    return [*whole, *(f"/aws/rds/instance/{each}/" for each in _databases(settings))]
 
 
 def _log_groups(account: Account) -> Found:

@@ -25,6 +25,8 @@ class GuardrailsArgs:
     """Where the identity provider is."""
     token_key_cidrs: Sequence[str] = ()
     """Where that of models' callers is."""
+    pipelines: bool = False
+    """Whether Kubeflow Pipelines runs there."""
     client_cidrs: Sequence[str]
     domain: str
     """Whose hosts lead to the gateway."""
@@ -57,6 +59,7 @@ class Guardrails(pulumi.ComponentResource):
                 workspaces=args.workspaces,
                 sign_on_cidrs=args.sign_on_cidrs,
                 token_key_cidrs=args.token_key_cidrs,
+                pipelines=args.pipelines,
             ),
             own,
         )

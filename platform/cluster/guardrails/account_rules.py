@@ -8,7 +8,15 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from cluster import namespaces as ns
-from cluster.guardrails.account_names import AGENT, AGENTS, MANAGER, NODES, PREFIX, ROLLOUTS_CONTROLLER
+from cluster.guardrails.account_names import (
+    AGENT,
+    AGENTS,
+    MANAGER,
+    NODES,
+    PREFIX,
+    ROLLOUTS_CONTROLLER,
+    WORKFLOW_CONTROLLER,
+)
 from cluster.guardrails.object_rule import PEOPLE, ObjectRule, cel_map
 from cluster.guardrails.rule import Check, cel
 from cluster.mesh_webhooks import AUTHORITY, REVOKED
@@ -55,6 +63,8 @@ MAY: Final = {
         f"(rollouts|replicasets|services|deployments) {ns.SERVING.name}/.*",
         f"leases {_ROLLOUTS_HOME}/.*",
     ),
+    # A step of a run is a pod, whose owner is the Workflow.
+    WORKFLOW_CONTROLLER: (f"pods {ns.PIPELINES.name}/.*",),
     _KARPENTER: (f"leases {ns.KARPENTER.name}/.*",),
     # Each of its sidecars leads by a Lease called after the driver (kubernetes-csi/csi-lib-utils, leaderelection).
     f"{ns.KUBE_SYSTEM}/ebs-csi-controller-sa": (f"leases {ns.KUBE_SYSTEM}/[a-z-]*ebs-csi-aws-com",),

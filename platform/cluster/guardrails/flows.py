@@ -82,6 +82,11 @@ DASHBOARDS: Final = {"app.kubernetes.io/name": "grafana"}
 _DASHBOARDS: Final = Pods(ns.MONITORING.name, DASHBOARDS)
 PROMETHEUS: Final = {"parapet.dev/judges": "true"}
 _PROMETHEUS: Final = Pods(ns.JUDGING.name, PROMETHEUS)
+RUNS: Final = {"app.kubernetes.io/name": "ml-pipeline"}
+AGENT: Final = {"app.kubernetes.io/name": "persistence-agent"}
+METADATA: Final = {"app.kubernetes.io/name": "metadata"}
+"""The pods of Kubeflow Pipelines that keep runs, that tell them how each goes, and that keep what came of what."""
+_RUNS, _AGENT, _METADATA = (Pods(ns.KUBEFLOW.name, labels) for labels in (RUNS, AGENT, METADATA))
 _PUBLISHED: Final = Pods(ns.SERVING.name, {**_MODELS.labels, **PUBLISHED})
 _CLIENTS: Final = (ns.PIPELINES, ns.TRAINING, ns.SERVING)
 """Who works with MLflow and with objects in S3, as each workspace does."""
@@ -90,6 +95,16 @@ SIGN_ON: Final = Flow("sign-on", (_MLFLOW,), (Range.SIGN_ON,), (443,))
 """Of a stack that has a provider. The mesh lets the server out to its hosts' names alone."""
 TOKEN_KEYS: Final = Flow("token-keys", (_PUBLISHED,), (Range.TOKEN_KEYS,), (443,))
 """The same of a stack whose models' callers have one."""
+
+PIPELINES: Final = (
+    # It looks at its start whether a bucket is there, though it keeps nothing in one.
+    Flow("runs-objects", (_RUNS,), (Range.GATEWAY_ENDPOINTS,), (443,)),
+    Flow("runs", (_AGENT,), (_RUNS, Range.SERVICES), (8887, 8888)),
+    Flow("lineage", (Pods(ns.PIPELINES.name),), (_METADATA, Range.SERVICES), (8080,)),
+    Flow("runs-database", (_RUNS,), (Range.VPC,), (3306,)),
+    Flow("lineage-database", (_METADATA,), (Range.VPC,), (3306,)),
+)
+"""Of a stack with Kubeflow Pipelines. No step calls what keeps runs: it would only to ask for what another run made."""
 
 
 def flows(workspaces: Sequence[Namespace] = ()) -> tuple[Flow, ...]:

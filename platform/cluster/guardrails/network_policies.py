@@ -8,7 +8,7 @@ from typing import TypeAlias
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from cluster.guardrails.flows import LINK_LOCAL, SIGN_ON, TOKEN_KEYS, Flow, Pods, Range, flows
+from cluster.guardrails.flows import LINK_LOCAL, PIPELINES, SIGN_ON, TOKEN_KEYS, Flow, Pods, Range, flows
 from cluster.labels import Manifest, metadata
 from cluster.namespaces import EVERY, NAME_LABEL, Namespace, inside
 from foundation.stack import Stack
@@ -29,6 +29,8 @@ class NetworkPoliciesArgs:
     """Where the identity provider is; without one, nothing is let out to it."""
     token_key_cidrs: Sequence[str] = ()
     """Where that of models' callers is; the same."""
+    pipelines: bool = False
+    """Whether Kubeflow Pipelines runs there."""
     client_cidrs: Sequence[str]
     """Networks outside of the VPC whose users may reach the gateway."""
     namespaces: Mapping[str, pulumi.Resource]
@@ -58,8 +60,12 @@ class NetworkPolicies(pulumi.ComponentResource):
         for namespace in (*EVERY, *(each.name for each in args.workspaces)):
             closed: Manifest = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
             self._policy(namespace, "default-deny", closed)
-        providers = [*([SIGN_ON] if args.sign_on_cidrs else []), *([TOKEN_KEYS] if args.token_key_cidrs else [])]
-        for flow in (*flows(args.workspaces), *providers):
+        asked = [
+            *([SIGN_ON] if args.sign_on_cidrs else []),
+            *([TOKEN_KEYS] if args.token_key_cidrs else []),
+            *(PIPELINES if args.pipelines else []),
+        ]
+        for flow in (*flows(args.workspaces), *asked):
             for namespace, policy_name, specify in policies(flow):
                 self._policy(namespace, policy_name, ranges.apply(specify))
         self.register_outputs({})

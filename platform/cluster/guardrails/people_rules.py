@@ -4,6 +4,7 @@ import json
 from typing import Final
 
 from cluster import namespaces as ns
+from cluster.guardrails.account_names import RUNS, SUBMITTER
 from cluster.guardrails.account_rules import PREFIX
 from cluster.guardrails.callers import DEPLOYS
 from cluster.guardrails.mesh_words import INJECTED
@@ -69,6 +70,7 @@ def people_rules() -> tuple[ObjectRule, ...]:
         _authorities(),
         _disruptions(),
         _shells(),
+        _tokens(),
     )
 
 
@@ -86,6 +88,38 @@ def _shells() -> ObjectRule:
                 holds=f"!(variables.into in {cel(INJECTED)})",
                 found='"the container " + variables.into + " is the mesh\'s"',
                 fix="Name a container of the pod's own: kubectl exec --container=NAME.",
+            ),
+        ),
+    )
+
+
+def _tokens() -> ObjectRule:
+    """Their roles name the account; whom a token is for and how long it lasts, whoever asks says."""
+    return ObjectRule(
+        name="people-ask-for-runs-alone",
+        group="",
+        resources=("serviceaccounts/token",),
+        only=PEOPLE,
+        variables={
+            "audiences": "dyn(object).?spec.?audiences.orValue([])",
+            "seconds": "int(dyn(object).?spec.?expirationSeconds.orValue(3600))",
+        },
+        checks=(
+            Check(
+                holds=f"request.namespace + '/' + request.name == {cel(SUBMITTER)}",
+                found='"the token would be that of " + request.namespace + "/" + request.name',
+                fix=f"Ask for one of {SUBMITTER}, which starts runs and does nothing else.",
+            ),
+            Check(
+                holds=f"variables.audiences == {cel([RUNS])}",
+                found='"the token would be for " + (size(variables.audiences) > 0'
+                " ? variables.audiences.join(', ') : 'the API server')",
+                fix=f"Say --audience={RUNS}, and no other.",
+            ),
+            Check(
+                holds="variables.seconds <= 3600",
+                found='"the token would last " + string(variables.seconds) + " seconds"',
+                fix="Say --duration=1h at most, and ask again.",
             ),
         ),
     )

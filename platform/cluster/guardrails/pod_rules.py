@@ -10,6 +10,7 @@ from typing import Final
 from cluster import images
 from cluster import namespaces as ns
 from cluster.guardrails import gpu_rules
+from cluster.guardrails.account_names import PREFIX, WORKFLOW_CONTROLLER
 from cluster.guardrails.mesh_words import FOREIGN_WORDS, PROXYS_AUDIENCE, PROXYS_VOLUME, proxy_rule
 from cluster.guardrails.node_rules import system_nodes_rule
 from cluster.guardrails.priorities import Purpose, priorities
@@ -23,6 +24,9 @@ TOKEN_USERS: Final = (
     f"{ns.ISTIO_CNI.name}/istio-cni",
     f"{ns.KARPENTER.name}/karpenter",
     f"{ns.ROLLOUTS.name}/{ns.ROLLOUTS.service_account}",
+    f"{ns.KUBEFLOW.name}/{ns.KUBEFLOW.service_account}",
+    f"{ns.KUBEFLOW.name}/persistence-agent",
+    WORKFLOW_CONTROLLER,
     f"{ns.GPU_SOFTWARE.name}/nvidia-device-plugin-service-account",
     # By it one finds what to scrape (`monitor.py`, `mlops/prometheus.py`).
     f"{ns.JUDGING.name}/{ns.JUDGING.service_account}",
@@ -367,7 +371,12 @@ _VARIABLES: Final = {
     ".filter(told, told != '')",
     "certificates": "variables.projected.filter(v, v.projected.sources.exists(s, has(s.podCertificate)))"
     ".map(v, v.name)",
-    "needsToken": f"(request.namespace + '/' + variables.account) in {cel(TOKEN_USERS)}",
+    # A step of Kubeflow Pipelines says by its token how it ended (`mlops/pipelines/rights.py` has what else). That is
+    # for pods that its controller makes; whoever starts a Job there has no token.
+    "needsToken": f"(request.namespace + '/' + variables.account) in {cel(TOKEN_USERS)}"
+    f" || request.namespace == {cel(ns.PIPELINES.name)} && variables.account == {cel(ns.PIPELINES.service_account)}"
+    f" && object.kind == 'Pod' && (request.operation == 'UPDATE'"
+    f" || request.userInfo.username == {cel(PREFIX + WORKFLOW_CONTROLLER.replace('/', ':'))})",
     "tolerations": "has(variables.pod.tolerations) ? variables.pod.tolerations : []",
     **gpu_rules.VARIABLES,
 }

@@ -197,7 +197,9 @@ _DESCRIBED: Final = (
     "has(v.hostPath) ? 'hostPath ' + (v.hostPath.path.endsWith('/') && v.hostPath.path != '/'"
     " ? v.hostPath.path.substring(0, size(v.hostPath.path) - 1) : v.hostPath.path)"
     " : has(v.configMap) ? 'configMap ' + v.configMap.name : has(v.secret) ? 'secret ' + v.secret.secretName"
-    " : has(v.emptyDir) ? 'emptyDir' : has(v.projected) ? 'projected' : ''"
+    " : has(v.emptyDir) ? 'emptyDir' : has(v.projected) ? 'projected'"
+    # Of the Secrets Store CSI driver alone (the guardrail plain-linux-pods).
+    " : has(v.csi) ? 'csi ' + v.csi.?volumeAttributes.?secretProviderClass.orValue('') : ''"
 )
 _OF_AUTHORITIES: Final = f"has({{0}}.configMap) && {{0}}.configMap.name in {cel(AUTHORITIES)}"
 _FOREIGN_VOLUME: Final = (

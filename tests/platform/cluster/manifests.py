@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pulumi
 
@@ -16,6 +17,11 @@ from cluster.namespaces import Namespaces, NamespacesArgs
 from cluster.rollouts import Rollouts, RolloutsArgs
 from cluster.workspace import Workspace
 from foundation.account import Account
+from foundation.data_class import DataClass
+from foundation.database import Database, DatabaseArgs, DatabaseSize
+from foundation.network.perimeter import Perimeter
+from foundation.pipelines_database import PIPELINES
+from mlops.pipelines.pipelines import Pipelines, PipelinesArgs
 from mlops.prometheus import Prometheus, PrometheusArgs
 from tests.images import DIGESTS
 from tests.platform import mocked, variants
@@ -25,6 +31,7 @@ from tests.platform.stacks import stack
 STACK = stack(account=Account("111122223333", "aws", "us-east-1", ("us-east-1a",)))
 REGISTRY = STACK.registry
 ZONE_ID = "Z0123456789"
+KEY_ARN = "arn:aws:kms:us-east-1:111122223333:key/any"
 CERTIFICATE_ARN = "arn:aws:acm:us-east-1:111122223333:certificate/gateway"
 VPC_CIDR = "10.0.0.0/16"
 SERVICE_CIDR = "172.20.0.0/16"
@@ -78,6 +85,7 @@ def guardrails(gpus: int = 8, *, webhooks: bool = False) -> None:
             client_cidrs=CLIENT_CIDRS,
             domain=DOMAIN,
             gpus=gpus,
+            pipelines=True,
             webhooks=webhooks,
             namespaces={},
             workspaces=SPACES,
@@ -117,6 +125,40 @@ def gpu_software(*, cut: bool = True) -> None:
 
 def prometheus() -> None:
     Prometheus("test", PrometheusArgs(stack=STACK, window=300, after=()))
+
+
+def pipelines() -> None:
+    database = Database(
+        "parapet-test",
+        DatabaseArgs(
+            stack=STACK,
+            vpc_id="vpc",
+            subnet_ids=["a", "b"],
+            size=DatabaseSize(instance_class="db.m7g.large", multi_az=True),
+            key_arns=dict.fromkeys(DataClass, KEY_ARN),
+            engine=PIPELINES,
+        ),
+    )
+    database.port = pulumi.Output.from_input(PIPELINES.port)  # RDS tells it
+    # What of the whole foundation it reads.
+    foundation = SimpleNamespace(
+        keys=SimpleNamespace(arns=dict.fromkeys(DataClass, KEY_ARN)),
+        rotator=SimpleNamespace(role_arn="arn:aws:iam::111122223333:role/rotator"),
+        network=SimpleNamespace(perimeter=Perimeter(vpc_id="vpc", services=())),
+        storage=SimpleNamespace(
+            artifacts=SimpleNamespace(bucket="parapet-test-artifacts"), phi=SimpleNamespace(bucket="parapet-test-phi")
+        ),
+    )
+    plane = SimpleNamespace(cluster_name="parapet-test", arn="arn:aws:eks:us-east-1:111122223333:cluster/parapet-test")
+    args = PipelinesArgs(
+        stack=STACK,
+        foundation=cast("Any", foundation),
+        database=database,
+        control_plane=cast("Any", plane),
+        nodes_security_group_id="sg-nodes",
+        after=(),
+    )
+    Pipelines("parapet-test-pipelines", args)
 
 
 def gpu_metrics() -> None:

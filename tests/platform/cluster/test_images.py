@@ -80,12 +80,12 @@ def test_the_digest_of_another_tag_counts_for_nothing(lock: Path) -> None:
     lock.write_text(yaml.safe_dump(old))
     assert images.locked()[images.PILOT] != DIGESTS[images.PILOT]
     lock.write_text(yaml.safe_dump({**old, **DIGESTS}))
-    assert images.locked([SERVING_GPU]) == DIGESTS
+    assert images.locked([SERVING_GPU, *images.PIPELINES]) == DIGESTS
 
 
 def test_what_not_every_stack_has_is_asked_for_by_the_stack_that_wants_it(lock: Path) -> None:
     lock.write_text(yaml.safe_dump(DIGESTS))
-    assert {*DIGESTS} - {*images.locked()} == {SERVING_GPU}
+    assert {*DIGESTS} - {*images.locked()} == {SERVING_GPU, *images.PIPELINES}
 
 
 def test_what_is_built_has_another_tag_when_anything_that_goes_in_changes(tmp_path: Path) -> None:

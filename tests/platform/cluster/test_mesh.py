@@ -290,8 +290,8 @@ def test_where_the_api_server_cannot_call_istiod_there_is_no_webhook_to_wait_for
 
 
 def test_the_mesh_is_where_workloads_are() -> None:
-    # And where the one that judges models asks Prometheus, which answers in the mesh alone.
-    assert set(ns.MESH) == {each.name for each in (*ns.WORKLOADS, ns.ROLLOUTS, ns.JUDGING)}
+    # And where the one that judges models asks Prometheus, which answers in the mesh alone; and what runs pipelines.
+    assert set(ns.MESH) == {each.name for each in (*ns.WORKLOADS, ns.ROLLOUTS, ns.JUDGING, ns.KUBEFLOW)}
     assert all(each.mesh for each in manifests.SPACES)
 
 

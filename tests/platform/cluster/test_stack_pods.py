@@ -32,7 +32,7 @@ def made(helm: charts.Helm) -> dict[str, Pod]:
     """Every pod of the stack's own in these namespaces, by its workload's name."""
     asked = charts.every()
     objects = [each for name in charts.AT_HAND for each in placed(asked[name], helm)]
-    for component in (manifests.gpu_metrics, manifests.rollouts, manifests.prometheus):
+    for component in (manifests.gpu_metrics, manifests.rollouts, manifests.prometheus, manifests.pipelines):
         objects += manifests.objects(manifests.record(component))
     return {each["metadata"]["name"]: each for each in pods(objects)}
 
@@ -92,6 +92,8 @@ def with_proxy(pod: Pod, **more: Any) -> Pod:
 
 def _volume(volume: dict[str, Any]) -> str:
     (kind,) = set(volume) - {"name"}
+    if kind == "csi":
+        return f"{kind} {volume[kind]['volumeAttributes']['secretProviderClass']}"
     name = {"hostPath": "path", "configMap": "name", "secret": "secretName"}.get(kind)
     return f"{kind} {volume[kind][name]}" if name else kind
 
@@ -156,7 +158,9 @@ def test_the_daemon_that_no_group_needs_is_refused(accounted: Api, made: dict[st
 NAMES = ("nvidia-device-plugin", "dcgm-exporter", "istio-cni-node", "istiod", "istio-ingress", "karpenter")
 
 
-@pytest.mark.parametrize("name", [*NAMES, "argo-rollouts"])
+@pytest.mark.parametrize(
+    "name", [*NAMES, "argo-rollouts", "ml-pipeline", "persistence-agent", "metadata", "workflow-controller"]
+)
 def test_it_is_admitted_as_the_stack_makes_it(accounted: Api, made: dict[str, Pod], name: str) -> None:
     for who in (f"{PREFIX}kube-system:daemon-set-controller", "an-administrator"):
         answer = create(accounted, made[name], who=who)

@@ -53,6 +53,8 @@ def accounts(made: list[dict[str, Any]]) -> set[str]:
 def server(meshed: Api, workspace: Workspace, made: list[dict[str, Any]]) -> Server:
     crds = [yaml.safe_load(file.read_text()) for file in (workspace.sources / "crds" / "karpenter").glob("*.yaml")]
     assert crds
+    stacks = manifests.objects(run_program(**MANY).made)
+    crds += [each for each in stacks if each["kind"] == "CustomResourceDefinition"]
     answer = meshed.apply(*crds, *made)
     assert answer.done, answer.text
     waited = meshed.run("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
