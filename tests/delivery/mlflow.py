@@ -74,6 +74,7 @@ class Mlflow:
             "PARAPET_SECRETS_DIR": str(self.secrets),
             "PARAPET_METRICS_PORT": str(self.metrics_port),
             "PARAPET_RESTART_SPREAD": "0",
+            "PARAPET_PROMOTERS": BOB[0],
             "AWS_ENDPOINT_URL": self.endpoint,
             "MLFLOW_S3_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": "local",

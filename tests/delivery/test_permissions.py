@@ -41,6 +41,8 @@ def test_each_need_is_of_a_kind_that_is_judged_and_of_a_field_that_is_there() ->
                 assert not need.resource
             elif need.permission == "SELF":
                 assert need.resource == "user"
+            elif need.permission == "STAGE":
+                assert need.resource == "model"
             elif need.permission in BESIDE:
                 assert need.resource in ("trace", "assessment")
             else:
@@ -64,6 +66,22 @@ def test_each_field_that_names_something_has_a_need_or_a_reason_for_none() -> No
             used.update(reasons)
     idle = sorted(set(FREE) - used)
     assert not idle, "these reasons are for nothing"
+
+
+@pytest.mark.parametrize("name", ["sepsis-staging", "sepsis-prod"])
+def test_the_names_that_promotions_make_are_for_who_promotes(name: str) -> None:
+    """Whoever makes one first owns it: the model could not be promoted, or would be pointed at by somebody else."""
+    owned = Grant("registered_model", "sepsis-dev", "MANAGE")
+    world = Pretended({"carol": [owned], "mia": [owned]}, promoters=("mia",))
+    for who, refuses in (("carol", True), ("mia", False), ("root", False)):
+        assert refused(world, who, "registered-models/create", name=name) == refuses
+        assert refused(world, who, "registered-models/rename", name="sepsis-dev", new_name=name) == refuses
+    for other in ("sepsis-dev", "sepsis", "sepsis-prod-2", "prod"):
+        assert not refused(world, "carol", "registered-models/create", name=other)
+        assert not refused(world, "carol", "registered-models/rename", name="sepsis-dev", new_name=other)
+    told = ask(world, "carol", "registered-models/create", name=name)
+    assert told
+    assert "are made by promotions" in told.message
 
 
 def test_what_changes_something_needs_more_than_an_account() -> None:

@@ -33,6 +33,7 @@ class Pretended:
     registered: list[Version] = field(default_factory=list)
     datasets: dict[str, list[str]] = field(default_factory=lambda: {"d-1": ["1"], "d-2": ["1", "2"], "d-3": []})
     prompts: tuple[str, ...] = ()
+    promoters: tuple[str, ...] = ()
     questions: int = 0
     """About versions and those who made them."""
 
@@ -83,8 +84,8 @@ def ask(world: Pretended, who: str | None, name: str, about: Asking | None = Non
         asked = places.check(asked)
     if about is not None:
         assert who
-        return Permissions(world).decide(who, asked, about)
-    return asyncio.run(Permissions(world).allowed(who, asked))
+        return Permissions(world, world.promoters).decide(who, asked, about)
+    return asyncio.run(Permissions(world, world.promoters).allowed(who, asked))
 
 
 def refused(world: Pretended, who: str, name: str, /, **given: Any) -> bool:

@@ -89,6 +89,13 @@ def test_the_server_knows_the_gateway_that_tells_it_where_people_come_from(stack
     assert told.removeprefix("spiffe://") in policy["rules"][0]["from"][0]["source"]["principals"]
 
 
+def test_the_server_knows_who_promotes_models(stack: Recorder) -> None:
+    """Nobody else makes the names that promotions fill."""
+    promotes = [each["name"] for each in MANY["mlflowUsers"] if each.get("promotes")]
+    assert promotes
+    assert variables(pods(stack)[0])["PARAPET_PROMOTERS"].split() == promotes
+
+
 def test_no_variable_holds_a_secret(stack: Recorder) -> None:
     for pod in pods(stack):
         assert all("value" in each for each in pod["containers"][0]["env"])

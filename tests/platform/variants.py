@@ -68,7 +68,7 @@ MANY: Final[dict[str, Any]] = {
     "gpuGroups": list(GPU_GROUPS),
     "dataScientistRoles": [SCIENTIST, COLLEAGUE],
     "workspaces": list(WORKSPACES),
-    "mlflowUsers": [{"name": "scientist", "readers": [SCIENTIST]}, {"name": "clinic-b"}],
+    "mlflowUsers": [{"name": "scientist", "readers": [SCIENTIST]}, {"name": "clinic-b", "promotes": True}],
     "privacyOfficers": [OFFICER],
     "modelPromoterRoles": [PROMOTER],
     "modelTokens": [

@@ -28,7 +28,7 @@ def create_app() -> Trail:
     from parapet_mlflow.disposal import traces
     from parapet_mlflow.disposal.bucket import Bucket
     from parapet_mlflow.gate import creators, deletions, kept, lineage, searches
-    from parapet_mlflow.gate.permissions import Permissions
+    from parapet_mlflow.gate.permissions import PROMOTERS, Permissions
     from parapet_mlflow.gate.world import Database
     from parapet_mlflow.login import assembly
     from parapet_mlflow.login.oidc.browser import PATHS
@@ -55,7 +55,8 @@ def create_app() -> Trail:
     if group := os.environ.get(GROUP):
         sinks.append(CloudWatchLogs(group, stream_of_this_process()))
     lines = Lines(Key(SecretFiles.named().audit_keys()[0]), sinks)
-    gate = Gate(errors.Reworded(application), routes.load(), Permissions(world).allowed)
+    allowed = Permissions(world, os.environ.get(PROMOTERS, "").split()).allowed
+    gate = Gate(errors.Reworded(application), routes.load(), allowed)
     made = Trail(errors.Caught(assembly.around(gate, lines)), gate.routes, lines, PATHS)
     garbage.spare()
     return made

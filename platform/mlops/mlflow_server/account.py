@@ -41,3 +41,5 @@ class Account(BaseModel):
     readers: tuple[RoleArn, ...] = Field(
         default=(), description="a list of ARNs of the IAM roles that may read the account's password"
     )
+    promotes: bool = Field(default=False, description="true or false")
+    """Whether it may make the registered models that promotions fill, NAME-staging and NAME-prod."""

@@ -184,6 +184,7 @@ class MlflowServer(pulumi.ComponentResource):
             hosts=[host, *routes.in_cluster_hosts(), *loopback],
             origins=[self.url],
             audit_log_group=audit_log_group,
+            promoters=[each.name for each in args.users if each.promotes],
             sign_on=args.sign_on.declared(self.url) if args.sign_on else "",
             kept=args.kept,
             volume=delivery.volume,

@@ -61,6 +61,8 @@ class PodArgs:
     origins: Sequence[str]
     """Where pages come from that may call the server, such as https://mlflow.example.com."""
     audit_log_group: pulumi.Input[str]
+    promoters: Sequence[str]
+    """The accounts that promote models."""
     sign_on: str
     """The identity provider, as the image reads it; empty for none."""
     kept: Sequence[Kept]
@@ -167,6 +169,7 @@ def _environment(args: PodArgs) -> list[dict[str, Any]]:
         "PARAPET_DATABASE_SECRET_ARN": args.database_secret_arn,
         "PARAPET_GATEWAY": f"spiffe://{principal(ns.INGRESS.name, ns.INGRESS.service_account)}",
         "PARAPET_METRICS_PORT": str(METRICS_PORT),
+        "PARAPET_PROMOTERS": " ".join(args.promoters),
         "PARAPET_SECRETS_DIR": FOLDER,
         **({"PARAPET_SIGN_ON": args.sign_on} if args.sign_on else {}),
     }

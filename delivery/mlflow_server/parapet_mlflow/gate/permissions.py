@@ -13,10 +13,12 @@ All that is named must be allowed; what is not there is refused as what is anoth
     LOAD               READ, or READ on a registered model that has these files as a version (loading.py)
     NEW                not there yet, or of what is named beside it: a trace of that experiment, or an assessment of
                        that trace
+    STAGE              any account, for a name that no promotion makes: those of NAME-staging and NAME-prod are for who
+                       promotes, and for an administrator
     MADE               there, of what is named beside it, or made by the same request: an assessment
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Protocol
 
 import anyio.to_thread
@@ -40,6 +42,10 @@ IN_PLACES = {"run": "run_id", "trace": "trace_id", "logged-model": "model_id"}
 """What a place may have in it."""
 REGISTERED = ("model", "version", "source", "granted")
 """Resources of the registry, whose grants are read for them."""
+PROMOTERS = "PARAPET_PROMOTERS"
+"""The variable with the accounts that promote models, with spaces between."""
+STAGES = ("-staging", "-prod")
+"""How names of registered models end that promotions make (delivery/registry): whoever makes one first owns it."""
 CHANGES_GRANTS = ("registered-models/rename",)
 """After which MLflow reads them again for its answer."""
 SHARING = "See docs/sharing.md."
@@ -59,8 +65,8 @@ class World(loading.Registry, Protocol):
 class Permissions:
     """Decides on one request after another; keeps nothing of a caller."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, world: World, promoters: Collection[str] = ()) -> None:
+        self._world, self._promoters = world, promoters
 
     async def allowed(self, user: str | None, asked: Asked) -> Refusal | None:
         """Why this account may not do what it asks; None where it may.
@@ -91,7 +97,7 @@ class Permissions:
             about.caller = caller
         if caller is None:
             return Refusal(403, "PERMISSION_DENIED", "Permission denied: this account is not there any more.")
-        judged = _Judged(self._world, caller, asked, about)
+        judged = _Judged(self._world, caller, asked, about, promotes=caller.name in self._promoters)
         for number, need in enumerate(needs):
             values = tuple(dict.fromkeys(told(asked, need.field)))
             if need.resource == "granted" and EVERY in values:
@@ -110,7 +116,8 @@ class Permissions:
 class _Judged:
     """One request's needs, one after the other."""
 
-    def __init__(self, world: World, caller: Caller, asked: Asked, about: Asking) -> None:
+    def __init__(self, world: World, caller: Caller, asked: Asked, about: Asking, *, promotes: bool) -> None:
+        self._promotes = promotes
         self._world, self._caller, self._asked, self._about = world, caller, asked, about
         self._has_source = any(need.resource == "source" for need in asked.route.needs)
 
@@ -120,6 +127,8 @@ class _Judged:
             return not values or self._is_beside(need, values)
         if self._caller.administers or need.permission == "ADMINISTRATOR":
             return self._caller.administers
+        if need.permission == "STAGE":
+            return self._promotes or not any(value.endswith(STAGES) for value in values)
         if need.permission == "SELF":
             return all(value == self._caller.name for value in values)
         level = READ if need.permission == "LOAD" else LEVELS[need.permission]
@@ -227,6 +236,13 @@ def _refused(need: Need) -> Refusal:
         )
     if need.permission in ("ADMINISTRATOR", "SELF"):
         return Refusal(403, "PERMISSION_DENIED", "Permission denied: this is for an administrator.")
+    if need.permission == "STAGE":
+        return Refusal(
+            403,
+            "PERMISSION_DENIED",
+            f"Permission denied: names that end in {' or '.join(STAGES)} are made by promotions. An account that "
+            "promotes is one of the setting mlflowUsers with `promotes`; an administrator can make them too.",
+        )
     permission = "READ" if need.permission == "LOAD" else need.permission
     return Refusal(
         403,
