@@ -10,9 +10,10 @@ from typing import Any, Final, Self
 import boto3
 import msgspec
 
+from delivery.registry import signing
 from delivery.registry.bundle import Bundles
 from delivery.registry.documents import Environment, read, written
-from delivery.registry.entry import Entry, Who
+from delivery.registry.entry import Entry, Who, message
 from delivery.registry.ledger import Ledger, head, models
 from delivery.registry.mlflow import Mlflow
 from delivery.registry.refused import Broken, Refused
@@ -22,7 +23,8 @@ from delivery.registry.state import State, state
 from delivery.registry.verification import Finding, Kept, findings, grave, of_the_bucket, of_the_registry, replayed
 
 HEAD: Final = "parapet.ledger"
-"""The tag of the registered model in production with the ledger's head: who can cut the one cannot change the other."""
+"""The tag of the registered model in production with the ledger's head, signed as its entry is: who can cut the one
+cannot change the other, and who can write tags cannot say that there is more."""
 REGION: Final = re.compile(r"arn:[^:]+:kms:(?P<region>[^:]+):")
 AUDIT: Final = "PARAPET_AUDIT_BUCKET"
 NEEDED: Final = {
@@ -105,14 +107,18 @@ class Desk:
                 "nobody can tell whether the end was cut off. Ask for READ on it: `./parapet mlflow share`."
             )
         found = findings(model, kept, self.key.verifies, (tags or {}).get(HEAD))
-        return kept, found or replayed(kept, self.rules)
+        return kept, found if grave(found) else [*found, *replayed(kept, self.rules)]
 
     def verified(self, model: str) -> tuple[list[Kept], list[Finding]]:
         """The same, and of a ledger that holds what lies beside it, in MLflow and where servers load from."""
         kept, found = self.examine(model)
-        if found:
+        if grave(found):
             return kept, found
-        return kept, [*self._of_the_registry(model, kept), *of_the_bucket(_entries(kept), self.bundles.placed(model))]
+        return kept, [
+            *found,
+            *self._of_the_registry(model, kept),
+            *of_the_bucket(_entries(kept), self.bundles.placed(model)),
+        ]
 
     def state(self, model: str) -> State:
         """Raises Broken where the ledger does not hold: nothing is decided on such a one."""
@@ -121,7 +127,7 @@ class Desk:
     def start(self, model: str) -> State:
         """The same, for a decision to start from: MLflow's server is asked too who registered what was decided on."""
         kept, found = self.examine(model)
-        return _whole(model, kept, found or self._of_the_registry(model, kept))
+        return _whole(model, kept, found if grave(found) else self._of_the_registry(model, kept))
 
     def _of_the_registry(self, model: str, kept: Sequence[Kept]) -> list[Finding]:
         entries = _entries(kept)
@@ -137,12 +143,15 @@ class Desk:
             if served and self.mlflow.alias(name) != served.release.version:
                 self.mlflow.point(name, served.release.version)
         if not self.followed(now):
-            self.mlflow.tag(registered(model, Environment.PROD), HEAD, head(now.entries))
+            signed = signing.text(self.key.sign(message(now.entries[-1])))
+            self.mlflow.tag(registered(model, Environment.PROD), HEAD, f"{head(now.entries)} {signed}")
 
     def followed(self, now: State) -> bool:
         """Whether MLflow keeps the head of this ledger: it is what a decision writes last."""
-        kept = (self.mlflow.tags(registered(now.entries[-1].model, Environment.PROD)) or {}).get(HEAD)
-        return kept == head(now.entries)
+        last = now.entries[-1]
+        kept = (self.mlflow.tags(registered(last.model, Environment.PROD)) or {}).get(HEAD, "")
+        said, _, signature = kept.rpartition(" ")
+        return said == head(now.entries) and self.key.verifies(message(last), signing.raw(signature))
 
     def settle(self, model: str) -> State:
         """`follow`, until nobody decided meanwhile: who is slow must not point at what is no longer so."""

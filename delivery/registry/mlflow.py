@@ -15,6 +15,8 @@ from delivery.registry.refused import Gone, Refused
 API: Final = "/api/2.0/mlflow"
 PATIENCE: Final = 60  # seconds for an answer; a model's file comes in one
 HIDDEN: Final = "PERMISSION_DENIED"
+DECIDES: Final = "parapet.decides"
+"""The tag of a registered model with the account that decided on it last."""
 ALIAS: Final = "serving"
 """The version that serves in the registered model's environment."""
 
@@ -109,9 +111,21 @@ class Mlflow:
         return str(found["model_version"]["version"]) if found is not None else None
 
     def ensure(self, name: str) -> None:
-        """The registered model is there afterwards."""
+        """The registered model is there afterwards, and shown to this account. Raises Refused."""
+        if self.tags(name) is not None:
+            return
+        self._asked("POST", "registered-models/create", taken="RESOURCE_ALREADY_EXISTS", name=name)
         if self.tags(name) is None:
-            self._asked("POST", "registered-models/create", taken="RESOURCE_ALREADY_EXISTS", name=name)
+            raise Refused(
+                f"MLflow has a registered model {name} that {self.account[0]} may not read: somebody else has made it. "
+                f"{self.NEEDS} Where it is nobody's who should have it, an administrator deletes it."
+            )
+
+    def may_edit(self, name: str) -> None:
+        """The registered model is there afterwards, and this account has just written to it: before anything is written
+        that nobody can take back. Raises Refused."""
+        self.ensure(name)
+        self.tag(name, DECIDES, self.account[0])
 
     def copy(self, source: Version, name: str, tags: Mapping[str, str]) -> Version:
         """What MLflow's `copy_model_version` does, with tags of its own from the first moment on."""

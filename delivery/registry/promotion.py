@@ -51,6 +51,8 @@ def promote(
     if begun := now.under_way:
         return _finished(desk, begun, to, report)
     desk.follow(now)
+    for each in {to, Environment.PROD}:  # where the version goes, and where the ledger's head is kept
+        desk.mlflow.may_edit(registered(model, each))
     if to is Environment.PROD:
         source, digests, sizes = staged(now)
         of_this(report, "what serves in staging", digests)

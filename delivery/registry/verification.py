@@ -1,5 +1,6 @@
 """What is amiss with a ledger: what was edited, dropped, reordered, forked or cut off, and what nobody might decide."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,17 +9,20 @@ from typing import Final, Literal, Self
 from delivery.registry import rules, signing
 from delivery.registry.bundle import Manifest, Placed, manifest
 from delivery.registry.documents import Environment, canonical, moment, read
-from delivery.registry.entry import Entry, Signed, message
+from delivery.registry.entry import Entry, Head, Signed, message
 from delivery.registry.mlflow import Version
 from delivery.registry.refused import Refused
 from delivery.registry.rules import Rules
 from delivery.registry.state import State
 
-Kind = Literal["edited", "dropped", "reordered", "forked", "truncated", "foreign", "unapproved", "unknown", "stray"]
-BESIDE: Final = ("unknown", "stray")
+Grave = Literal["edited", "dropped", "reordered", "forked", "truncated", "foreign", "unapproved"]
+Kind = Grave | Literal["unknown", "stray", "unsigned"]
+BESIDE: Final = ("unknown", "stray", "unsigned")
 """Of what lies beside the ledger, where more people may write: it is told, and decisions go on."""
 CLOCKS: Final = timedelta(minutes=15)
 """By how much clocks may differ: AWS answers none that differs more (General Reference, "RequestTimeTooSkewed")."""
+HEAD: Final = re.compile(r"([1-9]\d{0,7}) (sha256:[0-9a-f]{64})(?: (\S{1,200}))?")
+"""What the registry keeps of a ledger: number and digest of its last entry, and their signature."""
 Verifies = Callable[[bytes, bytes], bool]
 
 
@@ -73,8 +77,9 @@ def grave(found: Sequence[Finding]) -> list[Finding]:
 def findings(model: str, kept: Sequence[Kept], verifies: Verifies, head: str | None) -> list[Finding]:
     """Empty where the chain is whole: each entry as it was signed, in its place, once, none missing.
 
-    `head` is what is kept apart from the bucket, `NUMBER DIGEST` of the last entry that was written there; it may be
-    behind by what came after, and never ahead. Without one only the tail is taken as it is.
+    `head` is what is kept apart from the bucket, `NUMBER DIGEST SIGNATURE` of the last entry that was written there; it
+    may be behind by what came after, and never ahead. Without one, or where it is not signed, only the tail is taken as
+    it is: whoever may write tags could keep everybody from deciding else.
     """
     found = [
         Finding("foreign", 0, f"the object {each.name} is none of the ledger's") for each in kept if not each.sequence
@@ -91,7 +96,7 @@ def findings(model: str, kept: Sequence[Kept], verifies: Verifies, head: str | N
         found += amiss
         # After what is amiss the next one is looked at by itself: it says of the former one no more than is said.
         before = None if amiss else each.entry
-    return found + _of_the_tail(objects, head)
+    return found + _of_the_tail(model, objects, verifies, head)
 
 
 def _of_one(model: str, kept: Kept, before: Entry | None, verifies: Verifies, *, first: bool) -> list[Finding]:
@@ -113,13 +118,20 @@ def _of_one(model: str, kept: Kept, before: Entry | None, verifies: Verifies, *,
     return again
 
 
-def _of_the_tail(objects: dict[int, Kept], head: str | None) -> list[Finding]:
+def _of_the_tail(model: str, objects: dict[int, Kept], verifies: Verifies, head: str | None) -> list[Finding]:
     if head is None:
         return []
-    number, _, digest = head.partition(" ")
-    last = int(number) if number.isascii() and number.isdigit() else 0
+    told = HEAD.fullmatch(head)
+    number, digest, signature = told.groups() if told else ("0", "", "")
+    last = int(number)
     there = objects.get(last)
-    if not last or (there and there.entry and there.entry.sequence == last and there.entry.digest != digest):
+    if there and there.entry and there.entry.digest == digest:
+        return []
+    said = canonical(Head("parapet-ledger-head/1", model, last, digest)) if told else b""
+    if not signature or not verifies(said, signing.raw(signature)):
+        text = "the registry's tag of the last entry is signed by nobody, and says another than the ledger"
+        return [Finding("unsigned", last, text)]
+    if there and there.entry and there.entry.sequence == last:
         return [Finding("forked", last, f"the registry has another entry {last} for the last than the ledger")]
     if there is None and last > max(objects, default=0):
         return [Finding("truncated", last, f"the registry knows of entry {last}, and the ledger ends before it")]

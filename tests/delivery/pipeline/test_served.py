@@ -30,5 +30,10 @@ def test_a_model_is_registered_with_its_run_its_data_and_its_files(shared: Mlflo
     assert {each["key"]: each["value"] for each in run["data"]["metrics"]} == {"quality.auroc": 0.65}
     used = {each["dataset"]["name"]: each["dataset"]["digest"] for each in run["inputs"]["dataset_inputs"]}
     assert used == {"intake": "1" * 36, "train": "5" * 36, "test": "6" * 36}
-    with pytest.raises(Refused, match="MLflow has an experiment of-the-pipeline that bob may not write into"):
-        register(Tracking(shared.url, BOB), record, report(), CONTENT, **by)
+    own = type(RECORD)(RECORD.format, f"{MODEL}-of-bob", RECORD.inputs, RECORD.outputs, RECORD.judged)
+    for made, says in (
+        (record, f"MLflow has a registered model {MODEL}-dev that bob may not read: somebody else has made it"),
+        (own, f"MLflow has an experiment {MODEL} that bob may not write into"),
+    ):
+        with pytest.raises(Refused, match=says):
+            register(Tracking(shared.url, BOB), made, report(), CONTENT, **by)

@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 API = "/api/2.0/mlflow/"
 FILE = "/model-versions/get-artifact"
+READING = ("registered-models/get", "model-versions/get")
 COPY = f"{API}model-versions/create"
 Answer = tuple[int, dict[str, Any]]
 GONE: Answer = (404, {"error_code": "RESOURCE_DOES_NOT_EXIST"})
@@ -28,6 +29,8 @@ class Pretended:
         """Called before each answer, with the path: what happens meanwhile."""
         self.sent: Callable[[str, object], None] = lambda path, asked: None
         """Called with all that it is sent."""
+        self.rights: dict[str, str] = {}
+        """What everybody has on a model of these names, `none` or `READ`; on the others all."""
         self.lock = threading.Lock()
 
     def register(self, name: str, author: str, files: dict[str, bytes], tags: dict[str, str]) -> str:
@@ -64,6 +67,8 @@ class Pretended:
                 wanted = re.fullmatch(r"name='(.+)'", asked["filter"])
                 assert wanted
                 return 200, {"model_versions": self.models.get(wanted[1], {"versions": []})["versions"]}
+        if self.rights.get(name) == "none" or (name in self.rights and path not in READING):
+            found = None
         # The gate tells nobody whether there is a model that they may not read.
         return self._about(found, path, asked, account) if found else (403, {"error_code": "PERMISSION_DENIED"})
 

@@ -9,10 +9,10 @@ import msgspec
 import pytest
 from botocore.exceptions import ClientError
 
-from delivery.registry import objects, signing, telling
+from delivery.registry import objects, promotion, signing, telling
 from delivery.registry.desk import HEAD, Desk
 from delivery.registry.documents import Environment, canonical
-from delivery.registry.entry import Entry, Signed, message
+from delivery.registry.entry import Entry, Head, Signed, message
 from delivery.registry.refused import Lost, Refused
 from delivery.registry.verification import Finding
 from tests.delivery.registry.pretended import Pretended
@@ -161,12 +161,42 @@ def test_the_head_that_the_registry_has_may_be_behind_and_never_of_another_chain
     world.through(b"one", "1")
     tags = pretended.models[f"{MODEL}-prod"]["tags"]
     entries = world.desk().state(MODEL).entries
-    assert tags[HEAD] == f"{LAST} {entries[-1].digest}"
-    tags[HEAD] = f"2 {entries[1].digest}"
+    said, _, _ = tags[HEAD].rpartition(" ")
+    assert said == f"{LAST} {entries[-1].digest}"
+    key = world.desk().key
+
+    def signed(number: int, digest: str) -> str:
+        of = canonical(Head("parapet-ledger-head/1", MODEL, number, digest))
+        return f"{number} {digest} {signing.text(key.sign(of))}"
+
+    for right in (f"2 {entries[1].digest}", signed(2, entries[1].digest)):
+        tags[HEAD] = right
+        assert not amiss(world)
+    tags[HEAD] = signed(2, entries[2].digest)
+    assert [each.kind for each in amiss(world)] == ["forked"]
+    tags[HEAD] = signed(9, entries[2].digest)
+    assert [each.kind for each in amiss(world)] == ["truncated"]
+
+
+@pytest.mark.parametrize("wrong", ["2 {2}", "9 {2}", "9 {2} {signature}", "2", "none", "-1 {1}", "", "9 {2} é"])
+def test_a_head_that_nobody_signed_is_told_and_keeps_nobody_from_deciding(
+    world: World, pretended: Pretended, wrong: str
+) -> None:
+    """Whoever may write a tag could keep the ward from going back else; the next decision mends it."""
+    world.through(b"one", "1")
+    world.through(b"two", "2")
+    tags = pretended.models[f"{MODEL}-prod"]["tags"]
+    digests = [each.digest for each in world.desk().state(MODEL).entries]
+    tags[HEAD] = wrong.format(*digests, signature=tags[HEAD].rpartition(" ")[2])
+    assert [each.kind for each in amiss(world)] == ["unsigned"]
+    promotion.rollback(world.desk(), MODEL, Environment.PROD, WHY)
+    assert pretended.alias(f"{MODEL}-prod") == "1"
     assert not amiss(world)
-    for wrong in (f"2 {entries[2].digest}", "2", "none", f"-1 {entries[1].digest}"):
-        tags[HEAD] = wrong
-        assert [each.kind for each in amiss(world)] == ["forked"], wrong
+    # What is amiss with the chain itself is found beside such a tag all the same.
+    tags[HEAD] = wrong.format(*digests, signature="x")
+    edited(world)
+    with pytest.raises(Refused, match="does not hold, and nothing is decided on it:\n    edited"):
+        promotion.rollback(world.desk(), MODEL, Environment.PROD, WHY)
 
 
 def test_a_number_is_written_once_and_by_whom_it_was_written_may_ask_again(world: World) -> None:
@@ -257,3 +287,20 @@ def test_who_decides_asks_in_the_region_of_the_key_whatever_their_own_is(world: 
     key = "arn:aws:kms:eu-central-1:111122223333:key/1111"
     desk = Desk.of(world.rules, {**world.variables, "PARAPET_SIGNING_KEY": key, "MLFLOW_TRACKING_USERNAME": "mia"})
     assert desk.s3.meta.region_name == "eu-central-1"
+
+
+@pytest.mark.parametrize("where", ["staging", "prod"])
+@pytest.mark.parametrize("right", ["none", "READ"])
+def test_nothing_is_written_for_years_before_mlflow_lets_it_be_finished(
+    world: World, pretended: Pretended, where: str, right: str
+) -> None:
+    """Somebody else made the name first, and shows it or does not: who promotes is told; the bucket has no entry."""
+    name = f"{MODEL}-{where}"
+    pretended.register(name, "mallory", {}, {})
+    pretended.rights[name] = right
+    says = "somebody else has made it" if right == "none" else "MLflow lets mia not do registered-models/set-tag"
+    with pytest.raises(Refused, match=says):
+        world.promote(b"one", Environment.STAGING, version="1")
+    assert not world.s3.list_objects_v2(Bucket=AUDIT).get("Contents")
+    del pretended.rights[name]
+    world.promote(b"one", Environment.STAGING, version="1")

@@ -54,6 +54,8 @@ def test_a_model_goes_to_production_and_back_over_the_real_registry(over_mlflow:
         world.promote(b"one", STAGING, desk=desk, version="1")
     shown = {"resource_type": "registered_model", "resource_id": DEV, "permission": "READ"}
     asked(shared, ALICE, "POST", GRANT, username="bob", **shown)
+    refused = shared.call("POST", f"{API}/registered-models/create", ALICE, json={"name": f"{MODEL}-of-others-prod"})
+    assert (refused.status_code, "are made by promotions" in refused.text) == (403, True), refused.text
     for model, version in ((b"one", "1"), (b"two", "2")):
         world.promote(model, STAGING, desk=desk, version=version)
         outcome = world.promote(model, PROD, world.approve(world.report(model), "bob"), desk=desk)
@@ -69,7 +71,8 @@ def test_a_model_goes_to_production_and_back_over_the_real_registry(over_mlflow:
     assert (copied.author, MODEL in desk.models()) == ("bob", True)
     tags = desk.mlflow.tags(f"{MODEL}-prod")
     assert tags
-    assert tags[HEAD] == head(desk.state(MODEL).entries)
+    assert tags[HEAD].rpartition(" ")[0] == head(desk.state(MODEL).entries)
+    assert desk.followed(desk.state(MODEL))
     for missing in ("gone-dev", DEV):
         with pytest.raises(Refused, match=r"no version 99|MLflow"):
             desk.mlflow.version(missing, "99")
