@@ -68,6 +68,7 @@ cluster = Cluster(
         predictors=settings.predictors,
         pipelines=settings.pipelines,
         webhooks=webhooks(settings),
+        pod_identity=not settings.local_aws,
         gateway_address=gateway_address(settings),
     ),
     in_aws,

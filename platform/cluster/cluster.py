@@ -82,6 +82,8 @@ class ClusterArgs:
     workspaces: Sequence[Workspace]
     client_cidrs: Sequence[IPv4Network]
     """Ranges outside the VPC, such as the hospital's own, from which users come to the gateway."""
+    pod_identity: bool
+    """Whether EKS gives pods their accounts' credentials."""
     webhooks: bool
     """Whether the API server can call what runs in the cluster, as it can on EKS."""
     gateway_address: str = ""
@@ -314,6 +316,7 @@ class Cluster(pulumi.ComponentResource):
                 pipelines=args.pipelines,
                 domain=args.foundation.domain,
                 webhooks=args.webhooks,
+                pod_identity=args.pod_identity,
                 gpus=sum(group.max * group.schedulable_gpus for group in groups),
                 predictors=args.predictors,
                 namespaces=namespaces.made,

@@ -6,6 +6,7 @@ import pytest
 
 from cluster import namespaces as ns
 from cluster.guardrails.flows import Pods, Range, flows
+from cluster.guardrails.identity_rules import WITH_A_ROLE
 from foundation.data_class import DataClass
 from mlops import data_path
 from mlops.data_path import Part, Workload
@@ -33,6 +34,16 @@ def stack() -> Recorder:
 def test_every_workload_has_an_identity() -> None:
     """But the MLflow server, whose secrets come with its own, and the gateway, which calls nothing in AWS."""
     assert {each.namespace for each in WORKLOADS} == set(PODS)
+
+
+def test_no_pod_waits_for_credentials_that_nobody_gives_its_account(stack: Recorder) -> None:
+    """The guardrail refuses it until it has them."""
+    associated = {
+        (each.inputs["namespace"], each.inputs["serviceAccount"])
+        for each in stack.of("eks/podIdentityAssociation:PodIdentityAssociation")
+    }
+    waiting = {(each.name, each.service_account) for each in (*WITH_A_ROLE, *manifests.SPACES)}
+    assert waiting | {(ns.SERVING.name, each.service_account) for each in MODELS} <= associated
 
 
 @pytest.mark.parametrize("workload", WORKLOADS, ids=called)

@@ -30,6 +30,8 @@ class GuardrailsArgs:
     client_cidrs: Sequence[str]
     domain: str
     """Whose hosts lead to the gateway."""
+    pod_identity: bool = False
+    """Whether EKS gives pods their accounts' credentials."""
     webhooks: bool = False
     """Whether the API server asks the mesh's injector about each pod."""
     gpus: int
@@ -73,7 +75,11 @@ class Guardrails(pulumi.ComponentResource):
         Quotas(name, quotas, own)
         Priorities(name, PrioritiesArgs(stack=args.stack), own)
         admission = AdmissionArgs(
-            stack=args.stack, domain=args.domain, workspaces=args.workspaces, webhooks=args.webhooks
+            stack=args.stack,
+            domain=args.domain,
+            workspaces=args.workspaces,
+            webhooks=args.webhooks,
+            pod_identity=args.pod_identity,
         )
         Admission(name, admission, own)
         self.register_outputs({})

@@ -11,6 +11,7 @@ from cluster import images
 from cluster import namespaces as ns
 from cluster.guardrails.callers import judged
 from cluster.guardrails.eks_rules import eks_rules
+from cluster.guardrails.identity_rules import identity_rule
 from cluster.guardrails.leaving_rules import leaving_rules
 from cluster.guardrails.mesh_words import injected_rule
 from cluster.guardrails.object_rules import ObjectRule, object_rules
@@ -78,6 +79,8 @@ class AdmissionArgs:
     workspaces: Sequence[ns.Namespace] = ()
     webhooks: bool = False
     """Whether the API server asks the mesh's injector, so that a pod of the mesh without a proxy has escaped it."""
+    pod_identity: bool = False
+    """Whether EKS gives pods their accounts' credentials: everywhere but on a local stack."""
 
 
 class Admission(pulumi.ComponentResource):
@@ -93,7 +96,8 @@ class Admission(pulumi.ComponentResource):
         self._name, self._owner = name, args.stack.owner
         proxy = args.stack.image(images.PROXY)
         injected = (injected_rule(proxy, args.workspaces),) if args.webhooks else ()
-        for rule in (*pod_rules(args.stack.registry, proxy, args.workspaces), *injected):
+        identified = (identity_rule(args.workspaces),) if args.pod_identity else ()
+        for rule in (*pod_rules(args.stack.registry, proxy, args.workspaces), *injected, *identified):
             rules = [_resources(*kind) for kind in POD_KINDS]
             conditions = (*MATCH_CONDITIONS, judged((*ns.EKS_OWNED, *rule.exempt)))
             spec = _policy(rules, variables(args.workspaces), rule.checks, conditions)

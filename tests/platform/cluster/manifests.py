@@ -74,7 +74,7 @@ def namespaces() -> None:
     Namespaces("test", NamespacesArgs(stack=STACK, workspaces=SPACES))
 
 
-def guardrails(gpus: int = 8, *, webhooks: bool = False) -> None:
+def guardrails(gpus: int = 8, *, webhooks: bool = False, pod_identity: bool = False) -> None:
     Guardrails(
         "test",
         GuardrailsArgs(
@@ -87,6 +87,7 @@ def guardrails(gpus: int = 8, *, webhooks: bool = False) -> None:
             gpus=gpus,
             pipelines=True,
             webhooks=webhooks,
+            pod_identity=pod_identity,
             namespaces={},
             workspaces=SPACES,
         ),

@@ -1,0 +1,57 @@
+"""Where EKS gives pods their accounts' credentials, one that it gave none is refused. This API server has no webhook of
+EKS, so the rule is put there for these tests alone."""
+
+import json
+from collections.abc import Iterator
+from functools import partial
+
+import pytest
+
+from cluster.guardrails.admission import PREFIX
+from cluster.guardrails.identity_rules import WITH_A_ROLE, identity_rule
+from tests.cluster import wait_for
+from tests.platform.cluster import cases, manifests
+from tests.platform.cluster.api import Api
+from tests.platform.cluster.test_eks_pods import with_a_role
+
+pytestmark = pytest.mark.engine
+
+IDENTITY = f"{PREFIX}{identity_rule().name}"
+
+
+@pytest.fixture(scope="module")
+def identifying(guarded: Api) -> Iterator[Api]:
+    """As on EKS, whose webhook this API server does not have."""
+    made = manifests.objects(manifests.record(partial(manifests.guardrails, pod_identity=True)))
+    own = [each for each in made if each["metadata"]["name"] == IDENTITY]
+    assert [each["kind"] for each in own] == ["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"]
+    answer = guarded.apply(*own)
+    assert answer.done, answer.text
+    try:
+        wait_for(lambda: IDENTITY in guarded.apply(cases.compliant_pod("training"), dry_run=True).text)
+        yield guarded
+    finally:
+        for each in reversed(own):
+            guarded.run("delete", each["kind"], IDENTITY)
+        pod = json.dumps(cases.compliant_pod("training"))
+        wait_for(lambda: IDENTITY not in guarded.run("create", "--filename=-", "--dry-run=server", stdin=pod).text)
+
+
+@pytest.mark.parametrize("namespace", [each.name for each in WITH_A_ROLE])
+def test_a_pod_whose_account_has_a_role_waits_until_eks_knows_it(identifying: Api, namespace: str) -> None:
+    """A pod that came before has no credentials for as long as it lives."""
+    pod = cases.compliant_pod(namespace)
+    pod["spec"]["serviceAccountName"] = cases.ACCOUNTS.get(namespace) or next(
+        each.service_account for each in WITH_A_ROLE if each.name == namespace
+    )
+    answer = identifying.apply(pod, dry_run=True)
+    assert f"EKS gave the pod no credentials of {pod['spec']['serviceAccountName']}" in answer.text, answer.text
+    answer = identifying.apply(with_a_role(pod), dry_run=True)
+    assert answer.done, answer.text
+
+
+def test_a_pod_whose_account_has_none_does_not_wait(identifying: Api) -> None:
+    pod = cases.compliant_pod("training")
+    pod["spec"]["serviceAccountName"] = "default"
+    answer = identifying.apply(pod, dry_run=True)
+    assert "EKS gave the pod" not in answer.text, answer.text
