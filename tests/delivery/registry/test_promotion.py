@@ -136,8 +136,12 @@ def test_a_persons_model_is_theirs_and_who_else_is_said_to_have_started_it(world
     world.promote(b"three", PROD, world.approve(report, BOB))
 
 
-def test_an_approval_that_names_no_stack_counts_for_what_was_decided_by_it_and_for_nothing_new(world: World) -> None:
-    """Those of the days before stacks were named; the approver signed when."""
+def test_an_approval_that_names_no_stack_counts_for_what_was_decided_by_it_and_for_nothing_new(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of the days before stacks were named; the approver signed when. That day is one to come: what is dated back
+    from S3's clock would be found for that."""
+    monkeypatch.setattr(approval, "NAMED_SINCE", datetime.now(UTC) + timedelta(hours=4))
     begun = approval.NAMED_SINCE - datetime.now(UTC)
     early, late = (begun + timedelta(hours=hours) for hours in (-3, 3))
     former = {"report": gates.BEFORE, "until": approval.NAMED_SINCE + timedelta(days=1)}
