@@ -59,9 +59,15 @@ def callers(workspaces: Sequence[ns.Namespace] = ()) -> tuple[Caller, ...]:
     trackers = (ns.PIPELINES, ns.TRAINING, ns.SERVING, *workspaces)
     return (
         Caller(ns.MLFLOW.name, (_GATEWAY, *map(_account, trackers)), ("5000",)),
-        Caller(ns.SERVING.name, (_account(ns.PIPELINES),), ("8080",)),
-        # The gateway speaks for whoever asks it, so it gets to what a team has published and no further.
-        Caller(ns.SERVING.name, (_GATEWAY,), ("8080",), "published", PUBLISHED),
+        *(
+            each
+            for models in (ns.SERVING.name, ns.MODELS.name)
+            for each in (
+                Caller(models, (_account(ns.PIPELINES),), ("8080",)),
+                # The gateway speaks for whoever asks it, so it gets to what is published and no further.
+                Caller(models, (_GATEWAY,), ("8080",), "published", PUBLISHED),
+            )
+        ),
         Caller(ns.TRAINING.name, (_account(ns.TRAINING),), ()),
         Caller(ns.MONITORING.name, (_account(ns.MONITORING),), ("3000", "9090", "9093")),
         Caller(ns.MONITORING.name, (_GATEWAY,), ("3000",), "dashboards", DASHBOARDS),

@@ -45,9 +45,12 @@ PIPELINES: Final = Namespace(name="pipelines", data_class=DataClass.PHI, mesh=Tr
 TRAINING: Final = Namespace(name="training", data_class=DataClass.PHI, mesh=True, gpu=True, service_account="trainer")
 SERVING: Final = Namespace(name="serving", data_class=DataClass.PHI, mesh=True, gpu=True, service_account="predictor")
 MONITORING: Final = Namespace(name="monitoring", data_class=DataClass.PHI, mesh=True, service_account="monitor")
+MODELS: Final = Namespace(name="models", data_class=DataClass.PHI, mesh=True, gpu=True)
+"""What the stack serves, each model as an account of its own. Nobody but the stack writes there, so that what was
+approved is what answers, and what speaks of it to those who judge it (`guardrails/model_rules.py`); what a team serves
+by itself is in `serving`."""
 MODEL_ACCOUNTS: Final = "model-"
-"""How the service accounts in `serving` begin that are one model's each, NAME after it. What runs as one is the stack's
-to say (`guardrails/model_rules.py`); what a team serves by itself runs as the namespace's own."""
+"""How the service accounts in `models` begin, NAME after it."""
 INGRESS: Final = Namespace(name="ingress", data_class=DataClass.PHI, mesh=True, service_account="istio-ingress")
 
 KARPENTER: Final = Namespace(name="karpenter")
@@ -82,7 +85,7 @@ SECRETS_STORE: Final = Namespace(
     why="the add-on's driver mounts files into pods through the kubelet's folders, which takes a privileged container",
 )
 
-WORKLOADS: Final = (MLFLOW, PIPELINES, TRAINING, SERVING, MONITORING, INGRESS)
+WORKLOADS: Final = (MLFLOW, PIPELINES, TRAINING, SERVING, MODELS, MONITORING, INGRESS)
 SYSTEM: Final = (
     KARPENTER,
     ROLLOUTS,

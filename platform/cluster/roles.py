@@ -132,7 +132,7 @@ ML_ENGINEER: Final = Role(
                 rule("policy", ["poddisruptionbudgets"], READ),
                 rule(MESH, ["virtualservices", "destinationrules"], READ),
             ),
-            (ns.SERVING.name, ns.PIPELINES.name, ns.TRAINING.name, ns.MLFLOW.name),
+            (ns.SERVING.name, ns.MODELS.name, ns.PIPELINES.name, ns.TRAINING.name, ns.MLFLOW.name),
         ),
         Grant(
             "serve",
@@ -149,10 +149,17 @@ ML_ENGINEER: Final = Role(
                 rule("policy", ["poddisruptionbudgets"], WRITE),
                 rule(MESH, ["virtualservices", "destinationrules"], WRITE),
                 rule(CORE, ["pods"], ["delete"]),
-                # To a model that misbehaves. Whoever may do so writes what runs there and reads its logs anyway.
+                # To a team's model that misbehaves. Whoever may do so writes what runs there and reads its logs anyway.
                 rule(CORE, ["pods/portforward"], ["create", "get"]),
             ),
             (ns.SERVING.name,),
+        ),
+        Grant(
+            # Of what the stack serves: pause, abort, retry and promote. All else of it is the setting `models`
+            # (the guardrail models-are-the-stacks).
+            "release",
+            (rule(ROLLOUTS, ["rollouts"], ["patch"]), rule(ROLLOUTS, ["rollouts/status"], ["get", "patch"])),
+            (ns.MODELS.name,),
         ),
         Grant(
             "run",

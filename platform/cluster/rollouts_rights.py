@@ -36,7 +36,7 @@ EVERYWHERE: Final[tuple[Manifest, ...]] = (
     # Where a Rollout takes the template of a Deployment.
     rule(APPS, ["deployments"], READ),
 )
-IN_SERVING: Final[tuple[Manifest, ...]] = (
+IN_SERVING: Final[tuple[Manifest, ...]] = (  # and where the stack's own models are
     rule(ROLLOUTS, ["rollouts", "rollouts/status", "rollouts/finalizers"], CHANGE),
     rule(ROLLOUTS, ["analysisruns", "experiments"], ALL),
     rule(ROLLOUTS, ["analysisruns/finalizers", "experiments/finalizers"], CHANGE),
@@ -75,6 +75,7 @@ def rollouts_rights(
             each
             for topic, where, rules in (
                 ("serving", ns.SERVING.name, IN_SERVING),
+                ("models", ns.MODELS.name, IN_SERVING),
                 ("home", ns.ROLLOUTS.name, AT_HOME),
             )
             for meta, inside in ((metadata(_named(topic), owner, namespace=where), ns.inside(where, made, parent)),)

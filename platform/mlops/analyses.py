@@ -12,15 +12,26 @@ from typing import Any, Final
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from cluster import namespaces as ns
 from cluster.labels import metadata
 from cluster.roles import ROLLOUTS
 from foundation.stack import Stack
-from mlops.prometheus import ADDRESS, VERSION
+from mlops.prometheus import ADDRESS, MODEL, NAMESPACE, VERSION
 
 CANARY: Final = "canary-hash"
 STABLE: Final = "stable-hash"
-"""The arguments: which pods are of the new version, and which of the one that serves; a team's Rollout may tell no
-others (`guardrails/rollout_analyses.py`)."""
+WHERE: Final = "namespace"
+WHOSE: Final = "model"
+"""The arguments: which pods are of the new version, which of the one that serves, where they are, and of which model.
+What a version is called a team's pods can be called too, of their own model. So they speak for no version of another
+namespace, and a Rollout that does not say where it is gets the word of teams' pods alone. A team's Rollout may tell no
+others than the first three (`guardrails/rollout_analyses.py`)."""
+_ARGUMENTS: Final = (
+    {"name": CANARY},
+    {"name": STABLE},
+    {"name": WHERE, "value": ns.SERVING.name},
+    {"name": WHOSE, "value": ".+"},
+)
 ERRORS: Final = "error-rate"
 LATENCY: Final = "latency"
 DRIFT: Final = "prediction-drift"
@@ -64,7 +75,7 @@ class Analyses(pulumi.ComponentResource):
                 api_version=f"{ROLLOUTS}/v1alpha1",
                 kind="ClusterAnalysisTemplate",
                 metadata=metadata(topic, args.stack.owner),
-                spec={"args": [{"name": CANARY}, {"name": STABLE}], "metrics": metrics},
+                spec={"args": list(_ARGUMENTS), "metrics": metrics},
                 opts=pulumi.ResourceOptions(parent=self, depends_on=list(args.after)),
             )
         self.register_outputs({})
@@ -94,12 +105,17 @@ def templates(window: int) -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def arguments() -> list[dict[str, Any]]:
-    """What a Rollout tells them."""
+def versions() -> list[dict[str, Any]]:
+    """What every Rollout tells them."""
     return [
         {"name": CANARY, "valueFrom": {"podTemplateHashValue": "Latest"}},
         {"name": STABLE, "valueFrom": {"podTemplateHashValue": "Stable"}},
     ]
+
+
+def arguments(model: str) -> list[dict[str, Any]]:
+    """What the Rollout of a model of the stack tells them."""
+    return [*versions(), {"name": WHERE, "value": ns.MODELS.name}, {"name": WHOSE, "value": model}]
 
 
 _ASKED: Final = 'route=~"records|infer"'
@@ -108,7 +124,12 @@ _CALLS: Final = 'status!~"401|403|404|405|413|429"'
 
 
 def _of(metric: str, argument: str, *more: str) -> str:
-    chosen = ",".join((f'{VERSION}="{{{{args.{argument}}}}}"', *more))
+    own = (
+        f'{NAMESPACE}="{{{{args.{WHERE}}}}}"',
+        f'{MODEL}=~"{{{{args.{WHOSE}}}}}"',
+        f'{VERSION}="{{{{args.{argument}}}}}"',
+    )
+    chosen = ",".join((*own, *more))
     return f"parapet_serving_{metric}{{{chosen}}}"
 
 

@@ -92,7 +92,7 @@ def serving(model: str, environment: str) -> Workload:
     digest = sha256(model.encode()).hexdigest()[:8]
     return Workload(
         name=f"model-{model if len(model) <= ROLE_NAME else f'{model[: ROLE_NAME - 9]}-{digest}'}",
-        namespace=ns.SERVING,
+        namespace=ns.MODELS,
         account=f"{ns.MODEL_ACCOUNTS}{model}",
         reads=(Part(MODELS.bucket, f"{MODELS.prefix}/{model}/{environment}"),),
         adds=(Part(PREDICTIONS.bucket, f"{PREDICTIONS.prefix}/model={model}"),),

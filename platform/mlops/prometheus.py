@@ -33,8 +33,10 @@ LOOKS: Final = 10
 """Scrapes within what an analysis looks at; more than four, so that a rate of it has enough to go by."""
 VERSION: Final = "version_hash"
 MODEL: Final = "model"
+NAMESPACE: Final = "namespace"
 POD: Final = "pod"
-"""The labels of every number: which version of which model said it, and where."""
+"""The labels of every number: which version of which model said it, and where. Two namespaces' pods may say the same
+version and model; the namespace is nobody's word but the API server's."""
 RESOURCES: Final = {
     "requests": {"cpu": "200m", "memory": "512Mi", "ephemeral-storage": f"{STORED_GIB}Gi"},
     "limits": {"cpu": "1", "memory": "2Gi", "ephemeral-storage": f"{STORED_GIB + 1}Gi"},
@@ -92,46 +94,51 @@ class Prometheus(pulumi.ComponentResource):
 
     def _rights(self, name: str, owner: str, own: pulumi.ResourceOptions) -> None:
         """Its account lists the pods of models."""
-        meta = metadata(ROLE, owner, namespace=ns.SERVING.name)
-        kubernetes.rbac.v1.Role(name, metadata=meta, rules=[rule(CORE, ["pods"], READ)], opts=own)
         account = {"kind": "ServiceAccount", "name": ns.JUDGING.service_account, "namespace": ns.JUDGING.name}
-        kubernetes.rbac.v1.RoleBinding(
-            name,
-            metadata=meta,
-            role_ref={"api_group": RBAC, "kind": "Role", "name": ROLE},
-            subjects=[account],
-            opts=own,
-        )
+        for called, namespace in ((name, ns.SERVING), (f"{name}-{ns.MODELS.name}", ns.MODELS)):
+            meta = metadata(ROLE, owner, namespace=namespace.name)
+            kubernetes.rbac.v1.Role(called, metadata=meta, rules=[rule(CORE, ["pods"], READ)], opts=own)
+            kubernetes.rbac.v1.RoleBinding(
+                called,
+                metadata=meta,
+                role_ref={"api_group": RBAC, "kind": "Role", "name": ROLE},
+                subjects=[account],
+                opts=own,
+            )
 
 
 def configuration(window: int) -> dict[str, Any]:
     """As Prometheus reads it. A proxy hands on what its model says, at a port in plain that this namespace alone
     reaches (Istio, "Prometheus", Option 1: Metrics merging)."""
-    meta = "__meta_kubernetes_pod"
-    component, value = next(iter(PREDICTOR.items()))
     return {
         "global": {"scrape_interval": f"{scrape_seconds(window)}s", "scrape_timeout": f"{scrape_seconds(window)}s"},
-        "scrape_configs": [
-            {
-                "job_name": "models",
-                "metrics_path": "/stats/prometheus",
-                "kubernetes_sd_configs": [{"role": "pod", "namespaces": {"names": [ns.SERVING.name]}}],
-                "relabel_configs": [
-                    {"source_labels": [f"{meta}_label_{_label(component)}"], "regex": value, "action": "keep"},
-                    # A pod is listed once for each port of each container.
-                    {"source_labels": [f"{meta}_container_port_name"], "regex": "metrics", "action": "keep"},
-                    {"source_labels": [f"{meta}_phase"], "regex": "Running", "action": "keep"},
-                    {"source_labels": [f"{meta}_ip"], "replacement": "$1:15020", "target_label": "__address__"},
-                    {"source_labels": [f"{meta}_label_{_label(HASH)}"], "target_label": VERSION},
-                    {"source_labels": [f"{meta}_label_{_label('app.kubernetes.io/name')}"], "target_label": MODEL},
-                    {"source_labels": [f"{meta}_name"], "target_label": POD},
-                ],
-                # A proxy's own numbers are many, and no analysis asks for one.
-                "metric_relabel_configs": [
-                    {"source_labels": ["__name__"], "regex": "parapet_serving_.*", "action": "keep"}
-                ],
-            }
+        # Apart, so that nothing that teams start stands between the stack's models and who judges them.
+        "scrape_configs": [_job(namespace.name) for namespace in (ns.MODELS, ns.SERVING)],
+    }
+
+
+def _job(namespace: str) -> dict[str, Any]:
+    """How the models of a namespace are asked."""
+    pod = "__meta_kubernetes_pod"
+    component, value = next(iter(PREDICTOR.items()))
+    return {
+        "job_name": namespace,
+        "metrics_path": "/stats/prometheus",
+        "kubernetes_sd_configs": [{"role": "pod", "namespaces": {"names": [namespace]}}],
+        "relabel_configs": [
+            {"source_labels": ["__meta_kubernetes_namespace"], "regex": namespace, "action": "keep"},
+            {"source_labels": [f"{pod}_label_{_label(component)}"], "regex": value, "action": "keep"},
+            # A pod is listed once for each port of each container.
+            {"source_labels": [f"{pod}_container_port_name"], "regex": "metrics", "action": "keep"},
+            {"source_labels": [f"{pod}_phase"], "regex": "Running", "action": "keep"},
+            {"source_labels": [f"{pod}_ip"], "replacement": "$1:15020", "target_label": "__address__"},
+            {"source_labels": ["__meta_kubernetes_namespace"], "target_label": NAMESPACE},
+            {"source_labels": [f"{pod}_label_{_label(HASH)}"], "target_label": VERSION},
+            {"source_labels": [f"{pod}_label_{_label('app.kubernetes.io/name')}"], "target_label": MODEL},
+            {"source_labels": [f"{pod}_name"], "target_label": POD},
         ],
+        # A proxy's own numbers are many, and no analysis asks for one.
+        "metric_relabel_configs": [{"source_labels": ["__name__"], "regex": "parapet_serving_.*", "action": "keep"}],
     }
 
 

@@ -20,7 +20,7 @@ DIGEST = f"sha256:{'a' * 64}"
 
 
 def model(name: str, *, published: bool = True) -> dict[str, Any]:
-    host = f"https://{name}.parapet.internal" if published else f"http://{name}.serving.svc.cluster.local:8080"
+    host = f"https://{name}.parapet.internal" if published else f"http://{name}.models.svc.cluster.local:8080"
     told = {"name": name, "version": "7", "digest": DIGEST, "environment": "prod"}
     return {**told, "published": published, "url": host}
 
@@ -56,7 +56,7 @@ def test_a_model_is_told_with_its_alias_and_where_it_is_asked_from_here(workspac
         **{"alias": "serving", "registered_model": "readmission-prod", "url": "https://127.9.8.9:8443"},
         **{"phase": None, "stable": None},
     }
-    assert second["url"] == "http://sepsis.serving.svc.cluster.local:8080"
+    assert second["url"] == "http://sepsis.models.svc.cluster.local:8080"
 
 
 def test_without_live_controllers_it_is_told_by_its_name(workspace: Workspace) -> None:

@@ -36,7 +36,7 @@ class Inside(Client):
 
     def __init__(self, address: str) -> None:
         self._address = address
-        self._headers = {"Host": f"{NAME}.serving.svc.cluster.local:{PORT}"}
+        self._headers = {"Host": f"{NAME}.models.svc.cluster.local:{PORT}"}
 
     def connect(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection(self._address, PORT, timeout=15)
@@ -52,7 +52,7 @@ def caller(user: User, folder: Path) -> Iterator[Inside]:
     pod["metadata"] |= {"name": "caller", "namespace": NAMESPACE}
     pod["spec"]["serviceAccountName"] = "pipeline"
     # One of the stack's registry, whichever.
-    served = user.get("rollout", NAME, "--namespace=serving")["spec"]["template"]["spec"]["containers"][0]
+    served = user.get("rollout", NAME, "--namespace=models")["spec"]["template"]["spec"]["containers"][0]
     pod["spec"]["containers"][0]["image"] = served["image"]
     # As the API server would make it, with what the mesh's injector puts in.
     status, made = user.kubectl("create", "--filename=-", "--dry-run=server", "--output=json", given=pod)
@@ -71,7 +71,7 @@ def caller(user: User, folder: Path) -> Iterator[Inside]:
         "metadata": {"name": "caller", "namespace": NAMESPACE},
         "spec": {
             "workloadSelector": {"labels": pod["metadata"]["labels"]},
-            "egress": [{**taking, "hosts": ["serving/*"]}],
+            "egress": [{**taking, "hosts": ["models/*"]}],
         },
     }
     # What the keeper of the live parts takes away has the other ending.

@@ -17,7 +17,7 @@ from typing import Any
 
 from local import issuer
 from local.kubernetes import live
-from local.kubernetes.control_plane.rollouts import CONFIGURATION
+from local.kubernetes.control_plane.rollouts import CONFIGURATION, NAMESPACE
 from local.kubernetes.live import load_balancer
 from local.kubernetes.workloads.replicas import VERSION
 from local.workspace import Workspace
@@ -26,7 +26,7 @@ from tests.delivery.serving.bundles import RECORD, Bundle, expected
 from tests.e2e import released
 from tests.e2e.user import User
 
-NAME, NAMESPACE = "sepsis", "serving"
+NAME = "sepsis"
 HOST = f"{NAME}.parapet.internal"
 RATE = 20.0
 """Calls a second. A tenth of them, with `ROWS` predictions each, is enough to judge a version by in some seconds."""

@@ -440,7 +440,7 @@ def test_a_canary_waits_for_its_analysis_and_goes_back_where_that_fails(user: Us
 
     assert release("1", "answers") == "Healthy"
     assert release("2", "answers") == "Healthy"
-    assert release("3", analyses.ERRORS, args=analyses.arguments()) == "Degraded"
+    assert release("3", analyses.ERRORS, args=analyses.versions()) == "Degraded"
     runs = [
         run
         for run in user.get("analysisruns", "--namespace=serving")["items"]
@@ -526,7 +526,7 @@ def test_who_is_in_the_mesh_is_known_by_it_and_the_gateway_is_nobody(
     workspace: Workspace, certificates: Certificates, model: dict[str, Any], namespace: str, account: str, status: int
 ) -> None:
     (file,) = workspace.live.glob(f"{model['name']}-*/address")
-    address, host = _at(workspace, int(file.read_text())), f"{model['name']}.serving"
+    address, host = _at(workspace, int(file.read_text())), f"{model['name']}.models"
     assert _ask(address, certificates.context(namespace, account), host, None, PORT, "/v2") == status
 
 

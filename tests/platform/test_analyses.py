@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from cluster import namespaces as ns
 from cluster.guardrails.flows import PREDICTOR
 from cluster.guardrails.rollout_analyses import _HASHES as ALLOWED
 from cluster.guardrails.rollout_rules import HASH
@@ -29,7 +30,8 @@ from tests.platform.cluster import manifests
 pytestmark = pytest.mark.xdist_group("analyses")
 
 WINDOW = 10
-STABLE = "stable"
+STABLE, MODEL = "stable", "readmission"
+OTHER = {"__meta_kubernetes_pod_label_app_kubernetes_io_name": "sepsis", "__meta_kubernetes_pod_name": "sepsis-x"}
 EDGES = [f"{place / 20:g}" for place in range(1, 21)]
 SPREAD = [1.0] * 20
 """How often a prediction falls into each twentieth."""
@@ -145,8 +147,9 @@ def discovered(name: str, port: int, **more: str) -> dict[str, Any]:
     labels = {
         **{written(key): value for key, value in PREDICTOR.items()},
         written(HASH): name,
-        written("app.kubernetes.io/name"): "readmission",
-        "__meta_kubernetes_pod_name": f"readmission-{name}-x",
+        written("app.kubernetes.io/name"): MODEL,
+        "__meta_kubernetes_namespace": ns.MODELS.name,
+        "__meta_kubernetes_pod_name": f"{MODEL}-{name}-x",
         "__meta_kubernetes_pod_phase": "Running",
         "__meta_kubernetes_pod_ip": "10.0.0.1",
         "__meta_kubernetes_pod_container_port_name": "metrics",
@@ -173,6 +176,10 @@ def asked(exposed: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
         discovered("good", exposed, __meta_kubernetes_pod_label_app_kubernetes_io_component="helper"),
         discovered("good", exposed, __meta_kubernetes_pod_phase="Succeeded"),
     ]
+    # Who says good under each version's name: a team's pods, which may be called anything, and another model's.
+    word = {"__param_version": "good"}
+    targets += [discovered(name, exposed, **word, __meta_kubernetes_namespace=ns.SERVING.name) for name in WRONG]
+    targets += [discovered(name, exposed, **word, **OTHER) for name in WRONG]
     (place.folder / live.TARGETS).write_text(json.dumps(targets))
     port = processes.choose_port(None)
     url = f"http://127.0.0.1:{port}"
@@ -190,7 +197,7 @@ def asked(exposed: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
         ready=lambda: _answers(f"{url}/-/ready"),
     )
     try:
-        wait_for(lambda: len(query(url, "up{job='models'} == 1")) == len(VERSIONS))
+        wait_for(lambda: len(query(url, "up == 1")) == len(VERSIONS) + 2 * len(WRONG))
         time.sleep(WINDOW + 2)
         yield url
     finally:
@@ -223,8 +230,13 @@ def test_each_version_is_found_to_be_what_it_is(asked: str, version: str) -> Non
     for metrics in analyses.templates(WINDOW).values():
         for metric in metrics:
             text = metric["provider"]["prometheus"]["query"]
-            told = text.replace("{{args.canary-hash}}", version).replace("{{args.stable-hash}}", STABLE)
-            (value,) = query(asked, told)
+            hashes = {analyses.CANARY: version, analyses.STABLE: STABLE}
+            for argument in analyses.arguments(MODEL):
+                text = text.replace(
+                    f"{{{{args.{argument['name']}}}}}", argument.get("value") or hashes[argument["name"]]
+                )
+            assert "{{" not in text
+            (value,) = query(asked, text)
             most = float(metric["successCondition"].rpartition("<= ")[2])
             found[metric["name"]] = (value, value <= most)
     assert {name for name, (_, good) in found.items() if not good} == WRONG[version], found
@@ -232,7 +244,7 @@ def test_each_version_is_found_to_be_what_it_is(asked: str, version: str) -> Non
 
 def test_they_are_told_what_a_team_may_tell() -> None:
     """The guardrail `rollouts-are-judged` takes no other argument."""
-    for argument in analyses.arguments():
+    for argument in analyses.versions():
         assert re.fullmatch(ALLOWED, argument["name"])
         stable = argument["name"].startswith("stable-")
         assert argument["valueFrom"] == {"podTemplateHashValue": "Stable" if stable else "Latest"}

@@ -56,7 +56,7 @@ def test_no_two_models_hash_with_one_key() -> None:
     classes = [
         json.loads(each.inputs["spec"]["parameters"]["objects"])[0]["objectName"]
         for each in stack.of("kubernetes:secrets-store.csi.x-k8s.io/v1:SecretProviderClass")
-        if each.inputs["metadata"]["namespace"] == "serving"
+        if each.inputs["metadata"]["namespace"] == "models"
     ]
     assert len(set(classes)) == len(two)
 
@@ -65,14 +65,14 @@ def test_published_models_alone_get_out_to_who_knows_their_callers_keys(stack: R
     (told,) = MANY["modelTokens"]
     entries = {each.inputs["metadata"]["name"]: each.inputs for each in stack.of(SERVICE_ENTRY)}
     entry = entries["model-token-keys"]
-    assert (entry["metadata"]["namespace"], entry["spec"]["exportTo"]) == ("istio-system", ["serving"])
+    assert (entry["metadata"]["namespace"], entry["spec"]["exportTo"]) == ("istio-system", ["models"])
     assert entry["spec"]["hosts"] == ["keys.example.org"]
     policies = {
         (each.inputs["metadata"]["namespace"], each.inputs["metadata"]["name"]): each.inputs["spec"]
         for each in stack.of("kubernetes:networking.k8s.io/v1:NetworkPolicy")
     }
-    assert [name for name in policies if "token-keys" in name[1]] == [("serving", "token-keys-out")]
-    policy = policies["serving", "token-keys-out"]
+    assert [name for name in policies if "token-keys" in name[1]] == [("models", "token-keys-out")]
+    policy = policies["models", "token-keys-out"]
     assert policy["egress"] == [
         {
             "to": [{"ipBlock": {"cidr": each}} for each in told["cidrs"]],

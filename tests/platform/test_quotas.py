@@ -56,7 +56,7 @@ def template(model: Model) -> Mapping[str, Any]:
 def test_there_is_room_for_every_model_while_a_new_version_of_each_comes(said: dict[str, Any]) -> None:
     """A release of the platform is a new version of all of them at once."""
     settings = Settings.parse(stack_settings(**said))
-    hard = dict(quotas(0, (), settings.predictors))[ns.SERVING.name]
+    hard = dict(quotas(0, (), settings.predictors))[ns.MODELS.name]
     models = [each for each in settings.models if not each.gpu_group]  # each GPU brings more room than its pod takes
     assert models
     pods = {each: 2 * max(each.replicas, each.most_replicas) for each in models}
@@ -69,14 +69,14 @@ def test_there_is_room_for_every_model_while_a_new_version_of_each_comes(said: d
 
 def test_models_take_nothing_of_what_teams_have_there() -> None:
     """And a stack without models has no room for them."""
-    none, some = (dict(quotas(0, (), predictors))[ns.SERVING.name] for predictors in (0, 40))
+    none, some = (dict(quotas(0, (), predictors))[ns.MODELS.name] for predictors in (0, 40))
     for resource, each in (("cpu", 2 + 2), ("memory", (2 + 1) * 2**30)):
         more = number(some[f"limits.{resource}"]) - number(none[f"limits.{resource}"])
         assert more == 40 * each
     assert int(some["pods"]) - int(none["pods"]) == 40
 
 
-@pytest.mark.parametrize("namespace", [ns.PIPELINES, ns.TRAINING, ns.SERVING, ns.MLFLOW, ns.MONITORING])
+@pytest.mark.parametrize("namespace", [ns.PIPELINES, ns.TRAINING, ns.SERVING, ns.MODELS, ns.MLFLOW, ns.MONITORING])
 def test_the_proxies_of_all_pods_that_there_may_be_are_counted(namespace: ns.Namespace) -> None:
     """So that a team has for its own containers what it is given, however many pods it makes of it."""
     hard = dict(quotas(0))[namespace.name]
@@ -90,8 +90,8 @@ def test_the_stack_has_the_quota_of_its_own_settings() -> None:
     (quota,) = (
         each.inputs["spec"]["hard"]
         for each in stack.of("kubernetes:core/v1:ResourceQuota")
-        if each.inputs["metadata"]["namespace"] == ns.SERVING.name
+        if each.inputs["metadata"]["namespace"] == ns.MODELS.name
     )
     pods = Settings.parse(stack_settings(**MANY)).predictors
     assert pods == 2 * 6
-    assert int(quota["pods"]) == int(dict(quotas(0))[ns.SERVING.name]["pods"]) + pods
+    assert int(quota["pods"]) == int(dict(quotas(0))[ns.MODELS.name]["pods"]) + pods

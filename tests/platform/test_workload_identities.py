@@ -32,8 +32,9 @@ def stack() -> Recorder:
 
 
 def test_every_workload_has_an_identity() -> None:
-    """But the MLflow server, whose secrets come with its own, and the gateway, which calls nothing in AWS."""
-    assert {each.namespace for each in WORKLOADS} == set(PODS)
+    """But the MLflow server, whose secrets come with its own, and the gateway, which calls nothing in AWS; each of the
+    stack's models has one of its own."""
+    assert {each.namespace for each in WORKLOADS} == {*PODS, ns.MODELS}
 
 
 def test_no_pod_waits_for_credentials_that_nobody_gives_its_account(stack: Recorder) -> None:
@@ -125,7 +126,7 @@ def test_a_model_has_its_own_key_as_a_file(stack: Recorder) -> None:
     made = {
         each.inputs["metadata"]["name"]: json.loads(each.inputs["spec"]["parameters"]["objects"])
         for each in stack.of("kubernetes:secrets-store.csi.x-k8s.io/v1:SecretProviderClass")
-        if each.inputs["metadata"]["namespace"] == "serving"
+        if each.inputs["metadata"]["namespace"] == "models"
     }
     assert {name: [each["objectAlias"] for each in told] for name, told in made.items()} == {
         each.service_account: [HASH_KEY] for each in MODELS

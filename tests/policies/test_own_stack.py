@@ -145,7 +145,7 @@ def test_people_sign_on_in_the_stack_that_is_judged(update: Run) -> None:
         "mlflow-sign-on-out",
         "site-names-login.hospital.example",
         "site-names-tokens.hospital.example",
-        "serving-token-keys-out",
+        "models-token-keys-out",
     } <= made, sorted(name for name in names if "sign" in name or "names" in name)
 
 

@@ -8,8 +8,10 @@ from local.kubernetes.control_plane.api import MERGE, Api, ApiError
 from local.kubernetes.workloads.replicas import VERSION
 from local.workspace import Workspace
 
-ROLLOUTS: Final = "/apis/argoproj.io/v1alpha1/namespaces/serving/rollouts"
-REPLICA_SETS: Final = "/apis/apps/v1/namespaces/serving/replicasets"
+NAMESPACE: Final = "models"
+"""Where the stack serves (`platform/cluster/namespaces.py`)."""
+ROLLOUTS: Final = f"/apis/argoproj.io/v1alpha1/namespaces/{NAMESPACE}/rollouts"
+REPLICA_SETS: Final = f"/apis/apps/v1/namespaces/{NAMESPACE}/replicasets"
 CONFIGURATION: Final = "parapet.dev/configuration"
 NOT_FOUND: Final = 404
 

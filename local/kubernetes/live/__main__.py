@@ -19,7 +19,7 @@ from local import processes
 from local.aws import server
 from local.keeping import Troubles, Voice, keep
 from local.kubernetes import live, workloads
-from local.kubernetes.control_plane import pki
+from local.kubernetes.control_plane import pki, rollouts
 from local.kubernetes.control_plane.api import Api, ApiError
 from local.kubernetes.live import Part, State, door, parts, prometheus, tokens
 from local.kubernetes.live.door import DOOR
@@ -41,7 +41,11 @@ from local.workspace import Workspace
 DEADLINE = 60.0  # seconds until a part answers
 DRAINED = 5.0  # seconds that a proxy goes on once nobody is led to it: for whom it answers then, and who did not hear
 SERVICES = "/api/v1/namespaces/ingress/services?resourceVersion=0"
-ROUTES = "/apis/networking.istio.io/v1/namespaces/serving/virtualservices?resourceVersion=0"
+ROUTES = [
+    f"/apis/networking.istio.io/v1/namespaces/{each}/virtualservices?resourceVersion=0"
+    for each in (rollouts.NAMESPACE, "serving")
+]
+"""Of what the stack serves, and of what teams do."""
 
 
 class Keeper:
@@ -125,7 +129,7 @@ class Keeper:
     def _models(self) -> list[str]:
         """The names by which users come to models."""
         try:
-            return door.hosts(self._api.call("GET", ROUTES)["items"] or [])
+            return door.hosts([each for path in ROUTES for each in self._api.call("GET", path)["items"] or []])
         except ApiError as error:
             if error.status != 404:
                 raise

@@ -38,6 +38,7 @@ BESIDE: Final = ("serviceaccounts", "secrets", "configmaps", "services", "ingres
 """What pods run as, read, are found by and are kept by."""
 LEADERS: Final = ("leases",)
 """Who holds one leads: Kubernetes' scheduler and controllers too, and who else writes theirs stops them."""
+WHERE_ROLLOUTS_ARE: Final = (ns.SERVING.name, ns.MODELS.name)
 MAY: Final = {
     # By namespace and account: the resource, and the namespace and name of what it is.
     f"{ns.ISTIO_SYSTEM.name}/istiod": (
@@ -60,7 +61,7 @@ MAY: Final = {
     ),
     # A Rollout's ReplicaSets, the Services of its experiments, and the Deployment whose place it takes.
     ROLLOUTS_CONTROLLER: (
-        f"(rollouts|replicasets|services|deployments) {ns.SERVING.name}/.*",
+        f"(rollouts|replicasets|services|deployments) ({'|'.join(WHERE_ROLLOUTS_ARE)})/.*",
         f"leases {_ROLLOUTS_HOME}/.*",
     ),
     # A step of a run is a pod, whose owner is the Workflow.
@@ -187,10 +188,10 @@ def _roll_out_in_serving() -> ObjectRule:
         },
         checks=(
             Check(
-                holds=f"request.namespace == {cel(ns.SERVING.name)}"
+                holds=f"request.namespace in {cel(WHERE_ROLLOUTS_ARE)}"
                 f" || request.namespace == {cel(_ROLLOUTS_HOME)} && request.resource.resource in {cel(AT_HOME)}",
                 found=f'"{ROLLOUTS_CONTROLLER} is not to write " + variables.what',
-                fix=f"Rollouts are in {ns.SERVING.name} alone, and what they make is too.",
+                fix=f"Rollouts are in {' and '.join(WHERE_ROLLOUTS_ARE)} alone, and what they make is too.",
             ),
             Check(
                 holds="size(variables.held) == 0",

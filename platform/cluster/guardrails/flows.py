@@ -74,7 +74,8 @@ MLFLOW_LABELS: Final = {"app.kubernetes.io/name": "mlflow"}
 _MLFLOW: Final = Pods(ns.MLFLOW.name, MLFLOW_LABELS)
 PREDICTOR: Final = {"app.kubernetes.io/component": "predictor"}
 """What pods that answer with a model's word are called by."""
-_MODELS: Final = Pods(ns.SERVING.name, PREDICTOR)
+_PREDICTORS: Final = (Pods(ns.SERVING.name, PREDICTOR), Pods(ns.MODELS.name, PREDICTOR))
+"""What teams serve by themselves, and what the stack serves."""
 PUBLISHED: Final = {"parapet.dev/published": "true"}
 """What is said of a model's pods to have the gateway lead to them. The gateway asks nobody for a name, pods of the VPC
 neither: a model of the stack's settings asks each caller for a token; what a team runs by itself must ask by itself."""
@@ -87,14 +88,14 @@ AGENT: Final = {"app.kubernetes.io/name": "persistence-agent"}
 METADATA: Final = {"app.kubernetes.io/name": "metadata"}
 """The pods of Kubeflow Pipelines that keep runs, that tell them how each goes, and that keep what came of what."""
 _RUNS, _AGENT, _METADATA = (Pods(ns.KUBEFLOW.name, labels) for labels in (RUNS, AGENT, METADATA))
-_PUBLISHED: Final = Pods(ns.SERVING.name, {**_MODELS.labels, **PUBLISHED})
+_PUBLISHED: Final = tuple(Pods(each.namespace, {**each.labels, **PUBLISHED}) for each in _PREDICTORS)
 _CLIENTS: Final = (ns.PIPELINES, ns.TRAINING, ns.SERVING)
 """Who works with MLflow and with objects in S3, as each workspace does."""
 
 SIGN_ON: Final = Flow("sign-on", (_MLFLOW,), (Range.SIGN_ON,), (443,))
 """Of a stack that has a provider. The mesh lets the server out to its hosts' names alone."""
-TOKEN_KEYS: Final = Flow("token-keys", (_PUBLISHED,), (Range.TOKEN_KEYS,), (443,))
-"""The same of a stack whose models' callers have one."""
+TOKEN_KEYS: Final = Flow("token-keys", (_PUBLISHED[-1],), (Range.TOKEN_KEYS,), (443,))
+"""The same of a stack whose models' callers have one, for the stack's models alone."""
 
 PIPELINES: Final = (
     # It looks at its start whether a bucket is there, though it keeps nothing in one.
@@ -122,7 +123,7 @@ def flows(workspaces: Sequence[Namespace] = ()) -> tuple[Flow, ...]:
         Flow("resolver-udp",    (_DNS,),                         (Range.NODE_DNS, Range.VPC),     (53,), udp=True),
         # The API server and AWS's services, at their endpoints in the VPC.
         Flow("apis",            _all(*running),                  (Range.VPC, Range.SERVICES),     (443,)),
-        Flow("objects",         _all(ns.MLFLOW.name, ns.MONITORING.name, *clients),
+        Flow("objects",         _all(ns.MLFLOW.name, ns.MONITORING.name, ns.MODELS.name, *clients),
                                                                  (Range.GATEWAY_ENDPOINTS,),      (443,)),
         Flow("pod-identity",    _all(*running),                  (Range.POD_IDENTITY,),           (80,)),
         # The API server calls these; it is in the VPC and no pod.
@@ -136,8 +137,8 @@ def flows(workspaces: Sequence[Namespace] = ()) -> tuple[Flow, ...]:
         # Users come through the load balancer to the gateway, and to the rest from there only.
         Flow("users",           (Range.VPC, Range.CLIENTS),      (_GATEWAY,),                     (443,)),
         Flow("to-mlflow",       (_GATEWAY, *_all(*clients)),     (_MLFLOW, Range.SERVICES),       (5000,)),
-        Flow("to-models",       _all(ns.PIPELINES.name),         (_MODELS, Range.SERVICES),       (8080,)),
-        Flow("to-published",    (_GATEWAY,),                     (_PUBLISHED, Range.SERVICES),    (8080,)),
+        Flow("to-models",       _all(ns.PIPELINES.name),         (*_PREDICTORS, Range.SERVICES),  (8080,)),
+        Flow("to-published",    (_GATEWAY,),                     (*_PUBLISHED, Range.SERVICES),   (8080,)),
         Flow("to-dashboards",   (_GATEWAY,),                     (_DASHBOARDS, Range.SERVICES),   (3000,)),
         Flow("mlflow-database", (_MLFLOW,),                      (Range.VPC,),                    (5432,)),
         # The workers of one training job.
@@ -146,7 +147,7 @@ def flows(workspaces: Sequence[Namespace] = ()) -> tuple[Flow, ...]:
         Flow("monitoring",      _all(ns.MONITORING.name),
                                                  (*_all(ns.MONITORING.name), Range.SERVICES),     (3000, 9090, 9093)),
         # What judges a new version of a model asks a Prometheus of its own, which asks models' proxies alone.
-        Flow("scrapes-models",  (_PROMETHEUS,),                  (_MODELS,),                      (15020,)),
+        Flow("scrapes-models",  (_PROMETHEUS,),                  _PREDICTORS,                     (15020,)),
         Flow("judging",         _all(ns.ROLLOUTS.name),          (_PROMETHEUS, Range.SERVICES),   (9090,)),
         # Envoy's and the application's metrics (15020), istiod's and the CNI agent's (15014), GPUs' (9400), Karpenter's
         # (8080).

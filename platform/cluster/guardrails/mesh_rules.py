@@ -14,7 +14,10 @@ GATEWAY_REFERENCE: Final = f"{ns.INGRESS.name}/ingress"
 RESERVED: Final = {"mlflow": ns.MLFLOW.name, "grafana": ns.MONITORING.name}
 """Hosts of the domain, by their first label, that are the platform's own, and the namespace that has each."""
 TEAMS: Final = ns.SERVING.name
-"""Where teams have the others: in one namespace, so that no two objects have the same name, nor then the same host."""
+"""Where teams have theirs: in one namespace, so that no two objects have the same name, nor then the same host."""
+OF_TEAMS: Final = "team-"
+"""How teams' hosts begin, and those of the stack's models do not: of two routes for one host the gateway would take the
+older one, and a team could have a model's before the model is there."""
 EXPORTS: Final = (".", ns.INGRESS.name)
 """Whose proxies may take what a namespace says of its own: itself, and the gateway."""
 INSIDE_CALLERS: Final = ns.PIPELINES.name
@@ -63,7 +66,8 @@ def _exported(to: str, places: str) -> Check:
 
 
 _AT_HOME: Final = f"variables.exports.all(e, e in {cel(EXPORTS)})"
-_WHOLE: Final = f".{TEAMS}.svc.cluster.local"
+_WHOLE: Final = "'.' + request.namespace + '.svc.cluster.local'"
+_SERVES: Final = f"request.namespace in {cel((TEAMS, ns.MODELS.name))}"
 _INSIDE: Final = f"variables.exports == [{cel(INSIDE_CALLERS)}]"
 
 
@@ -77,7 +81,7 @@ def _routes(domain: str) -> ObjectRule:
     first = "h.split('.')[0]"
     free = (
         f"({first} in {cel(RESERVED)} ? request.namespace == {cel_map(RESERVED)}[{first}]"
-        f" : request.namespace == {cel(TEAMS)})"
+        f" : request.namespace == ({first}.startsWith({cel(OF_TEAMS)}) ? {cel(TEAMS)} : {cel(ns.MODELS.name)}))"
     )
     users = f"({host} && ({free}))"
     lead_to = {
@@ -114,8 +118,8 @@ def _routes(domain: str) -> ObjectRule:
                 fix=f"Name {GATEWAY_REFERENCE} alone, or none for calls of the namespace's own pods.",
             ),
             _exported(
-                f"{_AT_HOME} || {_INSIDE} && request.namespace == {cel(TEAMS)}",
-                f"{' and '.join(EXPORTS)}, or in {TEAMS} [{INSIDE_CALLERS}] alone",
+                f"{_AT_HOME} || {_INSIDE} && {_SERVES}",
+                f"{' and '.join(EXPORTS)}, or in {TEAMS} and {ns.MODELS.name} [{INSIDE_CALLERS}] alone",
             ),
             Check(
                 holds=f"'mesh' in variables.gateways ? variables.exports == ['.'] || {_INSIDE} : {_AT_HOME}",
@@ -125,8 +129,8 @@ def _routes(domain: str) -> ObjectRule:
             ),
             Check(
                 # As with users' hosts below.
-                holds=f"!({_INSIDE}) || variables.hosts.all(h, h.endsWith({cel(_WHOLE)}))"
-                f" && variables.hosts.map(h, h.replace({cel(_WHOLE)}, {cel(INSIDE)})) == [dyn(object).metadata.name]",
+                holds=f"!({_INSIDE}) || variables.hosts.all(h, h.endsWith({_WHOLE}))"
+                f" && variables.hosts.map(h, h.replace({_WHOLE}, {cel(INSIDE)})) == [dyn(object).metadata.name]",
                 found='"it is called " + dyn(object).metadata.name + " and has " + variables.hosts.join(", ")',
                 fix=f"Call it SERVICE{INSIDE}, with the one host SERVICE.{TEAMS}.svc.cluster.local: so no host is two"
                 " objects'.",
@@ -135,11 +139,11 @@ def _routes(domain: str) -> ObjectRule:
                 holds=f"variables.hosts.all(h, 'mesh' in variables.gateways ? {own_service('h')} : {users})",
                 found=f"variables.hosts.filter(h, !('mesh' in variables.gateways ? {own_service('h')} : {users}))"
                 '.join(", ") + " is not a host of this namespace"',
-                fix=f"For the gateway take NAME.{domain}, but for {', '.join(RESERVED)}, which the platform has.",
+                fix=f"For the gateway take {OF_TEAMS}NAME.{domain}: others are the platform's and the stack's models'.",
             ),
             Check(
                 # Of two that say the same host, the first that came has it, and whoever comes later his paths.
-                holds=f"'mesh' in variables.gateways || request.namespace != {cel(TEAMS)}"
+                holds=f"'mesh' in variables.gateways || !({_SERVES})"
                 " || variables.hosts == [dyn(object).metadata.name + '." + domain + "']",
                 found='"it is called " + dyn(object).metadata.name + " and has " + variables.hosts.join(", ")',
                 fix=f"Call it as the one host that it has, NAME for NAME.{domain}: so no host is two objects'.",

@@ -270,7 +270,7 @@ def pod_rules(registry: str, proxy: str, workspaces: Sequence[ns.Namespace] = ()
                 Check(
                     # A model's account is the stack's to name (`model_rules.py`).
                     holds="variables.account in variables.accounts"
-                    f" || request.namespace == {cel(ns.SERVING.name)}"
+                    f" || request.namespace == {cel(ns.MODELS.name)}"
                     f" && variables.account.startsWith({cel(ns.MODEL_ACCOUNTS)})",
                     found='"service account " + variables.account + " is not for " + request.namespace',
                     fix="Leave serviceAccountName out, or name the namespace's own: kubectl get serviceaccounts.",

@@ -42,7 +42,7 @@ INFERENCE: Final = Priority(
     name="inference",
     value=100_000,
     preempts=True,
-    namespaces=(ns.SERVING.name, ns.INGRESS.name),
+    namespaces=(ns.SERVING.name, ns.MODELS.name, ns.INGRESS.name),
     purpose=Purpose(namespace=ns.SERVING.name, ends=False, labels=PREDICTOR),
     description="Answers that a clinician waits for.",
 )

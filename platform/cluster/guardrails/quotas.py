@@ -74,6 +74,8 @@ ROOMS: Final = {
     ns.PIPELINES.name: Room(64, 256, 200, 1_000),
     ns.TRAINING.name: Room(32, 128, 200, 20_000, cpu_per_gpu=24, memory_gib_per_gpu=256),
     ns.SERVING.name: Room(64, 256, 200, 1_000, cpu_per_gpu=24, memory_gib_per_gpu=256),
+    # Besides what the settings let its models have: pods that are on their way out.
+    ns.MODELS.name: Room(16, 64, 30, 0, cpu_per_gpu=24, memory_gib_per_gpu=256),
     ns.MONITORING.name: Room(16, 64, 50, 1_000),
     ns.INGRESS.name: Room(16, 32, 20, 0),
 }
@@ -126,10 +128,13 @@ GPU_CONTAINER_MAXIMUM: Final = {"cpu": "192", "memory": "2Ti", "ephemeral-storag
 def gpu_shares(gpus: int, workspaces: Sequence[ns.Namespace] = ()) -> dict[str, int]:
     """The GPUs that each namespace may ask for, of those that all groups can grow to.
 
-    Training and serving may each use the whole cluster and are kept apart by priority; a workspace gets what it
-    was given.
+    Training, teams' serving and the stack's models may each use the whole cluster and are kept apart by priority; a
+    workspace gets what it was given.
     """
-    return {ns.TRAINING.name: gpus, ns.SERVING.name: gpus, **{each.name: each.gpus for each in workspaces}}
+    return {
+        **dict.fromkeys((ns.TRAINING.name, ns.SERVING.name, ns.MODELS.name), gpus),
+        **{each.name: each.gpus for each in workspaces},
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,7 +190,7 @@ def quotas(
         if namespace in ns.UNUSED:
             hard["pods"] = "0"
         if room := rooms.get(namespace):
-            models = predictors if namespace == ns.SERVING.name else 0
+            models = predictors if namespace == ns.MODELS.name else 0
             pods = room.pods + models
             proxies = pods if namespace in meshed else 0
             cpu, memory = room.cpu + gpu * room.cpu_per_gpu, room.memory_gib + gpu * room.memory_gib_per_gpu

@@ -8,6 +8,7 @@ and a route may lead to pods that belong to none (docs/decisions/0006).
 
 from typing import Final
 
+from cluster import namespaces as ns
 from cluster.guardrails.object_rule import PEOPLE, SPEC, ObjectRule
 from cluster.guardrails.rule import Check, cel
 from cluster.roles import ROLLOUTS
@@ -45,7 +46,8 @@ def judged_rule() -> ObjectRule:
         name="rollouts-are-judged",
         group=ROLLOUTS,
         resources=("rollouts",),
-        only=PEOPLE,
+        # What judges the stack's own is nobody's to write (`model_rules.py`).
+        only=f"({PEOPLE}) && request.namespace != {cel(ns.MODELS.name)}",
         variables={
             **SPEC,
             **STRATEGY,

@@ -205,8 +205,8 @@ def _autoscalers() -> ObjectRule:
 
 
 def _controller() -> ObjectRule:
-    """One that somebody installs beside the stack's, no rule would hold to `serving` (`account_rules.py`): so it gets
-    no further than its first Rollout, and says so."""
+    """One that somebody installs beside the stack's, no rule would hold to where models are (`account_rules.py`): so it
+    gets no further than its first Rollout, and says so."""
     who = "request.userInfo.username"
     return ObjectRule(
         name="rollouts-have-one-controller",

@@ -5,7 +5,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from cluster.guardrails.mesh_rules import INSIDE, RESERVED
+from cluster.guardrails.mesh_rules import INSIDE, OF_TEAMS, RESERVED
 from mlops.data_path import Workload, serving
 
 Strategy = Literal["canary", "blueGreen"]
@@ -18,7 +18,7 @@ TOLD: Final = {"name", "version", "digest", "environment", "published"}
 
 
 def _free(name: str) -> str:
-    if name in RESERVED or name.endswith(TAKEN_SUFFIXES):
+    if name in RESERVED or name.startswith(OF_TEAMS) or name.endswith(TAKEN_SUFFIXES):
         raise ValueError
     return name
 
@@ -28,7 +28,8 @@ Name = Annotated[
     Field(
         pattern=r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$",
         description="1 to 40 lower-case letters, digits and hyphens, from a letter to a letter or digit, not ending in "
-        f"{' or '.join(TAKEN_SUFFIXES)}, and not {' or '.join(RESERVED)}, whose hosts the platform has",
+        f"{' or '.join(TAKEN_SUFFIXES)}, and not {' or '.join(RESERVED)}, whose hosts the platform has, nor"
+        f" beginning with {OF_TEAMS}, as teams' hosts do",
     ),
     AfterValidator(_free),
 ]

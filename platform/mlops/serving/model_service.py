@@ -97,7 +97,7 @@ class ModelService(pulumi.ComponentResource):
         self.register_outputs({})
 
     def _metadata(self, object_name: str) -> Manifest:
-        return metadata(object_name, self._owner, namespace=ns.SERVING.name, data_class=ns.SERVING.data_class)
+        return metadata(object_name, self._owner, namespace=ns.MODELS.name, data_class=ns.MODELS.data_class)
 
     def _own(self, *others: str) -> pulumi.ResourceOptions:
         """`others`: what somebody else writes once it is there."""
@@ -119,7 +119,7 @@ def url(model: Model, domain: str) -> str:
 
 
 def _host(service_name: str) -> str:
-    return f"{service_name}.{ns.SERVING.name}.svc.cluster.local"
+    return f"{service_name}.{ns.MODELS.name}.svc.cluster.local"
 
 
 def from_gateway(model: Model, domain: str) -> dict[str, Any]:
@@ -208,7 +208,7 @@ def blue_green(model: Model) -> dict[str, Any]:
 def _judges(model: Model) -> dict[str, Any]:
     asked = [analyses.ERRORS] if model.returning else [analyses.ERRORS, analyses.LATENCY, analyses.DRIFT]
     named = [{"templateName": each, "clusterScope": True} for each in asked]
-    return {"templates": named, "args": analyses.arguments()}
+    return {"templates": named, "args": analyses.arguments(model.name)}
 
 
 def steps(model: Model) -> list[dict[str, Any]]:

@@ -95,7 +95,7 @@ class Models(pulumi.ComponentResource):
                 kind="ServiceEntry",
                 # Where teams write none.
                 metadata=metadata("model-token-keys", args.stack.owner, namespace=ns.ISTIO_SYSTEM.name),
-                spec=args.tokens.to_provider(ns.SERVING.name),
+                spec=args.tokens.to_provider(ns.MODELS.name),
                 opts=pulumi.ResourceOptions(parent=self, depends_on=list(args.after)),
             )
         # Of a kind that is new a quota knows no number until the controller manager counts anew, in up to five minutes,
@@ -104,7 +104,7 @@ class Models(pulumi.ComponentResource):
             f"{name}-counted",
             metadata={
                 "name": QUOTA,
-                "namespace": ns.SERVING.name,
+                "namespace": ns.MODELS.name,
                 "annotations": {"pulumi.com/waitFor": r"jsonpath={.status.used.count/rollouts\.argoproj\.io}"},
             },
             opts=pulumi.ResourceOptions(parent=self, depends_on=list(args.after)),

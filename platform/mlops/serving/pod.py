@@ -88,7 +88,7 @@ def template(model: Model, args: PodArgs) -> Manifest:
     return {
         "metadata": {
             "labels": {
-                **labels(args.stack.owner, ns.SERVING.data_class),
+                **labels(args.stack.owner, ns.MODELS.data_class),
                 **name_labels(model),
                 **(PUBLISHED if model.published else {}),
             },

@@ -34,8 +34,8 @@ class Member:
     connection: Connection
 
     @classmethod
-    def of(cls, role: Grouped, api: Api) -> "Member":
-        return cls(_Impersonating(api, "someone", role.group))
+    def of(cls, role: Grouped, api: Api, user: str = "someone") -> "Member":
+        return cls(_Impersonating(api, user, role.group))
 
     @classmethod
     def account(cls, name: str, api: Api) -> "Member":

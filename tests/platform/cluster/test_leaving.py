@@ -31,8 +31,8 @@ NEVER_CHANGES = {"volumes-are-the-drivers"}
 
 def held(manifest: dict[str, Any]) -> dict[str, Any]:
     # A route is called as its host is.
-    manifest = json.loads(json.dumps(manifest).replace('"readmission.example.com"', '"leaving.example.com"'))
-    metadata = {**manifest["metadata"], "name": "leaving", "finalizers": [FINALIZER]}
+    manifest = json.loads(json.dumps(manifest).replace('"team-readmission.example.com"', '"team-leaving.example.com"'))
+    metadata = {**manifest["metadata"], "name": "team-leaving", "finalizers": [FINALIZER]}
     spec = {**manifest["spec"], "replicas": 0} if manifest["kind"] == "Deployment" else manifest["spec"]
     return {**manifest, "metadata": metadata, "spec": spec}
 
@@ -40,7 +40,7 @@ def held(manifest: dict[str, Any]) -> dict[str, Any]:
 def place(manifest: dict[str, Any]) -> list[str]:
     group, _, version = manifest["apiVersion"].rpartition("/")
     kind = f"{manifest['kind']}.{version}.{group}" if group else manifest["kind"]
-    return [f"{kind}/leaving", f"--namespace={manifest['metadata']['namespace']}"]
+    return [f"{kind}/team-leaving", f"--namespace={manifest['metadata']['namespace']}"]
 
 
 @pytest.fixture

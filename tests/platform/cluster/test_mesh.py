@@ -118,6 +118,7 @@ def test_the_gateway_is_let_in_to_mlflow_to_dashboards_and_to_pods_that_are_publ
     assert letting == {
         ("mlflow", "callers"): None,
         ("serving", "published"): {"matchLabels": {"parapet.dev/published": "true"}},
+        ("models", "published"): {"matchLabels": {"parapet.dev/published": "true"}},
         ("monitoring", "dashboards"): {"matchLabels": {"app.kubernetes.io/name": "grafana"}},
     }
 
@@ -148,7 +149,7 @@ def test_the_gateway_takes_any_server_name_and_routes_of_the_namespaces_behind_i
 ) -> None:
     """The load balancer says no server name (`test_gateway_tls.py`)."""
     (server,) = one(resources, "Gateway", "ingress", "ingress")["spec"]["servers"]
-    assert server["hosts"] == ["mlflow/*", "serving/*", "monitoring/*"]
+    assert server["hosts"] == ["mlflow/*", "serving/*", "models/*", "monitoring/*"]
 
 
 def test_the_gateway_listens_at_one_address_only_where_it_shares_a_network(resources: list[dict[str, Any]]) -> None:

@@ -45,7 +45,7 @@ def test_every_service_that_a_pod_of_the_mesh_has_a_right_to_is_among_the_calls(
             role = each.inputs["roleArn"].rpartition("/")[2]
             policies = [one.inputs["policyArn"].rpartition("/")[2] for one in attached if one.inputs["role"] == role]
             called[each.inputs["namespace"]] = set[str]().union(*(rights[name] for name in policies))
-    assert {"mlflow", "training", "serving", "pipelines", "notebooks", "monitoring"} <= called.keys()
+    assert {"mlflow", "training", "serving", "models", "pipelines", "notebooks", "monitoring"} <= called.keys()
     assert {"s3", "kms"} <= called["training"]
     assert set[str]().union(*called.values()) <= {service for service, _ in CALLS.values()}
 

@@ -69,14 +69,17 @@ def made() -> dict[str, dict[str, Any]]:
     ids=["as it comes", "published", "blue and green", "blue and green at once", "on a GPU"],
 )
 def test_the_api_server_and_the_guardrails_take_it(meshed: Api, who: tuple[str, ...], said: dict[str, Any]) -> None:
-    """As a team's own hand would have it too: the stack asks for nothing that it refuses others.
+    """As a team's own hand would have it too, where teams serve: the stack asks for nothing that it refuses others.
 
-    But for the model's account, and for an autoscaler, of which a team's has five pods at least: it does not show that
-    the Rollout has routes.
+    But for the model's account and host, and which of its pods judges are to look at; and for an autoscaler, of which a
+    team's has five pods at least: it does not show that the Rollout has routes.
     """
-    for name, each in objects(**said).items():
+    for name, made in objects(**said).items():
+        each = made
         if who and each["kind"] == "HorizontalPodAutoscaler":
             continue
+        if who:
+            each = _as_a_team_would(made)
         if who and each["kind"] == "Rollout":
             each["spec"]["template"]["spec"]["serviceAccountName"] = ns.SERVING.service_account
         answer = meshed.run("apply", "--dry-run=server", "-f", "-", *_may(meshed, who), stdin=json.dumps(each))
@@ -84,14 +87,28 @@ def test_the_api_server_and_the_guardrails_take_it(meshed: Api, who: tuple[str, 
         assert "Warning" not in answer.text, answer.text
 
 
+def _as_a_team_would(made: Any) -> Any:
+    """With a team's name and host, in its namespace, and judged as a team's is."""
+    if isinstance(made, dict):
+        return {key: _as_a_team_would(value) for key, value in made.items()}
+    if isinstance(made, list):
+        told = analyses.versions() if made == analyses.arguments("readmission") else made
+        return [_as_a_team_would(each) for each in told]
+    if made == ns.MODELS.name:
+        return ns.SERVING.name
+    if isinstance(made, str):
+        return made.replace("readmission", "team-readmission").replace(f".{ns.MODELS.name}.", f".{ns.SERVING.name}.")
+    return made
+
+
 @pytest.mark.engine
 @pytest.mark.parametrize(
-    ("namespace", "taken"), [(ns.ISTIO_SYSTEM.name, True), (ns.SERVING.name, False)], ids=["the mesh's", "the models'"]
+    ("namespace", "taken"), [(ns.ISTIO_SYSTEM.name, True), (ns.MODELS.name, False)], ids=["the mesh's", "the models'"]
 )
 def test_the_way_to_the_providers_keys_is_the_stacks_to_open(meshed: Api, namespace: str, taken: bool) -> None:
     meta = {"name": "model-token-keys", "namespace": namespace}
     entry = {"apiVersion": "networking.istio.io/v1", "kind": "ServiceEntry", "metadata": meta}
-    entry["spec"] = ASKED.to_provider(ns.SERVING.name)
+    entry["spec"] = ASKED.to_provider(ns.MODELS.name)
     answer = meshed.run("apply", "--dry-run=server", "-f", "-", stdin=json.dumps(entry))
     assert answer.done is taken, answer.text
 
@@ -134,7 +151,7 @@ def test_its_pods_are_on_a_gpu_in_the_one_way_that_is_counted(
     template = objects(name="admitted", gpuGroup="inference")["Rollout admitted"]["spec"]["template"]
     assert guarded.apply(objects(name="admitted")[f"ServiceAccount {ns.MODEL_ACCOUNTS}admitted"]).done
     other(template["spec"])
-    meta = {**template["metadata"], "name": "admitted-x", "namespace": ns.SERVING.name}
+    meta = {**template["metadata"], "name": "admitted-x", "namespace": ns.MODELS.name}
     answer = guarded.apply(
         {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": template["spec"]}, dry_run=True
     )
@@ -172,7 +189,7 @@ def test_its_pods_are_admitted_as_pods_are(guarded: Api, said: dict[str, Any]) -
     made = objects(name="admitted", **said)
     template = made["Rollout admitted"]["spec"]["template"]
     assert guarded.apply(made[f"ServiceAccount {ns.MODEL_ACCOUNTS}admitted"]).done  # without it no pod is made
-    meta = {**template["metadata"], "name": "admitted-x", "namespace": ns.SERVING.name}
+    meta = {**template["metadata"], "name": "admitted-x", "namespace": ns.MODELS.name}
     answer = guarded.apply(
         {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": template["spec"]}, dry_run=True
     )
@@ -188,7 +205,7 @@ def test_the_mesh_and_the_server_let_the_same_ones_in(made: dict[str, dict[str, 
         admitted = {
             f"spiffe://{principal}"
             for caller in callers()
-            if caller.namespace == ns.SERVING.name and caller.labels.items() <= labels.items()
+            if caller.namespace == ns.MODELS.name and caller.labels.items() <= labels.items()
             for principal in caller.principals
         }
         configured = json.loads(template["metadata"]["annotations"][ANNOTATIONS[FILE]])
@@ -198,7 +215,7 @@ def test_the_mesh_and_the_server_let_the_same_ones_in(made: dict[str, dict[str, 
         assert mesh["callers"] == ["spiffe://cluster.local/ns/pipelines/sa/pipeline"]
         assert ("gateways" in mesh) is ("tokens" in configured) is published
         assert (PUBLISHED.items() <= labels.items()) is published
-        assert all(str(PORT) in caller.ports for caller in callers() if caller.namespace == ns.SERVING.name)
+        assert all(str(PORT) in caller.ports for caller in callers() if caller.namespace == ns.MODELS.name)
         assert PREDICTOR.items() <= labels.items()
 
 
@@ -288,7 +305,7 @@ def test_the_first_calls_are_few_and_judged_by_all_that_judges(made: dict[str, d
     named = {each["templateName"] for each in judged["analysis"]["templates"]}
     assert named == set(analyses.templates(60))
     asked = {argument["name"] for argument in judged["analysis"]["args"]}
-    assert asked == {analyses.CANARY, analyses.STABLE}
+    assert asked == {analyses.CANARY, analyses.STABLE, analyses.WHERE, analyses.WHOSE}
 
 
 @pytest.mark.parametrize("published", [True, False], ids=["published", "not published"])
@@ -313,7 +330,7 @@ def test_whoever_may_call_it_tries_its_new_version(published: bool) -> None:
         each.split("/ns/")[1].split("/")[0] for each in (*configured["callers"], *configured.get("gateways", ()))
     ]
     assert set(callers_of_it) <= hosts.keys()
-    assert hosts["pipelines"] == ["readmission.serving.svc.cluster.local"]
+    assert hosts["pipelines"] == ["readmission.models.svc.cluster.local"]
     assert not published or hosts["ingress"] == ["readmission.example.com"]
 
 
@@ -412,22 +429,22 @@ def plane(meshed: Api, workspace: Workspace) -> Iterator[ControlPlane]:
     template = objects(version="7")["Rollout readmission"]["spec"]["template"]
     labels = {**template["metadata"]["labels"], VERSION: "seven"}
     template["metadata"]["labels"] = labels
-    meta = {"name": "readmission-seven", "namespace": ns.SERVING.name, "labels": labels}
+    meta = {"name": "readmission-seven", "namespace": ns.MODELS.name, "labels": labels}
     spec = {"replicas": 0, "selector": {"matchLabels": {VERSION: "seven"}}, "template": template}
     kept = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": meta, "spec": spec}
     answer = meshed.apply(rollout, kept)
     assert answer.done, answer.text
     status = json.dumps({"status": {"stableRS": "seven", "phase": "Progressing"}})
     told = ("rollout", "readmission", "--subresource=status", "--type=merge", f"--patch={status}")
-    patched = meshed.run("patch", f"--namespace={ns.SERVING.name}", *told)
+    patched = meshed.run("patch", f"--namespace={ns.MODELS.name}", *told)
     assert patched.done, patched.text
     yield running
     for named in ("rollout/readmission", "replicaset/readmission-seven"):
-        meshed.run("delete", named, f"--namespace={ns.SERVING.name}")
+        meshed.run("delete", named, f"--namespace={ns.MODELS.name}")
 
 
 def _aborted(api: Api) -> bool:
-    (found,) = api.items("rollouts", f"--namespace={ns.SERVING.name}", "--field-selector=metadata.name=readmission")
+    (found,) = api.items("rollouts", f"--namespace={ns.MODELS.name}", "--field-selector=metadata.name=readmission")
     return bool(found["status"].get("abort"))
 
 

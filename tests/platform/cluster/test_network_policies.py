@@ -109,11 +109,12 @@ def test_the_local_services_have_the_addresses_that_the_policies_mean() -> None:
 def test_a_model_is_reached_by_pipelines_and_by_the_gateway_only_if_its_pods_say_published(
     made: list[dict[str, Any]], name: str, caller: str, more: dict[str, str]
 ) -> None:
-    (policy,) = [each for each in made if each["metadata"]["name"] == name]
-    assert policy["metadata"]["namespace"] == "serving"
-    assert policy["spec"]["podSelector"]["matchLabels"] == {"app.kubernetes.io/component": "predictor", **more}
-    assert [peer["namespaceSelector"]["matchLabels"][ns.NAME_LABEL] for peer in peers(policy)] == [caller]
-    assert [port["port"] for rule in rules(policy) for port in rule["ports"]] == [8080]
+    policies = [each for each in made if each["metadata"]["name"] == name]
+    assert {each["metadata"]["namespace"] for each in policies} == {"serving", "models"}
+    for policy in policies:
+        assert policy["spec"]["podSelector"]["matchLabels"] == {"app.kubernetes.io/component": "predictor", **more}
+        assert [peer["namespaceSelector"]["matchLabels"][ns.NAME_LABEL] for peer in peers(policy)] == [caller]
+        assert [port["port"] for rule in rules(policy) for port in rule["ports"]] == [8080]
 
 
 def test_the_gateway_reaches_mlflow_and_what_is_published_and_no_other_pod(made: list[dict[str, Any]]) -> None:
@@ -125,9 +126,11 @@ def test_the_gateway_reaches_mlflow_and_what_is_published_and_no_other_pod(made:
         and peer.get("namespaceSelector", {}).get("matchLabels") == {ns.NAME_LABEL: "ingress"}
     }
     assert into >= {("mlflow", "to-mlflow-in"), ("serving", "to-published-in")}
-    assert {namespace for namespace, _ in into} == {"mlflow", "serving", "monitoring", "kube-system", "istio-system"}
+    reached = {"mlflow", "serving", "models", "monitoring", "kube-system", "istio-system"}
+    assert {namespace for namespace, _ in into} == reached
     assert [name for namespace, name in into if namespace == "monitoring"] == ["to-dashboards-in"]
-    assert [name for namespace, name in into if namespace == "serving"] == ["to-published-in"]
+    for place in ("serving", "models"):
+        assert [name for namespace, name in into if namespace == place] == ["to-published-in"]
 
 
 def test_what_comes_into_a_notebook_is_nothing_but_a_scrape(made: list[dict[str, Any]]) -> None:

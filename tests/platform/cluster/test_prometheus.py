@@ -65,6 +65,7 @@ def test_it_finds_models_and_reads_nothing_else(guarded: Api, made: list[dict[st
     for may, question in (
         ("yes", ["list", "pods", "--namespace=serving"]),
         ("yes", ["watch", "pods", "--namespace=serving"]),
+        ("yes", ["watch", "pods", "--namespace=models"]),
         ("no", ["list", "pods", "--namespace=training"]),
         ("no", ["list", "pods", "--namespace=judging"]),
         ("no", ["get", "secrets", "--namespace=serving"]),
@@ -89,12 +90,15 @@ def test_it_listens_where_it_may_be_asked_and_is_called_by_the_address_that_temp
 
 
 def test_it_scrapes_the_port_that_its_policies_let_it_reach() -> None:
-    (job,) = prometheus.configuration(WINDOW)["scrape_configs"]
-    (address,) = (each for each in job["relabel_configs"] if each.get("target_label") == "__address__")
     (flow,) = (each for each in flows() if each.name == "scrapes-models")
     assert Pods(ns.JUDGING.name, PROMETHEUS) in flow.source
-    assert flow.ports == (int(address["replacement"].partition(":")[2]),)
-    assert flow.target == (Pods(ns.SERVING.name, PREDICTOR),)
+    jobs = prometheus.configuration(WINDOW)["scrape_configs"]
+    assert sorted(each["job_name"] for each in jobs) == ["models", "serving"]
+    assert all(Pods(each["job_name"], PREDICTOR) in flow.target for each in jobs)
+    assert len(flow.target) == len(jobs)
+    for job in jobs:
+        (address,) = (each for each in job["relabel_configs"] if each.get("target_label") == "__address__")
+        assert flow.ports == (int(address["replacement"].partition(":")[2]),)
 
 
 @pytest.mark.parametrize("window", [10, 40, 300, 3600])

@@ -48,7 +48,7 @@ def test_it_writes_where_models_are_and_at_home_alone(made: list[dict[str, Any]]
     for role in (each for each in made if each["kind"] in ("Role", "ClusterRole")):
         wrote = [rule for rule in role["rules"] if writes & set(rule["verbs"])]
         where = role["metadata"].get("namespace")
-        assert not wrote or where in (ns.SERVING.name, ns.ROLLOUTS.name), role["metadata"]["name"]
+        assert not wrote or where in (ns.SERVING.name, ns.MODELS.name, ns.ROLLOUTS.name), role["metadata"]["name"]
 
 
 def test_it_reads_no_secret_but_one_by_its_name() -> None:

@@ -45,11 +45,15 @@ def test_it_makes_what_a_rollout_needs_in_serving(controller: Member, kind: str)
 
 
 @pytest.mark.parametrize("kind", ["AnalysisRun", "Experiment"])
-def test_it_judges_in_serving_and_nowhere_else(controller: Member, kind: str) -> None:
-    for namespace in ("serving", "training", ns.KUBE_SYSTEM):
+def test_it_judges_where_models_are_and_nowhere_else(controller: Member, kind: str) -> None:
+    for namespace in ("serving", "models", "training", ns.KUBE_SYSTEM):
         at = f"/apis/argoproj.io/v1alpha1/namespaces/{namespace}/{kind.lower()}s"
         answer = controller.create(at, analysis(kind, namespace))
-        assert answer.done if namespace == "serving" else refused(answer, RULE, f"{kind.lower()}s {namespace}/"), at
+        assert (
+            answer.done
+            if namespace in ("serving", "models")
+            else refused(answer, RULE, f"{kind.lower()}s {namespace}/")
+        ), at
 
 
 @pytest.mark.parametrize("namespace", ["training", "pipelines", "mlflow", ns.KUBE_SYSTEM, ns.ISTIO_CNI.name, "default"])
