@@ -148,7 +148,9 @@ def test_pods_have_their_proxies_as_on_eks(door: Door) -> None:
         for pod in door.api.items("pods", f"--namespace={namespace}"):
             (proxy,) = [each for each in pod["spec"][where] if each["name"] == "istio-proxy"]
             assert "/istio/proxyv2:" in proxy["image"]
-            assert namespace == "ingress" or proxy["resources"] == PROXY.resources, "quotas count another one"
+            for kind, counted in PROXY.resources.items() if namespace != "ingress" else ():
+                # Of the node's disk it has what a container has that says nothing.
+                assert proxy["resources"][kind].items() >= counted.items(), "quotas count another one"
 
 
 def test_istiod_is_asked_and_writes_nothing_of_who_is(door: Door) -> None:
