@@ -25,13 +25,13 @@ def fill(workspace: Workspace, registry: LocalRegistry, repositories: str) -> No
     """Makes the local registry hold every image and chart of the stack, and the stack's lock say so.
 
     `repositories` is what the names of the stack's begin with. A stand-in takes the place of an image whose maker's
-    registry is not asked here, of one of our own that cannot be built here, and of the one for GPUs, which nothing here
-    would run.
+    registry is not asked here, of one of our own that cannot be built here, and of those of our own which only some
+    stacks ask for: nothing here would run them.
     """
     digests = fill_charts(workspace, registry, repositories)
     for image in (each for each in IMAGES.values() if not each.is_chart):
         repository = f"{repositories}/{image.name}"
-        if own := built.found(Path(image.built).name) if image.built and not image.lock else None:
+        if own := built.found(Path(image.built).name) if image.built and not image.optional else None:
             digests[image.tagged] = registry.push(own.layout, repository, image.tag)
         else:
             digests[image.tagged] = registry.push_stand_in(repository, image.tag, _stands_for(image))
@@ -72,7 +72,7 @@ def _archive(folder: Path, image: Image) -> bytes:
 
 def prepare() -> None:
     """Builds our own images where this machine can, once; tells what takes their place where it cannot."""
-    for image in (each for each in IMAGES.values() if each.built and not each.lock):
+    for image in (each for each in IMAGES.values() if each.built and not each.optional):
         source = Path(image.built).name
         if built.found(source):
             continue

@@ -111,7 +111,7 @@ def _build(
     target = f"{pusher.host}/{registry.repository(image)}:{image.tag}"
     # What it is built from is named by digest in its Dockerfile.
     arguments = [f"--platform={image.platforms[0]}", *([f"--build-arg=LOCK={image.lock}"] if image.lock else [])]
-    with _context(ROOT / image.built) as folder:
+    with context(image) as folder:
         if builder.name == "docker":
             # Where the daemon keeps images in containerd it would unpack this one, and refuses to where times are
             # rewritten (docker/buildx #2733). Nobody needs it here.
@@ -125,7 +125,16 @@ def _build(
 
 
 @contextmanager
-def _context(folder: Path) -> Iterator[Path]:
-    """A copy, without what was compiled meanwhile."""
+def context(image: Image) -> Iterator[Path]:
+    """A copy of what an image is built from, without what was compiled meanwhile."""
+    without = shutil.ignore_patterns("__pycache__")
     with tempfile.TemporaryDirectory() as copy:
-        yield shutil.copytree(folder, Path(copy) / "context", ignore=shutil.ignore_patterns("__pycache__"))
+        laid = shutil.copytree(ROOT / image.built, Path(copy) / "context", ignore=without)
+        for path in image.beside:
+            target = laid / "repository" / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if (ROOT / path).is_dir():
+                shutil.copytree(ROOT / path, target, ignore=without)
+            else:
+                shutil.copyfile(ROOT / path, target)
+        yield laid

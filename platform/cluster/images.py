@@ -40,6 +40,8 @@ class Image:
     be an https:// folder of archives."""
     built: str = ""
     """The folder of this repository that it is built from; empty for another maker's."""
+    beside: tuple[str, ...] = ()
+    """What else of this repository it is built from: where the folder is, under `repository/`, by its path."""
     lock: str = ""
     """In that folder, what it is built by; empty for requirements.txt."""
     optional: bool = False
@@ -60,22 +62,26 @@ class Image:
         return f"{self.name}:{self.tag}"
 
 
-def content(folder: Path) -> str:
+def content(folder: Path, beside: Collection[Path] = ()) -> str:
     """A tag for what is built from a folder: another one as soon as anything that goes into the image changes."""
     total = sha256()
-    for file in sorted(folder.rglob("*")):
-        if file.is_file() and "__pycache__" not in file.parts and file.suffix not in NOT_IN_IMAGE:
-            total.update(f"{file.relative_to(folder)} {file.stat().st_size} ".encode() + file.read_bytes())
+    for at in (folder, *beside):
+        for file in sorted(at.rglob("*")) if at.is_dir() else (at,):
+            if file.is_file() and "__pycache__" not in file.parts and file.suffix not in NOT_IN_IMAGE:
+                name = file.relative_to(at if at == folder else at.parent)
+                total.update(f"{name} {file.stat().st_size} ".encode() + file.read_bytes())
     return total.hexdigest()[:16]
 
 
 def _read(name: str, entry: Mapping[str, Any]) -> Image:
-    tag = entry["tag"] if "tag" in entry else content(ROOT / entry["built"])
+    beside = tuple(entry.get("beside", ()))
+    tag = entry["tag"] if "tag" in entry else content(ROOT / entry["built"], [ROOT / each for each in beside])
     return Image(
         name=name,
         tag=tag,
         source=entry.get("source", ""),
         built=entry.get("built", ""),
+        beside=beside,
         lock=entry.get("lock", ""),
         optional=entry.get("optional", False),
         platforms=tuple(entry.get("platforms", ())),
@@ -97,8 +103,12 @@ KFP_LAUNCHER: Final = IMAGES["kubeflow/kfp-launcher"].tagged
 METADATA_STORE: Final = IMAGES["kubeflow/ml-metadata-store-server"].tagged
 WORKFLOW_CONTROLLER: Final = IMAGES["argo/workflow-controller"].tagged
 ARGOEXEC: Final = IMAGES["argo/argoexec"].tagged
-PIPELINES: Final = (KFP_API, KFP_AGENT, KFP_DRIVER, KFP_LAUNCHER, METADATA_STORE, WORKFLOW_CONTROLLER, ARGOEXEC)
-"""Those of Kubeflow Pipelines, where a stack has it."""
+PIPELINE: Final = IMAGES["pipeline"].tagged
+PIPELINES: Final = (
+    *(KFP_API, KFP_AGENT, KFP_DRIVER, KFP_LAUNCHER, METADATA_STORE, WORKFLOW_CONTROLLER, ARGOEXEC),
+    PIPELINE,
+)
+"""Those of Kubeflow Pipelines, where a stack has it, and what its steps run in."""
 ROLLOUTS: Final = IMAGES["argo/argo-rollouts"].tagged
 PROXY: Final = IMAGES["istio/proxyv2"].tagged
 PILOT: Final = IMAGES["istio/pilot"].tagged

@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import re
+import subprocess
 import tarfile
 import zipfile
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from moto.ecr.models import ECRBackend
 from moto.ecr.responses import ECRResponse
 
 from cluster import images
-from cluster.images import Image
+from cluster.images import IMAGES, Image
 from local import registry, toolchain
 from local.aws.api import images as ecr
 from local.registry import Registry as LocalRegistry
@@ -318,6 +319,29 @@ def test_what_goes_into_an_image_from_elsewhere_is_named_by_digest_in_its_docker
     assert all(re.fullmatch("[0-9a-f]{64}", each) for each in sums.values()), sums
     fetched = re.findall(r"^(?:FROM|ADD) .*", text, re.MULTILINE)
     assert all(re.search(r"^FROM (scratch|\$)|--checksum=sha256:", line) for line in fetched), fetched
+
+
+def test_steps_of_the_pipeline_find_all_of_ours_that_they_import_in_its_image() -> None:
+    with building.context(IMAGES["pipeline"]) as folder:
+        rooms = {"pipeline": folder} | {each.name: each for each in (folder / "repository" / "delivery").iterdir()}
+        assert "__init__.py" in rooms
+        code = "\n".join(file.read_text() for room in rooms.values() if room.is_dir() for file in room.rglob("*.py"))
+        asked = set(re.findall(r"^ *(?:from|import) delivery\.(\w+)", code, re.MULTILINE))
+        assert {"data", "gates", "registry"} <= asked <= rooms.keys()
+        assert not list(folder.rglob("__pycache__"))
+
+
+def test_the_pipelines_image_has_its_whole_lock_but_for_what_is_source_alone(tmp_path: Path) -> None:
+    """By the very program of its Dockerfile."""
+    folder = images.ROOT / IMAGES["pipeline"].built
+    (program,) = re.findall(r"awk '(.+)' /build", (folder / "Dockerfile").read_text())
+    lock = (folder / "requirements.txt").read_text()
+    left = subprocess.run(["awk", program], input=lock, capture_output=True, text=True, check=True).stdout
+    pins, kept = (re.findall(r"^([a-z0-9.-]+)==", text, re.MULTILINE) for text in (lock, left))
+    assert set(pins) - set(kept) == {"kfp-server-api"}
+    hashes, kept_hashes = (re.findall(r"sha256:[0-9a-f]{64}", text) for text in (lock, left))
+    of_the_one = re.findall(r"sha256:[0-9a-f]{64}", lock.partition("kfp-server-api==")[2].partition("==")[0])
+    assert set(hashes) - set(kept_hashes) == set(of_the_one)
 
 
 def test_what_lies_in_the_registry_before_the_lock_knows_it_is_taken_by_its_digest_alone(

@@ -96,3 +96,17 @@ def test_what_is_built_has_another_tag_when_anything_that_goes_in_changes(tmp_pa
     assert images.content(tmp_path) == first
     (tmp_path / "package" / "code.py").write_text("2")
     assert images.content(tmp_path) != first
+
+
+def test_what_is_laid_beside_it_is_of_what_it_is_built_from(tmp_path: Path) -> None:
+    built, beside, single = (tmp_path / name for name in ("built", "beside", "single.py"))
+    for folder in (built, beside):
+        folder.mkdir()
+    for file in (built / "code.py", beside / "code.py", single):
+        file.write_text("1")
+    tags = {images.content(built), images.content(built, [beside]), images.content(built, [beside, single])}
+    (beside / "code.py").write_text("2")
+    tags |= {images.content(built, [beside, single])}
+    single.write_text("2")
+    tags |= {images.content(built, [beside, single])}
+    assert len(tags) == 5
