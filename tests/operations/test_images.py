@@ -24,7 +24,6 @@ from cluster import images
 from cluster.images import IMAGES, Image
 from local import registry, toolchain
 from local.aws.api import images as ecr
-from local.registry import Registry as LocalRegistry
 from local.workspace import Workspace
 from operations.images import Registry, State, attesting, build, building, charts, lock, mirror, plan, planning
 from operations.images.registry import Pusher
@@ -51,7 +50,7 @@ class World:
         self.stack, self.maker = Workspace(home=home / "stack"), Workspace(home=home / "maker")
         self.crane = toolchain.ensure_crane(self.stack)
         toolchain.ensure_crane(self.maker)
-        self.at = {each: LocalRegistry(registry.ensure(each)[0].port) for each in (self.stack, self.maker)}
+        self.at = {each: registry.at(each, registry.ensure(each)[0]) for each in (self.stack, self.maker)}
         self.images = [
             Image(
                 name=f"maker/{name}",
