@@ -37,6 +37,18 @@ NAMESPACE: Final = "namespace"
 POD: Final = "pod"
 """The labels of every number: which version of which model said it, and where. Two namespaces' pods may say the same
 version and model; the namespace is nobody's word but the API server's."""
+ASKED: Final = (
+    *("requests_total", "request_seconds_bucket", "prediction_bucket", "prediction_count", "start_time_seconds"),
+)
+"""The numbers that analyses ask for; no other is kept."""
+_EACH: Final = {"body_size_limit": "10MB", "label_limit": 20, "label_value_length_limit": 256}
+LIMITS: Final = {
+    ns.MODELS.name: {**_EACH, "sample_limit": 5_000},
+    ns.SERVING.name: {**_EACH, "sample_limit": 1_000, "target_limit": 400},
+}
+"""What one pod may say in one scrape, and how many of teams' are asked: of one that says more nothing is taken, and
+where teams have more pods none of theirs is asked. So who starts a pod does not fill the memory in which the numbers of
+the stack's models are."""
 RESOURCES: Final = {
     "requests": {"cpu": "200m", "memory": "512Mi", "ephemeral-storage": f"{STORED_GIB}Gi"},
     "limits": {"cpu": "1", "memory": "2Gi", "ephemeral-storage": f"{STORED_GIB + 1}Gi"},
@@ -137,8 +149,11 @@ def _job(namespace: str) -> dict[str, Any]:
             {"source_labels": [f"{pod}_label_{_label('app.kubernetes.io/name')}"], "target_label": MODEL},
             {"source_labels": [f"{pod}_name"], "target_label": POD},
         ],
-        # A proxy's own numbers are many, and no analysis asks for one.
-        "metric_relabel_configs": [{"source_labels": ["__name__"], "regex": "parapet_serving_.*", "action": "keep"}],
+        **LIMITS[namespace],
+        # A proxy's own numbers are many, as a team's may be, and no analysis asks for one.
+        "metric_relabel_configs": [
+            {"source_labels": ["__name__"], "regex": f"parapet_serving_({'|'.join(ASKED)})", "action": "keep"}
+        ],
     }
 
 

@@ -30,7 +30,7 @@ from tests.platform.cluster import manifests
 pytestmark = pytest.mark.xdist_group("analyses")
 
 WINDOW = 10
-STABLE, MODEL = "stable", "readmission"
+STABLE, MODEL, TALKS = "stable", "readmission", "talks"
 OTHER = {"__meta_kubernetes_pod_label_app_kubernetes_io_name": "sepsis", "__meta_kubernetes_pod_name": "sepsis-x"}
 EDGES = [f"{place / 20:g}" for place in range(1, 21)]
 SPREAD = [1.0] * 20
@@ -115,6 +115,18 @@ WRONG = {
 }
 
 
+def test_no_number_is_kept_but_what_is_asked_for() -> None:
+    told = json.dumps(analyses.templates(WINDOW))
+    assert set(re.findall(r"parapet_serving_(\w+)", told)) == set(prometheus.ASKED)
+
+
+@pytest.mark.engine
+def test_who_says_too_much_is_not_heard(asked: str) -> None:
+    """And the others are, though all are asked by one Prometheus."""
+    assert query(asked, f"count(up{{{prometheus.POD}='{TALKS}-x'}} == 0)") == [1]
+    assert query(asked, f"count({{{prometheus.VERSION}='{TALKS}',__name__=~'parapet.*'}}) or vector(0)") == [0]
+
+
 @pytest.fixture(scope="module")
 def exposed() -> Iterator[int]:
     """Where the versions say what they do, each below its name."""
@@ -124,6 +136,10 @@ def exposed() -> Iterator[int]:
         def do_GET(self) -> None:
             version = VERSIONS[urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query)["version"][0]]
             body = version.says(time.monotonic() - begun).encode()
+            if "talks" in self.path:
+                body = "".join(
+                    f'parapet_serving_requests_total{{route="{each}"}} 1\n' for each in range(1_500)
+                ).encode()
             self.send_response(200)
             self.send_header("Content-Type", "text/plain; version=0.0.4")
             self.end_headers()
@@ -180,6 +196,8 @@ def asked(exposed: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
     word = {"__param_version": "good"}
     targets += [discovered(name, exposed, **word, __meta_kubernetes_namespace=ns.SERVING.name) for name in WRONG]
     targets += [discovered(name, exposed, **word, **OTHER) for name in WRONG]
+    more = {"__meta_kubernetes_namespace": ns.SERVING.name, "__meta_kubernetes_pod_name": f"{TALKS}-x"}
+    targets.append(discovered(TALKS, exposed, **more, __param_talks="much", __param_version="good"))
     (place.folder / live.TARGETS).write_text(json.dumps(targets))
     port = processes.choose_port(None)
     url = f"http://127.0.0.1:{port}"
