@@ -6,7 +6,7 @@ import pytest
 
 from cluster import namespaces as ns
 from cluster.guardrails.flows import Pods, Range, flows
-from cluster.guardrails.identity_rules import WITH_A_ROLE
+from cluster.guardrails.identity_rules import WITH_A_ROLE, identity_rule
 from foundation.data_class import DataClass
 from mlops import data_path
 from mlops.data_path import Part, Workload
@@ -44,7 +44,9 @@ def test_no_pod_waits_for_credentials_that_nobody_gives_its_account(stack: Recor
         for each in stack.of("eks/podIdentityAssociation:PodIdentityAssociation")
     }
     waiting = {(each.name, each.service_account) for each in (*WITH_A_ROLE, *manifests.SPACES)}
-    assert waiting | {(ns.SERVING.name, each.service_account) for each in MODELS} <= associated
+    assert waiting | {(each.namespace.name, each.service_account) for each in MODELS} <= associated
+    (asked,) = identity_rule().checks
+    assert all(f'request.namespace == "{each.namespace.name}"' in asked.holds for each in MODELS), "where models run"
 
 
 @pytest.mark.parametrize("workload", WORKLOADS, ids=called)

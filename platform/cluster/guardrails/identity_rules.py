@@ -14,7 +14,7 @@ from cluster.guardrails.rule import Check, PodRule, cel
 
 GIVEN: Final = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 """What EKS tells each container of a pod whose account has a role."""
-WITH_A_ROLE: Final = tuple(each for each in ns.WORKLOADS if each != ns.INGRESS)
+WITH_A_ROLE: Final = tuple(each for each in ns.WORKLOADS if each.service_account and each != ns.INGRESS)
 """Namespaces whose account the stack gives one, as it does to a workspace's and to a model's; the gateway calls nothing
 in AWS."""
 
@@ -25,7 +25,7 @@ def identity_rule(workspaces: Sequence[ns.Namespace] = ()) -> PodRule:
     account = "variables.pod.?serviceAccountName.orValue('')"
     entitled = (
         f"request.namespace in {cel(accounts)} && {account} in {cel(set(accounts.values()))}"
-        f" || request.namespace == {cel(ns.SERVING.name)} && {account}.startsWith({cel(ns.MODEL_ACCOUNTS)})"
+        f" || request.namespace == {cel(ns.MODELS.name)} && {account}.startsWith({cel(ns.MODEL_ACCOUNTS)})"
     )
     has = f"variables.pod.containers.exists(c, c.?env.orValue([]).exists(e, e.name == {cel(GIVEN)}))"
     return PodRule(
