@@ -147,7 +147,7 @@ def test_a_workspace_is_held_as_every_namespace_of_workloads_is(governed: Api) -
         "/spec/tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}],
     }
     answer = member.apply(jobs, cases.controller("Job", pod(SEPSIS.name, **gpu)))
-    assert refused(answer, "gpus-in-gpu-namespaces", "GPUs are to be had in training, serving, notebooks.")
+    assert refused(answer, "gpus-in-gpu-namespaces", "GPUs are to be had in training, serving, models, notebooks.")
     answer = member.apply(jobs, cases.controller("Job", pod(SEPSIS.name, **{DATA_CLASS: "artifacts"})))
     assert refused(answer, "owner-and-data-class", "where the namespace is for phi")
     answer = member.apply(jobs, cases.controller("Job", pod(SEPSIS.name, **{"/spec/priorityClassName": "training"})))
