@@ -103,8 +103,14 @@ def _reached(providers: tuple[Tokens, ...], info: ValidationInfo) -> tuple[Token
 
 def _known(models: tuple[Model, ...], info: ValidationInfo) -> tuple[Model, ...]:
     """Callers of a published model bring tokens: where no provider's are taken, there is none. A local stack has a
-    provider of its own (`provider.py`)."""
-    if info.data.get("model_tokens", True) or info.data.get("local_aws", True):
+    provider of its own (`provider.py`). Which models share a token is said, and never so by the way."""
+    named = info.data.get("model_tokens", True)
+    published = [(index, model) for index, model in enumerate(models) if model.published]
+    for index, model in published if named and len(published) > 1 else ():
+        if not model.audiences:
+            allowed = "its own: more models are published, and a token that one of them is shown would open others"
+            raise refusal(f"[{index}].audiences", [], allowed)
+    if named or info.data.get("local_aws", True):
         return models
     for index, model in enumerate(models):
         if model.published:

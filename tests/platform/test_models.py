@@ -15,6 +15,7 @@ from tests.platform.mocked import Recorder, run_program, stack_settings
 from tests.platform.variants import MANY
 
 KEYS = json.dumps({"keys": [{"kty": "EC", "crv": "P-256", "x": "x", "y": "y"}]})
+ROLLOUT = "kubernetes:argoproj.io/v1alpha1:Rollout"
 SERVICE_ENTRY = "kubernetes:networking.istio.io/v1:ServiceEntry"
 
 
@@ -24,7 +25,7 @@ def stack() -> Recorder:
 
 
 def test_each_model_has_its_service_and_a_stack_without_one_has_nothing_of_them(stack: Recorder) -> None:
-    named = {each.inputs["metadata"]["name"] for each in stack.of("kubernetes:argoproj.io/v1alpha1:Rollout")}
+    named = {each.inputs["metadata"]["name"] for each in stack.of(ROLLOUT)}
     assert named == {each["name"] for each in MANY["models"]}
     none = run_program(**MANY | {"models": []})
     assert not none.of("parapet:mlops:Models")
@@ -49,7 +50,7 @@ def test_nobody_but_the_pods_and_the_rotator_reads_what_they_hash_with(stack: Re
 
 def test_no_two_models_hash_with_one_key() -> None:
     """So that who has one tries names in that record alone."""
-    two = [{**MANY["models"][0], "name": name} for name in ("readmission", "sepsis")]
+    two = [{**MANY["models"][0], "name": name, "audiences": [name]} for name in ("readmission", "sepsis")]
     stack = run_program(**MANY | {"models": two})
     named = [each.name for each in stack.of("secretsmanager/secret:Secret") if each.name.endswith("-hash-key")]
     assert {f"parapet-test-model-{each['name']}-hash-key" for each in two} <= {*named}
@@ -86,6 +87,14 @@ def test_published_models_alone_get_out_to_who_knows_their_callers_keys(stack: R
     assert not [each for each in none.made if "token-keys" in each.name]
 
 
+def test_a_model_takes_tokens_for_its_own_audiences_where_it_has_some() -> None:
+    (published,) = MANY["models"]
+    for own, audiences in (([], ["models"]), (["readmission", "wards"], ["readmission", "wards"])):
+        (model,) = run_program(**MANY | {"models": [published | {"audiences": own}]}).of(ROLLOUT)
+        told = json.loads(model.inputs["spec"]["template"]["metadata"]["annotations"]["parapet.dev/configuration"])
+        assert told["tokens"]["audiences"] == audiences
+
+
 def test_a_local_stack_takes_its_own_issuers_tokens_and_nobodys_without_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,7 +123,7 @@ def test_a_version_comes_from_the_part_of_the_bucket_that_the_registry_writes_an
     stack: Recorder,
 ) -> None:
     """`delivery/registry/bundle.py` puts NAME/ENVIRONMENT/VERSION there."""
-    (rollout,) = stack.of("kubernetes:argoproj.io/v1alpha1:Rollout")
+    (rollout,) = stack.of(ROLLOUT)
     annotations = rollout.inputs["spec"]["template"]["metadata"]["annotations"]
     told = json.loads(annotations["parapet.dev/configuration"])
     (model,) = MANY["models"]

@@ -591,6 +591,18 @@ def test_a_published_model_needs_somebody_whose_tokens_are_taken() -> None:
     assert parse(models=published, localAws=True).tokens is None  # it has an issuer of its own, or says so by itself
 
 
+def test_which_models_a_token_opens_is_said() -> None:
+    """A token that one of them was shown would open the others too."""
+    published = [MODEL | {"published": True}, MODEL | {"name": "sepsis", "published": True, "audiences": ["sepsis"]}]
+    assert refusal(models=published, modelTokens=[TOKENS]) == [
+        "parapet:models[0].audiences is []; it must be its own: more models are published, and a token that one of "
+        "them is shown would open others."
+    ]
+    assert parse(models=[published[0] | {"audiences": ["sepsis"]}, published[1]], modelTokens=[TOKENS]).tokens
+    assert parse(models=[MODEL, published[1]], modelTokens=[TOKENS]).tokens
+    assert parse(models=[MODEL | {"published": True}, MODEL | {"name": "sepsis"}], modelTokens=[TOKENS]).tokens
+
+
 def test_both_providers_names_are_asked_of_the_same_servers() -> None:
     people = PROVIDER | {"resolvers": ["10.9.0.53"]}
     assert refusal(mlflowSignOn=[people], modelTokens=[TOKENS]) == [

@@ -61,6 +61,8 @@ class Tokens(Section, frozen=True):
     roles: list[str] = []
     """One of which a token has in `roles_claim`."""
     roles_claim: str = "roles"
+    longest_seconds: Annotated[int, Meta(ge=60)] = 86_400
+    """For how long a token may hold yet: who keeps one for good has what nobody can take away."""
 
 
 class Mesh(Section, frozen=True):

@@ -7,6 +7,7 @@ from pydantic.alias_generators import to_camel
 
 from cluster.guardrails.mesh_rules import INSIDE, OF_TEAMS, RESERVED
 from mlops.data_path import Workload, serving
+from mlops.identity_provider import Text
 
 Strategy = Literal["canary", "blueGreen"]
 CANARY_SUFFIX: Final = "-canary"
@@ -68,6 +69,9 @@ class Model(BaseModel):
     """Whose GPUs compute it, one of them for each replica; processors, where it names none."""
     published: bool = Field(default=False, description="true or false")
     """Whether who has a token may ask it through the gateway; else pipelines alone."""
+    audiences: tuple[Text, ...] = Field(default=(), description="a list of audiences, or of none")
+    """For one of which a token is that asks it; without any, those of `modelTokens`. A token that one model was shown
+    opens each that takes the same audience."""
     strategy: Strategy = Field(default="canary", description="canary or blueGreen")
     """How a new version comes: by a share of the calls that grows, or by all of them at once, where two versions that
     answer beside each other would mislead. Before that nobody calls it but who tries it: `model_service.blue_green`."""

@@ -219,7 +219,7 @@ def configuration(model: Model, args: PodArgs) -> pulumi.Output[str]:
             raise ValueError(f"{model.name} is published, and no provider's tokens are taken")
         places = [f"{CONFIGURATION}/{file}" for file in (CALLER_KEYS_FILE, CALLER_AUTHORITIES_FILE)]
         mesh["gateways"] = [_spiffe(ns.INGRESS)]
-        tokens = {"tokens": args.tokens.declared(*places)}
+        tokens = {"tokens": args.tokens.declared(model.audiences, *places)}
 
     def written(told: list[str]) -> str:
         artifacts, phi, key_arn = told

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
@@ -77,6 +78,10 @@ class Tokens(BaseModel):
     scopes: tuple[Scope, ...] = Field(default=(), description="a list of scopes, all of which a token has")
     roles: tuple[Role, ...] = Field(default=(), description="a list of roles, one of which a token has")
     roles_claim: Claim = "roles"
+    longest_seconds: int | None = Field(
+        default=None, ge=60, le=604_800, description="a whole number of seconds from 60 to 604800"
+    )
+    """For how long a token may hold yet; without it, a day (`delivery/serving`)."""
 
     @property
     def asked(self) -> bool:
@@ -88,17 +93,19 @@ class Tokens(BaseModel):
         """What they ask."""
         return [str(urlsplit(self.keys).hostname)] if self.asked else []
 
-    def declared(self, keys: str, authorities: str) -> dict[str, Any]:
-        """As the server reads it (delivery/serving/README.md); the two are files in which it finds what is here."""
+    def declared(self, audiences: Sequence[str], keys: str, authorities: str) -> dict[str, Any]:
+        """As a model's server reads it (delivery/serving/README.md), with that model's own audiences, if it has some;
+        the two are files in which it finds what is here."""
         return {
             "issuer": self.issuer,
-            "audiences": list(self.audiences),
+            "audiences": list(audiences or self.audiences),
             "keys": self.keys if self.asked else keys,
             **({"authorities": authorities} if self.authorities else {}),
             "algorithms": list(self.algorithms),
             "scopes": list(self.scopes),
             "roles": list(self.roles),
             "rolesClaim": self.roles_claim,
+            **({"longestSeconds": self.longest_seconds} if self.longest_seconds else {}),
         }
 
     def to_provider(self, namespace: str) -> dict[str, Any]:

@@ -261,6 +261,18 @@ def test_rights(
     assert refused.value.status == 403
 
 
+@pytest.mark.parametrize(("seconds", "taken"), [(3600, True), (3600 + 30, True), (3600 + 31, False), (10**9, False)])
+def test_a_token_that_holds_for_very_long_is_not_taken(
+    bearers: Callable[..., Bearers], clock: Clock, seconds: int, taken: bool
+) -> None:
+    known, sent = bearers(longest_seconds=3600), token(clock, exp=int(clock.now) + seconds)
+    if taken:
+        assert asked(known, sent) == "alice"
+        return
+    with pytest.raises(Wrong, match="it holds for longer than 3600 seconds"):
+        asked(known, sent)
+
+
 def test_a_token_is_remembered_a_minute_and_not_beyond_its_end(bearers: Callable[..., Bearers], clock: Clock) -> None:
     known = bearers()
     long, short = token(clock), token(clock, exp=int(clock.now) - 10, sub="bob")

@@ -107,6 +107,8 @@ class Bearers:
         for name in TIMES:
             if name in decoded.claims and not _is_time(decoded.claims[name]):
                 raise _not_taken(f"its claim {name} is no time")
+        if decoded.claims["exp"] - self._clock() > (longest := self._settings.longest_seconds) + LEEWAY:
+            raise _not_taken(f"it holds for longer than {longest} seconds")
         return decoded.claims
 
     def _allowed(self, claims: Mapping[str, Any]) -> None:
