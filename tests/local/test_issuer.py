@@ -28,7 +28,7 @@ def bearers(workspace: Workspace, folder: Path) -> Bearers:
     """What a server takes whose stack was told of this issuer."""
     told = Tokens.model_validate_json(workspace.issuer.read_text())
     (folder / "keys.json").write_text(told.keys)
-    declared = told.declared(str(folder / "keys.json"), "")
+    declared = told.declared((), str(folder / "keys.json"), "")
     taken = Taken(declared["issuer"], declared["audiences"], declared["keys"], scopes=declared["scopes"])
     return Bearers(taken, Keys(taken))
 
