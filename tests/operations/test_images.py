@@ -367,8 +367,8 @@ def test_what_lies_in_the_registry_before_the_lock_knows_it_is_taken_by_its_dige
     build(world.registry, world.lock_file, world.crane, world.said.append)
 
 
-def test_a_build_takes_nothing_but_what_the_dockerfile_names(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    image = OWN[0]
+def told_to_build(world: World, image: Image, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What a builder is told first that writes it down, and pushes nothing."""
     world.images = [image]
     world.make_repositories()
     monkeypatch.setattr(building, "IMAGES", {image.name: image})
@@ -378,27 +378,21 @@ def test_a_build_takes_nothing_but_what_the_dockerfile_names(world: World, monke
     builder.chmod(0o755)
     monkeypatch.setenv("PATH", f"{world.stack.home}:/usr/bin:/bin")
     monkeypatch.setattr(building, "BUILDERS", ("podman",))
-    with pytest.raises(Refused):  # this builder pushes nothing
+    with pytest.raises(Refused):
         build(world.registry, world.lock_file, world.crane, world.said.append)
-    command = told.read_text().splitlines()[0]
+    return told.read_text().splitlines()[0]
+
+
+def test_a_build_takes_nothing_but_what_the_dockerfile_names(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = OWN[0]
+    command = told_to_build(world, image, monkeypatch)
     assert command.startswith(f"build --platform={image.platforms[0]} --timestamp=0 --tag=")
     assert "--build-arg" not in command
 
 
 def test_an_image_of_another_lock_is_built_with_that(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     (image,) = (each for each in OWN if each.lock)
-    world.images = [image]
-    world.make_repositories()
-    monkeypatch.setattr(building, "IMAGES", {image.name: image})
-    told = world.stack.home / "told"
-    builder = world.stack.home / "podman"
-    builder.write_text(f'#!/bin/sh\necho "$*" >> {told}\n')
-    builder.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{world.stack.home}:/usr/bin:/bin")
-    monkeypatch.setattr(building, "BUILDERS", ("podman",))
-    with pytest.raises(Refused):  # this builder pushes nothing
-        build(world.registry, world.lock_file, world.crane, world.said.append)
-    assert f" --build-arg=LOCK={image.lock} " in told.read_text().splitlines()[0]
+    assert f" --build-arg=LOCK={image.lock} " in told_to_build(world, image, monkeypatch)
 
 
 def test_what_a_stack_does_not_ask_for_is_neither_planned_nor_built_nor_verified(
