@@ -1,17 +1,15 @@
 """Where EKS gives pods their accounts' credentials, one that it gave none is refused. This API server has no webhook of
 EKS, so the rule is put there for these tests alone."""
 
-import json
 from collections.abc import Iterator
-from functools import partial
 
 import pytest
 
 from cluster.guardrails.admission import PREFIX
 from cluster.guardrails.identity_rules import WITH_A_ROLE, identity_rule
-from tests.cluster import wait_for
-from tests.platform.cluster import cases, manifests
+from tests.platform.cluster import cases
 from tests.platform.cluster.api import Api
+from tests.platform.cluster.for_these import at_work
 from tests.platform.cluster.test_eks_pods import with_a_role
 
 pytestmark = pytest.mark.engine
@@ -22,19 +20,8 @@ IDENTITY = f"{PREFIX}{identity_rule().name}"
 @pytest.fixture(scope="module")
 def identifying(guarded: Api) -> Iterator[Api]:
     """As on EKS, whose webhook this API server does not have."""
-    made = manifests.objects(manifests.record(partial(manifests.guardrails, pod_identity=True)))
-    own = [each for each in made if each["metadata"]["name"] == IDENTITY]
-    assert [each["kind"] for each in own] == ["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"]
-    answer = guarded.apply(*own)
-    assert answer.done, answer.text
-    try:
-        wait_for(lambda: IDENTITY in guarded.apply(cases.compliant_pod("training"), dry_run=True).text)
-        yield guarded
-    finally:
-        for each in reversed(own):
-            guarded.run("delete", each["kind"], IDENTITY)
-        pod = json.dumps(cases.compliant_pod("training"))
-        wait_for(lambda: IDENTITY not in guarded.run("create", "--filename=-", "--dry-run=server", stdin=pod).text)
+    with at_work(guarded, IDENTITY, pod_identity=True) as api:
+        yield api
 
 
 @pytest.mark.parametrize("namespace", [each.name for each in WITH_A_ROLE])

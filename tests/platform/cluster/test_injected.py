@@ -1,9 +1,7 @@
 """Where the API server asks the mesh's injector, a pod of the mesh without a proxy is refused. This API server asks
 none, so the rule is put there for these tests alone."""
 
-import json
 from collections.abc import Iterator
-from functools import partial
 from typing import Any
 
 import pytest
@@ -17,6 +15,7 @@ from local.workspace import Workspace
 from tests.cluster import wait_for
 from tests.platform.cluster import cases, manifests
 from tests.platform.cluster.api import Api
+from tests.platform.cluster.for_these import at_work
 from tests.platform.cluster.members import refused
 
 pytestmark = pytest.mark.engine
@@ -27,19 +26,8 @@ NAMED = f"{PREFIX}{RULE}"
 
 @pytest.fixture(scope="module")
 def injecting(guarded: Api) -> Iterator[Api]:
-    made = manifests.objects(manifests.record(partial(manifests.guardrails, webhooks=True)))
-    own = [each for each in made if each["metadata"]["name"] == NAMED]
-    assert [each["kind"] for each in own] == ["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"]
-    answer = guarded.apply(*own)
-    assert answer.done, answer.text
-    try:
-        wait_for(lambda: NAMED in guarded.apply(cases.compliant_pod("training"), dry_run=True).text)
-        yield guarded
-    finally:
-        for each in reversed(own):
-            guarded.run("delete", each["kind"], NAMED)  # from a server that may have ended with its last test
-        pod = json.dumps(cases.compliant_pod("training"))
-        wait_for(lambda: NAMED not in guarded.run("create", "--filename=-", "--dry-run=server", stdin=pod).text)
+    with at_work(guarded, NAMED, webhooks=True) as api:
+        yield api
 
 
 def with_proxy(namespace: str) -> dict[str, Any]:
