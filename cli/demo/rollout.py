@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from cli.demo.shell import Failed, Shell, wait
-from local.kubernetes.control_plane.rollouts import NAMESPACE
+from local.kubernetes.control_plane.rollouts import CONFIGURATION, NAMESPACE
 
-CONFIGURATION: Final = "parapet.dev/configuration"
-"""The annotation with what a version's pods are told (`platform/mlops/serving/pod.py`)."""
 WALKS: Final = 300.0
 """Seconds in which a version has all calls, or none."""
 ENDED: Final = "Degraded"

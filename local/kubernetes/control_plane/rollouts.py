@@ -13,6 +13,7 @@ NAMESPACE: Final = "models"
 ROLLOUTS: Final = f"/apis/argoproj.io/v1alpha1/namespaces/{NAMESPACE}/rollouts"
 REPLICA_SETS: Final = f"/apis/apps/v1/namespaces/{NAMESPACE}/replicasets"
 CONFIGURATION: Final = "parapet.dev/configuration"
+"""The annotation with what a version's pods are told (`platform/mlops/serving/pod.py`)."""
 NOT_FOUND: Final = 404
 
 
