@@ -107,16 +107,45 @@ def last_words(log: Path, lines: int = 10) -> str:
 
 def stop(folder: Path, record: Record, patience: float = 10) -> None:
     """Ends the process (asked first, then made to, after `patience` seconds) and removes its record."""
-    if record.alive():
-        process = psutil.Process(record.pid)
-        family = [process, *process.children(recursive=True)]
+    if record.alive() and (family := _family(record.pid)):
         for member in family:
             signal_quietly(member, signal.SIGTERM)
-        _, left = psutil.wait_procs(family, timeout=patience)
+        left = still_there(family, patience)
         for member in left:
             signal_quietly(member, signal.SIGKILL)
-        psutil.wait_procs(left, timeout=patience)
+        still_there(left, patience)
     (folder / f"{record.name}.json").unlink(missing_ok=True)
+
+
+def _family(pid: int) -> list[psutil.Process]:
+    """The process and what came of it; nothing where it has ended meanwhile."""
+    try:
+        process = psutil.Process(pid)
+        return [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def still_there(ending: Sequence[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Which of them have not ended after so long.
+
+    To wait for one that ends just then fails where a kernel says of its id that there is no such file (Linux 6.18,
+    pidfd_open), for which psutil is not prepared: the others are waited for all the same.
+    """
+    limit, left = time.monotonic() + seconds, list(ending)
+    while True:
+        try:
+            return psutil.wait_procs(left, timeout=max(limit - time.monotonic(), 0))[1]
+        except FileNotFoundError:
+            left = [each for each in left if _runs(each)]
+            time.sleep(0.01)
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def signal_quietly(process: psutil.Process, number: signal.Signals) -> None:

@@ -111,6 +111,11 @@ class Workspace:
         return self.home / "running"
 
     @property
+    def gameday(self) -> Path:
+        """Which fault a game day has put in, until it is taken back."""
+        return self.home / "gameday.json"
+
+    @property
     def recorded(self) -> Path:
         """The resources that the stand-in only records, since the local API cannot hold them."""
         return self.home / "recorded"
@@ -202,13 +207,14 @@ def exports(workspace: Workspace, endpoint: str | None, aws_plugin: str = "stand
 def enter(workspace: Workspace, endpoint: str) -> None:
     """Turns this process to the local stack: what it asks of AWS from here on is asked there."""
     os.environ.update(exports(workspace, endpoint))
-    for name in FOREIGN:
+    for name in foreign():
         os.environ.pop(name, None)
 
 
 def inherited() -> dict[str, str]:
     """This process's own variables, without those that would lead away from the local stack."""
-    return {name: value for name, value in os.environ.items() if name not in FOREIGN}
+    away = foreign()
+    return {name: value for name, value in os.environ.items() if name not in away}
 
 
 def environment(workspace: Workspace, endpoint: str | None = None) -> dict[str, str]:
@@ -216,9 +222,16 @@ def environment(workspace: Workspace, endpoint: str | None = None) -> dict[str, 
     return inherited() | exports(workspace, endpoint) | {"PARAPET_HOME": str(workspace.home)}
 
 
+def foreign() -> tuple[str, ...]:
+    """What would lead away from the local stack: an endpoint of one service of AWS is heard before that of all."""
+    return (*FOREIGN, *sorted(name for name in os.environ if name.startswith("AWS_ENDPOINT_URL_")))
+
+
 # What would lead away from the local stack, if it were set.
 FOREIGN = (
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
     "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
     "AWS_SESSION_TOKEN",
     "AWS_SECURITY_TOKEN",
     "PULUMI_ACCESS_TOKEN",

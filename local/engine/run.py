@@ -229,8 +229,7 @@ def end_leftovers(workspace: Workspace, patience: float = 30) -> None:
     mine = [process for process in psutil.process_iter() if _belongs(process, workspace)]
     for process in mine:
         processes.signal_quietly(process, signal.SIGINT)
-    _, left = psutil.wait_procs(mine, timeout=patience)
-    for process in left:
+    for process in processes.still_there(mine, patience):
         processes.signal_quietly(process, signal.SIGKILL)
 
 

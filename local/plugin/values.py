@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any, Final
 
 import pulumi
@@ -55,8 +55,10 @@ def has_unknown(value: Any) -> bool:
     return value is UNKNOWN
 
 
-def unmarshal(struct: struct_pb2.Struct, *, nulls: bool = False) -> tuple[dict[str, Any], set[Path]]:
-    """A message's properties as plain values, and the paths of those that are secret.
+def unmarshal(
+    struct: struct_pb2.Struct, *, nulls: bool = False, only: Container[str] | None = None
+) -> tuple[dict[str, Any], set[Path]]:
+    """A message's properties (`only` these, where told) as plain values, and the paths of those that are secret.
 
     Members that are null are left out, unless `nulls` below the top mean something (a chart's default taken away).
     """
@@ -87,7 +89,7 @@ def unmarshal(struct: struct_pb2.Struct, *, nulls: bool = False) -> tuple[dict[s
             return walk(members["value"], path) if "value" in members else UNKNOWN
         return elided.read(value) if elided.is_asset(signature) else PropertyValue.unmarshal(value).value
 
-    plain = {key: walk(item, (key,)) for key, item in struct.fields.items()}
+    plain = {key: walk(item, (key,)) for key, item in struct.fields.items() if only is None or key in only}
     return {key: item for key, item in plain.items() if item is not None}, secrets
 
 

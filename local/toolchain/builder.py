@@ -1,5 +1,6 @@
 """One build of all pinned Go tools, with its progress told as it goes."""
 
+import json
 import os
 import re
 import select
@@ -58,6 +59,7 @@ class Change:
     module: str
     file: str
     old: str
+    """Empty for a file that the module lacks."""
     new: str
     unless: str
     """What the program would do without it, for who reads that it can no longer be made."""
@@ -101,10 +103,11 @@ def build(
     with _workshop(target, cost.gib) as shop, _progress() as progress:
         console.print(f"Building {what}, once for this machine ({cost.time}, measured) ...", highlight=False)
         fetching = _Stage(progress, "fetching modules", None, "go: downloading ", cost)
-        tools = _run([str(shop.go), "list", "tool"], modules, shop.environment, fetching)
-        tools = [tool for tool in tools if tool.rpartition("/")[2] not in without]
-        packages = _run([str(shop.go), "list", "-deps", f"-tags={tags}", *tools], modules, shop.environment, fetching)
         changed = _changed(shop, modules, changes, fetching)
+        tools = _run([str(shop.go), "list", *changed, "tool"], modules, shop.environment, fetching)
+        tools = [tool for tool in tools if tool.rpartition("/")[2] not in without]
+        listed = [str(shop.go), "list", "-deps", f"-tags={tags}", *changed, *tools]
+        packages = _run(listed, modules, shop.environment, fetching)
         _run(
             [
                 str(shop.go),
@@ -239,18 +242,31 @@ def _changed(shop: _Workshop, modules: Path, changes: Sequence[Change], stage: _
     file = work / "changed.mod"
     shutil.copy(modules / "go.mod", file)
     shutil.copy(modules / "go.sum", work / "changed.sum")
-    for number, change in enumerate(changes):
+    for number, module in enumerate(dict.fromkeys(each.module for each in changes)):
         copy = work / f"changed-{number}"
         shutil.rmtree(copy, ignore_errors=True)
-        found = _run([str(shop.go), "list", "-m", "-f", "{{.Dir}}", change.module], modules, shop.environment, stage)
-        shutil.copytree(found[0], copy)
-        text = (copy / change.file).read_text()
-        if change.old not in text:
-            raise BuildFailed(f"{change.module} says {change.old} nowhere in {change.file}: it would {change.unless}.")
-        (copy / change.file).write_text(text.replace(change.old, change.new))
-        replacing = [str(shop.go), "mod", "edit", f"-replace={change.module}={copy}", str(file)]
+        found = _run([str(shop.go), "mod", "download", "-json", module], modules, shop.environment, stage)
+        shutil.copytree(json.loads("\n".join(found))["Dir"], copy)
+        for change in changes:
+            if change.module == module:
+                _change(copy / change.file, change)
+        replacing = [str(shop.go), "mod", "edit", f"-replace={module}={copy}", str(file)]
         _run(replacing, modules, shop.environment, stage)
     return [f"-modfile={file}"]
+
+
+def _change(file: Path, change: Change) -> None:
+    """Of a copy."""
+    if not change.old:
+        if file.exists():
+            raise BuildFailed(f"{change.module} has {change.file} by now: leave out what adds it.")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(change.new)
+        return
+    text = file.read_text()
+    if change.old not in text:
+        raise BuildFailed(f"{change.module} says {change.old} nowhere in {change.file}: it would {change.unless}.")
+    file.write_text(text.replace(change.old, change.new))
 
 
 def _lines(process: subprocess.Popen[bytes], stage: _Stage) -> Iterator[str]:

@@ -37,6 +37,16 @@ PROMETHEUS_MODULE = MODULES / PROMETHEUS
 PROMETHEUS_COST = Cost(6, "3 minutes on 2 cores", ((0.0, 175), (0.5, 100), (0.9, 40), (1.0, 15)))
 WITHOUT_DISCOVERY = "remove_all_sd"
 """But by files, which is how it finds here what the API server tells on EKS (`local/kubernetes/live/prometheus.py`)."""
+PROMTOOL = "promtool"
+ALERTMANAGER = "alertmanager"
+AMTOOL = "amtool"
+ALERTMANAGER_MODULE = MODULES / ALERTMANAGER
+ALERTMANAGER_COST = Cost(4, "2 minutes on 2 cores", ((0.0, 110), (0.5, 60), (0.9, 20), (1.0, 8)))
+PAGES = tuple(
+    # A module has what its makers wrote, and their pages are built from that: without any it is no program.
+    Change("github.com/prometheus/alertmanager", f"ui/app/dist/{each}/index.html", "", "", "lack what it embeds")
+    for each in ("elm", "mantine")
+)
 ENVOY = "envoy"
 REQUIREMENTS = MODULE / "requirements.txt"
 
@@ -49,19 +59,39 @@ def ensure(workspace: Workspace) -> None:
         place(built / program, workspace.bin / name)
     place(_envoy(), workspace.bin / ENVOY)
     ensure_prometheus(workspace)
+    ensure_alertmanager(workspace)
 
 
 def ensure_prometheus(workspace: Workspace) -> Path:
-    """Makes `.parapet/bin` hold Prometheus, and returns it."""
+    """Makes `.parapet/bin` hold Prometheus and promtool, and returns the former."""
     named = digest(("prometheus/go.mod", "prometheus/go.sum"), os.uname().sysname, os.uname().machine)
-    built = made_once(PROMETHEUS, named, _build_prometheus)
+    return _placed(made_once(PROMETHEUS, named, _build_prometheus), (PROMETHEUS, PROMTOOL), workspace)
+
+
+def ensure_alertmanager(workspace: Workspace) -> Path:
+    """Makes `.parapet/bin` hold Alertmanager and amtool, and returns the former."""
+    pinned = digest(
+        ("alertmanager/go.mod", "alertmanager/go.sum"),
+        os.uname().sysname,
+        os.uname().machine,
+        *(each.file for each in PAGES),
+    )
+    return _placed(made_once(ALERTMANAGER, pinned, _build_alertmanager), (ALERTMANAGER, AMTOOL), workspace)
+
+
+def _placed(built: Path, names: tuple[str, ...], workspace: Workspace) -> Path:
     workspace.bin.mkdir(parents=True, exist_ok=True)
-    place(built / PROMETHEUS, workspace.bin / PROMETHEUS)
-    return workspace.bin / PROMETHEUS
+    for name in names:
+        place(built / name, workspace.bin / name)
+    return workspace.bin / names[0]
 
 
 def _build_prometheus(folder: Path) -> None:
     build(PROMETHEUS_MODULE, folder, {}, cost=PROMETHEUS_COST, what="Prometheus", tags=WITHOUT_DISCOVERY)
+
+
+def _build_alertmanager(folder: Path) -> None:
+    build(ALERTMANAGER_MODULE, folder, {}, cost=ALERTMANAGER_COST, what="Alertmanager", changes=PAGES)
 
 
 def _key() -> str:

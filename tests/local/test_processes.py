@@ -77,6 +77,24 @@ def test_children_end_with_the_server(tmp_path: Path) -> None:
     assert not child.is_running()
 
 
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="Linux alone waits for others' processes by a descriptor")
+def test_one_that_ends_just_as_it_is_waited_for_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of its id Linux 6.18 says that there is no such file, where earlier ones said that there is no such process."""
+    record, opened, refused = _start(tmp_path), os.pidfd_open, []
+
+    def open_later(pid: int, flags: int = 0) -> int:
+        if not refused:
+            refused.append(pid)
+            raise FileNotFoundError(2, "No such file or directory")
+        return opened(pid, flags)
+
+    monkeypatch.setattr(os, "pidfd_open", open_later)
+    processes.stop(tmp_path, record)
+    assert refused == [record.pid]
+    assert not psutil.pid_exists(record.pid) or psutil.Process(record.pid).status() == psutil.STATUS_ZOMBIE
+    assert not list(tmp_path.glob("*.json"))
+
+
 def test_a_named_port_in_use_is_refused_by_its_number() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

@@ -12,11 +12,13 @@ from moto import server
 from moto.core.config import default_user_config
 
 MENDED = (
+    "alarms",
     "buckets",
     "certificates",
     "databases",
     "fleets",
     "gate",
+    "group_nodes",
     "heard",
     "images",
     "managed_policies",
@@ -25,6 +27,7 @@ MENDED = (
     "principals",
     "queues",
     "quotas",
+    "remembered",
     "rotation",
     "scaling",
     "service_linked_roles",
@@ -40,6 +43,9 @@ def _told_port() -> str:
 
 
 if __name__ == "__main__":
+    # Half a million objects that stay: the collector would look through them each time that it looks for garbage, a
+    # fifth of the time that the server takes to start.
+    gc.set_threshold(50_000)
     # moto asks for the Regions of each service in a session of its own: the list of all endpoints and EC2's model would
     # be read each time, a third of the time that the server takes to start. EC2's are asked for by its import.
     botocore.session.create_loader = functools.cache(botocore.session.create_loader)
@@ -55,7 +61,5 @@ if __name__ == "__main__":
     for name in MENDED:
         import_module(f"local.aws.api.{name}").mend()
     functions.mend(f"http://127.0.0.1:{_told_port()}")
-    # Half a million objects that stay: the collector would look through them each time that it looks for garbage.
     gc.freeze()
-    gc.set_threshold(50_000)
     server.main(sys.argv[1:])

@@ -1,6 +1,7 @@
 """ACM: a private certificate is signed by the private authority that its program names, with a key of the kind asked.
 
-Sources: AWS Certificate Manager API Reference, "RequestCertificate"; its User Guide, "Request a private certificate".
+Sources: AWS Certificate Manager API Reference, "RequestCertificate", "RenewCertificate"; its User Guide, "Request a
+private certificate".
 """
 
 from contextvars import ContextVar
@@ -11,10 +12,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-from moto.acm.models import CertBundle
+from moto.acm.models import AWSCertificateManagerBackend, CertBundle
 from moto.acm.responses import AWSCertificateManagerResponse
 from moto.acmpca.models import CertificateAuthority, acmpca_backends
-from moto.core.responses import ActionResult
+from moto.core.exceptions import AWSError
+from moto.core.responses import ActionResult, EmptyResult
 from moto.core.utils import utcnow
 
 from local.aws.api.mending import replace
@@ -26,11 +28,14 @@ CURVES: dict[str, type[ec.EllipticCurve]] = {
     "EC_secp384r1": ec.SECP384R1,
     "EC_secp521r1": ec.SECP521R1,
 }
+EXPORTED = "parapet_exported"
 USUAL = "RSA_2048"
 """The kind of key where a program names none."""
 
 _kind: ContextVar[str] = ContextVar("kind", default=USUAL)
 _request = AWSCertificateManagerResponse.request_certificate
+_export = AWSCertificateManagerBackend.export_certificate
+_import = AWSCertificateManagerBackend.import_certificate
 _generate = CertBundle.generate_cert.__func__  # type: ignore[attr-defined]
 
 
@@ -78,6 +83,65 @@ def generate(
     )
     bundle.chain = b"\n".join(each.strip() for each in _chain(authority)) + b"\n"
     return bundle
+
+
+def import_certificate(
+    backend: AWSCertificateManagerBackend,
+    certificate: bytes,
+    private_key: bytes,
+    chain: bytes | None,
+    arn: str | None,
+    tags: list[dict[str, str]],
+) -> str:
+    """Import one; in the place of another it has that one's authority, users and tags."""
+    before = backend.get_certificate(arn) if arn else None
+    made = _import(backend, certificate, private_key, chain, arn, tags)
+    if before:
+        _succeed(backend.get_certificate(made), before)
+    return made
+
+
+def renew_certificate(response: AWSCertificateManagerResponse) -> EmptyResult:
+    """Sign it anew, for the same names and with a new key of the same kind, where a private authority did before.
+
+    One that was never exported ACM renews by its own calendar alone (its User Guide, "Force certificate renewal").
+    """
+    backend, arn = response.acm_backend, response._get_param("CertificateArn")  # pyright: ignore[reportPrivateUsage] # as moto's
+    before = backend.get_certificate(arn)
+    if _authority(before.cert_authority_arn) is None:
+        raise AWSError(f"The certificate {arn} is of no private authority here", "ValidationException")
+    if not vars(before).get(EXPORTED):
+        raise AWSError(
+            f"The certificate {arn} was not exported, so it is not renewed by request", "ValidationException"
+        )
+    key = x509.load_pem_x509_certificate(before.cert).public_key()
+    kinds = [name for name in CURVES if isinstance(key, ec.EllipticCurvePublicKey) and str(key.key_size) in name]
+    token = _kind.set(kinds[0] if kinds else USUAL)
+    try:
+        name, *others = before.sans
+        made = generate(CertBundle, name, backend.account_id, backend.region_name, others, before.cert_authority_arn)
+    finally:
+        _kind.reset(token)
+    if made.status == "ISSUED":
+        made.arn = arn
+        _succeed(made, before)
+        backend._certificates[arn] = made  # pyright: ignore[reportPrivateUsage]
+    return EmptyResult()
+
+
+def export_certificate(
+    backend: AWSCertificateManagerBackend, certificate_arn: str, passphrase: str
+) -> tuple[str, str, str]:
+    """Export it, which is known of it from then on."""
+    told = _export(backend, certificate_arn, passphrase)
+    vars(backend.get_certificate(certificate_arn))[EXPORTED] = True
+    return told
+
+
+def _succeed(made: CertBundle, before: CertBundle) -> None:
+    made.cert_authority_arn, made.in_use_by, made.tags = before.cert_authority_arn, before.in_use_by, before.tags
+    made.type = before.type
+    vars(made)[EXPORTED] = vars(before).get(EXPORTED, False)
 
 
 def _authority(arn: str | None) -> CertificateAuthority | None:
@@ -142,6 +206,11 @@ def _usage() -> x509.KeyUsage:
 
 
 def mend() -> None:
-    """moto's private certificates are signed by a key that is thrown away, as if Amazon's, and all have RSA keys."""
+    """moto's private certificates are signed by a key that is thrown away, as if Amazon's, and all have RSA keys; it
+    renews none, and forgets of one that is replaced who uses it.
+    """
     replace(AWSCertificateManagerResponse, "request_certificate", request_certificate)
     replace(CertBundle, "generate_cert", classmethod(generate))
+    replace(AWSCertificateManagerBackend, "export_certificate", export_certificate)
+    replace(AWSCertificateManagerBackend, "import_certificate", import_certificate)
+    setattr(AWSCertificateManagerResponse, "renew_certificate", renew_certificate)  # noqa: B010 (moto has none)

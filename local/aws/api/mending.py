@@ -1,12 +1,13 @@
-"""How a method of a class of moto's is mended."""
+"""How a method of a class, or a function, of moto's is mended."""
 
 from functools import wraps
 from threading import Lock
+from types import ModuleType
 from typing import Any
 
 
-def replace(owner: type, name: str, method: Any) -> None:
-    """Puts a function, or a property, in the place of a class's own."""
+def replace(owner: type | ModuleType, name: str, method: Any) -> None:
+    """Puts a function, or a property, in the place of a class's or a module's own."""
     if not hasattr(owner, name):
         raise AttributeError(f"{owner.__name__} has no {name} to mend: moto changed")
     setattr(owner, name, method)

@@ -13,6 +13,7 @@ from urllib.parse import unquote
 import xmltodict
 from moto.s3.models import s3_backends
 from moto.secretsmanager.models import FakeSecret, secretsmanager_backends
+from moto.sns.models import sns_backends
 
 from local.aws.api import ec2_requests
 from local.aws.api.asked import Asked, Call, key_arn
@@ -209,6 +210,16 @@ def _queue(action: str) -> Callable[[Asked], list[Call]]:
     return of
 
 
+def _publish(asked: Asked) -> list[Call]:
+    """A message of an encrypted topic is sealed with a data key (Amazon SNS Developer Guide, "Key management",
+    configuring permissions)."""
+    arn = str(asked.parameters.get("TopicArn", ""))
+    topic = sns_backends[asked.account][asked.region].topics.get(arn)
+    key = topic.kms_master_key_id if topic else None
+    through = _through("sns", asked, key, {"aws:sns:topicArn": arn}, "GenerateDataKey", "Decrypt")
+    return [Call("sns:Publish", arn), *through]
+
+
 def _parameter(action: str) -> Callable[[Asked], list[Call]]:
     def of(asked: Asked) -> list[Call]:
         name = str(asked.parameters.get("Name", "")).lstrip("/")
@@ -250,6 +261,7 @@ OPERATIONS: Final[Mapping[str, Callable[[Asked], list[Call]]]] = {
     **{
         f"sqs:{name}": _queue(name) for name in ("ReceiveMessage", "DeleteMessage", "GetQueueUrl", "GetQueueAttributes")
     },
+    "sns:Publish": _publish,
     **{f"ssm:{name}": _parameter(name) for name in ("GetParameter", "PutParameter")},
     "monitoring:PutMetricData": _anywhere("cloudwatch:PutMetricData"),
     **ec2_requests.OPERATIONS,

@@ -14,6 +14,7 @@ from moto.kms.models import Grant, kms_backends
 from moto.logs.models import logs_backends
 from moto.s3.models import s3_backends
 from moto.secretsmanager.models import FakeSecret, secretsmanager_backends
+from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
 from moto.ssm.models import ssm_backends
 
@@ -25,7 +26,7 @@ BY_TAGS_TOO = {"ec2": "ec2:ResourceTag", "secretsmanager": "secretsmanager:Resou
 
 
 def policy(arn: str, account: str, region: str) -> iam.Document | None:
-    """The policy of a bucket, key, secret, queue or role, if it has one; with a key's go its grants."""
+    """The policy of a bucket, key, secret, topic, queue or role, if it has one; with a key's go its grants."""
     service, name = _named(arn)
     text: Any = None
     match service:
@@ -37,6 +38,9 @@ def policy(arn: str, account: str, region: str) -> iam.Document | None:
         case "secretsmanager":
             secret = secretsmanager_backends[account][region].secrets.get(arn)
             text = secret.policy if isinstance(secret, FakeSecret) else None
+        case "sns":
+            topic = sns_backends[account][region].topics.get(arn)
+            text = topic.policy if topic else None
         case "sqs":
             queue = sqs_backends[account][region].queues.get(name)
             text = getattr(queue, "policy", None)

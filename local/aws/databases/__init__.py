@@ -47,7 +47,7 @@ def stop(workspace: Workspace) -> list[Record]:
         # By itself first: the servers are its children, and each is to be ended in its own way.
         process = psutil.Process(keeper.pid)
         process.terminate()
-        psutil.wait_procs([process], timeout=10)
+        processes.still_there([process], 10)
         processes.stop(workspace.run, keeper)
         ended.append(keeper)
     for resource_id in sorted(postgres.recorded(workspace)):

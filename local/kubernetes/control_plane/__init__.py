@@ -36,7 +36,17 @@ from local.kubernetes.control_plane.servers import (
 from local.processes import Record, StartFailed
 from local.workspace import Workspace, environment, named_kubeconfig
 
-__all__ = ["ControlPlane", "Unreachable", "ensure", "forget", "identity", "leave_live", "running", "stop"]
+__all__ = [
+    "ControlPlane",
+    "Unreachable",
+    "administrator",
+    "ensure",
+    "forget",
+    "identity",
+    "leave_live",
+    "running",
+    "stop",
+]
 
 LISTENING = (ETCD, "etcd-peer", API, CONTROLLERS, SCHEDULER, KWOK, EGRESS)
 FOLLOWING = (CONTROLLERS, SCHEDULER, KWOK, *OURS, *ONLY_LIVE)
@@ -69,6 +79,13 @@ def running(workspace: Workspace) -> ControlPlane | None:
         return ControlPlane(named, _server_of(named), ours=False)
     record = processes.read(workspace.run, API)
     return _own(workspace, record.port) if record else None
+
+
+def administrator(workspace: Workspace) -> Api | None:
+    """The API server of this machine, asked by its administrator, whatever cluster the user has besides; None where it
+    does not run."""
+    record = processes.read(workspace.run, API)
+    return Api(workspace.kubernetes / "pki", "admin", record.port) if record else None
 
 
 def ensure(workspace: Workspace) -> tuple[ControlPlane, bool]:

@@ -47,7 +47,8 @@ PERMISSIONS: dict[str, list[dict[str, list[str]]]] = {
         {"apiGroups": [""], "resources": ["pods", "services"], "verbs": _READ},
         {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]},
         {"apiGroups": [""], "resources": ["serviceaccounts/token"], "verbs": ["create"]},
-        {"apiGroups": [""], "resources": ["services/status"], "verbs": ["patch"]},
+        {"apiGroups": [""], "resources": ["pods/status", "services/status"], "verbs": ["patch"]},
+        {"apiGroups": ["secrets-store.csi.x-k8s.io"], "resources": ["secretproviderclasses"], "verbs": _READ},
         {"apiGroups": ["networking.istio.io"], "resources": ["virtualservices"], "verbs": _READ},
     ],
     "workloads": [
@@ -87,18 +88,20 @@ def define(api: Api, folder: Path, stamp: Path) -> None:
     """
     if are_applied(folder, stamp):
         return
-    names = set()
+    names = []
     for definition in _definitions(folder):
         name = definition["metadata"]["name"]
         _create(api, name, definition)
-        names.add(name)
+        names.append(name)
     limit = time.monotonic() + DEADLINE
-    while missing := names - _established(api):
-        if time.monotonic() > limit:
-            raise NotEstablished(
-                f"The API server does not serve these definitions after {DEADLINE:.0f} s: {sorted(missing)}"
-            )
-        time.sleep(0.25)  # the list is megabytes
+    for name in names:  # one after the other: all of them are a megabyte, at each look
+        while not _established(api, name):
+            if time.monotonic() > limit:
+                missing = sorted(each for each in names if not _established(api, each))
+                raise NotEstablished(
+                    f"The API server does not serve these definitions after {DEADLINE:.0f} s: {missing}"
+                )
+            time.sleep(0.1)
     stamp.write_text(_digest(folder))
 
 
@@ -118,15 +121,9 @@ def _definitions(folder: Path) -> Iterator[dict[str, Any]]:
                 yield document
 
 
-def _established(api: Api) -> set[str]:
-    return {
-        one["metadata"]["name"]
-        for one in api.call("GET", DEFINITIONS)["items"] or []
-        if any(
-            condition["type"] == "Established" and condition["status"] == "True"
-            for condition in one.get("status", {}).get("conditions") or []
-        )
-    }
+def _established(api: Api, name: str) -> bool:
+    conditions = api.call("GET", f"{DEFINITIONS}/{name}").get("status", {}).get("conditions") or []
+    return any((each["type"], each["status"]) == ("Established", "True") for each in conditions)
 
 
 def _object(kind: str, name: str, **content: Any) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from local.aws.group_instances import ENDED
 from local.kubernetes.control_plane.machines import Machine
 from local.workspace import LOCAL_REGION
 
@@ -34,6 +35,11 @@ class Described:
         ]
         pages = self._ec2.get_paginator("describe_instances").paginate(Filters=filters)
         return [each for page in pages for held in page["Reservations"] for each in held["Instances"]]
+
+    def ended(self) -> set[str]:
+        """The instances of node groups that were ended."""
+        pages = self._ec2.get_paginator("describe_tags").paginate(Filters=[{"Name": "key", "Values": [ENDED]}])
+        return {each["ResourceId"] for page in pages for each in page["Tags"]}
 
     def user_data(self, instance: str) -> str:
         """What an instance was given to start with, in Base64."""

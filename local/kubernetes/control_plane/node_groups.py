@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from hashlib import sha256
+from collections.abc import Container, Iterator
 from ipaddress import ip_network
 from typing import Any
 
+from local.aws.group_instances import instances
 from local.kubernetes.control_plane.described import Described, disk, efa_interfaces
 from local.kubernetes.control_plane.machines import GPU, Machine, Place, node
 
@@ -31,14 +31,15 @@ class NodeGroups:
 
     def nodes(self) -> dict[str, dict[str, Any]]:
         """Every wanted node by its name."""
-        return {each["metadata"]["name"]: each for group in self._groups() for each in self._nodes_of(group)}
+        ended = self._described.ended()
+        return {each["metadata"]["name"]: each for group in self._groups() for each in self._nodes_of(group, ended)}
 
     def _groups(self) -> Iterator[dict[str, Any]]:
         for cluster in self._eks.list_clusters()["clusters"]:
             for name in self._eks.list_nodegroups(clusterName=cluster)["nodegroups"]:
                 yield self._eks.describe_nodegroup(clusterName=cluster, nodegroupName=name)["nodegroup"]
 
-    def _nodes_of(self, group: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    def _nodes_of(self, group: dict[str, Any], ended: Container[str]) -> Iterator[dict[str, Any]]:
         desired = group.get("scalingConfig", {}).get("desiredSize", 0)
         if not desired or group.get("status") in ("DELETING", "CREATE_FAILED"):
             return
@@ -51,9 +52,9 @@ class NodeGroups:
             self._offered_gpus(group) if machine.gpus else None,
             efa_interfaces(template),
         )
-        for number in range(desired):
+        for number, instance in enumerate(instances(group["nodegroupArn"], desired, ended)):
             subnet = self._described.subnet(group["subnets"][number % len(group["subnets"])])
-            yield _node(group, number, machine, subnet, capacity)
+            yield _node(group, instance, machine, subnet, capacity)
 
     def _offered_gpus(self, group: dict[str, Any]) -> int | None:
         names = [each["name"] for each in group.get("resources", {}).get("autoScalingGroups", [])]
@@ -63,10 +64,8 @@ class NodeGroups:
 
 
 def _node(
-    group: dict[str, Any], number: int, machine: Machine, subnet: dict[str, Any], capacity: dict[str, str]
+    group: dict[str, Any], instance: str, machine: Machine, subnet: dict[str, Any], capacity: dict[str, str]
 ) -> dict[str, Any]:
-    # An instance of its own for each place in the group; a group that is made again has other instances.
-    instance = "i-" + sha256(f"{group['nodegroupArn']} {number}".encode()).hexdigest()[:17]
     labels = {
         **group.get("labels", {}),
         "eks.amazonaws.com/nodegroup": group["nodegroupName"],

@@ -1,7 +1,8 @@
 """The process that pulls images in the kubelets' place: a pod starts once the registry of this machine has all of its.
 
 KWOK starts a pod as soon as it is scheduled. Where a registry runs, its stage waits for a mark, which is put here; for
-a pod that a process of this machine stands for, once that runs. A version's is not ready while its process is gone.
+a pod that a process of this machine stands for, once that runs. A version's is not ready while its process is gone; a
+Job's ends with its process, and not by KWOK.
 """
 
 import json
@@ -16,7 +17,7 @@ from local.keeping import keep
 from local.kubernetes import live, workloads
 from local.kubernetes.control_plane import readiness
 from local.kubernetes.control_plane.api import MERGE, STRATEGIC, Api, ApiError
-from local.kubernetes.control_plane.stages import MARK
+from local.kubernetes.control_plane.stages import MARK, RUNS_HERE
 from local.kubernetes.workloads import replicas
 from local.kubernetes.workloads.replicas import Held
 from local.registry import ECR, Registry
@@ -76,7 +77,8 @@ class Keeper:
         lacking = {name: Held("ErrImagePull", why) for name, why in missing(held, pod["spec"]).items()}
         if not lacking:
             if not (waits_for := self._waits_for(pod)):
-                self._patch(path, {"metadata": {"annotations": {MARK: "pulled"}}})
+                here = {RUNS_HERE: "here"} if live.runs_here(self._workspace, pod) else {}
+                self._patch(path, {"metadata": {"annotations": {MARK: "pulled", **here}}})
                 return True
             lacking = {each["name"]: waits_for for each in pod["spec"]["containers"]}
         status = {

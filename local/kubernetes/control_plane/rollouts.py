@@ -11,6 +11,7 @@ from local.workspace import Workspace
 NAMESPACE: Final = "models"
 """Where the stack serves (`platform/cluster/namespaces.py`)."""
 ROLLOUTS: Final = f"/apis/argoproj.io/v1alpha1/namespaces/{NAMESPACE}/rollouts"
+ANALYSES: Final = f"/apis/argoproj.io/v1alpha1/namespaces/{NAMESPACE}/analysisruns"
 REPLICA_SETS: Final = f"/apis/apps/v1/namespaces/{NAMESPACE}/replicasets"
 CONFIGURATION: Final = "parapet.dev/configuration"
 """The annotation with what a version's pods are told (`platform/mlops/serving/pod.py`)."""

@@ -19,7 +19,19 @@ from local.kubernetes.workloads.replicas import Held, on_trial
 from local.processes import Record
 from local.workspace import Workspace
 
-__all__ = ["PREFIX", "Part", "State", "asked_for", "enter", "holds", "leads_to", "leave", "network", "processes_of"]
+__all__ = [
+    "PREFIX",
+    "Part",
+    "State",
+    "asked_for",
+    "enter",
+    "holds",
+    "leads_to",
+    "leave",
+    "network",
+    "processes_of",
+    "runs_here",
+]
 
 PREFIX = "live-"
 STATUS = "status.json"
@@ -81,11 +93,13 @@ def tell(
     services: Mapping[str, Mapping[str, str]],
     led_to: Iterable[str],
     begun: float,
+    jobs: Mapping[str, str] | None = None,
 ) -> None:
     """Writes down what a look that began at this time (seconds since the epoch) found.
 
     `services`: for each `NAMESPACE/NAME`, where each of its ports is here. `led_to`: the records of the workloads that
-    the mesh leads to.
+    the mesh leads to. `jobs`: by the UID of a Job's pod that has a process here, why it does not run; empty where it
+    was started.
     """
     staged = workspace.live / f"{STATUS}.new"
     found = {
@@ -93,6 +107,7 @@ def tell(
         "parts": [asdict(each) for each in parts],
         "services": services,
         "led_to": sorted(led_to),
+        "jobs": dict(jobs or {}),
     }
     staged.write_text(json.dumps(found))
     staged.replace(workspace.live / STATUS)
@@ -102,7 +117,7 @@ def _told(workspace: Workspace) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads((workspace.live / STATUS).read_text())
     except (FileNotFoundError, ValueError):
-        return {"begun": 0.0, "parts": [], "services": {}, "led_to": []}
+        return {"begun": 0.0, "parts": [], "services": {}, "led_to": [], "jobs": {}}
     return found
 
 
@@ -145,6 +160,9 @@ def holds(workspace: Workspace, pod: Mapping[str, Any]) -> Held | None:
         return None
     from local.kubernetes.live.standing import is_meshed, standing_for  # a plain `up` needs none of it
 
+    if runs_here(workspace, pod):
+        why = _told(workspace).get("jobs", {}).get(pod["metadata"]["uid"], "it is being started")
+        return Held("ContainerCreating", why) if why else None
     if version := on_trial(pod):
         part = proxy_of(version[1]) if is_meshed(pod) else ""
     else:
@@ -154,6 +172,15 @@ def holds(workspace: Workspace, pod: Mapping[str, Any]) -> Held | None:
     if not part or (found and found.state is State.RUNNING):
         return None
     return Held("ContainerCreating", found.message if found and found.message else f"{part} is being started")
+
+
+def runs_here(workspace: Workspace, pod: Mapping[str, Any]) -> bool:
+    """Whether a pod is a Job's that has a process here, with which it ends."""
+    if not asked_for(workspace):
+        return False
+    from local.kubernetes.live.jobs import image_of  # a plain `up` needs none of it
+
+    return bool(image_of(pod))
 
 
 def processes_of(workspace: Workspace) -> list[Record]:

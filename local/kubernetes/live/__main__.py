@@ -23,6 +23,7 @@ from local.kubernetes.control_plane import pki, rollouts
 from local.kubernetes.control_plane.api import Api, ApiError
 from local.kubernetes.live import Part, State, door, parts, prometheus, tokens
 from local.kubernetes.live.door import DOOR
+from local.kubernetes.live.jobs import Jobs
 from local.kubernetes.live.load_balancer import Certificate
 from local.kubernetes.live.parts import MAKERS, Cluster, Waits
 from local.kubernetes.live.process import Place, Process
@@ -61,6 +62,7 @@ class Keeper:
         self._left: dict[str, float] = {}
         self._certificates: dict[tuple[str, str], Certificate] = {}
         self._voice = Voice()
+        self._jobs = Jobs(workspace, api)
 
     def look(self) -> bool:
         begun = time.time()
@@ -72,6 +74,7 @@ class Keeper:
             self._voice.say(f"The API server does not tell its pods: {error}")
             return False
         cluster = Cluster(self._api, server.url(self._workspace) or "", self._certificates)
+        jobs = self._jobs.look(pods, cluster.endpoint)
         for standing in STANDING:
             if (pod := first(standing, pods)) is None:
                 self._end(standing.name)
@@ -87,14 +90,15 @@ class Keeper:
             self._run(DOOR, lambda place: parts.door_of(names, service, place, cluster))
         else:
             self._end(DOOR)
-        self._look_beside(replicas(workloads.told(self._workspace)[1], pods), cluster)
+        found = replicas(workloads.told(self._workspace)[1], pods)
+        prometheus.tell([*found, *jobs], self._workspace.live / PROMETHEUS)
+        self._look_beside(found, cluster)
         self._looked = begun
         self._tell()
-        return False
+        return bool(jobs)
 
     def _look_beside(self, found: list[Replica], cluster: Cluster) -> None:
-        """The proxies beside the workloads here, and where the mesh and Prometheus find these."""
-        prometheus.tell(found, self._workspace.live / PROMETHEUS)
+        """The proxies beside the workloads here, and where the mesh finds these."""
         meshed = [each for each in found if is_meshed(each.pod)]
         led_to = {each.proxy: each.workload.record for each in meshed if each.runs}
         parts.withdraw(self._workspace, led_to.keys())
@@ -144,7 +148,8 @@ class Keeper:
     def _tell(self) -> None:
         """Whoever waits for one part hears of it while another is still being started."""
         services = {name: ports for each in self._services.values() for name, ports in each.items()}
-        live.tell(self._workspace, list(self._parts.values()), services, self._led_to.values(), self._looked)
+        parts = list(self._parts.values())
+        live.tell(self._workspace, parts, services, self._led_to.values(), self._looked, self._jobs.told)
 
     def _run(self, name: str, make: Callable[[Place], Process]) -> State:
         place = Place(

@@ -10,9 +10,18 @@ import yaml
 from local import processes
 from local.files import write_private
 from local.kubernetes.control_plane.api import MERGE, Api, ApiError
-from local.kubernetes.live import argo_rollouts, door, istiod, karpenter, load_balancer, prometheus, proxies
+from local.kubernetes.live import (
+    alertmanager,
+    argo_rollouts,
+    door,
+    istiod,
+    karpenter,
+    load_balancer,
+    prometheus,
+    proxies,
+)
 from local.kubernetes.live.process import Place, Process
-from local.kubernetes.live.standing import GATEWAY, ISTIOD, KARPENTER, PROMETHEUS, ROLLOUTS, Replica
+from local.kubernetes.live.standing import ALERTMANAGER, GATEWAY, ISTIOD, KARPENTER, PROMETHEUS, ROLLOUTS, Replica
 from local.workspace import LOCAL_REGION, Workspace
 
 TEMPLATE = "istio/bootstrap/envoy_bootstrap.json"
@@ -108,10 +117,17 @@ def _karpenter(pod: Mapping[str, Any], place: Place, cluster: Cluster) -> Proces
 
 
 def _prometheus(pod: Mapping[str, Any], place: Place, cluster: Cluster) -> Process:
-    prometheus.configure(
-        cluster.config_map(pod["metadata"]["namespace"], "prometheus")["prometheus.yaml"], place.folder
-    )
+    told = cluster.config_map(pod["metadata"]["namespace"], PROMETHEUS)
+    prometheus.configure(told, place.folder, alerts_to=alertmanager.address(place))
     return prometheus.process(pod, place)
+
+
+def _alertmanager(pod: Mapping[str, Any], place: Place, cluster: Cluster) -> Process:
+    if not cluster.endpoint:
+        raise Waits("the AWS API does not run")
+    told = cluster.config_map(pod["metadata"]["namespace"], ALERTMANAGER)
+    alertmanager.configure(told[alertmanager.CONFIGURATION], place)
+    return alertmanager.process(pod, place)
 
 
 def _rollouts(pod: Mapping[str, Any], place: Place, cluster: Cluster) -> Process:
@@ -119,6 +135,7 @@ def _rollouts(pod: Mapping[str, Any], place: Place, cluster: Cluster) -> Process
 
 
 MAKERS: dict[str, Maker] = {
+    ALERTMANAGER: _alertmanager,
     ISTIOD: _istiod,
     GATEWAY: _gateway,
     KARPENTER: _karpenter,

@@ -49,11 +49,17 @@ def address(place: Place) -> str:
     return f"{place.address(ADDRESS)}:{PORT}"
 
 
-def configure(text: str, folder: Path) -> None:
-    """Writes its configuration, which is `text` but for how pods are found and where they are asked."""
-    content = yaml.safe_load(text)
+def configure(told: Mapping[str, str], folder: Path, alerts_to: str) -> None:
+    """Writes its configuration and rules, which are those of its ConfigMap but for how pods are found, where they are
+    asked, and where Alertmanager is."""
+    content = yaml.safe_load(told[CONFIGURATION])
+    for name in content.get("rule_files", []):
+        (folder / name).write_text(told[name])
+    for each in content.get("alerting", {}).get("alertmanagers", []):
+        each["static_configs"] = [{"targets": [alerts_to]}]
     for job in content["scrape_configs"]:
-        if job.pop(DISCOVERY, None) is None:
+        if job.pop(DISCOVERY, None) is None:  # Alertmanager, which is asked where alerts are sent
+            job["static_configs"] = [{"targets": [alerts_to]}]
             continue
         job["file_sd_configs"] = [{"files": [str(folder / TARGETS)], "refresh_interval": "5s"}]
         job["metrics_path"] = "/metrics"  # of the process itself, which its proxy would hand on

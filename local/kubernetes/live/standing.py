@@ -24,7 +24,7 @@ class Standing:
 
 
 ISTIOD, GATEWAY = "istiod", "gateway"
-KARPENTER, ROLLOUTS, PROMETHEUS = "karpenter", "argo-rollouts", "prometheus"
+KARPENTER, ROLLOUTS, PROMETHEUS, ALERTMANAGER = "karpenter", "argo-rollouts", "prometheus", "alertmanager"
 LOAD_BALANCER = "load-balancer"
 """It stands for no pod: AWS has it."""
 PROXY = "istio-proxy"
@@ -33,6 +33,7 @@ STANDING = (
     Standing(ISTIOD, "istio-system", "istiod", "discovery", holds=True, meshed=False),
     Standing(GATEWAY, "ingress", "istio-ingress", PROXY, holds=True, meshed=True),
     Standing(KARPENTER, "karpenter", "karpenter", "controller", holds=True, meshed=False),
+    Standing(ALERTMANAGER, "judging", "alertmanager", "alertmanager", holds=True, meshed=False),
     Standing(PROMETHEUS, "judging", "judge", "prometheus", holds=True, meshed=False),
     Standing(ROLLOUTS, "argo-rollouts", "argo-rollouts", "controller", holds=True, meshed=False),
 )

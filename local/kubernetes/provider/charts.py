@@ -125,7 +125,8 @@ def render(chart: Wanted, source: str, capabilities: Capabilities) -> Rendered:
         arguments += ["--kube-version", capabilities.version] if capabilities.version else []
         arguments += [part for kind in capabilities.kinds for part in ("--api-versions", kind)]
         text = _helm(arguments, chart, folder)
-        crds = _helm(["show", "crds", at], chart, folder) if chart.with_definitions else ""
+        asked = chart.with_definitions and may_define(Path(at))
+        crds = _helm(["show", "crds", at], chart, folder) if asked else ""
         about = _about(Path(at))
     return Rendered(
         decode(crds, f"chart {chart}"),
@@ -144,6 +145,19 @@ def _pull(source: str, chart: Wanted, folder: str) -> str:
     _helm(["pull", source, *version, "--plain-http", "--destination", str(into)], chart, folder)
     (archive,) = into.iterdir()
     return str(archive)
+
+
+def may_define(source: Path) -> bool:
+    """Whether a chart, or one in it, has a folder of definitions; most have none, and Helm need not start to say so.
+
+    A packed chart in it may have one.
+    """
+    if source.is_dir():
+        names = [str(each.relative_to(source)) for each in source.rglob("*")]
+    else:
+        with tarfile.open(source) as archive:
+            names = archive.getnames()
+    return any("crds" in Path(name).parts or name.endswith(".tgz") for name in names)
 
 
 def _about(source: Path) -> Mapping[str, Any]:

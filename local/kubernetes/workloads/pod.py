@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
+from local.kubernetes.live.process import variables
 from local.kubernetes.workloads.sources import name_of
 
 LOOPBACK: Final = "127.0.0.1"
@@ -142,10 +143,10 @@ def mounted(container: Mapping[str, Any], folder: Path) -> dict[str, Path]:
     return {mount["mountPath"]: folder / mount["name"] for mount in container.get("volumeMounts", [])}
 
 
-def process(container: Mapping[str, Any], here: Here) -> Process:
-    """The process of a container."""
+def process(pod: Mapping[str, Any], container: Mapping[str, Any], here: Here) -> Process:
+    """The process of a container. `pod`: it, or its template, whose own fields the variables refer to."""
     words = [*container.get("command", []), *container.get("args", [])]
-    given = {each["name"]: each.get("value", "") for each in container.get("env", [])}
+    given = variables(pod, container)
     return Process(
         tuple(here.text(word) for word in words),
         {name: here.text(value) for name, value in given.items()},

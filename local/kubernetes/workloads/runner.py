@@ -102,28 +102,43 @@ def start(place: Place, pod: Pod, image: Image, endpoint: str, *, initial: bool)
     `initial`: whether the pod's first containers run before. Raises StartFailed with its last words where it does not
     come up, and Failed where one of those before it does not end well.
     """
-    ports = _ports(place, pod.ports)
-    here = _here(pod, ports, image, place)
+    ports = choose_ports(place, pod.ports)
     (place.folder / "started").unlink(missing_ok=True)
-    for volume, file, content in told(pod, here):
-        write_private(place.folder / volume / file, content.encode())
-        if image.built:
-            _give(place.folder / volume, pod)
+    here = prepare(place, pod, image, ports)
     for container in pod.initial if initial else ():
         _end(place, pod, container, image, endpoint, here)
-    meant = process(pod.container, here)
+    command, variables = meant(place, pod, pod.container, image, endpoint, here)
     record = processes.start(
         place.record,
-        _found(meant.command, pod, pod.container, image, place),
+        command,
         port=ports[pod.ports[HTTP]],
         folder=place.workspace.run,
         log=place.log,
         ready=lambda: _ready(pod, ports),
-        environment=environment(place, pod, pod.container, image, endpoint) | dict(meant.environment),
+        environment=variables,
         deadline=DEADLINE,
     )
     (place.folder / "started").write_text(digest(pod, endpoint, image))
     return record
+
+
+def prepare(place: Place, pod: Pod, image: Image, ports: Mapping[int, int]) -> Here:
+    """Writes what the pod reads of itself, as it is here, into its volumes, which are there (`mount`)."""
+    here = _here(pod, ports, image, place)
+    for volume, file, content in told(pod, here):
+        write_private(place.folder / volume / file, content.encode())
+        if image.built:
+            _give(place.folder / volume, pod)
+    return here
+
+
+def meant(
+    place: Place, pod: Pod, container: Mapping[str, Any], image: Image, endpoint: str, here: Here
+) -> tuple[list[str], dict[str, str]]:
+    """What a container is started with here: its command line, and its variables."""
+    said = process(pod.template, container, here)
+    variables = environment(place, pod, container, image, endpoint) | dict(said.environment)
+    return _found(said.command, pod, container, image, place), variables
 
 
 def run_once(place: Place, pod: Pod, image: Image, endpoint: str) -> None:
@@ -166,12 +181,12 @@ def _given(place: Place, pod: Pod, container: Mapping[str, Any], endpoint: str) 
 
 def _end(place: Place, pod: Pod, container: Mapping[str, Any], image: Image, endpoint: str, here: Here) -> None:
     """Runs a container to its end."""
-    meant = process(container, here)
+    command, variables = meant(place, pod, container, image, endpoint, here)
     place.log.parent.mkdir(parents=True, exist_ok=True)
     with place.log.open("ab") as log:
         status = subprocess.run(
-            _found(meant.command, pod, container, image, place),
-            env=environment(place, pod, container, image, endpoint) | dict(meant.environment),
+            command,
+            env=variables,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -201,7 +216,7 @@ def _give(folder: Path, pod: Pod) -> None:
         os.chown(each, user, group)
 
 
-def _ports(place: Place, named: Mapping[str, int]) -> dict[int, int]:
+def choose_ports(place: Place, named: Mapping[str, int]) -> dict[int, int]:
     """A port here for each of the container's; the last time's where it is free, so that a client goes on."""
     last = _last_ports(place)
     ports: dict[int, int] = {}

@@ -1,6 +1,6 @@
 """Programs over computing and databases, as users write them; upper-case words are what a test changes."""
 
-_NETWORK = """
+NETWORK = """
 vpc = aws.ec2.Vpc("v", cidr_block="10.0.0.0/16")
 zones = aws.get_availability_zones(state="available")
 subnets = [aws.ec2.Subnet(f"s{i}", vpc_id=vpc.id, cidr_block=f"10.0.{i}.0/24", availability_zone=zones.names[i])
@@ -14,7 +14,7 @@ def role(name):
 """
 
 KUBERNETES = (
-    _NETWORK
+    NETWORK
     + """
 cluster = aws.eks.Cluster("c", name="main", role_arn=role("eks").arn, version="1.31", vpc_config={"subnet_ids": ids,
     "endpoint_private_access": True, "endpoint_public_access": False}, access_config={"authentication_mode": "API"},
@@ -43,7 +43,7 @@ pulumi.export("seen", aws.eks.get_cluster_output(name=cluster.name).version)
 )
 
 DATABASES = (
-    _NETWORK
+    NETWORK
     + """
 where = aws.rds.SubnetGroup("where", subnet_ids=ids)
 settings = aws.rds.ParameterGroup("pg", family="postgres16", parameters=[{"name": "rds.force_ssl", "value": "1"},
@@ -81,9 +81,10 @@ pulumi.export("endpoint", db.endpoint)
 )
 
 SERVERS = (
-    _NETWORK
+    NETWORK
     + """
-image = aws.ec2.get_ami(most_recent=True, owners=["amazon"], filters=[{"name": "name", "values": ["amzn2-*"]}])
+image = aws.ec2.get_ami(most_recent=True, owners=["amazon"], filters=[{"name": "name",
+    "values": ["amzn2-ami-hvm-2.0.*-x86_64-gp2"]}])
 template = aws.ec2.LaunchTemplate("lt", image_id=image.id, instance_type="INSTANCE", user_data="aGVsbG8=",
     metadata_options={"http_endpoint": "enabled", "http_tokens": "required"}, vpc_security_group_ids=[group.id],
     block_device_mappings=[{"device_name": "/dev/xvda", "ebs": {"volume_size": 20, "encrypted": "true"}}])

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import ssl
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from tests.local.aws.conftest import LocalAws
@@ -137,3 +139,79 @@ def test_a_public_certificate_is_as_it_was(account: Account) -> None:
     said = account.acm.describe_certificate(CertificateArn=arn)["Certificate"]
     assert said["Type"] == "AMAZON_ISSUED"
     assert said["DomainValidationOptions"]
+
+
+def ending(names: list[str], days: int) -> dict[str, bytes]:
+    """What is imported: a certificate with so many days left."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = x509.Name([])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=days, hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(each) for each in names]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    encoding, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    return {
+        "Certificate": made.public_bytes(encoding),
+        "PrivateKey": key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, plain),
+    }
+
+
+def test_one_that_ends_soon_raises_its_alarm_until_it_is_renewed(
+    account: Account, local_aws: LocalAws, tmp_path: Path
+) -> None:
+    """The topic hears of both, and clients believe it again under the same name."""
+    arn = account.request(KeyAlgorithm="EC_prime256v1", Tags=[{"Key": "of", "Value": "the gateway"}])
+    cloudwatch, sns, sqs = (local_aws.client(each) for each in ("cloudwatch", "sns", "sqs"))
+    topic = sns.create_topic(Name="alerts")["TopicArn"]
+    queue = sqs.create_queue(QueueName="listens")["QueueUrl"]
+    heard = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=heard, Attributes={"RawMessageDelivery": "true"})
+    cloudwatch.put_metric_alarm(
+        AlarmName="certificate",
+        Namespace="AWS/CertificateManager",
+        MetricName="DaysToExpiry",
+        Dimensions=[{"Name": "CertificateArn", "Value": arn}],
+        Statistic="Minimum",
+        Period=86_400,
+        EvaluationPeriods=1,
+        Threshold=30,
+        ComparisonOperator="LessThanThreshold",
+        AlarmActions=[topic],
+        OKActions=[topic],
+    )
+
+    def state() -> str:
+        (alarm,) = cloudwatch.describe_alarms()["MetricAlarms"]
+        (message,) = sqs.receive_message(QueueUrl=queue).get("Messages", [{"Body": "{}"}])
+        if "ReceiptHandle" in message:
+            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+        assert json.loads(message["Body"]).get("NewStateValue", alarm["StateValue"]) == alarm["StateValue"]
+        return f"{alarm['StateValue']}{', told' if message['Body'] != '{}' else ''}"
+
+    assert state() == "OK"
+    account.acm.import_certificate(CertificateArn=arn, **ending(["*.parapet.internal"], 29))
+    assert (state(), state()) == ("ALARM, told", "ALARM")
+    assert cloudwatch.describe_alarms(StateValue="ALARM")["MetricAlarms"]
+    with pytest.raises(account.acm.exceptions.ClientError, match="was not exported"):
+        account.acm.renew_certificate(CertificateArn=arn)
+    account.export(arn)
+    account.acm.renew_certificate(CertificateArn=arn)
+    assert state() == "OK, told"
+    handshake(account.export(arn), account.root, HOST, tmp_path)
+    said = account.acm.describe_certificate(CertificateArn=arn)["Certificate"]
+    assert (said["Type"], said["CertificateAuthorityArn"]) == ("PRIVATE", account.authority)
+    assert said["KeyAlgorithm"].replace("-", "_") == "EC_prime256v1"
+    assert account.acm.list_tags_for_certificate(CertificateArn=arn)["Tags"] == [{"Key": "of", "Value": "the gateway"}]
+
+
+def test_one_of_no_authority_is_not_renewed(account: Account) -> None:
+    arn = account.acm.import_certificate(**ending(["www.example.com"], 9))["CertificateArn"]
+    with pytest.raises(account.acm.exceptions.ClientError, match="of no private authority"):
+        account.acm.renew_certificate(CertificateArn=arn)

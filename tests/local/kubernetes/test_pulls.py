@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from local import registry, toolchain
-from local.kubernetes import workloads
+from local.kubernetes import live, workloads
 from local.kubernetes.control_plane import pulls, stages
 from local.kubernetes.control_plane.api import Api
 from local.kubernetes.control_plane.pulls import Keeper, missing
@@ -109,17 +109,29 @@ def test_without_a_registry_nobody_asks_for_pods(tmp_path: Path) -> None:
     assert api.changes == {}
 
 
-def test_the_stage_that_starts_a_pod_waits_for_the_mark_and_no_other_does(tmp_path: Path) -> None:
-    files = [tmp_path / name for name in (stages.STARTS, "pod-delete.yaml")]
+def test_a_pod_is_started_with_the_mark_and_ended_where_no_process_stands_for_it(tmp_path: Path) -> None:
+    files = [tmp_path / name for name in (stages.STARTS, stages.ENDS, "pod-delete.yaml")]
     for file in files:
         file.write_text(yaml.safe_dump({"spec": {"selector": {"matchExpressions": [{"key": ".a"}]}}}))
     target = tmp_path / "target"
     target.mkdir()
-    start, delete = stages.gated(files, target)
-    assert delete == files[1]
-    assert start.parent == target
-    keys = [each["key"] for each in yaml.safe_load(start.read_text())["spec"]["selector"]["matchExpressions"]]
-    assert keys == [".a", f'.metadata.annotations["{pulls.MARK}"]']
+    start, end, delete = stages.gated(files, target)
+    assert delete == files[2]
+    for gated, annotation, operator in ((start, pulls.MARK, "Exists"), (end, pulls.RUNS_HERE, "DoesNotExist")):
+        assert gated.parent == target
+        first, own = yaml.safe_load(gated.read_text())["spec"]["selector"]["matchExpressions"]
+        assert (first["key"], own) == (".a", {"key": f'.metadata.annotations["{annotation}"]', "operator": operator})
+
+
+def test_a_jobs_pod_that_has_a_process_here_is_marked_as_such(workspace: Workspace, held: Registry) -> None:
+    live.enter(workspace)
+    held.push_stand_in("parapet-test/pipeline", "1.0", "the pipeline's")
+    owned = {"uid": "a-b", "ownerReferences": [{"kind": "Job", "name": "check"}]}
+    api = Recorded(pod(f"{HOST}/parapet-test/pipeline:1.0", **owned))
+    live.tell(workspace, [], {}, [], 0, {"a-b": ""})
+    assert Keeper(workspace, api).look()
+    marked = {pulls.MARK: "pulled", pulls.RUNS_HERE: "here"}
+    assert api.changes["/api/v1/namespaces/n/pods/p"] == {"metadata": {"annotations": marked}}
 
 
 # Pods that a process of this machine stands for

@@ -31,7 +31,7 @@ HERE = Here({5000: 41000}, mounted(_container(), FOLDER) | IMAGE)
 
 
 def _argument(given: str) -> str:
-    return process(_container(given), HERE).command[1]
+    return process({}, _container(given), HERE).command[1]
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_nothing_else_changes(said: str) -> None:
 
 
 def test_variables_change_as_arguments_do() -> None:
-    found = process(_container(HOME="/tmp", PORT="5000", NAME="a"), HERE)
+    found = process({}, _container(HOME="/tmp", PORT="5000", NAME="a"), HERE)
     assert found.environment == {"HOME": "/tmp/pod/tmp", "PORT": "41000", "NAME": "a"}
 
 

@@ -38,7 +38,7 @@ def test_a_second_start_starts_nothing(cluster: Cluster) -> None:
 @pytest.mark.parametrize("killed", [*((part,) for part in PARTS), PARTS], ids=lambda parts: "+".join(parts))
 def test_what_was_killed_is_started_again_over_the_same_data(cluster: Cluster, killed: tuple[str, ...]) -> None:
     # A controller manager that is still starting ends when the API server does not answer.
-    wait_for(lambda: cluster.run("get", "serviceaccount", "default").returncode == 0)
+    wait_for(lambda: cluster.run("get", "serviceaccount", "default", "--output=json").returncode == 0)
     name = f"kept-{len(killed)}-{killed[0]}"
     cluster.kubectl("create", "configmap", name)
     identity, before = cluster.identity(), _records(cluster)
@@ -53,7 +53,9 @@ def test_what_was_killed_is_started_again_over_the_same_data(cluster: Cluster, k
     assert cluster.get("configmap", name)
     # All of it works: a controller makes the account of a namespace, and the API server tells it.
     cluster.kubectl("create", "namespace", name)
-    wait_for(lambda: cluster.run("get", "serviceaccount", "default", f"--namespace={name}").returncode == 0)
+    wait_for(
+        lambda: cluster.run("get", "serviceaccount", "default", f"--namespace={name}", "--output=json").returncode == 0
+    )
 
 
 def test_a_server_that_hangs_is_replaced(cluster: Cluster) -> None:

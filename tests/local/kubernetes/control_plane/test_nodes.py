@@ -114,6 +114,23 @@ def test_a_gpu_group_gives_nodes_with_its_gpus_labels_and_taints(eks: Eks) -> No
         assert {one["type"] for one in status["addresses"]} == {"InternalIP", "Hostname"}
 
 
+def test_who_ends_an_instance_of_a_group_gets_another_in_its_place(eks: Eks) -> None:
+    """And one of no group is as unknown as ever, in which case none is ended."""
+    eks.group("lost", 2, instanceTypes=["m6i.large"])
+    before = [node["metadata"]["name"].split(".")[0] for node in eks.wait("lost", 2)]
+    ec2 = eks.cluster.aws("ec2")
+    with pytest.raises(ec2.exceptions.ClientError, match="InvalidInstanceID"):
+        ec2.terminate_instances(InstanceIds=[before[0], "i-00000000000000000"])
+    told = ec2.terminate_instances(InstanceIds=[before[0]])["TerminatingInstances"]
+    assert [(each["InstanceId"], each["PreviousState"]["Name"]) for each in told] == [(before[0], "running")]
+    wait_for(lambda: before[0] not in {node["metadata"]["name"].split(".")[0] for node in eks.nodes("lost")})
+    after = {node["metadata"]["name"].split(".")[0] for node in eks.wait("lost", 2)}
+    assert len(after) == 2
+    assert before[1] in after
+    with pytest.raises(ec2.exceptions.ClientError, match="InvalidInstanceID"):
+        ec2.terminate_instances(InstanceIds=[before[0]])
+
+
 def test_the_nodes_of_a_group_are_spread_over_its_subnets_zones(eks: Eks) -> None:
     eks.group("wide", 3, instanceTypes=["m6i.large"])
     zones = {node["metadata"]["labels"]["topology.kubernetes.io/zone"] for node in eks.wait("wide", 3)}

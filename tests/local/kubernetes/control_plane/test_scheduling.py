@@ -15,6 +15,8 @@ pytestmark = CLUSTER
 TOLERATES_GPU = {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
 LOST = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 CHAOS = "node-not-ready.stage.kwok.x-k8s.io=true"
+UNHEARD = "NodeStatusUnknown"
+"""By which runbooks/lost-node-or-region.md tells a node whose kubelet has stopped from one that comes."""
 
 
 def _pod_spec(gpus: int = 0, tolerations: list[dict[str, Any]] | None = None) -> dict[str, Any]:
@@ -48,7 +50,9 @@ def work(eks: Eks) -> Iterator[Eks]:  # noqa: F811
     """A namespace that takes pods, empty, and two nodes without GPU."""
     cluster = eks.cluster
     cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "work"}})
-    wait_for(lambda: cluster.run("get", "serviceaccount", "default", "--namespace=work").returncode == 0)
+    wait_for(
+        lambda: cluster.run("get", "serviceaccount", "default", "--namespace=work", "--output=json").returncode == 0
+    )
     eks.group("system", 2, instanceTypes=["m6i.large"])
     eks.wait("system", 2)
     yield eks
@@ -130,6 +134,8 @@ def test_the_pods_of_a_node_that_dies_run_elsewhere(work: Eks) -> None:
     cluster.apply(_deployment("api", 2, _pod_spec(tolerations=soon)))
     before = wait_for(lambda: found if len(found := _running(cluster, "app=api")) == 2 else None)
     lost = next(iter(before.values()))
+    name, _ = CHAOS.split("=")
+    cluster.kubectl("annotate", "node", lost, f"{name}/reason={UNHEARD}")
     cluster.kubectl("label", "node", lost, CHAOS)
 
     def moved() -> bool:
@@ -137,8 +143,10 @@ def test_the_pods_of_a_node_that_dies_run_elsewhere(work: Eks) -> None:
         return len(running) == 2 and lost not in running.values()
 
     wait_for(moved)
-    name, _ = CHAOS.split("=")
+    told = cluster.get("node", lost)["status"]["conditions"]
+    assert [each["reason"] for each in told if each["type"] == "Ready"] == [UNHEARD]
     cluster.kubectl("label", "node", lost, f"{name}-")
+    cluster.kubectl("annotate", "node", lost, f"{name}/reason-")
     work.wait("system", 2)
 
 

@@ -30,7 +30,7 @@ def test_a_second_update_changes_nothing_and_destroy_leaves_nothing(stack: Stack
     assert objects == made
     stack.unchanged()
     stack.destroy()
-    assert stack.cluster.run("get", "namespace", stack.namespace).returncode
+    assert stack.cluster.run("get", "namespace", stack.namespace, "--output=json").returncode
 
 
 def test_what_a_run_made_that_was_killed_before_its_state_was_written_is_taken_over(stack: Stack) -> None:

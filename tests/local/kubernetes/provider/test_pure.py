@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import tarfile
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
+from pulumi.runtime.proto import provider_pb2 as proto
 
 from local.kubernetes import provider
 from local.kubernetes.provider import charts, configuration, kubeconfig, manifests, readiness, secrecy
@@ -21,17 +23,18 @@ from local.kubernetes.provider.cluster import Cluster
 from local.kubernetes.provider.components import CHART, Components
 from local.kubernetes.provider.configuration import Settings
 from local.kubernetes.provider.connection import ApiError, Connection, Unreachable
-from local.kubernetes.provider.diff import Change, changes, deletes_first, drift, replaced
+from local.kubernetes.provider.diff import Change, Diff, changes, deletes_first, drift, replaced
 from local.kubernetes.provider.kubeconfig import Access, KubeconfigError
 from local.kubernetes.provider.naming import automatic_name, field_manager
 from local.kubernetes.provider.normal import normal
-from local.kubernetes.provider.objects import Kind, is_patch, kind_of_token
+from local.kubernetes.provider.objects import AUTONAMED, Kind, is_patch, kind_of_token
 from local.kubernetes.provider.provider import Provider
 from local.kubernetes.provider.readiness import Failed, Site
 from local.kubernetes.provider.schema import Schema
+from local.kubernetes.provider.servicer import Servicer
 from local.plugin.checks import Proposal
 from local.plugin.failures import UserError
-from local.plugin.values import UNKNOWN
+from local.plugin.values import UNKNOWN, marshal, unmarshal
 
 
 def _kubeconfig(server: str = "https://127.0.0.1:6443", user: object = None, **cluster: object) -> str:
@@ -114,6 +117,42 @@ def test_what_the_server_wrote_in_its_own_way_is_no_change() -> None:
         Change("spec.cpu", "update"),
         Change("spec.ports[0].port", "update"),
     ]
+
+
+@pytest.mark.parametrize(("size", "looked_at", "told"), [(1, 0, "DIFF_NONE"), (2, 1, "DIFF_SOME")])
+def test_what_is_wanted_as_it_was_is_not_looked_at(size: int, looked_at: int, told: str) -> None:
+    """Two megabytes of definitions are most of a stack, and hardly ever change."""
+    asked: list[str] = []
+
+    class Looks(Provider):
+        def diff(self, urn: str, *given: Any) -> Diff:
+            asked.append(urn)
+            return super().diff(urn, *given)
+
+    before = {"apiVersion": "e.com/v1", "kind": "Gadget", "metadata": {"name": "a"}, "spec": {"size": 1, "is": UNKNOWN}}
+    servicer = Servicer("127.0.0.1:1", {})
+    servicer.provider = Looks(Settings(None, "team"), None, print)
+    request = proto.DiffRequest(
+        urn="urn:pulumi:s::p::kubernetes:e.com/v1:Gadget::a",
+        olds=marshal({**before, "status": {"phase": "Up"}}),
+        old_inputs=marshal(before),
+        news=marshal({**before, "spec": {"size": size, "is": UNKNOWN}}),
+    )
+    answer = asyncio.run(servicer.Diff(request, None))
+    assert (len(asked), answer.changes) == (looked_at, getattr(proto.DiffResponse, told))
+    assert list(answer.diffs) == ["spec"] * looked_at
+
+
+def test_a_name_that_was_made_up_stays_whatever_else_an_object_was() -> None:
+    servicer = Servicer("127.0.0.1:1", {})
+    servicer.provider = Provider(Settings(None, "team"), None, print)
+    urn = "urn:pulumi:s::p::kubernetes:core/v1:ConfigMap::a"
+    metadata = {"name": "a-1234567", "annotations": {AUTONAMED: "true"}}
+    for olds in ({"metadata": metadata}, {"metadata": metadata, "data": {"a": "b" * 100}}):
+        request = proto.CheckRequest(urn=urn, news=marshal({"data": {"a": "c"}}), olds=marshal(olds), randomSeed=b"x")
+        inputs, _ = unmarshal(asyncio.run(servicer.Check(request, None)).inputs)
+        assert inputs["metadata"] == metadata
+        assert inputs["data"] == {"a": "c"}
 
 
 def test_additions_removals_and_unknowns_are_changes_at_their_path() -> None:
@@ -418,6 +457,26 @@ def test_a_release_is_named_as_helm_names_it(tmp_path: Path) -> None:
     for name in ("--set=a=b", "Upper", "a" * 54, ""):
         with pytest.raises(UserError, match="no name for a release"):
             charts.render(charts.Wanted("c", name, "n"), str(tmp_path), charts.Capabilities())
+
+
+@pytest.mark.parametrize(
+    ("file", "defines"),
+    [
+        ("templates/crds.yaml", False),
+        ("files/definitions.yaml", False),
+        ("crds/gadget.yaml", True),
+        ("charts/other/crds/gadget.yaml", True),
+        ("charts/other-1.0.0.tgz", True),
+    ],
+)
+def test_helm_is_asked_for_definitions_where_a_chart_may_have_some(tmp_path: Path, file: str, defines: bool) -> None:
+    for name in ("Chart.yaml", file):
+        (tmp_path / "chart" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "chart" / name).write_text("{}")
+    with tarfile.open(tmp_path / "chart.tgz", "w:gz") as archive:
+        archive.add(tmp_path / "chart", "chart")
+    assert charts.may_define(tmp_path / "chart") is defines
+    assert charts.may_define(tmp_path / "chart.tgz") is defines
 
 
 def test_a_manifest_is_read_as_kubernetes_reads_it() -> None:
