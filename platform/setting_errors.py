@@ -46,6 +46,8 @@ def _at(schema: Mapping[str, Any], loc: tuple[int | str, ...]) -> Mapping[str, A
     found = schema
     for part in loc:
         found = found["items"] if isinstance(part, int) else found["properties"][part]
+        # Of what may be left out, what it is where it is there.
+        found = {**found["anyOf"][0], **found} if "anyOf" in found else found
         # What is said beside a reference, such as a list's item, is nearer than what the referenced class says.
         found = {**schema["$defs"][found["$ref"].rpartition("/")[2]], **found} if "$ref" in found else found
     return found

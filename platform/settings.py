@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 import setting_errors
-from cluster.images import PIPELINES, SERVING_GPU
+from cluster.images import PIPELINE, PIPELINES, SERVING_GPU
 from cluster.plain_nodes import PlainNodes
 from cluster.roles import AUDITOR, DATA_SCIENTIST, ML_ENGINEER, PLATFORM_OPERATOR
 from foundation import retention
@@ -93,6 +93,7 @@ class Settings(BaseModel):
     model_tokens: services.ModelTokens
     models: services.Models
     model_analysis_seconds: int = Field(ge=10, le=3600, description="a whole number of seconds from 10 to 3600")
+    model_check_seconds: services.ModelCheckSeconds
     model_promoter_roles: people.ModelPromoters
     privacy_officers: people.PrivacyOfficers
 
@@ -115,7 +116,9 @@ class Settings(BaseModel):
     def images(self) -> tuple[str, ...]:
         """Which of the images that not every stack has this one has."""
         gpu = (SERVING_GPU,) if any(each.gpu_group for each in self.models) else ()
-        return (*gpu, *(PIPELINES if self.pipelines else ()))
+        # Checks run in it where no step does.
+        checks = (PIPELINE,) if any(each.checked for each in self.models) else ()
+        return (*gpu, *(PIPELINES if self.pipelines else checks))
 
     def stack(self, account: Account, images: Mapping[str, str]) -> Stack:
         """What every component stands on, in this account, with these images (digests by NAME:TAG).

@@ -10,8 +10,9 @@ import pulumi_aws as aws
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from cluster.roles import BREAK_GLASS
-from foundation.policy_document import allow, deny, document
+from foundation.policy_document import allow, document
 from foundation.stack import Stack
+from foundation.topic import topic
 from role_arn import RoleArn
 
 TOLD: Final = {
@@ -118,46 +119,17 @@ class BreakGlassRole(pulumi.ComponentResource):
 
     def _told(self, name: str, args: BreakGlassArgs, role: aws.iam.Role) -> list[pulumi.Resource]:
         own = pulumi.ResourceOptions(parent=self)
-        account = args.stack.account
-        topic = aws.sns.Topic(name, kms_master_key_id=args.logs_key_arn, tags={"Name": name}, opts=own)
-        policy = aws.sns.TopicPolicy(
-            name,
-            arn=topic.arn,
-            policy=document(
-                allow(
-                    "AlarmsOfTheStack",
-                    principals={"Service": "cloudwatch.amazonaws.com"},
-                    actions="sns:Publish",
-                    resources=topic.arn,
-                    when={
-                        "StringEquals": {"aws:SourceAccount": account.id},
-                        "ArnLike": {"aws:SourceArn": account.arn("cloudwatch", f"alarm:{args.stack.name}-*")},
-                    },
-                ),
-                # Without a condition: EventBridge says nothing that one could be about.
-                allow(
-                    "EventsOfTheStack",
-                    principals={"Service": "events.amazonaws.com"},
-                    actions="sns:Publish",
-                    resources=topic.arn,
-                ),
-                deny(
-                    "DenyInsecureTransport",
-                    actions="sns:Publish",
-                    resources=topic.arn,
-                    when={"Bool": {"aws:SecureTransport": "false"}},
-                ),
-            ),
-            opts=own,
+        told, policy = topic(
+            args.stack, name, key_arn=args.logs_key_arn, services=("cloudwatch", "events"), parent=self
         )
         for address in args.settings.notify:
             aws.sns.TopicSubscription(
-                f"{name}-{address.replace('@', '-at-')}", topic=topic.arn, protocol="email", endpoint=address, opts=own
+                f"{name}-{address.replace('@', '-at-')}", topic=told.arn, protocol="email", endpoint=address, opts=own
             )
-        return [self._sessions(name, args, role, topic, policy), self._calls(name, args, topic, policy)]
+        return [self._sessions(name, args, role, told, policy), self._calls(name, args, told, policy)]
 
     def _sessions(
-        self, name: str, args: BreakGlassArgs, role: aws.iam.Role, topic: aws.sns.Topic, policy: pulumi.Resource
+        self, name: str, args: BreakGlassArgs, role: aws.iam.Role, told: aws.sns.Topic, policy: pulumi.Resource
     ) -> aws.cloudwatch.EventTarget:
         """A mail for each: an alarm that is in alarm tells nobody of the next session."""
         rule = aws.cloudwatch.EventRule(
@@ -183,7 +155,7 @@ class BreakGlassRole(pulumi.ComponentResource):
             name,
             rule=rule.name,
             target_id="told",
-            arn=topic.arn,
+            arn=told.arn,
             input_transformer={
                 "input_paths": TOLD,
                 "input_template": json.dumps(
@@ -196,7 +168,7 @@ class BreakGlassRole(pulumi.ComponentResource):
         )
 
     def _calls(
-        self, name: str, args: BreakGlassArgs, topic: aws.sns.Topic, policy: pulumi.Resource
+        self, name: str, args: BreakGlassArgs, told: aws.sns.Topic, policy: pulumi.Resource
     ) -> aws.cloudwatch.MetricAlarm:
         """Also where no trail tells of sessions."""
         own = pulumi.ResourceOptions(parent=self)
@@ -227,6 +199,6 @@ class BreakGlassRole(pulumi.ComponentResource):
             threshold=1,
             comparison_operator="GreaterThanOrEqualToThreshold",
             treat_missing_data="notBreaching",
-            alarm_actions=[topic.arn],
+            alarm_actions=[told.arn],
             opts=pulumi.ResourceOptions(parent=self, depends_on=[policy, calls]),
         )

@@ -15,7 +15,7 @@ from cluster.access import Access, AccessArgs
 from cluster.add_ons import NETWORKING, SERVICES, AddOn, AddOns, AddOnsArgs
 from cluster.autoscaling import Autoscaling, AutoscalingArgs
 from cluster.break_glass import BreakGlass, BreakGlassArgs, BreakGlassRole
-from cluster.container_logs import container_logs
+from cluster.container_logs import APPLICATION, TOPICS, container_logs
 from cluster.control_plane import ControlPlane, ControlPlaneArgs
 from cluster.gpu_group import GpuGroup
 from cluster.gpu_metrics import GpuMetrics, GpuMetricsArgs
@@ -109,6 +109,8 @@ class Cluster(pulumi.ComponentResource):
     workspaces: Sequence[Workspace]
     break_glass_role_arn: pulumi.Output[str]
     """The role that is taken to read what workloads wrote; empty where there is none."""
+    application_log: pulumi.Output[str]
+    """The log group of what containers write."""
     domain: str
     """Whose host names lead to the mesh's gateway."""
     ready: list[pulumi.Resource]
@@ -190,6 +192,7 @@ class Cluster(pulumi.ComponentResource):
             own,
         )
         logs = container_logs(args.stack, key_arn=foundation.keys.arns[DataClass.LOGS], parent=self)
+        self.application_log = logs[TOPICS.index(APPLICATION)].name
         services = self._add_ons(f"{name}-services", SERVICES, args, [*logs, nodes])
         default_storage_class(name, args.stack.owner, key_arn, in_cluster)
         mesh = self._software(name, args, groups, [namespaces, nodes], in_cluster)

@@ -8,7 +8,8 @@ import pulumi_aws as aws
 from foundation.log_group import log_group
 from foundation.stack import Stack
 
-TOPICS: Final = ("application", "dataplane", "host", "performance")
+APPLICATION: Final = "application"
+TOPICS: Final = (APPLICATION, "dataplane", "host", "performance")
 """The log groups of Container Insights (Amazon CloudWatch User Guide, "Set up Container Insights")."""
 
 

@@ -28,6 +28,11 @@ class GpuInstance:
     """The network cards that carry an Elastic Fabric Adapter; 0 where none does."""
 
     @property
+    def capability(self) -> float:
+        """The GPU's compute capability, as NVIDIA has it."""
+        return CAPABILITIES[self.model]
+
+    @property
     def mig_profiles(self) -> dict[str, int]:
         """The MIG profiles of the GPU, with how many instances of each it holds. Empty where it cannot be divided."""
         return _MIG_PROFILES.get(f"{self.model}-{self.memory}", {})
@@ -37,6 +42,7 @@ _FACTS: Final = Path(__file__).parent
 _MIG_PROFILES: Final[dict[str, dict[str, int]]] = yaml.load(
     (_FACTS / "mig_profiles.yaml").read_text(), yaml.CSafeLoader
 )
+CAPABILITIES: Final[dict[str, float]] = yaml.load((_FACTS / "gpu_capabilities.yaml").read_text(), yaml.CSafeLoader)
 
 GPU_INSTANCES: Final = {
     name: GpuInstance(name=name, **facts)

@@ -8,7 +8,7 @@ from typing import Final
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from cluster import images
+from cluster import images, restricted
 from cluster import namespaces as ns
 from cluster.labels import Manifest, labels, metadata
 from cluster.node_labels import GPU_NODES, TOLERATIONS
@@ -99,12 +99,7 @@ def _daemon_set(stack: Stack) -> Manifest:
                 "priorityClassName": "system-node-critical",
                 "nodeSelector": GPU_NODES,
                 "tolerations": TOLERATIONS,
-                "securityContext": {
-                    "runAsNonRoot": True,
-                    "runAsUser": USER,
-                    "runAsGroup": USER,
-                    "seccompProfile": {"type": "RuntimeDefault"},
-                },
+                "securityContext": restricted.pod(USER, owns_volumes=False),
                 "containers": [_container(stack)],
                 "volumes": [
                     {"name": "counters", "configMap": {"name": NAME}},
@@ -122,11 +117,7 @@ def _container(stack: Stack) -> Manifest:
         "image": stack.image(images.DCGM_EXPORTER),
         "args": ["--collectors", f"{FOLDER}/{FILE}", "--address", f":{PORT}"],
         "ports": [{"name": "metrics", "containerPort": PORT}],
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "securityContext": restricted.CONTAINER,
         # What names a metric's node; inside a pod the host's name is the pod's.
         "env": [{"name": "NODE_NAME", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}],
         "resources": {

@@ -48,10 +48,17 @@ class Image:
     """Whether it is there only in stacks that ask for it."""
     platforms: tuple[str, ...] = ()
     """What it has to run on; a chart runs on nothing."""
+    capabilities: tuple[float, ...] = ()
+    """The compute capabilities of GPUs that it has code for; none for one that asks for no GPU."""
     sum: str = ""
     """Of a chart that is packed of definitions alone: their hash, as go.sum has that of a module's files."""
     folder: str = ""
     """Where in their maker's archive they are."""
+
+    def computes_on(self, capability: float) -> bool:
+        """Whether a GPU of this compute capability runs its code: that for one runs on a later one of the same major
+        version, and on no other (NVIDIA, CUDA C++ Programming Guide, "Binary Compatibility")."""
+        return any(int(each) == int(capability) and each <= capability for each in self.capabilities)
 
     @property
     def is_chart(self) -> bool:
@@ -85,6 +92,7 @@ def _read(name: str, entry: Mapping[str, Any]) -> Image:
         lock=entry.get("lock", ""),
         optional=entry.get("optional", False),
         platforms=tuple(entry.get("platforms", ())),
+        capabilities=tuple(entry.get("capabilities", ())),
         sum=entry.get("sum", ""),
         folder=entry.get("folder", ""),
     )
@@ -117,6 +125,7 @@ DEVICE_PLUGIN: Final = IMAGES["nvidia/k8s-device-plugin"].tagged
 DCGM_EXPORTER: Final = IMAGES["nvidia/dcgm-exporter"].tagged
 KARPENTER: Final = IMAGES["karpenter/controller"].tagged
 PROMETHEUS: Final = IMAGES["prometheus/prometheus"].tagged
+ALERTMANAGER: Final = IMAGES["prometheus/alertmanager"].tagged
 SERVING: Final = IMAGES["serving"].tagged
 SERVING_GPU: Final = IMAGES["serving-gpu"].tagged
 MLFLOW: Final = IMAGES["mlflow"].tagged

@@ -9,6 +9,9 @@ OWNER: Final = "parapet.dev/owner"
 DATA_CLASS: Final = "parapet.dev/data-class"
 DATA_CLASSES: Final = (*(str(each.value) for each in DataClass), NO_DATA)
 
+MANAGED: Final = {"app.kubernetes.io/managed-by": "parapet"}
+"""What the stack makes, and nobody else may say of anything (`guardrails/stacks_objects.py`)."""
+
 Manifest: TypeAlias = Any
 """A Kubernetes object, or a part of one, in Kubernetes' own spelling: what `kubectl` would be given."""
 
@@ -21,7 +24,7 @@ def label_value(text: str) -> str:
 def labels(owner: str, data_class: str) -> dict[str, str]:
     """The labels of an object of this owner and class of data."""
     return {
-        "app.kubernetes.io/managed-by": "parapet",
+        **MANAGED,
         OWNER: label_value(owner),
         DATA_CLASS: str(data_class),
     }

@@ -11,7 +11,7 @@ from cluster import entrance, images, mesh_values
 from cluster import namespaces as ns
 from cluster.chart import chart
 from cluster.entrance import Entrance, EntranceArgs
-from cluster.guardrails.flows import DASHBOARDS, GATEWAY, PROMETHEUS, PUBLISHED
+from cluster.guardrails.flows import ALERTMANAGER, DASHBOARDS, GATEWAY, PROMETHEUS, PUBLISHED
 from cluster.guardrails.object_rules import GATEWAY_REFERENCE
 from cluster.labels import metadata
 from cluster.mesh_egress import aws_services, metrics
@@ -39,7 +39,8 @@ def _account(namespace: ns.Namespace) -> str:
     return principal(namespace.name, namespace.service_account)
 
 
-_GATEWAY: Final = _account(ns.INGRESS)
+INGRESS: Final = _account(ns.INGRESS)
+"""Who speaks for users: the gateway."""
 
 
 @dataclass(frozen=True)
@@ -52,26 +53,29 @@ class Caller:
     name: str = "callers"
     labels: Mapping[str, str] = field(default_factory=dict)
     """Of the pods that they may call; without labels, all of the namespace."""
+    paths: tuple[str, ...] = ()
+    """What they may ask for there, as the mesh has it: with a star for whatever follows. Without paths, all."""
 
 
 def callers(workspaces: Sequence[ns.Namespace] = ()) -> tuple[Caller, ...]:
     """All of a stack with these workspaces."""
     trackers = (ns.PIPELINES, ns.TRAINING, ns.SERVING, *workspaces)
     return (
-        Caller(ns.MLFLOW.name, (_GATEWAY, *map(_account, trackers)), ("5000",)),
+        Caller(ns.MLFLOW.name, (INGRESS, *map(_account, trackers)), ("5000",)),
         *(
             each
             for models in (ns.SERVING.name, ns.MODELS.name)
             for each in (
                 Caller(models, (_account(ns.PIPELINES),), ("8080",)),
                 # The gateway speaks for whoever asks it, so it gets to what is published and no further.
-                Caller(models, (_GATEWAY,), ("8080",), "published", PUBLISHED),
+                Caller(models, (INGRESS,), ("8080",), "published", PUBLISHED),
             )
         ),
         Caller(ns.TRAINING.name, (_account(ns.TRAINING),), ()),
         Caller(ns.MONITORING.name, (_account(ns.MONITORING),), ("3000", "9090", "9093")),
-        Caller(ns.MONITORING.name, (_GATEWAY,), ("3000",), "dashboards", DASHBOARDS),
+        Caller(ns.MONITORING.name, (INGRESS,), ("3000",), "dashboards", DASHBOARDS),
         Caller(ns.JUDGING.name, (_account(ns.ROLLOUTS),), ("9090",), "judging", PROMETHEUS),
+        Caller(ns.JUDGING.name, (_account(ns.JUDGING),), ("9093",), "alerts", ALERTMANAGER),
     )
 
 
@@ -234,7 +238,9 @@ address that is in no registry: so what says one here comes from a pod that pass
 def allow(caller: Caller) -> dict[str, Any]:
     """An AuthorizationPolicy for a whole namespace, or for the pods of it that have the labels."""
     selector = {"selector": {"matchLabels": dict(caller.labels)}} if caller.labels else {}
-    to = {"to": [{"operation": {"ports": list(caller.ports)}}]} if caller.ports else {}
+    asked = {"ports": list(caller.ports), "paths": list(caller.paths)}
+    operation = {name: each for name, each in asked.items() if each}
+    to = {"to": [{"operation": operation}]} if operation else {}
     rule = {"from": [{"source": {"principals": list(caller.principals)}}], **to}
     return {"action": "ALLOW", **selector, "rules": [rule]}
 
@@ -250,7 +256,10 @@ def gateway(address: str = "") -> dict[str, Any]:
     server = {
         **({"bind": address} if address else {}),
         "port": {"number": 443, "name": "https", "protocol": "HTTPS"},
-        "hosts": [f"{caller.namespace}/*" for caller in callers() if _GATEWAY in caller.principals],
+        "hosts": [
+            *(f"{caller.namespace}/*" for caller in callers() if INGRESS in caller.principals),
+            f"{ns.KUBEFLOW.name}/*",  # of a stack that has it, whose caller comes with it
+        ],
         "tls": {
             "mode": "SIMPLE",
             "serverCertificate": f"{mesh_values.CERTIFICATES}/cert-chain.pem",

@@ -1,7 +1,7 @@
 """The namespaces of the cluster, by purpose."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import pulumi
@@ -51,6 +51,10 @@ approved is what answers, and what speaks of it to those who judge it (`guardrai
 by itself is in `serving`."""
 MODEL_ACCOUNTS: Final = "model-"
 """How the service accounts in `models` begin, NAME after it."""
+CHECK_ACCOUNTS: Final = "check-"
+"""How those in `monitoring` begin by which the checks of models run; the namespace's own has no part of them."""
+NAMED_ACCOUNTS: Final = {MODELS.name: MODEL_ACCOUNTS, MONITORING.name: CHECK_ACCOUNTS}
+"""Where the stack makes accounts by name, and how they begin."""
 INGRESS: Final = Namespace(name="ingress", data_class=DataClass.PHI, mesh=True, service_account="istio-ingress")
 
 KARPENTER: Final = Namespace(name="karpenter")
@@ -61,6 +65,8 @@ KUBEFLOW: Final = Namespace(name="kubeflow", data_class=DataClass.ARTIFACTS, mes
 JUDGING: Final = Namespace(name="judging", data_class=DataClass.LOGS, mesh=True, service_account="judge")
 """What models say of themselves, for those who judge a version: apart from all that a team or a hospital starts, and
 from the nodes where models run."""
+ALERTING: Final = replace(JUDGING, service_account="alertmanager")
+"""The same, for what tells people of it, which has an account of its own."""
 ISTIO_SYSTEM: Final = Namespace(name="istio-system")
 ISTIO_CNI: Final = Namespace(
     name="istio-cni",

@@ -155,7 +155,7 @@ ML_ENGINEER: Final = Role(
             (ns.SERVING.name,),
         ),
         Grant(
-            # Of what the stack serves: pause, abort, retry and promote. All else of it is the setting `models`
+            # Of what the stack serves: pause, abort and promote. All else of it is the setting `models`
             # (the guardrail models-are-the-stacks).
             "release",
             (rule(ROLLOUTS, ["rollouts"], ["patch"]), rule(ROLLOUTS, ["rollouts/status"], ["get", "patch"])),
@@ -220,6 +220,8 @@ PLATFORM_OPERATOR: Final = Role(
             ),
             (ns.MONITORING.name,),
         ),
+        # A check of a model once more, as it is (the guardrail people-start-checks-as-they-are).
+        Grant("check", (rule(BATCH, ["jobs"], ["create"]),), (ns.MONITORING.name,)),
         Grant(
             "restart",
             (rule(CORE, ["pods"], ["delete"]), rule(APPS, ["deployments/scale"], SCALE)),

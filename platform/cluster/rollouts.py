@@ -7,7 +7,7 @@ from typing import Final
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from cluster import images
+from cluster import images, restricted
 from cluster import namespaces as ns
 from cluster.chart import chart
 from cluster.labels import Manifest, labels, metadata
@@ -101,12 +101,7 @@ def deployment(stack: Stack) -> Manifest:
                 "priorityClassName": "system-cluster-critical",
                 **ON_SYSTEM_NODES,
                 "topologySpreadConstraints": [spread],
-                "securityContext": {
-                    "runAsNonRoot": True,
-                    "runAsUser": USER,
-                    "runAsGroup": USER,
-                    "seccompProfile": {"type": "RuntimeDefault"},
-                },
+                "securityContext": restricted.pod(USER, owns_volumes=False),
                 "containers": [_container(stack)],
                 "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}}],
             },
@@ -129,11 +124,7 @@ def _container(stack: Stack) -> Manifest:
             {"name": "metrics", "containerPort": METRICS_PORT},
             {"name": "health", "containerPort": HEALTH_PORT},
         ],
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "securityContext": restricted.CONTAINER,
         "resources": RESOURCES,
         "readinessProbe": {**health, "periodSeconds": 5, "failureThreshold": 3},
         "livenessProbe": {**health, "initialDelaySeconds": 30, "periodSeconds": 20, "timeoutSeconds": 10},

@@ -65,7 +65,9 @@ USES: Final = {
     # A database's storage and Performance Insights (Amazon RDS User Guide, "AWS KMS key management" and "Configuring an
     # AWS KMS policy for Performance Insights"); a repository's images (Amazon ECR User Guide, "Encryption at rest").
     DataClass.ARTIFACTS: Use(("s3", "rds", "ecr"), by_grant=("rds", "ecr")),
-    DataClass.LOGS: Use(("s3",)),
+    # What is told goes through topics (Amazon SNS Developer Guide, "Key management", configuring permissions): whoever
+    # writes to one uses the key.
+    DataClass.LOGS: Use(("s3", "sns")),
     # RDS makes and rotates the password of a database's master user (Amazon RDS User Guide, "Password management with
     # Amazon RDS and AWS Secrets Manager", permissions required). By which of the two it asks for its grant is not told.
     DataClass.SECRETS: Use(("secretsmanager", "rds"), by_grant=("secretsmanager", "rds")),
@@ -96,7 +98,7 @@ def key_policy(
     account = stack.account
     statements = [administer(account, administrators), *_use(account, USES[data_class])]
     if data_class is DataClass.LOGS:
-        statements += [_use_by_cloudwatch_logs(stack), _use_by_alarms(stack), _use_by_events(stack)]
+        statements += [_use_by_cloudwatch_logs(stack), use_by_alarms(stack), _use_by_events(stack)]
     if data_class is DataClass.SECRETS and readers:
         statements.append(_read_by(account, readers))
     if data_class is DataClass.CLUSTER:
@@ -169,9 +171,9 @@ def _use_by_cloudwatch_logs(stack: Stack) -> Statement:
     )
 
 
-def _use_by_alarms(stack: Stack) -> Statement:
-    # What an alarm tells goes through a topic that this key encrypts (Amazon SNS Developer Guide, "Key management",
-    # compatibility between event sources from AWS services and encrypted topics).
+def use_by_alarms(stack: Stack) -> Statement:
+    """The statement by which the stack's alarms write to a topic that the key encrypts (Amazon SNS Developer Guide,
+    "Key management", compatibility between event sources from AWS services and encrypted topics)."""
     return allow(
         "UseByAlarms",
         principals={"Service": "cloudwatch.amazonaws.com"},

@@ -10,6 +10,8 @@ from foundation.database import Engine
 
 METADATA: Final = "metadb"
 """The second database there: ML Metadata makes it, and Kubeflow Pipelines' own name for it is this."""
+AUTHENTICATION: Final = "authentication_policy"
+NATIVE: Final = "mysql_native_password"
 
 PIPELINES: Final = Engine(
     whose="Kubeflow Pipelines",
@@ -22,13 +24,17 @@ PIPELINES: Final = Engine(
     # At most 16 characters (Amazon RDS API Reference, CreateDBInstance).
     administrator="pipelines_admin",
     exports=("audit", "error"),
-    at_reboot={"tls_version": "TLSv1.2,TLSv1.3"},
-    at_once={
-        "require_secure_transport": "1",
+    # RDS takes a parameter for the next start whether or not it could be changed before, and refuses one at once that
+    # it reads at its start alone. The group is there before the instance.
+    at_reboot={
+        "tls_version": "TLSv1.2,TLSv1.3",
         # ML Metadata's client knows no other (google/ml-metadata v1.14.0, mysql_metadata_source.cc), and the master
         # user is made by what this says. The password's hash is a weak one: it is RDS's own, long, new each week, and
         # goes over verified TLS alone.
-        "authentication_policy": "*:mysql_native_password",
+        AUTHENTICATION: f"*:{NATIVE}",
+    },
+    at_once={
+        "require_secure_transport": "1",
         # No log has a statement, whose values may name a patient.
         "general_log": "0",
         "slow_query_log": "0",

@@ -118,8 +118,8 @@ def arguments(model: str) -> list[dict[str, Any]]:
     return [*versions(), {"name": WHERE, "value": ns.MODELS.name}, {"name": WHOSE, "value": model}]
 
 
-_ASKED: Final = 'route=~"records|infer"'
-_CALLS: Final = 'status!~"401|403|404|405|413|429"'
+ASKED_ROUTES: Final = 'route=~"records|infer"'
+CALLS: Final = 'status!~"401|403|404|405|413|429"'
 """What is not admitted is no call: else whoever reaches the port, without any right, says how many calls there were."""
 
 
@@ -137,7 +137,7 @@ def _share(argument: str, statuses: str, among: str, window: int, none: float) -
     """PromQL: of a version's calls with the statuses `among`, the share with these; `none` where it had no calls."""
 
     def often(which: str) -> str:
-        return f"sum(rate({_of('requests_total', argument, _ASKED, _CALLS, which)}[{window}s]))"
+        return f"sum(rate({_of('requests_total', argument, ASKED_ROUTES, CALLS, which)}[{window}s]))"
 
     return f"((({often(statuses)} or vector(0)) / ({often(among)} > 0)) or vector({none:g}))"
 

@@ -37,10 +37,14 @@ PREDICTIONS: Final = Part(DataClass.PHI, "predictions")
 """What a model was asked and what it answered: a record that is added to and never changed."""
 OF_TEAMS: Final = Part(DataClass.PHI, f"{PREDICTIONS.prefix}/teams")
 """The record of what teams serve by themselves."""
+LABELS: Final = Part(DataClass.PHI, "labels")
+"""What came true of what a model was asked, as far as it is known: late, and added to like the record."""
 MODELS: Final = Part(DataClass.ARTIFACTS, "models")
 """Models that may serve, each with the profile of the data that it learnt from."""
 REPORTS: Final = Part(DataClass.ARTIFACTS, "reports")
 """How far data and answers have drifted, in counts and without a row."""
+RUNS: Final = Part(DataClass.ARTIFACTS, "runs")
+"""How runs of the pipeline went, step by step, in words and times: added to and never changed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,12 +78,15 @@ WORKLOADS: Final = (
         reads=(RAW, CURATED, FEATURES, DEIDENTIFIED, MODELS),
         # A model that it made goes through the MLflow server, and by a decision of people's to where it serves.
         writes=(CURATED, FEATURES, DEIDENTIFIED),
+        adds=(LABELS, RUNS),
     ),
     # What it made goes through the MLflow server, where it is on record who did.
     Workload(namespace=ns.TRAINING, reads=(FEATURES, CHECKPOINTS), writes=(CHECKPOINTS,), removes=(CHECKPOINTS,)),
     # What teams serve by themselves: a model that the stack serves is a workload of its own (`serving`).
     Workload(namespace=ns.SERVING, reads=(MODELS,), adds=(OF_TEAMS,)),
-    Workload(namespace=ns.MONITORING, reads=(PREDICTIONS, MODELS, REPORTS), writes=(REPORTS,), measures=True),
+    # What a hospital looks at the platform with. It measures, and sees no row: a model's record is read by the check of
+    # that model alone (`checking`).
+    Workload(namespace=ns.MONITORING, measures=True),
 )
 
 ROLE_NAME: Final = 24
@@ -89,14 +96,45 @@ ROLE_NAME: Final = 24
 def serving(model: str, environment: str) -> Workload:
     """What the pods of one model do with data: they read what was promoted of that model for the environment, and add
     to its own record (`delivery/serving/README.md`)."""
-    digest = sha256(model.encode()).hexdigest()[:8]
     return Workload(
-        name=f"model-{model if len(model) <= ROLE_NAME else f'{model[: ROLE_NAME - 9]}-{digest}'}",
+        name=f"model-{_short(model)}",
         namespace=ns.MODELS,
         account=f"{ns.MODEL_ACCOUNTS}{model}",
-        reads=(Part(MODELS.bucket, f"{MODELS.prefix}/{model}/{environment}"),),
-        adds=(Part(PREDICTIONS.bucket, f"{PREDICTIONS.prefix}/model={model}"),),
+        reads=(promoted(model, environment),),
+        adds=(of_model(PREDICTIONS, model),),
     )
+
+
+def checking(model: str, environment: str) -> Workload:
+    """What the check of one model does with data: it reads what that model learnt, was asked, answered, what came true
+    of it and how its pipeline went, and writes what it found. It never writes a record or a model, and sees nothing of
+    another's."""
+    found = of_model(REPORTS, model)
+    return Workload(
+        name=f"check-{_short(model)}",
+        namespace=ns.MONITORING,
+        account=f"{ns.CHECK_ACCOUNTS}{model}",
+        reads=(
+            *(promoted(model, environment), of_model(PREDICTIONS, model), of_model(LABELS, model)),
+            *(of_model(RUNS, model), found),
+        ),
+        writes=(found,),
+    )
+
+
+def promoted(model: str, environment: str) -> Part:
+    """Where the versions of a model are that may serve in an environment."""
+    return Part(MODELS.bucket, f"{MODELS.prefix}/{model}/{environment}")
+
+
+def of_model(whole: Part, model: str) -> Part:
+    """The part of a part that one model's is."""
+    return Part(whole.bucket, f"{whole.prefix}/model={model}")
+
+
+def _short(model: str) -> str:
+    digest = sha256(model.encode()).hexdigest()[:8]
+    return model if len(model) <= ROLE_NAME else f"{model[: ROLE_NAME - 9]}-{digest}"
 
 
 ONCE_SHARED: Final = "notebooks"

@@ -5,6 +5,7 @@ A module of its own: who wants a name or a list of a part does not wait for all 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import pulumi
 
@@ -14,19 +15,31 @@ from foundation.foundation import Foundation
 from foundation.stack import Stack
 from mlops.analyses import Analyses, AnalysesArgs
 from mlops.bucket import Bucket
+from mlops.dashboards.dashboards import Dashboards, DashboardsArgs
+from mlops.incident_records import IncidentRecords, IncidentRecordsArgs
 from mlops.mlflow_server.account import Account
 from mlops.mlflow_server.mlflow_server import MlflowServer, MlflowServerArgs
 from mlops.mlflow_server.retention import Kept
 from mlops.mlflow_server.sign_on import SignOn
 from mlops.model_registry import ModelRegistry, ModelRegistryArgs
+from mlops.monitoring import words
+from mlops.monitoring.alarms import Alarms, AlarmsArgs
+from mlops.monitoring.alertmanager import HOST, Alertmanager, AlertmanagerArgs
+from mlops.monitoring.check_pod import CheckPodArgs
+from mlops.monitoring.checks import Checks, ChecksArgs
+from mlops.monitoring.owners import owners
+from mlops.monitoring.rules import alert_seconds, rules
 from mlops.pipelines.pipelines import Pipelines, PipelinesArgs
-from mlops.prometheus import Prometheus, PrometheusArgs
+from mlops.prometheus import Alerting, Prometheus, PrometheusArgs
 from mlops.serving import model_service
 from mlops.serving.model import TOLD, Model
 from mlops.serving.models import Models, ModelsArgs, hash_keys
 from mlops.serving.tokens import Tokens
 from mlops.workload_identities import WorkloadIdentities, WorkloadIdentitiesArgs
 from mlops.workload_secret import WorkloadSecret, by_namespace
+
+LOGGED: Final = 3
+"""How often within what an analysis looks at predictions are kept, where that is sooner than each minute."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +58,8 @@ class MLOpsArgs:
     """Whose tokens callers of published ones bring."""
     model_analysis_seconds: int
     """How long a new version of a model is looked at before it gets more calls."""
+    model_check_seconds: int
+    """How much of what a model was asked its check looks at."""
     model_promoters: Sequence[str]
     """ARNs of the IAM roles that sign decisions on models."""
     privacy_officers: Sequence[str]
@@ -61,6 +76,11 @@ class MLOps(pulumi.ComponentResource):
 
     mlflow: MlflowServer
     model_registry: ModelRegistry
+    incident_records: IncidentRecords
+    alerts_topic_arn: pulumi.Output[str]
+    """The topic that tells of alerts; who subscribes is the hospital's to say."""
+    deadman_topic_arn: pulumi.Output[str]
+    """The one that tells that alerts are dead; other ways than the former's subscribe."""
     models: list[dict[str, str | bool]]
     """Of each that answers: name, version, digest, environment, whether it is published, and url."""
 
@@ -95,19 +115,61 @@ class MLOps(pulumi.ComponentResource):
                     database=args.foundation.pipelines_database,
                     control_plane=cluster.control_plane,
                     nodes_security_group_id=cluster.nodes_security_group_id,
+                    domain=cluster.domain,
                     after=cluster.ready,
                 ),
                 in_cluster,
             )
         window = args.model_analysis_seconds
+        names = [each.name for each in args.models]
+        checked = [each.name for each in args.models if each.checked]
+        alerting = Alerting(
+            rules=rules(names, checked, alert_seconds(window)),
+            labels=words.LABELS,
+            host=HOST,
+            checks=words.OF_CHECKS,
+        )
         Prometheus(
-            f"{name}-prometheus", PrometheusArgs(stack=args.stack, window=window, after=cluster.ready), in_cluster
+            f"{name}-prometheus",
+            PrometheusArgs(stack=args.stack, window=window, alerting=alerting, after=cluster.ready),
+            in_cluster,
+        )
+        Dashboards(
+            name, DashboardsArgs(stack=args.stack, models=names, checked=checked, after=cluster.ready), in_cluster
         )
         judges = Analyses(
             f"{name}-analyses", AnalysesArgs(stack=args.stack, window=window, after=cluster.ready), in_cluster
         )
         storage, key_arns = args.foundation.storage, args.foundation.keys.arns
+        alarms = Alarms(
+            name,
+            AlarmsArgs(
+                stack=args.stack,
+                logs_key_arn=key_arns[DataClass.LOGS],
+                key_administrators=args.foundation.keys.administrators,
+                read_at=owners().read_at,
+                certificate_arn=args.foundation.certificate.arn,
+                application_log=cluster.application_log,
+            ),
+            pulumi.ResourceOptions(parent=self),
+        )
+        self.alerts_topic_arn, self.deadman_topic_arn = alarms.topic_arn, alarms.deadman_arn
+        Alertmanager(
+            f"{name}-alertmanager",
+            AlertmanagerArgs(
+                stack=args.stack,
+                cluster_name=cluster.control_plane.cluster_name,
+                cluster_arn=cluster.control_plane.arn,
+                perimeter=args.foundation.network.perimeter,
+                alarms=alarms,
+                logs_key_arn=key_arns[DataClass.LOGS],
+                reports=storage.artifacts.bucket,
+                after=cluster.ready,
+            ),
+            in_cluster,
+        )
         models = Bucket(storage.artifacts.arn, key_arns[DataClass.ARTIFACTS])
+        audit = Bucket(storage.audit.arn, key_arns[DataClass.LOGS])
         self.model_registry = ModelRegistry(
             name,
             ModelRegistryArgs(
@@ -115,8 +177,13 @@ class MLOps(pulumi.ComponentResource):
                 promoters=args.model_promoters,
                 key_administrators=args.foundation.keys.administrators,
                 models=models,
-                audit=Bucket(storage.audit.arn, key_arns[DataClass.LOGS]),
+                audit=audit,
             ),
+            pulumi.ResourceOptions(parent=self),
+        )
+        self.incident_records = IncidentRecords(
+            name,
+            IncidentRecordsArgs(stack=args.stack, audit=audit, artifacts=models),
             pulumi.ResourceOptions(parent=self),
         )
         keys = hash_keys(name, args.stack, args.foundation, args.models, self)
@@ -133,7 +200,10 @@ class MLOps(pulumi.ComponentResource):
                 },
                 workspaces=cluster.workspaces,
                 secrets=by_namespace(args.workload_secrets),
-                models={each.workload: [key] for each, key in keys.items()},
+                named={
+                    **{each.workload: [key] for each, key in keys.items()},
+                    **{each.check: () for each in args.models if each.checked},
+                },
                 secrets_key_arn=key_arns[DataClass.SECRETS],
                 after=cluster.ready,
             ),
@@ -142,8 +212,9 @@ class MLOps(pulumi.ComponentResource):
         self.models = [
             {**each.model_dump(include=TOLD), "url": model_service.url(each, cluster.domain)} for each in args.models
         ]
+        buckets = {DataClass.ARTIFACTS: storage.artifacts.bucket, DataClass.PHI: storage.phi.bucket}
         if args.models:
-            Models(
+            served = Models(
                 f"{name}-models",
                 ModelsArgs(
                     stack=args.stack,
@@ -151,13 +222,27 @@ class MLOps(pulumi.ComponentResource):
                     hash_keys=keys,
                     tokens=args.model_tokens,
                     domain=cluster.domain,
-                    buckets={
-                        DataClass.ARTIFACTS: storage.artifacts.bucket,
-                        DataClass.PHI: storage.phi.bucket,
-                    },
+                    log_seconds=window // LOGGED,
+                    buckets=buckets,
                     signing_key_arn=self.model_registry.signing_key_arn,
                     role_arns=identities.role_arns,
                     after=[*cluster.ready, identities, judges],
+                ),
+                in_cluster,
+            )
+            Checks(
+                f"{name}-checks",
+                ChecksArgs(
+                    models=[each for each in args.models if each.checked],
+                    pod=CheckPodArgs(
+                        stack=args.stack,
+                        artifacts=buckets[DataClass.ARTIFACTS],
+                        artifacts_key_arn=key_arns[DataClass.ARTIFACTS],
+                        phi=buckets[DataClass.PHI],
+                        signing_key=served.signing_key,
+                        window_seconds=args.model_check_seconds,
+                    ),
+                    after=[*cluster.ready, identities],
                 ),
                 in_cluster,
             )

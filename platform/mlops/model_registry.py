@@ -14,8 +14,9 @@ from foundation import data_class
 from foundation.data_class import DataClass
 from foundation.key_policy import administer
 from foundation.keys import DELETION_WINDOW_DAYS
-from foundation.policy_document import Conditions, Statement, allow, document
+from foundation.policy_document import Conditions, allow, document
 from foundation.stack import Stack
+from mlops import written_once
 from mlops.bucket import Bucket
 from mlops.data_path import MODELS
 
@@ -70,7 +71,9 @@ class ModelRegistry(pulumi.ComponentResource):
         )
         aws.kms.Alias(f"{name}-signing", name=signing_alias(name), target_key_id=key.key_id, opts=own)
         self.signing_key_arn = key.arn
-        reads, writes = _reads(args, key.arn), _writes(args)
+        parts = {"ListLedgers": (args.audit, LEDGERS), "ListModels": (args.models, MODELS.prefix)}
+        know = allow("KnowTheSignature", actions=["kms:DescribeKey", "kms:GetPublicKey"], resources=key.arn)
+        reads, writes = [*written_once.reads(args.stack, parts), know], written_once.adds(args.stack, parts)
         self.policy_arns = {
             who: aws.iam.Policy(f"{name}-model-{who}", description=what, policy=document(*statements), opts=own).arn
             for who, what, statements in (
@@ -101,44 +104,3 @@ def _key_policy(args: ModelRegistryArgs) -> pulumi.Output[str]:
             allow("SignByPromoters", principals=promoters, actions="kms:Sign", resources="*", when=as_signed)
         )
     return document(*statements)
-
-
-def _reads(args: ModelRegistryArgs, key_arn: pulumi.Input[str]) -> list[Statement]:
-    parts = [(args.audit, LEDGERS), (args.models, MODELS.prefix)]
-    return [
-        allow("Read", actions=["s3:GetObject", "s3:GetObjectVersion"], resources=_objects(parts)),
-        *(
-            allow(
-                sid,
-                actions=["s3:ListBucket", "s3:ListBucketVersions"],
-                resources=bucket.arn,
-                when={"StringLike": {"s3:prefix": f"{prefix}/*"}},
-            )
-            for sid, (bucket, prefix) in zip(("ListLedgers", "ListModels"), parts, strict=True)
-        ),
-        _through_s3(args, "Decrypt"),
-        allow("KnowTheSignature", actions=["kms:DescribeKey", "kms:GetPublicKey"], resources=key_arn),
-    ]
-
-
-def _writes(args: ModelRegistryArgs) -> list[Statement]:
-    # Without the header no upload overwrites (Amazon S3 User Guide, "Enforce conditional writes on Amazon S3 buckets").
-    if_absent: Conditions = {"Null": {"s3:if-none-match": "false"}}
-    parts = [(args.audit, LEDGERS), (args.models, MODELS.prefix)]
-    return [
-        allow("Add", actions="s3:PutObject", resources=_objects(parts), when=if_absent),
-        _through_s3(args, "GenerateDataKey"),
-    ]
-
-
-def _objects(parts: Sequence[tuple[Bucket, str]]) -> list[pulumi.Output[str]]:
-    return [pulumi.Output.concat(bucket.arn, f"/{prefix}/*") for bucket, prefix in parts]
-
-
-def _through_s3(args: ModelRegistryArgs, action: str) -> Statement:
-    return allow(
-        f"{action}ThroughS3",
-        actions=f"kms:{action}",
-        resources=[args.audit.key_arn, args.models.key_arn],
-        when={"StringEquals": {"kms:ViaService": f"s3.{args.stack.account.region}.amazonaws.com"}},
-    )

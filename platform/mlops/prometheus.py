@@ -1,6 +1,7 @@
-"""What models say of themselves while they answer, kept for hours: the Prometheus that judges a new version."""
+"""What models say of themselves while they answer, kept for days: the Prometheus that judges a new version, and that
+alerts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
@@ -11,24 +12,30 @@ import yaml
 
 from cluster import images
 from cluster import namespaces as ns
-from cluster.guardrails.flows import PREDICTOR, PROMETHEUS
+from cluster.guardrails.flows import CHECK, PREDICTOR, PROMETHEUS
 from cluster.guardrails.rollout_rules import HASH
-from cluster.labels import Manifest, labels, metadata
-from cluster.node_labels import ON_SYSTEM_NODES
+from cluster.labels import Manifest, metadata
 from cluster.roles import CORE, RBAC, READ, rule
 from foundation.stack import Stack
+from mlops import one_server
+from mlops.monitoring import words
 
 NAME: Final = "prometheus"
 ROLE: Final = "parapet:judge"
 PORT: Final = 9090
 ADDRESS: Final = f"http://{NAME}.{ns.JUDGING.name}.svc.cluster.local:{PORT}"
-USER: Final = 65534
-"""The image's own."""
 FOLDER: Final = "/etc/prometheus"
 DATA: Final = "/prometheus"
 FILE: Final = "prometheus.yaml"
-RETENTION: Final = "6h"
-STORED_GIB: Final = 1
+RETENTION: Final = "5d"
+"""An analysis looks at an hour at most, an alert at a bit more than four days."""
+STORED_GIB: Final = 4
+RULES: Final = "rules.yaml"
+CHECKS: Final = "checks"
+"""The job of what checks of models found."""
+TELLS: Final = "alertmanager"
+"""The job of what Alertmanager says of itself, and all that is kept of that: what it could not tell."""
+NOTIFICATIONS_FAILED: Final = "alertmanager_notifications_failed_total"
 LOOKS: Final = 10
 """Scrapes within what an analysis looks at; more than four, so that a rate of it has enough to go by."""
 VERSION: Final = "version_hash"
@@ -39,12 +46,16 @@ POD: Final = "pod"
 version and model; the namespace is nobody's word but the API server's."""
 ASKED: Final = (
     *("requests_total", "request_seconds_bucket", "prediction_bucket", "prediction_count", "start_time_seconds"),
+    "ready",
 )
-"""The numbers that analyses ask for; no other is kept."""
+"""The numbers that analyses and rules ask for; no other is kept."""
+_OF_MODELS: Final = f"parapet_serving_({'|'.join(ASKED)})"
+CHECKED_SECONDS: Final = 10
 _EACH: Final = {"body_size_limit": "10MB", "label_limit": 20, "label_value_length_limit": 256}
 LIMITS: Final = {
     ns.MODELS.name: {**_EACH, "sample_limit": 5_000},
     ns.SERVING.name: {**_EACH, "sample_limit": 1_000, "target_limit": 400},
+    ns.MONITORING.name: {**_EACH, "sample_limit": 1_000},
 }
 """What one pod may say in one scrape, and how many of teams' are asked: of one that says more nothing is taken, and
 where teams have more pods none of theirs is asked. So who starts a pod does not fill the memory in which the numbers of
@@ -60,29 +71,53 @@ def scrape_seconds(window: int) -> int:
     return max(1, min(15, window // LOOKS))
 
 
+def check_seconds(window: int) -> int:
+    """How often a check is asked, whose pod goes soon."""
+    return min(CHECKED_SECONDS, scrape_seconds(window))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alerting:
+    """What is an alert, and who is told."""
+
+    rules: Mapping[str, Any]
+    """As a file of rules has them."""
+    labels: Sequence[str]
+    """Those that an alert may have."""
+    host: str
+    """Alertmanager's, with its port."""
+    checks: Sequence[str]
+    """The numbers of checks that are kept."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class PrometheusArgs:
     stack: Stack
     window: int
     """Seconds that an analysis looks at."""
+    alerting: Alerting
     after: Sequence[pulumi.Resource]
     """The namespaces, the mesh and nodes."""
 
 
 class Prometheus(pulumi.ComponentResource):
-    """One Prometheus, which scrapes the proxies of models' pods and keeps what they said for hours, in its own pod.
+    """One Prometheus, which scrapes the proxies of models' pods and keeps what they said for days, in its own pod.
 
     What is lost with the pod is what an analysis of that hour would have looked at: it then finds no calls, and says
-    no. It finds pods by the API server, in the namespace of models alone, and runs on the platform's nodes: who breaks
-    out of a model's pod is not beside what judges it.
+    no. Alerts that look at days begin anew. It finds pods by the API server, in the namespaces of models and of their
+    checks alone, and runs on the platform's nodes: who breaks out of a model's pod is not beside what judges it. Nobody
+    writes numbers into it.
     """
 
     def __init__(self, name: str, args: PrometheusArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:mlops:Prometheus", name, {"image": images.PROMETHEUS}, opts)
         own = pulumi.ResourceOptions(parent=self, depends_on=list(args.after))
         meta = metadata(NAME, args.stack.owner, namespace=ns.JUDGING.name, data_class=ns.JUDGING.data_class)
-        text = yaml.safe_dump(configuration(args.window), sort_keys=False)
-        config = kubernetes.core.v1.ConfigMap(name, metadata=meta, data={FILE: text}, opts=own)
+        files = {
+            FILE: yaml.safe_dump(configuration(args.window, args.alerting), sort_keys=False),
+            RULES: yaml.safe_dump(args.alerting.rules, sort_keys=False),
+        }
+        config = kubernetes.core.v1.ConfigMap(name, metadata=meta, data=files, opts=own)
         service: Manifest = {
             "type": "ClusterIP",
             "selector": PROMETHEUS,
@@ -98,16 +133,19 @@ class Prometheus(pulumi.ComponentResource):
         kubernetes.apps.v1.Deployment(
             name,
             metadata=meta,
-            spec=deployment(args.stack, text),
+            spec=deployment(args.stack, "".join(files.values())),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[config, *args.after]),
         )
         self._rights(name, args.stack.owner, own)
         self.register_outputs({"address": ADDRESS})
 
     def _rights(self, name: str, owner: str, own: pulumi.ResourceOptions) -> None:
-        """Its account lists the pods of models."""
+        """Its account lists the pods of models and of their checks."""
         account = {"kind": "ServiceAccount", "name": ns.JUDGING.service_account, "namespace": ns.JUDGING.name}
-        for called, namespace in ((name, ns.SERVING), (f"{name}-{ns.MODELS.name}", ns.MODELS)):
+        for called, namespace in (
+            (name, ns.SERVING),
+            *((f"{name}-{each.name}", each) for each in (ns.MODELS, ns.MONITORING)),
+        ):
             meta = metadata(ROLE, owner, namespace=namespace.name)
             kubernetes.rbac.v1.Role(called, metadata=meta, rules=[rule(CORE, ["pods"], READ)], opts=own)
             kubernetes.rbac.v1.RoleBinding(
@@ -119,22 +157,73 @@ class Prometheus(pulumi.ComponentResource):
             )
 
 
-def configuration(window: int) -> dict[str, Any]:
+def configuration(window: int, alerting: Alerting) -> dict[str, Any]:
     """As Prometheus reads it. A proxy hands on what its model says, at a port in plain that this namespace alone
     reaches (Istio, "Prometheus", Option 1: Metrics merging)."""
     return {
         "global": {"scrape_interval": f"{scrape_seconds(window)}s", "scrape_timeout": f"{scrape_seconds(window)}s"},
-        # Apart, so that nothing that teams start stands between the stack's models and who judges them.
-        "scrape_configs": [_job(namespace.name) for namespace in (ns.MODELS, ns.SERVING)],
+        "rule_files": [RULES],
+        "alerting": {
+            # Whatever a rule says: no other label leaves.
+            "alert_relabel_configs": [{"regex": "|".join(alerting.labels), "action": "labelkeep"}],
+            "alertmanagers": [{"static_configs": [{"targets": [alerting.host]}]}],
+        },
+        "scrape_configs": [*scrapes(alerting.checks, _OF_MODELS, check_seconds(window)), _alertmanager(alerting.host)],
     }
 
 
-def _job(namespace: str) -> dict[str, Any]:
-    """How the models of a namespace are asked."""
-    pod = "__meta_kubernetes_pod"
-    component, value = next(iter(PREDICTOR.items()))
+def scrapes(
+    checks: Sequence[str], of_models: str = "parapet_serving_.+", check_seconds: int = CHECKED_SECONDS
+) -> list[dict[str, Any]]:
+    """Who is asked: models' pods, of whose numbers those that are called so are kept, and their checks', as often as
+    that."""
+    return [
+        # Apart, so that nothing that teams start stands between the stack's models and who judges them.
+        *(_job(each.name, each.name, PREDICTOR, of_models) for each in (ns.MODELS, ns.SERVING)),
+        # What a check says of its model it says under its own pod's name; what it calls the model is left out.
+        {
+            **_job(
+                CHECKS,
+                ns.MONITORING.name,
+                CHECK,
+                "|".join(checks),
+                more=_in_known_words(),
+            ),
+            "scrape_interval": f"{check_seconds}s",
+            "scrape_timeout": f"{check_seconds}s",
+        },
+    ]
+
+
+def _in_known_words() -> list[dict[str, Any]]:
+    """Of a series that says something else in a label than it may, nothing is kept; of one with a label of another
+    name, no such label."""
+    known = [
+        {"source_labels": [name], "regex": "|".join(("", *values)), "action": "keep"}
+        for name, values in words.VALUES.items()
+    ]
+    names = "|".join(("__name__", "job", "instance", NAMESPACE, VERSION, MODEL, POD, *words.VALUES))
+    return [*known, {"regex": names, "action": "labelkeep"}]
+
+
+def _alertmanager(host: str) -> dict[str, Any]:
+    """How it is asked: by the way that alerts go to it."""
     return {
-        "job_name": namespace,
+        "job_name": TELLS,
+        "static_configs": [{"targets": [host]}],
+        **_EACH,
+        "metric_relabel_configs": [{"source_labels": ["__name__"], "regex": NOTIFICATIONS_FAILED, "action": "keep"}],
+    }
+
+
+def _job(
+    job: str, namespace: str, called: Mapping[str, str], kept: str, more: Sequence[Mapping[str, Any]] = ()
+) -> dict[str, Any]:
+    """How the pods of a namespace that are `called` so are asked; metrics are `kept` by a pattern of their names."""
+    pod = "__meta_kubernetes_pod"
+    ((component, value),) = called.items()
+    return {
+        "job_name": job,
         "metrics_path": "/stats/prometheus",
         "kubernetes_sd_configs": [{"role": "pod", "namespaces": {"names": [namespace]}}],
         "relabel_configs": [
@@ -150,10 +239,8 @@ def _job(namespace: str) -> dict[str, Any]:
             {"source_labels": [f"{pod}_name"], "target_label": POD},
         ],
         **LIMITS[namespace],
-        # A proxy's own numbers are many, as a team's may be, and no analysis asks for one.
-        "metric_relabel_configs": [
-            {"source_labels": ["__name__"], "regex": f"parapet_serving_({'|'.join(ASKED)})", "action": "keep"}
-        ],
+        # A proxy's own numbers are many, as a team's may be, and nobody asks for one.
+        "metric_relabel_configs": [{"source_labels": ["__name__"], "regex": kept, "action": "keep"}, *more],
     }
 
 
@@ -164,47 +251,14 @@ def _label(name: str) -> str:
 
 def deployment(stack: Stack, text: str) -> Manifest:
     """One replica: of two each would have seen other moments."""
-    return {
-        "replicas": 1,
-        "strategy": {"type": "Recreate"},
-        "selector": {"matchLabels": PROMETHEUS},
-        "template": {
-            "metadata": {
-                "labels": {**labels(stack.owner, ns.JUDGING.data_class), **PROMETHEUS},
-                # It reads its configuration once.
-                "annotations": {"parapet.dev/configuration": sha256(text.encode()).hexdigest()[:16]},
-            },
-            "spec": {
-                "serviceAccountName": ns.JUDGING.service_account,
-                "automountServiceAccountToken": True,
-                "enableServiceLinks": False,
-                "priorityClassName": "system-cluster-critical",
-                **ON_SYSTEM_NODES,
-                "securityContext": {
-                    "runAsNonRoot": True,
-                    "runAsUser": USER,
-                    "runAsGroup": USER,
-                    "fsGroup": USER,
-                    "seccompProfile": {"type": "RuntimeDefault"},
-                },
-                "containers": [_container(stack)],
-                "volumes": [
-                    {"name": "configuration", "configMap": {"name": NAME}},
-                    {"name": "data", "emptyDir": {"sizeLimit": f"{STORED_GIB + 1}Gi"}},
-                ],
-            },
-        },
-    }
-
-
-def _container(stack: Stack) -> Manifest:
-    def probe(path: str) -> Manifest:
-        return {"httpGet": {"path": path, "port": "http"}, "periodSeconds": 5, "timeoutSeconds": 3}
-
-    return {
-        "name": NAME,
-        "image": stack.image(images.PROMETHEUS),
-        "args": [
+    server = one_server.Server(
+        name=NAME,
+        image=images.PROMETHEUS,
+        selector=PROMETHEUS,
+        service_account=ns.JUDGING.service_account,
+        asks_kubernetes=True,
+        port=PORT,
+        arguments=[
             f"--config.file={FOLDER}/{FILE}",
             f"--storage.tsdb.path={DATA}",
             f"--storage.tsdb.retention.time={RETENTION}",
@@ -212,17 +266,10 @@ def _container(stack: Stack) -> Manifest:
             f"--web.listen-address=0.0.0.0:{PORT}",
             "--log.format=json",
         ],
-        "ports": [{"name": "http", "containerPort": PORT}],
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
-        "resources": RESOURCES,
-        "readinessProbe": probe("/-/ready"),
-        "livenessProbe": {**probe("/-/healthy"), "periodSeconds": 20},
-        "volumeMounts": [
-            {"name": "configuration", "mountPath": FOLDER, "readOnly": True},
-            {"name": "data", "mountPath": DATA},
-        ],
-    }
+        folder=FOLDER,
+        data=DATA,
+        size=f"{STORED_GIB + 1}Gi",
+        resources=RESOURCES,
+        environment={},
+    )
+    return one_server.deployment(stack, server, sha256(text.encode()).hexdigest()[:16])

@@ -33,8 +33,9 @@ class WorkloadIdentitiesArgs:
     workspaces: Sequence[Workspace] = ()
     secrets: Mapping[str, Sequence[DeliveredSecret]]
     """What the pods of a namespace's own account have as files, by its name."""
-    models: Mapping[Workload, Sequence[DeliveredSecret]] = field(default_factory=dict)
-    """Those that the stack serves, with what the pods of each have as files."""
+    named: Mapping[Workload, Sequence[DeliveredSecret]] = field(default_factory=dict)
+    """Those with an account of their own: the models that the stack serves, and their checks; with what the pods of
+    each have as files."""
     secrets_key_arn: pulumi.Input[str]
     after: Sequence[pulumi.Resource]
     """The namespaces, and the add-on that brings the driver of secrets."""
@@ -51,7 +52,7 @@ class WorkloadIdentities(pulumi.ComponentResource):
     role_arns: dict[Workload, pulumi.Output[str]]
 
     def __init__(self, name: str, args: WorkloadIdentitiesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        workloads = (*WORKLOADS, *map(of, args.workspaces), *args.models)
+        workloads = (*WORKLOADS, *map(of, args.workspaces), *args.named)
         inputs = {"serviceAccounts": [each.service_account for each in workloads]}
         super().__init__("parapet:mlops:WorkloadIdentities", name, inputs, opts)
         self.role_arns = {}
@@ -64,7 +65,7 @@ class WorkloadIdentities(pulumi.ComponentResource):
         self, name: str, workload: Workload, args: WorkloadIdentitiesArgs, former: Sequence[pulumi.Alias]
     ) -> None:
         where = workload.namespace.name
-        secrets = args.models.get(workload, ()) if workload.account else args.secrets.get(where, ())
+        secrets = args.named.get(workload, ()) if workload.account else args.secrets.get(where, ())
         role = PodRole(
             name,
             PodRoleArgs(

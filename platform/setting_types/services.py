@@ -29,6 +29,7 @@ PROMOTED: Final = {
 }
 """For which environments a model was promoted that serves in a stack, by the stack's own. Any other is production,
 whatever it is called, and has what was approved for that alone."""
+DAY_SECONDS: Final = 86_400
 MAX_MLFLOW_USERS: Final = 50
 """The policy of the server's role names each account's secret, and IAM has room for these."""
 MAX_READERS: Final = 150
@@ -101,6 +102,13 @@ def _reached(providers: tuple[Tokens, ...], info: ValidationInfo) -> tuple[Token
     return providers
 
 
+def _whole_day(seconds: int, info: ValidationInfo) -> int:
+    """Less than a day leaves out what was asked in the rest of it: of real patients nobody may."""
+    if seconds < DAY_SECONDS and not info.data.get("local_aws", True):
+        raise refusal("", seconds, f"{DAY_SECONDS}, a day: a shorter window is for trying it, on a local stack")
+    return seconds
+
+
 def _known(models: tuple[Model, ...], info: ValidationInfo) -> tuple[Model, ...]:
     """Callers of a published model bring tokens: where no provider's are taken, there is none. A local stack has a
     provider of its own (`provider.py`). Which models share a token is said, and never so by the way."""
@@ -162,9 +170,17 @@ def _fit_for_models(where: str, group: GpuGroup) -> None:
     if group.time_slices:
         allowed = "a group that is not time-sliced: memory is not kept apart there, and models are told of patients"
         raise refusal(where, group.name, allowed)
-    built_for = [each.removeprefix("linux/") for each in IMAGES[SERVING_GPU.partition(":")[0]].platforms]
-    if (arch := group.instances[0].arch) not in built_for:
+    image, gpu = IMAGES[SERVING_GPU.partition(":")[0]], group.instances[0]
+    built_for = [each.removeprefix("linux/") for each in image.platforms]
+    if (arch := gpu.arch) not in built_for:
         allowed = f"a group of {', '.join(built_for)}, not of {arch}: the image serving-gpu is built for nothing else"
+        raise refusal(where, group.name, allowed)
+    if not image.computes_on(gpu.capability):
+        known = ", ".join(map(str, image.capabilities))
+        allowed = (
+            f"a group of GPUs that the image serving-gpu has code for, of compute capability {known}; the {gpu.model} "
+            f"has {gpu.capability}"
+        )
         raise refusal(where, group.name, allowed)
 
 
@@ -177,6 +193,11 @@ Models = Annotated[
     AfterValidator(_computed),
     AfterValidator(_known),
     Field(max_length=MAX_MODELS, description=f"a list of at most {MAX_MODELS} models, each an object"),
+]
+ModelCheckSeconds = Annotated[
+    int,
+    AfterValidator(_whole_day),
+    Field(ge=10, le=DAY_SECONDS, description=f"a whole number of seconds from 10 to {DAY_SECONDS}"),
 ]
 DatabaseInstanceClass = Annotated[
     str,

@@ -146,6 +146,17 @@ def _stack_check(rule: Rule, waivers: tuple[Waiver, ...], today: date) -> Callab
 
 
 def _judge(rule: Rule, resource: Resource, stack: Stack | None = None) -> Verdict:
+    """The verdict, once for a request: what is waived is told by a policy of its own, which asks for it too."""
+    asked = _ASKED.get()
+    if asked is None:
+        return _judged(rule, resource, stack)
+    place = rule.name, id(resource)  # a request's resources are there as long as what was made of it
+    if place not in asked.verdicts:
+        asked.verdicts[place] = _judged(rule, resource, stack)
+    return asked.verdicts[place]
+
+
+def _judged(rule: Rule, resource: Resource, stack: Stack | None) -> Verdict:
     try:
         return rule.judge(resource, stack)
     except Exception as error:  # a defect in one rule must neither pass nor hide the others
@@ -234,8 +245,10 @@ class _Asked:
 
     def __init__(self) -> None:
         self.read: dict[int, tuple[Message, dict[str, Any]]] = {}
+        self.made: dict[tuple[str, int], tuple[Message, Any]] = {}
         self.resource: Resource | None = None
         self.stack: Stack | None = None
+        self.verdicts: dict[tuple[str, int], Verdict] = {}
 
 
 _ASKED: ContextVar[_Asked | None] = ContextVar("asked", default=None)
@@ -251,7 +264,7 @@ def keep_secrets_and_unknowns() -> None:
     opened = deserialize.deserialize_properties
 
     def deserialize_properties(props: dict[str, Any], proxy_secrets: bool = False) -> Any:
-        return opened(props, proxy_secrets) if proxy_secrets else _Wire(props)
+        return _Wire(props)  # `proxy_secrets` is for remediations, and there are none
 
     if sdk.deserialize_properties is not opened or sdk.json_format is not json_format:
         _incompatible()
@@ -260,6 +273,9 @@ def keep_secrets_and_unknowns() -> None:
     servicer = sdk._PolicyAnalyzerServicer
     servicer.Analyze = _as_one_request(servicer.Analyze)  # type: ignore[method-assign]
     servicer.AnalyzeStack = _as_one_request(servicer.AnalyzeStack)  # type: ignore[method-assign]
+    # What goes with a resource, its options and its provider, it takes off the wire for each policy too.
+    servicer._get_resource_options = _made_once(servicer._get_resource_options)  # type: ignore[method-assign]
+    servicer._get_provider_resource = _made_once(servicer._get_provider_resource)  # type: ignore[method-assign]
 
 
 def _as_one_request(answer: Callable[..., Any]) -> Callable[..., Any]:
@@ -271,6 +287,19 @@ def _as_one_request(answer: Callable[..., Any]) -> Callable[..., Any]:
             _ASKED.reset(token)
 
     return answered
+
+
+def _made_once(make: Callable[..., Any]) -> Callable[..., Any]:
+    def made(servicer: object, message: Message) -> Any:
+        asked = _ASKED.get()
+        if asked is None:
+            return make(servicer, message)
+        place = make.__name__, id(message)
+        if place not in asked.made:
+            asked.made[place] = message, make(servicer, message)  # the message is kept, as in `_read_once`
+        return asked.made[place][1]
+
+    return made
 
 
 def _read_once(message: Message) -> dict[str, Any]:

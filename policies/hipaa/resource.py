@@ -131,6 +131,10 @@ class Properties(Mapping[str, Any]):
         assumed = f" (which means {show(default)})" if value is None and default is not None else ""
         return violation(f"`{where}` is {shown}{assumed}; it must be {requirement.text}")
 
+    def where(self, name: str) -> str:
+        """The path of one of its properties, from the resource down."""
+        return self._at(name)
+
     def _at(self, name: str) -> str:
         return f"{self._path}.{name}" if self._path else name
 
@@ -181,6 +185,8 @@ class Resource(Properties):
         self.name = name
         self.urn = urn or f"urn:pulumi:example::example::{type_}::{name}"
         self.sources = {key: tuple(urns) for key, urns in (sources or {}).items()}
+        self.noted: dict[tuple[str, ...], Any] = {}
+        """What one rule has found in it that others look for too; it is only read, and so it stays true."""
 
     def __repr__(self) -> str:
         return f"Resource({self.type!r}, name={self.name!r})"

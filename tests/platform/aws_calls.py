@@ -34,6 +34,7 @@ CALLS: dict[str, tuple[str, Callable[[Any], object]]] = {
     "a table": ("dynamodb", lambda tables: tables.describe_table(TableName="locks")),
     "a registry": ("ecr", lambda ecr: ecr.get_authorization_token()),
     "a queue": ("sqs", lambda sqs: sqs.get_queue_url(QueueName="warnings")),
+    "a topic": ("sns", lambda sns: sns.publish(TopicArn=f"arn:aws:sns:us-east-1:{ACCOUNT_ID}:alerts", Message="m")),
     "a parameter": ("ssm", lambda ssm: ssm.get_parameter(Name="pin")),
     "an instance": ("ec2", lambda ec2: ec2.describe_instances()),
     "the cluster": ("eks", lambda eks: eks.describe_cluster(name="parapet-test")),

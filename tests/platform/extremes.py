@@ -108,6 +108,7 @@ EVERYTHING: Final[dict[str, Any]] = {
         }
     ],
     "modelAnalysisSeconds": 3600,
+    "modelCheckSeconds": 86_400,
     "modelTokens": [
         {
             "issuer": "https://login.example.org/tenant",
@@ -161,6 +162,7 @@ NOTHING: Final[dict[str, Any]] = {
     "mlflowUsers": [],
     "mlflowSignOn": [],
     "modelAnalysisSeconds": 10,
+    "modelCheckSeconds": 86_400,
     "modelTokens": [],
     "models": [],
     "mlflowDeletedDays": [],

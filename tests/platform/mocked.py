@@ -24,8 +24,8 @@ from pulumi.runtime.proto import resource_pb2, source_pb2
 from pulumi.runtime.stack import get_root_resource
 
 from cluster.images import LOCK
+from local.engine.program import declare
 from tests.images import DIGESTS, lock_file
-from tests.platform import dependencies
 from tests.platform.project import PROJECT
 
 SHARED = "PARAPET_TEST_RECORDINGS"
@@ -43,6 +43,7 @@ ARNS = {
     "aws:iam/role:Role": f"arn:aws:iam::{ACCOUNT_ID}:role/{{}}",
     "aws:iam/policy:Policy": f"arn:aws:iam::{ACCOUNT_ID}:policy/{{}}",
     "aws:kms/key:Key": f"arn:aws:kms:{OURS}:key/{{}}",
+    "aws:sns/topic:Topic": f"arn:aws:sns:{OURS}:{{}}",
     "aws:sqs/queue:Queue": f"arn:aws:sqs:{OURS}:{{}}",
     "aws:ssm/document:Document": f"arn:aws:ssm:{OURS}:document/{{}}",
     "aws:eks/cluster:Cluster": f"arn:aws:eks:{OURS}:cluster/{{}}",
@@ -112,6 +113,8 @@ def computed(args: pulumi.runtime.MockResourceArgs) -> dict[str, Any]:
             return {"ipAddresses": [{**each, "ip": f"10.0.0.{place}"} for place, each in enumerate(given, 10)]}
         case "kubernetes:core/v1:Service" if args.inputs["spec"].get("type") == "LoadBalancer":
             return {"status": {"loadBalancer": {"ingress": [{"hostname": f"{args.name}.elb.test"}]}}}
+        case "aws:sns/topic:Topic":
+            return {"name": args.name}
         case "aws:sqs/queue:Queue":
             return {"url": f"https://sqs.test/{args.name}", "name": args.name}
         case (
@@ -327,7 +330,7 @@ def record(make: Callable[[], Any], recorder: Recorder | None = None) -> Recorde
         # A third of the rest goes into the place in the program that made each resource, which no mock is told.
         with (
             mock.patch.object(pulumi.runtime.resource, "_get_stack_trace", source_pb2.StackTrace),
-            mock.patch.object(rpc, "declare_dependency", dependencies.declare),
+            mock.patch.object(rpc, "declare_dependency", declare),
         ):
             pulumi.runtime.test(make)()
     finally:

@@ -147,6 +147,7 @@ def test_agents_are_on_gpu_nodes_too(stack: Recorder) -> None:
     assert {"operator": "Exists"} in configuration(stack, "amazon-cloudwatch-observability")["tolerations"]
 
 
+@pytest.mark.plan
 def test_what_containers_write_is_encrypted_and_kept_as_long_as_other_logs() -> None:
     groups = run_with(logRetentionDays=731).of("cloudwatch/logGroup:LogGroup")
     containers = [each for each in groups if "containerinsights" in each.inputs["name"]]

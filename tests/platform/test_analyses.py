@@ -23,6 +23,7 @@ from local.kubernetes.live.process import Place
 from local.toolchain import live as toolchain
 from local.workspace import Workspace
 from mlops import analyses, prometheus
+from mlops.monitoring.rules import rules
 from tests.cluster import wait_for
 from tests.platform.cluster import manifests
 
@@ -58,7 +59,8 @@ class Version:
             for status, share in self.statuses.items()
         ]
         lines.append(f"parapet_serving_start_time_seconds {age // self.lives}")
-        # Probes are no calls.
+        # Probes are no calls, and what is beyond a caller's share is none that is judged.
+        lines.append(f'parapet_serving_requests_total{{route="beyond",status="200"}} {age * 1000}')
         lines.append(f'parapet_serving_requests_total{{route="ready",status="503"}} {age}')
         lines += [
             f'parapet_serving_request_seconds_bucket{{le="{edge}"}} {calls if self.seconds <= float(edge) else 0}'
@@ -116,7 +118,7 @@ WRONG = {
 
 
 def test_no_number_is_kept_but_what_is_asked_for() -> None:
-    told = json.dumps(analyses.templates(WINDOW))
+    told = json.dumps(analyses.templates(WINDOW)) + json.dumps(rules(["readmission"], ["readmission"]))
     assert set(re.findall(r"parapet_serving_(\w+)", told)) == set(prometheus.ASKED)
 
 
@@ -184,7 +186,7 @@ def asked(exposed: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
     place = Place(workspace, home / "live", "127.0.0", "", "")
     place.folder.mkdir()
     (spec,) = (each for each in manifests.objects(manifests.record(_made)) if each["kind"] == "ConfigMap")
-    live.configure(spec["data"][prometheus.FILE], place.folder)
+    live.configure(spec["data"], place.folder, alerts_to="127.0.0.1:9")
     targets = [discovered(name, exposed) for name in VERSIONS]
     # The proxy's own port, a pod of another kind and one that has ended are not asked.
     targets += [
@@ -223,7 +225,7 @@ def asked(exposed: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
 
 
 def _made() -> None:
-    prometheus.Prometheus("test", prometheus.PrometheusArgs(stack=manifests.STACK, window=WINDOW, after=()))
+    manifests.prometheus(WINDOW)
 
 
 def _answers(url: str) -> bool:

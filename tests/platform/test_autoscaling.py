@@ -55,6 +55,7 @@ def test_a_pool_grows_by_what_the_settings_leave_above_the_managed_nodes(stack: 
     assert spec(stack, NODE_POOL, name)["limits"] == {"nvidia.com/gpu": gpus}
 
 
+@pytest.mark.plan
 def test_shares_count_before_a_node_is_there_as_they_do_afterwards(stack: Recorder) -> None:
     """Else a pool's limit is reached by its first node (kubernetes-sigs/karpenter, issue 729)."""
     overlays = {each.inputs["metadata"]["name"]: each.inputs["spec"] for each in stack.of(NODE_OVERLAY)}

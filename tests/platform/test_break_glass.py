@@ -75,7 +75,7 @@ def test_it_reads_and_no_more_wherever_there_may_be_phi() -> None:
 
 
 def test_whoever_uses_it_is_told_of_from_the_first_call(stack: Recorder) -> None:
-    (calls,) = stack.of("cloudwatch/logMetricFilter:LogMetricFilter")
+    calls = stack.one("cloudwatch/logMetricFilter:LogMetricFilter", NAME)
     alarm = stack.one("cloudwatch/metricAlarm:MetricAlarm", NAME)
     topic = stack.one("sns/topic:Topic", NAME)
     assert calls.inputs["logGroupName"] == "/aws/eks/parapet-test/cluster"
@@ -111,11 +111,26 @@ def assumed(role: str, *, by: str = "kim") -> dict[str, Any]:
 
 
 def matches(pattern: dict[str, Any], event: dict[str, Any]) -> bool:
-    """As EventBridge compares a pattern of plain values: each field has one of those listed."""
-    return all(
-        field in event and (matches(want, event[field]) if isinstance(want, dict) else event[field] in want)
-        for field, want in pattern.items()
-    )
+    """As EventBridge compares: each field has one of the values listed, or begins as one says, or is none of them; of a
+    field of several, one of these does (Amazon EventBridge User Guide, "Comparison operators", "Arrays")."""
+
+    def holds(want: Any, said: Any) -> bool:
+        if isinstance(said, list):
+            return any(holds(want, each) for each in said)
+        if isinstance(want, dict):
+            return matches(want, said)
+        return any(_is(each, said) for each in want)
+
+    return all(field in event and holds(want, event[field]) for field, want in pattern.items())
+
+
+def _is(wanted: Any, said: str) -> bool:
+    match wanted:
+        case {"prefix": begins}:
+            return said.startswith(begins)
+        case {"anything-but": others}:
+            return said not in others
+    return bool(wanted == said)
 
 
 def test_each_session_is_told_of_by_itself(stack: Recorder) -> None:

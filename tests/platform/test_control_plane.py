@@ -29,12 +29,14 @@ def test_the_api_answers_within_the_vpc_only(stack: Recorder) -> None:
     assert network["subnetIds"] == private
 
 
+@pytest.mark.plan
 def test_listed_ranges_and_no_others_reach_the_api_from_outside() -> None:
     network = cluster(run_with(clusterPublicCidrs=[OFFICE])).inputs["vpcConfig"]
     assert (network["endpointPrivateAccess"], network["endpointPublicAccess"]) == (True, True)
     assert network["publicAccessCidrs"] == [OFFICE]
 
 
+@pytest.mark.plan
 @pytest.mark.parametrize(("vpc", "services"), [("192.168.0.0/16", "10.100.0.0/16"), ("10.100.0.0/16", "172.20.0.0/16")])
 def test_the_addresses_of_services_are_known_and_not_the_vpcs(vpc: str, services: str) -> None:
     network = cluster(run_with(vpcCidr=vpc)).inputs["kubernetesNetworkConfig"]
@@ -135,6 +137,7 @@ def group_id(stack: Recorder, name: str) -> str:
     return stack.one("ec2/securityGroup:SecurityGroup", f"parapet-test-{name}").id
 
 
+@pytest.mark.plan
 def test_listed_networks_and_groups_reach_the_private_api_and_no_others(stack: Recorder) -> None:
     vpn, runner = "172.16.8.0/22", "sg-0123456789abcdef0"
     listed = run_with(clusterClientCidrs=[vpn], clusterClientSecurityGroups=[runner])

@@ -1,7 +1,7 @@
 """A generated secret as the real engine makes it: what any client finds, and what the state does not hold."""
 
 import json
-import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,9 @@ from local.aws import server
 from local.workspace import Workspace
 from tests.engine import Engine
 from tests.platform.project import PROJECT
+from tests.warm import Warm
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.xdist_group("generated secret")]
 
 PROGRAM = f"""
 import dataclasses
@@ -42,16 +43,14 @@ SecretReaders("app-admin", SecretReadersArgs(stack=stack, secret_arn=secret.arn,
 
 
 class Stack:
-    """The program's stack, with an AWS API of its own."""
+    """The program's stack, on an AWS API that has nothing else."""
 
-    def __init__(self, tools: Path, folder: Path) -> None:
-        self.workspace = Workspace(home=folder / "home")
-        self.api, _ = server.ensure(self.workspace, None)
-        aws.install(self.workspace.pulumi_home("stand-in"), self.workspace.python)
-        self.engine = Engine(tools, self.workspace.home, {"AWS_ENDPOINT_URL": server.endpoint(self.api)})
-        self.project = self.engine.program(
-            folder / "program", PROGRAM, runtime={"name": "python", "options": {"virtualenv": sys.prefix}}
-        )
+    def __init__(self, warm: Warm, folder: Path, api: str) -> None:
+        self.api = api
+        workspace = Workspace(home=folder / "home")
+        aws.install(workspace.pulumi_home("stand-in"), warm.python)
+        self.engine = Engine(warm.bin, workspace.home, {"AWS_ENDPOINT_URL": api})
+        self.project = self.engine.program(folder / "program", PROGRAM)
 
     def __call__(self, *arguments: str) -> str:
         run = self.engine(self.project, *arguments, "--non-interactive")
@@ -61,20 +60,26 @@ class Stack:
     def client(self, service: str) -> Any:
         return boto3.client(
             service,
-            endpoint_url=server.endpoint(self.api),
+            endpoint_url=self.api,
             region_name="us-east-1",
             aws_access_key_id="local",
             aws_secret_access_key="local",
         )
 
 
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    workspace = Workspace(home=tmp_path_factory.mktemp("api"))
+    record, _ = server.ensure(workspace, None)
+    yield server.endpoint(record)
+    processes.stop(workspace.run, record)
+
+
 @pytest.fixture
-def stack(tools: Path, tmp_path: Path) -> Iterator[Stack]:
-    stack = Stack(tools, tmp_path)
-    try:
-        yield stack
-    finally:
-        processes.stop(stack.workspace.run, stack.api)
+def stack(warm: Warm, tmp_path: Path, api: str) -> Stack:
+    emptied = urllib.request.Request(f"{api}/moto-api/reset", method="POST")  # noqa: S310 (our own server)
+    urllib.request.urlopen(emptied)  # noqa: S310
+    return Stack(warm, tmp_path, api)
 
 
 def test_a_secret_is_made_once_guarded_and_gone_with_its_stack_whose_name_it_does_not_block(stack: Stack) -> None:

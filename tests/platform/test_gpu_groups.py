@@ -1,12 +1,15 @@
 """GPU groups as settings: what is taken, what is refused, and in which words."""
 
+import re
 from typing import Any
 
 import pulumi
 import pytest
 
+from cluster import gpu_instances, images
 from cluster.gpu_group import GpuGroup
 from cluster.gpu_instances import GPU_INSTANCES, nearest
+from cluster.images import IMAGES
 from settings import Settings
 from tests.platform.mocked import run_program, stack_settings
 
@@ -141,3 +144,19 @@ def test_every_known_type_has_a_gpu_and_every_divisible_one_profiles() -> None:
         assert 0 <= instance.efa <= instance.cards
         divisible = instance.model in ("A100", "H100", "H200", "B200", "B300", "RTX PRO Server 6000")
         assert bool(instance.mig_profiles) is divisible, instance.name
+
+
+def test_of_each_gpu_its_compute_capability_is_known() -> None:
+    told = {each.model: each.capability for each in GPU_INSTANCES.values()}
+    assert (told["V100"], told["A10G"], told["B300"]) == (7.0, 8.6, 10.3)
+    assert set(told) == set(gpu_instances.CAPABILITIES)
+
+
+def test_the_gpus_that_the_image_has_code_for_were_looked_up_of_the_version_that_is_locked() -> None:
+    """In its wheel: another may have code for others (`images.yaml` says where to look)."""
+    lock = (images.ROOT / "delivery" / "serving" / "gpu" / "requirements.txt").read_text()
+    assert re.findall(r"^onnxruntime-gpu==(\S+)", lock, re.MULTILINE) == ["1.31.1"]
+    image = IMAGES["serving-gpu"]
+    assert image.capabilities == (7.5, 8.0, 8.6, 8.9, 9.0, 12.0)
+    runs = {each.model for each in GPU_INSTANCES.values() if image.computes_on(each.capability)}
+    assert {each.model for each in GPU_INSTANCES.values()} - runs == {"V100", "B200", "B300"}

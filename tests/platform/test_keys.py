@@ -36,7 +36,7 @@ def grants(statement: dict[str, Any], actions: list[str]) -> bool:
 def test_each_class_of_data_has_a_key_and_an_alias(stack: Recorder) -> None:
     assert {key.inputs["tags"]["DataClass"] for key in keys(stack)} == set(DataClass)
     assert {alias.inputs["name"] for alias in stack.of("kms/alias:Alias")} == {
-        f"alias/parapet-test-{each}" for each in (*DataClass, "signing")
+        f"alias/parapet-test-{each}" for each in (*DataClass, "signing", "deadman")
     }
 
 
@@ -90,7 +90,7 @@ def test_whoever_uses_a_key_is_held_to_a_service_an_encryption_context_or_an_ala
     [
         ("phi", ["s3"], []),
         ("artifacts", ["s3", "rds", "ecr"], ["rds", "ecr"]),
-        ("logs", ["s3"], []),
+        ("logs", ["s3", "sns"], []),
         ("secrets", ["secretsmanager", "rds"], ["secretsmanager", "rds"]),
         ("cluster", ["ec2", "eks"], ["ec2", "eks"]),
     ],
@@ -155,6 +155,10 @@ def test_aws_itself_uses_a_key_for_this_stacks_logs_alarms_and_topics_only(stack
         for statement in key.policy()
         if "Service" in statement["Principal"]
     }
+    alarms = {
+        "StringEquals": {"aws:SourceAccount": ACCOUNT_ID},
+        "ArnLike": {"aws:SourceArn": f"arn:aws:cloudwatch:us-east-1:{ACCOUNT_ID}:alarm:parapet-test-*"},
+    }
     assert users == {
         ("parapet-test-logs", "logs.us-east-1.amazonaws.com"): {
             "ArnLike": {
@@ -169,10 +173,8 @@ def test_aws_itself_uses_a_key_for_this_stacks_logs_alarms_and_topics_only(stack
                 ]
             }
         },
-        ("parapet-test-logs", "cloudwatch.amazonaws.com"): {
-            "StringEquals": {"aws:SourceAccount": ACCOUNT_ID},
-            "ArnLike": {"aws:SourceArn": f"arn:aws:cloudwatch:us-east-1:{ACCOUNT_ID}:alarm:parapet-test-*"},
-        },
+        ("parapet-test-logs", "cloudwatch.amazonaws.com"): alarms,
+        ("parapet-test-deadman", "cloudwatch.amazonaws.com"): alarms,
         ("parapet-test-logs", "events.amazonaws.com"): {
             "ArnLike": {"kms:EncryptionContext:aws:sns:topicArn": f"arn:aws:sns:us-east-1:{ACCOUNT_ID}:parapet-test-*"}
         },
@@ -216,6 +218,7 @@ def test_named_administrators_and_the_root_user_alone_administer() -> None:
         assert statement["Condition"] == {"ArnEquals": {"aws:PrincipalArn": [ROOT, ADMINISTRATOR]}}
 
 
+@pytest.mark.plan
 def test_an_administrator_is_named_in_no_statement_of_use() -> None:
     # Not even as one who administers the cluster too, and reads MLflow's passwords.
     for key in keys(run_with(keyAdministrators=[ADMINISTRATOR], clusterAdministrators=[ADMINISTRATOR, DEPLOYER])):

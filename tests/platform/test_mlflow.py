@@ -220,6 +220,7 @@ def signed_on() -> Recorder:
     return run_program(mlflowSignOn=[PROVIDER], mlflowDeletedDays=[{"kind": "traces", "days": 7}])
 
 
+@pytest.mark.plan
 def test_what_was_deleted_is_kept_by_kind_and_the_report_says_how_long_the_bucket_keeps_it(
     stack: Recorder, signed_on: Recorder
 ) -> None:

@@ -1,6 +1,7 @@
 """Models as the settings of a stack declare them: what they share, and who reads it."""
 
 import json
+import re
 from pathlib import Path
 
 import pulumi
@@ -24,6 +25,7 @@ def stack() -> Recorder:
     return run_program(**MANY)
 
 
+@pytest.mark.plan
 def test_each_model_has_its_service_and_a_stack_without_one_has_nothing_of_them(stack: Recorder) -> None:
     named = {each.inputs["metadata"]["name"] for each in stack.of(ROLLOUT)}
     assert named == {each["name"] for each in MANY["models"]}
@@ -48,6 +50,7 @@ def test_nobody_but_the_pods_and_the_rotator_reads_what_they_hash_with(stack: Re
         assert not [each for each in policy if each["Effect"] == "Allow"]
 
 
+@pytest.mark.plan
 def test_no_two_models_hash_with_one_key() -> None:
     """So that who has one tries names in that record alone."""
     two = [{**MANY["models"][0], "name": name, "audiences": [name]} for name in ("readmission", "sepsis")]
@@ -62,6 +65,7 @@ def test_no_two_models_hash_with_one_key() -> None:
     assert len(set(classes)) == len(two)
 
 
+@pytest.mark.plan
 def test_published_models_alone_get_out_to_who_knows_their_callers_keys(stack: Recorder) -> None:
     (told,) = MANY["modelTokens"]
     entries = {each.inputs["metadata"]["name"]: each.inputs for each in stack.of(SERVICE_ENTRY)}
@@ -151,3 +155,18 @@ def test_a_version_comes_from_the_part_of_the_bucket_that_the_registry_writes_an
     assert INGEST not in told["predictionLog"]["place"]
     assert told["hashKeyFile"].endswith(f"/{HASH_KEY}")
     assert "PUBLIC KEY" in annotations["parapet.dev/signing-key"]
+
+
+RETURNS: dict[str, tuple[object, str]] = {
+    "a version": ("7", 'returnsTo is "7"; it must be what ./parapet model rollback wrote'),
+    "half of it": ({"entry": "{}"}, "returnsTo.signature"),
+    "more than it": ({"entry": "{}", "signature": "", "by": "me"}, "returnsTo.by is not a setting"),
+}
+
+
+@pytest.mark.parametrize("what", RETURNS)
+def test_what_a_rollback_did_not_write_is_told_by_its_place(what: str) -> None:
+    told, said = RETURNS[what]
+    model = {"name": "readmission", "version": "7", "digest": f"sha256:{'a' * 64}", "returnsTo": told}
+    with pytest.raises(Exception, match=re.escape(f"parapet:models[0].{said}")):
+        Settings.parse(stack_settings(models=[model]))

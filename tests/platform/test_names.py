@@ -40,7 +40,7 @@ def refused(settings: dict[str, Any]) -> list[str]:
     return found
 
 
-@pytest.mark.largest
+@pytest.mark.plan
 @pytest.mark.parametrize("settings", [extremes.EVERYTHING, extremes.NOTHING], ids=["everything", "nothing"])
 def test_the_longest_environment_has_names_that_aws_takes(settings: dict[str, Any]) -> None:
     assert refused(settings) == []
@@ -60,7 +60,7 @@ def unfit(made: Made) -> list[str]:
     return found + [f"{made.type} {name}: {each!r}" for each in labels if not re.fullmatch(LABEL_VALUE, str(each))]
 
 
-@pytest.mark.largest
+@pytest.mark.plan
 @pytest.mark.parametrize("settings", [extremes.EVERYTHING, extremes.NOTHING], ids=["everything", "nothing"])
 def test_the_longest_environment_has_names_that_kubernetes_takes(settings: dict[str, Any]) -> None:
     objects = [

@@ -62,6 +62,8 @@ def test_what_is_the_platforms_runs_there_and_nowhere_else(stack: Recorder) -> N
         each.inputs["spec"].get("jobTemplate", each.inputs)["spec"]["template"]
         for kind in ("apps/v1:Deployment", "batch/v1:Job", "batch/v1:CronJob")
         for each in stack.of(f"kubernetes:{kind}")
+        # The guardrails refuse a model's daily check there (`cluster/test_check_jobs.py`): an operator starts one.
+        if not each.name.startswith("parapet-test-checks-")
     ]
     assert templates
     charts = {each.inputs["name"]: each.inputs["values"] for each in stack.of("kubernetes:helm.sh/v4:Chart")}

@@ -9,7 +9,7 @@ from tests.platform import extremes
 from tests.platform.mocked import Made
 from tests.platform.order import Order, Resource
 
-pytestmark = pytest.mark.largest
+pytestmark = pytest.mark.plan
 
 STACK = f"parapet-{extremes.ENVIRONMENT}"
 ENDPOINT = "aws:ec2/vpcEndpoint:VpcEndpoint"

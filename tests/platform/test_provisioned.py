@@ -65,8 +65,9 @@ class Stack:
         self.engine = Engine(warm.bin, self.workspace.home, variables, python=warm.python)
         self.workspace.state.mkdir(parents=True, exist_ok=True)
         self.project = copy_project(folder / "project", warm)
-        self("stack", "init", "test")
-        (self.project / "Pulumi.test.yaml").write_text(CONFIG)
+        self.engine.init(self.project, "test")
+        with (self.project / "Pulumi.test.yaml").open("a") as settings:
+            settings.write(CONFIG)
 
     def __call__(self, *arguments: str, **variables: str) -> str:
         """What `pulumi ARGUMENTS` prints; fails with what it said."""

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from cluster import namespaces as ns
-from cluster.guardrails.quotas import CONTAINER_DEFAULT, CONTAINER_DEFAULT_REQUEST, PROXY, quotas
+from cluster.guardrails.quotas import CHECK, CONTAINER_DEFAULT, CONTAINER_DEFAULT_REQUEST, MOST_CHECKS, PROXY, quotas
 from mlops.serving import pod
 from mlops.serving.model import Model
 from settings import Settings
@@ -80,9 +80,10 @@ def test_models_take_nothing_of_what_teams_have_there() -> None:
 def test_the_proxies_of_all_pods_that_there_may_be_are_counted(namespace: ns.Namespace) -> None:
     """So that a team has for its own containers what it is given, however many pods it makes of it."""
     hard = dict(quotas(0))[namespace.name]
-    own = number(hard["limits.cpu"]) - int(hard["pods"]) * PROXY.most_cpu
+    checks = CHECK * (MOST_CHECKS if namespace is ns.MONITORING else 0)
+    own = number(hard["limits.cpu"]) - int(hard["pods"]) * PROXY.most_cpu - checks.most_cpu
     assert own > 0
-    assert own == 2 * (number(hard["requests.cpu"]) - int(hard["pods"]) * PROXY.cpu)
+    assert own == 2 * (number(hard["requests.cpu"]) - int(hard["pods"]) * PROXY.cpu - checks.cpu)
 
 
 def test_the_stack_has_the_quota_of_its_own_settings() -> None:

@@ -438,6 +438,7 @@ def test_only_the_local_stack_is_local_and_unprotected() -> None:
             ],
         ),
         ("modelAnalysisSeconds", [10, 300, 3600], [9, 3601, 0, "long", 10.5]),
+        ("modelCheckSeconds", [86_400], [9, 10, 86_399, 86_401, "day", 10.5]),
         (
             "mlflowDeletedDays",
             [[], [{"kind": "traces", "days": 1}, {"kind": "runs", "days": 3650}]],
@@ -509,6 +510,9 @@ GPUS = [
     {"name": "turns", "instanceTypes": ["g6.xlarge"], "max": 4, "sharing": "time-slicing:4"},
     {"name": "arm", "instanceTypes": ["g5g.xlarge"], "max": 9},
     {"name": "parts", "instanceTypes": ["p4d.24xlarge"], "max": 1, "sharing": "mig:3g.20gb"},
+    {"name": "old", "instanceTypes": ["p3dn.24xlarge"], "max": 9},
+    {"name": "oldest", "instanceTypes": ["g4dn.xlarge"], "max": 4},
+    {"name": "newest", "instanceTypes": ["p6-b300.48xlarge"], "max": 9},
 ]
 NEED = (
     "such that models need no more GPUs of {} than the {} that it grows to, two for each replica while a version comes"
@@ -530,9 +534,18 @@ NEED = (
             [{"gpuGroup": "parts", "mostReplicas": 9}],
             f"models[0].mostReplicas is 9; it must be {NEED.format('parts', 16)}",
         ),
-        ([{}, {"gpuGroup": "g6"}], 'models[1].gpuGroup is "g6"; it must be empty, or inference, turns, arm or parts'),
+        ([{}, {"gpuGroup": "g6"}], 'models[1].gpuGroup is "g6"; it must be empty, or inference, turns, arm, '),
         ([{"gpuGroup": "turns"}], 'models[0].gpuGroup is "turns"; it must be a group that is not time-sliced'),
         ([{"gpuGroup": "arm"}], 'models[0].gpuGroup is "arm"; it must be a group of amd64'),
+        ([{"gpuGroup": "oldest", "mostReplicas": 2}], ""),
+        *(
+            (
+                [{"gpuGroup": group}],
+                f'models[0].gpuGroup is "{group}"; it must be a group of GPUs that the image serving-gpu has code for, '
+                f"of compute capability 7.5, 8.0, 8.6, 8.9, 9.0, 12.0; the {gpu} has {capability}",
+            )
+            for group, gpu, capability in (("old", "V100", "7.0"), ("newest", "B300", "10.3"))
+        ),
     ],
 )
 def test_a_model_is_computed_by_gpus_that_are_there_for_it_and_its_next_version(
@@ -761,6 +774,18 @@ def test_a_local_stack_needs_no_administrator_of_the_cluster_and_a_real_one_does
     assert parse(localAws=True, clusterAdministrators=[]).cluster_administrators == ()
     (line,) = refusal(clusterAdministrators=[])
     assert line.endswith("without one nobody, not even this program, could reach the cluster.")
+
+
+def test_only_on_a_local_stack_a_check_looks_at_less_than_a_day() -> None:
+    """Of a quarter of an hour of a day it finds nothing, and all is green."""
+    for seconds in (10, 14, 86_400):
+        assert parse(localAws=True, modelCheckSeconds=seconds).model_check_seconds == seconds
+    (line,) = refusal(localAws=True, modelCheckSeconds=9)
+    assert line == 'parapet:modelCheckSeconds is "9"; it must be a whole number of seconds from 10 to 86400.'
+    (line,) = refusal(modelCheckSeconds=14)
+    assert line == (
+        "parapet:modelCheckSeconds is 14; it must be 86400, a day: a shorter window is for trying it, on a local stack."
+    )
 
 
 def test_the_largest_number_of_nodes_is_not_below_the_least() -> None:

@@ -146,7 +146,7 @@ def test_components_have_the_tokens_that_state_files_know(with_egress: Recorder)
             "cluster:SecurityGroups": 1,
             "cluster:ControlPlane": 1,
             "cluster:AddOns": 2,
-            "cluster:PodRole": 9,
+            "cluster:PodRole": 10,
             "cluster:NodeRole": 1,
             "cluster:NodeGroups": 1,
             "cluster:Autoscaling": 1,
@@ -166,9 +166,13 @@ def test_components_have_the_tokens_that_state_files_know(with_egress: Recorder)
             "cluster:Rollouts": 1,
             "mlops:Prometheus": 1,
             "mlops:Analyses": 1,
+            "mlops:Alarms": 1,
+            "mlops:Alertmanager": 1,
+            "mlops:Dashboards": 1,
             "mlops:MLOps": 1,
             "mlops:MlflowServer": 1,
             "mlops:ModelRegistry": 1,
+            "mlops:IncidentRecords": 1,
             "mlops:SecretDelivery": 1,
             "mlops:WorkloadIdentities": 1,
         }.items()
@@ -245,6 +249,7 @@ def test_a_real_stack_skips_no_check_of_the_provider(stack: Recorder) -> None:
     assert provider.inputs["skipCredentialsValidation"] == "false"
 
 
+@pytest.mark.plan
 def test_a_local_stack_reads_its_endpoints_from_the_environment(
     monkeypatch: pytest.MonkeyPatch, local_cluster: Callable[[str], None]
 ) -> None:
@@ -328,6 +333,7 @@ def test_a_region_with_too_few_zones_is_refused_by_name() -> None:
         run_program(Recorder(zones={"us-east-1a": "use1-az1", "us-east-1b": "use1-az2"}))
 
 
+@pytest.mark.plan
 def test_zones_are_chosen_by_their_ids_and_none_that_eks_refuses_is_among_them() -> None:
     # The letters of this account put the zone without EKS in the midst, and the first by id last.
     zones = {"us-east-1a": "use1-az6", "us-east-1b": "use1-az3", "us-east-1c": "use1-az2", "us-east-1d": "use1-az1"}

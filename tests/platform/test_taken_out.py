@@ -15,8 +15,14 @@ def test_what_was_listed_goes_but_for_what_holds_data() -> None:
     assert stack.protected, "the stack is protected"
     # With one go the volumes of those who work there: somebody says so first (`pulumi state unprotect`).
     people = {("kubernetes:core/v1:Namespace", f"parapet-test-{each['name']}") for each in MANY["workspaces"]}
-    # Of Kubeflow Pipelines, which is turned on and not listed: its runs, and what its database wrote of itself.
+    # Of Kubeflow Pipelines, which is turned on and not listed: its runs, and what its database wrote of itself. How it
+    # is turned off says delivery/pipeline/README.md, which names these three.
     kept = {(kind, name) for kind, name in stack.protected if kind.startswith("aws:") and "test-pipelines" in name}
+    logs = ("aws:cloudwatch/logGroup:LogGroup", "parapet-test-pipelines-{}")
+    assert kept == {
+        ("aws:rds/instance:Instance", "parapet-test-pipelines"),
+        *((logs[0], logs[1].format(each)) for each in ("audit", "error")),
+    }
     assert _listed(stack) & stack.protected == people | kept
 
 

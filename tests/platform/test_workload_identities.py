@@ -15,8 +15,11 @@ from tests.platform.cluster import manifests
 from tests.platform.mocked import Recorder, run_program
 from tests.platform.variants import LABELS, MANY, WAREHOUSE
 
-MODELS = tuple(data_path.serving(each["name"], "prod") for each in MANY["models"])
-WORKLOADS = (*data_path.WORKLOADS, *map(data_path.of, manifests.WORKSPACES), *MODELS)
+NAMED = tuple(
+    workload(each["name"], "prod") for workload in (data_path.serving, data_path.checking) for each in MANY["models"]
+)
+"""With an account of their own: models and their checks."""
+WORKLOADS = (*data_path.WORKLOADS, *map(data_path.of, manifests.WORKSPACES), *NAMED)
 PODS = [
     each for each in (*ns.WORKLOADS, *manifests.SPACES) if each.service_account and each not in (ns.MLFLOW, ns.INGRESS)
 ]
@@ -44,9 +47,9 @@ def test_no_pod_waits_for_credentials_that_nobody_gives_its_account(stack: Recor
         for each in stack.of("eks/podIdentityAssociation:PodIdentityAssociation")
     }
     waiting = {(each.name, each.service_account) for each in (*WITH_A_ROLE, *manifests.SPACES)}
-    assert waiting | {(each.namespace.name, each.service_account) for each in MODELS} <= associated
+    assert waiting | {(each.namespace.name, each.service_account) for each in NAMED} <= associated
     (asked,) = identity_rule().checks
-    assert all(f'request.namespace == "{each.namespace.name}"' in asked.holds for each in MODELS), "where models run"
+    assert all(f'request.namespace == "{each.namespace.name}"' in asked.holds for each in NAMED), "where they run"
 
 
 @pytest.mark.parametrize("workload", WORKLOADS, ids=called)
@@ -71,15 +74,29 @@ def test_its_pods_reach_objects_and_their_credentials(workload: Workload) -> Non
     assert all(each in reached for each in (Range.GATEWAY_ENDPOINTS, Range.POD_IDENTITY, Range.VPC))
 
 
-@pytest.mark.parametrize("workload", WORKLOADS, ids=called)
-def test_who_touches_patients_data_is_in_a_namespace_that_says_so(workload: Workload) -> None:
-    touched = {part.bucket for part in (*workload.reads, *workload.writes, *workload.adds, *workload.removes)}
-    assert (DataClass.PHI in touched) == (workload.namespace.data_class == DataClass.PHI)
+@pytest.mark.parametrize(
+    "namespace", {each.namespace.name: each.namespace for each in WORKLOADS}.values(), ids=lambda each: each.name
+)
+def test_who_touches_patients_data_is_in_a_namespace_that_says_so(namespace: ns.Namespace) -> None:
+    touched = {part.bucket for each in WORKLOADS if each.namespace == namespace for part in parts(each)}
+    assert (DataClass.PHI in touched) == (namespace.data_class == DataClass.PHI)
+
+
+def parts(workload: Workload) -> tuple[Part, ...]:
+    return (*workload.reads, *workload.writes, *workload.adds, *workload.removes)
+
+
+def test_what_a_hospital_looks_at_the_platform_with_sees_no_patient() -> None:
+    """Its account has a token for the API server, too: whoever comes to have it reads no row."""
+    (monitor,) = (each for each in data_path.WORKLOADS if each.namespace is ns.MONITORING)
+    assert monitor.service_account == ns.MONITORING.service_account
+    assert not parts(monitor)
 
 
 def test_what_one_writes_lies_within_nothing_that_another_does() -> None:
-    """And of what is read, the models and the record are read whole by some, and in parts by whom a part is of."""
-    wholes = {data_path.MODELS, data_path.PREDICTIONS}
+    """But models are read whole by some, and in parts by whom a part is of; and what came true, and how runs went, is
+    added to by pipelines, whichever model it is of, and read in parts."""
+    wholes = {data_path.MODELS}
     written = {part for each in WORKLOADS for part in (*each.writes, *each.adds)} | {
         Part(DataClass.ARTIFACTS, "mlflow")
     }
@@ -87,7 +104,8 @@ def test_what_one_writes_lies_within_nothing_that_another_does() -> None:
     for one in written | read:
         for other in written | read:
             within = one.bucket == other.bucket and other.prefix.startswith(f"{one.prefix}/")
-            assert not within or (one in wholes and one not in written), (one, other)
+            added = one in (data_path.LABELS, data_path.RUNS) and other not in written
+            assert not within or added or (one in wholes and one not in written), (one, other)
     assert not wholes & written
     assert Part(DataClass.ARTIFACTS, "mlflow") not in read
 
@@ -100,9 +118,11 @@ def test_no_two_models_are_one_workload() -> None:
     assert len({data_path.serving(each, "prod").service_account for each in long}) == len(long)
 
 
-def test_no_other_policy_names_a_bucket_but_mlflows_and_those_of_who_decides_on_models(stack: Recorder) -> None:
-    own = {f"parapet-test-{called(each)}-data" for each in WORKLOADS} | {
+def test_no_other_policy_names_a_bucket_but_mlflows_and_those_of_who_decides_or_answers(stack: Recorder) -> None:
+    own = {f"parapet-test-{called(each)}-data" for each in WORKLOADS if parts(each)} | {
         "parapet-test-mlflow-artifacts",
+        "parapet-test-incident-auditors",
+        "parapet-test-incident-responders",
         "parapet-test-model-auditors",
         "parapet-test-model-promoters",
     }
@@ -131,7 +151,7 @@ def test_a_model_has_its_own_key_as_a_file(stack: Recorder) -> None:
         if each.inputs["metadata"]["namespace"] == "models"
     }
     assert {name: [each["objectAlias"] for each in told] for name, told in made.items()} == {
-        each.service_account: [HASH_KEY] for each in MODELS
+        each.service_account: [HASH_KEY] for each in NAMED if each.namespace is ns.MODELS
     }
 
 

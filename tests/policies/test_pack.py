@@ -178,3 +178,34 @@ def test_waived_violation_is_told_by_an_advisory(tmp_path: Path) -> None:
     assert "kms-key-rotates: waived until 2999-01-01 by me@x: Imported. (`enableKeyRotation` is false" in told.message
     assert said(clean, signals.ACCEPTED_RISK) == []
     assert "kms-key-rotates" not in {item.policy_name for item in clean.not_applicable}
+
+
+COUNTING = """
+from pathlib import Path
+
+from hipaa.resource import Resource
+from hipaa.rule import LOW, rule
+from hipaa.verdict import Verdict, violation
+
+
+@rule("counts-its-verdicts", on="aws:kms/key:Key", severity=LOW, fix="Nothing.", sound=[], unsound=[{}])
+def counts(key: Resource) -> Verdict:
+    \"\"\"Every key is counted.\"\"\"
+    with Path(__file__).with_name("verdicts").open("a") as file:
+        file.write("one\\n")
+    return violation("it is a key")
+"""
+
+
+def test_a_rule_is_asked_once_of_a_resource_though_its_waiver_is_told_elsewhere(tmp_path: Path) -> None:
+    waiver = {"rule": "counts-its-verdicts", "urn": "*", "reason": "Old.", "owner": "me@x", "expires": "2999-01-01"}
+    folder = copy_of_pack(tmp_path / "pack", waivers=f"- {waiver}\n", module=COUNTING)
+    cited = folder / "hipaa" / "catalogue.yaml"
+    rotates = "    - kms-key-rotates\n"
+    cited.write_text(cited.read_text().replace(rotates, f"{rotates}    - counts-its-verdicts\n"))
+    with served(folder) as pack:
+        responses = [analyze(pack, KEY, {"enableKeyRotation": True}) for _ in range(3)]
+    for response in responses:
+        (told,) = said(response, signals.ACCEPTED_RISK)
+        assert "counts-its-verdicts: waived until 2999-01-01 by me@x: Old. (it is a key)" in told.message
+    assert (folder / "hipaa" / "aws" / "verdicts").read_text() == "one\n" * 3

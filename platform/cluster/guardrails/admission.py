@@ -14,6 +14,7 @@ from cluster.guardrails.eks_rules import eks_rules
 from cluster.guardrails.identity_rules import identity_rule
 from cluster.guardrails.leaving_rules import leaving_rules
 from cluster.guardrails.mesh_words import injected_rule
+from cluster.guardrails.object_rule import Beside
 from cluster.guardrails.object_rules import ObjectRule, object_rules
 from cluster.guardrails.people_rules import people_rules
 from cluster.guardrails.pod_rules import pod_rules, variables
@@ -108,7 +109,8 @@ class Admission(pulumi.ComponentResource):
             resources = _resources(each.group, "*", each.resources, each.operations)
             conditions = ({"name": "whose", "expression": each.only},) if each.only else MATCH_CONDITIONS[:1]
             conditions = (*conditions, *((judged(each.exempt),) if each.exempt else ()))
-            self._enforce(each.name, _policy([resources], each.variables, each.checks, conditions), _why(each))
+            spec = _policy([resources], each.variables, each.checks, conditions)
+            self._enforce(each.name, spec, _why(each), each.beside)
         labels = {"labels": "has(object.metadata.labels) ? object.metadata.labels : {}"}
         apart = (*ns.EKS_OWNED, *ns.UNUSED, *PRIVILEGED)
         conditions = (MATCH_CONDITIONS[0], judged(apart, "object.metadata.name"))
@@ -116,7 +118,7 @@ class Admission(pulumi.ComponentResource):
         self._enforce("namespaces-are-restricted", spec, "")
         self.register_outputs({})
 
-    def _enforce(self, rule_name: str, spec: Manifest, why: str) -> None:
+    def _enforce(self, rule_name: str, spec: Manifest, why: str, beside: Beside | None = None) -> None:
         """A policy does nothing before a binding says where, so the two come together."""
         policy_name = PREFIX + rule_name
         policy = kubernetes.admissionregistration.v1.ValidatingAdmissionPolicy(
@@ -125,10 +127,11 @@ class Admission(pulumi.ComponentResource):
                 **metadata(policy_name, self._owner),
                 "annotations": {"parapet.dev/why-exempt": why} if why else {},
             },
-            spec=spec,
+            spec=spec | (_kind(spec, beside) if beside else {}),
             opts=pulumi.ResourceOptions(parent=self),
         )
         binding: Manifest = {"policyName": policy_name, "validationActions": ["Deny", "Audit"]}
+        binding |= _each(beside) if beside else {}
         kubernetes.admissionregistration.v1.ValidatingAdmissionPolicyBinding(
             f"{self._name}-{rule_name}",
             metadata=metadata(policy_name, self._owner),
@@ -139,6 +142,26 @@ class Admission(pulumi.ComponentResource):
 
 def _why(rule: PodRule | ObjectRule) -> str:
     return f"{', '.join(rule.exempt)}: {rule.why_exempt}" if rule.exempt else ""
+
+
+def _kind(spec: Manifest, beside: Beside) -> Manifest:
+    here = {
+        "namespaceSelector": {"matchLabels": {ns.NAME_LABEL: beside.namespace}},
+        "objectSelector": {"matchLabels": dict(beside.judges)},
+    }
+    return {
+        "paramKind": {"apiVersion": beside.api_version, "kind": beside.kind},
+        "matchConstraints": spec["matchConstraints"] | here,
+    }
+
+
+def _each(beside: Beside) -> Manifest:
+    reference = {
+        "namespace": beside.namespace,
+        "selector": {"matchLabels": dict(beside.labels)},
+        "parameterNotFoundAction": "Deny",
+    }
+    return {"paramRef": reference}
 
 
 def _resources(

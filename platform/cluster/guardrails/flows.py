@@ -83,6 +83,11 @@ DASHBOARDS: Final = {"app.kubernetes.io/name": "grafana"}
 _DASHBOARDS: Final = Pods(ns.MONITORING.name, DASHBOARDS)
 PROMETHEUS: Final = {"parapet.dev/judges": "true"}
 _PROMETHEUS: Final = Pods(ns.JUDGING.name, PROMETHEUS)
+ALERTMANAGER: Final = {"parapet.dev/tells": "true"}
+_ALERTMANAGER: Final = Pods(ns.JUDGING.name, ALERTMANAGER)
+CHECK: Final = {"app.kubernetes.io/component": "drift-check"}
+"""What pods are called by that hold a model's day against what it learnt from."""
+_CHECKS: Final = Pods(ns.MONITORING.name, CHECK)
 RUNS: Final = {"app.kubernetes.io/name": "ml-pipeline"}
 AGENT: Final = {"app.kubernetes.io/name": "persistence-agent"}
 METADATA: Final = {"app.kubernetes.io/name": "metadata"}
@@ -100,6 +105,7 @@ TOKEN_KEYS: Final = Flow("token-keys", (_PUBLISHED[-1],), (Range.TOKEN_KEYS,), (
 PIPELINES: Final = (
     # It looks at its start whether a bucket is there, though it keeps nothing in one.
     Flow("runs-objects", (_RUNS,), (Range.GATEWAY_ENDPOINTS,), (443,)),
+    Flow("submitters", (_GATEWAY,), (_RUNS, Range.SERVICES), (8888,)),
     Flow("runs", (_AGENT,), (_RUNS, Range.SERVICES), (8887, 8888)),
     Flow("lineage", (Pods(ns.PIPELINES.name),), (_METADATA, Range.SERVICES), (8080,)),
     Flow("runs-database", (_RUNS,), (Range.VPC,), (3306,)),
@@ -149,6 +155,9 @@ def flows(workspaces: Sequence[Namespace] = ()) -> tuple[Flow, ...]:
         # What judges a new version of a model asks a Prometheus of its own, which asks models' proxies alone.
         Flow("scrapes-models",  (_PROMETHEUS,),                  _PREDICTORS,                     (15020,)),
         Flow("judging",         _all(ns.ROLLOUTS.name),          (_PROMETHEUS, Range.SERVICES),   (9090,)),
+        # The same one keeps what checks of models found, and tells Alertmanager, which nobody else reaches.
+        Flow("scrapes-checks",  (_PROMETHEUS,),                  (_CHECKS,),                      (15020,)),
+        Flow("alerts",          (_PROMETHEUS,),                  (_ALERTMANAGER, Range.SERVICES), (9093,)),
         # Envoy's and the application's metrics (15020), istiod's and the CNI agent's (15014), GPUs' (9400), Karpenter's
         # (8080).
         Flow("scrapes",         _all(ns.MONITORING.name),        _all(*mesh),                     (15020, 15090)),

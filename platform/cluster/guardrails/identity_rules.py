@@ -15,17 +15,17 @@ from cluster.guardrails.rule import Check, PodRule, cel
 GIVEN: Final = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 """What EKS tells each container of a pod whose account has a role."""
 WITH_A_ROLE: Final = tuple(each for each in ns.WORKLOADS if each.service_account and each != ns.INGRESS)
-"""Namespaces whose account the stack gives one, as it does to a workspace's and to a model's; the gateway calls nothing
-in AWS."""
+"""Namespaces whose account the stack gives one, as it does to a workspace's, to Alertmanager's, to a model's and to its
+check's; the gateway calls nothing in AWS."""
 
 
 def identity_rule(workspaces: Sequence[ns.Namespace] = ()) -> PodRule:
     """The rule, for a cluster of EKS: no other one has its webhook."""
-    accounts = {each.name: each.service_account for each in (*WITH_A_ROLE, *workspaces)}
+    accounts = {each.name: each.service_account for each in (*WITH_A_ROLE, ns.ALERTING, *workspaces)}
     account = "variables.pod.?serviceAccountName.orValue('')"
-    entitled = (
-        f"request.namespace in {cel(accounts)} && {account} in {cel(set(accounts.values()))}"
-        f" || request.namespace == {cel(ns.MODELS.name)} && {account}.startsWith({cel(ns.MODEL_ACCOUNTS)})"
+    entitled = f"request.namespace in {cel(accounts)} && {account} in {cel(set(accounts.values()))}" + "".join(
+        f" || request.namespace == {cel(namespace)} && {account}.startsWith({cel(begins)})"
+        for namespace, begins in ns.NAMED_ACCOUNTS.items()
     )
     has = f"variables.pod.containers.exists(c, c.?env.orValue([]).exists(e, e.name == {cel(GIVEN)}))"
     return PodRule(

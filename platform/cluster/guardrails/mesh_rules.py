@@ -11,7 +11,7 @@ from cluster.guardrails.rule import Check, cel
 
 GATEWAY_REFERENCE: Final = f"{ns.INGRESS.name}/ingress"
 """How a route names the mesh's gateway."""
-RESERVED: Final = {"mlflow": ns.MLFLOW.name, "grafana": ns.MONITORING.name}
+RESERVED: Final = {"mlflow": ns.MLFLOW.name, "grafana": ns.MONITORING.name, "pipelines": ns.KUBEFLOW.name}
 """Hosts of the domain, by their first label, that are the platform's own, and the namespace that has each."""
 TEAMS: Final = ns.SERVING.name
 """Where teams have theirs: in one namespace, so that no two objects have the same name, nor then the same host."""

@@ -18,7 +18,9 @@ EXCLUDED_RANGES: Final = LINK_LOCAL[Range.POD_IDENTITY]
 PROXY_USER: Final = 1337
 """Whose packets the proxy's redirection leaves alone, by user and by group (Istio, "Application Requirements")."""
 _ANY: Final[list[str]] = []
-_OF_PEOPLE: Final = {"sidecar.istio.io/inject": ["true"]}
+INJECT: Final = "sidecar.istio.io/inject"
+"""The label, or the annotation, that says whether a pod gets a proxy."""
+_OF_PEOPLE: Final = {INJECT: ["true"]}
 _CPU: Final = "100m"
 _MEMORY: Final = "128Mi"
 """What the chart's proxy asks for: with less it starves, and its pod with it."""
@@ -131,7 +133,11 @@ def _foreign(words: str) -> str:
     )
 
 
-FOREIGN_WORDS: Final = f"{_foreign('variables.labels')} + {_foreign('variables.annotations')}"
+_UNHEARD: Final = f"k == '{INJECT}' && '{INJECT}' in variables.labels && variables.labels['{INJECT}'] == 'true'"
+"""CEL: whether an annotation is one that the mesh does not look at, since the label says that there is a proxy: so for
+the injector and for the node's agent (istio 1.31, pkg/kube/inject/inject.go, `injectRequired`, and
+cni/pkg/plugin/plugin.go, `doAddRun`). Kubeflow Pipelines writes one into each pod of its steps."""
+FOREIGN_WORDS: Final = f"{_foreign('variables.labels')} + {_foreign('variables.annotations')}.filter(k, !({_UNHEARD}))"
 """CEL: the pod's labels and annotations that the mesh would heed and that nobody may set."""
 _IS_PROXYS: Final = " || ".join(
     f"has(c.securityContext) && has(c.securityContext.{who}) && c.securityContext.{who} == {PROXY_USER}" for who in _WHO

@@ -2,7 +2,9 @@
 
 What was approved is what answers, and it alone has the calls, the record and the word about itself before those who
 judge it. So nobody but the stack makes pods there or leads anybody to them: a team serves in `serving`. People say of a
-Rollout that it waits, starts anew, goes on or goes back, and come to no port and into no pod of it.
+Rollout that it waits, starts anew, goes on or goes back, and come to no port and into no pod of it. While a version is
+on its way they start none of its pods anew, which would lose the calls by which it is judged; and what its judges let
+go they do not bring again, which is a word of the settings.
 """
 
 from typing import Final
@@ -29,7 +31,7 @@ _CHANGED: Final = {
 """CEL: the fields of a specification that come, go or become another."""
 _NAMED: Final = "request.resource.resource + ' ' + request.name"
 _FIX: Final = (
-    "Of a model of the stack's people abort, retry, promote, pause and restart a version; which one serves, and what"
+    "Of a model of the stack's people abort, promote, pause and restart a version; which one serves, and what"
     f" judges it, says the setting models. What a team serves by itself is in {ns.SERVING.name}."
 )
 
@@ -85,6 +87,14 @@ def _peoples() -> ObjectRule:
             " && variables.what in ['rollouts', 'rollouts/status']"
             f" && variables.changed.all(k, k in {cel(_WAITS)})"
             f" && {cel(_META)}.all(k, dyn(object).metadata[?k] == dyn(oldObject).metadata[?k])",
+            "old": "request.operation == 'UPDATE' ? dyn(oldObject) : {}",
+            "aborted": "variables.old.?status.?abort.orValue(false)",
+            # The last step of a canary is the reserve, where nothing looks at its calls any more.
+            "steps": "size(variables.old.?spec.?strategy.?canary.?steps.orValue([]))",
+            "onItsWay": "variables.old.?status.?stableRS.orValue('') != ''"
+            " && variables.old.status.stableRS != variables.old.?status.?currentPodHash.orValue('')"
+            " && !variables.aborted && !(variables.steps > 0"
+            " && variables.old.?status.?currentStepIndex.orValue(0) >= variables.steps - 1)",
         },
         checks=(
             Check(
@@ -92,6 +102,17 @@ def _peoples() -> ObjectRule:
                 found="variables.what + ' ' + request.name + (request.operation == 'DELETE' ? ' would end'"
                 " : ' would be another\\'s word')",
                 fix=_FIX,
+            ),
+            Check(
+                holds="variables.what != 'rollouts' || !('restartAt' in variables.changed) || !variables.onItsWay",
+                found="'a version of ' + request.name + ' is on its way, and its pods would begin to count anew'",
+                fix="Abort it, or restart the pods when it has all calls.",
+            ),
+            Check(
+                holds="variables.what != 'rollouts/status' || !variables.aborted"
+                " || dyn(object).?status.?abort.orValue(false)",
+                found="'the version of ' + request.name + ' that was let go would come again'",
+                fix="Say another number as attempt of the model in the setting models: it comes anew, and is judged.",
             ),
         ),
     )

@@ -15,6 +15,22 @@ PEOPLE: Final = f"has(request.userInfo.groups) && request.userInfo.groups.exists
 
 
 @dataclass(frozen=True, kw_only=True)
+class Beside:
+    """Objects of a namespace: each request there is judged beside each of them, which CEL knows as `params`.
+
+    They are looked for before the rule asks whose request it is, and where there is none what it judges is refused to
+    everybody. So it judges what has labels of its own alone, and nobody else's is held up.
+    """
+
+    api_version: str
+    kind: str
+    namespace: str
+    labels: Mapping[str, str]
+    judges: Mapping[str, str]
+    """The labels of what is judged beside them: another rule sees that whoever is held by it has them."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ObjectRule:
     """A ValidatingAdmissionPolicy over kinds of one API group."""
 
@@ -27,6 +43,7 @@ class ObjectRule:
     only: str = ""
     """Whose requests it judges (CEL); all of them are judged then, of what is on its way out too."""
     variables: Mapping[str, str] = field(default_factory=dict)
+    beside: Beside | None = None
     exempt: tuple[str, ...] = ()
     why_exempt: str = ""
 

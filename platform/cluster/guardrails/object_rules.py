@@ -8,12 +8,14 @@ from typing import Final
 from cluster import namespaces as ns
 from cluster.guardrails.account_names import PREFIX
 from cluster.guardrails.account_rules import account_rules
+from cluster.guardrails.check_rules import check_rules
 from cluster.guardrails.cloudwatch_rules import cloudwatch_rules
 from cluster.guardrails.mesh_rules import GATEWAY_REFERENCE, mesh_rules
 from cluster.guardrails.model_rules import model_rules
 from cluster.guardrails.object_rule import PEOPLE, SPEC, ObjectRule
 from cluster.guardrails.pod_rules import Check, cel
 from cluster.guardrails.rollout_rules import rollout_rules
+from cluster.guardrails.step_results import step_results_rule
 from cluster.guardrails.volume_rules import volume_rules
 
 __all__ = ["ENTRANCE", "GATEWAY_REFERENCE", "ObjectRule", "object_rules"]
@@ -30,9 +32,11 @@ def object_rules(domain: str) -> tuple[ObjectRule, ...]:
         *mesh_rules(domain),
         *rollout_rules(),
         *model_rules(),
+        *check_rules(),
         *account_rules(),
         *cloudwatch_rules(),
         *volume_rules(),
+        step_results_rule(),
     )
 
 

@@ -42,6 +42,10 @@ Identity works"). The API server takes those for its own audiences, and each is 
 CSI_DRIVER: Final = "secrets-store.csi.k8s.io"
 """What mounts secrets into pods. Another driver's volume in a pod is whatever the pod's author asks of that driver."""
 SCHEDULERS: Final = ("", "default-scheduler")
+ACCOUNT_BY_NAME: Final = " || ".join(
+    f"request.namespace == {cel(namespace)} && variables.account.startsWith({cel(begins)})"
+    for namespace, begins in ns.NAMED_ACCOUNTS.items()
+)
 
 _SENSITIVE_NAME: Final = (
     "(?i)(passw(or)?d|passphrase|secret|(^|_|-)(pwd|token|credentials?|api_?key|[a-z0-9_]*_key|key)($|_|-))"
@@ -268,10 +272,8 @@ def pod_rules(registry: str, proxy: str, workspaces: Sequence[ns.Namespace] = ()
             name="one-identity-a-namespace",
             checks=(
                 Check(
-                    # A model's account is the stack's to name (`model_rules.py`).
-                    holds="variables.account in variables.accounts"
-                    f" || request.namespace == {cel(ns.MODELS.name)}"
-                    f" && variables.account.startsWith({cel(ns.MODEL_ACCOUNTS)})",
+                    # A model's account, and its check's, is the stack's to name (`model_rules.py`, `check_rules.py`).
+                    holds=f"variables.account in variables.accounts || {ACCOUNT_BY_NAME}",
                     found='"service account " + variables.account + " is not for " + request.namespace',
                     fix="Leave serviceAccountName out, or name the namespace's own: kubectl get serviceaccounts.",
                 ),

@@ -53,6 +53,13 @@ PLATFORM: Final = Priority(
     namespaces=(ns.MLFLOW.name, ns.MONITORING.name, ns.INGRESS.name),  # where no team writes a pod
     description="What the platform's users work with.",
 )
+CHECKS: Final = Priority(
+    name="checks",
+    value=20_000,
+    preempts=False,
+    namespaces=(ns.MONITORING.name,),
+    description="A model's daily check waits for room; it ends no step of a pipeline and no notebook.",
+)
 TRAINING: Final = Priority(
     name="training",
     value=10_000,
@@ -81,7 +88,7 @@ def priorities(workspaces: Sequence[ns.Namespace] = ()) -> tuple[Priority, ...]:
     """All of them, from the first to the last."""
     names = tuple(each.name for each in workspaces)
     notebooks, batch = (replace(each, namespaces=(*each.namespaces, *names)) for each in (NOTEBOOKS, BATCH))
-    return (INFERENCE, PLATFORM, TRAINING, notebooks, batch)
+    return (INFERENCE, PLATFORM, CHECKS, TRAINING, notebooks, batch)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,8 +97,8 @@ class PrioritiesArgs:
 
 
 class Priorities(pulumi.ComponentResource):
-    """Inference comes before training, training before notebooks and batch; a running training job loses its GPUs to
-    inference only."""
+    """Inference comes before training, and so does a check; training before notebooks and batch; a running training job
+    loses its GPUs to inference only."""
 
     def __init__(self, name: str, args: PrioritiesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:cluster:Priorities", name, {}, opts)

@@ -82,6 +82,10 @@ ROOMS: Final = {
 PREDICTOR: Final = Share(cpu=0.5, memory_gib=1, most_cpu=2, most_memory_gib=2)
 """A replica of one of the stack's models. A namespace's room is for what teams start there; the models have theirs
 besides."""
+CHECK: Final = Share(cpu=0.5, memory_gib=2, most_cpu=2, most_memory_gib=4)
+"""A check of one of the stack's models, which comes once a day."""
+MOST_CHECKS: Final = 30
+"""As many as models (`setting_types/services.py`): after hours without a control plane all may be due at once."""
 PROXY: Final = Share(cpu=0.1, memory_gib=0.125, most_cpu=2, most_memory_gib=1)
 """As Istio's chart has it (istio 1.31, istio-discovery, values.yaml, global.proxy.resources)."""
 WORKSPACE: Final = Room(16, 64, 30, 2_000, cpu_per_gpu=24, memory_gib_per_gpu=256)
@@ -191,12 +195,13 @@ def quotas(
             hard["pods"] = "0"
         if room := rooms.get(namespace):
             models = predictors if namespace == ns.MODELS.name else 0
-            pods = room.pods + models
+            checks = MOST_CHECKS if namespace == ns.MONITORING.name else 0
+            pods = room.pods + models + checks
             proxies = pods if namespace in meshed else 0
             cpu, memory = room.cpu + gpu * room.cpu_per_gpu, room.memory_gib + gpu * room.memory_gib_per_gpu
             scratch = pods * SCRATCH_GIB + gpu * SCRATCH_GIB_PER_GPU
 
-            most = Share(cpu, memory, cpu * 2, memory * 2) + PREDICTOR * models + PROXY * proxies
+            most = Share(cpu, memory, cpu * 2, memory * 2) + PREDICTOR * models + CHECK * checks + PROXY * proxies
             hard |= {
                 "requests.cpu": str(math.ceil(most.cpu)),
                 "limits.cpu": str(math.ceil(most.most_cpu)),

@@ -1,7 +1,7 @@
 """What a guardrail over pods is."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 
 
@@ -26,8 +26,10 @@ class PodRule:
 
 
 def cel(value: str | Iterable[str]) -> str:
-    """A string or a list of strings, as CEL writes them."""
-    return json.dumps(value if isinstance(value, str) else list(value))
+    """A string or a list of strings, as CEL writes them; a set in one order, so that no policy differs from itself."""
+    if isinstance(value, str):
+        return json.dumps(value)
+    return json.dumps(sorted(value) if isinstance(value, Set) else list(value))
 
 
 def names(containers: str) -> str:

@@ -26,6 +26,7 @@ IAM_PREFIXES: Final = {
     "monitoring": "cloudwatch",
     "rds": "rds",
     "secretsmanager": "secretsmanager",
+    "sns": "sns",
     "sqs": "sqs",
     "ssm": "ssm",
     "ssmmessages": "ssmmessages",

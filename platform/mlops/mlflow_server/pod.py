@@ -7,6 +7,7 @@ from typing import Any, Final
 import pulumi
 
 from cluster import namespaces as ns
+from cluster import restricted
 from cluster.guardrails.flows import MLFLOW_LABELS
 from cluster.guardrails.priorities import PLATFORM, Priority
 from cluster.labels import Manifest, labels
@@ -199,13 +200,7 @@ def _template(
             "terminationGracePeriodSeconds": 60,
             # It keeps everybody's passwords, and so is nobody's neighbour.
             **ON_SYSTEM_NODES,
-            "securityContext": {
-                "runAsNonRoot": True,
-                "runAsUser": USER,
-                "runAsGroup": USER,
-                "fsGroup": USER,
-                "seccompProfile": {"type": "RuntimeDefault"},
-            },
+            "securityContext": restricted.pod(USER),
             "containers": [
                 {
                     "name": "mlflow",
@@ -214,11 +209,7 @@ def _template(
                     "args": list(arguments),
                     "env": _environment(args),
                     "volumeMounts": [args.mount, {"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108 (its own)
-                    "securityContext": {
-                        "allowPrivilegeEscalation": False,
-                        "readOnlyRootFilesystem": True,
-                        "capabilities": {"drop": ["ALL"]},
-                    },
+                    "securityContext": restricted.CONTAINER,
                     **container,
                 }
             ],

@@ -9,6 +9,7 @@ import yaml
 from cluster import images
 from cluster import namespaces as ns
 from cluster.guardrails.account_names import RUNS
+from cluster.guardrails.mesh_words import INJECT
 from cluster.labels import labels
 from foundation.pipelines_database import METADATA, PIPELINES
 from foundation.stack import Stack
@@ -81,6 +82,10 @@ def api(stack: Stack, host: pulumi.Input[str], port: pulumi.Input[int], bucket: 
         "DEFAULT_SECURITY_CONTEXT_RUN_AS_GROUP": str(STEP_USER),
         "DEFAULT_SECURITY_CONTEXT_RUN_AS_NON_ROOT": "true",
         "BLOCK_V1_PIPELINES": "true",
+        # What draws pictures for its page, of which here is neither. It ends at its start where nobody tells it of one
+        # (backend/src/apiserver/main.go, `startRPCServer`); at this port nothing is.
+        "ML_PIPELINE_VISUALIZATIONSERVER_SERVICE_HOST": "127.0.0.1",
+        "ML_PIPELINE_VISUALIZATIONSERVER_SERVICE_PORT": "0",
     }
     return pulumi.Output.json_dumps(told)
 
@@ -116,7 +121,9 @@ def controller(stack: Stack) -> dict[str, str]:
     defaults = {
         "spec": {
             "activeDeadlineSeconds": LONGEST_RUN,
-            "podMetadata": {"labels": labels(stack.owner, ns.PIPELINES.data_class)},
+            # Kubeflow tells each template's pod by annotation that it wants no proxy
+            # (backend/src/apiserver/template/v2_template.go, `RunWorkflow`); the label of that name goes before it.
+            "podMetadata": {"labels": {**labels(stack.owner, ns.PIPELINES.data_class), INJECT: "true"}},
             "podSpecPatch": json.dumps(pod),
             "ttlStrategy": {"secondsAfterCompletion": KEEP_SECONDS},
         }
@@ -168,9 +175,11 @@ connection_config {{
 }}
 migration_options {{ enable_upgrade_migration: true }}
 END
-/bin/metadata_store_server --grpc_port=8080 --metadata_store_server_config_file=/configuration/server.pbtxt &
+/bin/metadata_store_server --grpc_port=8080 --metadata_source_config_type=config_file \\
+  --metadata_store_server_config_file=/configuration/server.pbtxt &
 {_KEPT_NEW}"""
-"""Its flags would show the password, and know no TLS (google/ml-metadata v1.14.0, metadata_store_server_main.cc)."""
+"""Its flags would show the password, and know no TLS (google/ml-metadata v1.14.0, metadata_store_server_main.cc). By
+the file and nothing else: where it cannot read that, it would keep lineage in memory otherwise, and lose it."""
 
 
 def step_images(stack: Stack) -> dict[str, str]:

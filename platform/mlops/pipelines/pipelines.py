@@ -14,8 +14,9 @@ from cluster import images
 from cluster import namespaces as ns
 from cluster.control_plane import ControlPlane
 from cluster.guardrails import flows
+from cluster.guardrails.object_rules import GATEWAY_REFERENCE
 from cluster.labels import Manifest, metadata
-from cluster.mesh import Caller, allow, principal
+from cluster.mesh import INGRESS, Caller, allow, principal
 from foundation.data_class import DataClass
 from foundation.database import Database
 from foundation.foundation import Foundation
@@ -25,7 +26,15 @@ from mlops.pipelines import configuration, pod, rights
 from mlops.pipelines.kinds import kinds
 from mlops.secret_delivery import DeliveredSecret, SecretDelivery, SecretDeliveryArgs
 
-ADDRESS: Final = f"http://{rights.API}.{rights.HOME}.svc.cluster.local:{pod.HTTP}"
+SERVICE: Final = f"{rights.API}.{rights.HOME}.svc.cluster.local"
+HOST: Final = "pipelines"
+"""The first label of the name by which people call it, in the stack's domain."""
+_API: Final = "/apis/v2beta1"
+_KINDS: Final = ("experiments", "runs")
+_HEALTH: Final = f"{_API}/healthz"
+ASKED: Final = f"({_API}/({'|'.join(_KINDS)})(/.*)?|{_HEALTH})"
+"""What the gateway leads on: what a client of Kubeflow's starts and follows runs by, where each call is asked whose it
+is. Of tasks, logs and metrics nobody is (kubeflow/pipelines 2.17.0, backend/src/apiserver/server/task_server.go)."""
 LINEAGE: Final = "metadata-grpc-service"
 """What drivers and launchers call ML Metadata by (backend/src/apiserver/common/const.go)."""
 CALLERS: Final = (
@@ -35,6 +44,15 @@ CALLERS: Final = (
         (str(pod.GRPC), str(pod.HTTP)),
         "runs",
         flows.RUNS,
+    ),
+    Caller(
+        # The gateway speaks for whoever asks it.
+        rights.HOME,
+        (INGRESS,),
+        (str(pod.HTTP),),
+        "submitters",
+        flows.RUNS,
+        (*(path for each in _KINDS for path in (f"{_API}/{each}", f"{_API}/{each}/*")), _HEALTH),
     ),
     Caller(
         rights.HOME,
@@ -55,6 +73,8 @@ class PipelinesArgs:
     control_plane: ControlPlane
     nodes_security_group_id: pulumi.Input[str]
     """The group of the pods, which the database admits."""
+    domain: str
+    """Whose hosts lead to the gateway."""
     after: Sequence[pulumi.Resource]
     """The namespaces, the mesh and nodes."""
 
@@ -65,8 +85,9 @@ class Pipelines(pulumi.ComponentResource):
 
     Its own programs are in `kubeflow`, where nobody but the stack starts or writes anything; runs and lineage are in a
     database of RDS, by verified TLS, whose password the two that use it read as files. Only the controller makes a
-    step's pod, and each of the guardrails judges it. Who comes with no token of the submitter's is told nothing: such a
-    token is for this alone and an hour, and who asked for one is in the API server's audit log.
+    step's pod, and each of the guardrails judges it. People come by the gateway, to what asks each who he is, with a
+    token of the submitter's: it is for this alone and an hour, and who asked for one is in the API server's audit log.
+    By no port of a pod does anybody come: there lineage knows no users, and a proxy tells others' tokens.
 
     No control plane here has run it: the local one admits it, by the real rules, and runs no pod of it.
     """
@@ -108,7 +129,7 @@ class Pipelines(pulumi.ComponentResource):
                     parent=self, depends_on=[*made, *ready, *admitted, *maps, readers, *args.after]
                 ),
             )
-        self.register_outputs({"address": ADDRESS})
+        self.register_outputs({"address": f"https://{HOST}.{args.domain}"})
 
     def _delivery(self, account: str) -> SecretDelivery:
         args, foundation = self._args, self._args.foundation
@@ -168,6 +189,7 @@ class Pipelines(pulumi.ComponentResource):
         }
         custom = [
             ("networking.istio.io/v1", "ServiceEntry", "database", database),
+            ("networking.istio.io/v1", "VirtualService", HOST, _from_gateway(self._args.domain)),
             *(("security.istio.io/v1", "AuthorizationPolicy", each.name, allow(each)) for each in CALLERS),
         ]
         for api_version, kind, object_name, spec in custom:
@@ -204,3 +226,19 @@ class Pipelines(pulumi.ComponentResource):
     def _metadata(self, object_name: str) -> Manifest:
         owner = self._args.stack.owner
         return metadata(object_name, owner, namespace=rights.HOME, data_class=ns.KUBEFLOW.data_class)
+
+
+def _from_gateway(domain: str) -> Manifest:
+    """A VirtualService: who brings a token is led to the API, which asks whose it is."""
+    return {
+        "hosts": [f"{HOST}.{domain}"],
+        "gateways": [GATEWAY_REFERENCE],
+        "exportTo": [ns.INGRESS.name],
+        "http": [
+            {
+                "name": "runs",
+                "match": [{"uri": {"regex": ASKED}, "headers": {"authorization": {"prefix": "Bearer "}}}],
+                "route": [{"destination": {"host": SERVICE, "port": {"number": pod.HTTP}}}],
+            }
+        ],
+    }

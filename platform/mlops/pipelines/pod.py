@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import pulumi
 
-from cluster import images
+from cluster import images, restricted
 from cluster import namespaces as ns
 from cluster.guardrails import flows
 from cluster.labels import Manifest, labels
@@ -215,19 +215,13 @@ def _pod(
     database = name in args.secrets
     return {
         "automountServiceAccountToken": token,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": user,
-            "runAsGroup": user,
-            "fsGroup": user,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": restricted.pod(user),
         **({"initContainers": [_authorities(args.stack)]} if database else {}),
         "containers": [
             {
                 "name": name,
                 **container,
-                "securityContext": SECURITY,
+                "securityContext": restricted.CONTAINER,
                 "resources": RESOURCES,
                 "volumeMounts": [*container.get("volumeMounts", []), {"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108 (its own)
             }
@@ -242,7 +236,7 @@ def _authorities(stack: Stack) -> Manifest:
         "name": "authorities",
         "image": stack.image(images.MLFLOW),
         "command": ["cp", mlflow.RDS_CA, RDS_CA],
-        "securityContext": SECURITY,
+        "securityContext": restricted.CONTAINER,
         "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"cpu": "100m", "memory": "64Mi"}},
         "volumeMounts": [{"name": "authorities", "mountPath": AUTHORITIES}],
     }
@@ -258,10 +252,3 @@ def _volumes(secrets: Manifest) -> list[Manifest]:
 
 def _variables(values: Mapping[str, pulumi.Input[str]]) -> list[dict[str, Any]]:
     return [{"name": name, "value": value} for name, value in values.items()]
-
-
-SECURITY: Final = {
-    "allowPrivilegeEscalation": False,
-    "readOnlyRootFilesystem": True,
-    "capabilities": {"drop": ["ALL"]},
-}

@@ -6,8 +6,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from cluster.guardrails.mesh_rules import INSIDE, OF_TEAMS, RESERVED
-from mlops.data_path import Workload, serving
+from mlops.data_path import Workload, checking, serving
 from mlops.identity_provider import Text
+from mlops.serving.returning import Returning
 
 Strategy = Literal["canary", "blueGreen"]
 CANARY_SUFFIX: Final = "-canary"
@@ -80,17 +81,24 @@ class Model(BaseModel):
     undo_seconds: int = Field(default=3600, ge=30, le=86_400, description="a whole number from 30 to 86400: seconds")
     """For how long a canary that has all calls may be undone at once: the version before keeps its pods. A version
     that comes within it begins from the one before."""
-    returns_to: str = Field(default="", description="a version, or nothing")
-    """A version that served before and takes its calls back (`./parapet model rollback` says it). Where that is
-    `version`, it is not held against the answers of the one that it takes the place of, of which they are what is
-    wrong, and no person is waited for: who decided it stands in the ledger. For any other version it means nothing."""
+    returns_to: Returning | None = Field(
+        default=None, description="what ./parapet model rollback wrote, an object of entry and signature, or left out"
+    )
+    """Of the version that served before and takes its calls back. Where that is `version`, by its digest, it is not
+    held against the answers of the one that it takes the place of, of which they are what is wrong, and no person is
+    waited for: who decided it stands in the ledger, whose entry this is. For any other version it means nothing, and
+    one that the platform's key did not sign is refused (`model_service.py`)."""
+    attempt: int = Field(default=1, ge=1, le=1000, description="a whole number from 1 to 1000")
+    """Another number brings out anew a version that was let go, as for want of calls; it is judged as any is. No person
+    does that beside the settings (`guardrails/model_rules.py`)."""
     start_seconds: int = Field(default=600, ge=30, le=3600, description="a whole number of seconds from 30 to 3600")
     """In which pods of a new version must be ready: what does not start is let go then."""
 
     @property
     def returning(self) -> bool:
-        """Whether its version is one that served before."""
-        return self.returns_to == self.version
+        """Whether its version is said to be one that served before."""
+        said = self.returns_to
+        return said is not None and said.is_of(self.name, self.environment, self.version, self.digest)
 
     @property
     def most_pods(self) -> int:
@@ -106,3 +114,13 @@ class Model(BaseModel):
     def workload(self) -> Workload:
         """What its pods run as, and what that may."""
         return serving(self.name, self.environment)
+
+    @property
+    def checked(self) -> bool:
+        """Whether its days are held against what it learnt: patients are asked about where it is in production."""
+        return self.environment == "prod"
+
+    @property
+    def check(self) -> Workload:
+        """What that check runs as, and what it may."""
+        return checking(self.name, self.environment)

@@ -168,9 +168,33 @@ def rollout(model: Model, args: PodArgs) -> dict[str, Any]:
         "revisionHistoryLimit": KEPT,
         "progressDeadlineSeconds": model.start_seconds,
         "progressDeadlineAbort": True,
-        "strategy": {model.strategy: canary(model) if model.strategy == "canary" else blue_green(model)},
+        "strategy": _strategy(model, args.signing_key),
         "template": pod.template(model, args),
     }
+
+
+def _strategy(model: Model, signing_key: pulumi.Input[str]) -> pulumi.Input[dict[str, Any]]:
+    """How a new version comes."""
+    made: dict[str, Any] = {model.strategy: canary(model) if model.strategy == "canary" else blue_green(model)}
+    if not model.returning:
+        return made
+
+    def once_proven(key: str) -> dict[str, Any]:
+        proven(model, key)
+        return made
+
+    return pulumi.Output.from_input(signing_key).apply(once_proven)
+
+
+def proven(model: Model, key: str) -> None:
+    """That a version served before is no word of the settings alone. Raises ValueError where the stack's key, in PEM,
+    did not sign what says so."""
+    if not (model.returns_to and model.returns_to.proven(key)):
+        raise ValueError(
+            f"parapet:models: returnsTo of {model.name} is an entry of its ledger that the key of this stack did not "
+            f"sign, so nothing says that {model.version} served before. Leave returnsTo out, or have it written by "
+            "./parapet model rollback."
+        )
 
 
 def canary(model: Model) -> dict[str, Any]:

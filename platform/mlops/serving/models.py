@@ -63,6 +63,8 @@ class ModelsArgs:
     tokens: Tokens | None
     """Whose tokens callers of published ones bring; none where none is published."""
     domain: str
+    log_seconds: int
+    """Within which predictions are written down, where that is sooner than by itself."""
     buckets: Mapping[DataClass, pulumi.Input[str]]
     """The names of the buckets of models and of the prediction log."""
     signing_key_arn: pulumi.Input[str]
@@ -74,10 +76,13 @@ class ModelsArgs:
 class Models(pulumi.ComponentResource):
     """A service for each model, as an account of its own. Nobody but its pods reads the key that they hash with."""
 
+    signing_key: pulumi.Output[str]
+    """PEM: the public half of what signs models."""
+
     def __init__(self, name: str, args: ModelsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:mlops:Models", name, {"models": [each.name for each in args.hash_keys]}, opts)
         own = pulumi.ResourceOptions(parent=self)
-        public = aws.kms.get_public_key_output(
+        self.signing_key = aws.kms.get_public_key_output(
             key_id=args.signing_key_arn, opts=pulumi.InvokeOutputOptions(parent=self)
         ).public_key_pem
         pod = PodArgs(
@@ -85,8 +90,9 @@ class Models(pulumi.ComponentResource):
             artifacts=args.buckets[DataClass.ARTIFACTS],
             phi=args.buckets[DataClass.PHI],
             phi_key_arn=args.foundation.keys.arns[DataClass.PHI],
-            signing_key=public,
+            signing_key=self.signing_key,
             tokens=args.tokens,
+            log_seconds=args.log_seconds,
         )
         if args.tokens and args.tokens.asked:
             kubernetes.apiextensions.CustomResource(

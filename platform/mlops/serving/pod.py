@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pulumi
 
-from cluster import images
+from cluster import images, restricted
 from cluster import namespaces as ns
 from cluster.guardrails.flows import PREDICTOR, PUBLISHED
 from cluster.guardrails.priorities import INFERENCE
@@ -35,6 +35,8 @@ MODEL_FOLDER: Final = "/model"
 MODEL_GIB: Final = 2
 HASH_KEY: Final = "parapet-hash-key"
 """The file with the secret by which callers and subjects are hashed."""
+LOG_SECONDS: Final = 60
+"""Within which predictions are written down by default (delivery/serving/README.md, `predictionLog`)."""
 PROXY: Final = "127.0.0.6"
 """Where the proxy beside a container calls it from (istio/istio, pilot/pkg, `InboundPassthroughBindIpv4`)."""
 NOTICE_SECONDS: Final = 10
@@ -52,6 +54,8 @@ RESOURCES: Final = {
     "requests": {**PREDICTOR_SHARE.resources["requests"], "ephemeral-storage": f"{MODEL_GIB}Gi"},
     "limits": {**PREDICTOR_SHARE.resources["limits"], "ephemeral-storage": f"{MODEL_GIB + 1}Gi"},
 }
+ATTEMPT: Final = "parapet.dev/attempt"
+"""The annotation that makes another version of one that was let go."""
 GPU_RESOURCES: Final = {
     "requests": RESOURCES["requests"] | {"memory": "2Gi", GPU: "1"},
     "limits": RESOURCES["limits"] | {"memory": "4Gi", GPU: "1"},
@@ -75,6 +79,8 @@ class PodArgs:
     """PEM: the public half of what signs models."""
     tokens: Tokens | None
     """Whose tokens callers from outside bring."""
+    log_seconds: int = LOG_SECONDS
+    """Within which predictions are written down, where that is sooner than by default."""
 
 
 def name_labels(model: Model) -> dict[str, str]:
@@ -98,6 +104,7 @@ def template(model: Model, args: PodArgs) -> Manifest:
                 "prometheus.io/port": str(METRICS_PORT),
                 "prometheus.io/path": "/metrics",
                 **{ANNOTATIONS[file]: content for file, content in files.items()},
+                **({ATTEMPT: str(model.attempt)} if model.attempt > 1 else {}),
             },
         },
         "spec": {
@@ -116,13 +123,7 @@ def template(model: Model, args: PodArgs) -> Manifest:
                 }
                 for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
             ],
-            "securityContext": {
-                "runAsNonRoot": True,
-                "runAsUser": USER,
-                "runAsGroup": USER,
-                "fsGroup": USER,
-                "seccompProfile": {"type": "RuntimeDefault"},
-            },
+            "securityContext": restricted.pod(USER),
             **({"nodeSelector": {GROUP: model.gpu_group}, "tolerations": TOLERATIONS} if model.gpu_group else {}),
             "initContainers": [_fetch(model, args)],
             "containers": [_server(model, args)],
@@ -172,11 +173,7 @@ def _container(model: Model, args: PodArgs, command: str, *, readable_only: bool
             for name, value in {**region(args.stack), "HOME": "/tmp"}.items()  # noqa: S108 (its own)
         ],
         "resources": RESOURCES,
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "securityContext": restricted.CONTAINER,
         "volumeMounts": [
             {"name": "configuration", "mountPath": CONFIGURATION, "readOnly": True},
             {"name": "model", "mountPath": MODEL_FOLDER, **({"readOnly": True} if readable_only else {})},
@@ -224,6 +221,7 @@ def configuration(model: Model, args: PodArgs) -> pulumi.Output[str]:
     def written(told: list[str]) -> str:
         artifacts, phi, key_arn = told
         owner = args.stack.account.id
+        log = {"place": f"s3://{phi}/{PREDICTIONS.prefix}", "keyArn": key_arn, "bucketOwner": owner}
         return json.dumps(
             {
                 "model": {
@@ -243,7 +241,8 @@ def configuration(model: Model, args: PodArgs) -> pulumi.Output[str]:
                 **({"processor": "gpu"} if model.gpu_group else {}),
                 **tokens,
                 "drain": {"noticeSeconds": NOTICE_SECONDS, "seconds": DRAIN_SECONDS},
-                "predictionLog": {"place": f"s3://{phi}/{PREDICTIONS.prefix}", "keyArn": key_arn, "bucketOwner": owner},
+                # As of the processor: no word of what is so by default.
+                "predictionLog": log | ({"seconds": args.log_seconds} if args.log_seconds < LOG_SECONDS else {}),
             },
             sort_keys=True,
         )

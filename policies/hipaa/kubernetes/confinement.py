@@ -14,7 +14,7 @@ from hipaa.kubernetes.pods import (
     each_pod,
     example,
     holder,
-    is_custom,
+    may_describe_pods,
     runs_windows,
 )
 from hipaa.resource import UNKNOWN, Properties, Resource, UnknownValue
@@ -35,7 +35,7 @@ def _confined(pod: dict[str, Any] | None = None, **context: Any) -> dict[str, An
 @rule(
     "workload-runs-confined",
     on=WORKLOADS,
-    besides=is_custom,
+    besides=may_describe_pods,
     severity=CRITICAL,
     fix="Drop ALL capabilities; set allow_privilege_escalation=False and seccomp RuntimeDefault; leave privileged out.",
     sound=[
@@ -102,7 +102,7 @@ def _adds_none(container: Properties) -> Verdict:
 @rule(
     "workload-runs-as-non-root",
     on=WORKLOADS,
-    besides=is_custom,
+    besides=may_describe_pods,
     severity=HIGH,
     fix="Set run_as_non_root=True in the pod's security context, and run_as_user to a number above 0, or leave it out.",
     sound=[
@@ -138,7 +138,7 @@ def _is_not_root(container: Properties, pod: Properties) -> Verdict:
 @rule(
     "workload-has-read-only-root",
     on=WORKLOADS,
-    besides=is_custom,
+    besides=may_describe_pods,
     severity=MEDIUM,
     fix="Set read_only_root_filesystem=True, and mount an emptyDir where the program must write.",
     sound=[
@@ -171,7 +171,7 @@ _HOST_PROCESS = "securityContext.windowsOptions.hostProcess"
 @rule(
     "workload-stays-off-the-host",
     on=WORKLOADS,
-    besides=is_custom,
+    besides=may_describe_pods,
     severity=CRITICAL,
     fix="Leave host_network, host_pid, host_ipc, hostPath volumes and host_port out; use a Service and an emptyDir.",
     sound=[
@@ -198,7 +198,7 @@ def workload_stays_off_the_host(workload: Resource) -> Verdict:
 
     On the node's network it is past every NetworkPolicy; with a directory of the node it holds what others wrote there.
     """
-    return each_pod(workload, _stays_off_the_host)
+    return each_pod(workload, _stays_off_the_host, host=True)
 
 
 def _stays_off_the_host(pod: Properties) -> Verdict:

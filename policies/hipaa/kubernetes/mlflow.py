@@ -6,7 +6,7 @@ Experiments name patients' cohorts, and models remember what they were trained o
 from __future__ import annotations
 
 from hipaa.kubernetes.mlflow_command import Server, each_server, env, serving
-from hipaa.kubernetes.pods import WORKLOADS, example, is_custom
+from hipaa.kubernetes.pods import WORKLOADS, example, may_describe_pods
 from hipaa.resource import UNKNOWN, Resource
 from hipaa.rule import CRITICAL, MEDIUM, rule
 from hipaa.verdict import Verdict, violation
@@ -17,7 +17,7 @@ _STORE = "postgresql+psycopg://records.internal:5432/mlflow?sslmode=verify-full"
 @rule(
     "mlflow-server-authenticates",
     on=WORKLOADS,
-    besides=is_custom,
+    besides=may_describe_pods,
     severity=CRITICAL,
     fix="Start the server with --app-name and an app that authenticates: basic-auth, or one of your own.",
     sound=[
@@ -59,7 +59,7 @@ def _authenticates(server: Server) -> Verdict:
 @rule(
     "mlflow-server-names-its-hosts",
     on=WORKLOADS,
-    besides=is_custom,
+    besides=may_describe_pods,
     severity=MEDIUM,
     fix="Set --allowed-hosts to the names that clients use, and --cors-allowed-origins to none or to whole origins.",
     sound=[

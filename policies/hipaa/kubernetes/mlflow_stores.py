@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from hipaa.kubernetes.mlflow_command import Server, each_server, env, from_secret, serving
-from hipaa.kubernetes.pods import WORKLOADS, example, is_custom
+from hipaa.kubernetes.pods import WORKLOADS, example, may_describe_pods
 from hipaa.resource import UNKNOWN, Resource
 from hipaa.rule import HIGH, rule
 from hipaa.verdict import Verdict, all_of, not_applicable, violation
@@ -20,7 +20,7 @@ _STORE = f"postgresql+psycopg://records.internal:5432/mlflow?{_TLS}"
 @rule(
     "mlflow-server-proxies-artifacts",
     on=WORKLOADS,
-    besides=is_custom,
+    besides=may_describe_pods,
     severity=HIGH,
     fix="Set --artifacts-destination to the bucket; leave --no-serve-artifacts and --default-artifact-root out.",
     sound=[
@@ -96,7 +96,7 @@ def _stored(uri: str, **container: Any) -> dict[str, Any]:
 @rule(
     "mlflow-server-verifies-its-database",
     on=WORKLOADS,
-    besides=is_custom,
+    besides=may_describe_pods,
     severity=HIGH,
     fix="Set --backend-store-uri to postgresql://HOST/NAME?sslmode=verify-full&sslrootcert=...; no password in it.",
     sound=[

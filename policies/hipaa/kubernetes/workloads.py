@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from hipaa.kubernetes.names import namespace_of
-from hipaa.kubernetes.pods import WORKLOADS, each_container, each_container_of, each_pod, example, is_custom
+from hipaa.kubernetes.pods import WORKLOADS, each_container, each_container_of, each_pod, example, may_describe_pods
 from hipaa.resource import UNKNOWN, Properties, Resource, UnknownValue, secrets_read
 from hipaa.rule import HIGH, LOW, MEDIUM, rule, stack_rule
 from hipaa.stack import Stack
@@ -24,7 +24,7 @@ _PINNED = Requirement(
 @rule(
     "workload-pins-images-by-digest",
     on=WORKLOADS,
-    besides=is_custom,
+    besides=may_describe_pods,
     severity=HIGH,
     fix="Name the image by its digest: registry/name@sha256:... or registry/name:tag@sha256:...",
     sound=[
@@ -101,7 +101,7 @@ def _variable(name: str, value: Any) -> dict[str, Any]:
 @rule(
     "workload-holds-no-literal-secrets",
     on=WORKLOADS,
-    besides=is_custom,
+    besides=may_describe_pods,
     severity=HIGH,
     fix="Mount the secret from Secrets Manager with the Secrets Store CSI driver, or use value_from.secret_key_ref.",
     sound=[
@@ -180,7 +180,7 @@ def _account(automount: bool | None, name: Any = "predictor", namespace: Any = "
 @stack_rule(
     "workload-mounts-no-account-token",
     on=WORKLOADS,
-    besides=is_custom,
+    besides=may_describe_pods,
     severity=MEDIUM,
     fix="Set automount_service_account_token=False on the pod, or on its ServiceAccount; Pod Identity reaches AWS.",
     sound=[
@@ -243,7 +243,7 @@ def _limited(memory: str | None, cpu: str | None) -> dict[str, Any]:
 @rule(
     "workload-bounds-its-resources",
     on=WORKLOADS,
-    besides=is_custom,
+    besides=may_describe_pods,
     severity=LOW,
     fix="Set resources with limits.memory and requests.cpu, on each container or on the pod.",
     sound=[

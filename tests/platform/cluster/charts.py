@@ -1,6 +1,8 @@
 """Charts rendered by the real Helm with the values that the components give them."""
 
+import functools
 import json
+import pickle
 import subprocess
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -45,18 +47,20 @@ class Helm:
         """Its objects; of one of definitions none, which the makers' module has as they are."""
         if chart.name in PACKED:
             return []
-        done = subprocess.run(
-            [
-                *(self.program, "template", chart.release, self.folder / AT_HAND[chart.name]),
-                *(f"--namespace={chart.namespace}", "--include-crds", "--values=-", "--kube-version=1.36.3"),
-            ],
-            input=json.dumps(chart.values),
-            capture_output=True,
-            text=True,
-            check=False,
+        command = (
+            *(str(self.program), "template", chart.release, str(self.folder / AT_HAND[chart.name])),
+            *(f"--namespace={chart.namespace}", "--include-crds", "--values=-", "--kube-version=1.36.3"),
         )
-        assert done.returncode == 0, done.stderr
-        return [each for each in yaml.load_all(done.stdout, Loader=yaml.CSafeLoader) if each]
+        objects: list[dict[str, Any]] = pickle.loads(_rendered(command, json.dumps(chart.values)))  # noqa: S301 (ours)
+        return objects
+
+
+@functools.cache
+def _rendered(command: tuple[str, ...], values: str) -> bytes:
+    """The objects once for all who ask, each of whom may change his own."""
+    done = subprocess.run(command, input=values, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return pickle.dumps([each for each in yaml.load_all(done.stdout, Loader=yaml.CSafeLoader) if each])
 
 
 def charts(made: list[Made]) -> dict[str, Chart]:

@@ -80,8 +80,7 @@ def _define(api: Api, workspace: Workspace, whose: str) -> None:
     assert crds
     answer = api.apply(*crds)
     assert answer.done, answer.text
-    # Of one that is a moment old kubectl finds no conditions, and gives up.
-    wait_for(lambda: api.run("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s").done)
+    assert (answer := api.run("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")).done, answer.text
 
 
 def _refused(api: Api, manifest: dict[str, Any]) -> bool:

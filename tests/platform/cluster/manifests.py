@@ -21,8 +21,13 @@ from foundation.data_class import DataClass
 from foundation.database import Database, DatabaseArgs, DatabaseSize
 from foundation.network.perimeter import Perimeter
 from foundation.pipelines_database import PIPELINES
+from mlops.monitoring import words
+from mlops.monitoring.alarms import Alarms, AlarmsArgs
+from mlops.monitoring.alertmanager import HOST, Alertmanager, AlertmanagerArgs
+from mlops.monitoring.owners import owners
+from mlops.monitoring.rules import rules
 from mlops.pipelines.pipelines import Pipelines, PipelinesArgs
-from mlops.prometheus import Prometheus, PrometheusArgs
+from mlops.prometheus import Alerting, Prometheus, PrometheusArgs
 from tests.images import DIGESTS
 from tests.platform import mocked, variants
 from tests.platform.mocked import Made
@@ -124,8 +129,40 @@ def gpu_software(*, cut: bool = True) -> None:
     )
 
 
-def prometheus() -> None:
-    Prometheus("test", PrometheusArgs(stack=STACK, window=300, after=()))
+ALERTING = Alerting(
+    rules=rules(["readmission"], ["readmission"]), labels=words.LABELS, host=HOST, checks=words.OF_CHECKS
+)
+
+
+def prometheus(window: int = 300) -> None:
+    Prometheus("test", PrometheusArgs(stack=STACK, window=window, alerting=ALERTING, after=()))
+
+
+def alertmanager() -> None:
+    alarms = Alarms(
+        "parapet-test",
+        AlarmsArgs(
+            stack=STACK,
+            logs_key_arn=KEY_ARN,
+            key_administrators=(),
+            read_at=owners().read_at,
+            certificate_arn=CERTIFICATE_ARN,
+            application_log="/aws/containerinsights/parapet-test/application",
+        ),
+    )
+    Alertmanager(
+        "parapet-test-alertmanager",
+        AlertmanagerArgs(
+            stack=STACK,
+            cluster_name="parapet-test",
+            cluster_arn="arn:aws:eks:us-east-1:111122223333:cluster/parapet-test",
+            perimeter=Perimeter(vpc_id="vpc", services=()),
+            alarms=alarms,
+            logs_key_arn=KEY_ARN,
+            reports="parapet-test-artifacts",
+            after=(),
+        ),
+    )
 
 
 def pipelines() -> None:
@@ -157,6 +194,7 @@ def pipelines() -> None:
         database=database,
         control_plane=cast("Any", plane),
         nodes_security_group_id="sg-nodes",
+        domain=DOMAIN,
         after=(),
     )
     Pipelines("parapet-test-pipelines", args)

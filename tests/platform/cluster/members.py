@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
+from urllib.parse import quote
 
 from cluster.guardrails.admission import PREFIX
 from local.kubernetes.provider import kubeconfig
@@ -15,9 +16,10 @@ MERGE = "application/merge-patch+json"
 
 
 class _Impersonating(Connection):
-    def __init__(self, api: Api, user: str, group: str) -> None:
+    def __init__(self, api: Api, user: str, group: str, **extra: str) -> None:
         super().__init__(kubeconfig.load(str(api.kubeconfig), None, None, {}), patience=5)
         self._headers |= {"Impersonate-User": user} | ({"Impersonate-Group": group} if group else {})
+        self._headers |= {f"Impersonate-Extra-{quote(name, safe='')}": value for name, value in extra.items()}
 
 
 class Grouped(Protocol):
@@ -38,10 +40,10 @@ class Member:
         return cls(_Impersonating(api, user, role.group))
 
     @classmethod
-    def account(cls, name: str, api: Api) -> "Member":
-        """A service account, written `namespace/name`."""
+    def account(cls, name: str, api: Api, **extra: str) -> "Member":
+        """A service account, written `namespace/name`; `extra`: what else its token says."""
         namespace, _, plain = name.partition("/")
-        return cls(_Impersonating(api, f"system:serviceaccount:{namespace}:{plain}", ""))
+        return cls(_Impersonating(api, f"system:serviceaccount:{namespace}:{plain}", "", **extra))
 
     @classmethod
     def allowed(cls, user: str, api: Api) -> "Member":

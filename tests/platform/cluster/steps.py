@@ -1,7 +1,8 @@
 """A step of Kubeflow Pipelines as its controller makes the pod of it, out of what the stack tells that controller.
 
 By what the two programs write in Go: kubeflow/pipelines 2.17.0, backend/src/v2/compiler/argocompiler (container.go,
-dag.go, security_context.go), and argo-workflows v4.0.5, workflow/controller/workflowpod.go, `createWorkflowPod`.
+dag.go, security_context.go), with what backend/src/apiserver/template/v2_template.go, `RunWorkflow`, puts upon it, and
+argo-workflows v4.0.5, workflow/controller/workflowpod.go, `createWorkflowPod`.
 """
 
 import copy
@@ -25,12 +26,15 @@ OWNER = {
     "controller": True,
     "blockOwnerDeletion": True,
 }
+NODE = {"name": "intake-x7k2p.executor(0)", "id": "intake-x7k2p-1834"}
+RUN = "0c6d2c4e-53a1-4a0c-8f43-0d1c5e4a9b77"
 SCRATCH = ("gcs-scratch", "s3-scratch", "minio-scratch", "dot-local-scratch", "dot-cache-scratch", "dot-config-scratch")
 
 
 def driver(image: str) -> dict[str, Any]:
     """The template of what decides on a step: the pod's security context takes the place of the run's."""
     return {
+        "metadata": _of_the_template("driver"),
         "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
         "container": {
             "image": image,
@@ -51,6 +55,7 @@ def executor(image: str, launcher: str, api: dict[str, str]) -> dict[str, Any]:
     }
     tool = {"name": "kfp-launcher", "mountPath": "/kfp-launcher"}
     return {
+        "metadata": _of_the_template("launcher"),
         "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
         "initContainers": [
             {
@@ -75,6 +80,11 @@ def executor(image: str, launcher: str, api: dict[str, str]) -> dict[str, Any]:
     }
 
 
+def _of_the_template(role: str) -> dict[str, Any]:
+    """What Kubeflow says in each template's metadata, which is the last word in its pod's (`addMetadata`)."""
+    return {"annotations": {"pipelines.kubeflow.org/runtime-role": role, "sidecar.istio.io/inject": "false"}}
+
+
 def pod(template: dict[str, Any], told: dict[str, str], argoexec: str, *, namespace: str, account: str) -> Pod:
     """What is asked of the API server; `told`: the controller's ConfigMap."""
     defaults = yaml.safe_load(told["workflowDefaults"])["spec"]
@@ -87,6 +97,10 @@ def pod(template: dict[str, Any], told: dict[str, str], argoexec: str, *, namesp
     main["command"] = ["/var/run/argo/argoexec", "emissary", "--", *main["command"]]
     main.setdefault("volumeMounts", []).append(argo)
     before = [init, *copy.deepcopy(template.get("initContainers", []))]
+    for each in before:
+        each["env"] = [{"name": "ARGO_TEMPLATE", "value": json.dumps(template)}]
+    for each in (wait, main, *before):
+        each["env"] = [*each.get("env", []), *_told(each["name"])]
     spec = {
         "restartPolicy": "Never",
         "serviceAccountName": account,
@@ -107,15 +121,35 @@ def pod(template: dict[str, Any], told: dict[str, str], argoexec: str, *, namesp
             "namespace": namespace,
             "labels": {
                 **defaults["podMetadata"]["labels"],
+                "pipeline/runid": RUN,
                 "pipelines.kubeflow.org/v2_component": "true",
                 "workflows.argoproj.io/workflow": OWNER["name"],
                 "workflows.argoproj.io/completed": "false",
             },
-            "annotations": {"workflows.argoproj.io/node-name": "intake-x7k2p.executor(0)"},
+            "annotations": {
+                "kubectl.kubernetes.io/default-container": "main",
+                "pipelines.kubeflow.org/v2_component": "true",
+                **{f"workflows.argoproj.io/node-{key}": value for key, value in NODE.items()},
+                **template["metadata"]["annotations"],
+            },
             "ownerReferences": [OWNER],
         },
         "spec": _merged(spec, json.loads(defaults["podSpecPatch"])),
     }
+
+
+def _told(container: str) -> list[dict[str, str]]:
+    """What Argo tells each container of the pod."""
+    told = {
+        "ARGO_CONTAINER_NAME": container,
+        "ARGO_NODE_ID": NODE["id"],
+        "ARGO_INCLUDE_SCRIPT_OUTPUT": "false",
+        "ARGO_DEADLINE": "2026-12-07T08:00:00Z",
+        "ARGO_PROGRESS_FILE": "/var/run/argo/progress",
+        "ARGO_PROGRESS_PATCH_TICK_DURATION": "1m0s",
+        "ARGO_PROGRESS_FILE_TICK_DURATION": "3s",
+    }
+    return [{"name": name, "value": value} for name, value in told.items()]
 
 
 def _merged(spec: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:

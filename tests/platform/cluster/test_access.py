@@ -11,6 +11,7 @@ from tests.platform.cluster.api import Api
 
 GROUPS = {role.name: role.group for role in ROLES}
 ARN = "arn:aws:iam::111122223333:role/"
+WHOLE = ("--output=json", "--as=someone")
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,9 @@ def governed(guarded: Api) -> Api:
         ("break-glass", ["create", "pods", "--subresource=exec", "--namespace=training"], "no"),
     ],
 )
-def test_kubectl_auth_can_i_says_the_same(governed: Api, role: str, question: list[str], answer: str) -> None:
+def test_the_api_server_says_the_same_to_who_asks_what_one_may(
+    governed: Api, role: str, question: list[str], answer: str
+) -> None:
     said = governed.run("auth", "can-i", *question, "--as=someone", f"--as-group={GROUPS[role]}")
     assert said.text.split()[-1] == answer
 
@@ -45,16 +48,16 @@ def test_kubectl_auth_can_i_says_the_same(governed: Api, role: str, question: li
 @pytest.mark.engine
 def test_a_secret_is_refused_to_every_role_and_a_pod_shown_to_the_auditor(governed: Api) -> None:
     for group in GROUPS.values():
-        said = governed.run("get", "secrets", "--namespace=training", "--as=someone", f"--as-group={group}")
+        said = governed.run("get", "secrets", *WHOLE, "--namespace=training", f"--as-group={group}")
         assert 'cannot list resource "secrets"' in said.text
-    said = governed.run("get", "pods", "--all-namespaces", "--as=someone", f"--as-group={GROUPS['auditor']}")
+    said = governed.run("get", "pods", *WHOLE, "--all-namespaces", f"--as-group={GROUPS['auditor']}")
     assert said.done, said.text
 
 
 @pytest.mark.engine
 def test_a_configmap_where_there_is_phi_is_shown_to_who_breaks_the_glass_alone(governed: Api) -> None:
     for role, group in GROUPS.items():
-        asked = ("get", "configmaps", "--namespace=monitoring", "--as=someone", f"--as-group={group}")
+        asked = ("get", "configmaps", *WHOLE, "--namespace=monitoring", f"--as-group={group}")
         assert governed.run(*asked).done is (role == "break-glass"), role
 
 

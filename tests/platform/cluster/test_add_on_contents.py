@@ -166,7 +166,7 @@ def test_it_is_refused_among_workloads(guarded: Api, add_on: str, name: str) -> 
 def test_its_namespace_is_there_and_taken_again_as_the_add_on_writes_it(guarded: Api, namespace: str) -> None:
     """An add-on applies its own namespace, with none of our labels in it; those that are there stay."""
     bare = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
-    assert guarded.run("get", "namespace", namespace).done
+    assert guarded.run("get", "namespace", namespace, "--output=json").done
     answer = guarded.apply(bare, dry_run=True)
     assert answer.done, answer.text
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from cluster import namespaces as ns
 from cluster.guardrails.admission import PREFIX
 from cluster.guardrails.identity_rules import WITH_A_ROLE, identity_rule
 from tests.platform.cluster import cases
@@ -35,6 +36,20 @@ def test_a_pod_whose_account_has_a_role_waits_until_eks_knows_it(identifying: Ap
     assert f"EKS gave the pod no credentials of {pod['spec']['serviceAccountName']}" in answer.text, answer.text
     answer = identifying.apply(with_a_role(pod), dry_run=True)
     assert answer.done, answer.text
+
+
+@pytest.mark.parametrize("namespace", ns.NAMED_ACCOUNTS)
+def test_a_models_and_its_checks_do_too(identifying: Api, namespace: str) -> None:
+    name = f"{ns.NAMED_ACCOUNTS[namespace]}waits"
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": namespace}}
+    assert identifying.apply(account).done
+    pod = cases.compliant_pod(namespace)
+    pod["spec"]["serviceAccountName"] = name
+    answer = identifying.apply(pod, dry_run=True)
+    assert f"EKS gave the pod no credentials of {name}" in answer.text, answer.text
+    answer = identifying.apply(with_a_role(pod), dry_run=True)
+    assert answer.done, answer.text
+    identifying.run("delete", "serviceaccount", name, f"--namespace={namespace}")
 
 
 def test_a_pod_whose_account_has_none_does_not_wait(identifying: Api) -> None:

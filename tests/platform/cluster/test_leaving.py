@@ -60,7 +60,7 @@ def leaving(meshed: Api) -> Any:
     for each in made:
         answer = meshed.run("patch", *place(each), "--type=merge", '--patch={"metadata": {"finalizers": null}}')
         assert answer.done, answer.text
-        wait_for(lambda each=each: "NotFound" in meshed.run("get", *place(each)).text)
+        wait_for(lambda each=each: "NotFound" in meshed.run("get", *place(each), "-o", "json").text)
 
 
 @pytest.mark.parametrize("rule", sorted(set(BROKEN_OBJECTS) - NONE_IS_ADMITTED - NEVER_CHANGES))

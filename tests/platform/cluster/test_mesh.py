@@ -149,7 +149,7 @@ def test_the_gateway_takes_any_server_name_and_routes_of_the_namespaces_behind_i
 ) -> None:
     """The load balancer says no server name (`test_gateway_tls.py`)."""
     (server,) = one(resources, "Gateway", "ingress", "ingress")["spec"]["servers"]
-    assert server["hosts"] == ["mlflow/*", "serving/*", "models/*", "monitoring/*"]
+    assert server["hosts"] == ["mlflow/*", "serving/*", "models/*", "monitoring/*", "kubeflow/*"]
 
 
 def test_the_gateway_listens_at_one_address_only_where_it_shares_a_network(resources: list[dict[str, Any]]) -> None:

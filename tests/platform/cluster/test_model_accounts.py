@@ -121,13 +121,56 @@ def test_the_stack_changes_and_ends_it(models: Api) -> None:
 # What people say of it
 
 
-def test_people_pause_restart_abort_and_retry(engineer: Member) -> None:
+def stands(models: Api, **status: Any) -> None:
+    """The controller has come this far."""
+    said = {"stableRS": "a", "currentPodHash": "a", "currentStepIndex": 1, "abort": False, **status}
+    patch = f"--patch={json.dumps({'status': said})}"
+    answer = models.run(
+        *("patch", "rollout", "sepsis", f"--namespace={WHERE}", "--subresource=status", "--type=merge", patch)
+    )
+    assert answer.done, answer.text
+
+
+def test_what_was_let_go_no_person_brings_again(models: Api, engineer: Member) -> None:
+    """As `kubectl argo rollouts retry` does: who made a version would ask its judges as often as he likes."""
+    stands(models, currentPodHash="b", abort=True)
+    for said in ({"abort": False}, {"abort": None}):
+        answer = engineer.patch(f"{ROLLOUT}/status", {"status": said})
+        assert refused(answer, RULE, "sepsis that was let go would come again"), answer.text
+    answer = engineer.patch(f"{ROLLOUT}/status", {"status": {"pauseConditions": None}})
+    assert answer.done, answer.text
+
+
+STEPS = len(MADE["Rollout sepsis"]["spec"]["strategy"]["canary"]["steps"])
+STANDS: dict[str, tuple[dict[str, Any], bool]] = {
+    # How far a version is, and whether its pods may be started anew.
+    "no other is there": ({}, True),
+    "it is judged": ({"currentPodHash": "b"}, False),
+    "it has half of the calls": ({"currentPodHash": "b", "currentStepIndex": STEPS - 3}, False),
+    "it has all calls": ({"currentPodHash": "b", "currentStepIndex": STEPS - 1}, True),
+    "it was let go": ({"currentPodHash": "b", "abort": True}, True),
+    "it is the first": ({"stableRS": "", "currentPodHash": "b"}, True),
+}
+
+
+@pytest.mark.parametrize("what", STANDS)
+def test_while_a_version_is_judged_its_pods_do_not_begin_anew(models: Api, engineer: Member, what: str) -> None:
+    """Their counters would, and who was judged by no calls is let go."""
+    status, may = STANDS[what]
+    stands(models, **status)
+    answer = engineer.patch(ROLLOUT, {"spec": {"restartAt": f"2026-11-30T00:00:0{[*STANDS].index(what)}Z"}})
+    if may:
+        assert answer.done, answer.text
+    else:
+        assert refused(answer, RULE, "a version of sepsis is on its way"), answer.text
+
+
+def test_people_pause_restart_and_abort(engineer: Member) -> None:
     for waits in ({"paused": True}, {"restartAt": "2026-11-30T00:00:00Z"}):
         answer = engineer.patch(ROLLOUT, {"spec": waits})
         assert answer.done, answer.text
-    for aborted in (True, False):
-        answer = engineer.patch(f"{ROLLOUT}/status", {"status": {"abort": aborted}})
-        assert answer.done, answer.text
+    answer = engineer.patch(f"{ROLLOUT}/status", {"status": {"abort": True}})
+    assert answer.done, answer.text
     answer = engineer.patch(f"{ROLLOUT}/status", {"status": {"promoteFull": True}})
     assert refused(answer, "rollouts-pass-their-gates"), answer.text
 
@@ -179,14 +222,14 @@ MEETS: dict[str, str] = {
 
 @pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
 def test_nobody_makes_anything_beside_it(models: Api, role: Any) -> None:
-    asked = [(verb, kind) for kind in MEETS for verb in ("create", "update", "patch", "delete")]
-    asked += [("create", f"pods/{way}") for way in ("exec", "attach", "portforward", "proxy")]
+    asked: list[tuple[str, ...]] = [(verb, kind) for kind in MEETS for verb in ("create", "update", "patch", "delete")]
+    asked += [("create", "pods", f"--subresource={way}") for way in ("exec", "attach", "portforward", "proxy")]
     if role is not PLATFORM_OPERATOR:
-        asked += [("create", "pods/eviction")]  # by which nodes are drained
-    for verb, kind in asked:
+        asked += [("create", "pods", "--subresource=eviction")]  # by which nodes are drained
+    for what in asked:
         who = ("--as=somebody", f"--as-group={role.group}")
-        answer = models.run("auth", "can-i", verb, kind, f"--namespace={WHERE}", *who)
-        assert answer.text.split()[0] == "no", (verb, kind)
+        answer = models.run("auth", "can-i", *what, f"--namespace={WHERE}", *who)
+        assert answer.text.split()[0] == "no", what
 
 
 def test_nobodys_destination_is_written_beside_it_whatever_rbac_says(mighty: Member) -> None:
@@ -214,7 +257,7 @@ def test_a_teams_pods_are_none_of_its_endpoints_and_no_judge_takes_them_for_its_
 def test_a_team_has_no_models_host(engineer: Member) -> None:
     """Before the model comes, or beside it: of two routes for one host the older one has the calls."""
     route = json.loads(json.dumps(MADE["VirtualService sepsis"]).replace(f".{WHERE}.svc", ".serving.svc"))
-    route["metadata"]["namespace"] = "serving"
+    route["metadata"] = {"name": "sepsis", "namespace": "serving"}
     at = "/apis/networking.istio.io/v1/namespaces/serving/virtualservices"
     answer = engineer.create(at, route)
     assert refused(answer, "routes-of-their-own-namespace", "sepsis.example.com is not a host"), answer.text

@@ -5,11 +5,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from cluster import images
 from cluster import namespaces as ns
 from cluster.guardrails.flows import PREDICTOR, PUBLISHED
 from cluster.guardrails.rollout_analyses import FIRST_SHARE
+from cluster.labels import MANAGED
 from cluster.mesh import callers
 from cluster.node_labels import GPU, GROUP, TOLERATIONS
 from cluster.roles import GROUP_PREFIX
@@ -21,29 +23,33 @@ from local.kubernetes.workloads.replicas import VERSION
 from local.workspace import Workspace
 from mlops import analyses
 from mlops.serving.model import Model
-from mlops.serving.model_service import ModelService, ModelServiceArgs, steps
+from mlops.serving.model_service import ModelService, ModelServiceArgs, proven, steps
 from mlops.serving.pod import ANNOTATIONS, CALLER_AUTHORITIES_FILE, CALLER_KEYS_FILE, FILE, PORT, PodArgs
 from mlops.serving.tokens import Tokens
-from tests.platform.cluster import manifests
+from tests.platform.cluster import ledgers, manifests
 from tests.platform.cluster.api import Api
 
 MODEL = {"name": "readmission", "version": "7", "digest": f"sha256:{'a' * 64}"}
 ENGINEER = ("--as=somebody", f"--as-group={GROUP_PREFIX}ml-engineers")
+DRY = ("--server-side", "--dry-run=server", "--filename=-")
 KEY = "-----BEGIN PUBLIC KEY-----\nMFkw\n-----END PUBLIC KEY-----\n"
 KEYS = json.dumps({"keys": [{"kty": "EC", "crv": "P-256", "x": "x", "y": "y", "kid": "one"}]})
 GIVEN = Tokens(issuer="https://login.example.org", audiences=("models",), keys=KEYS, scopes=("predict",))
 ASKED = GIVEN.model_copy(update={"keys": "https://login.example.org/keys", "authorities": "CERTIFICATES"})
 
 
-def objects(tokens: Tokens | None = GIVEN, **said: Any) -> dict[str, dict[str, Any]]:
+def objects(
+    tokens: Tokens | None = GIVEN, key: str = KEY, log_seconds: int = 300, **said: Any
+) -> dict[str, dict[str, Any]]:
     """What is made of a model, by kind and name."""
     pod = PodArgs(
         stack=manifests.STACK,
         artifacts="parapet-test-artifacts",
         phi="parapet-test-phi",
         phi_key_arn="arn:aws:kms:us-east-1:111122223333:key/phi",
-        signing_key=KEY,
+        signing_key=key,
         tokens=tokens,
+        log_seconds=log_seconds,
     )
     args = ModelServiceArgs(model=Model.model_validate(MODEL | said), domain=manifests.DOMAIN, pod=pod, after=())
     made = manifests.objects(manifests.record(lambda: ModelService("test-readmission", args)))
@@ -82,15 +88,15 @@ def test_the_api_server_and_the_guardrails_take_it(meshed: Api, who: tuple[str, 
             each = _as_a_team_would(made)
         if who and each["kind"] == "Rollout":
             each["spec"]["template"]["spec"]["serviceAccountName"] = ns.SERVING.service_account
-        answer = meshed.run("apply", "--dry-run=server", "-f", "-", *_may(meshed, who), stdin=json.dumps(each))
+        answer = meshed.run("apply", *DRY, *_may(meshed, who), stdin=json.dumps(each))
         assert answer.done, (name, answer.text)
         assert "Warning" not in answer.text, answer.text
 
 
 def _as_a_team_would(made: Any) -> Any:
-    """With a team's name and host, in its namespace, and judged as a team's is."""
+    """With a team's name and host, in its namespace, without the stack's label, and judged as a team's is."""
     if isinstance(made, dict):
-        return {key: _as_a_team_would(value) for key, value in made.items()}
+        return {key: _as_a_team_would(value) for key, value in made.items() if (key, value) not in MANAGED.items()}
     if isinstance(made, list):
         told = analyses.versions() if made == analyses.arguments("readmission") else made
         return [_as_a_team_would(each) for each in told]
@@ -109,7 +115,7 @@ def test_the_way_to_the_providers_keys_is_the_stacks_to_open(meshed: Api, namesp
     meta = {"name": "model-token-keys", "namespace": namespace}
     entry = {"apiVersion": "networking.istio.io/v1", "kind": "ServiceEntry", "metadata": meta}
     entry["spec"] = ASKED.to_provider(ns.MODELS.name)
-    answer = meshed.run("apply", "--dry-run=server", "-f", "-", stdin=json.dumps(entry))
+    answer = meshed.run("apply", *DRY, stdin=json.dumps(entry))
     assert answer.done is taken, answer.text
 
 
@@ -181,6 +187,14 @@ def test_what_is_computed_by_processors_says_nothing_of_gpus() -> None:
 def test_the_server_is_told_to_start_by_a_gpu_or_not_at_all(said: dict[str, str], processor: str | None) -> None:
     annotations = objects(**said)["Rollout readmission"]["spec"]["template"]["metadata"]["annotations"]
     assert json.loads(annotations[ANNOTATIONS[FILE]]).get("processor") == processor
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(15, 15), (60, None), (300, None)])
+def test_predictions_are_written_down_by_each_minute_and_as_soon_as_a_version_is_judged(
+    seconds: int, told: int | None
+) -> None:
+    annotations = objects(log_seconds=seconds)["Rollout readmission"]["spec"]["template"]["metadata"]["annotations"]
+    assert json.loads(annotations[ANNOTATIONS[FILE]])["predictionLog"].get("seconds") == told
 
 
 @pytest.mark.engine
@@ -341,6 +355,17 @@ def test_a_person_is_waited_for_unless_told_otherwise() -> None:
     assert (pauses(), pauses(waits=True), pauses(waits=False)) == (1, 1, 0)
 
 
+def test_another_attempt_is_another_version_and_the_first_is_what_it_was() -> None:
+    """Of what was let go: `kubectl argo rollouts retry` is refused."""
+
+    def template(**said: Any) -> dict[str, Any]:
+        made: dict[str, Any] = objects(**said)["Rollout readmission"]["spec"]["template"]
+        return made
+
+    assert template(attempt=1) == template()
+    assert len({json.dumps(template(attempt=number), sort_keys=True) for number in (1, 2, 3)}) == 3
+
+
 def test_a_version_that_has_all_calls_can_be_undone_at_once_for_as_long_as_was_said() -> None:
     """An abort leads every call back to the version before, whose pods are there until the last step ends."""
     for said, seconds in (({}, 3600), ({"undoSeconds": 120}, 120)):
@@ -352,8 +377,8 @@ def test_a_version_that_has_all_calls_can_be_undone_at_once_for_as_long_as_was_s
 def test_one_that_served_before_is_not_held_against_what_it_takes_the_place_of(strategy: str) -> None:
     """Whose answers, or whose haste, may be what is wrong with it; and nobody is waited for meanwhile."""
 
-    def told(returns_to: str) -> dict[str, Any]:
-        made = objects(strategy=strategy, returnsTo=returns_to)["Rollout readmission"]["spec"]
+    def told(returns_to: dict[str, str] | None, key: str = KEY) -> dict[str, Any]:
+        made = objects(key=key, strategy=strategy, returnsTo=returns_to)["Rollout readmission"]["spec"]
         found: dict[str, Any] = made["strategy"][strategy]
         return found
 
@@ -362,12 +387,57 @@ def test_one_that_served_before_is_not_held_against_what_it_takes_the_place_of(s
         found += [strategy["prePromotionAnalysis"]] if "prePromotionAnalysis" in strategy else []
         return [template["templateName"] for each in found for template in each["templates"]]
 
-    assert judged(told("7")) == [analyses.ERRORS]
-    assert told("7").get("autoPromotionEnabled", True)
-    assert {"pause": {}} not in told("7").get("steps", [])
-    for another in ("", "6"):
-        assert analyses.DRIFT in judged(told(another))
-        assert told(another) == told("")
+    signer = ledgers.Signer()
+    version, digest = MODEL["version"], MODEL["digest"]
+    back = told(signer.rollback("readmission", "prod", version, digest), signer.pem)
+    assert judged(back) == [analyses.ERRORS]
+    assert back.get("autoPromotionEnabled", True)
+    assert {"pause": {}} not in back.get("steps", [])
+    others = [
+        signer.rollback("readmission", "prod", "6", digest),
+        signer.rollback("readmission", "prod", version, f"sha256:{'e' * 64}"),
+        signer.rollback("readmission", "staging", version, digest),
+        signer.rollback("sepsis", "prod", version, digest),
+        signer.promotion("readmission", "prod", version, digest),
+        {"entry": "[]", "signature": ""},
+        {"entry": '{"release": 7}', "signature": ""},
+    ]
+    as_ever = told(None)
+    assert analyses.DRIFT in judged(as_ever)
+    for another in others:
+        assert told(another) == as_ever
+
+
+SPOILT: dict[str, Callable[[dict[str, str]], dict[str, str]]] = {
+    "signed by another": lambda told: told | {"signature": ledgers.Signer().sign(told["entry"])},
+    "not signed": lambda told: told | {"signature": "AAAA"},
+    "no signature": lambda told: told | {"signature": "no base64"},
+    "another sequence": lambda told: told | {"entry": told["entry"].replace('"sequence":3', '"sequence":2')},
+    "other spaces": lambda told: told | {"entry": told["entry"].replace(",", ", ")},
+}
+
+
+@pytest.mark.parametrize("what", SPOILT)
+def test_that_a_version_served_before_is_no_settings_own_word(what: str) -> None:
+    """With it two judges and a person are left out."""
+    signer = ledgers.Signer()
+    told = SPOILT[what](signer.rollback("readmission", "prod", MODEL["version"], MODEL["digest"]))
+    model = Model.model_validate(MODEL | {"returnsTo": told})
+    assert model.returning
+    with pytest.raises(ValueError, match=r"returnsTo of readmission is an entry .* did not sign"):
+        proven(model, signer.pem)
+
+
+def test_the_stack_makes_none_of_it() -> None:
+    signer = ledgers.Signer()
+    told = signer.rollback("readmission", "prod", MODEL["version"], MODEL["digest"])
+    with pytest.raises(Exception, match=r"returnsTo of readmission is an entry .* did not sign"):
+        objects(key=ledgers.Signer().pem, returnsTo=told)
+
+
+def test_a_version_by_its_name_alone_returns_to_nothing() -> None:
+    with pytest.raises(ValidationError, match="returnsTo"):
+        Model.model_validate(MODEL | {"returnsTo": MODEL["version"]})
 
 
 @pytest.mark.parametrize("waits", [True, False])

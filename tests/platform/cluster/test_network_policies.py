@@ -126,7 +126,7 @@ def test_the_gateway_reaches_mlflow_and_what_is_published_and_no_other_pod(made:
         and peer.get("namespaceSelector", {}).get("matchLabels") == {ns.NAME_LABEL: "ingress"}
     }
     assert into >= {("mlflow", "to-mlflow-in"), ("serving", "to-published-in")}
-    reached = {"mlflow", "serving", "models", "monitoring", "kube-system", "istio-system"}
+    reached = {"mlflow", "serving", "models", "monitoring", "kubeflow", "kube-system", "istio-system"}
     assert {namespace for namespace, _ in into} == reached
     assert [name for namespace, name in into if namespace == "monitoring"] == ["to-dashboards-in"]
     for place in ("serving", "models"):

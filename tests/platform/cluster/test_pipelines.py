@@ -1,7 +1,9 @@
 """Kubeflow Pipelines as the stack installs it: what its programs are, that a live API server takes them and the pods of
 steps as their controller makes them, and what people may ask for."""
 
+import fnmatch
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -15,10 +17,14 @@ from cluster import images
 from cluster import namespaces as ns
 from cluster.guardrails.account_names import PREFIX, RUNS, SUBMITTER, WORKFLOW_CONTROLLER
 from cluster.guardrails.flows import PIPELINES, Pods
-from cluster.roles import AUDITOR, DATA_SCIENTIST, ML_ENGINEER, PLATFORM_OPERATOR
+from cluster.guardrails.step_results import POD as POD_NAME
+from cluster.guardrails.step_results import STEP as STEP_ACCOUNT
+from cluster.guardrails.step_results import WORKFLOW
+from cluster.roles import AUDITOR, DATA_SCIENTIST, ML_ENGINEER, PLATFORM_OPERATOR, ROLES
 from mlops.pipelines import configuration, rights
 from mlops.pipelines.pipelines import CALLERS
 from mlops.secret_delivery import FOLDER
+from tests.cluster import wait_for
 from tests.platform.cluster import cases, manifests, steps
 from tests.platform.cluster.api import Answer, Api
 from tests.platform.cluster.members import Grouped, Member, govern, refused
@@ -104,6 +110,30 @@ def test_no_key_is_anywhere(made: list[dict[str, Any]], api: dict[str, Any]) -> 
     assert "minio" not in json.dumps(made)
 
 
+MUST_BE_TOLD = (
+    # client_manager/client_manager.go: `Init`, `InitDBClient`, `initDBDriver`
+    "InitConnectionTimeout",
+    "DBConfig.ConMaxLifeTime",
+    "DBDriverName",
+    "DBConfig.MySQLConfig.DBName",
+    # main.go: `startRPCServer`, by the names of client_manager.go
+    "ML_PIPELINE_VISUALIZATIONSERVER_SERVICE_HOST",
+    "ML_PIPELINE_VISUALIZATIONSERVER_SERVICE_PORT",
+)
+"""What ends the API at its start where nobody tells it: all that kubeflow/pipelines 2.17.0, backend/src/apiserver asks
+for there by `GetStringConfig` and `GetDurationConfig` (common/config.go). In the release some are links of Services,
+which this pod has none of."""
+
+
+@pytest.mark.parametrize("name", MUST_BE_TOLD)
+def test_the_api_is_told_all_that_it_ends_without(api: dict[str, Any], name: str) -> None:
+    said: Any = api
+    for part in name.split("."):
+        said = said[part]
+    assert isinstance(said, str)
+    assert said
+
+
 def test_the_database_is_asked_by_verified_tls(made: list[dict[str, Any]], api: dict[str, Any]) -> None:
     mysql = api["DBConfig"]["MySQLConfig"]
     assert mysql["ExtraParams"] == {"tls": "true"}
@@ -129,6 +159,57 @@ def test_whoever_is_let_through_is_let_in_by_the_mesh_and_no_other() -> None:
         )
         assert {end.namespace for end in flow.source if isinstance(end, Pods)} == named
     assert [each.name for each in PIPELINES if Pods(ns.PIPELINES.name) in each.source] == ["lineage"]
+
+
+ASKED = {
+    "/apis/v2beta1/runs": True,
+    "/apis/v2beta1/runs/1234:terminate": True,
+    "/apis/v2beta1/experiments": True,
+    "/apis/v2beta1/healthz": True,
+    # Of tasks nobody is asked who he is (backend/src/apiserver/server/task_server.go); how a run ended the agent says.
+    "/apis/v1alpha1/tasks": False,
+    "/apis/v1alpha1/runs/1/nodes/2/log": False,
+    "/apis/v2beta1/tasks": False,
+    # All engineers are one account: a pipeline that one uploads another would run.
+    "/apis/v2beta1/pipelines/upload": False,
+    "/apis/v2beta1/pipelines/12/versions/34": False,
+    "/apis/v2beta1/workflows": False,
+    "/apis/v2beta1/recurringruns": False,
+    "/apis/v2beta1/runs-of-others": False,
+    "/apis/v1beta1/runs": False,
+    "/metrics": False,
+    "/": False,
+}
+"""What the gateway leads on, by its path."""
+
+
+def test_people_come_to_the_api_by_the_gateway_and_to_what_asks_who_they_are(made: list[dict[str, Any]]) -> None:
+    spec = one(made, "VirtualService", "pipelines")["spec"]
+    assert spec["hosts"] == [f"pipelines.{manifests.DOMAIN}"]
+    (route,) = spec["http"]
+    (match,) = route["match"]
+    assert {path: bool(re.fullmatch(match["uri"]["regex"], path)) for path in ASKED} == ASKED
+    assert match["headers"] == {"authorization": {"prefix": "Bearer "}}
+    # And at the pod, whatever another route of the gateway's would say.
+    (rule,) = one(made, "AuthorizationPolicy", "submitters")["spec"]["rules"]
+    assert rule["from"] == [{"source": {"principals": ["cluster.local/ns/ingress/sa/istio-ingress"]}}]
+    (to,) = rule["to"]
+    assert to["operation"]["ports"] == ["8888"]
+    allowed = to["operation"]["paths"]
+    assert {path: any(fnmatch.fnmatchcase(path, each) for each in allowed) for path in ASKED} == ASKED
+
+
+def test_nobody_comes_to_a_port_of_its_pods_past_the_mesh() -> None:
+    """Admission sees no port: who may come to the API's may come to lineage, which knows no users, and to the proxy."""
+    doors = [(right.topic, door) for right in rights.RIGHTS for rule in right.rules for door in rule["resources"]]
+    assert not [each for each in doors if each[1].rpartition("/")[2] in ("exec", "attach", "portforward", "proxy")]
+    assert ns.KUBEFLOW.name not in {
+        namespace
+        for role in ROLES
+        for grant in role.grants
+        for namespace in grant.namespaces
+        if any("portforward" in each for rule in grant.rules for each in rule["resources"])
+    }
 
 
 def test_nobody_but_the_controller_writes_pods_and_nobody_reads_a_secret() -> None:
@@ -177,6 +258,11 @@ OTHERS: dict[str, tuple[dict[str, Any], str, str]] = {
         {"/spec/tolerations": [{"key": "parapet.dev/system", "operator": "Exists"}]},
         "system-nodes-are-the-platforms",
         "",
+    ),
+    "no proxy, by a label of its own": (
+        {"/metadata/labels/sidecar.istio.io~1inject": "false"},
+        "no-way-around-the-proxy",
+        "sidecar.istio.io/inject, sidecar.istio.io/inject would change",
     ),
     "another class of data": (
         {"/metadata/labels/parapet.dev~1data-class": "none"},
@@ -280,11 +366,21 @@ def test_the_api_may_ask_who_one_is_and_a_token_of_the_submitters_starts_runs_al
         (submitter, "create", "runs", "pipelines"): True,
         (submitter, "create", "experiments", "pipelines"): True,
         (submitter, "create", "runs", "training"): False,
+        (submitter, "terminate", "runs", "pipelines"): True,
         (submitter, "retry", "runs", "pipelines"): False,
+        (submitter, "archive", "runs", "pipelines"): False,
+        (submitter, "create", "pipelines", "pipelines"): False,
+        (submitter, "update", "pipelineversions", "pipelines"): False,
         (submitter, "readArtifact", "runs", "pipelines"): False,
         (submitter, "create", "jobs", "pipelines"): False,
         (submitter, "report", "workflows", "pipelines"): False,
-        (agent, "report", "workflows", "pipelines"): True,
+        # Whose run it is it does not say here (backend/src/apiserver/server/report_server.go, `canAccessWorkflow`).
+        (agent, "report", "workflows", ""): True,
+        (agent, "report", "scheduledworkflows", ""): True,
+        (submitter, "report", "workflows", ""): False,
+        (agent, "reportMetrics", "runs", "pipelines"): True,
+        (agent, "readArtifact", "runs", "pipelines"): True,
+        (agent, "readArtifact", "runs", ""): False,
         (agent, "create", "runs", "pipelines"): False,
         (CONTROLLER, "create", "runs", "pipelines"): False,
     }
@@ -292,7 +388,8 @@ def test_the_api_may_ask_who_one_is_and_a_token_of_the_submitters_starts_runs_al
 
 
 def reviewed(api: Api, user: str, verb: str, resource: str, namespace: str) -> bool:
-    asked = {"group": RUNS, "version": "v1beta1", "resource": resource, "verb": verb, "namespace": namespace}
+    asked = {"group": RUNS, "version": "v1beta1", "resource": resource, "verb": verb}
+    asked |= {"namespace": namespace} if namespace else {}
     review = {
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SubjectAccessReview",
@@ -301,6 +398,105 @@ def reviewed(api: Api, user: str, verb: str, resource: str, namespace: str) -> b
     answer = api.run("create", "-f", "-", "-o", "json", stdin=json.dumps(review))
     assert answer.done, answer.text
     return bool(json.loads(answer.text)["status"]["allowed"])
+
+
+RESULTS = f"/apis/argoproj.io/v1alpha1/namespaces/{ns.PIPELINES.name}/workflowtaskresults"
+OWN = "intake-x7k2p-system-container-impl-1834"
+
+
+def result(name: str = "intake-x7k2p-1834", run: str = "intake-x7k2p") -> dict[str, Any]:
+    labels = {WORKFLOW: run, "workflows.argoproj.io/report-outputs-completed": "false"}
+    kind = {"apiVersion": "argoproj.io/v1alpha1", "kind": "WorkflowTaskResult"}
+    return {**kind, "metadata": {"name": name, "namespace": ns.PIPELINES.name, "labels": labels}, "phase": "Succeeded"}
+
+
+@pytest.fixture(scope="module")
+def stepping(governed: Api, made: list[dict[str, Any]]) -> Api:
+    """With the kind in which steps say how they ended."""
+    name = "workflowtaskresults.argoproj.io"
+    assert (answer := governed.apply(one(made, "CustomResourceDefinition", name))).done, answer.text
+    assert governed.run("wait", "--for=condition=Established", "crd", name, "--timeout=60s").done
+    wait_for(lambda: not step(governed, "another").create(RESULTS, result()).done)
+    return governed
+
+
+def step(api: Api, pod: str) -> Member:
+    """A step, by the token of this pod."""
+    return Member.account(f"{ns.PIPELINES.name}/pipeline", api, **({POD_NAME: pod} if pod else {}))
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    ("pod", "told"),
+    [
+        (OWN, {}),
+        ("intake-x7k2p-system-dag-driver-7", {"name": "intake-x7k2p-7"}),
+        ("intake-x7k2p-retry-system-container-impl-onerror-7", {"name": "intake-x7k2p-7"}),
+        ("intake-x7k2p-metadata-1-2-system-container-impl-7", {"name": "intake-x7k2p-7"}),
+        ("intake-x7k2p-system-importer-workspace-7", {"name": "intake-x7k2p-7"}),
+    ],
+)
+def test_a_step_says_how_it_ended(stepping: Api, pod: str, told: dict[str, str]) -> None:
+    answer = step(stepping, pod).create(RESULTS, result(**told))
+    assert answer.done, answer.text
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    ("pod", "told", "says"),
+    [
+        (OWN, {"name": "intake-x7k2p-1835"}, f"intake-x7k2p-1835 is not the step of the pod {OWN}"),
+        (OWN, {"name": "other-b4dk9-1834", "run": "other-b4dk9"}, "other-b4dk9-1834 is not the step"),
+        (OWN, {"run": "other-b4dk9"}, "says that it is of other-b4dk9"),
+        (OWN, {"name": "intake-1834", "run": "intake"}, "intake-1834 is not the step"),
+        (OWN, {"name": "intake-x7k2p-system-1834", "run": "intake-x7k2p-system"}, "is not the step"),
+        ("intake-x7k2p-1834", {}, "is not the step"),
+        ("intake-x7k2p-retry-b4dk9-system-container-impl-1834", {}, "is not the step"),
+        ("intake-x7k2p-system-bcdfg-system-container-impl-1834", {}, "is not the step"),
+        ("intake-x7k2p-metadata-1-24567-system-container-impl-1834", {}, "is not the step"),
+        ("", {}, "the pod without a name"),
+    ],
+    ids=[
+        *("another step", "another run", "another run's label", "a shorter run", "a longer run"),
+        *("a pod of no template", "a run called so", "one called as a template", "one called as metadata", "no pod"),
+    ],
+)
+def test_of_another_it_says_nothing(stepping: Api, pod: str, told: dict[str, str], says: str) -> None:
+    assert refused(step(stepping, pod).create(RESULTS, result(**told)), "steps-speak-for-themselves", says)
+
+
+@pytest.mark.engine
+def test_a_result_that_is_there_is_its_steps_too(stepping: Api) -> None:
+    assert (answer := stepping.apply(result())).done, answer.text
+    at, mine = f"{RESULTS}/intake-x7k2p-1834", {"outputs": {"parameters": []}}
+    assert (answer := step(stepping, OWN).patch(at, mine)).done, answer.text
+    other = step(stepping, "other-b4dk9-system-container-impl-1834").patch(at, mine)
+    assert refused(other, "steps-speak-for-themselves", "is not the step of the pod other-b4dk9")
+    taken = step(stepping, OWN).patch(at, {"metadata": {"labels": {WORKFLOW: "other-b4dk9"}}})
+    assert refused(taken, "steps-speak-for-themselves", "says that it is of other-b4dk9")
+    stepping.run("delete", "workflowtaskresults.argoproj.io", "--all", f"--namespace={ns.PIPELINES.name}")
+
+
+@pytest.mark.engine
+def test_of_a_token_that_a_pod_gets_the_api_server_says_whose_it_is(guarded: Api, made: list[dict[str, Any]]) -> None:
+    """Which is what the rule above rests on."""
+    pod = cases.changed(a_step(made), {}, ["/metadata/ownerReferences"])
+    who = (f"--as={CONTROLLER}", "--as-group=system:masters")
+    answer = guarded.run("create", "--filename=-", "--output=json", *who, stdin=json.dumps(pod))
+    assert answer.done, answer.text
+    try:
+        bound = {"apiVersion": "v1", "kind": "Pod", "name": OWN, "uid": json.loads(answer.text)["metadata"]["uid"]}
+        request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"boundObjectRef": bound}}
+        account = f"/api/v1/namespaces/{ns.PIPELINES.name}/serviceaccounts/pipeline/token"
+        asked = guarded.run("create", f"--raw={account}", "--filename=-", stdin=json.dumps(request))
+        assert asked.done, asked.text
+        review = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview"}
+        review |= {"spec": {"token": json.loads(asked.text)["status"]["token"]}}
+        told = guarded.run("create", "--filename=-", "--output=json", stdin=json.dumps(review))
+        user = json.loads(told.text)["status"]["user"]
+        assert (user["username"], user["extra"][POD_NAME]) == (STEP_ACCOUNT, [OWN])
+    finally:
+        guarded.run("delete", "pod", OWN, f"--namespace={ns.PIPELINES.name}", "--force", "--grace-period=0")
 
 
 SERVERS = {
@@ -373,7 +569,12 @@ def test_the_metadata_server_reads_its_password_in_a_file_of_its_own(script: Pat
     running = start(script, rights.METADATA, 'echo "$*"')
     told, _ = running.communicate(timeout=20)
     file = script / "configuration" / "server.pbtxt"
-    assert told == f"--grpc_port=8080 --metadata_store_server_config_file={file}\n"
+    assert told.split() == [
+        "--grpc_port=8080",
+        # Else it goes on in memory where it cannot read the file (metadata_store_server_main.cc).
+        "--metadata_source_config_type=config_file",
+        f"--metadata_store_server_config_file={file}",
+    ]
     assert file.stat().st_mode & 0o077 == 0
     text = file.read_text()
     # As a text of protobuf has it: a backslash before each backslash and quote.

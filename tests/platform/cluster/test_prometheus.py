@@ -1,5 +1,7 @@
-"""The Prometheus that judges new versions, and its templates: what they are, and that the guardrails take them."""
+"""The Prometheus that judges new versions, its templates, and what dashboards read: that the guardrails take them."""
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -8,6 +10,9 @@ from cluster import namespaces as ns
 from cluster.guardrails.flows import PREDICTOR, PROMETHEUS, Pods, flows
 from cluster.roles import ROLES
 from mlops import analyses, prometheus
+from mlops.dashboards.dashboards import Dashboards, DashboardsArgs
+from mlops.monitoring import words
+from mlops.monitoring.rules import alert_seconds, rules
 from tests.platform.cluster import cases, manifests
 from tests.platform.cluster.api import Api
 from tests.platform.cluster.members import Member, govern, refused
@@ -16,8 +21,10 @@ WINDOW = 300
 
 
 def _made() -> None:
-    prometheus.Prometheus("test", prometheus.PrometheusArgs(stack=manifests.STACK, window=WINDOW, after=()))
+    manifests.prometheus(WINDOW)
     analyses.Analyses("test-analyses", analyses.AnalysesArgs(stack=manifests.STACK, window=WINDOW, after=()))
+    watched = DashboardsArgs(stack=manifests.STACK, models=["readmission"], checked=["readmission"], after=())
+    Dashboards("test", watched)
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +73,8 @@ def test_it_finds_models_and_reads_nothing_else(guarded: Api, made: list[dict[st
         ("yes", ["list", "pods", "--namespace=serving"]),
         ("yes", ["watch", "pods", "--namespace=serving"]),
         ("yes", ["watch", "pods", "--namespace=models"]),
+        ("yes", ["watch", "pods", "--namespace=monitoring"]),
+        ("no", ["get", "configmaps", "--namespace=monitoring"]),
         ("no", ["list", "pods", "--namespace=training"]),
         ("no", ["list", "pods", "--namespace=judging"]),
         ("no", ["get", "secrets", "--namespace=serving"]),
@@ -92,8 +101,9 @@ def test_it_listens_where_it_may_be_asked_and_is_called_by_the_address_that_temp
 def test_it_scrapes_the_port_that_its_policies_let_it_reach() -> None:
     (flow,) = (each for each in flows() if each.name == "scrapes-models")
     assert Pods(ns.JUDGING.name, PROMETHEUS) in flow.source
-    jobs = prometheus.configuration(WINDOW)["scrape_configs"]
-    assert sorted(each["job_name"] for each in jobs) == ["models", "serving"]
+    every = {each["job_name"]: each for each in prometheus.configuration(WINDOW, manifests.ALERTING)["scrape_configs"]}
+    assert sorted(every) == ["alertmanager", "checks", "models", "serving"]
+    jobs = [every["models"], every["serving"]]
     assert all(Pods(each["job_name"], PREDICTOR) in flow.target for each in jobs)
     assert len(flow.target) == len(jobs)
     for job in jobs:
@@ -101,11 +111,52 @@ def test_it_scrapes_the_port_that_its_policies_let_it_reach() -> None:
         assert flow.ports == (int(address["replacement"].partition(":")[2]),)
 
 
+def kept(job: Mapping[str, Any], labels: Mapping[str, str]) -> dict[str, str] | None:
+    """A series as the job's relabelling leaves it (Prometheus, "Configuration", relabel_config)."""
+    for each in job["metric_relabel_configs"]:
+        if each["action"] == "keep":
+            if not re.fullmatch(each["regex"], ";".join(labels.get(name, "") for name in each["source_labels"])):
+                return None
+        else:
+            assert each["action"] == "labelkeep"
+            labels = {name: value for name, value in labels.items() if re.fullmatch(each["regex"], name)}
+    return labels
+
+
+@pytest.mark.parametrize("label", ["severity", "kind", "step", "why", "mrn"])
+@pytest.mark.parametrize("scraped", ["alerts", "dashboards"])
+def test_what_a_check_says_in_words_of_its_own_is_not_kept(scraped: str, label: str) -> None:
+    """A pod of it that was taken over has seen records, and a label of an alert is on telephones."""
+    jobs = prometheus.scrapes(words.OF_CHECKS if scraped == "alerts" else words.SHOWN)
+    (job,) = (each for each in jobs if each["job_name"] == prometheus.CHECKS)
+    where = {"job": "checks", "instance": "10.0.0.7:15020", "namespace": "monitoring", "pod": "check-readmission-1"}
+    told = {**where, "version_hash": "5d8f", "model": "readmission", "kind": "quality", "severity": "page"}
+    assert kept(job, {"__name__": words.DRIFTED, **told}) == {"__name__": words.DRIFTED, **told}
+    one = {"__name__": words.PIPELINE_FAILED, **where, "step": "train"}
+    assert kept(job, {**one, "exported_model": "another"}) == one
+    said = kept(job, {**told, "__name__": words.DRIFTED, label: "MRN 48817263 Smith 1957-03-02"})
+    assert "MRN" not in str(said)
+    assert all(kept(job, {**one, name: each}) for name, values in words.VALUES.items() for each in values)
+
+
 @pytest.mark.parametrize("window", [10, 40, 300, 3600])
 def test_it_asks_often_enough_for_what_an_analysis_looks_at(window: int) -> None:
     """A rate needs two samples, and a scrape may fail."""
     assert window / prometheus.scrape_seconds(window) >= 4
-    assert prometheus.configuration(window)["global"]["scrape_interval"] == f"{prometheus.scrape_seconds(window)}s"
+    assert (
+        prometheus.configuration(window, manifests.ALERTING)["global"]["scrape_interval"]
+        == f"{prometheus.scrape_seconds(window)}s"
+    )
+
+
+@pytest.mark.parametrize(("window", "checks", "alerts"), [(10, 1, 2), (40, 4, 8), (300, 10, 30), (3600, 10, 30)])
+def test_checks_are_asked_and_alerts_looked_for_as_often_as_a_short_analysis_looks(
+    window: int, checks: int, alerts: int
+) -> None:
+    every = {each["job_name"]: each for each in prometheus.configuration(window, manifests.ALERTING)["scrape_configs"]}
+    assert every["checks"]["scrape_interval"] == every["checks"]["scrape_timeout"] == f"{checks}s"
+    told = {each["name"]: each["interval"] for each in rules([], [], alert_seconds(window))["groups"]}
+    assert told == {"models": "30s", "alerts": f"{alerts}s"}
 
 
 def test_another_configuration_is_another_pod(pod: dict[str, Any]) -> None:

@@ -32,7 +32,8 @@ def made(helm: charts.Helm) -> dict[str, Pod]:
     """Every pod of the stack's own in these namespaces, by its workload's name."""
     asked = charts.every()
     objects = [each for name in charts.AT_HAND for each in placed(asked[name], helm)]
-    for component in (manifests.gpu_metrics, manifests.rollouts, manifests.prometheus, manifests.pipelines):
+    own = (manifests.gpu_metrics, manifests.rollouts, manifests.prometheus, manifests.alertmanager, manifests.pipelines)
+    for component in own:
         objects += manifests.objects(manifests.record(component))
     return {each["metadata"]["name"]: each for each in pods(objects)}
 

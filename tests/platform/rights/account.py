@@ -54,6 +54,8 @@ class Account:
                 return f"arn:aws:ec2:{OURS}:security-group/{made.id}"
             case "security-group":
                 return f"arn:aws:ec2:{OURS}:security-group/{self._named('ec2/securityGroup:SecurityGroup', name).id}"
+            case "topic":
+                return f"arn:aws:sns:{OURS}:{self._named('sns/topic:Topic', name).name}"
             case "queue":
                 return f"arn:aws:sqs:{OURS}:{self._named('sqs/queue:Queue', name).name}"
             case "secret" if name == "rds":
@@ -89,7 +91,7 @@ class Account:
         return iam.parse(own[arn].inputs["policy"], "boundary") if arn else None
 
     def resource_policy(self, arn: str) -> iam.Document | None:
-        """The policy of a bucket, key, secret, queue or role."""
+        """The policy of a bucket, key, secret, topic, queue or role."""
         service, name = arn.split(":")[2], arn.rpartition(":")[2]
         found: list[Made] = []
         element = "policy"
@@ -102,6 +104,8 @@ class Account:
             case "secretsmanager":
                 policies = self.asked.of("secretsmanager/secretPolicy:SecretPolicy")
                 found = [each for each in policies if each.inputs["secretArn"] == arn]
+            case "sns":
+                found = [each for each in self.asked.of("sns/topicPolicy:TopicPolicy") if each.name == name]
             case "sqs":
                 found = [each for each in self.asked.of("sqs/queuePolicy:QueuePolicy") if each.name == name]
             case "iam":

@@ -10,7 +10,7 @@ import pytest
 from tests.platform.extremes import EVERYTHING
 from tests.platform.mocked import Made, Recorder, run_program
 
-pytestmark = pytest.mark.largest
+pytestmark = pytest.mark.plan
 
 QUOTAS = {
     # IAM and AWS STS quotas: white space does not count in a managed policy; in a trust policy it does.

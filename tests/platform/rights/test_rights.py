@@ -20,7 +20,7 @@ OWN_KEYS = {"who", "may", "may-not", "to", "from", "through", "with", "of", "sou
 OUTSIDE = ("colleague", "deployer", "holder", "ordinary", "stranger", "service", "linked")
 WITHOUT_POLICIES = ("break-glass",)
 """The roles that may nothing in AWS."""
-MOVED_WITH_RESOURCE = ("secretsmanager", "sqs", "kms", "s3", "sts")
+MOVED_WITH_RESOURCE = ("secretsmanager", "sns", "sqs", "kms", "s3", "sts")
 """The services whose resources have policies."""
 
 

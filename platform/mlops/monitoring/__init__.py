@@ -1,0 +1,1 @@
+"""What is watched while models answer, what is told of it, and to whom."""

@@ -1,0 +1,289 @@
+"""Where alerts go in AWS: an encrypted topic, what else writes to it, and the alarm that tells when alerts are dead."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pulumi
+import pulumi_aws as aws
+
+from cluster import namespaces as ns
+from foundation import data_class
+from foundation.data_class import DataClass
+from foundation.key_policy import administer, use_by_alarms
+from foundation.keys import DELETION_WINDOW_DAYS
+from foundation.policy_document import document
+from foundation.stack import Stack
+from foundation.topic import topic
+from mlops.monitoring.routes import HEARTBEAT
+from mlops.monitoring.words import RUNBOOKS
+
+ALERTS: Final = "alerts"
+"""What the topic is called, after the stack."""
+DEADMAN: Final = "deadman"
+"""The topic, and its key, of what tells that alerts are dead."""
+LEAST_SEVERE: Final = 4
+"""Of GuardDuty's findings those of medium severity and more (Amazon GuardDuty User Guide, "Severity levels of GuardDuty
+findings")."""
+LABELS: Final = ("HIGH", "CRITICAL")
+"""Of Security Hub's findings (AWS Security Finding Format, Severity)."""
+DONE: Final = ("TTPs", "Effects", "Unusual Behaviors")
+"""How types begin of findings of what somebody does, or did (AWS Security Hub User Guide, "Types taxonomy for ASFF").
+The others are of settings and CVEs, which are there for months, and each is told anew with each update, once a day at
+least; and of what data is, which in a bucket for PHI is PHI."""
+ONE_IS_TOO_MANY: Final[Mapping[str, Any]] = {
+    "statistic": "Sum",
+    "period": 300,
+    "evaluation_periods": 1,
+    "threshold": 1,
+    "comparison_operator": "GreaterThanOrEqualToThreshold",
+    "treat_missing_data": "notBreaching",
+}
+"""How what is counted when it goes wrong, and only then, is watched."""
+EXPIRES_DAYS: Final = 30
+"""ACM renews a certificate 60 days before its end (AWS Certificate Manager User Guide, "Managed certificate renewal"):
+one that has fewer days left was not renewed."""
+TRAIL: Final = "audit-trail"
+TRAIL_STOPPED: Final = "audit: stopped:"
+"""How a line of MLflow's begins by which it says so (`delivery/mlflow_server`, `audit/sinks.py`)."""
+_GUARDDUTY: Final = {"kind": "$.detail.type", "severity": "$.detail.severity", "id": "$.detail.id", "time": "$.time"}
+_HUB: Final = {
+    "kind": "$.detail.findings[0].Types[0]",
+    "severity": "$.detail.findings[0].Severity.Label",
+    "id": "$.detail.findings[0].Id",
+    "product": "$.detail.findings[0].ProductArn",
+    "time": "$.time",
+}
+FINDINGS: Final[Mapping[str, tuple[str, Mapping[str, Any], Mapping[str, str]]]] = {
+    # Who found it, which findings are told, and what of one: neither its title nor its description, in which the name
+    # of an object may stand.
+    "guardduty": (
+        "GuardDuty",
+        {
+            "source": ["aws.guardduty"],
+            "detail-type": ["GuardDuty Finding"],
+            "detail": {"severity": [{"numeric": [">=", LEAST_SEVERE]}]},
+        },
+        _GUARDDUTY,
+    ),
+    "securityhub": (
+        "Security Hub",
+        {
+            "source": ["aws.securityhub"],
+            "detail-type": ["Security Hub Findings - Imported"],
+            "detail": {
+                "findings": {
+                    "Severity": {"Label": list(LABELS)},
+                    "Types": [{"prefix": each} for each in DONE],
+                    "RecordState": ["ACTIVE"],
+                    # Until somebody says that they have it in hand (the runbook).
+                    "Workflow": {"Status": ["NEW"]},
+                    # GuardDuty's own are told already.
+                    "ProductName": [{"anything-but": ["GuardDuty"]}],
+                }
+            },
+        },
+        _HUB,
+    ),
+}
+
+
+def deadman_alias(name: str) -> str:
+    """What the account calls the key of that stack's topic that tells that alerts are dead."""
+    return f"alias/{name}-{DEADMAN}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlarmsArgs:
+    stack: Stack
+    logs_key_arn: pulumi.Input[str]
+    key_administrators: Sequence[str]
+    """As those of the other keys."""
+    read_at: str
+    """Where people read the runbooks (`owners.py`)."""
+    certificate_arn: pulumi.Input[str]
+    """Of the gateway."""
+    application_log: pulumi.Input[str]
+    """The log group of what containers write."""
+
+
+class Alarms(pulumi.ComponentResource):
+    """Three topics: one for people, one for a heartbeat, and one for what tells people that the first is dead.
+
+    All are encrypted; nothing leaves the account but by a subscription that the hospital makes. Alertmanager, the
+    stack's alarms and EventBridge alone write, to the third the alarms alone. Where the heartbeat fails to come for a
+    quarter of an hour, because Prometheus, Alertmanager or the way to SNS is dead, or one of Alertmanager's topics
+    refuses it (`rules.py`), an alarm of CloudWatch, which is none of these, tells by the third topic, which shares no
+    key, policy or subscription with what is dead; and by the first, which may be alive. Of a topic that cannot reach
+    who listens to it the other one tells.
+    """
+
+    topic_arn: pulumi.Output[str]
+    heartbeat_arn: pulumi.Output[str]
+    deadman_arn: pulumi.Output[str]
+
+    def __init__(self, name: str, args: AlarmsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("parapet:mlops:Alarms", name, {}, opts)
+        self._name, self._args = name, args
+        alerts, written = topic(
+            args.stack,
+            f"{name}-{ALERTS}",
+            key_arn=args.logs_key_arn,
+            services=("cloudwatch", "events"),
+            parent=self,
+        )
+        beat, _ = topic(args.stack, f"{name}-{HEARTBEAT}", key_arn=args.logs_key_arn, services=(), parent=self)
+        deadman, by_alarms = topic(
+            args.stack, f"{name}-{DEADMAN}", key_arn=self._key().arn, services=("cloudwatch",), parent=self
+        )
+        self.topic_arn, self.heartbeat_arn, self.deadman_arn = alerts.arn, beat.arn, deadman.arn
+        people, others = (alerts, written), (deadman, by_alarms)
+        self._alarm(
+            HEARTBEAT,
+            [others, people],
+            f"Alerts of {args.stack.name} reach nobody, or not all do: its heartbeat stopped. Boundary platform, "
+            f"severity page: {self._runbook('pipeline-stopped')}.",
+            namespace="AWS/SNS",
+            metric_name="NumberOfMessagesPublished",
+            dimensions={"TopicName": beat.name},
+            statistic="Sum",
+            period=300,
+            evaluation_periods=3,
+            threshold=1,
+            comparison_operator="LessThanThreshold",
+            treat_missing_data="breaching",
+        )
+        for called, of, told in ((ALERTS, alerts, others), (HEARTBEAT, beat, others), (DEADMAN, deadman, people)):
+            self._alarm(
+                f"{called}-failed",
+                [told],
+                f"Somebody who listens to the topic {called} of {args.stack.name} was not reached by what it told: SNS "
+                f"failed to deliver it. Boundary platform, severity page: {self._runbook('pipeline-stopped')}.",
+                namespace="AWS/SNS",
+                # Of HTTPS each attempt counts, of mail and telephone what SNS gave up (Amazon SNS Developer Guide,
+                # "Monitoring Amazon SNS topics using CloudWatch").
+                metric_name="NumberOfNotificationsFailed",
+                dimensions={"TopicName": of.name},
+                **ONE_IS_TOO_MANY,
+            )
+        self._alarm(
+            "certificate",
+            [people],
+            f"The gateway's certificate of {args.stack.name} ends in less than {EXPIRES_DAYS} days, and ACM did not "
+            f"renew it. Boundary platform, severity ticket: {self._runbook('expired-waiver-or-certificate')}.",
+            namespace="AWS/CertificateManager",
+            metric_name="DaysToExpiry",
+            dimensions={"CertificateArn": args.certificate_arn},
+            statistic="Minimum",
+            # ACM tells it twice a day.
+            period=86_400,
+            evaluation_periods=1,
+            threshold=EXPIRES_DAYS,
+            comparison_operator="LessThanThreshold",
+            treat_missing_data="missing",
+        )
+        self._trail(people)
+        for source, (who, pattern, told) in FINDINGS.items():
+            rule = self._findings(source, who, pattern, told, alerts, written)
+            self._alarm(
+                f"{source}-failed",
+                [others],
+                f"What {who} found in the account of {args.stack.name} was told to nobody: EventBridge could not write "
+                f"to the topic {ALERTS}. Boundary security, severity page: {self._runbook('pipeline-stopped')}.",
+                # A refusal is not tried again, and the event is dropped (Amazon EventBridge User Guide, "Monitoring
+                # Amazon EventBridge", "How EventBridge retries delivering events").
+                namespace="AWS/Events",
+                metric_name="FailedInvocations",
+                dimensions={"RuleName": rule.name},
+                **ONE_IS_TOO_MANY,
+            )
+        self.register_outputs({"topicArn": self.topic_arn, "deadmanArn": self.deadman_arn})
+
+    def _key(self) -> aws.kms.Key:
+        """Of the third topic alone: a policy of the logs key that somebody broke breaks nothing here."""
+        stack, name = self._args.stack, f"{self._name}-{DEADMAN}"
+        key = aws.kms.Key(
+            name,
+            description=f"Encrypts what tells that alerts of {stack.name} are dead.",
+            enable_key_rotation=True,
+            deletion_window_in_days=DELETION_WINDOW_DAYS,
+            policy=document(administer(stack.account, self._args.key_administrators), use_by_alarms(stack)),
+            tags=data_class.tags(DataClass.LOGS),
+            opts=pulumi.ResourceOptions(parent=self, protect=stack.protect),
+        )
+        aws.kms.Alias(
+            name, name=deadman_alias(self._name), target_key_id=key.key_id, opts=pulumi.ResourceOptions(parent=self)
+        )
+        return key
+
+    def _runbook(self, name: str) -> str:
+        return f"{self._args.read_at}{RUNBOOKS}/{name}.md"
+
+    def _alarm(
+        self, which: str, told: Sequence[tuple[aws.sns.Topic, pulumi.Resource]], says: str, **watched: Any
+    ) -> None:
+        """An alarm that tells these topics when it begins and when it ends."""
+        arns = [each.arn for each, _ in told]
+        aws.cloudwatch.MetricAlarm(
+            f"{self._name}-{which}",
+            alarm_description=says,
+            alarm_actions=arns,
+            ok_actions=arns,
+            **watched,
+            # A topic that it may not write to yet loses what it tells.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[written for _, written in told]),
+        )
+
+    def _trail(self, people: tuple[aws.sns.Topic, pulumi.Resource]) -> None:
+        """MLflow answers on where its trail takes no lines, and says so each minute in its own log, which the agents of
+        the nodes bring to CloudWatch by a role of theirs, with the fields of Fluent Bit's filter for Kubernetes."""
+        name, stack = f"{self._name}-{TRAIL}", self._args.stack.name
+        aws.cloudwatch.LogMetricFilter(
+            name,
+            log_group_name=self._args.application_log,
+            pattern=f'{{ $.kubernetes.namespace_name = "{ns.MLFLOW.name}" && $.log = "{TRAIL_STOPPED}*" }}',
+            metric_transformation={"name": name, "namespace": "Parapet", "value": "1"},
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self._alarm(
+            TRAIL,
+            [people],
+            f"Who did what in MLflow of {stack} is not written down: its audit trail takes no lines. "
+            f"Boundary security, severity page: {self._runbook('audit-trail-stopped')}.",
+            namespace="Parapet",
+            metric_name=name,
+            **ONE_IS_TOO_MANY,
+        )
+
+    def _findings(
+        self,
+        source: str,
+        who: str,
+        pattern: Mapping[str, Any],
+        told: Mapping[str, str],
+        alerts: aws.sns.Topic,
+        written: pulumi.Resource,
+    ) -> aws.cloudwatch.EventRule:
+        """Where the organisation has turned the service on for the account; the stack does not."""
+        stack = self._args.stack
+        rule = aws.cloudwatch.EventRule(
+            f"{self._name}-{source}",
+            description=f"{who} found something in the account of {stack.name}.",
+            event_pattern=json.dumps(pattern),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        which = "<id> of <product>" if "product" in told else "<id>"
+        text = (
+            f"{who} found <kind>, severity <severity>, at <time>: finding {which}. Account of {stack.name}. Boundary "
+            f"security, severity page: {self._runbook('leaked-credential')}."
+        )
+        aws.cloudwatch.EventTarget(
+            f"{self._name}-{source}",
+            rule=rule.name,
+            target_id="told",
+            arn=alerts.arn,
+            input_transformer={"input_paths": dict(told), "input_template": json.dumps(text)},
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[written]),
+        )
+        return rule

@@ -1,0 +1,210 @@
+"""Where alerts go in AWS, under mocks: who writes, what is told, and what tells that nothing is told."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from mlops.monitoring.alarms import FINDINGS
+from mlops.monitoring.owners import FOLDER, owners
+from parapet_mlflow.audit.sinks import LONGEST_PAUSE, SAYS, STOPPED
+from tests.platform.mocked import Made, Recorder, arn, run_program
+from tests.platform.test_break_glass import matches
+
+TOPICS = {"alerts": "logs", "heartbeat": "logs", "deadman": "deadman"}
+"""Each with its key."""
+
+
+@pytest.fixture(scope="module")
+def stack() -> Recorder:
+    return run_program()
+
+
+def topic(stack: Recorder, name: str) -> Made:
+    return stack.one("sns/topic:Topic", f"parapet-test-{name}")
+
+
+def alarm(stack: Recorder, name: str) -> dict[str, Any]:
+    return dict(stack.one("cloudwatch/metricAlarm:MetricAlarm", f"parapet-test-{name}").inputs)
+
+
+@pytest.mark.parametrize("name", TOPICS)
+def test_a_topic_is_encrypted_and_nobody_listens_but_by_the_hospitals_own_word(stack: Recorder, name: str) -> None:
+    assert topic(stack, name).inputs["kmsMasterKeyId"].endswith(f"key/parapet-test-{TOPICS[name]}")
+    assert stack.of("sns/topicSubscription:TopicSubscription") == []
+    *_, insecure = stack.one("sns/topicPolicy:TopicPolicy", f"parapet-test-{name}").policy()
+    assert (insecure["Effect"], insecure["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+
+
+def known(stack: Recorder, name: str) -> str:
+    of = topic(stack, name)
+    return arn(of.type, of.name, of.inputs)
+
+
+@pytest.mark.parametrize("name", ["alerts", "deadman"])
+def test_an_output_names_the_topic(stack: Recorder, name: str) -> None:
+    assert stack.outputs[f"{name}TopicArn"] == known(stack, name)
+
+
+def test_what_tells_that_alerts_are_dead_shares_neither_topic_nor_key_with_them(stack: Recorder) -> None:
+    """Whoever breaks the one's policy, key or subscription leaves the other; and alarms alone may write there."""
+    of, alerts = alarm(stack, "heartbeat"), topic(stack, "alerts")
+    assert of["alarmActions"][0] == known(stack, "deadman")
+    assert topic(stack, "deadman").inputs["kmsMasterKeyId"] != alerts.inputs["kmsMasterKeyId"]
+    key = stack.one("kms/key:Key", "parapet-test-deadman")
+    assert [each["Sid"] for each in key.policy()] == ["Administer", "UseByAlarms"]
+    writes, _ = stack.one("sns/topicPolicy:TopicPolicy", "parapet-test-deadman").policy()
+    assert writes["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert ("aws:sns/topicPolicy:TopicPolicy", "parapet-test-deadman") in stack.waits_for[
+        ("aws:cloudwatch/metricAlarm:MetricAlarm", "parapet-test-heartbeat")
+    ]
+
+
+@pytest.mark.parametrize(("name", "tells"), [("alerts", "deadman"), ("heartbeat", "deadman"), ("deadman", "alerts")])
+def test_what_did_not_reach_who_listens_is_told_by_another_topic(stack: Recorder, name: str, tells: str) -> None:
+    of = alarm(stack, f"{name}-failed")
+    assert (of["namespace"], of["metricName"]) == ("AWS/SNS", "NumberOfNotificationsFailed")
+    assert of["dimensions"] == {"TopicName": topic(stack, name).name}
+    assert (of["comparisonOperator"], of["threshold"], of["statistic"]) == ("GreaterThanOrEqualToThreshold", 1, "Sum")
+    assert (of["period"], of["evaluationPeriods"], of["treatMissingData"]) == (300, 1, "notBreaching")
+    assert of["alarmActions"] == of["okActions"] == [known(stack, tells)]
+
+
+def test_a_person_can_open_the_runbook_of_whatever_aws_tells(stack: Recorder) -> None:
+    told = [each.inputs["alarmDescription"] for each in stack.of("cloudwatch/metricAlarm:MetricAlarm")]
+    told = [each for each in told if "Boundary" in each]
+    told += [
+        each.inputs["inputTransformer"]["inputTemplate"]
+        for each in stack.of("cloudwatch/eventTarget:EventTarget")
+        if "Boundary" in each.inputs.get("inputTransformer", {}).get("inputTemplate", "")
+    ]
+    assert len(told) == 10
+    for each in told:
+        (found,) = re.findall(rf"{re.escape(owners().read_at)}runbooks/([a-z-]+)\.md", each)
+        assert (FOLDER / f"{found}.md").exists()
+
+
+def test_alerts_that_no_longer_come_are_told_within_a_quarter_of_an_hour(stack: Recorder) -> None:
+    """By what is neither Prometheus nor Alertmanager; and a heartbeat of which CloudWatch hears nothing is none."""
+    of = alarm(stack, "heartbeat")
+    assert (of["namespace"], of["metricName"]) == ("AWS/SNS", "NumberOfMessagesPublished")
+    assert of["dimensions"] == {"TopicName": topic(stack, "heartbeat").name}
+    assert of["treatMissingData"] == "breaching"
+    assert of["period"] * of["evaluationPeriods"] <= 900
+    assert (of["comparisonOperator"], of["threshold"], of["statistic"]) == ("LessThanThreshold", 1, "Sum")
+    assert of["alarmActions"] == of["okActions"] == [known(stack, "deadman"), known(stack, "alerts")]
+
+
+def test_a_certificate_that_was_not_renewed_is_told(stack: Recorder) -> None:
+    of = alarm(stack, "certificate")
+    assert (of["namespace"], of["metricName"]) == ("AWS/CertificateManager", "DaysToExpiry")
+    assert of["dimensions"]["CertificateArn"].endswith("parapet-test-gateway")
+    assert (of["comparisonOperator"], of["threshold"], of["statistic"]) == ("LessThanThreshold", 30, "Minimum")
+    assert of["alarmActions"]
+
+
+def test_a_trail_of_mlflows_that_takes_no_lines_is_told_by_what_mlflow_says_of_it(stack: Recorder) -> None:
+    """By no right of MLflow's role, which may be what is denied; and by nobody else's words."""
+    of = alarm(stack, "audit-trail")
+    said = stack.one("cloudwatch/logMetricFilter:LogMetricFilter", "parapet-test-audit-trail").inputs
+    assert said["logGroupName"] == "/aws/containerinsights/parapet-test/application"
+    assert said["pattern"] == f'{{ $.kubernetes.namespace_name = "mlflow" && $.log = "{SAYS}{STOPPED}*" }}'
+    made = said["metricTransformation"]
+    assert (of["namespace"], of["metricName"]) == (made["namespace"], made["name"])
+    assert (of["comparisonOperator"], of["threshold"], of["statistic"]) == ("GreaterThanOrEqualToThreshold", 1, "Sum")
+    assert of["period"] >= 2 * LONGEST_PAUSE, "between two tries it is not over"
+    assert of["treatMissingData"] == "notBreaching"
+    assert of["alarmActions"] == of["okActions"] == [known(stack, "alerts")]
+    assert "Boundary security, severity page" in of["alarmDescription"]
+
+
+def event(source: str, kind: str, **detail: Any) -> dict[str, Any]:
+    return {"source": source, "detail-type": kind, "detail": detail}
+
+
+@pytest.mark.parametrize("source", FINDINGS)
+def test_findings_are_told_by_their_kind_and_id_alone(stack: Recorder, source: str) -> None:
+    """A title or a description may have the name of an object, and so of a patient."""
+    name, told = f"parapet-test-{source}", topic(stack, "alerts")
+    rule = stack.one("cloudwatch/eventRule:EventRule", name)
+    target = stack.one("cloudwatch/eventTarget:EventTarget", name).inputs
+    assert (target["rule"], target["arn"]) == (rule.name, arn(told.type, told.name, told.inputs))
+    paths = target["inputTransformer"]["inputPaths"]
+    assert not re.search("(?i)title|description|resource|note", json.dumps(paths))
+    text = json.loads(target["inputTransformer"]["inputTemplate"])
+    assert set(re.findall("<([a-z]+)>", text)) == set(paths)
+    assert "runbooks/" in text
+    assert ("aws:sns/topicPolicy:TopicPolicy", "parapet-test-alerts") in stack.waits_for[
+        ("aws:cloudwatch/eventTarget:EventTarget", name)
+    ]
+
+
+@pytest.mark.parametrize("source", FINDINGS)
+def test_a_finding_that_could_not_be_told_is_told_of_by_another_topic(stack: Recorder, source: str) -> None:
+    """Who takes EventBridge's right on the topic or its key away silences both, and no other alarm sees it: a refusal
+    is not tried again, and the event is dropped."""
+    of, rule = alarm(stack, f"{source}-failed"), stack.one("cloudwatch/eventRule:EventRule", f"parapet-test-{source}")
+    assert (of["namespace"], of["metricName"]) == ("AWS/Events", "FailedInvocations")
+    assert of["dimensions"] == {"RuleName": rule.name}
+    assert (of["comparisonOperator"], of["threshold"], of["statistic"]) == ("GreaterThanOrEqualToThreshold", 1, "Sum")
+    assert (of["period"], of["evaluationPeriods"], of["treatMissingData"]) == (300, 1, "notBreaching")
+    assert of["alarmActions"] == of["okActions"] == [known(stack, "deadman")]
+    assert "Boundary security, severity page" in of["alarmDescription"]
+
+
+FINDING = {
+    "ProductName": "Inspector",
+    "Severity": {"Label": "HIGH"},
+    "RecordState": "ACTIVE",
+    "Workflow": {"Status": "NEW"},
+    "Types": ["TTPs/Initial Access/UnauthorizedAccess"],
+}
+
+
+@pytest.mark.parametrize(
+    ("wakes", "change"),
+    [
+        (True, {}),
+        (True, {"Severity": {"Label": "CRITICAL"}}),
+        (True, {"Types": ["TTPs"]}),
+        (True, {"Types": ["Effects/Data Exposure/External Access Granted"]}),
+        (True, {"Types": ["Unusual Behaviors/User"]}),
+        (True, {"Types": ["Software and Configuration Checks/AWS Security Best Practices", "Effects/Data Exposure"]}),
+        # A setting, which is held against its control again each day, and each package of each image.
+        (False, {"Types": ["Software and Configuration Checks/Industry and Regulatory Standards"]}),
+        (False, {"Types": ["Software and Configuration Checks/Vulnerabilities/CVE"]}),
+        # PHI, in a bucket that is for it.
+        (False, {"Types": ["Sensitive Data Identifications/PII"]}),
+        (False, {"ProductName": "GuardDuty"}),
+        (False, {"Severity": {"Label": "LOW"}}),
+        (False, {"RecordState": "ARCHIVED"}),
+        *((False, {"Workflow": {"Status": status}}) for status in ("NOTIFIED", "RESOLVED", "SUPPRESSED")),
+    ],
+)
+def test_security_hub_wakes_for_what_somebody_does_and_for_no_setting(
+    stack: Recorder, wakes: bool, change: dict[str, Any]
+) -> None:
+    """And for what is grave, that nobody has in hand, and that GuardDuty did not tell. Each event is of one finding."""
+    pattern = json.loads(stack.one("cloudwatch/eventRule:EventRule", "parapet-test-securityhub").inputs["eventPattern"])
+    told = event("aws.securityhub", "Security Hub Findings - Imported", findings=[FINDING | change])
+    assert matches(pattern, told) is wakes
+
+
+def test_what_ends_the_telling_of_a_finding_is_in_the_message_and_the_runbook(stack: Recorder) -> None:
+    """It is told again with each update, and each day, until it is NOTIFIED: a call that takes its id and product."""
+    target = stack.one("cloudwatch/eventTarget:EventTarget", "parapet-test-securityhub").inputs
+    paths = target["inputTransformer"]["inputPaths"]
+    assert {"$.detail.findings[0].Id", "$.detail.findings[0].ProductArn"} <= set(paths.values())
+    says = (FOLDER / "leaked-credential.md").read_text()
+    assert "aws securityhub batch-update-findings --finding-identifiers Id=ID,ProductArn=PRODUCT" in says
+    assert "--workflow Status=NOTIFIED" in says
+
+
+def test_guardduty_tells_what_is_of_medium_severity_or_more(stack: Recorder) -> None:
+    pattern = json.loads(stack.one("cloudwatch/eventRule:EventRule", "parapet-test-guardduty").inputs["eventPattern"])
+    assert pattern == {
+        "source": ["aws.guardduty"],
+        "detail-type": ["GuardDuty Finding"],
+        "detail": {"severity": [{"numeric": [">=", 4]}]},
+    }
