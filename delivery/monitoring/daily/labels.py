@@ -1,0 +1,254 @@
+"""Outcomes that came in a time, and what had been answered to them: by files that a hospital's own job writes.
+
+`[date=D/]ANY.parquet` with `request_id`, `row` and `label`: D is the day of the predictions that they are of (UTC), the
+window's where it is not said. A file counts when it came, by S3's clock. Of an outcome that was told twice, the last
+one holds. It is of whichever version answered: an outcome that is known after a month is seldom of the one that serves.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from ibis.backends.duckdb import Backend
+
+from delivery.data.engine import number
+from delivery.monitoring import limits
+from delivery.monitoring.daily import files, predictions, staging
+from delivery.monitoring.daily.files import Unread
+from delivery.monitoring.daily.places import Listed, Odd, Place
+from delivery.monitoring.daily.predictions import KEYS, WRITTEN, Days
+from delivery.monitoring.daily.span import Span
+from delivery.monitoring.profile import Profile
+
+DAY: Final = re.compile(r"(?:^|/)date=(\d{4}-\d\d-\d\d)/", re.ASCII)
+LARGEST: Final = 256 << 20
+ROWS: Final = 2_000_000
+"""Of one file."""
+DAYS: Final = 45
+"""Of predictions, that outcomes of one window are joined with: of more, the newest that the log has."""
+FILES: Final = 150_000
+"""Of the log, likewise: two servers that write one a minute have 130,000 in 45 days (`bench.daily_files`)."""
+BEFORE: Final = timedelta(days=45)
+"""How long before a window files are looked at for outcomes that come again."""
+BYTES: Final = 256 << 20
+"""Of these files together, at most."""
+AGAIN: Final = 10_000
+"""Of these files, likewise: half a minute of S3's."""
+LABEL: Final = "label"
+BOTH: Final = pa.array([0.0, 1.0])
+"""Outcomes of a model that says how likely one is."""
+VERSION: Final = "_parapet_version"
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Outcomes beside what was answered, as the profile calls both."""
+
+    files: Sequence[Path] = ()
+    """Without them, none could be joined."""
+    came: int = 0
+    """Outcomes, each once."""
+    joined: int = 0
+    """Of them those whose prediction the log has, of whichever version."""
+    last: datetime | None = None
+    """When the newest of them came."""
+
+
+def labelled(
+    connection: Backend,
+    profile: Profile,
+    span: Span,
+    version: str,
+    places: tuple[Place, Place],
+    known: Days,
+    folder: Path,
+) -> Labelled:
+    """Of the outcomes that came in this time. Those of this version alone, where they are enough to judge; else those
+    of all, and which these are is told. `places` are the labels' and the log's, `known` the log's days. Raises
+    Refused."""
+    if profile.labels is None or profile.predictions is None:
+        return Labelled()
+    place, log = places
+    there = sorted(
+        (each for each in place.list() if each.name.endswith(".parquet") and each.modified < span.end),
+        key=lambda each: (each.modified, each.name),
+    )
+    came = [each for each in there if span.start <= each.modified]
+    told, _ = staging.staged(_outcomes(place, came, span, _binary(profile)), folder, "labels")
+    if not told:
+        return Labelled()
+    outcomes, _ = staging.once(connection, told, last=True)
+    all_of_them = number(_all(outcomes))
+    for path in _before(place, there[: -len(came)], span, _binary(profile), folder):
+        known_then = connection.read_parquet(path, table_name=path.stem.replace("-", "_"))
+        outcomes = [each.anti_join(known_then, [*KEYS, LABEL]) for each in outcomes]
+    many, last = number(_all(outcomes)), came[-1].modified
+    if many < all_of_them:
+        span.notes.append(f"{all_of_them - many:,} outcomes came before this window too, and count no second time.")
+    if not many:
+        return Labelled()
+    days = _days(came, span, known)
+    aside = span.aside()
+    listed, older = _listed(log, known, days)
+    if older:
+        span.notes.append(
+            f"Of the days that outcomes came of the log has more than {FILES:,} files: the oldest {older} are left out."
+        )
+    asked, left = staging.staged(_answers(log, version, listed, profile.predictions, aside), folder, "answers")
+    if left + aside.unread:
+        span.notes.append(f"{left + aside.unread:,} files of the log could be joined with no outcome.")
+    if not asked:
+        span.notes.append("Outcomes came, and the log has no predictions of their days.")
+        return Labelled(came=many, last=last)
+    answers, _ = staging.once(connection, asked)
+    joined = [
+        one.inner_join(other.drop(staging.PLACE), list(KEYS)).rename({profile.labels: LABEL})
+        for one in answers
+        for other in outcomes
+    ]
+    found = number(_all(joined))
+    if found < many:
+        span.notes.append(f"{many - found:,} outcomes are of no prediction of the days that they name.")
+    mine = [each.filter(each[VERSION] == version) for each in joined]
+    if number(_all(mine)) < limits.ROWS and found:
+        mine = joined
+        versions = sorted({each for one in joined for each in _versions(one)}, key=int)
+        if versions != [version]:
+            span.notes.append(f"Outcomes are of versions {', '.join(versions)} together: too few are of {version}.")
+    written = staging.written(connection, [each.drop(VERSION) for each in mine], folder, "labelled")
+    return Labelled(written if found else (), many, found, last)
+
+
+def newest(place: Place, span: Span) -> datetime | None:
+    """When the last file of outcomes came, whatever is in it. Raises Refused."""
+    came = (each.modified for each in place.list() if each.name.endswith(".parquet") and each.modified < span.end)
+    return max(came, default=None)
+
+
+def _all(tables: list[Any]) -> Any:
+    return sum((each.count() for each in tables[1:]), tables[0].count())
+
+
+def _versions(table: Any) -> list[str]:
+    return [str(each) for each in table.select(VERSION).distinct().to_pyarrow()[VERSION].to_pylist()]
+
+
+def _days(came: list[Listed], span: Span, known: Days) -> set[date]:
+    """That outcomes are of: those on which the log has something, the newest. What names a day that there is none of,
+    or one that has not come, is joined with nothing, and keeps no other from its own."""
+    named = set[date]()
+    for each in came:
+        found = DAY.search(each.name)
+        if found is None:
+            named |= {span.start.date() + timedelta(days=more) for more in range((span.end - span.start).days + 2)}
+        elif day := predictions.day_of(found[1]):
+            named.add(day)
+    there = {day for days in known.values() for day in days if day <= span.end.date()}
+    last = {day + timedelta(days=1) for day in there if day < span.end.date()}
+    days = sorted(named & (there | last), reverse=True)
+    if len(days) > DAYS:
+        span.notes.append(f"Outcomes came of {len(days)} days; those of the newest {DAYS} are looked at.")
+    return set(days[:DAYS])
+
+
+def _answers(log: Place, version: str, listed: dict[str, list[Listed]], output: str, span: Span) -> Iterator[pa.Table]:
+    """What each version answered in these files; this one's first, which counts where two have a row."""
+    for each in sorted(listed, key=lambda named: named != version):
+        in_order = sorted(listed[each], key=lambda of: of.name)
+        for table in predictions.answers(log, each, in_order, output, span):
+            yield table.append_column(VERSION, pa.array([each] * table.num_rows, pa.string()))
+
+
+def _listed(log: Place, known: Days, days: set[date]) -> tuple[dict[str, list[Listed]], int]:
+    """Each version's files that may have rows of these days, the newest days first, as long as there are FILES at most;
+    and how many days that leaves out."""
+    listed: dict[str, list[Listed]] = {each: [] for each in known}
+    of_files = sorted({day for each in known.values() for day in predictions.spread(days, each)}, reverse=True)
+    files = 0
+    for place, day in enumerate(of_files):
+        there = {each: predictions.of_day(log, each, day) for each in known if day in known[each]}
+        files += sum(map(len, there.values()))
+        if files > FILES and place:
+            return listed, len(of_files) - place
+        for each, of in there.items():
+            listed[each] += of
+    return listed, 0
+
+
+def _binary(profile: Profile) -> bool:
+    """Whether an outcome comes or does not, by what the model was tried on."""
+    types = {held.name: held.type for held in profile.columns}
+    kind = profile.scores.kind if profile.scores else ""
+    numbers = all(types.get(name or "") in ("integer", "float") for name in (profile.labels, profile.predictions))
+    return kind in ("scores", "ranks") or (kind == "classes" and numbers)
+
+
+def _outcomes(place: Place, came: list[Listed], span: Span, binary: bool) -> Iterator[pa.Table]:
+    """Of a model whose outcome comes or does not no other number counts: two codes for "unknown" among the labels, and
+    no AUROC could be had of them; one of a thousand million, and no error would be too large."""
+    for each, call in place.each(came, LARGEST):
+        try:
+            found = call()
+            if found is None:
+                raise Unread("it is there no more")
+            table = _read(found.raw)
+            other = _other(table[LABEL]) if binary else 0
+            if other:
+                table = table.filter(pc.is_in(table[LABEL], value_set=BOTH))
+                span.in_part(_called(each), f"{other:,} of its outcomes are neither 0 nor 1")
+            yield table
+            continue
+        except Odd:
+            why = "it is too long, or under a key of somebody's own"
+        except Unread as unread:
+            why = str(unread)
+        span.leave(_called(each), why)
+
+
+def _before(place: Place, listed: Sequence[Listed], span: Span, binary: bool, folder: Path) -> list[Path]:
+    """What outcomes were known before the window, by the newest files, within BEFORE, BYTES and AGAIN. A job that
+    writes the month so far each night has the same ones in thirty files: were each looked at as if it were new, an
+    unlucky month would be thirty bad days. One that is another than it was counts: else who told it first would have
+    told it for good."""
+    chosen, size = list[Listed](), 0
+    for each in reversed(listed):
+        size += each.size
+        if each.modified < span.start - BEFORE or size > BYTES or len(chosen) == AGAIN:
+            break
+        chosen.append(each)
+    tables = _outcomes(place, chosen, span.aside(), binary)
+    known = (each.filter(pc.invert(pc.is_null(each[LABEL], nan_is_null=True))) for each in tables)
+    return staging.staged(known, folder, "before")[0]
+
+
+def _called(listed: Listed) -> str:
+    """By when it came: its name may be somebody's."""
+    return f"A file of labels, of {listed.modified:%Y-%m-%d %H:%M}"
+
+
+def _other(outcomes: Any) -> int:
+    """How many are numbers, and neither 0 nor 1. Of what is none (null, NaN) nothing is known yet."""
+    numbers = pc.and_(pc.is_valid(outcomes), pc.invert(pc.is_nan(outcomes)))
+    return int(pc.sum(pc.and_kleene(numbers, pc.invert(pc.is_in(outcomes, value_set=BOTH)))).as_py() or 0)
+
+
+def _read(raw: bytes) -> pa.Table:
+    """Raises Unread."""
+    table = files.table(raw, ROWS, lambda name: name in (*WRITTEN, LABEL))
+    try:
+        label = table[LABEL]
+        if pa.types.is_boolean(label.type):
+            label = label.cast(pa.int8())
+        keys = [_plain(table[name]).cast(kind) for name, kind in WRITTEN.items()]
+        return pa.table(dict(zip((*KEYS, LABEL), [*keys, _plain(label).cast(pa.float64())], strict=True)))
+    except files.FAILS as error:
+        raise Unread(f"{', '.join(WRITTEN)} and a number as {LABEL} are not in it ({type(error).__name__})") from None
+
+
+def _plain(column: Any) -> Any:
+    return column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column

@@ -1,0 +1,98 @@
+"""What is told of the pipeline that makes the model: whether models still come, where the last run stopped, how long
+it took.
+
+Each step of each run may leave a record here, and no role of the cluster takes one away. So one that is none is
+counted and gone past: it ends no other's being heard.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from delivery.monitoring import runs
+from delivery.monitoring.daily.places import Listed, Place
+from delivery.monitoring.runs import Event, Heard, Said, Word
+from delivery.registry.documents import read
+from delivery.registry.refused import Refused
+
+AGE: Final = "parapet_monitor_pipeline_age_seconds"
+DUE: Final = "parapet_monitor_pipeline_due_seconds"
+FAILED: Final = "parapet_monitor_pipeline_failed"
+STOPPED: Final = "parapet_monitor_pipeline_stopped"
+FAILURES: Final = "parapet_monitor_pipeline_failures"
+RUN_SECONDS: Final = "parapet_monitor_pipeline_run_seconds"
+STEP_SECONDS: Final = "parapet_monitor_pipeline_step_seconds"
+UNREAD: Final = "parapet_monitor_pipeline_unread"
+LARGEST: Final = 1 << 16
+LATELY: Final = timedelta(days=7)
+"""For so long, by S3's clock, a record that is none is told: it stays for good, and would be told for good."""
+TRIED: Final = 200
+"""Beginnings of runs that are looked at for one that says when the next model is late, the newest first."""
+HOLDS: Final = timedelta(days=90)
+"""For how long that is believed, where no later run says otherwise."""
+
+
+def told(model: str, place: Place, now: datetime) -> str:
+    """In Prometheus' text; empty of a model that no run was ever begun of here. Raises Refused where records cannot be
+    listed."""
+    listed = [each for each in place.list() if each.name.endswith(".json")]
+    events = {event: each for each in listed if (event := Event.of(each.name))}
+    there = runs.came(events, now)
+    heard = frozenset(events[each].name for each in there)
+    late_after, unreadable = _late_after(place, [each for each in there if each.at >= now - HOLDS])
+    wrong = [each for each in listed if each.name not in heard] + [events[each] for each in unreadable]
+    lately = sum(_came_lately(each, now) for each in wrong)
+    known = runs.heard(there, now)
+    return (metrics(model, known, late_after, now) if known else "") + (
+        unread(model, lately) if known or lately else ""
+    )
+
+
+def _came_lately(record: Listed, now: datetime) -> bool:
+    return record.modified >= now - LATELY
+
+
+def _late_after(place: Place, events: Sequence[Event]) -> tuple[int, list[Event]]:
+    """Hours, as the run said that began last of those that say any; 0 where none does. And those that are not as they
+    must be. One that says none was made by hand, or is somebody's: it does not end what the schedule's said."""
+    unreadable: list[Event] = []
+    begun = [each for each in events if (each.step, each.word) == (runs.FIRST, Word.BEGUN)]
+    for each in reversed(begun[-TRIED:]):
+        try:
+            found = place.get(each.name, LARGEST)
+            if found and (late_after := read(found.raw, Said, each.name).late_after):
+                return late_after, unreadable
+        except Refused:
+            unreadable.append(each)
+    return 0, unreadable
+
+
+def unread(model: str, count: int) -> str:
+    """In Prometheus' text."""
+    what = f"Records of runs that are none, or of a time that has not come, of the last {LATELY.days} days."
+    return f'# HELP {UNREAD} {what}\n# TYPE {UNREAD} gauge\n{UNREAD}{{model="{model}"}} {count}\n'
+
+
+def metrics(model: str, known: Heard, late_after: int, now: datetime) -> str:
+    """In Prometheus' text; `late_after` in hours, 0 for never."""
+    lines: list[str] = []
+
+    def said(metric: str, what: str, values: Iterable[tuple[Mapping[str, str], float]]) -> None:
+        lines.extend([f"# HELP {metric} {what}", f"# TYPE {metric} gauge"])
+        for labels, value in values:
+            listed = "".join(f',{name}="{text}"' for name, text in labels.items())
+            lines.append(f'{metric}{{model="{model}"{listed}}} {value:g}')
+
+    if known.brought:
+        age = max(0.0, (now - known.brought).total_seconds())
+        said(AGE, "Since a run of the pipeline last registered a model.", [({}, round(age))])
+        said(DUE, "Age from which on it is late; 0 where nobody said.", [({}, late_after * 3600)])
+    if ended := known.ended:
+        said(FAILURES, "Runs that something stopped since the check before.", [({}, known.failures)])
+        steps = [({"step": step}, float(step == ended.step)) for step in runs.STEPS]
+        said(FAILED, "1 at the step that stopped the last run.", steps)
+        said(STOPPED, "1 at why the last run stopped.", [({"why": why}, float(why == ended.why)) for why in runs.STOPS])
+        said(RUN_SECONDS, "How long the last run took.", [({}, round(ended.seconds, 3))])
+        taken = [({"step": step}, round(seconds, 3)) for step, seconds in ended.by_step.items()]
+        said(STEP_SECONDS, "How long each step of it took.", taken)
+    return "\n".join(lines) + "\n" if lines else ""

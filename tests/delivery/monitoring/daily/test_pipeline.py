@@ -1,0 +1,142 @@
+"""What the daily check tells of the pipeline that makes its model."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import boto3
+import pytest
+from moto import mock_aws
+from moto.s3.models import s3_backends
+
+from delivery.monitoring.daily import pipeline
+from delivery.monitoring.daily.places import Place
+from delivery.monitoring.runs import STEPS, STOPS, Event, Said, Word
+from delivery.registry.documents import canonical
+from mlops.monitoring import words
+
+NOW = datetime(2026, 11, 30, 20, 0, tzinfo=UTC)
+BUCKET, MODEL, ACCOUNT = "models-of-the-hospital", "readmission", "123456789012"
+
+
+@pytest.fixture
+def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with mock_aws():
+        s3 = boto3.client("s3")
+        s3.create_bucket(Bucket=BUCKET)
+        yield Place(s3, f"s3://{BUCKET}/runs/model={MODEL}")
+
+
+def left(place: Place, hours_ago: float, step: str, word: Word, late_after: int = 0, run: str = "one") -> None:
+    at = NOW - timedelta(hours=hours_ago)
+    said = Said("parapet-run-step/1", run, step, word, late_after=late_after)
+    assert place.put(Event(at, run, step, word).name, canonical(said))
+
+
+def lines(text: str) -> dict[str, str]:
+    return dict(each.rsplit(" ", 1) for each in text.splitlines() if not each.startswith("#"))  # type: ignore[misc]
+
+
+def test_of_a_model_that_the_pipeline_never_made_here_nothing_is_told(place: Place) -> None:
+    place.put("notes.txt", b"MRN-4711")
+    assert pipeline.told(MODEL, place, NOW) == ""
+
+
+def test_age_failure_step_and_latency_are_told_by_the_words_of_the_rules(place: Place) -> None:
+    left(place, 40, "ingest", Word.BEGUN, late_after=30)
+    left(place, 39.5, "ingest", Word.DONE)
+    left(place, 39.25, "register", Word.BEGUN)
+    left(place, 39, "register", Word.DONE)
+    text = pipeline.told(MODEL, place, NOW)
+    told = lines(text)
+    of = f'model="{MODEL}"'
+    assert told[f"{words.PIPELINE_AGE}{{{of}}}"] == str(39 * 3600)
+    assert told[f"{words.PIPELINE_DUE}{{{of}}}"] == str(30 * 3600)
+    assert told[f"{words.PIPELINE_SECONDS}{{{of}}}"] == "3600"
+    assert told[f'{words.STEP_SECONDS}{{{of},step="ingest"}}'] == "1800"
+    assert {told[f'{words.PIPELINE_FAILED}{{{of},step="{each}"}}'] for each in STEPS} == {"0"}
+    assert {told[f'{words.PIPELINE_STOPPED}{{{of},why="{each}"}}'] for each in STOPS} == {"0"}
+    assert {each.split()[2] for each in text.splitlines() if each.startswith("# TYPE")} == {
+        each for each in words.SHOWN if "_pipeline_" in each
+    }
+    assert len(told) < 40
+    assert (words.STEPS, words.STOPS) == (STEPS, STOPS), "Prometheus keeps no other"
+
+
+def test_a_run_that_failed_before_any_registered_a_model_has_no_age(place: Place) -> None:
+    left(place, 2, "ingest", Word.BEGUN)
+    left(place, 1, "ingest", Word.REFUSED)
+    told = lines(pipeline.told(MODEL, place, NOW))
+    assert [name for name in told if name.startswith((words.PIPELINE_AGE, words.PIPELINE_DUE))] == []
+    assert [name for name, value in told.items() if value == "1"] == [
+        f'{words.PIPELINE_FAILURES}{{model="{MODEL}"}}',
+        f'{words.PIPELINE_FAILED}{{model="{MODEL}",step="ingest"}}',
+        f'{words.PIPELINE_STOPPED}{{model="{MODEL}",why="refused"}}',
+    ]
+
+
+def put(place: Place, name: str, raw: bytes, hours_ago: float = 1) -> None:
+    """As if it came then, by S3's clock."""
+    place.put(name, raw)
+    key = s3_backends[ACCOUNT]["aws"].buckets[BUCKET].keys[f"runs/model={MODEL}/{name}"]
+    key.last_modified = (NOW - timedelta(hours=hours_ago)).replace(tzinfo=None)
+
+
+def unread(text: str) -> str:
+    return lines(text)[f'{words.PIPELINE_UNREAD}{{model="{MODEL}"}}']
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        pytest.param(b'{"late_after": "MRN-4711"}', id="of other values"),
+        pytest.param(b"{}", id="of none"),
+        pytest.param(b"x" * (pipeline.LARGEST + 1), id="longer than it may be"),
+    ],
+)
+def test_a_record_that_is_none_is_gone_past_and_told(place: Place, raw: bytes) -> None:
+    """When the next model is late, the run before it said."""
+    left(place, 40, "ingest", Word.BEGUN, late_after=30)
+    left(place, 39, "register", Word.DONE)
+    put(place, Event(NOW - timedelta(hours=1), "two", "ingest", Word.BEGUN).name, raw)
+    text = pipeline.told(MODEL, place, NOW)
+    assert lines(text)[f'{words.PIPELINE_DUE}{{model="{MODEL}"}}'] == str(30 * 3600)
+    assert (unread(text), "4711" in text) == ("1", False)
+
+
+@pytest.mark.parametrize("year", ["9999", "2027", "\u0662\u0660\u0662\u0667"])
+def test_no_name_of_a_time_to_come_or_of_other_digits_is_the_last_word(place: Place, year: str) -> None:
+    left(place, 40, "ingest", Word.BEGUN, late_after=30)
+    left(place, 39, "register", Word.DONE)
+    never = canonical(Said("parapet-run-step/1", "two", "ingest", Word.BEGUN, late_after=0))
+    put(place, f"{year}1231T235959999Z.two.ingest.begun.json", never)
+    text = pipeline.told(MODEL, place, NOW)
+    assert lines(text)[f'{words.PIPELINE_DUE}{{model="{MODEL}"}}'] == str(30 * 3600)
+    assert unread(text) == "1"
+
+
+@pytest.mark.parametrize("days", [40, 91])
+def test_a_run_that_says_nothing_of_the_next_one_does_not_end_what_the_schedule_said(place: Place, days: int) -> None:
+    """It was made by hand, or somebody put its beginning there: a pipeline that is dead begins none that says
+    otherwise. What nobody said for three months is over."""
+    left(place, 24 * days, "ingest", Word.BEGUN, late_after=30)
+    left(place, 24 * days - 1, "register", Word.DONE)
+    for number in range(30):
+        left(place, 20 - number / 2, "ingest", Word.BEGUN, run=f"by-hand-{number}")
+    due = lines(pipeline.told(MODEL, place, NOW))[f'{words.PIPELINE_DUE}{{model="{MODEL}"}}']
+    assert due == str(30 * 3600 if days < 90 else 0)
+
+
+def test_clocks_may_differ_by_a_little(place: Place) -> None:
+    left(place, 40, "register", Word.DONE)
+    left(place, -4 / 60, "ingest", Word.BEGUN, late_after=20)
+    text = pipeline.told(MODEL, place, NOW)
+    assert (lines(text)[f'{words.PIPELINE_DUE}{{model="{MODEL}"}}'], unread(text)) == (str(20 * 3600), "0")
+
+
+def test_what_lies_there_for_good_is_told_for_some_days(place: Place) -> None:
+    """Also of a model that no run was ever begun of: nothing else is told of that."""
+    for days, told in ((1, "1"), (6, "1"), (8, "")):
+        put(place, "99991231T235959999Z.two.ingest.begun.json", b"{}", 24 * days)
+        text = pipeline.told(MODEL, place, NOW)
+        assert (unread(text) if told else text) == told
