@@ -1,0 +1,235 @@
+"""The steps as a program: a JSON object on standard input says which and with what, the outcome is on standard output.
+
+Exit status: 0 done, 1 refused (the reason is on standard error), 3 a record does not hold. `./parapet incident` is the
+command for people.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from delivery.incidents import report, runbooks, telling
+from delivery.incidents.desk import Desk
+from delivery.incidents.entry import Entry, Names, What
+from delivery.incidents.owners import Boundary
+from delivery.incidents.places import evidence
+from delivery.registry import program
+from delivery.registry.chain import Finding
+from delivery.registry.documents import ACCOUNT, NAME
+from delivery.registry.program import Asked
+from delivery.registry.refused import Refused
+
+BROKEN: Final = 3
+RIGHTS: Final = (
+    "Sign in as a role that has the policy `responders` of the stack's output incidentPolicyArns, and look at "
+    "PARAPET_AUDIT_BUCKET. Until then write down with pen and paper what is done and when: --happened takes it later."
+)
+
+
+def _start(asked: Asked) -> int:
+    named = {each: asked[each] for each in ("name", "severity", "alert", "model", "version")}
+    named["boundary"] = Boundary(asked["boundary"]) if asked["boundary"] else None
+    if named["name"]:
+        _name(named["name"])
+    entry = _desk(asked).start(
+        asked["runbook"], asked["text"], detected=_instant(asked["detected"], "detected"), **named
+    )
+    about = entry.about
+    assert about
+    _tell(
+        asked,
+        {"name": entry.incident, "sequence": entry.sequence, "digest": entry.digest},
+        [
+            f"{entry.incident} is declared, {entry.severity}: {about.boundary}, {about.team}",
+            f"    INCIDENT={entry.incident}",
+            f"    What to do: runbooks/{about.runbook}.md",
+            f"    Say what you see and do: ./parapet incident log {entry.incident} --what done --text ...",
+        ],
+    )
+    return 0
+
+
+def _log(asked: Asked) -> int:
+    file = Path(asked["file"]) if asked["file"] else None
+    if file and not asked["place"]:
+        raise Refused("Of evidence its place is told: give by --place where the file is kept.")
+    fields = {"severity": asked["severity"], "told": asked["told"]}
+    fields["evidence"] = evidence(asked["place"], file, date.today()) if asked["place"] else None
+    happened = _instant(asked["happened"], "happened")
+    entry = _desk(asked).log(_name(asked["incident"]), What(asked["what"]), asked["text"], happened, **fields)
+    return _logged(asked, entry)
+
+
+def _keep(asked: Asked) -> int:
+    return _logged(asked, _desk(asked).keep(_name(asked["incident"]), Path(asked["file"]), asked["text"]))
+
+
+def _strike(asked: Asked) -> int:
+    name, number = _name(asked["incident"]), asked["number"]
+    entry = _desk(asked).strike(name, number, Names(asked["names"]), asked["reason"])
+    told = {"name": name, "sequence": entry.sequence, "digest": entry.digest, "strikes": number}
+    lines = [
+        f"{name}: entry {number} is struck: `show`, `close` and `report` leave its words out.",
+        f"    The object keeps them until its lock ends: s3://AUDIT/incidents/{name}/{number:08d}.json",
+    ]
+    _tell(asked, told, lines)
+    return 0
+
+
+def _logged(asked: Asked, entry: Entry) -> int:
+    told = {"name": entry.incident, "sequence": entry.sequence, "digest": entry.digest}
+    place = f", {entry.evidence.place}" if entry.evidence else ""
+    _tell(asked, told, [f"{entry.incident}: entry {entry.sequence}, {entry.what} at {entry.happened}{place}"])
+    return 0
+
+
+def _asks(asked: Asked) -> int:
+    """For the command line, which asks a person."""
+    print(json.dumps(_desk(asked).asks(_name(asked["incident"]))))
+    return 0
+
+
+def _answer(asked: Asked) -> int:
+    """For the command line: whether this answer would be taken."""
+    _desk(asked).answer(_name(asked["incident"]), asked["name"], asked["text"])
+    return 0
+
+
+def _close(asked: Asked) -> int:
+    desk, out = _desk(asked), _free(asked)
+    entries = desk.close(_name(asked["incident"]), asked["text"], asked["answers"])
+    _draft(desk, entries, desk.whole(asked["incident"]).found, out)
+    told = telling.shown(entries)
+    lines = [f"{told['name']} is closed: {telling.times_line(told)}", f"    The report to review: {out}"]
+    _tell(asked, {**told, "report": str(out)}, lines)
+    return 0
+
+
+def _report(asked: Asked) -> int:
+    desk, out = _desk(asked), _free(asked)
+    _draft(desk, *desk.readable(asked["incident"]), out, asked["without"])
+    print(out)
+    return 0
+
+
+def _show(asked: Asked) -> int:
+    told = telling.shown(*_desk(asked).readable(_name(asked["incident"])))
+    _tell(asked, told, telling.shown_lines(told))
+    return 0
+
+
+def _list(asked: Asked) -> int:
+    desk = _desk(asked)
+    found = [_listed(desk, name) for name in desk.names()]
+    _tell(asked, found, telling.list_lines(found))
+    return 0
+
+
+def _verify(asked: Asked) -> int:
+    desk = _desk(asked)
+    told = []
+    for name in [_name(asked["incident"])] if asked["incident"] else desk.names():
+        kept, found = desk.examine(name)
+        told.append(telling.verified(name, kept, found))
+    _tell(asked, told, [line for each in told for line in telling.verified_lines(each)] or telling.list_lines([]))
+    unknown = [each for each in told if each["findings"] and each["known"] not in (asked.get("known") or [])]
+    return BROKEN if unknown else 0
+
+
+STEPS: Final[Mapping[str, Callable[[Asked], int]]] = {
+    **{
+        "start": _start,
+        "log": _log,
+        "keep": _keep,
+        "strike": _strike,
+        "asks": _asks,
+        "answer": _answer,
+        "close": _close,
+        "report": _report,
+    },
+    **{"show": _show, "list": _list, "verify": _verify},
+}
+
+
+def _listed(desk: Desk, name: str) -> dict[str, Any]:
+    try:
+        whole = desk.whole(name)
+        told = telling.shown(whole.entries, whole.found)
+    except Refused as refused:  # which keeps nobody from the other records
+        return {"name": name, "refused": str(refused)}
+    del told["entries"]
+    return {**told, "refused": None}
+
+
+def _free(asked: Asked) -> Path:
+    """Where the report goes. Raises Refused where something is there: people may have written into it."""
+    file = Path(asked["out"] or f"incident-{_name(asked['incident'])}.md")
+    if file.exists():
+        raise Refused(f"There is {file} already, and people may have written into it. Name another file by --out.")
+    return file
+
+
+def _draft(
+    desk: Desk, entries: Sequence[Entry], found: Sequence[Finding], file: Path, without: Sequence[int] = ()
+) -> None:
+    """Raises Refused."""
+    about = entries[0].about
+    assert about
+    text = report.drafted(entries, desk.runbook(about.runbook), runbooks.every_review(desk.folder), found, without)
+    try:
+        file.write_text(text)
+    except OSError as error:
+        raise Refused(
+            f"The report cannot be written to {file}: {error.strerror}. What was said is in the record: `./parapet "
+            f"incident report {entries[0].incident} --out FILE`."
+        ) from None
+
+
+def _desk(asked: Asked) -> Desk:
+    """Of who writes; who reads need not say who they are."""
+    account = asked.get("account", "")
+    if "account" in asked and not re.fullmatch(ACCOUNT, account):
+        raise Refused(
+            f"{account!r} is nobody's account. A record says who wrote it: give by --account the name that MLflow and "
+            "approvers.yaml know you by, or set MLFLOW_TRACKING_USERNAME."
+        )
+    return replace(Desk.of(Path(asked["runbooks"]), account), notice=_notice)
+
+
+def _notice(found: Finding) -> None:
+    print(f"parapet: beside the record lies what is none of it, and is gone past: {found}", file=sys.stderr)
+
+
+def _name(name: str) -> str:
+    if not re.fullmatch(NAME, name):
+        raise Refused("That is no incident's name: at most 50 of a-z, 0-9, dot and dash.")
+    return name
+
+
+def _instant(text: str | None, called: str) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise Refused(f"--{called} is a time with its zone, such as 2026-11-30T20:05:00-06:00.")
+    return found
+
+
+def _tell(asked: Asked, values: object, lines: list[str]) -> None:
+    print(json.dumps(values) if asked["json"] else "\n".join(lines))
+
+
+def main() -> int:
+    return program.run(STEPS, program.of_aws(RIGHTS))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

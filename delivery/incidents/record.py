@@ -1,0 +1,46 @@
+"""The record of one incident: a chain of entries in the locked audit bucket."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from delivery.incidents.entry import Entry
+from delivery.incidents.kept import LARGEST, Kept
+from delivery.registry.chain import Chain, subjects
+from delivery.registry.documents import canonical
+from delivery.registry.refused import Lost
+
+PREFIX: Final = "incidents"
+"""The records' part of the audit bucket."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """Each entry names the one before, and is written once: the bucket lets nobody alter or delete one for years."""
+
+    s3: Any
+    bucket: str
+    incident: str
+
+    def append(self, entry: Entry) -> None:
+        """Raises Lost where another entry has its number by now; writing the same one again is nothing new."""
+        if self._chain.add(entry.sequence, canonical(entry)):
+            return
+        there = next((each.entry for each in self.kept() if each.sequence == entry.sequence), None)
+        first = f": {there.who.account}, entry {there.sequence}, {there.what}" if there else ""
+        raise Lost(
+            f"Somebody else wrote into {self.incident} at the same time, and was first{first}. Yours is not written. "
+            f"Look at `./parapet incident show {self.incident}`, and say it again if it should still be said."
+        )
+
+    def kept(self) -> list[Kept]:
+        """Every object under the record's prefix, by name, with how many versions it has."""
+        return [Kept.of(each) for each in self._chain.stored()]
+
+    @property
+    def _chain(self) -> Chain:
+        return Chain(self.s3, self.bucket, f"{PREFIX}/{self.incident}/", largest=LARGEST)
+
+
+def incidents(s3: Any, bucket: str) -> list[str]:
+    """Those that have a record."""
+    return subjects(s3, bucket, PREFIX)

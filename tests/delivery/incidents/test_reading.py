@@ -1,0 +1,178 @@
+"""One wrong object ends no record, by whomever it was put: what ends one is what was done to what lay there."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from delivery.incidents import report, telling
+from delivery.incidents.desk import Desk
+from delivery.incidents.entry import Entry, What
+from delivery.registry.documents import canonical, moment, written
+from delivery.registry.refused import Broken
+from tests.delivery.incidents.test_record import ANSWERS, INCIDENT, gone, put, raw, stray, walked
+from tests.delivery.incidents.world import NAME, WHY
+from tests.delivery.registry.world import AUDIT
+
+pytestmark = pytest.mark.data
+
+OTHER = f"sha256:{'0' * 64}"
+
+
+def entry(s3: Any, number: int, **fields: Any) -> Entry:
+    """One that is there, with other fields."""
+    return msgspec.structs.replace(msgspec.json.decode(raw(s3, number), type=Entry), **fields)
+
+
+def after(s3: Any, number: int, **fields: Any) -> Entry:
+    """What would follow the second entry: its words again."""
+    second = entry(s3, 2)
+    return msgspec.structs.replace(second, **{"sequence": number, "previous": second.digest, **fields})
+
+
+def ahead(s3: Any, by: timedelta) -> dict[str, str]:
+    return {"at": written(moment(entry(s3, 2).at) + by)}
+
+
+WRONG: dict[str, tuple[Callable[[Any], Entry | bytes], int, str]] = {
+    "follows another": (lambda s3: after(s3, 3, previous=OTHER), 3, "forked: entry 3 follows another one than that"),
+    "follows the first": (lambda s3: after(s3, 3, previous=entry(s3, 1).digest), 3, "forked: entry 3 follows another"),
+    "follows nothing": (lambda s3: after(s3, 3, previous=None), 3, "forked: entry 3 follows another one than that"),
+    "spaced": (lambda s3: canonical(after(s3, 3)) + b" ", 3, "edited: entry 3 is not in the form that entries are"),
+    "an hour ahead": (lambda s3: after(s3, 3, **ahead(s3, timedelta(hours=1))), 3, "unsound: entry 3 might not be"),
+    "an hour ago": (lambda s3: after(s3, 3, **ahead(s3, timedelta(hours=-1))), 3, "unsound: entry 3 might not be"),
+    "closed too early": (
+        lambda s3: after(s3, 3, what=What.CLOSED, answers=ANSWERS),
+        3,
+        "unsound: entry 3 might not be",
+    ),
+    "declared again": (lambda s3: entry(s3, 1, sequence=3, previous=entry(s3, 2).digest), 3, "unsound: entry 3 might"),
+    "far ahead": (
+        lambda s3: after(s3, 99),
+        99,
+        "dropped: 96 of the entries 3 to 98 are gone, and later ones are there",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_an_entry_that_is_wrong_ends_no_record(desk: Desk, s3: Any, what: str) -> None:
+    """Whoever may add one can write it by hand, and it lies there for six years."""
+    told: list[str] = []
+    desk = replace(desk, notice=lambda each: told.append(str(each)))
+    made, number, says = WRONG[what]
+    desk.start(NAME, WHY, name=INCIDENT)
+    desk.log(INCIDENT, What.SEEN, "Only one ward is concerned.")
+    by_hand = made(s3)
+    stray(s3, number, by_hand if isinstance(by_hand, bytes) else canonical(by_hand))
+    desk.log(INCIDENT, What.RECOVERED, "All calls are answered as before.")
+    assert told[0].startswith(says), told
+    closed = list(desk.close(INCIDENT, "It was the new version.", ANSWERS))
+    whats = [What.DECLARED, What.SEEN, What.RECOVERED, What.CLOSED]
+    assert [each.what for each in closed] == whats
+    assert number not in [each.sequence for each in closed]
+    entries, found = desk.readable(INCIDENT)
+    assert entries == desk.entries(INCIDENT) == closed
+    (only,) = desk.examine(INCIDENT)[1]
+    assert found == [only]
+    assert only.kind == says.partition(":")[0]
+    assert f"- {only}" in report.drafted(entries, desk.runbook(NAME), [], found)
+
+
+@pytest.mark.parametrize("what", ["closed before it began", "follows another"])
+def test_a_wrong_entry_in_the_place_of_the_first_keeps_no_incident_from_being_declared(
+    desk: Desk, s3: Any, what: str
+) -> None:
+    other = desk.start(NAME, WHY, name="other")
+    fields: dict[str, Any] = {"previous": OTHER} if what == "follows another" else {"what": What.SEEN, "about": None}
+    by_hand = msgspec.structs.replace(other, incident=INCIDENT, **fields)
+    stray(s3, 1, canonical(by_hand))
+    assert desk.start(NAME, WHY, name=INCIDENT).sequence == 2
+    assert desk.log(INCIDENT, What.SEEN, "Only one ward is concerned.").sequence == 3
+    assert len(desk.examine(INCIDENT)[1]) == 1
+
+
+def test_whatever_is_put_behind_a_wrong_entry_is_gone_past_where_the_chain_is_whole_below_it(
+    desk: Desk, s3: Any
+) -> None:
+    """A second chain that leaves the record where it still stands shows by itself that nothing of that is lost."""
+    desk.start(NAME, WHY, name=INCIDENT)
+    desk.log(INCIDENT, What.SEEN, "Only one ward is concerned.")
+    first = after(s3, 3, previous=entry(s3, 1).digest)
+    second = after(s3, 4, previous=first.digest, what=What.RECOVERED)
+    stray(s3, 3, canonical(first))
+    stray(s3, 4, canonical(second))
+    assert desk.log(INCIDENT, What.SEEN, "It is the second ward too.").sequence == 5
+    stray(s3, 6, canonical(after(s3, 6, previous=second.digest)))
+    assert desk.log(INCIDENT, What.SEEN, "It is over, by the looks of it.").sequence == 7
+    assert [(each.kind, each.sequence) for each in desk.examine(INCIDENT)[1]] == [("forked", n) for n in (3, 4, 6)]
+    assert [each.sequence for each in desk.entries(INCIDENT)] == [1, 2, 5, 7]
+
+
+def test_a_break_below_entries_that_follow_ends_it(desk: Desk, s3: Any) -> None:
+    """Then something of the record is not as it was: the followers name what is not there."""
+    walked(desk)
+    put(s3, 5, canonical(entry(s3, 5, text="Another line, without a name.")))
+    with pytest.raises(Broken, match="forked: entry 6 follows another one than that before it"):
+        desk.log(INCIDENT, What.REVIEWED, "The actions are in the tracker.")
+    assert [each.sequence for each in desk.readable(INCIDENT)[0]] == [1, 2, 3, 4, 5, 6, 7]
+
+
+# What somebody has looked into
+
+
+def known(desk: Desk) -> Any:
+    kept, found = desk.examine(INCIDENT)
+    return telling.verified(INCIDENT, kept, found)["known"]
+
+
+@pytest.mark.parametrize("over", ["a stray object", "an entry that was written twice"])
+def test_what_somebody_knows_of_is_what_lay_there_then(desk: Desk, s3: Any, over: str) -> None:
+    walked(desk)
+    if over == "a stray object":
+        s3.put_object(Bucket=AUDIT, Key=f"incidents/{INCIDENT}/notes.txt", Body=b"By hand.")
+    else:
+        s3.put_object(Bucket=AUDIT, Key=f"incidents/{INCIDENT}/00000003.json", Body=raw(s3, 3))
+    before = known(desk)
+    assert known(desk) == before
+    last = entry(s3, 7)
+    stray(
+        s3,
+        8,
+        canonical(msgspec.structs.replace(last, sequence=8, previous=last.digest, what=What.REVIEWED, answers={})),
+    )
+    assert known(desk) != before, "an entry that might follow"
+    before = known(desk)
+    s3.put_object(Bucket=AUDIT, Key=f"incidents/{INCIDENT}/00000008.json", Body=raw(s3, 8))
+    assert known(desk) != before, "the same bytes again"
+    before = known(desk)
+    s3.delete_object(Bucket=AUDIT, Key=f"incidents/{INCIDENT}/00000008.json")
+    assert known(desk) != before
+
+
+def test_what_follows_a_break_is_looked_at_too(desk: Desk, s3: Any) -> None:
+    """Somebody knows of the break; what is chained behind it, and might not be, is told by itself."""
+    walked(desk)
+    s3.put_object(Bucket=AUDIT, Key=f"incidents/{INCIDENT}/00000003.json", Body=raw(s3, 3))
+    last = entry(s3, 7)
+    again = msgspec.structs.replace(last, sequence=8, previous=last.digest)
+    stray(s3, 8, canonical(again))
+    old = msgspec.structs.replace(
+        again, sequence=9, what=What.REVIEWED, answers={}, at="2020-01-01T00:00:00Z", happened="2020-01-01T00:00:00Z"
+    )
+    stray(s3, 9, canonical(old))
+    found = desk.examine(INCIDENT)[1]
+    assert [(each.kind, each.sequence) for each in found] == [("forked", 3), ("unsound", 8), ("unsound", 9)]
+    assert "is closed" in found[1].text
+    assert "2020-01-01" in found[2].text
+
+
+def test_of_a_record_without_its_beginning_the_rest_is_told(desk: Desk, s3: Any) -> None:
+    walked(desk)
+    s3.delete_object(Bucket=AUDIT, Key=f"incidents/{INCIDENT}/00000001.json")
+    assert [(each.kind, each.sequence) for each in desk.examine(INCIDENT)[1]] == [("dropped", 1)]
+    gone(s3, 2)
+    assert [(each.kind, each.sequence) for each in desk.examine(INCIDENT)[1]][:2] == [("dropped", 1), ("dropped", 2)]
