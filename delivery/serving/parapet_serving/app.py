@@ -7,7 +7,7 @@ provider's keys, for the model. A coroutine for each would cost a third of all t
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, Final
@@ -21,30 +21,37 @@ from parapet_serving.bundle.folder import Bundle
 from parapet_serving.callers.callers import Callers
 from parapet_serving.contract import Contract, Matrix, Outputs
 from parapet_serving.deadlines import Deadlines
-from parapet_serving.http.exchange import Crowded, Exchange, Gone, TooLong
+from parapet_serving.http.exchange import Exchange, Gone, TooLong
+from parapet_serving.http.room import Crowded, Greedy
 from parapet_serving.predictions.log import Log
 from parapet_serving.refusal import Wrong, malformed
 from parapet_serving.settings import Settings
 from parapet_serving.telling import logs
 from parapet_serving.telling.hashed import Hashed
+from parapet_serving.telling.judged import Judged
 from parapet_serving.telling.metrics import Metrics
 from parapet_serving.telling.tracing import Tracing
-from parapet_serving.wire import records
 from parapet_serving.wire.oip import Oip, Read
 from parapet_serving.wire.records import Records
 
 JSON: Final = "application/json"
 BYTES: Final = "application/octet-stream"
+IDS: Final = 64
+"""That are drawn at once."""
 CALLERS: Final = 10_000
 """Whose hashes are remembered."""
 HEADER_LENGTH: Final = "inference-header-content-length"
 EXTENSIONS: Final = ("binary_tensor_data",)
 CLOSE: Final = (("connection", "close"),)
+UNKNOWN: Final = ""
+"""Whose share bodies are of whose callers are not known yet: one for all of them."""
 UNCOUNTED: Final = frozenset({"live", "ready"})
 """Routes that anybody may ask, as the kubelet does every few seconds; they have no line in the log."""
 REFUSED: Final = "refused"
 """The route of what is no call, in the metrics: of who is not known, or had no right to this one. What judges a version
 by its calls must not be told how many they are, and how quickly answered, by whoever likes."""
+BEYOND: Final = "beyond"
+"""The route of calls beyond what a caller has of those that are judged (`telling/judged.py`)."""
 NO_CALLS: Final = frozenset({401, 403, 404, 405, 413, 429})
 
 
@@ -82,6 +89,7 @@ class Answer:
 
 
 CROWDED: Final = Wrong(503, "load", "too many bytes at once", headers=(("retry-after", "1"), *CLOSE))
+GREEDY: Final = Wrong(*(429, "rate", "too many bytes of this caller at once"), headers=(("retry-after", "1"), *CLOSE))
 LATE_REQUEST: Final = Wrong(408, "time", "the request did not come in time", headers=CLOSE)
 LATE_ANSWER: Final = Wrong(504, "time", "the model did not answer in time")
 FAILED: Final = Wrong(500, "internal", "the server failed; the log says where, under this id")
@@ -108,6 +116,7 @@ class App:
         self._settings, self._contract, self._batches, self._metrics = settings, contract, batches, metrics
         self._tracing, self._log = tracing, log
         self._name, self._version = manifest.name, manifest.version
+        self._in_flight, self._in_flight_of_one = settings.limits.in_flight, settings.limits.in_flight_of_one
         self._callers = Callers(settings)
         self._hashed = Hashed(settings.hash_key())
         self._known = lru_cache(CALLERS)(partial(self._hashed, "caller"))
@@ -116,7 +125,12 @@ class App:
         self._records = Records(contract, most)
         self._card = card.page(bundle)
         self._lines = logs.Lines()
+        self._calls, self._predictions = Judged(), Judged()
+        self._ids = _ids()
         self.in_flight = 0
+        self._admitted = 0
+        self._of = dict[str, int]()
+        """Requests that are being answered, of each who was let in."""
         self.draining = False
         self._routes = self._table()
 
@@ -145,7 +159,7 @@ class App:
     def begin(self, exchange: Exchange) -> None:
         """One request, whose headers are there. Raises nothing."""
         route, method, handler = self._routes.get(exchange.path) or ("other", "", self._nowhere)
-        own, sent = secrets.token_hex(16), _sent(exchange.header("x-request-id"))
+        own, sent = next(self._ids), _sent(exchange.header("x-request-id"))
         asked = Asked(exchange, route, handler, time.perf_counter(), own, sent)
         asked.span = self._tracing.begin(route, exchange.header("traceparent"))
         self.in_flight += 1
@@ -182,7 +196,7 @@ class App:
         authorization = exchange.every("authorization")
         caller = self._callers.at_once(authorization, exchange.every("x-forwarded-client-cert"), exchange.client)
         if caller is None:
-            self._check_load()
+            exchange.belongs(UNKNOWN)
             verified = self._callers.verified(authorization[0], exchange.client)
             asked.waits_for = asyncio.get_running_loop().create_task(verified)
             asked.waits_for.add_done_callback(lambda done: self._step(asked, lambda: self._admit(asked, done.result())))
@@ -191,35 +205,41 @@ class App:
 
     def _admit(self, asked: Asked, caller: str) -> None:
         asked.caller = self._known(caller)
-        self._check_load()
+        self._admitted += 1
+        self._of[asked.caller] = at_once = self._of.get(asked.caller, 0) + 1
+        if at_once > self._in_flight_of_one:
+            raise Wrong(429, "rate", "too many requests of this caller at once", headers=(("retry-after", "1"),))
+        if self._admitted > self._in_flight:
+            raise Wrong(503, "load", "too many requests at once", headers=(("retry-after", "1"),))
         self._callers.take(asked.caller)
+        if not asked.exchange.belongs(asked.caller):
+            raise GREEDY
         name = self._settings.subject_header
         if subject := asked.exchange.header(name):
             asked.subject = self._hashed("subject", _text(name, subject))
         asked.handler(asked)
 
-    def _check_load(self) -> None:
-        if self.in_flight > self._settings.limits.in_flight:
-            raise Wrong(503, "load", "too many requests at once", headers=(("retry-after", "1"),))
-
     def _read(self, asked: Asked, kinds: tuple[str, ...], read: Callable[[bytes], None], *, untyped: bool) -> None:
         """Has the whole body read, of one of these types, once it is there. Raises Wrong (413, 415)."""
         exchange, most = asked.exchange, self._settings.limits.body_bytes
         kind = exchange.header("content-type")
-        if not (untyped if kind is None else _is(kind, kinds)):
+        if not (untyped if kind is None else kind in kinds or _is(kind, kinds)):
             raise Wrong(415, "type", f"content-type must be {' or '.join(kinds)}")
         if exchange.header("content-encoding") not in (None, "identity"):
             raise Wrong(415, "type", "content-encoding must be identity")
         length = exchange.header("content-length")
-        if length is not None and int(length) > most:
-            raise self._too_long()
-        self._batches.reading += 1
+        if length is not None:
+            if int(length) > most:
+                raise self._too_long()
+            # By its announced length: what never comes whole is work too.
+            self._callers.read(asked.caller, int(length))
+        turn = self._batches.reads()
 
         def whole() -> None:
             try:
                 self._step(asked, came)
             finally:
-                self._batches.read()
+                self._batches.read(turn)
 
         def came() -> None:
             try:
@@ -228,8 +248,11 @@ class App:
                 raise self._too_long() from None
             except Crowded:
                 raise CROWDED from None
+            except Greedy:
+                raise GREEDY from None
             asked.body_read = True
-            self._callers.read(asked.caller, len(body))
+            if length is None:
+                self._callers.read(asked.caller, len(body))
             read(body)
 
         exchange.when_whole(whole)
@@ -257,7 +280,7 @@ class App:
         """Records by the fields' names."""
 
         def answer(outputs: Outputs) -> Answer:
-            return Answer(records.answer(self._name, self._version, asked.id, outputs))
+            return Answer(self._records.answer(self._name, self._version, asked.id, outputs))
 
         self._read(
             asked,
@@ -275,6 +298,8 @@ class App:
             told = answer(outputs)  # first: what cannot be answered is not kept
             if self._log:
                 self._log.add((time.time(), asked.id, asked.sent, own_id, asked.caller, asked.subject), matrix, outputs)
+            if counts := self._predictions.take(asked.caller, asked.rows):
+                self._metrics.predicted(asked.rows, counts, outputs)
             self._finish(asked, told)
 
         asked.waits_for = self._batches.predict(matrix)
@@ -305,6 +330,8 @@ class App:
         """Answers, with this kind of error where it is one."""
         asked.done = True
         self.in_flight -= 1
+        if asked.caller:
+            self._leaves(asked.caller)
         self._deadlines.forget(asked)
         status = answer.status
         if asked.waits_for and not asked.waits_for.done():
@@ -318,6 +345,13 @@ class App:
             except Gone:
                 status, kind = 499, "gone"
         self._tell(asked, status, kind)
+
+    def _leaves(self, caller: str) -> None:
+        self._admitted -= 1
+        if left := self._of[caller] - 1:
+            self._of[caller] = left
+        else:
+            del self._of[caller]
 
     def _send(self, asked: Asked, answer: Answer) -> None:
         headers = [
@@ -335,19 +369,21 @@ class App:
         took = time.perf_counter() - asked.began
         anybodys = asked.route in UNCOUNTED
         call = anybodys or (asked.caller and status not in NO_CALLS)
-        self._metrics.answered(asked.route if call else REFUSED, status)
+        asks = call and asked.route in ("infer", "records")
+        judged = asks and self._calls.take(asked.caller)
+        self._metrics.answered(REFUSED if not call else BEYOND if asks and not judged else asked.route, status)
         if kind:
             self._metrics.failed(kind)
         if anybodys or (status == 429 and not asked.caller):
             return
-        if call and asked.route in ("infer", "records") and not 400 <= status < 500:
+        if judged and not 400 <= status < 500:
             self._metrics.seconds.observe(took)
-        self._lines.add(
-            logs.Answered(
-                *(self._name, self._version, asked.id, asked.route, status, asked.rows, round(took * 1000, 3)),
-                *(logs.now(), kind, asked.caller, asked.subject or "", asked.sent or ""),
-            )
+        of, rows, ms = asked.route, asked.rows, round(took * 1000, 3)
+        subject, sent = asked.subject or "", asked.sent or ""
+        told = logs.Answered(
+            self._name, self._version, asked.id, of, status, rows, ms, logs.now(), kind, asked.caller, subject, sent
         )
+        self._lines.add(told)
 
     def _facts(self, asked: Asked, status: int, kind: str) -> dict[str, str | int]:
         facts: dict[str, str | int] = {"http.response.status_code": status, "parapet.request": asked.id}
@@ -358,6 +394,13 @@ class App:
 def _error(wrong: Wrong) -> Answer:
     body = msgspec.json.encode({"error": wrong.text, "kind": wrong.kind})
     return Answer(body, status=wrong.status, headers=wrong.headers)
+
+
+def _ids() -> Iterator[str]:
+    """Each 128 random bits of the system's, which are drawn some at a time: a call of the system takes longer."""
+    while True:
+        drawn = secrets.token_hex(16 * IDS)
+        yield from (drawn[at : at + 32] for at in range(0, len(drawn), 32))
 
 
 def _sent(told: str | None) -> str | None:

@@ -6,10 +6,12 @@ model fails for is asked again, each request by itself: nobody fails for what an
 """
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from queue import SimpleQueue
+from threading import Thread
 from typing import Final
 
 import numpy as np
@@ -22,7 +24,7 @@ QUICK: Final = 0.000_15
 """Seconds that a batch may take on the event loop itself. Others are asked in a thread, while the loop reads on: what
 that costs is twenty microseconds."""
 
-Told = Callable[[int, Outputs], None]
+Told = Callable[[int], None]
 Takes = Callable[[int], float]
 
 
@@ -68,9 +70,10 @@ class Batches:
 
     def __init__(self, model: Model, *, rows: int, delay: float, takes: Takes, told: Told) -> None:
         """`rows`: of a full batch. `takes`: how many seconds the model takes for so many. `told` hears of each batch's
-        rows and outputs."""
+        rows."""
         self._model, self._most, self._delay, self._told = model, rows, delay, told
-        self._thread = ThreadPoolExecutor(1, "model")
+        self._waiting = SimpleQueue[tuple[asyncio.AbstractEventLoop, Batch] | None]()
+        self._thread: Thread | None = None
         one, full = takes(1), takes(rows)
         self._quick = rows if full <= QUICK else int((QUICK - one) / max(full - one, 1e-9) * rows)
         """Rows that take so long."""
@@ -79,13 +82,21 @@ class Batches:
         self._apart = deque[Batch]()
         """Of a batch that failed."""
         self._timer: asyncio.TimerHandle | None = None
-        self.reading = 0
-        """Requests that have come and have not asked yet: they may still join."""
+        self._reading, self._turn = 0, 0
+        """Requests that have come and have not asked yet: they may still join. Those of a turn that was waited for in
+        vain count no more: whoever never ends his body makes nobody wait twice."""
 
-    def read(self) -> None:
+    def reads(self) -> int:
+        """One is being read from now on. Returns what `read` is told."""
+        self._reading += 1
+        return self._turn
+
+    def read(self, turn: int) -> None:
         """One that was being read asks now, or never will: nobody has to wait for it any longer."""
-        self.reading -= 1
-        if not self.reading and self._timer:
+        if turn != self._turn:
+            return
+        self._reading -= 1
+        if not self._reading and self._timer:
             self._timer.cancel()
             self._timer = None
             asyncio.get_running_loop().call_soon(self._flush)
@@ -106,10 +117,15 @@ class Batches:
         return answer
 
     def _look(self) -> None:
-        if self.reading and self._delay and self._batch.rows < self._most:
-            self._timer = asyncio.get_running_loop().call_later(self._delay, self._flush)
+        if self._reading and self._delay and self._batch.rows < self._most:
+            self._timer = asyncio.get_running_loop().call_later(self._delay, self._in_vain)
         else:
             self._flush()
+
+    def _in_vain(self) -> None:
+        self._turn += 1
+        self._reading = 0
+        self._flush()
 
     def _flush(self) -> None:
         if self._timer:
@@ -125,24 +141,49 @@ class Batches:
     def _ask(self, batch: Batch) -> None:
         if batch.rows > self._quick:
             self._busy = True
-            asked = asyncio.get_running_loop().run_in_executor(self._thread, self._model.predict, batch.matrix())
-            asked.add_done_callback(lambda done: self._came(batch, done))
+            if self._thread is None:
+                self._thread = Thread(target=self._work, name="model", daemon=True)
+                self._thread.start()
+            self._waiting.put((asyncio.get_running_loop(), batch))
             return
         try:
             outputs = self._model.predict(batch.matrix())
         except Exception as error:
             self._fail(batch, error)
             return
-        self._told(batch.rows, outputs)
+        self._told(batch.rows)
         batch.share(outputs)
 
-    def _came(self, batch: Batch, done: asyncio.Future[Outputs]) -> None:
+    def close(self, seconds: float) -> None:
+        """Ends the thread, after what it is asked now and within that time: what still computes as the interpreter ends
+        can take the process with it."""
+        if self._thread:
+            self._waiting.put(None)
+            self._thread.join(seconds)
+
+    def _work(self) -> None:
+        """In a thread. An executor takes twice the time for each batch: its futures are not those of the loop, and each
+        waits for the other."""
+        while asked := self._waiting.get():
+            self._compute(*asked)
+            del asked
+
+    def _compute(self, loop: asyncio.AbstractEventLoop, batch: Batch) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended, and nobody waits any more
+            try:
+                outputs = self._model.predict(batch.matrix())
+            except Exception as error:
+                loop.call_soon_threadsafe(self._came, batch, None, error)
+            else:
+                loop.call_soon_threadsafe(self._came, batch, outputs, None)
+
+    def _came(self, batch: Batch, outputs: Outputs | None, error: Exception | None) -> None:
         self._busy = False
-        if error := done.exception():
+        if outputs is not None:
+            self._told(batch.rows)
+            batch.share(outputs)
+        elif error:
             self._fail(batch, error)
-        else:
-            self._told(batch.rows, done.result())
-            batch.share(done.result())
         self._flush()  # what came meanwhile, all of it at once
 
     def _fail(self, batch: Batch, error: BaseException) -> None:

@@ -19,6 +19,9 @@ Matrix = NDArray[np.float32]
 Outputs = Mapping[str, NDArray[np.float32]]
 """What a model answers: by the names of the contract's outputs, one number a row."""
 BIGGEST: Final = float(np.finfo(np.float32).max)
+CELLS: Final = 4096
+"""Of a matrix, that are compared with as many bounds lying as they do: a row of bounds for all takes three times as
+long, which the bigger ones take."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +62,14 @@ class Contract:
 
     def check(self, matrix: Matrix) -> None:
         """Raises Wrong (422), which names the first field that is not as it must be and its row, never the value."""
-        within = (matrix >= self._low) & (matrix <= self._high)  # NaN is in no range
-        if self._whole.size:
-            whole = matrix[:, self._whole]
-            within[:, self._whole] &= whole == np.floor(whole)
-        if np.count_nonzero(within) < within.size:
+        low, high, fractions = self._held_to(len(matrix))
+        within = matrix >= low
+        within &= matrix <= high  # NaN is in no range
+        if self._some_whole:
+            whole = np.floor(matrix) == matrix
+            whole |= fractions
+            within &= whole
+        if b"\0" in within.tobytes():  # which takes a fifth of the time of any function of NumPy's
             within |= np.isnan(matrix) & self._nullable
             if not within.all():
                 row, column = (int(place) for place in np.argwhere(~within)[0])
@@ -97,21 +103,40 @@ class Contract:
                     return float(value)
         raise out_of_contract(self.must(field, row))
 
-    @cached_property
-    def _low(self) -> Matrix:
-        return np.array([bounds(field)[0] for field in self.inputs], np.float32)
+    def _held_to(self, rows: int) -> tuple[Matrix, Matrix, NDArray[np.bool_]]:
+        """What so many rows are held to: least, most, and whether a field may be a fraction; each as [rows, fields], or
+        [1, fields] for more than CELLS."""
+        if (found := self._bounds.get(rows)) is None:
+            if rows * len(self.inputs) > CELLS:
+                return self._row
+            low, high, fractions = self._rows
+            found = self._bounds[rows] = low[:rows], high[:rows], fractions[:rows]
+        return found
 
     @cached_property
-    def _high(self) -> Matrix:
-        return np.array([bounds(field)[1] for field in self.inputs], np.float32)
+    def _bounds(self) -> dict[int, tuple[Matrix, Matrix, NDArray[np.bool_]]]:
+        """By the number of rows."""
+        return {}
+
+    @cached_property
+    def _row(self) -> tuple[Matrix, Matrix, NDArray[np.bool_]]:
+        low, high = np.array([[bounds(field) for field in self.inputs]], np.float32).transpose(2, 0, 1)
+        return low, high, np.array([[field.kind == "number" for field in self.inputs]])
+
+    @cached_property
+    def _rows(self) -> tuple[Matrix, Matrix, NDArray[np.bool_]]:
+        """As many as have CELLS."""
+        low, high, fractions = self._row
+        many = (max(1, CELLS // len(self.inputs)), 1)
+        return np.tile(low, many), np.tile(high, many), np.tile(fractions, many)
+
+    @cached_property
+    def _some_whole(self) -> bool:
+        return any(field.kind != "number" for field in self.inputs)
 
     @cached_property
     def _nullable(self) -> NDArray[np.bool_]:
         return np.array([field.nullable for field in self.inputs])
-
-    @cached_property
-    def _whole(self) -> NDArray[np.intp]:
-        return np.array([place for place, field in enumerate(self.inputs) if field.kind != "number"], np.intp)
 
 
 def bounds(field: Input) -> tuple[float, float]:

@@ -7,6 +7,7 @@ import numpy as np
 import onnxruntime as ort
 
 from parapet_serving.bundle.manifest import Output
+from parapet_serving.bundle.outside import NoGraph, outside
 from parapet_serving.contract import Contract, Matrix, Outputs
 from parapet_serving.refusal import Refused
 
@@ -24,7 +25,9 @@ class Graph:
     """A graph of ONNX, on one thread of the processor, or on a GPU and nothing else."""
 
     def __init__(self, content: bytes, contract: Contract, processor: Literal["cpu", "gpu"] = "cpu") -> None:
-        """Raises Refused where the graph is not one for this contract, or no GPU computes it."""
+        """Raises Refused where the graph is not one for this contract, has values in another file, or no GPU computes
+        it."""
+        _whole(content)
         self._session = _on_gpu(content) if processor == "gpu" else _session(content, _options(), CPU)
         self.takes: Final = _only_input(self._session.get_inputs(), len(contract.inputs))
         self._outputs = contract.outputs
@@ -39,6 +42,18 @@ class Graph:
     def predict(self, matrix: Matrix) -> Outputs:
         found = dict(zip(self._tensors, self._session.run(self._tensors, {self.takes: matrix}), strict=True))
         return {output.name: _column(found[output.tensor], output, len(matrix)) for output in self._outputs}
+
+
+def _whole(content: bytes) -> None:
+    try:
+        elsewhere = outside(content)
+    except NoGraph:
+        raise Refused("model.onnx is no graph that ONNX Runtime loads: it is not in the form of one.") from None
+    if elsewhere:
+        raise Refused(
+            "model.onnx says that values of it are in another file, which nobody signed. Save it as one file "
+            "(onnx.save_model with save_as_external_data=False), and have that registered."
+        )
 
 
 def _options() -> ort.SessionOptions:

@@ -10,6 +10,7 @@ from typing import Final
 
 import uvloop
 
+from parapet_serving import memory
 from parapet_serving.app import App
 from parapet_serving.batching import Batches
 from parapet_serving.bundle import folder
@@ -53,6 +54,7 @@ def verified(settings: Settings) -> tuple[Bundle, Contract, Graph]:
 def run(settings: Settings) -> int:
     """Serves until SIGTERM or SIGINT. Returns 0 where all was answered and kept, else 1. Raises Refused."""
     logs.install()
+    memory.keep()
     sys.setswitchinterval(SWITCH)
     bundle, contract, graph = verified(settings)
     metrics = Metrics(bundle)
@@ -67,7 +69,7 @@ def run(settings: Settings) -> int:
         rows=batching.rows,
         delay=batching.seconds,
         takes=partial(seconds, graph, contract, bundle.declared.cases[0]),
-        told=metrics.batch,
+        told=metrics.batches.observe,
     )
     app = App(settings, bundle, contract, graph.takes, batches, metrics, traces, log)
     metrics.in_flight.set_function(lambda: app.in_flight)
@@ -81,6 +83,7 @@ def run(settings: Settings) -> int:
     model = bundle.manifest
     logs.say("serving", model=model.name, version=model.version, digest=bundle.digest, processor=settings.processor)
     left = uvloop.run(_serve(app, settings))
+    batches.close(1.0)
     kept = log.close(max(left, 1.0)) if log else True
     traces.close()
     metrics_server.shutdown()
@@ -91,7 +94,7 @@ def run(settings: Settings) -> int:
 async def _serve(app: App, settings: Settings) -> float:
     """Until it was asked to end and all is answered, or the time for that is over; the seconds that are left of it."""
     limits = settings.limits
-    sizes = {"most": limits.body_bytes, "together": limits.bodies_bytes}
+    sizes = {"most": limits.body_bytes, "together": limits.bodies_bytes, "each": limits.bodies_bytes_of_one}
     server = Server(app.begin, **sizes, idle=IDLE, patience=limits.seconds)
     asked = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -1,7 +1,7 @@
 """What the deployment decides: one file of JSON, read once. Secrets are not in it, but in files that it names."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -11,6 +11,8 @@ from parapet_serving.refusal import Refused
 
 Seconds = Annotated[float, Meta(ge=0, le=3600)]
 Count = Annotated[int, Meta(ge=1)]
+SHARES: Final = 8
+"""Of what the server does at once one caller has one share, so that he keeps nobody else from it."""
 SpiffeId = Annotated[str, Meta(pattern="^spiffe://")]
 
 
@@ -93,6 +95,16 @@ class Limits(Section, frozen=True):
     """And at once."""
     unknown_per_second: Annotated[float, Meta(ge=1)] = 100.0
     """Requests of one address that are refused since it is not known who asks; behind a proxy all have one."""
+
+    @property
+    def bodies_bytes_of_one(self) -> int:
+        """Of `bodies_bytes`, what one caller's may be."""
+        return max(self.body_bytes, self.bodies_bytes // SHARES)
+
+    @property
+    def in_flight_of_one(self) -> int:
+        """Of `in_flight`, what one caller's may be."""
+        return max(1, self.in_flight // SHARES)
 
 
 class Batching(Section, frozen=True):

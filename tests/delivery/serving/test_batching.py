@@ -32,7 +32,7 @@ def rows(*values: float) -> Matrix:
 
 
 def batches(model: Doubles, *, delay: float = 0.05, most: int = 8, takes: float = 0.0) -> Batches:
-    return Batches(model, rows=most, delay=delay, takes=lambda _rows: takes, told=lambda _rows, _outputs: None)
+    return Batches(model, rows=most, delay=delay, takes=lambda _rows: takes, told=lambda _rows: None)
 
 
 def run(work: Callable[[], Awaitable[None]]) -> None:
@@ -65,8 +65,7 @@ def test_who_is_there_together_is_asked_together_and_gets_his_own(takes: float) 
 def test_who_comes_alone_does_not_wait(takes: float) -> None:
     async def work() -> None:
         alone = batches(Doubles(), delay=5.0, takes=takes)
-        alone.reading += 1
-        alone.read()
+        alone.read(alone.reads())
         await asyncio.wait_for(alone.predict(rows(1)), 1.0)
 
     run(work)
@@ -77,11 +76,11 @@ def test_one_that_is_being_read_is_waited_for_and_joins() -> None:
 
     async def work() -> None:
         joined = batches(model, delay=5.0)
-        joined.reading += 1
+        turn = joined.reads()
         first = joined.predict(rows(1))
         await asyncio.sleep(0.02)
         assert not first.done()
-        joined.read()
+        joined.read(turn)
         second = joined.predict(rows(2))
         await asyncio.wait_for(asyncio.gather(first, second), 1.0)
 
@@ -98,9 +97,7 @@ def test_what_takes_long_is_asked_beside_and_the_rest_at_once() -> None:
             return super().predict(matrix)
 
     async def work() -> None:
-        joined = Batches(
-            Where(), rows=8, delay=0.0, takes=lambda rows: rows * QUICK / 4, told=lambda _rows, _outputs: None
-        )
+        joined = Batches(Where(), rows=8, delay=0.0, takes=lambda rows: rows * QUICK / 4, told=lambda _rows: None)
         for many in (1, 3, 5, 8):
             await joined.predict(rows(*range(many)))
 
@@ -111,7 +108,7 @@ def test_what_takes_long_is_asked_beside_and_the_rest_at_once() -> None:
 def test_nobody_waits_longer_than_the_delay() -> None:
     async def work() -> None:
         held = batches(Doubles(), delay=0.05)
-        held.reading += 1  # and never comes
+        held.reads()  # and never comes
         begun = time.monotonic()
         await asyncio.wait_for(held.predict(rows(1)), 1.0)
         assert time.monotonic() - begun >= 0.04
@@ -119,13 +116,37 @@ def test_nobody_waits_longer_than_the_delay() -> None:
     run(work)
 
 
+def test_one_that_never_comes_is_waited_for_once() -> None:
+    """Else whoever holds back the end of one body makes all that others ask wait."""
+    delay = 0.2
+
+    async def work() -> None:
+        held = batches(Doubles(), delay=delay)
+        never = held.reads()
+        await asyncio.wait_for(held.predict(rows(1)), 5.0)
+        begun = time.monotonic()
+        for _ in range(3):
+            held.read(held.reads())
+            await asyncio.wait_for(held.predict(rows(1)), 5.0)
+        assert time.monotonic() - begun < delay
+        late = held.reads()
+        held.read(never)
+        joins = held.predict(rows(2))
+        await asyncio.sleep(0.02)
+        assert not joins.done(), "what it says after all is not another's word"
+        held.read(late)
+        await asyncio.wait_for(joins, 5.0)
+
+    run(work)
+
+
 def test_one_that_is_refused_is_not_waited_for() -> None:
     async def work() -> None:
         joined = batches(Doubles(), delay=5.0)
-        joined.reading += 1
+        turn = joined.reads()
         first = joined.predict(rows(1))
         await asyncio.sleep(0.02)
-        joined.read()
+        joined.read(turn)
         await asyncio.wait_for(first, 1.0)
 
     run(work)
@@ -176,9 +197,7 @@ def test_what_the_model_fails_for_fails_for_him_who_asked_it(takes: float) -> No
     model, told = Doubles(), list[int]()
 
     async def work() -> None:
-        joined = Batches(
-            model, rows=8, delay=0.05, takes=lambda _rows: takes, told=lambda rows, _outputs: told.append(rows)
-        )
+        joined = Batches(model, rows=8, delay=0.05, takes=lambda _rows: takes, told=told.append)
         asked = [joined.predict(each) for each in (rows(1, 2), rows(-1), rows(3), rows(4))]
         asked[3].cancel()
         first, wrong, last, _ = await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), 5)
@@ -213,3 +232,29 @@ def test_who_has_gone_does_not_disturb_the_others(takes: float) -> None:
         assert (await here)["double"].tolist() == [4.0]
 
     run(work)
+
+
+def test_the_thread_ends_after_what_it_computes_or_is_left_after_a_time() -> None:
+    went_on = threading.Event()
+
+    async def work(model: Doubles, joined: Batches) -> None:
+        joined.predict(rows(1))
+        while not model.asked:
+            await asyncio.sleep(0.01)
+
+    class Waits(Doubles):
+        def predict(self, matrix: Matrix) -> Outputs:
+            told = super().predict(matrix)
+            went_on.wait(20)
+            return told
+
+    model = Waits()
+    joined = batches(model, takes=2 * QUICK)
+    joined.close(0.0)  # there is none
+    asyncio.run(work(model, joined))
+    assert joined._thread
+    joined.close(0.05)
+    assert joined._thread.is_alive()
+    went_on.set()
+    joined.close(20.0)
+    assert not joined._thread.is_alive()

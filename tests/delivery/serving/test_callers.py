@@ -4,6 +4,7 @@ import asyncio
 import json
 import ssl
 import threading
+import time
 import warnings
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
@@ -17,11 +18,12 @@ from hypothesis import strategies as st
 from joserfc import jwk, jws, jwt
 
 from parapet_serving.callers import keys, mesh
+from parapet_serving.callers.callers import Callers
 from parapet_serving.callers.keys import Keys
 from parapet_serving.callers.rate import Rate
-from parapet_serving.callers.tokens import LEEWAY, TAKEN_FOR, Bearers
+from parapet_serving.callers.tokens import ASKING, LEEWAY, TAKEN_FOR, Bearers
 from parapet_serving.refusal import Wrong
-from parapet_serving.settings import Tokens
+from parapet_serving.settings import Tokens, read
 from tests import authority
 from tests.examples import examples
 
@@ -401,18 +403,68 @@ def test_work_is_taken_when_it_is_known_and_makes_a_caller_wait() -> None:
     rate.take("a")
 
 
-def test_whether_a_bucket_is_empty_is_seen_without_taking() -> None:
+def test_what_was_taken_is_given_back_and_no_more_than_a_bucket_holds() -> None:
     clock = Clock()
     rate = Rate(1.0, 2.0, clock)
     for _ in range(9):
-        rate.look("a")
+        rate.take("a")
+        rate.give("a")
+    rate.give("a")
     for _ in range(2):
         rate.take("a")
     with pytest.raises(Wrong):
-        rate.look("a")
-    clock.now += 1.1
-    rate.look("a")
+        rate.take("a")
+    rate.give("a")
     rate.take("a")
+
+
+def test_who_names_keys_that_nobody_knows_waits_among_few(bearers: Callable[..., Bearers], clock: Clock) -> None:
+    """While the provider is asked, which may take seconds: a token of a known key does not wait for it."""
+    known, released = bearers(), threading.Event()
+    assert asked(known, token(clock)) == "alice"
+    known._keys.key = lambda kid: released.wait(10) and None  # type: ignore[method-assign]
+    stranger = token(clock, NEXT)
+
+    async def work() -> None:
+        waiting = [asyncio.create_task(known.caller(f"Bearer {stranger}")) for _ in range(ASKING)]
+        await asyncio.sleep(0.01)
+        with pytest.raises(Wrong) as refused:
+            await known.caller(f"Bearer {stranger}")
+        assert refused.value.status == 429
+        assert await known.caller(f"Bearer {token(clock, sub='bob')}") == "bob"
+        released.set()
+        told = await asyncio.gather(*waiting, return_exceptions=True)
+        assert [each.status for each in told if isinstance(each, Wrong)] == [401] * ASKING
+
+    asyncio.run(work())
+
+
+def test_a_stranger_is_counted_before_his_token_is_looked_at(tmp_path: Path) -> None:
+    """Else as many as come in that time are looked at, all at once."""
+    file, secret = tmp_path / "jwks.json", tmp_path / "key"
+    published(file, EC)
+    secret.write_text("x" * 40)
+    told = {
+        "model": {"folder": "/m", "name": "m", "version": "1", "digest": "sha256:" + "0" * 64, "keys": ["/k"]},
+        "hashKeyFile": str(secret),
+        "tokens": {"issuer": ISSUER, "audiences": [AUDIENCE], "keys": str(file)},
+        "limits": {"unknownPerSecond": 2},
+    }
+    configuration = tmp_path / "configuration.json"
+    configuration.write_text(json.dumps(told))
+    callers = Callers(read(configuration))
+    good = f"Bearer {jwt.encode({'alg': 'ES256', 'kid': 'one'}, _now(), EC)}"
+    for _ in range(2):
+        assert callers.at_once([good], [], "10.0.0.9") is None
+    with pytest.raises(Wrong) as refused:
+        callers.at_once([good + "x"], [], "10.0.0.9")
+    assert refused.value.status == 429
+    assert asyncio.run(callers.verified(good, "10.0.0.9")) == "token:alice"
+    assert callers.at_once(["Bearer other"], [], "10.0.0.9") is None, "who was right is no stranger"
+
+
+def _now() -> dict[str, Any]:
+    return {"iss": ISSUER, "aud": AUDIENCE, "sub": "alice", "exp": int(time.time()) + 600}
 
 
 def test_a_bucket_does_not_drain_by_asking_in_vain() -> None:

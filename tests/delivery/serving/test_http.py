@@ -9,7 +9,8 @@ from typing import Final
 import pytest
 
 from parapet_serving.http import connection
-from parapet_serving.http.exchange import Crowded, Exchange, Gone, TooLong
+from parapet_serving.http.exchange import Exchange, Gone, TooLong
+from parapet_serving.http.room import Crowded, Greedy, Room
 from parapet_serving.http.server import Server
 
 MOST = 1000
@@ -32,6 +33,8 @@ class Echo:
 
     def begin(self, exchange: Exchange) -> None:
         self.asked.append(exchange)
+        if whose := exchange.header("whose"):
+            exchange.belongs(whose)
         if exchange.path == "/slow" and self._slow is not None:
             self._slow.append(exchange)
         else:
@@ -56,6 +59,8 @@ class Echo:
             exchange.answer(413, [("connection", "close")], b"long")
         except Crowded:
             exchange.answer(503, [("connection", "close")], b"full")
+        except Greedy:
+            exchange.answer(429, [("connection", "close")], b"greedy")
         except Gone:
             self.lost += 1
 
@@ -67,10 +72,11 @@ def run(
     patience: float = 60.0,
     most: int = MOST,
     together: int = 100 * MOST,
+    each: int = 100 * MOST,
 ) -> None:
     async def main() -> None:
         echo = Echo()
-        server = Server(echo.begin, most=most, together=together, idle=idle, patience=patience)
+        server = Server(echo.begin, most=most, together=together, each=each, idle=idle, patience=patience)
         await server.start("127.0.0.1", 0)
         assert server._listening
         port = server._listening.sockets[0].getsockname()[1]
@@ -86,7 +92,7 @@ def run(
 
         await work(ask, echo, server, port)
         await server.stop(5)
-        assert server.held == 0, "whatever came of a request, its body is not counted any more"
+        assert server.room.held == 0, "whatever came of a request, its body is not counted any more"
 
     asyncio.run(main())
 
@@ -299,7 +305,7 @@ def test_a_body_that_nobody_reads_is_dropped_and_its_answer_read() -> None:
             came = await asyncio.wait_for(reader.read(), 5)
             assert came.startswith(b"HTTP/1.1 " + status)
             assert b"connection: close" in came
-            assert server.held == 0
+            assert server.room.held == 0
             writer.close()
 
     run(work)
@@ -315,7 +321,7 @@ def test_a_body_in_many_parts_takes_no_more_room_than_in_one() -> None:
                 writer.write(b"2\r\nab\r\n" * 1000)
                 await writer.drain()
                 await asyncio.sleep(0)
-            while server.held < 100_000:
+            while server.room.held < 100_000:
                 await asyncio.sleep(0.01)
             assert tracemalloc.get_traced_memory()[0] < 1_000_000
         finally:
@@ -335,7 +341,7 @@ def test_bodies_have_a_bound_together() -> None:
         for _, writer in opened:
             writer.write(whole[:-1])
             await asyncio.sleep(0.02)
-        assert server.held == SMALL - 3
+        assert server.room.held == SMALL - 3
         refused = await ask(post("/a", b"x" * 4))
         assert refused.startswith(b"HTTP/1.1 503 ")
         assert bodies(await ask(post("/a", b"x" * 3))) == [b"POST xxx"]
@@ -349,6 +355,44 @@ def test_bodies_have_a_bound_together() -> None:
             writer.close()
 
     run(work, together=SMALL)
+
+
+def test_who_begins_bodies_and_does_not_end_them_takes_his_own_share() -> None:
+    async def work(ask: Ask, echo: Echo, server: Server, port: int) -> None:
+        opened = [await asyncio.open_connection("127.0.0.1", port) for _ in range(4)]
+        for _, writer in opened[:2]:
+            writer.write(post("/a", b"x" * MOST, "Whose: hoarder")[:-1])
+            await asyncio.sleep(0.02)
+        for reader, writer in opened[2:]:
+            writer.write(post("/a", b"x" * MOST, "Whose: hoarder")[: -MOST + 5])
+            await asyncio.sleep(0.02)
+            writer.write(b"x" * 10)
+            assert (await nearby(reader)).startswith(b"HTTP/1.1 429 ")
+        others = await ask(post("/a", b"x" * MOST, "Whose: other"))
+        assert bodies(others) == [b"POST " + b"x" * MOST]
+        for reader, writer in opened[:2]:
+            writer.write(b"x")
+            assert bodies(await nearby(reader)) == [b"POST " + b"x" * MOST]
+        assert bodies(await ask(post("/a", b"x" * MOST, "Whose: hoarder"))) == [b"POST " + b"x" * MOST]
+        for _, writer in opened:
+            writer.close()
+        del echo, server
+
+    run(work, together=4 * MOST, each=2 * MOST)
+
+
+def test_room_is_counted_for_whoever_it_is() -> None:
+    room = Room(10, 4)
+    assert room.hold(3, None) is None
+    assert room.hold(2, "a") is None
+    assert not room.belong(3, None, "a"), "of what came before it was known whose it is"
+    assert room.hold(0, "a") is Greedy
+    room.release(3, "a")
+    assert room.hold(2, "a") is None
+    assert (room.hold(4, "b"), room.hold(3, "c"), room.hold(2, "c")) == (None, Crowded, None)
+    for size, whose in ((4, "a"), (4, "b"), (2, "c")):
+        room.release(size, whose)
+    assert (room.held, room.hold(4, "a")) == (0, None)
 
 
 def test_a_path_is_what_the_routes_have() -> None:
@@ -490,6 +534,26 @@ def test_who_has_gone_is_told_to_who_answers() -> None:
         echo.let()
         await asyncio.sleep(0.05)
         assert echo.lost == 2
+
+    run(work)
+
+
+def test_who_waits_for_a_body_is_told_once_it_is_of_no_use() -> None:
+    """As where the request came too late and is answered so: its body may never end."""
+
+    async def work(_ask: Ask, echo: Echo, _server: Server, port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(post("/slow", b"body")[:-1])
+        await asyncio.sleep(0.05)
+        (exchange,) = echo.asked
+        told = list[bool]()
+        exchange.when_whole(lambda: told.append(exchange.answered))
+        exchange.answer(408, [("connection", "close")], b"late")
+        assert told == [True]
+        writer.write(b"y")
+        assert (await nearby(reader)).startswith(b"HTTP/1.1 408 ")
+        assert told == [True]
+        writer.close()
 
     run(work)
 

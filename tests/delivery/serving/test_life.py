@@ -30,10 +30,12 @@ def test_limits_of_time_rate_and_number(own: Own) -> None:
     assert int(late.headers["Retry-After"]) > 0
     other = server.token(sub="another")
     assert server.infer(token=other).status_code == 200, "each has a rate of his own"
-    slow = [half_asked(server, other) for _ in range(2)]
+    slow = [half_asked(server, each) for each in (other, server.token(sub="third"))]
     time.sleep(0.1)
-    full = server.infer(token=other)
+    full = server.infer(token=server.token(sub="fourth"))
     assert (full.status_code, full.json()["kind"]) == (503, "load")
+    his = server.infer(token=other)
+    assert (his.status_code, his.json()["kind"]) == (429, "rate"), "who has his share is told so himself"
     for connection in slow:
         assert b" 408 " in connection.recv(1000).splitlines()[0]
         connection.close()
@@ -65,24 +67,28 @@ def test_a_callers_share_is_counted_by_the_work_that_he_makes(own: Own, what: st
 
 def test_bodies_have_a_bound_together(own: Own) -> None:
     server = own(limits={"bodyBytes": 4000, "bodiesBytes": 10_000, "seconds": 1.0}).start()
-    token = server.token()
+    token, other = server.token(), server.token(sub="another")
 
-    def held(size: int) -> socket.socket:
-        connection = half_asked(server, token, 4000)
+    def held(size: int, whose: str) -> socket.socket:
+        connection = half_asked(server, whose, 4000)
         connection.sendall(b" " * size)
         return connection
 
-    slow = [held(3500) for _ in range(2)]
+    slow = [held(3500, token)]
     time.sleep(0.1)
-    assert server.infer(token=token).status_code == 200
-    third = held(3500)
+    greedy = held(3500, token)
+    assert b" 429 " in greedy.recv(1000).splitlines()[0], "he has one body's share of these"
+    slow.append(held(3500, other))
+    time.sleep(0.1)
+    assert server.infer(token=other).status_code == 200
+    third = held(3500, server.token(sub="third"))
     assert b" 503 " in third.recv(1000).splitlines()[0]
     for connection in slow:
         assert b" 408 " in connection.recv(1000).splitlines()[0]
-    again = [held(3500) for _ in range(2)]
+    again = [held(3500, each) for each in (token, other)]
     time.sleep(0.1)
     assert server.infer(token=token).status_code == 200
-    for connection in (*slow, third, *again):
+    for connection in (*slow, greedy, third, *again):
         connection.close()
 
 

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parapet_serving.bundle.manifest import Input, Output
-from parapet_serving.contract import Contract, Matrix, bounds
+from parapet_serving.contract import CELLS, Contract, Matrix, bounds
 from parapet_serving.refusal import Wrong
-from parapet_serving.wire.oip import Oip
+from parapet_serving.wire.numbers import Numbers
+from parapet_serving.wire.oip import HEADS, Oip
 from parapet_serving.wire.records import Records
 from tests.delivery.serving.bundles import COUNTS, INPUTS, NAME, NUMBERS, OUTPUT, RECORD, TENSOR, VERSION, WARDS
 from tests.examples import examples
@@ -141,6 +142,21 @@ def spoilt(document: dict[str, Any], place: tuple[Any, ...], put: Any) -> dict[s
     return document
 
 
+class Exact(Oip):
+    """Looks closely at all that comes."""
+
+    def _quickly(self, told: bytes) -> None:
+        del told
+
+
+def answered(reader: Oip, body: bytes) -> tuple[Any, ...]:
+    try:
+        read = reader.read(body, None)
+    except Wrong as wrong:
+        return wrong.status, wrong.kind
+    return tuple(cells(read.matrix)), read.id, read.outputs
+
+
 @settings(max_examples=examples(200), deadline=None)
 @given(records=st.lists(record(), min_size=1, max_size=2), place=PLACES, put=ANY)
 def test_the_quick_way_and_the_exact_way_say_the_same(
@@ -148,19 +164,60 @@ def test_the_quick_way_and_the_exact_way_say_the_same(
 ) -> None:
     """Of a request that is spoilt somewhere: both take it for the same matrix, or neither does."""
     body = json.dumps(spoilt({"inputs": [whole(records)]}, place, put)).encode()
+    assert answered(oip(), body) == answered(Exact(CONTRACT, TENSOR, NAME, VERSION, MOST), body)
 
-    class Exact(Oip):
-        def _quickly(self, head: bytes) -> None:
-            return None
 
-    def told(reader: Oip) -> tuple[Any, ...]:
-        try:
-            read = reader.read(body, None)
-        except Wrong as wrong:
-            return wrong.status, wrong.kind
-        return tuple(cells(read.matrix)), read.id, read.outputs
+TOKENS = [
+    "1",
+    "-0",
+    "0.5",
+    "-2e-3",
+    "1E+2",
+    "null",
+    *' ,[]n-"',
+    '"a"',
+    "true",
+    "01",
+    ".5",
+    "1.",
+    "{}",
+    "NaN",
+    "nullnull",
+]
+TOKENS += ["-1e308", "1e308", "1e400", "3.5e38", "-1e-400", str(2**53 + 1), str(2**64), "1" * 400]
+WHERE = [b'"data": [', b'"data":[', b'"data" \n:\t[', b'"d\\u0061ta": [', b'"\\"data": [', b'"data": [], "data": [']
 
-    assert told(oip()) == told(Exact(CONTRACT, TENSOR, NAME, VERSION, MOST))
+
+@settings(max_examples=examples(300), deadline=None)
+@given(
+    listed=st.lists(st.sampled_from(TOKENS), max_size=8).map("".join)
+    | st.lists(st.sampled_from(["null", "-1e308", *TOKENS[:6]]), min_size=2, max_size=2).map(",".join),
+    where=st.sampled_from(WHERE[:1]) | st.sampled_from(WHERE),
+    told=st.sampled_from(["", '"id": "a", ', '"id": "\\"data\\": [1]", ', '"outputs": [], ', '"id": "\ud800", ']),
+    behind=st.sampled_from(["", "", " ", "x", "}", ', "id": "b"']),
+)
+def test_numbers_are_read_as_who_looks_closely_reads_them(listed: str, where: bytes, told: str, behind: str) -> None:
+    """Whatever stands in the list, before it and behind it."""
+    contract = Contract(
+        tuple(Input(name, "number", minimum=-2.0, maximum=200.0, nullable=name == "b") for name in "ab"),
+        CONTRACT.outputs,
+    )
+    before, after = told.encode(errors="surrogatepass"), behind.encode()
+    tensor = b'{"name": "%b", "shape": [1, 2], "datatype": "FP32", %b%b]}' % (TENSOR.encode(), where, listed.encode())
+    body = b'{%b"inputs": [%b]%b}' % (before, tensor, after)
+    assert answered(oip(contract), body) == answered(Exact(contract, TENSOR, NAME, VERSION, MOST), body)
+
+
+@settings(max_examples=examples(60), deadline=None)
+@given(records=st.lists(record(NUMERIC), min_size=1, max_size=4), spaces=st.sampled_from([None, 1]))
+def test_no_number_of_most_requests_is_an_object(records: list[dict[str, Any]], spaces: int | None) -> None:
+    """Those of the whole matrix, missing ones among them, are read apart from the rest."""
+    expected = matrix(records, NUMERIC)
+    body = json.dumps({"inputs": [{"name": TENSOR, "data": cells(expected)}]}, indent=spaces).encode()
+    around, values = Numbers().parted(body)
+    assert values is not None
+    assert same(values.astype(np.float32), expected.ravel())
+    assert json.loads(around) == {"inputs": [{"name": TENSOR, "data": []}]}
 
 
 @settings(max_examples=examples(200), deadline=None)
@@ -236,6 +293,45 @@ def test_a_bound_itself_is_allowed_and_what_is_beyond_it_is_not(name: str, side:
         CONTRACT.check(found)
 
 
+@pytest.mark.parametrize("rows", [1, 64, CELLS // len(INPUTS), CELLS // len(INPUTS) + 1, 1000])
+@pytest.mark.parametrize("name", ["age", "weight", "emergency", "ward"])
+def test_of_however_many_rows_the_one_that_is_wrong_is_told(rows: int, name: str) -> None:
+    """Few are compared in another way than many."""
+    found = np.repeat(matrix([RECORD]), rows, axis=0)
+    CONTRACT.check(found)
+    wrong = [0.5] if name == "weight" else [71.5, -1.0] if name == "age" else [0.5, 7.0]
+    for value in wrong:
+        found[rows - 1, CONTRACT.places[name]] = value
+        with pytest.raises(Wrong, match=f"{name}: in row {rows - 1} "):
+            CONTRACT.check(found)
+
+
+def test_what_is_remembered_of_requests_is_their_form_and_bounded() -> None:
+    """A client says the same before its bytes each time; what it says in JSON is not kept."""
+    reader, records = oip(), [dict(RECORD), {**RECORD, "age": 18}]
+    tail = {name: matrix([record]).tobytes() for name, record in zip("ab", records, strict=True)}
+
+    def head(**more: Any) -> bytes:
+        tensor = {**whole(records[:1]), "parameters": {"binary_data_size": len(tail["a"])}}
+        del tensor["data"]
+        return json.dumps({"inputs": [tensor], **more}).encode()
+
+    for name, record in zip("ab", records, strict=True):
+        assert same(reader.read(head() + tail[name], str(len(head()))).matrix, matrix([record]))
+    with pytest.raises(Wrong, match="binary_data_size"):
+        reader.read(head() + tail["a"][1:], str(len(head())))
+    assert list(reader._known) == [head()]
+    reader.read(head(id="one of many") + tail["a"], str(len(head(id="one of many"))))
+    assert list(reader._known) == [head()]
+    for some in (records, records[::-1]):
+        reader.read(json.dumps({"inputs": [whole(some)]}).encode(), None)
+    assert list(reader._known) == [head(), json.dumps({"inputs": [whole(records, data=[])]}).encode()]
+    for spaces in range(2 * HEADS):
+        padded = head() + b" " * spaces
+        reader.read(padded + tail["a"], str(len(padded)))
+    assert len(reader._known) <= HEADS
+
+
 @settings(max_examples=examples(50), deadline=None)
 @given(columns=st.lists(st.floats(0, 1, width=32), min_size=1, max_size=5), binary=st.booleans())
 def test_an_answer_is_read_as_it_was_written(columns: list[float], binary: bool) -> None:
@@ -248,3 +344,13 @@ def test_an_answer_is_read_as_it_was_written(columns: list[float], binary: bool)
     else:
         assert length is None
         assert told["outputs"][0]["data"] == columns
+
+
+def test_predictions_are_answered_by_the_outputs_names_in_the_rows_order() -> None:
+    contract = Contract(CONTRACT.inputs, (Output("class", "label"), Output("risk", "probabilities", 1)))
+    outputs = {"class": np.array([0.0, 1.0], np.float32), "risk": np.array([0.25, 0.1], np.float32)}
+    told = json.loads(Records(contract, MOST).answer("m", "7", "its id", outputs))
+    assert told == {
+        **{"model": "m", "version": "7", "id": "its id"},
+        "predictions": [{"class": 0.0, "risk": 0.25}, {"class": 1.0, "risk": float(np.float32(0.1))}],
+    }

@@ -4,6 +4,7 @@ import json
 import re
 import struct
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -326,7 +327,7 @@ def test_an_answer_says_which_request_it_was(served: Served) -> None:
 
 def test_what_judges_a_new_version_finds_its_numbers(served: Served) -> None:
     """The platform's analyses ask for these metrics, with these labels (platform/mlops/analyses.py)."""
-    served.predict({"records": [dict(RECORD)]})
+    served.predict({"records": [dict(RECORD)]}, token=served.token(sub="judged"))
     told = served.metrics()
     queries = [
         metric["provider"]["prometheus"]["query"] for metrics in analyses.templates(60).values() for metric in metrics
@@ -363,14 +364,40 @@ def test_who_is_not_admitted_makes_no_call(served: Served) -> None:
 def test_metrics_tell_what_was_answered(served: Served) -> None:
     before = served.metric("requests_total", route="infer", status="200")
     refused = served.metric("errors_total", kind="contract")
-    served.infer()
-    served.infer(asked(data=[17, *row()[1:]]))
+    token = served.token(sub="counted")  # of whom nothing is counted yet
+    served.infer(token=token)
+    served.infer(asked(data=[17, *row()[1:]]), token=token)
     assert served.metric("requests_total", route="infer", status="200") == before + 1
     assert served.metric("errors_total", kind="contract") == refused + 1
     assert served.metric("model_info", name=NAME, version=VERSION, digest=served.digest) == 1
     assert served.metric("request_seconds_count") > 0
     assert served.metric("batch_rows_count") > 0
     assert served.metric("prediction_bucket", output=OUTPUT, le="+Inf") > 0
+
+
+def test_who_asks_much_is_not_most_of_what_judges_see(own: Callable[..., Served]) -> None:
+    """Two callers have asked just now: of a flood counts the least that each has, by calls and rows."""
+    served = own().start()
+
+    def seen() -> tuple[float, float]:
+        calls = sum(served.metric("requests_total", route=route) for route in ("infer", "records"))
+        return calls, served.metric("prediction_count", output=OUTPUT)
+
+    wards, flood = [served.token(sub=f"ward-{number}") for number in range(2)], served.token(sub="flood")
+    for ward in wards:
+        served.infer(token=ward)
+    calls, predictions = seen()
+    beyond = served.metric("requests_total", route="beyond", status="200")
+    seconds = served.metric("request_seconds_count")
+    answers = [served.infer(asked(4000), token=flood) for _ in range(3)]
+    answers += [served.infer(token=flood) for _ in range(60)]
+    assert {answer.status_code for answer in answers} == {200}
+    more_calls, more_predictions = (now - before for now, before in zip(seen(), (calls, predictions), strict=True))
+    now_beyond = served.metric("requests_total", route="beyond", status="200") - beyond
+    assert now_beyond + more_calls == 63, "and each is told"
+    assert served.metric("request_seconds_count") - seconds == more_calls
+    assert now_beyond > 0
+    assert more_predictions < 4000
 
 
 def test_the_access_log_tells_who_and_how_long_by_hashes(served: Served) -> None:

@@ -44,6 +44,11 @@ def spoilt_graph(server: Served) -> None:
     server.digest = server.bundle.write()
 
 
+def values_elsewhere(server: Served) -> None:
+    server.bundle.graph += b"\x3a\x04\x2a\x02\x70\x01"  # one tensor more in it
+    server.digest = server.bundle.write()
+
+
 def one_field_less(server: Served) -> None:
     server.bundle.inputs = INPUTS[:-1]
     server.digest = server.bundle.write()
@@ -70,6 +75,7 @@ def altered(server: Served) -> None:
 REFUSED: dict[str, tuple[Callable[[Served], None], str]] = {
     "a case that is answered otherwise": (spoilt_answer, "Known case 0: probability is further than 1e-05"),
     "no graph": (spoilt_graph, "model.onnx is no graph"),
+    "values in another file": (values_elsewhere, "values of it are in another file, which nobody signed"),
     "a graph of other columns": (one_field_less, "It must take one tensor(float) of [rows, 17]"),
     "a category twice": (categories_twice, "score is a category with none, or with one of them twice"),
     "a range upside down": (range_upside_down, "score has a minimum above its maximum"),

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from parapet_serving.bundle.folder import LARGEST_SIGNATURE, PLAIN
-from parapet_serving.bundle.manifest import LARGEST_MANIFEST, MANIFEST, SIGNATURE, Manifest, read
+from parapet_serving.bundle.manifest import BESIDE, LARGEST_MANIFEST, MANIFEST, SIGNATURE, Manifest, read
 from parapet_serving.refusal import Refused
 
 LARGEST: Final = 2**31
@@ -16,14 +16,15 @@ LARGEST: Final = 2**31
 def fetch(source: str, folder: Path, digest: str, owner: str = "") -> None:
     """Makes the folder hold the model of this digest, from `s3://BUCKET/PREFIX`, and nothing else of that place.
 
-    `owner`: the account that the bucket must be of. Asked for are the files that the manifest names, each as long as it
-    says. Raises Refused for another manifest, and for what cannot be read or written; doing it again changes nothing.
+    `owner`: the account that the bucket must be of. Asked for are the files that the manifest names and a server needs,
+    each as long as it says. Raises Refused for another manifest, and for what cannot be read or written; doing it again
+    changes nothing.
     """
     place = _Place(source, owner)
     raw = place.get(MANIFEST, LARGEST_MANIFEST)
     if (found := f"sha256:{sha256(raw).hexdigest()}") != digest:
         raise Refused(f"The model at {source} is {found}, and {digest} was asked for. Name that one, or its place.")
-    files = read(raw, Manifest, MANIFEST).files
+    files = {name: file for name, file in read(raw, Manifest, MANIFEST).files.items() if name not in BESIDE}
     if unknown := [name for name in files if not PLAIN.fullmatch(name) or name in (MANIFEST, SIGNATURE)]:
         raise Refused(f"{MANIFEST} at {source} names the file {unknown[0]!r}. Files are called by plain names.")
     if (size := sum(file.bytes for file in files.values())) > LARGEST:

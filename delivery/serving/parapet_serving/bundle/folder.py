@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key, load_pem_public_key
 
 from parapet_serving.bundle.manifest import (
+    BESIDE,
     CONTRACT,
     LARGEST_MANIFEST,
     MANIFEST,
@@ -75,12 +76,14 @@ def _files(folder: Path, manifest: Manifest, there: frozenset[str]) -> Mapping[s
     for needed in (CONTRACT, MODEL):
         if needed not in manifest.files:
             raise Refused(f"{MANIFEST} names no {needed}, which every model has.")
-    if missing := sorted(manifest.files.keys() - there):
+    if missing := sorted(manifest.files.keys() - there - {*BESIDE}):
         raise Refused(f"{folder} has no {missing[0]}, which {MANIFEST} names.")
     if extra := sorted(there - manifest.files.keys() - {MANIFEST, SIGNATURE}):
         raise Refused(f"{folder} has {extra[0]!r}, which {MANIFEST} does not name: nobody signed it. Take it away.")
     files = {}
     for name, file in manifest.files.items():
+        if name not in there:
+            continue
         files[name] = _content(folder, name, file.bytes)
         if f"sha256:{sha256(files[name]).hexdigest()}" != file.sha256:
             raise Refused(f"{folder / name} is not what {MANIFEST} says: its digest is another. Deliver it anew.")

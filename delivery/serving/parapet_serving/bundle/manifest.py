@@ -8,6 +8,8 @@ from msgspec import Meta, Struct
 from parapet_serving.refusal import Refused
 
 MANIFEST, SIGNATURE, CONTRACT, MODEL = "manifest.json", "manifest.sig", "contract.json", "model.onnx"
+BESIDE = ("profile.json", "noise.json")
+"""What a check of drift reads, elsewhere. A manifest may name them, and a server needs neither of them."""
 LARGEST_MANIFEST = 4096
 """Bytes. KMS signs a message of that size itself (Sign, MessageType RAW); a longer one only by its digest."""
 

@@ -47,7 +47,7 @@ class Callers:
             self._strangers.take(peer)
             raise
         if (subject := self._bearers.remembered(authorization[0])) is None:
-            self._strangers.look(peer)
+            self._strangers.take(peer)  # at once: while a token is looked at, the next ones come
             return None
         return f"token:{subject}"
 
@@ -55,11 +55,13 @@ class Callers:
         """The caller of a token, which may wait for the provider's keys. Raises Wrong (401, 403, 429, 503)."""
         assert self._bearers
         try:
-            return f"token:{await self._bearers.caller(authorization)}"
+            caller = f"token:{await self._bearers.caller(authorization)}"
         except Wrong as wrong:
-            if wrong.status != 503:
-                self._strangers.take(peer)
+            if wrong.status == 503:  # which is no fault of his
+                self._strangers.give(peer)
             raise
+        self._strangers.give(peer)
+        return caller
 
     def take(self, caller: str) -> None:
         """One request of who is known. Raises Wrong (429)."""

@@ -19,7 +19,8 @@ def caller(header: str) -> str | None:
 
 
 def _last(header: str) -> Iterator[tuple[str, str]]:
-    element, at = list[tuple[str, str]](), 0
+    element: list[tuple[str, str]] = []
+    at = 0
     while at < len(header):
         if not (pair := PAIR.match(header, at)):
             return iter(())

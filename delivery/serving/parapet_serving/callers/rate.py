@@ -19,9 +19,9 @@ class Rate:
         self._fills, self._holds, self._clock = per_second, burst, clock
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
-    def look(self, caller: str) -> None:
-        """Whether one request could be taken. Raises Wrong as `take` does."""
-        self.take(caller, 0.0)
+    def give(self, caller: str) -> None:
+        """One request that was taken is none of those that are counted."""
+        self.take(caller, -1.0, -math.inf)
 
     def work(self, caller: str, much: float, *, begun: bool = False) -> None:
         """What one of his requests turns out to take beyond that one: he may owe it, and waits until it has come in.
@@ -33,7 +33,7 @@ class Rate:
         now = self._clock()
         held, since = self._buckets.pop(caller, (self._holds, now))
         held = min(self._holds, held + (now - since) * self._fills)
-        self._buckets[caller] = (held - much if held >= least else held, now)
+        self._buckets[caller] = (min(self._holds, held - much) if held >= least else held, now)
         if len(self._buckets) > REMEMBERED:
             self._buckets.popitem(last=False)
         if held < least:

@@ -25,6 +25,8 @@ TAKEN_FOR: Final = 60.0
 """Seconds for which a token that was verified is taken without another look, and so the time that one whose key was
 withdrawn lives on. A signature costs a tenth of a millisecond, more than all else that is done for a request."""
 REMEMBERED: Final = 4096
+ASKING: Final = 64
+"""Tokens that wait at once for the provider's keys, since nobody knows the key that they name."""
 CHALLENGE: Final = (("www-authenticate", 'Bearer error="invalid_token"'),)
 
 
@@ -44,6 +46,7 @@ class Bearers:
 
     def __init__(self, settings: Tokens, keys: Keys, clock: Callable[[], float] = time.time) -> None:
         self._settings, self._keys, self._clock = settings, keys, clock
+        self._asking = 0
         self._taken: OrderedDict[bytes, tuple[str, float]] = OrderedDict()
         self._headers = _Headers(algorithms=list(settings.algorithms), strict_check_header=False)
         self._claims = jwt.JWTClaimsRegistry(
@@ -61,7 +64,7 @@ class Bearers:
         return held[0] if held and held[1] > self._clock() else None
 
     async def caller(self, authorization: str) -> str:
-        """Whose token it is: the provider's `sub`. Raises Wrong (401, 403, 503)."""
+        """Whose token it is: the provider's `sub`. Raises Wrong (401, 403, 429, 503)."""
         kind, _, token = authorization.partition(" ")
         if kind.lower() != "bearer" or not 0 < len(token) <= LONGEST:
             raise _not_taken("it must come as `Authorization: Bearer TOKEN`")
@@ -86,10 +89,16 @@ class Bearers:
             raise _not_taken(f"its algorithm must be one of {', '.join(self._settings.algorithms)}")
         if key := self._keys.at_hand(kid):
             return key
+        if self._asking >= ASKING:
+            why = "too many tokens name keys that are not known yet"
+            raise Wrong(429, "rate", why, headers=(("retry-after", "1"),))
+        self._asking += 1
         try:
             key = await asyncio.to_thread(self._keys.key, kid)
         except Unreachable:
             raise Wrong(503, "keys", "the identity provider's keys are out of reach") from None
+        finally:
+            self._asking -= 1
         if key is None:
             raise _not_taken("the provider has no such key")
         return key

@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from email.utils import formatdate
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Final, Protocol, cast
 from urllib.parse import unquote
@@ -16,6 +17,7 @@ from urllib.parse import unquote
 import httptools
 
 from parapet_serving.http.exchange import Exchange, Gone, Headers
+from parapet_serving.http.room import Room
 
 HEADER_BYTES: Final = 32_768
 HEADERS: Final = 100
@@ -25,6 +27,8 @@ UNFINISHED: Final = HEADER_BYTES + 4096
 keeps a header, a trailer or what stands beside a chunk's length until it is whole, and tells of none before that."""
 LINGERS: Final = 2.0
 """Seconds in which the rest of a body is read and dropped, so that who still sends it can read its answer first."""
+NAMES, PATHS = 256, 64
+"""Of headers and of requests, that are remembered as texts."""
 PIPELINED: Final = 16
 """Requests that may wait while one is being answered; who sends more at once is no client of ours."""
 LINES: Final = {each.value: f"HTTP/1.1 {each.value} {each.phrase}\r\n" for each in HTTPStatus}
@@ -36,16 +40,12 @@ class Serves(Protocol):
 
     most: int
     """Bytes of a body."""
+    room: Room
+    """For all that come."""
 
     @property
     def begin(self) -> Callable[[Exchange], None]:
         """Goes about answering one."""
-
-    def hold(self, size: int) -> bool:
-        """Whether there is room for so many bytes of bodies more, which it counts then."""
-
-    def release(self, size: int) -> None:
-        """They are not kept any more."""
 
     def add(self, connection: "Connection") -> None:
         """It is there from now on."""
@@ -66,7 +66,8 @@ class Connection(asyncio.Protocol):
         """What came before that was."""
         self._reading: Exchange | None = None
         """Whose body is coming."""
-        self._url, self._headers, self._header_bytes = b"", list[tuple[str, str]](), 0
+        self._url, self._header_bytes = b"", 0
+        self._headers: list[tuple[str, str]] = []
         self._unfinished = 0
         """Bytes since something of a request was whole."""
         self._ending = False
@@ -130,7 +131,8 @@ class Connection(asyncio.Protocol):
     # What the parser tells.
 
     def on_message_begin(self) -> None:
-        self._url, self._headers, self._header_bytes = b"", list[tuple[str, str]](), 0
+        headers: list[tuple[str, str]] = []  # to call `list[...]` takes twenty times as long
+        self._url, self._headers, self._header_bytes = b"", headers, 0
         self.half_since = time.monotonic()
 
     def on_url(self, url: bytes) -> None:
@@ -139,18 +141,16 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._count(len(name) + len(value))
-        if self._reading:  # what comes behind chunks is no header of the request
-            return
-        self._headers.append((name.decode("latin-1").lower(), value.decode("latin-1")))
+        if not self._reading:  # what comes behind chunks is no header of the request
+            self._headers.append((_name(name), value.decode("latin-1")))
 
     def on_headers_complete(self) -> None:
         self._unfinished = 0
         self.half_since, self.asked = None, True
         method, upgrade = self._parser.get_method().decode("ascii"), self._parser.should_upgrade()
-        exchange = Exchange(
-            *(self, method, _path(self._url), self._headers, self._client, self._server.most),
-            keep_alive=self._parser.should_keep_alive() and not upgrade,
-        )
+        keep_alive, path = self._parser.should_keep_alive() and not upgrade, _path(self._url)
+        most = self._server.most
+        exchange = Exchange(self, method, path, self._headers, self._client, most, keep_alive=keep_alive)
         if upgrade:
             self._not_upgraded(exchange)
         self._reading = exchange
@@ -175,11 +175,9 @@ class Connection(asyncio.Protocol):
 
     # What is answered.
 
-    def hold(self, size: int) -> bool:
-        return self._server.hold(size)
-
-    def release(self, size: int) -> None:
-        self._server.release(size)
+    @property
+    def room(self) -> Room:
+        return self._server.room
 
     def proceed(self, exchange: Exchange) -> None:
         exchange.expects = False
@@ -277,6 +275,12 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
 
+@lru_cache(NAMES)
+def _name(name: bytes) -> str:
+    return name.decode("latin-1").lower()
+
+
+@lru_cache(PATHS)
 def _path(url: bytes) -> str:
     """Without the query. Of `http://HOST/PATH`, which proxies may send, the path."""
     if not url.startswith(b"/"):

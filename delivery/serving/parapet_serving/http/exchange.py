@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from parapet_serving.http.room import Crowded, Greedy, Room
+
 Headers = Sequence[tuple[str, str]]
 
 
@@ -14,12 +16,12 @@ class TooLong(Exception):
     """The body has more bytes than it may have."""
 
 
-class Crowded(Exception):
-    """The bodies that come just now are too much together."""
-
-
 class Answers(Protocol):
     """Who takes an answer: the request's connection."""
+
+    @property
+    def room(self) -> Room:
+        """For bodies."""
 
     def proceed(self, exchange: "Exchange") -> None:
         """The body is wanted; who waits for that word (`Expect: 100-continue`) has it now."""
@@ -27,19 +29,13 @@ class Answers(Protocol):
     def answer(self, exchange: "Exchange", status: int, headers: Headers, body: bytes) -> None:
         """Sends it. Raises Gone."""
 
-    def hold(self, size: int) -> bool:
-        """Whether there is room for so many bytes more, which it counts then."""
-
-    def release(self, size: int) -> None:
-        """They are not kept any more."""
-
 
 class Exchange:
     """Made when the request's headers are there; its body may come later."""
 
     __slots__ = (
         *("method", "path", "headers", "client", "keep_alive", "expects", "ended", "answered"),
-        *("_connection", "_first", "_body", "_size", "_most", "_gone", "_then", "_unkept"),
+        *("_connection", "_first", "_body", "_size", "_most", "_gone", "_then", "_unkept", "_whose"),
     )
 
     def __init__(
@@ -58,8 +54,10 @@ class Exchange:
         self._body: bytes | bytearray = b""
         """What came; of most, one part."""
         self._size, self._most = 0, most
-        self._unkept: type[TooLong] | type[Crowded] | None = None
+        self._unkept: type[TooLong | Crowded | Greedy] | None = None
         """Why the body is not kept."""
+        self._whose: str | None = None
+        """Of whose share it is."""
         self._gone = False
         self._then: Callable[[], None] | None = None
 
@@ -81,19 +79,27 @@ class Exchange:
             self._connection.proceed(self)
 
     def body(self) -> bytes:
-        """The whole body. Raises Gone, TooLong and Crowded."""
+        """The whole body. Raises Gone, TooLong, Crowded and Greedy."""
         if self._unkept:
             raise self._unkept
         if self._gone:
             raise Gone
         return bytes(self._body)
 
+    def belongs(self, whose: str) -> bool:
+        """What came of the body and what will come is of his share. False where that has more than it may."""
+        was, self._whose = self._whose, whose
+        return self._connection.room.belong(len(self._body), was, whose)
+
     def answer(self, status: int, headers: Headers, body: bytes) -> None:
-        """Raises Gone."""
+        """Whoever waits for its body is told now: it is of no use any more. Raises Gone."""
         if self._gone:
             raise Gone
         self._drop()
-        self._connection.answer(self, status, headers, body)
+        try:
+            self._connection.answer(self, status, headers, body)
+        finally:
+            self._wake()
 
     def add(self, part: bytes) -> None:
         """A part of the body came. What nobody will read is dropped."""
@@ -102,8 +108,8 @@ class Exchange:
         self._size += len(part)
         if self._size > self._most:
             self._refuse(TooLong)
-        elif not self._connection.hold(len(part)):
-            self._refuse(Crowded)
+        elif why := self._connection.room.hold(len(part), self._whose):
+            self._refuse(why)
         elif not self._body:
             self._body = part
         else:
@@ -122,14 +128,14 @@ class Exchange:
         self._drop()
         self._wake()
 
-    def _refuse(self, why: type[TooLong] | type[Crowded]) -> None:
+    def _refuse(self, why: type[TooLong | Crowded | Greedy]) -> None:
         self._unkept = why
         self._drop()
         self._wake()
 
     def _drop(self) -> None:
         if self._body:
-            self._connection.release(len(self._body))
+            self._connection.room.release(len(self._body), self._whose)
             self._body = b""
 
     def _wake(self) -> None:

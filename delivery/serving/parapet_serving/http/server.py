@@ -8,6 +8,7 @@ from typing import Final
 
 from parapet_serving.http.connection import Connection
 from parapet_serving.http.exchange import Exchange
+from parapet_serving.http.room import Room
 
 EVERY: Final = 1.0
 """Seconds between two looks at the connections."""
@@ -21,14 +22,13 @@ class Server:
     """Of one event loop."""
 
     def __init__(
-        self, begin: Callable[[Exchange], None], *, most: int, together: int, idle: float, patience: float
+        self, begin: Callable[[Exchange], None], *, most: int, together: int, each: int, idle: float, patience: float
     ) -> None:
         """`begin` goes about answering an exchange; it raises nothing. `most`: bytes of a body that are kept;
-        `together`: of all bodies. `idle`: seconds that a connection may say nothing for; `patience`: that the headers
-        of a request may take."""
-        self.most, self._together = most, together
-        self.held = 0
-        """Bytes of bodies, of requests that are not answered."""
+        `together`: of all bodies; `each`: of all of one who asks. `idle`: seconds that a connection may say nothing
+        for; `patience`: that the headers of a request may take."""
+        self.most, self.room = most, Room(together, each)
+        """Of bodies, of requests that are not answered."""
         self.begin, self._idle, self._patience = begin, idle, patience
         self._connections: set[Connection] = set()
         self._listening: asyncio.Server | None = None
@@ -65,15 +65,6 @@ class Server:
         for each in heapq.nsmallest(some, silent, lambda each: (each.asked, each.quiet_since)) or [newest]:
             each.abort()
             self._connections.discard(each)
-
-    def hold(self, size: int) -> bool:
-        if self.held + size > self._together:
-            return False
-        self.held += size
-        return True
-
-    def release(self, size: int) -> None:
-        self.held -= size
 
     def remove(self, connection: Connection) -> None:
         self._connections.discard(connection)

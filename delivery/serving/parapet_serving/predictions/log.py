@@ -6,7 +6,6 @@ it keeps no other from its place. To a place all files are bytes: what it refuse
 is the one place where inputs are kept.
 """
 
-import io
 import threading
 from collections import deque
 from datetime import UTC, datetime
@@ -172,8 +171,9 @@ class Log:
         return f"model={manifest.name}/version={manifest.version}/date={day:%Y-%m-%d}/{day:%H%M%S}-{file}"
 
     def _file(self, rows: Rows) -> bytes:
-        table, out = rows.table(self._hashed_with).replace_schema_metadata(self._facts), io.BytesIO()
+        table, out = rows.table(self._hashed_with).replace_schema_metadata(self._facts), pa.BufferOutputStream()
         # Numbers that seldom repeat gain nothing by a dictionary, which takes longest to make.
         repeated = [each.name for each in table.schema if not pa.types.is_floating(each.type)]
         parquet.write_table(table, out, compression="snappy", use_dictionary=repeated, write_statistics=False)
-        return out.getvalue()
+        content: bytes = out.getvalue().to_pybytes()
+        return content

@@ -1,9 +1,11 @@
 """Rows that wait to be written, and the table that is made of them.
 
-They are put into arrays that are there already, and their requests' facts into lists: an object for each would be
-looked through by Python's collector time and again.
+They are put into arrays that are there already, one for each field, as a file has them, so that no request keeps an
+array of its own. Its facts are a tuple of
+texts, which Python's collector looks through once and not again.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -25,12 +27,12 @@ class Rows:
     """So many at most, in the order of their requests."""
 
     def __init__(self, contract: Contract, most: int) -> None:
-        self._contract = contract
-        self._matrix = np.empty((most, len(contract.inputs)), np.float32)
+        self._contract, self._most = contract, most
+        self._inputs = np.empty((len(contract.inputs), most), np.float32)
         self._outputs = {output.name: np.empty(most, np.float32) for output in contract.outputs}
         self.count = 0
         self._counts: list[int] = []
-        self._about: tuple[list[Any], ...] = ([], [], [], [], [], [])
+        self._about: list[About] = []
         self._width = len(contract.inputs) + len(contract.outputs)
 
     @property
@@ -43,18 +45,17 @@ class Rows:
         return self.count * 4 * self._width + len(self._counts) * REQUEST
 
     def room(self, rows: int) -> bool:
-        return self.count + rows <= len(self._matrix)
+        return self.count + rows <= self._most
 
     def add(self, about: About, asked: Matrix, told: Outputs) -> None:
         """One request's."""
         end = self.count + len(asked)
-        self._matrix[self.count : end] = asked
+        self._inputs[:, self.count : end] = asked.T
         for name, column in told.items():
             self._outputs[name][self.count : end] = column
         self.count = end
         self._counts.append(len(asked))
-        for kept, fact in zip(self._about, about, strict=True):
-            kept.append(fact)
+        self._about.append(about)
 
     def halves(self) -> "list[Rows]":
         """The same requests in two; none of one request."""
@@ -67,10 +68,10 @@ class Rows:
 
     def _of(self, requests: slice, rows: slice) -> "Rows":
         found = Rows(self._contract, 0)
-        found._matrix = self._matrix[rows]
+        found._inputs = self._inputs[:, rows]
         found._outputs = {name: column[rows] for name, column in self._outputs.items()}
         found._counts = self._counts[requests]
-        found._about = tuple(each[requests] for each in self._about)
+        found._about = self._about[requests]
         found.count = sum(found._counts)
         return found
 
@@ -79,26 +80,32 @@ class Rows:
         counts = np.array(self._counts)
         whose = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
         first = np.repeat((np.cumsum(counts) - counts).astype(np.int32), counts)
-        at, ids, sent_ids, own_ids, callers, subjects = self._about
-        columns: dict[str, Any] = {
+        at, ids, sent_ids, own_ids, callers, subjects = zip(*self._about, strict=True)
+        columns: dict[str, pa.Array] = {
             "request_id": _of_requests(whose, ids),
             "sent_id": _of_requests(whose, sent_ids),
             "own_id": _of_requests(whose, own_ids),
-            "row": np.arange(self.count, dtype=np.int32) - first,
+            "row": pa.array(np.arange(self.count, dtype=np.int32) - first),
             "at": pa.array((np.array(at) * 1e6).round().astype(np.int64)[whose], pa.timestamp("us", "UTC")),
             "caller": _of_requests(whose, callers),
             "subject": _of_requests(whose, subjects),
-            "hashed_with": pa.repeat(hashed_with, self.count),
+            "hashed_with": pa.DictionaryArray.from_arrays(np.zeros(self.count, np.int32), [hashed_with]),
         }
-        by_field = np.ascontiguousarray(self._matrix[: self.count].T)
-        for field, values in zip(self._contract.inputs, by_field, strict=True):
-            columns[f"input.{field.name}"] = _of_field(field, values)
+        for field, values in zip(self._contract.inputs, self._inputs, strict=True):
+            columns[f"input.{field.name}"] = _of_field(field, values[: self.count])
         for name, column in self._outputs.items():
-            columns[f"output.{name}"] = column[: self.count]
-        return pa.table(columns)
+            columns[f"output.{name}"] = pa.array(column[: self.count])
+        return pa.table(list(columns.values()), schema=self._schema(columns))
+
+    def _schema(self, columns: Mapping[str, pa.Array]) -> pa.Schema:
+        """With what cannot be missing as such: of such a value the file has nothing but itself, and is written in two
+        thirds of the time."""
+        there = {f"input.{field.name}" for field in self._contract.inputs if not field.nullable}
+        there |= {f"output.{name}" for name in self._outputs}
+        return pa.schema([pa.field(name, each.type, nullable=name not in there) for name, each in columns.items()])
 
 
-def _of_requests(whose: Any, values: list[Any]) -> pa.Array:
+def _of_requests(whose: Any, values: Sequence[str | None]) -> pa.Array:
     """As places among the texts that there are: the file has that too, and nobody compares the texts of each row. The
     writer takes it so where no text is there twice."""
     texts = pa.array(values, pa.string()).dictionary_encode()

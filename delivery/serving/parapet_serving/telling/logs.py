@@ -73,18 +73,18 @@ class Lines:
 
     def __init__(self) -> None:
         self._encoder = msgspec.json.Encoder()
-        self._waiting = bytearray()
+        self._waiting: list[Answered] = []
 
     def add(self, line: Answered) -> None:
         if not self._waiting:
             asyncio.get_running_loop().call_soon(self.write)
-        self._waiting += self._encoder.encode(line)
-        self._waiting += b"\n"
+        self._waiting.append(line)
 
     def write(self) -> None:
         """Those that wait."""
-        waiting, self._waiting = self._waiting, bytearray()
-        sys.stdout.buffer.write(waiting)
+        waiting = self._waiting.copy()
+        self._waiting.clear()
+        sys.stdout.buffer.write(self._encoder.encode_lines(waiting))
         sys.stdout.buffer.flush()
 
 

@@ -3,14 +3,17 @@ model's manifest says."""
 
 import threading
 import time
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from typing import Any, Final
 from wsgiref.simple_server import WSGIServer
 
 import numpy as np
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, Info, start_http_server
 from prometheus_client.core import HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
 from parapet_serving.bundle.folder import Bundle
 from parapet_serving.contract import Outputs
@@ -67,6 +70,25 @@ class Spread(Collector):
         yield family
 
 
+class Buckets(Collector):
+    """A histogram without labels that one thread alone adds to. The library's own takes five times as long, by a lock
+    for each bucket."""
+
+    def __init__(self, name: str, documentation: str, edges: Sequence[float]) -> None:
+        self._name, self._documentation, self._edges = name, documentation, edges
+        self._counts, self._sum = [0] * (len(edges) + 1), 0.0
+
+    def observe(self, amount: float) -> None:
+        self._counts[bisect_left(self._edges, amount)] += 1
+        self._sum += amount
+
+    def collect(self) -> Iterable[Metric]:
+        family = HistogramMetricFamily(f"parapet_serving_{self._name}", self._documentation)
+        edges = [*map(floatToGoString, self._edges), "+Inf"]
+        family.add_metric([], list(zip(edges, map(float, accumulate(self._counts)), strict=True)), self._sum)
+        yield family
+
+
 class Metrics:
     """Of one server."""
 
@@ -77,10 +99,8 @@ class Metrics:
         self._started = Gauge("start_time_seconds", "When the process started, in seconds since 1970.", **kept)
         self._started.set(time.time())
         self._errors = Counter("errors", "Requests that were not answered as asked, by kind.", ["kind"], **kept)
-        self.seconds = Histogram(
-            "request_seconds", "From a call to its answer, where it has one.", buckets=LATENCIES, **kept
-        )
-        self.batches = Histogram("batch_rows", "Rows that the model was asked for at once.", buckets=ROWS, **kept)
+        self.seconds = Buckets("request_seconds", "From a call to its answer, where it has one.", LATENCIES)
+        self.batches = Buckets("batch_rows", "Rows that the model was asked for at once.", ROWS)
         self.in_flight = Gauge("in_flight", "Requests that are being answered.", **kept)
         self.ready = Gauge("ready", "1 where the server is ready.", **kept)
         self.logged = Counter("prediction_log_rows", "Rows in the prediction log.", **kept)
@@ -91,7 +111,8 @@ class Metrics:
             {"name": bundle.manifest.name, "version": bundle.manifest.version, "digest": bundle.digest}
         )
         self.spread = Spread(bundle)
-        self.registry.register(self.spread)
+        for each in (self.seconds, self.batches, self.spread):
+            self.registry.register(each)
         self._answered: dict[tuple[str, int], Counter] = {}
 
     def answered(self, route: str, status: int) -> None:
@@ -103,9 +124,12 @@ class Metrics:
     def failed(self, kind: str) -> None:
         self._errors.labels(kind).inc()
 
-    def batch(self, rows: int, outputs: Outputs) -> None:
-        self.batches.observe(rows)
-        self.spread.add(rows, outputs)
+    def predicted(self, rows: int, counts: int, outputs: Outputs) -> None:
+        """Of so many predictions of one request, so many are counted, from all over it."""
+        if counts < rows:
+            every = -(-rows // counts)
+            outputs = {name: column[::every] for name, column in outputs.items()}
+        self.spread.add(counts, outputs)
 
     def serve(self, host: str, port: int) -> tuple[WSGIServer, threading.Thread]:
         """Answers at `http://HOST:PORT/metrics`, from a thread."""

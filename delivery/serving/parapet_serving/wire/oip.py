@@ -11,13 +11,18 @@ from typing import Annotated, Any, Final
 import msgspec
 import numpy as np
 from msgspec import UNSET, Meta, Struct, UnsetType
+from numpy.typing import NDArray
 
 from parapet_serving.contract import Contract, Matrix, Outputs
 from parapet_serving.refusal import Wrong, malformed, out_of_contract
 from parapet_serving.wire import strict, tensors
+from parapet_serving.wire.numbers import Numbers
 
+HEADS, SHORT = 64, 1024
+"""JSON around numbers that is remembered: so many, of so many bytes at most."""
 LONGEST_ID: Final = 128
 _WORDS: Final = "inputs|outputs|parameters|name|shape|datatype|data|id|binary_data_size|binary_data_output|binary_data"
+FP32: Final = tensors.TYPES["FP32"]
 NAMES: Final = frozenset({*_WORDS.split("|"), "content_type"})
 PLACE: Final = re.compile(rf" - at `\$\.((?:{_WORDS}|content_type|\.|\[\.\.\.\])+)`$")
 """Where a document is not as it must be, in names of the protocol."""
@@ -78,6 +83,37 @@ class Read(Struct, frozen=True):
     """Their names, and whether as bytes."""
 
 
+class Head(Struct, frozen=True):
+    """What the JSON of a request says."""
+
+    request: Request
+    id: str | None
+    outputs: tuple[tuple[str, bool], ...]
+    rows: int = 0
+    """Of the whole matrix, where it is of nothing else and all is right that is said of it. Its numbers were taken out
+    of an empty list, or lie as `lies` has it behind the JSON."""
+    lies: np.dtype[Any] | None = None
+
+
+class ToldTensor(Struct, frozen=True, gc=False):
+    """Of an answer."""
+
+    name: str
+    shape: tuple[int]
+    datatype: str
+    data: list[float] | UnsetType = UNSET
+    parameters: InputParameters | UnsetType = UNSET
+
+
+class Answer(Struct, frozen=True, gc=False):
+    """What goes back."""
+
+    model_name: str
+    model_version: str
+    id: str
+    outputs: list[ToldTensor]
+
+
 class Oip:
     """Reads requests for one contract, and writes the answers."""
 
@@ -86,34 +122,81 @@ class Oip:
         self._model, self._version = model, version
         self._outputs = tuple(output.name for output in contract.outputs)
         self._decoder: Final = msgspec.json.Decoder(NumberRequest)
+        self._encoder: Final = msgspec.json.Encoder()
+        self._numbers: Final = Numbers()
+        self._known: dict[bytes, Head] = {}
+        """Those that say nothing but what kind of numbers come in them or behind them, as a client does each time."""
 
     def read(self, body: bytes, header_length: str | None) -> Read:
         """Of a body; with `Inference-Header-Content-Length`, of the JSON that long and the tensors behind it. Raises
         Wrong."""
-        head, tail = _parted(body, header_length)
-        request = self._quickly(head) or self._exactly(head)
-        matrix = self._matrix(request, tail)
+        told, tail = _parted(body, header_length)
+        around, values = (told, None) if tail else self._numbers.parted(told)
+        head = self._quickly(around)
+        matrix = self._at_once(head, values, tail) if head and head.rows else None
+        if matrix is None:
+            head = (self._quickly(told) if values is not None else head) or self._exactly(told)
+            matrix = self._matrix(head.request, tail)
+        assert head
         self._contract.check(matrix)
-        return Read(matrix, None if request.id is UNSET else request.id, self._asked(request))
+        return Read(matrix, head.id, head.outputs)
 
-    def _quickly(self, head: bytes) -> Request | None:
-        """Most bodies, at once; None for what has to be looked at closely."""
+    def _at_once(self, head: Head, values: NDArray[Any] | None, tail: memoryview) -> Matrix | None:
+        """The whole matrix; None where its numbers are not as many as the JSON says."""
+        count = head.rows * len(self._contract.inputs)
+        if head.lies is not None:
+            values = np.frombuffer(tail, head.lies) if len(tail) == count * head.lies.itemsize else None
+        if values is None or len(values) != count:
+            return None
+        return tensors.floats(values).reshape(head.rows, len(self._contract.inputs))
+
+    def _quickly(self, told: bytes) -> Head | None:
+        """Most JSON, at once; None for what has to be looked at closely. Raises Wrong."""
+        if len(told) <= SHORT and (known := self._known.get(told)):
+            return known
         try:
-            request = self._decoder.decode(head)
+            request = self._decoder.decode(told)
         except (msgspec.DecodeError, RecursionError):
             return None
         # A name that stands twice is told by its colon, as one that stands within a text.
-        return request if head.count(b":") == _names(request) else None
+        if told.count(b":") != _names(request):
+            return None
+        head = self._head(request)
+        if head.id is None and len(told) <= SHORT and not any(tensor.data for tensor in request.inputs):
+            if len(self._known) >= HEADS:
+                self._known.clear()
+            self._known[told] = head
+        return head
 
-    def _exactly(self, head: bytes) -> Request:
-        document = strict.loads(head, NAMES)
+    def _exactly(self, told: bytes) -> Head:
+        document = strict.loads(told, NAMES)
         try:
-            return msgspec.convert(document, Request)
+            return self._head(msgspec.convert(document, Request))
         except msgspec.ValidationError as error:
             place = PLACE.search(str(error))  # its other words can be what was sent
             raise malformed(
                 f"{place[1] if place else 'the body'} is not as the Open Inference Protocol v2 has it"
             ) from None
+
+    def _head(self, request: Request) -> Head:
+        own_id = None if request.id is UNSET else request.id
+        return Head(request, own_id, self._asked(request), *self._of_the_matrix(request.inputs))
+
+    def _of_the_matrix(self, inputs: Sequence[Tensor]) -> tuple[int, np.dtype[Any] | None]:
+        """`rows` and `lies` of a head."""
+        tensor, width = inputs[0], len(self._contract.inputs)
+        if len(inputs) > 1 or tensor.name != self._tensor or tensor.datatype not in tensors.NUMBERS:
+            return 0, None
+        match tensor.shape:
+            case [rows, columns] if columns == width and rows <= self._most:
+                pass
+            case _:
+                return 0, None
+        size = UNSET if tensor.parameters is UNSET else tensor.parameters.binary_data_size
+        lies = tensors.TYPES[tensor.datatype]
+        if tensor.data is UNSET and size == rows * width * lies.itemsize:
+            return rows, lies
+        return (rows if tensor.data == [] and size is UNSET else 0), None
 
     def _matrix(self, request: Request, tail: memoryview) -> Matrix:
         parts = self._parts(request, tail)
@@ -123,7 +206,8 @@ class Oip:
 
     def _parts(self, request: Request, tail: memoryview) -> list[memoryview | None]:
         """Each input's bytes, or None where it has its data in the JSON."""
-        found, at = list[memoryview | None](), 0
+        found: list[memoryview | None] = []
+        at = 0
         for tensor in request.inputs:
             size = tensor.parameters.binary_data_size if tensor.parameters is not UNSET else UNSET
             if (size is UNSET) == (tensor.data is UNSET):
@@ -197,19 +281,17 @@ class Oip:
 
     def answer(self, request: str, asked: tuple[tuple[str, bool], ...], outputs: Outputs) -> tuple[bytes, int | None]:
         """The body, and how long its JSON is where bytes follow it."""
-        told, tail = list[dict[str, Any]](), list[bytes]()
+        told: list[ToldTensor] = []
+        tail: list[bytes] = []
         for name, binary in asked:
             column = outputs[name]
-            tensor: dict[str, Any] = {"name": name, "shape": [len(column)], "datatype": "FP32"}
             if binary:
-                tail.append(column.astype("<f4").tobytes())
-                tensor["parameters"] = {"binary_data_size": len(tail[-1])}
+                tail.append(column.astype(FP32, copy=False).tobytes())
+                lies = InputParameters(len(tail[-1]))
+                told.append(ToldTensor(name, (len(column),), "FP32", parameters=lies))
             else:
-                tensor["data"] = column.tolist()
-            told.append(tensor)
-        head = msgspec.json.encode(
-            {"model_name": self._model, "model_version": self._version, "id": request, "outputs": told}
-        )
+                told.append(ToldTensor(name, (len(column),), "FP32", column.tolist()))
+        head = self._encoder.encode(Answer(self._model, self._version, request, told))
         return (head + b"".join(tail), len(head)) if tail else (head, None)
 
     def metadata(self) -> bytes:
@@ -259,4 +341,5 @@ def _set(parameters: Struct | UnsetType) -> int:
     """The names within parameters, and their own."""
     if parameters is UNSET:
         return 0
-    return 1 + sum(value is not UNSET for value in msgspec.structs.astuple(parameters))
+    told = msgspec.structs.astuple(parameters)
+    return 1 + len(told) - told.count(UNSET)

