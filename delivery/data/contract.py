@@ -13,15 +13,16 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import ibis
 import ibis.expr.types as ir
-import pandera.ibis as pandera
 import yaml
 from ibis.expr.datatypes import DataType, Timestamp
-from pandera.api.ibis.types import IbisData
-from pandera.errors import SchemaErrors
+
+if TYPE_CHECKING:
+    from pandera.api.ibis.types import IbisData
+    from pandera.ibis import DataFrameSchema
 
 HERE: Final = Path(__file__).parent
 BIGGEST: Final = sys.float_info.max
@@ -120,17 +121,19 @@ class Contract:
         ]
         return lacking + others + wrong
 
-    def schema(self) -> pandera.DataFrameSchema:
+    def schema(self) -> "DataFrameSchema":
         """The same, for pandera: columns and their types, no others, the rules, and a key that no two rows share.
 
         The rules are one check of the frame: a check of a column sees each null as sound, and a check of its own for
         each rule reads the data as often as there are rules.
         """
+        import pandera.ibis as pandera  # here: half a second, and most programs ask the contract for its columns alone
+
         columns = {name: pandera.Column(column.type, nullable=True) for name, column in self.columns.items()}
         rules = pandera.Check(self._check, name="rules", ignore_na=False)
         return pandera.DataFrameSchema(columns, checks=[rules], strict=True, unique=[self.key], name=self.name)
 
-    def _check(self, data: IbisData) -> ir.BooleanValue:
+    def _check(self, data: "IbisData") -> ir.BooleanValue:
         return self.holds_by_row(data.table)
 
     def holds_by_row(self, table: ir.Table) -> ir.BooleanValue:
@@ -151,6 +154,8 @@ class Contract:
 
     def holds(self, table: ir.Table) -> bool:
         """Whether pandera finds nothing amiss in this table. Its reasons are left with it: they hold values."""
+        from pandera.errors import SchemaErrors  # here: see `schema`
+
         if self.differences(table):
             return False
         if not table.count().execute():  # of no row, "all" is null to a database, and to pandera a failure

@@ -26,6 +26,7 @@ from delivery.data.refused import Refused
 from delivery.data.safe_harbor import Feature, safe_harbor
 
 FILE: Final = "features-00000.parquet"
+DAYS_FILE: Final = "days.parquet"
 ORDER: Final = "record_key"
 ORDER_OF_TIES: Final = "record_id"
 YEAR: Final = 365
@@ -65,6 +66,18 @@ def deidentify(files: Sequence[Path], key_file: Path, out: Path) -> Deidentified
         told = card(made, manifest)
         told.write(draft)
     return Deidentified(manifest, told)
+
+
+def days(files: Sequence[Path], key_file: Path, out: Path) -> None:
+    """Writes of each record its key and the day of its admission. These are dates, which Safe Harbor takes away: for
+    how a hospital's days differ from each other, of which figures alone go on, and for nothing else. Raises Refused."""
+    check_files(files)
+    key = Key.read(key_file)
+    feature = next(each for each in safe_harbor().features if each.name == ORDER)
+    with replaced(out, (DAYS_FILE,)) as draft, connected(draft) as connection:
+        records = _records(connection, files)
+        told = records.select(**{ORDER: _keyed(records, feature, key), "day": records.admitted_at.date()})
+        write(told.order_by(ORDER), draft / DAYS_FILE, pa.schema({ORDER: pa.string(), "day": pa.date32()}))
 
 
 def features(records: ir.Table, key: Key) -> ir.Table:

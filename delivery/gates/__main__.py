@@ -16,7 +16,7 @@ from delivery.gates import telling
 from delivery.gates.evaluating import Evidence, evaluate
 from delivery.gates.report import agreed, for_promotion, overridden
 from delivery.registry.documents import FACT, canonical
-from delivery.registry.gates import FACTS
+from delivery.registry.gates import FACTS, USUAL, WATCHED
 from delivery.registry.refused import Refused
 
 STOPPED: Final = 3
@@ -49,8 +49,9 @@ def _injected(text: str) -> tuple[str, Path]:
 
 def _fact(text: str) -> tuple[str, str]:
     name, _, value = text.partition("=")
-    if name not in FACTS or not re.fullmatch(FACT, value):
-        raise Refused(f"--fact is NAME=VALUE: a name is one of {', '.join(FACTS)}, a value a digest or a commit.")
+    names = (*FACTS, WATCHED, USUAL)
+    if name not in names or not re.fullmatch(FACT, value):
+        raise Refused(f"--fact is NAME=VALUE: a name is one of {', '.join(names)}, a value a digest or a commit.")
     return name, value
 
 

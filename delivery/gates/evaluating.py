@@ -54,7 +54,8 @@ class Evidence:
     production: Path | None = None
     """A folder with the files of the model that `reference` are the predictions of; without them none served."""
     facts: Mapping[str, str] = field(default_factory=dict)
-    """What the version is made of: its data set, code, image and environment."""
+    """What the version is made of: its data set, code, image and environment; and the profile of its rows and
+    its noise, if it has them."""
 
     @property
     def files(self) -> Mapping[str, Path]:

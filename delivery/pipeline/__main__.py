@@ -19,7 +19,10 @@ from delivery.registry.refused import Refused
 STOPPED: Final = 3
 INTERRUPTED: Final = 130
 OVERRIDE: Final = ("override", "why", "asked_by", "agreed_by")
-ASKED: Final = ("intake", "model", "seed", "first", "experiment", "code", "image", "started_by", *OVERRIDE)
+ASKED: Final = (
+    *("intake", "model", "seed", "first", "experiment", "code", "image", "started_by", "runs", "late_after"),
+    *OVERRIDE,
+)
 
 
 def _run(asked: Mapping[str, Any]) -> int:
@@ -55,8 +58,22 @@ def _compare(asked: Mapping[str, Any]) -> int:
     return 0 if told.same else STOPPED
 
 
+def _records(asked: Mapping[str, Any]) -> int:
+    """For who asks a model about rows of features: as its server takes them."""
+    import pyarrow.parquet as pq
+
+    from delivery.pipeline.declared import read_declared, records_of
+
+    try:
+        raw, table = Path(asked["contract"]).read_bytes(), pq.read_table(asked["table"])
+    except OSError as error:
+        raise Refused(f"The contract or the rows cannot be read: {type(error).__name__}.") from None
+    print(json.dumps(records_of(table, read_declared(raw).inputs)))
+    return 0
+
+
 STEPS: Final[Mapping[str, Callable[[Mapping[str, Any]], int]]] = {
-    **{"run": _run, "compile": _compile, "compare": _compare},
+    **{"run": _run, "compile": _compile, "compare": _compare, "records": _records},
 }
 
 

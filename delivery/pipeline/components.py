@@ -19,13 +19,23 @@ MEMORY: Final = "4G"
 """DuckDB takes 1 GB at most, whatever the feed's size; the gates hold what is tried on."""
 
 
-def ingest(intake: str, raw: dsl.Output[dsl.Dataset], manifest: dsl.Output[dsl.Artifact]) -> None:
+def ingest(
+    intake: str,
+    run: str,
+    runs: str,
+    late_after: int,
+    raw: dsl.Output[dsl.Dataset],
+    manifest: dsl.Output[dsl.Artifact],
+) -> None:
     from delivery.pipeline import steps
 
-    steps.run("ingest", intake=intake, raw=raw.path, manifest=manifest.path)
+    told = {"run": run, "runs": runs, "late_after": late_after}
+    steps.run("ingest", intake=intake, raw=raw.path, manifest=manifest.path, **told)
 
 
 def validate(
+    run: str,
+    runs: str,
     raw: dsl.Input[dsl.Dataset],
     accepted: dsl.Output[dsl.Dataset],
     quarantine: dsl.Output[dsl.Dataset],
@@ -35,27 +45,33 @@ def validate(
     from delivery.pipeline import steps
 
     paths = {"accepted": accepted.path, "quarantine": quarantine.path, "report": report.path, "gate": gate.path}
-    steps.run("validate", raw=raw.path, **paths)
+    steps.run("validate", run=run, runs=runs, raw=raw.path, **paths)
 
 
-def pass_gates(gates: dsl.Input[dsl.Artifact], what: str) -> None:
+def pass_gates(run: str, runs: str, gates: dsl.Input[dsl.Artifact], what: str) -> None:
     from delivery.pipeline import steps
 
-    steps.run("pass_gates", gates=gates.path, what=what)
+    steps.run("pass_gates", run=run, runs=runs, gates=gates.path, what=what)
 
 
 def deidentify(
+    run: str,
+    runs: str,
     accepted: dsl.Input[dsl.Dataset],
     key_file: str,
     features: dsl.Output[dsl.Dataset],
     cards: dsl.Output[dsl.Artifact],
+    days: dsl.Output[dsl.Dataset],
 ) -> None:
     from delivery.pipeline import steps
 
-    steps.run("deidentify", accepted=accepted.path, key_file=key_file, features=features.path, cards=cards.path)
+    paths = {"accepted": accepted.path, "features": features.path, "cards": cards.path, "days": days.path}
+    steps.run("deidentify", run=run, runs=runs, key_file=key_file, **paths)
 
 
 def split(
+    run: str,
+    runs: str,
     features: dsl.Input[dsl.Dataset],
     seed: int,
     train: dsl.Output[dsl.Dataset],
@@ -65,22 +81,27 @@ def split(
     from delivery.pipeline import steps
 
     paths = {"train": train.path, "test": test.path, "counts": counts.path}
-    steps.run("split", features=features.path, seed=seed, **paths)
+    steps.run("split", run=run, runs=runs, features=features.path, seed=seed, **paths)
 
 
-def train(train: dsl.Input[dsl.Dataset], seed: int, model: dsl.Output[dsl.Model]) -> None:
+def train(run: str, runs: str, train: dsl.Input[dsl.Dataset], seed: int, model: dsl.Output[dsl.Model]) -> None:
     from delivery.pipeline import steps
 
-    steps.run("train", train=train.path, seed=seed, model=model.path)
+    steps.run("train", run=run, runs=runs, train=train.path, seed=seed, model=model.path)
 
 
-def fetch_production(name: str, first: bool, mlflow: str, production: dsl.Output[dsl.Model]) -> None:
+def fetch_production(
+    run: str, runs: str, name: str, first: bool, mlflow: str, production: dsl.Output[dsl.Model]
+) -> None:
     from delivery.pipeline import steps
 
-    steps.run("fetch_production", name=name, first=first, mlflow=mlflow, production=production.path)
+    given = {"name": name, "first": first, "mlflow": mlflow, "production": production.path}
+    steps.run("fetch_production", run=run, runs=runs, **given)
 
 
 def evaluate(
+    run: str,
+    runs: str,
     name: str,
     seed: int,
     code: str,
@@ -96,6 +117,7 @@ def evaluate(
     test: dsl.Input[dsl.Dataset],
     model: dsl.Input[dsl.Model],
     production: dsl.Input[dsl.Model],
+    watched: dsl.Input[dsl.Artifact],
     evidence: dsl.Output[dsl.Artifact],
     report: dsl.Output[dsl.Artifact],
 ) -> None:
@@ -104,13 +126,33 @@ def evaluate(
     given = {"manifest": manifest.path, "features": features.path, "train": train.path, "test": test.path}
     given |= {"model": model.path, "production": production.path, "evidence": evidence.path, "report": report.path}
     given |= {"override": override, "why": why, "asked_by": asked_by, "agreed_by": agreed_by}
-    steps.run("evaluate", name=name, seed=seed, code=code, image=image, gates=gates, **given)
+    given |= {"watched": watched.path}
+    steps.run("evaluate", run=run, runs=runs, name=name, seed=seed, code=code, image=image, gates=gates, **given)
+
+
+def learn_noise(
+    run: str,
+    runs: str,
+    name: str,
+    days: dsl.Input[dsl.Dataset],
+    features: dsl.Input[dsl.Dataset],
+    test: dsl.Input[dsl.Dataset],
+    model: dsl.Input[dsl.Model],
+    watched: dsl.Output[dsl.Artifact],
+) -> None:
+    from delivery.pipeline import steps
+
+    given = {"days": days.path, "features": features.path, "test": test.path, "model": model.path}
+    steps.run("learn_noise", run=run, runs=runs, name=name, watched=watched.path, **given)
 
 
 def register(
+    run: str,
+    runs: str,
     experiment: str,
     started_by: str,
     mlflow: str,
+    gate: dsl.Input[dsl.Artifact],
     model: dsl.Input[dsl.Model],
     evidence: dsl.Input[dsl.Artifact],
     cards: dsl.Input[dsl.Artifact],
@@ -118,12 +160,16 @@ def register(
 ) -> None:
     from delivery.pipeline import steps
 
-    given = {"model": model.path, "evidence": evidence.path, "cards": cards.path, "registered": registered.path}
+    given = {"gate": gate.path, "model": model.path, "evidence": evidence.path, "cards": cards.path}
+    given |= {"registered": registered.path, "run": run, "runs": runs}
     steps.run("register", experiment=experiment, started_by=started_by, mlflow=mlflow, **given)
 
 
-def pipeline(image: str, tells: str) -> Any:
-    """The pipeline of components in this image; `tells` is what a run says of it: its digest, or that it has none."""
+def pipeline(image: str, tells: str, run: str = dsl.PIPELINE_JOB_ID_PLACEHOLDER) -> Any:
+    """The pipeline of components in this image; `tells` is what a run says of it: its digest, or that it has none.
+
+    `run` is what a run is called: on a cluster as Kubeflow calls it.
+    """
 
     def made(function: Callable[..., None]) -> Any:
         return dsl.component(function, base_image=image, install_kfp_package=False)
@@ -146,16 +192,29 @@ def pipeline(image: str, tells: str) -> Any:
         why: str = "",
         asked_by: str = "",
         agreed_by: str = "",
+        runs: str = "",
+        late_after: int = 0,
     ) -> None:
-        production = _alone(parts["fetch_production"](name=name, first=first, mlflow=mlflow))
-        taken = _alone(parts["ingest"](intake=intake))
-        checked = parts["validate"](raw=taken.outputs["raw"])
-        sound = parts["pass_gates"](gates=checked.outputs["gate"], what="data")
+        told: dict[str, Any] = {"run": run, "runs": runs}
+        production = _alone(parts["fetch_production"](name=name, first=first, mlflow=mlflow, **told))
+        taken = _alone(parts["ingest"](intake=intake, late_after=late_after, **told))
+        checked = parts["validate"](raw=taken.outputs["raw"], **told)
+        sound = parts["pass_gates"](gates=checked.outputs["gate"], what="data", **told)
         sound.set_display_name("data gate")
-        known = parts["deidentify"](accepted=checked.outputs["accepted"], key_file=key_file).after(sound, production)
-        parted = parts["split"](features=known.outputs["features"], seed=seed)
-        trained = parts["train"](train=parted.outputs["train"], seed=seed)
+        known = parts["deidentify"](accepted=checked.outputs["accepted"], key_file=key_file, **told)
+        known = known.after(sound, production)
+        parted = parts["split"](features=known.outputs["features"], seed=seed, **told)
+        trained = parts["train"](train=parted.outputs["train"], seed=seed, **told)
+        usual = parts["learn_noise"](
+            **told,
+            name=name,
+            days=known.outputs["days"],
+            features=known.outputs["features"],
+            test=parted.outputs["test"],
+            model=trained.outputs["model"],
+        )
         judged = parts["evaluate"](
+            **told,
             **{"name": name, "seed": seed, "code": code, "image": tells, "gates": gates},
             **{"override": override, "why": why, "asked_by": asked_by, "agreed_by": agreed_by},
             manifest=taken.outputs["manifest"],
@@ -164,20 +223,23 @@ def pipeline(image: str, tells: str) -> Any:
             test=parted.outputs["test"],
             model=trained.outputs["model"],
             production=production.outputs["production"],
+            watched=usual.outputs["watched"],
         )
-        good = parts["pass_gates"](gates=judged.outputs["report"], what="model")
+        good = parts["pass_gates"](gates=judged.outputs["report"], what="model", **told)
         good.set_display_name("model gate")
         kept = _alone(
             parts["register"](
+                **told,
                 experiment=experiment,
                 started_by=started_by,
                 mlflow=mlflow,
+                gate=checked.outputs["gate"],
                 model=trained.outputs["model"],
                 evidence=judged.outputs["evidence"],
                 cards=known.outputs["cards"],
             )
         ).after(good)
-        for each in (production, taken, checked, sound, known, parted, trained, judged, good, kept):
+        for each in (production, taken, checked, sound, known, parted, trained, usual, judged, good, kept):
             each.set_cpu_request("1").set_cpu_limit("2").set_memory_request(MEMORY).set_memory_limit(MEMORY)
             kubernetes.set_security_context(each, run_as_user=USER, run_as_group=USER, run_as_non_root=True)
 
@@ -186,7 +248,7 @@ def pipeline(image: str, tells: str) -> Any:
 
 COMPONENTS: Final = (
     *(ingest, validate, pass_gates, deidentify, split),
-    *(train, fetch_production, evaluate, register),
+    *(train, fetch_production, learn_noise, evaluate, register),
 )
 
 

@@ -21,6 +21,8 @@ from delivery.registry.refused import Refused
 
 TENSOR: Final = "probabilities"
 OUTPUT: Final = "readmitted_30d"
+DIGITS: Final = 4
+"""After the point, of a number that was one of a model's own: more than any field has."""
 Matrix = NDArray[np.float32]
 
 
@@ -120,6 +122,26 @@ def _numbers(column: pa.ChunkedArray, taken: Input) -> NDArray[np.float64]:
         column = column.cast(pa.int8())
     numbers: NDArray[np.float64] = column.cast(pa.float64(), safe=False).to_numpy()
     return numbers
+
+
+def records_of(table: pa.Table, taken: Sequence[Input]) -> list[dict[str, Any]]:
+    """Rows of features as records to ask the model about. Raises Refused as `matrix` does."""
+    return [
+        {each.name: _told(value, each) for each, value in zip(taken, row, strict=True)} for row in matrix(table, taken)
+    ]
+
+
+def _told(value: np.float32, taken: Input) -> Any:
+    if np.isnan(value):
+        return None
+    match taken.kind:
+        case "category":
+            return taken.categories[int(value)]
+        case "boolean":
+            return bool(value)
+        case "integer":
+            return int(value)
+    return round(float(value), DIGITS)
 
 
 def records(seen: Matrix, taken: Sequence[Input]) -> list[dict[str, Any]]:

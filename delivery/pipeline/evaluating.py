@@ -21,8 +21,9 @@ from delivery.pipeline.sbom import sbom
 from delivery.pipeline.scoring import Graph
 from delivery.pipeline.settings import settings
 from delivery.pipeline.splitting import LABEL
-from delivery.registry.documents import canonical
-from delivery.registry.gates import Override
+from delivery.registry.bundle import BESIDE, part
+from delivery.registry.documents import canonical, digest
+from delivery.registry.gates import USUAL, WATCHED, Override
 from delivery.registry.refused import Refused
 
 KEYS: Final = ("record_key", "patient_key")
@@ -40,6 +41,10 @@ class Evaluated:
     report: Report
     contract: bytes
     sbom: bytes
+    profile: str
+    """The digest of the profile that drift is checked by."""
+    noise: str | None
+    """Likewise; None where there is none."""
 
 
 def evaluated(
@@ -49,11 +54,13 @@ def evaluated(
     production: Path,
     gates: Path,
     seed: int,
+    watched: Path,
     out: Path,
     facts: Mapping[str, str],
     passes: Override | None = None,
 ) -> Evaluated:
-    """Writes to `out` the predictions, latencies, packages, contract and the gates' reports.
+    """Writes to `out` the predictions, latencies, packages, contract, the gates' reports, and what is in `watched`: the
+    profile that drift is checked by, and the noise where there is one.
 
     `production` has the model to compare with (model.onnx, contract.json), or nothing, for a first model: then it is
     compared with the outcome's rate by the stays of the year before. `facts` are what the version is made of. `passes`
@@ -66,8 +73,9 @@ def evaluated(
     taken = contracts.inputs()
     graph = Graph(model.read_bytes(), contracts.TENSOR, contracts.output().column)
     matrix = contracts.matrix(rows, taken)
+    scores = graph.scores(matrix)
     tables = {
-        "candidate": _predicted(rows, graph.scores(matrix), told),
+        "candidate": _predicted(rows, scores, told),
         "reference": _predicted(rows, reference(production, seen, rows), told),
         "latency": pa.table({"seconds": graph.seconds(matrix, settings().requests)}),
     }
@@ -82,19 +90,24 @@ def evaluated(
     measures = _measures(files["candidate"], told)
     contract = canonical(_contract(graph, contracts.matrix(seen, taken), taken, measures))
     (out / CONTRACT).write_bytes(contract)
+    # The report names both: who approves by it approves of what drift is checked by.
+    checked_by = {name: (watched / name).read_bytes() for name in BESIDE if (watched / name).exists()}
+    for name, raw in checked_by.items():
+        (out / name).write_bytes(raw)
+    digests = {part(name): digest(raw) for name, raw in checked_by.items()}
     evidence = Evidence(
         model,
         injected={kind: files[f"injected-{kind}"] for kind in settings().injected},
         **{name: files[name] for name in ("candidate", "reference", "latency")},
         **{"train": train, "test": test, "sbom": out / SBOM, "contract": out / CONTRACT},
-        **{"production": production, "facts": facts},
+        **{"production": production, "facts": {**facts, **digests}},
     )
     report = evaluate(evidence, gates=gates)
     if passes:
         report = overridden(report, passes)
     (out / FULL).write_bytes(canonical(report) + b"\n")
     (out / REPORT).write_bytes(canonical(for_promotion(report)) + b"\n")
-    return Evaluated(report, contract, packages)
+    return Evaluated(report, contract, packages, digests[WATCHED], digests.get(USUAL))
 
 
 def _predicted(rows: pa.Table, scores: NDArray[np.float64], told: Declared) -> pa.Table:

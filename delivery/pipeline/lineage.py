@@ -14,7 +14,7 @@ from delivery.registry.gates import Override
 from delivery.registry.refused import Refused
 
 DELIVERY: Final = Path(__file__).parents[1]
-ROOMS: Final = ("data", "gates", "registry", "pipeline")
+ROOMS: Final = ("data", "gates", "registry", "monitoring", "pipeline")
 IMAGE: Final = r"[a-z0-9][a-z0-9._:/-]{0,180}@sha256:[0-9a-f]{64}"
 NO_IMAGE: Final = "no-image"
 """Of a run in an environment of the lock, outside a container."""
@@ -61,6 +61,8 @@ class Judged(Struct, frozen=True, forbid_unknown_fields=True):
     passed: bool
     override: Override | None = None
     """What failed and two people let pass."""
+    profile: Digest | None = None
+    """What its drift is checked by; runs of before have none."""
 
 
 class Record(Struct, frozen=True, forbid_unknown_fields=True):
@@ -175,6 +177,7 @@ def facts(record: Record) -> dict[str, str]:
     told = {name: str(value) for name, value in structs.asdict(record.inputs).items()}
     told |= {"model": record.outputs.model, "gates": record.judged.report, "run": record.digest}
     told |= {name: getattr(record.judged, name) for name in ("contract", "declared", "reference")}
+    told |= {"profile": record.judged.profile} if record.judged.profile else {}
     if passes := record.judged.override:
         told |= {"override": ",".join(passes.gates), "override_reason": passes.reason}
         told |= {"override_asked_by": passes.asked_by, "override_agreed_by": passes.agreed_by}

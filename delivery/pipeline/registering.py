@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from delivery.pipeline.lineage import Record, facts
+from delivery.registry.bundle import NOISE
 from delivery.registry.desk import registered
-from delivery.registry.documents import ACCOUNT, Environment
+from delivery.registry.documents import ACCOUNT, Environment, digest
 from delivery.registry.mlflow import Mlflow, Version
 from delivery.registry.refused import Gone, Refused
 from delivery.registry.rules import STARTED_BY
@@ -18,8 +19,9 @@ if TYPE_CHECKING:  # it brings pandera and Ibis, which fetching a model need not
 
 FILES: Final = "/api/2.0/mlflow-artifacts/artifacts"
 MODEL: Final = ("model.onnx", "contract.json")
-VARYING: Final = ("parapet.gates", "parapet.override")
-"""Tags that another run of the same has otherwise: its latency is another, and so is its report."""
+VARYING: Final = ("parapet.gates", "parapet.override", "parapet.profile", "parapet.noise")
+"""Tags that another run of the same has otherwise: its latency is another, and so is its report. The sums of a profile,
+and of what is learnt by it, are made by several threads, and may differ in their last digit."""
 DIGEST: Final = 36
 """Characters of a data set's digest, which is what MLflow takes; the tag `parapet.dataset` has all of it."""
 VARIABLES: Final = {
@@ -126,6 +128,7 @@ def register(
     name = registered(record.model, Environment.DEV)
     tracking.ensure(name)
     tags = facts(record) | {STARTED_BY: started_by}
+    tags |= {"parapet.noise": digest(files[NOISE])} if NOISE in files else {}
     if found := [each for each in tracking.versions(name) if _is_this(tracking, each, tags, files)]:
         return found[-1]
     place = tracking.experiment(experiment)

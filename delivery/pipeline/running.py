@@ -12,6 +12,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TextIO
+from uuid import uuid4
 
 import msgspec
 
@@ -19,7 +20,10 @@ from delivery.data.dataset import replaced
 from delivery.data.keys import Key
 from delivery.gates.declared import GATES, declared
 from delivery.gates.report import agreed
+from delivery.monitoring.runs import LONGEST
 from delivery.pipeline import lineage
+from delivery.pipeline.forking import forked
+from delivery.pipeline.noting import placed
 from delivery.pipeline.registering import Tracking, starter
 from delivery.pipeline.steps import SAYS, STOPPED
 from delivery.registry.documents import COMMIT, NAME
@@ -41,8 +45,11 @@ KEPT: Final[Mapping[str, tuple[str, str]]] = {
 """What is kept of a run, by the steps and artifacts that it comes from. The feed is not: it lies where it lay."""
 LARGEST_SEED: Final = 2**31 - 1
 """Of LightGBM."""
-TOP: Final = ("run.json", "contract.json", "gates.json", "gates-full.json", "sbom.json")
-"""Of the evidence, what people and other commands read."""
+TOP: Final = (
+    *("run.json", "contract.json", "profile.json", "noise.json"),
+    *("gates.json", "gates-full.json", "sbom.json"),
+)
+"""Of the evidence, what people and other commands read; a noise is not in each."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +72,10 @@ class Asked:
     why: str = ""
     asked_by: str = ""
     agreed_by: str = ""
+    runs: str = ""
+    """Where what each step leaves of itself is added: `s3://BUCKET/runs/model=NAME`, a folder, or nowhere."""
+    late_after: int = 0
+    """Hours without a new model after which somebody is told; 0 never."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +125,10 @@ def _ready(asked: Asked) -> Asked:
     declared(asked.gates)
     if asked.override:
         agreed(asked.override, asked.why, asked.asked_by, asked.agreed_by)
+    if not 0 <= asked.late_after <= LONGEST:
+        raise Refused(f"--late-after {asked.late_after}: 1 to {LONGEST:,} hours, or 0 for never.")
     account = Tracking.of(os.environ).account[0]
+    runs = asked.runs if not asked.runs or "://" in asked.runs else str(Path(asked.runs).resolve())
     intake = asked.intake if "://" in asked.intake else str(Path(asked.intake).resolve())
     return Asked(
         **{"intake": intake, "model": asked.model, "key_file": asked.key_file.resolve(), "out": asked.out.resolve()},
@@ -125,6 +139,7 @@ def _ready(asked: Asked) -> Asked:
         started_by=starter(asked.started_by or account),
         **{"override": asked.override, "why": asked.why},
         **{"asked_by": asked.asked_by, "agreed_by": asked.agreed_by},
+        **{"runs": placed(runs), "late_after": asked.late_after},
     )
 
 
@@ -142,9 +157,10 @@ def _ran(asked: Asked, draft: Path) -> str:
         **{"key_file": str(asked.key_file), "experiment": asked.experiment, "started_by": asked.started_by},
         **{"override": ",".join(asked.override), "why": asked.why},
         **{"asked_by": asked.asked_by, "agreed_by": asked.agreed_by},
+        **{"runs": asked.runs, "late_after": asked.late_after},
         "gates": "" if asked.gates == Path() else str(asked.gates),
     }
-    with (draft / LOG).open("w") as log, _surroundings(told), _quiet(log):
+    with (draft / LOG).open("w") as log, _surroundings(told), _quiet(log), forked(log):
         local.init(
             local.SubprocessRunner(use_venv=False),
             pipeline_root=str(draft / "steps"),
@@ -152,7 +168,8 @@ def _ran(asked: Asked, draft: Path) -> str:
             raise_on_error=True,
         )
         try:
-            pipeline(PLACEHOLDER, asked.image)(**arguments)
+            # Kubeflow's own name of a run is here a number of eight digits, which comes again.
+            pipeline(PLACEHOLDER, asked.image, uuid4().hex)(**arguments)
             failed = False
         except RuntimeError:  # that a step ended with a status that is not 0; which, and why, it has written down
             failed = True

@@ -50,8 +50,20 @@ def locked() -> Mapping[str, frozenset[str]]:
 
 
 @cache
+def _listed() -> Mapping[str, Any]:
+    told: Mapping[str, Any] = yaml.safe_load((HERE / "licences.yaml").read_text())
+    return told
+
+
 def licences() -> Mapping[str, str]:
-    told: Mapping[str, str] = yaml.safe_load((HERE / "licences.yaml").read_text())
+    """Of the packages that say none by SPDX, as it was found."""
+    told: Mapping[str, str] = _listed()["concluded"]
+    return told
+
+
+def said() -> list[str]:
+    """The packages that say it themselves."""
+    told: list[str] = _listed()["said"]
     return told
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from delivery.pipeline.declared import Matrix
 from delivery.registry.refused import Refused
+from delivery.registry.whole import whole
 
 WARM: Final = 50
 ROWS: Final = 50_000
@@ -22,7 +23,8 @@ class Graph:
     """A graph of ONNX, of which one column of one tensor is asked."""
 
     def __init__(self, raw: bytes, tensor: str, column: int) -> None:
-        """Raises Refused for what is no graph."""
+        """Raises Refused for what is no graph, or has values in another file."""
+        whole(raw)
         options = ort.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 4  # its own lines can hold what was put in

@@ -4,18 +4,21 @@ Whatever goes wrong is told in one text and by the exit status: 1 refused or fai
 text and a traceback may hold values of records, so that neither is written; what is told of it is its kind and place.
 """
 
+import gc
 import json
 import os
 import shutil
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
 import msgspec
 
 from delivery.data.refused import Refused as DataRefused
+from delivery.monitoring.runs import Word
+from delivery.pipeline.noting import Notes
 from delivery.registry.documents import canonical, digest, digest_of
 from delivery.registry.gates import Gate
 from delivery.registry.refused import Refused
@@ -23,27 +26,49 @@ from delivery.registry.refused import Refused
 SAYS: Final = "PARAPET_STEP_SAYS"
 """Environment variable: a file that a step's last words are also written to."""
 STOPPED: Final = 3
+YOUNG: Final = 50_000
+"""Objects more than before, until the young ones are looked through for garbage."""
 MANIFEST: Final = "manifest.json"
 GATE: Final = "data.quarantined"
 VERSION: Final = "version"
-WITH_MODEL: Final = ("gates.json", "gates-full.json", "sbom.json", "run.json")
+WITH_MODEL: Final = ("gates.json", "gates-full.json", "sbom.json", "run.json", "profile.json")
 CARDS: Final = ("data-card.json", "data-card.md")
 
 
 class Stopped(Exception):
-    """A gate stops the pipeline. The text has value, bound and rows."""
+    """A gate stops the pipeline. The text has value, bound and rows; `gates` are the names of those that failed."""
+
+    def __init__(self, text: str, gates: Sequence[str] = ()) -> None:
+        super().__init__(text)
+        self.gates = tuple(gates)
 
 
-def run(step: str, **asked: Any) -> None:
-    """Does a step, or ends the process. Nothing else of an error is told than its own text, if it is one of ours."""
+def run(step: str, *, run: str = "", runs: str = "", late_after: int = 0, **asked: Any) -> None:
+    """Does a step, or ends the process. Nothing else of an error is told than its own text, if it is one of ours.
+
+    How it went is left at the place `runs`, as a step of `run` (`noting.py`).
+    """
+    # The libraries of a step are a million objects that stay: looked through again and again while they are imported,
+    # they were a fifth of what most steps take.
+    gc.set_threshold(YOUNG)
+    named = f"{asked['what']}-gate" if step == "pass_gates" else step.replace("_", "-")
+    notes = Notes(runs, run, named)
     try:
-        STEPS[step](**asked)
+        notes.begin(late_after)
+    except Refused as refused:
+        _end(str(refused), 1)
+    try:
+        registered = STEPS[step](**asked)
     except Stopped as stopped:
+        notes.end(Word.GATE, ", ".join(stopped.gates))
         _end(str(stopped), STOPPED)
     except (Refused, DataRefused) as refused:
+        notes.end(Word.REFUSED)
         _end(str(refused), 1)
     except Exception as error:
+        notes.end(Word.ERROR, type(error).__name__)
         _end(_kind_and_place(step, error), 1)
+    notes.end(Word.DONE, registered=registered or "")
 
 
 def _end(text: str, status: int) -> NoReturn:
@@ -92,19 +117,24 @@ def validate(*, raw: str, accepted: str, quarantine: str, report: str, gate: str
 
 
 def pass_gates(*, gates: str, what: str) -> None:
-    """Ends the pipeline where one of these gates has failed: of a list, or of what `evaluate` tells of a report, whose
-    `override` two people let pass."""
+    """Ends the pipeline where one of these gates has failed, or there is none: of a list, or of what `evaluate` tells
+    of a report, whose `override` two people let pass."""
     raw = Path(gates).read_bytes()
     listed = msgspec.json.decode(raw)
     held = msgspec.convert(listed["gates"] if isinstance(listed, dict) else listed, list[Gate])
     passes = listed["override"] if isinstance(listed, dict) else []
-    if failed := [str(gate) for gate in held if not gate.passed and gate.name not in passes]:
+    if not held:
+        raise Refused(f"Nothing is said of the gates of the {what}, and so nothing is registered. Run it again.")
+    if failed := [gate for gate in held if not gate.passed and gate.name not in passes]:
         lines = "".join(f"\n    {each}" for each in failed)
-        raise Stopped(f"{len(failed)} of {len(held)} gates stop the {what}, and nothing is registered:{lines}")
+        text = f"{len(failed)} of {len(held)} gates stop the {what}, and nothing is registered:{lines}"
+        raise Stopped(text, [gate.name for gate in failed])
 
 
-def deidentify(*, accepted: str, key_file: str, features: str, cards: str) -> None:
+def deidentify(*, accepted: str, key_file: str, features: str, cards: str, days: str) -> None:
+    """`days` has dates: it is for `learn_noise` alone."""
     from delivery.data.dataset import Manifest
+    from delivery.data.deidentification import days as told_days
     from delivery.data.deidentification import deidentify
     from delivery.pipeline.delivered import as_file
 
@@ -112,6 +142,7 @@ def deidentify(*, accepted: str, key_file: str, features: str, cards: str) -> No
     files = [path for path, file in zip(made.paths(Path(accepted)), made.files, strict=True) if file.rows]
     with as_file(key_file) as key:
         deidentify(files, key, Path(features))
+        told_days(files, key, Path(days))
     Path(cards).mkdir()
     for name in CARDS:
         shutil.copyfile(Path(features) / name, Path(cards) / name)
@@ -159,6 +190,7 @@ def evaluate(
     test: str,
     model: str,
     production: str,
+    watched: str,
     evidence: str,
     report: str,
 ) -> None:
@@ -188,7 +220,9 @@ def evaluate(
         machine=lineage.machine(),
     )
     facts = {each: getattr(inputs, each) for each in FACTS}
-    found = evaluated(Path(model), Path(train), Path(test), Path(production), bounds, seed, out, facts, people)
+    found = evaluated(
+        Path(model), Path(train), Path(test), Path(production), bounds, seed, Path(watched), out, facts, people
+    )
     record = lineage.Record(
         "parapet-run/1",
         name,
@@ -207,6 +241,7 @@ def evaluate(
             report=digest_of(for_promotion(found.report)),
             passed=found.report.passed,
             override=found.report.override,
+            profile=found.profile,
         ),
     )
     record = lineage.checked(record)
@@ -216,16 +251,43 @@ def evaluate(
     Path(report).write_bytes(msgspec.json.encode(told))
 
 
+def learn_noise(*, name: str, days: str, features: str, test: str, model: str, watched: str) -> None:
+    """What drift is checked by, before the model is held to its gates, whose report names it: the profile of the rows
+    that it is tried on, and by that how the newest days differ from each other, of all that a model may be asked about.
+    Figures alone; no noise where the days are too few, or have too few rows."""
+    from delivery.pipeline.profiling import noise_of, profile_of
+    from delivery.registry.bundle import NOISE, PROFILE
+
+    out = Path(watched)
+    out.mkdir()
+    profile_of(Path(test), Path(model), out / PROFILE)
+    if raw := noise_of(name, Path(days), Path(features), Path(model), out / PROFILE):
+        (out / NOISE).write_bytes(raw)
+
+
 def register(
-    *, experiment: str, started_by: str, mlflow: str, model: str, evidence: str, cards: str, registered: str
-) -> None:
+    *,
+    experiment: str,
+    started_by: str,
+    mlflow: str,
+    gate: str,
+    model: str,
+    evidence: str,
+    cards: str,
+    registered: str,
+) -> str:
+    """Writes the model into MLflow, if it passed its gates and its data theirs: by what they were found, whatever is
+    said of the steps between. Returns the version as `NAME-dev:VERSION`."""
     from delivery.gates.report import Report
     from delivery.pipeline import lineage
     from delivery.pipeline.delivered import variables
     from delivery.pipeline.registering import Tracking
     from delivery.pipeline.registering import register as registered_as
+    from delivery.registry.bundle import NOISE
     from delivery.registry.documents import read
+    from delivery.registry.gates import USUAL
 
+    pass_gates(gates=gate, what="data")
     folder = Path(evidence)
     record = lineage.load(folder / "run.json")
     report = read((folder / "gates-full.json").read_bytes(), Report, "The gates' report")
@@ -234,13 +296,20 @@ def register(
     files = {"model.onnx": Path(model).read_bytes(), "contract.json": (folder / "contract.json").read_bytes()}
     files |= {name: (folder / name).read_bytes() for name in WITH_MODEL}
     files |= {name: (Path(cards) / name).read_bytes() for name in CARDS}
+    if digest(files["profile.json"]) != record.judged.profile:
+        raise Refused("The profile is of another run than the record. Nothing is registered.")
+    files |= {NOISE: (folder / NOISE).read_bytes()} if (folder / NOISE).exists() else {}
+    if (digest(files[NOISE]) if NOISE in files else None) != report.facts.get(USUAL):
+        raise Refused("The noise is another than the gates' report names. Nothing is registered.")
     told = {"experiment": experiment or record.model, "started_by": started_by}
     found = registered_as(Tracking.of(variables(mlflow, os.environ)), record, report, files, **told)
     said = {"name": found.name, "version": found.version, "author": found.author, "model": record.outputs.model}
     Path(registered).write_text(json.dumps(said, indent=2) + "\n")
+    return f"{found.name}:{found.version}"
 
 
-STEPS: Final[Mapping[str, Callable[..., None]]] = {
+STEPS: Final[Mapping[str, Callable[..., str | None]]] = {
     **{"ingest": ingest, "validate": validate, "pass_gates": pass_gates, "deidentify": deidentify, "split": split},
-    **{"train": train, "fetch_production": fetch_production, "evaluate": evaluate, "register": register},
+    **{"train": train, "fetch_production": fetch_production, "learn_noise": learn_noise, "evaluate": evaluate},
+    "register": register,
 }

@@ -12,23 +12,25 @@ import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from delivery.registry import approval, gates, promotion, telling
+from delivery.registry import approval, gates, program, promotion, telling
 from delivery.registry.approvers import approvers
-from delivery.registry.desk import AUDIT, Desk
+from delivery.registry.desk import Desk
 from delivery.registry.documents import NAME, Environment, canonical
 from delivery.registry.held import held
+from delivery.registry.program import Asked
 from delivery.registry.refused import Refused
 from delivery.registry.reviewed import reviewed
-from delivery.registry.rules import FROM, Rules
+from delivery.registry.rules import FROM
 
 BROKEN: Final = 3
 REGISTERED: Final = "registered.json"
 """Beside a report that the pipeline made: which version it registered, and by whom."""
-Asked = Mapping[str, Any]
+RIGHTS: Final = (
+    "Sign in as a role that may promote, and look at PARAPET_AUDIT_BUCKET, PARAPET_ARTIFACTS_BUCKET and "
+    "PARAPET_SIGNING_KEY."
+)
 
 
 def _list(asked: Asked) -> int:
@@ -68,7 +70,8 @@ def _promote(asked: Asked) -> int:
 
 
 def _rollback(asked: Asked) -> int:
-    return _decided(asked, promotion.rollback(_desk(asked), _model(asked), Environment(asked["to"]), asked["why"]))
+    where = Environment(asked["to"])
+    return _decided(asked, promotion.rollback(_desk(asked), _model(asked), where, asked["why"], asked["bad"]))
 
 
 def _approve(asked: Asked) -> int:
@@ -119,8 +122,7 @@ STEPS: Final[Mapping[str, Callable[[Asked], int]]] = {
 
 
 def _desk(asked: Asked) -> Desk:
-    people, gates_held = approvers(Path(asked["approvers"])), held(Path(asked["declared"]))
-    return Desk.of(Rules(people, gates_held, os.environ.get(AUDIT, "")))
+    return Desk.by(Path(asked["approvers"]), Path(asked["declared"]))
 
 
 def _model(asked: Asked) -> str:
@@ -155,20 +157,7 @@ def _tell(asked: Asked, values: object, lines: list[str]) -> None:
 
 
 def main() -> int:
-    asked = json.load(sys.stdin)
-    try:
-        return STEPS[asked["step"]](asked)
-    except Refused as error:
-        text = str(error)
-    except ClientError as error:
-        text = (
-            f"AWS refuses {error.operation_name} ({error.response['Error']['Code']}). Sign in as a role that may "
-            "promote, and look at PARAPET_AUDIT_BUCKET, PARAPET_ARTIFACTS_BUCKET and PARAPET_SIGNING_KEY."
-        )
-    except BotoCoreError as error:
-        text = f"AWS cannot be asked: {error}. Sign in, and set AWS_DEFAULT_REGION."
-    print(f"parapet: {text}", file=sys.stderr)
-    return 1
+    return program.run(STEPS, program.of_aws(RIGHTS))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import stat
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -33,14 +33,12 @@ from delivery.registry.documents import (
     told,
     written,
 )
-from delivery.registry.gates import BEFORE, Report
+from delivery.registry.gates import BEFORE, UNWATCHED, USUAL, Report
 from delivery.registry.refused import Gone, Refused
 
 FORM: Final = "parapet-approval/2"
 LONGEST: Final = timedelta(days=7)
 """An approval is of what its approver has just seen."""
-NAMED_SINCE: Final = datetime(2026, 12, 1, tzinfo=UTC)
-"""From then on an approval names its stack. What was decided by older ones, which lasted for days, holds."""
 
 
 class Statement(Struct, frozen=True, forbid_unknown_fields=True):
@@ -98,7 +96,8 @@ def stated(
     lasts: timedelta,
     through: Through | None = None,
 ) -> Statement:
-    """Raises Refused. `override` must be the gates that failed, all of them: nothing passes unnoticed."""
+    """Raises Refused. `override` must be the gates that failed, all of them: nothing passes unnoticed. It may have
+    UNWATCHED besides, where the report does not name both profile and noise; whether it must, the decision says."""
     if report.format == BEFORE:
         raise Refused(
             f"The gate report is of the form {BEFORE}: of which contract and version it is, nobody can tell. Hold the "
@@ -107,7 +106,8 @@ def stated(
     if not timedelta() < lasts <= LONGEST:
         raise Refused(f"An approval for {lasts} is not made; it lasts for some hours, {LONGEST.days} days at most.")
     failed = [gate.name for gate in report.failed]
-    if sorted(failed) != sorted(override):
+    besides = (UNWATCHED,) if to is Environment.PROD and not report.watches([USUAL]) else ()
+    if sorted(failed) != sorted(each for each in override if each not in besides):
         shown = "\n".join(f"    {gate}" for gate in report.failed) or "    none failed"
         raise Refused(
             f"The override names {', '.join(override) or 'no gate'}; failed have\n{shown}\n"
@@ -143,8 +143,18 @@ def load(file: Path) -> Approval:
         raise Refused(f"The approval {file} cannot be read: {error.strerror}.") from None
 
 
-def check(approval: Approval, people: People, wanted: Mapping[str, object], at: datetime) -> None:
-    """Raises Refused where it is not for what is wanted or by nobody who counts, Gone where only its time is over."""
+def check(
+    approval: Approval,
+    people: People,
+    wanted: Mapping[str, object],
+    at: datetime,
+    *,
+    named_since: datetime | None = None,
+) -> None:
+    """Raises Refused where it is not for what is wanted or by nobody who counts, Gone where only its time is over.
+
+    `named_since`: an approval that was made before then need not name its stack; None where each has to.
+    """
     statement = approval.statement
     message, signature = canonical(statement), signing.raw(approval.signature)
     own = [
@@ -157,7 +167,7 @@ def check(approval: Approval, people: People, wanted: Mapping[str, object], at: 
     for field, value in wanted.items():
         said = getattr(statement, field)
         if said is UNSET:
-            if field == "stack" and "contract" not in wanted and moment(statement.made) < NAMED_SINCE:
+            if field == "stack" and "contract" not in wanted and named_since and moment(statement.made) < named_since:
                 continue  # of a decision whose report is of before too
             raise Refused(f"The approval by {statement.approver} names no {field}. Ask them for one for {value}.")
         if said != value:

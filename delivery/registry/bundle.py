@@ -3,7 +3,7 @@
 The server's own room says what it takes (delivery/serving/README.md, "A model: a folder"); this writes just that.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
@@ -16,6 +16,9 @@ from delivery.registry.refused import Refused
 from delivery.registry.signing import KmsKey
 
 FILES: Final = ("model.onnx", "contract.json")
+PROFILE, NOISE = "profile.json", "noise.json"
+BESIDE: Final = (PROFILE, NOISE)
+"""What a check of drift reads (delivery/monitoring), and no server: not of each version, and of none of before."""
 MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
 PREFIX: Final = "models"
 """The part of the artifacts' bucket that the inference server reads (platform/mlops/data_path.py, MODELS)."""
@@ -39,11 +42,18 @@ def part(name: str) -> str:
     return name.partition(".")[0]
 
 
+def files_of(told: Iterable[str]) -> tuple[str, ...]:
+    """The files of a model of which a decision, or a version, tells these parts."""
+    there = frozenset(told)
+    return (*FILES, *(name for name in BESIDE if part(name) in there))
+
+
 def manifest(begun: Entry, version: str) -> bytes:
     """Of what a decision puts into its place; the same bytes, whoever ends it, and whoever looks at it afterwards."""
     assert begun.source
-    parts = {part(name) for name in FILES}
-    files = {name: File(begun.digests[part(name)], begun.sizes[part(name)]) for name in FILES}
+    names = files_of(begun.digests)
+    parts = {part(name) for name in names}
+    files = {name: File(begun.digests[part(name)], begun.sizes[part(name)]) for name in names}
     facts = {name: value for name, value in begun.digests.items() if name not in parts}
     facts |= {"author": begun.source.author, "decision": begun.digest, "stage": str(begun.to)}
     return canonical(Manifest("parapet-model/1", begun.model, version, files, facts))
@@ -95,6 +105,10 @@ class Bundles:
             f"s3://{self.bucket}/{folder} does not hold what was signed as version {version} in {where}: a server "
             "would refuse it. Look for older versions of its objects; promote the model anew if there are none."
         )
+
+    def file(self, model: str, where: Environment, version: str, name: str) -> bytes | None:
+        """One of its files, whoever put it there; None where there is none."""
+        return self._get(f"{_folder(model, where, version)}/{name}")
 
     def placed(self, model: str) -> list[Placed]:
         """The manifests of a model, by which a server could be told to load it."""

@@ -5,22 +5,27 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final, Self
 
 import boto3
 import msgspec
 
 from delivery.registry import signing
+from delivery.registry.approvers import approvers
 from delivery.registry.bundle import Bundles
+from delivery.registry.chain import Finding
 from delivery.registry.documents import Environment, read, written
 from delivery.registry.entry import Entry, Who, message
+from delivery.registry.held import held
 from delivery.registry.ledger import Ledger, head, models
 from delivery.registry.mlflow import Mlflow
+from delivery.registry.objects import client
 from delivery.registry.refused import Broken, Refused
 from delivery.registry.rules import Rules
 from delivery.registry.signing import KmsKey
 from delivery.registry.state import State, state
-from delivery.registry.verification import Finding, Kept, findings, grave, of_the_bucket, of_the_registry, replayed
+from delivery.registry.verification import Kept, findings, grave, of_the_bucket, of_the_registry, replayed
 
 HEAD: Final = "parapet.ledger"
 """The tag of the registered model in production with the ledger's head, signed as its entry is: who can cut the one
@@ -67,7 +72,7 @@ class Desk:
         # A stack is in one Region, which its key's ARN says, whatever the person's own is.
         named = REGION.match(variables["PARAPET_SIGNING_KEY"])
         session = boto3.Session(region_name=named["region"] if named else None)
-        s3 = session.client("s3")
+        s3 = client(session, variables)
         key = KmsKey(session.client("kms"), variables["PARAPET_SIGNING_KEY"])
         account = variables["MLFLOW_TRACKING_USERNAME"]
         return cls(
@@ -84,6 +89,12 @@ class Desk:
             account=account,
             role=lambda: str(session.client("sts").get_caller_identity()["Arn"]),
         )
+
+    @classmethod
+    def by(cls, people: Path, gates: Path) -> Self:
+        """By the files that say whose approvals count and what models are held to, and as the environment says. Raises
+        Refused."""
+        return cls.of(Rules(approvers(people), held(gates), os.environ.get(AUDIT, "")))
 
     def ledger(self, model: str) -> Ledger:
         return Ledger(self.s3, self.audit, self.key, model, self.seen)

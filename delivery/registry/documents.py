@@ -1,7 +1,7 @@
 """The one form in which a document is written, signed and hashed; and the kinds of text that documents are made of."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from hashlib import sha256
 from typing import Annotated, Final, TypeVar
@@ -9,6 +9,7 @@ from typing import Annotated, Final, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
+from delivery.registry import harmless
 from delivery.registry.refused import Refused
 
 
@@ -88,21 +89,35 @@ IDENTIFYING: Final = {
     "a record's number": r"(?i:\b(?:mrn|ssn|patient|record)\s*(?:no\.?|number|id)?\s*[:#]?\s*[a-z]{0,3}\d+)",
     "an address in the network": r"\b\d{1,3}(?:\.\d{1,3}){3}\b|(?i:\bhttps?://)",
     "somebody's name with a title": r"\b(?:Mr|Mrs|Ms|Miss|Herr|Frau)\.? [A-Z]",
+    "a patient's name": r"\b(?:[Pp]atient|[Pp]t\.?):? [A-Z][\w'-]+,? [A-Z]",
+    "somebody's age": r"(?i:\bage[ds]?:? ?\d{1,3}\b|\b\d{1,3}[ -]years?[ -]old\b)",
+    "a room or bed": r"(?i:\b(?:room|bed)s?:? ?(?:no\.? ?|number )?\d+)",
 }
 """What names a person directly (45 CFR 164.514(b)(2)), as far as a pattern can tell. A bare name is not told."""
 
 
 def reason(text: str) -> str:
     """What goes into the ledger for years: short, of one line, and about nobody. Raises Refused."""
+    return plain(text, "reason", "the ledger")
+
+
+def plain(text: str, called: str, where: str, most: int = 300, since: date | None = None) -> str:
+    """The same of any text that is kept `where`; days from `since` on may be in it, where that is given.
+
+    Raises Refused, by the place and the kind of what names somebody, and never with what it says.
+    """
     text = " ".join(text.split())
-    if not 10 <= len(text) <= 300:
-        raise Refused(f"The reason has {len(text)} characters; it must have 10 to 300. Say why in a sentence.")
+    if not 10 <= len(text) <= most:
+        raise Refused(f"The {called} has {len(text)} characters; it must have 10 to {most}. Say it in a sentence.")
     if not text.isprintable():
-        raise Refused("The reason has characters that cannot be printed. Write it in plain text.")
+        raise Refused(f"The {called} has characters that cannot be printed. Write it in plain text.")
+    looked = harmless.without(text, since)
     for what, pattern in IDENTIFYING.items():
-        if re.search(pattern, text):
+        if found := re.search(pattern, looked):
+            word = len(looked[: found.start()].split()) + (found.start() == 0 or looked[found.start() - 1] == " ")
+            days = " A day of the incident is written like 2027-01-29, with its year." if since else ""
             raise Refused(
-                f"The reason has {what} in it, and the ledger keeps it for years: nothing that could name a patient "
-                "may be there. Say it without, or name a ticket of at most five digits."
+                f"The {called} has {what} in it (word {word}), and {where} keeps it for years: nothing that could name "
+                f"a patient may be there. Say it without, or name a ticket of at most five digits.{days}"
             )
     return text

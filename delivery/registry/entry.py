@@ -74,14 +74,19 @@ class Entry(Struct, frozen=True, forbid_unknown_fields=True):
     """The number of the entry that this one ends. A rollback is done at once."""
     source: Source | None = None
     digests: dict[Word, Fact] = {}
-    """Of the model, its contract and gate report, its data set, code, image and environment."""
+    """Of the model, its contract and gate report, its data set, code, image and environment; of what its drift is
+    checked by, where it has that."""
     sizes: dict[Word, Annotated[int, Meta(ge=0)]] = {}
-    """Bytes of the model and its contract, so that their manifest can be told from the ledger alone."""
+    """Bytes of each of the model's files, so that their manifest can be told from the ledger alone."""
     gates: list[Gate] = []
     approvals: list[Approval] = []
     override: list[Word] = []
     """The failed gates that two people let pass."""
     release: Release | None = None
+
+    @property
+    def subject(self) -> str:
+        return self.model
 
     @property
     def digest(self) -> str:

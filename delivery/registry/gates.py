@@ -1,6 +1,6 @@
 """The report of the gates that a model was held to. Whoever holds it to them writes this document."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import isfinite
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -15,6 +15,14 @@ UNMEASURED: Final = ".measured"
 
 FACTS: Final = ("dataset", "code", "image", "environment")
 """What a version says of where it comes from: in dev as tags `parapet.dataset` and so on."""
+WATCHED: Final = "profile"
+"""The fact of a version that came with what its drift is checked by: beside FACTS, in reports of the pipeline since it
+makes one."""
+USUAL: Final = "noise"
+"""The fact of a version that came with what its days are like by that profile, likewise."""
+UNWATCHED: Final = "drift-profile"
+"""What is let pass, as a gate that failed is, where a report for production does not name all that its version's drift
+is checked by."""
 REFERENCE: Final = ("reference", "reference.contract")
 """What a ledger says of the model that another was compared with."""
 NONE: Final = "none"
@@ -68,7 +76,7 @@ class Report(Struct, frozen=True, forbid_unknown_fields=True):
     """Of the bytes of `contract.json`; None where it was not given. The former form says nothing of it, nor of what
     follows."""
     facts: dict[Word, Fact] | UnsetType = UNSET
-    """Of the version, by the names that are in `FACTS`."""
+    """Of the version, by the names that are in `FACTS`, and WATCHED and USUAL where it has them."""
     reference: Reference | UnsetType | None = UNSET
     """What served in production when the model was held to its gates; None where nothing did."""
 
@@ -88,6 +96,11 @@ class Report(Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def failed(self) -> list[Gate]:
         return [gate for gate in self.gates if not gate.passed]
+
+    def watches(self, parts: Iterable[str]) -> bool:
+        """Whether it names the profile, and the noise where that is among the version's parts: so that who signs for
+        the report signs for both."""
+        return {WATCHED, *({USUAL} & set(parts))} <= set(self.facts or {})
 
 
 class Override(Struct, frozen=True, forbid_unknown_fields=True):
@@ -122,6 +135,17 @@ def of_a_ledger(digests: Mapping[str, str], listed: list[Gate]) -> Report:
             facts={name: digests[name] for name in FACTS},
             reference=None if NONE in (model, contract) else Reference(model, contract),
         )
+        # Which reports of before did not name, though their versions had them.
+        there = [name for name in (WATCHED, USUAL) if name in digests]
+        for names in (there[:many] for many in range(len(there), 0, -1)):
+            also = {name: digests[name] for name in names}
+            named = _read(structs.replace(told, facts={**(told.facts or {}), **also}))
+            if named.digest == digests.get("gates"):
+                return named
+    return _read(told)
+
+
+def _read(told: Report) -> Report:
     return read(json.encode(told), Report, "The gate report, as the decision tells of it,")
 
 

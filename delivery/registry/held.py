@@ -43,6 +43,14 @@ class Former(Struct, frozen=True, forbid_unknown_fields=True):
     until: Annotated[datetime, Meta(tz=True)]
 
 
+class Watched(Struct, frozen=True, forbid_unknown_fields=True):
+    """That what goes to production comes with what its drift is checked by, and that this was approved."""
+
+    profile: Literal["required"]
+    since: Annotated[datetime, Meta(tz=True)]
+    """Of versions that come to staging from then on; those of before go on as they did."""
+
+
 @dataclass(frozen=True)
 class Held:
     """The gates that count, by the digest of what declares them, and until when."""
@@ -53,7 +61,10 @@ class Held:
     bounds: Mapping[str, Mapping[str, Bounds]]
     """Those that stop a model, of the gates of now and of each of before whose file is kept."""
     former: datetime | None = None
-    """Until when a report of the form of before counts."""
+    """Until when a report of the form of before counts, and an approval that names no stack."""
+    watched: datetime | None = None
+    """From when on what comes to staging needs a report that names its profile, and its noise if any, to go on to
+    production; None: never."""
 
     def check(self, report: Report, at: datetime) -> None:
         """Raises Refused where a report of these gates does not count at that time, or has others than these."""
@@ -115,8 +126,9 @@ def held(file: Path) -> Held:
     beside = file.with_name(EARLIER)
     try:
         said = msgspec.convert(_yaml(beside) or [] if beside.exists() else [], list[dict[str, object]])
-        listed = msgspec.convert([each for each in said if "report" not in each], list[Earlier])
+        listed = msgspec.convert([each for each in said if not {"report", "profile"} & each.keys()], list[Earlier])
         former = msgspec.convert([each for each in said if "report" in each], list[Former])
+        watched = msgspec.convert([each for each in said if "profile" in each], list[Watched])
     except msgspec.ValidationError as error:
         raise Refused(f"The gates of before in {beside} are not as they must be: {told(error)}.") from None
     now = digest_of_declared(file)
@@ -132,6 +144,7 @@ def held(file: Path) -> Held:
         {each.digest: each.until for each in listed},
         bounds,
         max((each.until for each in former), default=None),
+        min((each.since for each in watched), default=None),
     )
 
 

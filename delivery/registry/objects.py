@@ -1,12 +1,36 @@
 """Objects that are put once, and read: nobody puts another in the place of one."""
 
 import time
+from collections.abc import Mapping
 from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
 PAUSES: Final = (0.2, 0.4, 0.8, 1.6, 3.2)
 """Seconds after each answer that tells to try again."""
+KEYS: Final[Mapping[str, str]] = {
+    "PARAPET_AUDIT_BUCKET": "PARAPET_AUDIT_KEY",
+    "PARAPET_ARTIFACTS_BUCKET": "PARAPET_ARTIFACTS_KEY",
+}
+"""Environment variables: by the one that names a bucket, the one with the ARN of its key, which may be left out."""
+
+
+def client(session: Any, variables: Mapping[str, str]) -> Any:
+    """S3, which names the bucket's key with each object that it puts, where the variables have that.
+
+    Without the header each bucket encrypts by its own key, and with the header alone by another of the account's. An
+    organisation's policy may refuse what comes without.
+    """
+    s3 = session.client("s3")
+    keys = {variables.get(bucket): key for bucket, named in KEYS.items() if (key := variables.get(named))}
+
+    def names_it(params: dict[str, Any], **_: Any) -> dict[str, Any]:
+        key = keys.get(params["Bucket"])
+        said = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key, "BucketKeyEnabled": True} if key else {}
+        return {**params, **said}
+
+    s3.meta.events.register("provide-client-params.s3.PutObject", names_it)
+    return s3
 
 
 def put_new(s3: Any, bucket: str, name: str, raw: bytes, **more: str) -> bool:

@@ -7,21 +7,26 @@ given up where it cannot be. Of two at once the ledger takes one.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Final
 
+from delivery.registry import watched
 from delivery.registry.approval import Approval
-from delivery.registry.bundle import FILES, manifest, part
+from delivery.registry.bundle import FILES, NOISE, PROFILE, files_of, manifest, part
 from delivery.registry.desk import Desk, registered
-from delivery.registry.documents import Environment, digest, reason
+from delivery.registry.documents import Environment, digest, moment, reason
 from delivery.registry.entry import Entry, Release, Source
 from delivery.registry.gates import FACTS, Report
 from delivery.registry.mlflow import Version
 from delivery.registry.refused import Gone, Lost, Refused
 from delivery.registry.rules import STARTED_BY, before, committed, of_the_registry, of_this, staged
 from delivery.registry.state import Served, State
+from delivery.registry.whole import whole
 
 DECISION: Final = "parapet.decision"
 """The tag of a version that a decision made: the digest of its `begun`."""
+ONCE: Final = timedelta(hours=1)
+"""For so long a rollback is taken for the one that was wanted: another says which version it is away from."""
 
 
 @dataclass(frozen=True)
@@ -70,13 +75,17 @@ def promote(
         sizes=sizes,
         gates=report.gates,
         approvals=list(approvals),
-        override=sorted(gate.name for gate in report.failed),
+        override=desk.rules.lets_pass(now, to, report),
     )
     return _finish(desk, begun)
 
 
-def rollback(desk: Desk, model: str, where: Environment, why: str) -> Outcome:
-    """To the version that served before. Raises Refused where there was none, or it is not whole any more."""
+def rollback(desk: Desk, model: str, where: Environment, why: str, bad: str | None = None) -> Outcome:
+    """To the version that served before `bad`, or before the one that serves.
+
+    Raises Refused where there was none, it is not whole any more, `bad` does not serve, or somebody rolled back within
+    `ONCE` and `bad` is not said: who types it twice, or beside somebody else, would go back by two.
+    """
     why = reason(why)
     now = desk.start(model)
     if begun := now.under_way:
@@ -87,6 +96,7 @@ def rollback(desk: Desk, model: str, where: Environment, why: str) -> Outcome:
     if last and last.action == "rollback" and last.to is where and not desk.followed(now):
         # It was killed on its way, and to do it again would go back by one more.
         return replace(_outcome(desk, desk.settle(model), where), finished=True)
+    _still(desk, now, model, where, bad)
     found = before(now, where, model)
     release = found.release
     desk.bundles.check(model, where, release.version, release.manifest)
@@ -102,6 +112,25 @@ def rollback(desk: Desk, model: str, where: Environment, why: str) -> Outcome:
         release=release,
     )
     return _outcome(desk, desk.settle(model), where)
+
+
+def _still(desk: Desk, now: State, model: str, where: Environment, bad: str | None) -> None:
+    """Raises Refused where what should be gone back from is gone already, or may be."""
+    served = now.serving(where)
+    version = served.release.version if served else "none"
+    decided = [each for each in now.entries if each.to is where and each.step == "done"]
+    back = decided[-1] if decided and decided[-1].action == "rollback" else None
+    since = f", since {back.who.account} rolled back at {back.at}" if back else ""
+    if bad and bad != version:
+        raise Refused(
+            f"Version {bad} of {model} does not serve in {where}: version {version} does{since}. Nothing was changed."
+        )
+    if back and not bad and now.before(where) and desk.now() < moment(back.at) + ONCE:
+        raise Refused(
+            f"Version {version} of {model} serves in {where}{since}, and this would go back by one more. Nothing was "
+            f"changed. If version {version} is bad too, say so by --from {version}. What is decided comes into a "
+            f"stack's settings by `./parapet model serve {model} --stack STACK`."
+        )
 
 
 def _registered(
@@ -126,17 +155,22 @@ def _registered(
             f"{name} version {version} lacks the tags {', '.join(missing)}. The pipeline sets them: "
             "register it by that."
         )
-    files, digests = _files(desk, found)
+    files, digests = _files(desk, found, files_of(each.removeprefix("parapet.") for each in found.tags))
     source = Source(Environment.DEV, version, found.author, found.tags.get(STARTED_BY) or None)
     committed(facts["code"])
     of_this(report, f"{name} version {version}", {**facts, **digests})
     of_the_registry(found, source, {**facts, **digests, **report.digests})
+    if PROFILE in files:
+        told = f"{name} version {version}"
+        watched.of_its_model(files[PROFILE], files[FILES[1]], files.get(NOISE), told, report.gates)
     return source, {**facts, **digests}, {part(name): len(raw) for name, raw in files.items()}
 
 
-def _files(desk: Desk, version: Version) -> tuple[dict[str, bytes], dict[str, str]]:
-    """The files of a model, and their digests by what they are: `model`, `contract`."""
-    files = {name: desk.mlflow.file(version, name) for name in FILES}
+def _files(desk: Desk, version: Version, names: Sequence[str]) -> tuple[dict[str, bytes], dict[str, str]]:
+    """These files of a model, and their digests by what they are: `model`, `contract`. Raises Refused for a model that
+    is not all in them."""
+    files = {name: desk.mlflow.file(version, name) for name in names}
+    whole(files[FILES[0]], f"{version.name} version {version.version}: {FILES[0]}")
     return files, {part(name): digest(raw) for name, raw in files.items()}
 
 
@@ -177,7 +211,7 @@ def _make(desk: Desk, begun: Entry) -> Release:
     assert begun.source
     desk.rules.approved(begun, desk.now())
     source = desk.mlflow.version(registered(begun.model, begun.source.environment), begun.source.version)
-    files, digests = _files(desk, source)
+    files, digests = _files(desk, source, files_of(begun.digests))
     if not digests.items() <= begun.digests.items():
         raise Gone(
             f"{source.name} version {source.version} has other files than when this was begun. Register it anew."

@@ -14,10 +14,10 @@ from msgspec import UNSET
 
 from delivery.registry import approval, gates
 from delivery.registry.approvers import People
-from delivery.registry.bundle import FILES, manifest, part
+from delivery.registry.bundle import BESIDE, FILES, files_of, manifest, part
 from delivery.registry.documents import CHANGED, COMMIT, Environment, digest, moment
 from delivery.registry.entry import Entry, Release, Source
-from delivery.registry.gates import FACTS, REFERENCE, Reference, Report
+from delivery.registry.gates import FACTS, REFERENCE, UNWATCHED, Reference, Report
 from delivery.registry.held import Held
 from delivery.registry.mlflow import Version
 from delivery.registry.refused import Refused
@@ -29,6 +29,8 @@ STARTED_BY: Final = "parapet.started_by"
 REPORT: Final = ("gates", "declared")
 """Of the gate report, and of what the gates of it were declared to be."""
 PARTS: Final = tuple(part(name) for name in FILES)
+ALSO: Final = tuple(part(name) for name in BESIDE)
+"""Parts that not each model has."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Rules:
         says = (*PARTS, *REPORT, *FACTS, *(REFERENCE if told.keys() & set(REFERENCE) else ()))
         if lacking := [each for each in says if each not in told]:
             raise Refused(f"The decision does not say its {', '.join(lacking)}. Register the model by the pipeline.")
-        if set(entry.sizes) != set(PARTS):
+        if set(entry.sizes) != {part(name) for name in files_of(told)}:
             raise Refused("The decision does not say how large the model's files are.")
         committed(told["code"])
         if entry.to is Environment.PROD and (source, _of_the_model(told), entry.sizes) != staged(now):
@@ -80,7 +82,7 @@ class Rules:
                 f"{entry.model} version {served.release.version} in {entry.to} is that model already; nothing is to be "
                 "done."
             )
-        if entry.override != sorted(gate.name for gate in report.failed):
+        if entry.override != self.lets_pass(now, entry.to, report):
             raise Refused("The decision names other gates to let pass than those that failed.")
         self.approved(entry, moment(entry.at))
         _enough(now, entry, report, self.people)
@@ -94,6 +96,15 @@ class Rules:
         if any(each.to is entry.to and each.release and each.release.version == version for each in now.entries):
             raise Refused(f"Version {version} in {entry.to} was another decision's.")
 
+    def lets_pass(self, now: State, to: Environment, report: Report) -> list[str]:
+        """What two people must let pass for it to go there, by name, sorted: each failed gate; and that production has
+        a version whose drift is checked by what nobody approved, where that came to staging since it may not."""
+        names = {gate.name for gate in report.failed}
+        staged, since = now.serving(Environment.STAGING), self.held.watched
+        if to is Environment.PROD and staged and since and moment(staged.begun.at) >= since:
+            names |= set() if report.watches(staged.begun.digests) else {UNWATCHED}
+        return sorted(names)
+
     def approved(self, begun: Entry, at: datetime) -> None:
         """Raises Refused where not all approvals are by who counts and for this; Gone where they are late."""
         wanted = {
@@ -104,7 +115,7 @@ class Rules:
         if begun.source and REFERENCE[0] in begun.digests:  # which older entries say nothing of, nor do their approvals
             wanted |= {"contract": begun.digests["contract"], "author": begun.source.author}
         for each in begun.approvals:
-            approval.check(each, self.people, wanted, at)
+            approval.check(each, self.people, wanted, at, named_since=self.held.former)
 
 
 def committed(code: str) -> None:
@@ -153,13 +164,13 @@ def of_the_registry(version: Version, source: Source, digests: Mapping[str, str]
         raise Refused(f"{what} was registered by {by}, and the decision says by {source.author}.")
     if (version.tags.get(STARTED_BY) or None) != source.started_by:
         raise Refused(f"{what} has another tag {STARTED_BY} than the decision that took it.")
-    told = {each: version.tags.get(f"parapet.{each}") for each in (*FACTS, *PARTS, "gates")}
+    told = {each: version.tags.get(f"parapet.{each}") for each in (*FACTS, *PARTS, *ALSO, "gates")}
     if told["gates"] not in (None, digests["gates"]):
         raise Refused(
             f"{what} was held to its gates in another report than this one, {digests['gates']}: its tag parapet.gates "
             "has the digest. Give the gates.json that lies with it."
         )
-    if other := [each for each, value in told.items() if value not in (None, digests[each])]:
+    if other := [each for each, value in told.items() if value not in (None, digests.get(each))]:
         raise Refused(f"{what} has other tags than the decision that took it: {', '.join(other)}.")
 
 
@@ -211,10 +222,14 @@ def _enough(now: State, begun: Entry, report: Report, people: People) -> None:
     # Who started a pipeline that registers by an account of its own, no server wrote down, and who says it can say
     # another. Of two people at least one is somebody else.
     told = source.author in people
-    needed = 2 if report.failed else (1 if told else 2) if begun.to is Environment.PROD else 0
+    needed = 2 if begun.override else (1 if told else 2) if begun.to is Environment.PROD else 0
     if len(approve) >= needed:
         return
     failed = "".join(f"\n    {gate}" for gate in report.failed)
+    if UNWATCHED in begun.override:
+        failed += (
+            f"\n    {UNWATCHED}: the gate report names no profile, or no noise, that its drift would be checked by"
+        )
     ask = f"`./parapet model approve`, by {'two people' if needed == 2 else 'somebody'} other than "
     ask += " and ".join(sorted(source.authors))
     if failed:

@@ -4,7 +4,7 @@ import base64
 import binascii
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, EllipticCurvePublicKey
@@ -45,7 +45,7 @@ class KmsKey:
         return key  # type: ignore[return-value]
 
 
-def is_taken(key: object) -> bool:
+def is_taken(key: object) -> TypeGuard[Public]:
     """P-256 and Ed25519 are."""
     return isinstance(key, Ed25519PublicKey) or (
         isinstance(key, EllipticCurvePublicKey) and isinstance(key.curve, SECP256R1)

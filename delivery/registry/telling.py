@@ -4,13 +4,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from delivery.registry.approval import Statement
+from delivery.registry.chain import Finding
 from delivery.registry.desk import Desk, registered
-from delivery.registry.documents import Environment
+from delivery.registry.documents import Environment, canonical
 from delivery.registry.entry import Entry
-from delivery.registry.gates import Report
+from delivery.registry.gates import UNWATCHED, Report
 from delivery.registry.promotion import Outcome
 from delivery.registry.refused import Broken
-from delivery.registry.verification import BESIDE, Finding
+from delivery.registry.verification import BESIDE, Kept
 
 
 def listed(desk: Desk, model: str) -> dict[str, Any]:
@@ -20,6 +21,7 @@ def listed(desk: Desk, model: str) -> dict[str, Any]:
     except Broken as broken:  # which keeps nobody from the other models
         return {"name": model, "dev": [], "serving": [], "underWay": None, "refused": str(broken)}
     serving = []
+    kept = desk.ledger(model).kept()
     for where in (Environment.STAGING, Environment.PROD):
         if served := now.serving(where):
             release = served.release
@@ -30,6 +32,7 @@ def listed(desk: Desk, model: str) -> dict[str, Any]:
                     "startedBy": served.source.started_by,
                     "alias": desk.mlflow.alias(registered(model, where)),
                     "place": desk.bundles.place(model, where, release.version),
+                    "returned": _returned(kept, where),
                 }
             )
     begun = now.under_way
@@ -40,6 +43,16 @@ def listed(desk: Desk, model: str) -> dict[str, Any]:
         "underWay": entry(begun) if begun else None,
         "refused": None,
     }
+
+
+def _returned(kept: Iterable[Kept], where: Environment) -> dict[str, str] | None:
+    """The entry by which what serves there took its calls back, and its signature; none where it came by a promotion.
+    With it a stack's settings prove it (platform/mlops/serving/returning.py)."""
+    done = [each.signed for each in kept if each.signed and each.signed.entry.step == "done"]
+    last = next((each for each in reversed(done) if each.entry.to is where), None)
+    if last is None or last.entry.action != "rollback":
+        return None
+    return {"entry": canonical(last.entry).decode(), "signature": last.signature}
 
 
 def entry(told: Entry) -> dict[str, Any]:
@@ -62,9 +75,14 @@ def approved(statement: Statement, report: Report) -> list[str]:
     reference = report.reference.model if report.reference else "nothing: it is said to be the first"
     facts = {"contract": report.contract, **(report.facts or {}), "author": statement.author}
     facts |= {"compared with": reference, "stack": statement.stack}
+    passed = UNWATCHED in statement.override
+    unwatched = statement.to is Environment.PROD and (passed or not report.watches([]))
+    what = "noise" if report.watches([]) else "profile"
+    lacks = f"    {'FAILED' if passed else 'lacks'}  {UNWATCHED}: no {what} is in the report"
     return [
         *(f"    {name:<13}  {value}" for name, value in facts.items()),
         *(f"    {'passed' if gate.passed else 'FAILED'}  {gate}" for gate in report.gates),
+        *([lacks] if unwatched else []),
         "    The figures are the report's. That its predictions are this model's, the pipeline alone sees to, whose",
         "    versions have its digest as the tag parapet.gates: " + report.digest,
     ]

@@ -3,11 +3,11 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Final, Literal, Self
+from typing import Final, Self
 
 from delivery.registry import rules, signing
 from delivery.registry.bundle import Manifest, Placed, manifest
+from delivery.registry.chain import CLOCKS, Finding, Stored, broken
 from delivery.registry.documents import Environment, canonical, moment, read
 from delivery.registry.entry import Entry, Head, Signed, message
 from delivery.registry.mlflow import Version
@@ -15,58 +15,30 @@ from delivery.registry.refused import Refused
 from delivery.registry.rules import Rules
 from delivery.registry.state import State
 
-Grave = Literal["edited", "dropped", "reordered", "forked", "truncated", "foreign", "unapproved"]
-Kind = Grave | Literal["unknown", "stray", "unsigned"]
 BESIDE: Final = ("unknown", "stray", "unsigned")
 """Of what lies beside the ledger, where more people may write: it is told, and decisions go on."""
-CLOCKS: Final = timedelta(minutes=15)
-"""By how much clocks may differ: AWS answers none that differs more (General Reference, "RequestTimeTooSkewed")."""
 HEAD: Final = re.compile(r"([1-9]\d{0,7}) (sha256:[0-9a-f]{64})(?: (\S{1,200}))?")
 """What the registry keeps of a ledger: number and digest of its last entry, and their signature."""
 Verifies = Callable[[bytes, bytes], bool]
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One thing that is amiss."""
-
-    kind: Kind
-    sequence: int
-    """The number of the entry; 0 for what has none."""
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.kind}: {self.text}"
-
-
-@dataclass(frozen=True)
-class Kept:
+class Kept(Stored):
     """An object under a ledger's prefix."""
 
-    name: str
-    raw: bytes | None
-    """Without one, it was deleted: an older version is there still."""
-    versions: int
-    signed: Signed | None
-    written: datetime | None = None
-    """By the clock of S3."""
+    signed: Signed | None = None
 
     @classmethod
-    def of(cls, name: str, raw: bytes | None, versions: int, written: datetime | None) -> Self:
+    def of(cls, stored: Stored) -> Self:
         try:
-            signed = read(raw, Signed, name) if raw is not None else None
+            signed = read(stored.raw, Signed, stored.name) if stored.raw is not None else None
         except Refused:
             signed = None
-        return cls(name, raw, versions, signed, written)
+        return cls(stored.name, stored.raw, stored.versions, stored.written, stored.size, stored.mark, signed)
 
     @property
     def entry(self) -> Entry | None:
         return self.signed.entry if self.signed else None
-
-    @property
-    def sequence(self) -> int:
-        stem = self.name.removesuffix(".json")
-        return int(stem) if self.name == f"{stem}.json" and len(stem) == 8 and stem.isascii() and stem.isdigit() else 0
 
 
 def grave(found: Sequence[Finding]) -> list[Finding]:
@@ -81,41 +53,17 @@ def findings(model: str, kept: Sequence[Kept], verifies: Verifies, head: str | N
     may be behind by what came after, and never ahead. Without one, or where it is not signed, only the tail is taken as
     it is: whoever may write tags could keep everybody from deciding else.
     """
-    found = [
-        Finding("foreign", 0, f"the object {each.name} is none of the ledger's") for each in kept if not each.sequence
-    ]
+
+    def amiss(kept: Kept) -> str | None:
+        signed = kept.signed
+        if signed is None or canonical(signed) != kept.raw:
+            return "is not in the form that entries are written in"
+        if not verifies(message(signed.entry), signing.raw(signed.signature)):
+            return "is not what was signed"
+        return None
+
     objects = {each.sequence: each for each in kept if each.sequence}
-    before: Entry | None = None
-    for sequence in range(1, max(objects, default=0) + 1):
-        each = objects.get(sequence)
-        if each is None or each.raw is None:
-            found.append(Finding("dropped", sequence, f"entry {sequence} is gone, and later ones are there"))
-            before = None
-            continue
-        amiss = _of_one(model, each, before, verifies, first=sequence == 1)
-        found += amiss
-        # After what is amiss the next one is looked at by itself: it says of the former one no more than is said.
-        before = None if amiss else each.entry
-    return found + _of_the_tail(model, objects, verifies, head)
-
-
-def _of_one(model: str, kept: Kept, before: Entry | None, verifies: Verifies, *, first: bool) -> list[Finding]:
-    number, signed = kept.sequence, kept.signed
-    again = (
-        [Finding("forked", number, f"entry {number} was written {kept.versions} times")] if kept.versions > 1 else []
-    )
-    if signed is None or canonical(signed) != kept.raw:
-        return [*again, Finding("edited", number, f"entry {number} is not in the form that entries are written in")]
-    entry = signed.entry
-    if not verifies(message(entry), signing.raw(signed.signature)):
-        return [*again, Finding("edited", number, f"entry {number} is not what was signed")]
-    if entry.model != model:
-        return [*again, Finding("foreign", number, f"entry {number} is of another model, {entry.model}")]
-    if entry.sequence != number:
-        return [*again, Finding("reordered", number, f"entry {entry.sequence} is in the place of {number}")]
-    if (first and entry.previous is not None) or (before and entry.previous != before.digest):
-        return [*again, Finding("forked", number, f"entry {number} follows another one than that before it")]
-    return again
+    return broken("ledger", model, kept, amiss) + _of_the_tail(model, objects, verifies, head)
 
 
 def _of_the_tail(model: str, objects: dict[int, Kept], verifies: Verifies, head: str | None) -> list[Finding]:

@@ -41,15 +41,19 @@ class Mlflow:
         self.port, self.metrics_port = choose_port(None), choose_port(None)
         self.secrets = self.folder / "secrets"
         self.secrets.mkdir()
+        self.deliver()
+        self.log = self.folder / "log"
+        # The private folders of the server; under pytest's own name a path would be too long to read.
+        self.temporary = Path(tempfile.mkdtemp(prefix="parapet-test-"))
+
+    def deliver(self) -> None:
+        """The secrets that it begins with."""
         self.secret("database", json.dumps({"username": USER, "password": PASSWORD}))
         self.secret("admin", ADMINISTRATOR[1])
         self.secret("flask", "the-session-key")
         self.secret("audit-key", AUDIT_KEY)
         for name, password in (ALICE, BOB):
             self.secret(f"user-{name}", password)
-        self.log = self.folder / "log"
-        # The private folders of the server; under pytest's own name a path would be too long to read.
-        self.temporary = Path(tempfile.mkdtemp(prefix="parapet-test-"))
 
     def secret(self, name: str, value: str) -> None:
         """Replaced at once, as the kubelet and the Secrets Store driver do."""

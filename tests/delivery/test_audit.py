@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parapet_mlflow.asgi import Message, Receive, Scope, Send, refusal, values
-from parapet_mlflow.audit import facts
+from parapet_mlflow.audit import facts, sinks
 from parapet_mlflow.audit.key import Key
 from parapet_mlflow.audit.lines import Lines
 from parapet_mlflow.audit.trail import GRAPHQL, Trail
@@ -22,6 +23,7 @@ from parapet_mlflow.gate.reading import Asked
 from parapet_mlflow.gate.refusal import Refusal
 from parapet_mlflow.gate.routes import Route, fields_within, load
 from parapet_mlflow.login.basic import credentials
+from tests.cluster import wait_for
 from tests.delivery import lawful
 from tests.examples import examples
 
@@ -311,6 +313,48 @@ def test_the_meshs_own_request_id_is_taken_and_no_other_word() -> None:
     id_ = "7f1d0b5e-2d5c-4f3a-9e43-6c5b3b4f9a10"
     assert request(id_) == id_
     assert request("Jane-Doe-1950-01-02") != "Jane-Doe-1950-01-02"
+
+
+class Group:
+    """A log group of CloudWatch's that is deleted, and made anew without its streams."""
+
+    class exceptions:  # noqa: N801 (boto3's name)
+        class ResourceAlreadyExistsException(ClientError):
+            """As boto3 has it."""
+
+    def __init__(self) -> None:
+        self.streams: dict[str, list[str]] | None = {}
+
+    def create_log_stream(self, **asked: str) -> None:
+        if self.streams is None:
+            raise ClientError({"Error": {"Code": "ResourceNotFoundException"}}, "CreateLogStream")
+        if asked["logStreamName"] in self.streams:
+            raise self.exceptions.ResourceAlreadyExistsException({}, "CreateLogStream")
+        self.streams[asked["logStreamName"]] = []
+
+    def put_log_events(self, **asked: Any) -> None:
+        if asked["logStreamName"] not in (self.streams or {}):
+            raise ClientError({"Error": {"Code": "ResourceNotFoundException"}}, "PutLogEvents")
+        assert self.streams
+        self.streams[asked["logStreamName"]] += [each["message"] for each in asked["logEvents"]]
+
+
+def test_a_log_group_that_was_deleted_and_made_anew_has_the_lines_since(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sinks, "INTERVAL", 0.01)
+    monkeypatch.setattr(sinks, "LONGEST_PAUSE", 0.01)
+    group = Group()
+    sink = sinks.CloudWatchLogs("audit", "one", group)
+    sink.write("before")
+    wait_for(lambda: group.streams == {"one": ["before"]})
+    group.streams = None
+    sink.write("meanwhile")
+    wait_for(lambda: "audit: stopped: audit takes no lines" in capsys.readouterr().err)
+    group.streams = {}
+    wait_for(lambda: group.streams == {"one": ["meanwhile"]})
+    sink.close()
+    assert "takes lines again; 0 were lost" in capsys.readouterr().err
 
 
 def test_the_sinks_end_with_the_application() -> None:

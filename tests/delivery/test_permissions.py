@@ -79,6 +79,9 @@ def test_the_names_that_promotions_make_are_for_who_promotes(name: str) -> None:
     for other in ("sepsis-dev", "sepsis", "sepsis-prod-2", "prod"):
         assert not refused(world, "carol", "registered-models/create", name=other)
         assert not refused(world, "carol", "registered-models/rename", name="sepsis-dev", new_name=other)
+    edited = Pretended({"carol": [Grant("registered_model", name, "EDIT")], "mia": [owned]}, promoters=("mia",))
+    for request in ({"new_name": "away"}, {"new_name": f"{name}-2"}):  # no command of the ledger would find it again
+        assert refused(edited, "carol", "registered-models/rename", name=name, **request)
     told = ask(world, "carol", "registered-models/create", name=name)
     assert told
     assert "are made by promotions" in told.message

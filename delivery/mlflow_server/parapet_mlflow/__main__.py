@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 
+from parapet_mlflow import garbage
 from parapet_mlflow.refusal import Refused
 
 USAGE = "usage: parapet-mlflow server|migrate|gc ARGUMENTS...  (see README.md in this image's folder)"
@@ -25,6 +26,7 @@ def _command(name: str) -> Callable[[list[str]], int] | None:
     # Imported when it is asked for: MLflow reads the environment while it is imported, and takes seconds.
     if name not in ("server", "migrate", "gc"):
         return None
+    garbage.wait()
     from parapet_mlflow import commands, configuration, logs
     from parapet_mlflow.disposal import command
 

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from parapet_mlflow import configuration, metrics
+from parapet_mlflow import configuration, garbage, metrics
 from parapet_mlflow.login.oidc.settings import SignOn
 from parapet_mlflow.refusal import Refused
 from parapet_mlflow.secret_files import SecretFiles
@@ -35,6 +35,7 @@ def server(arguments: list[str]) -> int:
         _check(uri, secrets)
         from parapet_mlflow import accounts, artifacts
 
+        garbage.spare()
         artifacts.check(destination)
         accounts.reconcile(uri, secrets)
         sign_on = SignOn.declared() is not None
@@ -50,6 +51,7 @@ def migrate(arguments: list[str]) -> int:
     secrets = SecretFiles.named()
     from parapet_mlflow import accounts, database, schema
 
+    garbage.spare()
     uri = _named("--backend-store-uri", arguments)
     accounts.check(secrets)
     database.install()

@@ -19,7 +19,7 @@ from delivery.data import __main__ as program
 from delivery.data.card import JSON, MARKDOWN
 from delivery.data.contract import contract
 from delivery.data.dataset import Manifest, arrow_schema
-from delivery.data.deidentification import Deidentified, deidentify, features
+from delivery.data.deidentification import DAYS_FILE, Deidentified, days, deidentify, features
 from delivery.data.keys import Key
 from delivery.data.refused import Refused
 from delivery.data.safe_harbor import safe_harbor
@@ -130,6 +130,17 @@ def test_the_key_is_in_nothing_that_is_written_or_said(made: tuple[Deidentified,
     key = Key.read(key_file)
     for form in (SECRET.decode("latin-1"), SECRET.hex()):
         assert form not in everything(made[1]) + repr(key) + str(vars(made[0].manifest))
+
+
+def test_days_of_records_are_told_by_their_keys_and_with_nothing_else(
+    table: pa.Table, clean: Path, key_file: Path, tmp_path: Path
+) -> None:
+    days([clean], key_file, tmp_path / "days")
+    assert [each.name for each in (tmp_path / "days").iterdir()] == [DAYS_FILE]
+    told = pq.read_table(tmp_path / "days" / DAYS_FILE)
+    assert told.column_names == ["record_key", "day"]
+    assert told["record_key"].to_pylist() == table["record_key"].to_pylist()
+    assert [day.year for day in told["day"].to_pylist()] == table["admitted_year"].to_pylist()
 
 
 def test_another_key_gives_other_hashes_and_the_same_one_the_same_bytes(

@@ -75,7 +75,7 @@ def ran(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]
             **{"MLFLOW_TRACKING_URI": url, "MLFLOW_TRACKING_USERNAME": ACCOUNT, "MLFLOW_TRACKING_PASSWORD": PASSWORD},
             "PARAPET_DATA_KEY_FILE": str(key),
         }
-        options = ("--model", MODEL, "--out", "out", "--seed", str(SEED), "--first")
+        options = ("--model", MODEL, "--out", "out", "--seed", str(SEED), "--first", "--runs", "told")
         bounds = ("--gates", str(gates(folder / "gates.yaml")))
         done = command(folder, "run", intake.name, *options, *bounds, "--json", **variables)
         yield Ran(folder, intake, folder / "out", tracked, variables, done)

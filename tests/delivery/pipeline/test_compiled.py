@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from cli.pipeline import COMPILED
+from delivery.monitoring.runs import FIRST, STEPS
 from delivery.pipeline import __main__ as program
 from tests.delivery.pipeline.conftest import command
 
@@ -63,6 +64,12 @@ def test_a_model_is_registered_behind_both_gates_alone() -> None:
     assert {"pass-gates", "validate"} <= before("deidentify")
     gate = TASKS["pass-gates-2"]["inputs"]["artifacts"]["gates"]["taskOutputArtifact"]
     assert gate == {"outputArtifactKey": "report", "producerTask": "evaluate"}
+    # And by the reports themselves: of a step in between another one can say how it ended.
+    read = {
+        (each["taskOutputArtifact"]["producerTask"], each["taskOutputArtifact"]["outputArtifactKey"])
+        for each in TASKS["register"]["inputs"]["artifacts"].values()
+    }
+    assert {("validate", "gate"), ("evaluate", "evidence")} <= read
 
 
 def test_each_step_is_told_of_the_secrets_that_it_needs_and_of_no_other() -> None:
@@ -75,6 +82,17 @@ def test_each_step_is_told_of_the_secrets_that_it_needs_and_of_no_other() -> Non
         "fetch-production": ["mlflow"],
         "register": ["mlflow"],
     }
+
+
+def test_each_step_says_how_it_went_of_the_same_run_and_by_a_name_that_checks_know() -> None:
+    named = set()
+    for name, task in TASKS.items():
+        told = task["inputs"]["parameters"]
+        assert told["run"] == {"runtimeValue": {"constant": "{{$.pipeline_job_uuid}}"}}, name
+        assert told["runs"] == {"componentInputParameter": "runs"}, name
+        named.add(f"{told['what']['runtimeValue']['constant']}-gate" if "what" in told else name)
+    assert named == set(STEPS)
+    assert [name for name, task in TASKS.items() if "late_after" in task["inputs"]["parameters"]] == [FIRST]
 
 
 def test_who_starts_it_and_by_which_key_must_be_said() -> None:
@@ -105,6 +123,7 @@ def test_no_step_is_root_or_takes_what_it_likes() -> None:
 
 
 def test_what_holds_identifiers_is_given_to_no_step_behind_deidentification() -> None:
+    """But for the days of records, which have dates, to the step that tells of them in figures alone."""
     takes = {
         name: {
             (each["taskOutputArtifact"]["producerTask"], each["taskOutputArtifact"]["outputArtifactKey"])
@@ -114,3 +133,4 @@ def test_what_holds_identifiers_is_given_to_no_step_behind_deidentification() ->
     }
     holding = {("ingest", "raw"), ("validate", "accepted"), ("validate", "quarantine")}
     assert {name for name, taken in takes.items() if taken & holding} == {"validate", "deidentify"}
+    assert [name for name, taken in takes.items() if ("deidentify", "days") in taken] == ["learn-noise"]

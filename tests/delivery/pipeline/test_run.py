@@ -13,10 +13,14 @@ import pytest
 from moto import mock_aws
 from msgspec import structs
 
+from delivery.monitoring.runs import STEPS, Event, heard
 from delivery.pipeline import __main__ as program
-from delivery.registry import gates, promotion
+from delivery.pipeline import steps
+from delivery.pipeline.running import TOP
+from delivery.registry import gates, promotion, watched
 from delivery.registry.desk import Desk
-from delivery.registry.documents import CHANGED, Environment
+from delivery.registry.documents import CHANGED, Environment, digest
+from delivery.registry.refused import Refused
 from local import images
 from parapet_serving.bundle import folder as serving
 from parapet_serving.bundle.manifest import CONTRACT, Declared, read
@@ -41,11 +45,42 @@ def test_what_passed_its_gates_is_registered_with_what_a_promotion_asks_for(ran:
     assert (tags["parapet.seed"], tags["parapet.model"]) == (str(SEED), outputs["model"])
     files = ran.tracked.files[f"models:/{MODEL}-dev/1"]
     assert {"model.onnx", "contract.json", "gates.json", "data-card.md", "run.json", "sbom.json"} <= files.keys()
+    assert digest(files["profile.json"]) == tags["parapet.profile"]
+    assert json.loads(files["gates.json"])["facts"]["profile"] == tags["parapet.profile"]
+    assert json.loads(files["gates.json"])["facts"].get("noise") == tags.get("parapet.noise")
+    watched.of_its_model(files["profile.json"], files["contract.json"], files.get("noise.json"), MODEL)
     assert f"sha256:{sha256(files['model.onnx']).hexdigest()}" == outputs["model"]
     (run,) = ran.tracked.runs
     assert run["status"] == "FINISHED"
     measured = {each["key"]: each["value"] for each in run["runs/log-batch"]["metrics"]}
     assert 0.55 < measured["quality.auroc"] < 0.8
+
+
+def test_a_noise_that_no_report_of_the_gates_names_is_not_registered(ran: Ran, tmp_path: Path) -> None:
+    """Which a step between could lay beside what the gates looked at."""
+    evidence = tmp_path / "evidence"
+    evidence.mkdir()
+    for name in TOP:
+        if (ran.out / name).exists():
+            (evidence / name).write_bytes((ran.out / name).read_bytes())
+    (evidence / "noise.json").write_bytes(b'{"signals": []}')
+    (tmp_path / "gate").write_text(json.dumps([{"name": "data", "value": 0, "rows": 1, "passed": True, "maximum": 1}]))
+    given = {"gate": tmp_path / "gate", "model": ran.out / "model.onnx", "evidence": evidence}
+    given |= {"cards": ran.out / "features", "registered": tmp_path / "registered"}
+    with pytest.raises(Refused, match="The noise is another than the gates' report names"):
+        steps.register(experiment="", started_by="", mlflow="", **{name: str(path) for name, path in given.items()})
+
+
+def test_each_of_its_steps_said_how_it_went(ran: Ran) -> None:
+    left = sorted((ran.folder / "told").iterdir())
+    events = [event for each in left if (event := Event.of(each.name))]
+    assert len(events) == len(left) == 2 * len(STEPS)
+    assert len({each.run for each in events}) == 1
+    found = heard(events, events[-1].at)
+    assert found
+    assert found.ended
+    assert (found.brought, found.ended.step, set(found.ended.by_step)) == (events[-1].at, "", set(STEPS))
+    assert json.loads(left[-1].read_text())["registered"] == f"{MODEL}-dev:1"
 
 
 def test_a_run_says_what_it_was_made_of(ran: Ran) -> None:
@@ -77,7 +112,7 @@ def test_no_marked_identifier_is_behind_deidentification_or_in_what_was_said(ran
 
 
 def test_the_same_inputs_give_the_same_bytes_of_data_and_model(ran: Ran, inside: Any, tmp_path: Path) -> None:
-    """The steps up to the model once more, from the feed on, in one process; and the model by other hashes of words."""
+    """The steps up to the model once more, from the feed on, in one process and by other hashes of words."""
     program = f"""
 import json, os
 from pathlib import Path
@@ -88,23 +123,15 @@ at = lambda name: str(own / name)
 steps.ingest(intake={str(ran.intake)!r}, raw=at("raw"), manifest=at("manifest"))
 steps.validate(raw=at("raw"), accepted=at("accepted"), quarantine=at("aside"), report=at("report"), gate=at("gate"))
 key = {str(ran.folder / "key")!r}
-steps.deidentify(accepted=at("accepted"), key_file=key, features=at("features"), cards=at("cards"))
+steps.deidentify(accepted=at("accepted"), key_file=key, features=at("features"), cards=at("cards"), days=at("days"))
 steps.split(features=at("features"), seed={SEED}, train=at("train"), test=at("test"), counts=at("counts"))
 steps.train(train=at("train"), seed={SEED}, model=at("model"))
 found = {{name: "sha256:" + sha256(own / name) for name in ("train", "test", "model")}}
 print(json.dumps(found | {{"features": "sha256:" + Manifest.read(own / "features").digest}}))
 """
-    found = inside(program)
-    assert {name: ran.record["outputs"][name] for name in found} == found
-    again = f"""
-import hashlib, json
-from pathlib import Path
-from delivery.pipeline.training import train
-raw = train(Path({str(ran.out / "train.parquet")!r}), {SEED})
-print(json.dumps("sha256:" + hashlib.sha256(raw).hexdigest()))
-"""
     # A set of the converter's comes out in another order by these hashes than by most.
-    assert inside(again, PYTHONHASHSEED="22") == found["model"]
+    found = inside(program, PYTHONHASHSEED="22")
+    assert {name: ran.record["outputs"][name] for name in found} == found
 
 
 def test_a_later_model_is_compared_with_the_one_in_production(ran: Ran, inside: Any, tmp_path: Path) -> None:

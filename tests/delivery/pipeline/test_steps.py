@@ -20,6 +20,7 @@ from delivery.data.deidentification import deidentify
 from delivery.data.generating import generate
 from delivery.data.refused import Refused as DataRefused
 from delivery.data.safe_harbor import safe_harbor
+from delivery.monitoring.runs import Event, Said
 from delivery.pipeline import declared, lineage, sbom, steps
 from delivery.pipeline.ingesting import ingest
 from delivery.pipeline.registering import Tracking, in_production
@@ -206,8 +207,16 @@ def test_another_package_than_the_locks_is_found(monkeypatch: pytest.MonkeyPatch
         sbom.check_locked({"numpy": "2.0", "left-pad": "1.0"})
 
 
+def test_of_each_package_of_the_lock_it_is_known_where_its_licence_is_said() -> None:
+    """Without it the gate of licences stops every model, which nothing shows before a whole run. Look at what the
+    package says of itself (`License-Expression`, or an identifier of SPDX in `License`) before it goes into a list."""
+    listed = [*sbom.licences(), *sbom.said()]
+    assert sorted(set(sbom.locked()) - set(listed)) == []
+    assert sorted(set(listed) - set(sbom.locked())) == []
+    assert len(listed) == len(set(listed))
+
+
 def test_a_licence_that_we_found_is_marked_as_that_and_no_said_one_is_replaced() -> None:
-    assert set(sbom.licences()) <= set(sbom.locked())
     said = {"name": "scipy", "licenses": [{"license": {"id": "MIT"}}, {"license": {"name": "License :: Other"}}]}
     assert sbom.concluded(said)["licenses"] == [{"license": {"id": "MIT"}}]
     silent = sbom.concluded({"name": "scipy", "licenses": [{"license": {"name": "License :: BSD"}}]})
@@ -284,6 +293,22 @@ def test_a_gate_that_failed_stops_with_value_bound_and_rows(form: str, tmp_path:
         steps.pass_gates(gates=str(tmp_path / "gates"), what="model")
 
 
+@pytest.mark.parametrize("gates", [[], [Gate("data.quarantined", 0.4, 600, passed=False, maximum=0.05)]])
+def test_a_model_of_data_that_failed_its_gate_is_not_registered_whatever_is_said_of_that_step(
+    gates: list[Gate], tmp_path: Path
+) -> None:
+    """Which any step of a run in the cluster can write; nothing else of the run is looked at before."""
+    (tmp_path / "gate").write_bytes(msgspec.json.encode(gates))
+    names = ("experiment", "started_by", "mlflow", "model", "evidence", "cards", "registered")
+    said = (
+        r"1 of 1 gates stop the data, and nothing is registered"
+        if gates
+        else "Nothing is said of the gates of the data"
+    )
+    with pytest.raises((steps.Stopped, Refused), match=said):
+        steps.register(gate=str(tmp_path / "gate"), **{each: str(tmp_path / each) for each in names})
+
+
 def test_an_error_of_a_library_is_told_by_its_kind_and_place_alone(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -299,6 +324,91 @@ def test_an_error_of_a_library_is_told_by_its_kind_and_place_alone(
     assert "The step train failed with ValueError at " in said.err
     for text in (said.out + said.err, (tmp_path / "says").read_text()):
         assert "QZPLANTED" not in text
+
+
+RUN = "4f2a"
+
+
+def step(monkeypatch: pytest.MonkeyPatch, named: str, does: Callable[..., str | None], runs: str, **asked: Any) -> int:
+    """Its exit status, 0 where it ends well."""
+    monkeypatch.setitem(steps.STEPS, named, does)  # type: ignore[arg-type]
+    try:
+        steps.run(named, run=RUN, runs=runs, **asked)
+    except SystemExit as ended:
+        return int(str(ended.code))
+    return 0
+
+
+def told(raw: dict[str, bytes]) -> list[tuple[str, Said]]:
+    """What a run left, as it came: by the names, and in the objects."""
+    found = []
+    for name in sorted(raw):
+        event = Event.of(name)
+        assert event, name
+        said = msgspec.json.decode(raw[name], type=Said)
+        assert (event.run, event.step, event.word) == (said.run, said.step, said.word)
+        found.append((f"{said.step} {said.word}", said))
+    return found
+
+
+def test_each_step_leaves_that_it_began_and_how_it_ended_and_nothing_of_a_record(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def raises(error: Exception) -> Callable[..., None]:
+        def fails(**_: object) -> None:
+            raise error
+
+        return fails
+
+    where = str(tmp_path / "told")
+    gate = steps.Stopped("1 of 9 gates: QZPLANTED", ["quality.auroc"])
+    assert step(monkeypatch, "ingest", lambda **_: None, where, late_after=36) == 0
+    assert step(monkeypatch, "pass_gates", raises(gate), where, what="model") == 3
+    assert step(monkeypatch, "fetch_production", raises(Refused("QZPLANTED")), where) == 1
+    assert step(monkeypatch, "train", raises(ValueError("QZPLANTED")), where) == 1
+    assert step(monkeypatch, "register", lambda **_: "readmission-dev:7", where) == 0
+    left = {each.name: each.read_bytes() for each in (tmp_path / "told").iterdir()}
+    assert b"QZPLANTED" not in b"".join(left.values())
+    said = dict(told(left))
+    assert sorted(said) == sorted(
+        [
+            *("ingest begun", "ingest done", "model-gate begun", "model-gate gate"),
+            *("fetch-production begun", "fetch-production refused", "train begun", "train error"),
+            *("register begun", "register done"),
+        ]
+    )
+    assert (said["ingest begun"].late_after, said["model-gate gate"].why) == (36, "quality.auroc")
+    assert (said["train error"].why, said["register done"].registered) == ("ValueError", "readmission-dev:7")
+
+
+def test_what_cannot_be_told_as_it_begins_is_not_done_and_what_is_done_stays_done(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    bucket, prefix = "models-of-the-hospital", "runs/model=readmission"
+    done: list[str] = []
+    with mock_aws():
+        s3 = boto3.client("s3")
+        s3.create_bucket(Bucket=bucket)
+
+        def goes(**_: object) -> None:
+            raw = {}
+            for each in s3.list_objects_v2(Bucket=bucket)["Contents"]:
+                name = each["Key"]
+                raw[name.removeprefix(f"{prefix}/")] = s3.get_object(Bucket=bucket, Key=name)["Body"].read()
+                s3.delete_object(Bucket=bucket, Key=name)
+            done.extend(name for name, _ in told(raw))
+            s3.delete_bucket(Bucket=bucket)
+
+        assert step(monkeypatch, "split", goes, f"s3://{bucket}/{prefix}") == 0
+        assert step(monkeypatch, "train", goes, f"s3://{bucket}/{prefix}") == 1
+    assert done == ["split begun"]
+    assert capsys.readouterr().err.count("cannot be put (NoSuchBucket)") == 2
+
+
+@pytest.mark.parametrize("place", ["s3://", "s3://Bucket/runs", "https://example.org/runs", "runs"])
+def test_a_place_that_is_none_is_refused(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert step(monkeypatch, "train", lambda **_: None, place) == 1
 
 
 def test_a_first_model_is_one_because_somebody_says_so() -> None:
@@ -365,3 +475,19 @@ def test_the_settings_are_strict() -> None:
     assert settings().requests >= 1_000
     with pytest.raises(ValueError, match="sharee"):
         type(settings()).model_validate(told | {"sharee": 1})
+
+
+# Records of rows
+
+
+def test_rows_of_features_are_told_as_the_server_takes_them() -> None:
+    """What they are as a matrix is what the records are."""
+    taken = declared.inputs()
+    record = {each.name: each.categories[-1] if each.kind == "category" else each.maximum for each in taken}
+    lacking = record | {each.name: None for each in taken if each.nullable}
+    table = pa.table({each.name: [record[each.name], lacking[each.name]] for each in taken})
+    told = declared.records_of(table, taken)
+    assert told == [record, lacking]
+    assert {type(told[0][each.name]) for each in taken if each.kind == "integer"} == {int}
+    rows = np.concatenate([declared.row(each, taken) for each in told])
+    assert np.array_equal(rows, declared.matrix(table, taken), equal_nan=True)

@@ -61,9 +61,9 @@ def promoted(world: World, model: bytes, to: Environment, why: str = WHY) -> Non
             raise
 
 
-def killed(world: World, step: str, to: Environment, writes: int, model: bytes = b"") -> bool:
+def killed(world: World, step: str, to: Environment, writes: int, model: bytes = b"", bad: str | None = None) -> bool:
     """Whether a process that dies before the write after so many came to its end."""
-    told: dict[str, Any] = {"step": step, "model": NAME, "to": to, "why": WHY, "json": True}
+    told: dict[str, Any] = {"step": step, "model": NAME, "to": to, "why": WHY, "bad": bad, "json": True}
     told |= {"approvers": str(world.approvers), "declared": str(world.declared)}
     if step == "promote":
         report, approval = world.report(model), world.folder / "approval.json"
@@ -121,11 +121,14 @@ def test_after_a_kill_at_each_write_registry_ledger_and_what_serves_agree(
     # Begun, a version, four files, done, the alias, the head.
     assert min(ended.values()) >= 9
     for writes in count():
-        before = live.desk("bob").state(NAME).before(PROD)
+        now = live.desk("bob").state(NAME)
+        before, serving = now.before(PROD), now.serving(PROD)
         assert before
-        done = killed(live, "rollback", PROD, writes)
+        assert serving
+        bad = serving.release.version
+        done = killed(live, "rollback", PROD, writes, bad=bad)
         if not done:
-            promotion.rollback(live.desk("bob"), NAME, PROD, WHY)
+            promotion.rollback(live.desk("bob"), NAME, PROD, WHY, bad)
         agree(live, PROD, before.release.model)
         if done:
             assert writes == 3, "done, the alias, the head"

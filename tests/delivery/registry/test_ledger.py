@@ -10,11 +10,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from delivery.registry import objects, promotion, signing, telling
+from delivery.registry.chain import Finding
 from delivery.registry.desk import HEAD, Desk
 from delivery.registry.documents import Environment, canonical
 from delivery.registry.entry import Entry, Head, Signed, message
 from delivery.registry.refused import Lost, Refused
-from delivery.registry.verification import Finding
 from tests.delivery.registry.pretended import Pretended
 from tests.delivery.registry.world import ARTIFACTS, AUDIT, MODEL, WHY, World
 

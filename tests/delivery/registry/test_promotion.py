@@ -7,11 +7,13 @@ from unittest import mock
 import msgspec
 import pytest
 import yaml
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from delivery.registry import approval, gates, promotion
+from delivery.registry import approval, gates, promotion, telling
 from delivery.registry.documents import Environment, canonical
 from delivery.registry.mlflow import Mlflow
 from delivery.registry.refused import Lost, Refused
+from mlops.serving.returning import Returning
 from tests.delivery.registry.pretended import COPY, FILE, Pretended
 from tests.delivery.registry.world import ALICE, ARTIFACTS, AUDIT, AUTHOR, BAD, BOB, FACTS, GOOD, MODEL, WHY, World
 
@@ -136,26 +138,33 @@ def test_a_persons_model_is_theirs_and_who_else_is_said_to_have_started_it(world
     world.promote(b"three", PROD, world.approve(report, BOB))
 
 
-def test_an_approval_that_names_no_stack_counts_for_what_was_decided_by_it_and_for_nothing_new(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Those of the days before stacks were named; the approver signed when. That day is one to come: what is dated back
-    from S3's clock would be found for that."""
-    monkeypatch.setattr(approval, "NAMED_SINCE", datetime.now(UTC) + timedelta(hours=4))
-    begun = approval.NAMED_SINCE - datetime.now(UTC)
-    early, late = (begun + timedelta(hours=hours) for hours in (-3, 3))
-    former = {"report": gates.BEFORE, "until": approval.NAMED_SINCE + timedelta(days=1)}
-    world.declared.with_name("earlier.yaml").write_text(yaml.safe_dump([former]))
+def test_an_approval_that_names_no_stack_counts_for_what_was_decided_by_it_and_for_nothing_new(world: World) -> None:
+    """Those of the days before stacks were named, until the day that `earlier.yaml` says; the approver signed when.
+    That day is one to come: what is dated back from S3's clock would be found for that."""
+    until = datetime.now(UTC) + timedelta(hours=4)
+    early = timedelta(hours=1)
+    earlier = world.declared.with_name("earlier.yaml")
+
+    def given_up(at: datetime) -> None:
+        earlier.write_text(yaml.safe_dump([{"report": gates.BEFORE, "until": at}]))
+
+    given_up(until)
     told = gates.load(world.report(b"two"))
     report = world.folder / "before.json"
     report.write_bytes(canonical(gates.Report(gates.BEFORE, told.model, told.declared, told.gates)))
     world.promote(b"two", STAGING, report=report, desk=world.desk(after=early))
-    unnamed = world.approve_as_before(report, approval.NAMED_SINCE + timedelta(hours=2))
+    # Given up while that decision is under way: its report counts, and the approval is of after, by a clock ahead.
+    unnamed = world.approve_as_before(report, datetime.now(UTC) + early + timedelta(minutes=4, seconds=30))
+    given_up(until - timedelta(hours=3) + timedelta(minutes=3))
     with pytest.raises(Refused, match=r"The approval by alice names no stack\. Ask them for one for audit-records"):
-        world.promote(b"two", PROD, unnamed, report=report, desk=world.desk(after=late))
-    old = world.approve_as_before(report, approval.NAMED_SINCE - timedelta(hours=4))
+        world.promote(b"two", PROD, unnamed, report=report, desk=world.desk(after=early))
+    given_up(until)
+    old = world.approve_as_before(report, datetime.now(UTC))
     world.promote(b"two", PROD, old, report=report, desk=world.desk(after=early))
-    assert world.desk(after=late).verified(MODEL)[1] == []
+    assert world.desk(after=timedelta(hours=7)).verified(MODEL)[1] == []
+    earlier.unlink()
+    kinds = {each.kind for each in world.desk(after=timedelta(hours=7)).verified(MODEL)[1]}
+    assert kinds == {"unapproved"}
 
 
 OLD = (
@@ -218,6 +227,15 @@ def test_a_version_without_its_origin_goes_nowhere(world: World, pretended: Pret
         world.promote(b"three", STAGING, version="99")
     with pytest.raises(Refused, match="Nothing serves in staging"):
         world.promote(b"two", PROD)
+
+
+def test_a_model_whose_values_are_in_another_file_is_not_signed(world: World, pretended: Pretended) -> None:
+    """Of which the signature says nothing, and whose path could be any file's that a server reads."""
+    elsewhere = b"\x3a\x04\x2a\x02\x70\x01"
+    pretended.register(f"{MODEL}-dev", AUTHOR, {"model.onnx": elsewhere, "contract.json": b"{}"}, FACTS)
+    with pytest.raises(Refused, match=r"readmission-dev version \d+: model.onnx says that values of it are in another"):
+        world.promote(elsewhere, STAGING)
+    assert not world.desk().state(MODEL).entries
 
 
 def test_what_serves_already_is_not_promoted_again(world: World) -> None:
@@ -288,8 +306,30 @@ def test_a_rollback_that_was_killed_is_finished_and_not_done_twice(
             promotion.rollback(world.desk(), MODEL, PROD, WHY)
     again = promotion.rollback(world.desk("nurse"), MODEL, PROD, WHY)
     assert (again.finished, again.served.release.version, pretended.alias(f"{MODEL}-prod")) == (True, "2", "2")
-    meant = promotion.rollback(world.desk("nurse"), MODEL, PROD, WHY)
+    meant = promotion.rollback(world.desk("nurse"), MODEL, PROD, WHY, "2")
     assert (meant.finished, meant.served.release.version) == (False, "1")
+
+
+def test_a_rollback_that_is_typed_twice_goes_back_by_one(world: World, pretended: Pretended) -> None:
+    """By one person after another, or by two who each have the alert."""
+    made_by(pretended, AUTHOR, None)
+    for model, version in ((b"one", "1"), (b"two", "2"), (b"three", "3")):
+        world.through(model, version)
+    promotion.rollback(world.desk("nurse"), MODEL, PROD, WHY, "3")
+    many = len(world.desk().state(MODEL).entries)
+    with pytest.raises(
+        Refused, match=r"Version 2 .* since nurse rolled back at .*, and this would go back by one more"
+    ):
+        promotion.rollback(world.desk(), MODEL, PROD, WHY)
+    with pytest.raises(Refused, match=r"Version 3 of readmission does not serve in prod: version 2 does, since nurse"):
+        promotion.rollback(world.desk(), MODEL, PROD, WHY, "3")
+    assert (len(world.desk().state(MODEL).entries), pretended.alias(f"{MODEL}-prod")) == (many, "2")
+    promotion.rollback(world.desk(), MODEL, STAGING, WHY)  # which is another
+    world.promote(b"three", STAGING)
+    world.promote(b"three", PROD)
+    assert promotion.rollback(world.desk(), MODEL, PROD, WHY).served.release.version == "2", "of what came since"
+    late = world.desk(after=timedelta(minutes=61))
+    assert promotion.rollback(late, MODEL, PROD, WHY).served.release.version == "1"
 
 
 def test_what_can_no_longer_be_finished_is_given_up(world: World) -> None:
@@ -313,6 +353,27 @@ def test_an_alias_that_somebody_moved_is_moved_back_by_the_next_decision(world: 
     pretended.models[f"{MODEL}-staging"]["aliases"]["serving"] = "1"
     world.promote(b"two", PROD)
     assert pretended.alias(f"{MODEL}-staging") == "2"
+
+
+def test_that_a_version_took_its_calls_back_is_told_with_what_proves_it(world: World) -> None:
+    """The stack's settings have it, and `up` believes nothing else."""
+
+    def returned() -> dict[str, Any]:
+        return {each["environment"]: each["returned"] for each in telling.listed(world.desk(), MODEL)["serving"]}
+
+    world.through(b"one", "1")
+    world.through(b"two", "2")
+    assert returned() == {STAGING: None, PROD: None}
+    release = promotion.rollback(world.desk(), MODEL, PROD, WHY).served.release
+    assert returned()[STAGING] is None
+    told = Returning(**returned()[PROD])
+    assert told.is_of(MODEL, "prod", release.version, release.manifest)
+    public = world.desk().key.public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    assert told.proven(public)
+    promotion.rollback(world.desk(), MODEL, STAGING, WHY)
+    assert returned()[PROD] is not None
+    world.promote(b"two", STAGING)
+    assert returned()[STAGING] is None
 
 
 def test_a_rollback_goes_to_nothing_that_a_server_would_refuse(world: World) -> None:
@@ -347,3 +408,23 @@ def test_a_reason_is_about_nobody(world: World, why: str) -> None:
     with pytest.raises(Refused, match="The reason has"):
         promotion.rollback(world.desk(), MODEL, PROD, why)
     assert not world.s3.list_objects_v2(Bucket=AUDIT).get("Contents")
+
+
+def test_each_object_names_the_key_of_its_bucket_where_that_is_told(world: World) -> None:
+    """For organisations that refuse what comes without; by the header alone it would be another key."""
+    keys = {bucket: f"arn:aws:kms:us-east-1:123456789012:key/{bucket}" for bucket in (AUDIT, ARTIFACTS)}
+
+    def headers(version: str) -> dict[str, set[str | None]]:
+        outcome = world.promote(b"one" if version == "1" else b"two", STAGING, version=version)
+        folder = outcome.place.removeprefix(f"s3://{ARTIFACTS}/") if outcome.place else ""
+        found = dict[str, set[str | None]]()
+        for bucket, prefix in ((AUDIT, f"models/{MODEL}/"), (ARTIFACTS, folder)):
+            listed = world.desk().s3.list_objects_v2(Bucket=bucket, Prefix=prefix)["Contents"]
+            newest = sorted(each["Key"] for each in listed)[-2:]
+            found[bucket] = {world.desk().s3.head_object(Bucket=bucket, Key=each).get("SSEKMSKeyId") for each in newest}
+        return found
+
+    assert headers("1") == {AUDIT: {None}, ARTIFACTS: {None}}
+    world.variables |= {"PARAPET_AUDIT_KEY": keys[AUDIT], "PARAPET_ARTIFACTS_KEY": keys[ARTIFACTS]}
+    world.own = None
+    assert headers("2") == {bucket: {key} for bucket, key in keys.items()}

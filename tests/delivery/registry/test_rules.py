@@ -14,13 +14,13 @@ import yaml
 from delivery.registry import approval, documents, gates, promotion
 from delivery.registry.approval import Approval
 from delivery.registry.bundle import manifest
+from delivery.registry.chain import Finding
 from delivery.registry.documents import Environment, digest
 from delivery.registry.entry import Entry, Release, Source
 from delivery.registry.gates import Report
 from delivery.registry.held import kept
 from delivery.registry.refused import Lost, Refused
 from delivery.registry.rules import Rules, staged
-from delivery.registry.verification import Finding
 from tests.delivery.registry.pretended import Pretended
 from tests.delivery.registry.world import ALICE, AUDIT, AUTHOR, BAD, BOB, FACTS, GOOD, MODEL, WHY, World
 

@@ -49,6 +49,8 @@ class World:
     """The model's."""
     author: str = AUTHOR
     """Who registers its versions."""
+    contract: bytes = b"{}"
+    """Of the models that reports are of, unless they are given another."""
     own: Desk | None = None
     """Made once: clients of AWS take their time."""
 
@@ -81,10 +83,11 @@ class World:
         told = [{**each, "severity": "stop"} for each in _told(listed)]
         self.declared.write_text(yaml.safe_dump({"gates": told, **more}))
 
-    def report(self, model: bytes, *listed: Mapping[str, Any], contract: bytes = b"{}", **changed: Any) -> Path:
+    def report(self, model: bytes, *listed: Mapping[str, Any], contract: bytes | None = None, **changed: Any) -> Path:
         """Compared with what serves in production by now."""
         file = self.folder / f"gates-{digest(model)[7:17]}.json"
         told = {"format": "parapet-gates/2", "model": digest(model), "declared": digest_of_declared(self.declared)}
+        contract = self.contract if contract is None else contract
         told |= {"contract": digest(contract), "reference": self.reference(), "gates": list(listed or self.passing())}
         facts = {name.removeprefix("parapet."): value for name, value in FACTS.items()}
         file.write_text(json.dumps({**told, "facts": facts, **changed}))
@@ -155,14 +158,20 @@ def _told(listed: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [{"name": each["name"], "minimum": each["minimum"]} for each in listed]
 
 
-def founded(folder: Path, variables: dict[str, str]) -> World:
-    """The buckets as the platform makes them, the key, and three people with keys of their own."""
+def locked() -> Any:
+    """A client of S3, with the audit bucket as the platform makes it."""
     s3 = boto3.client("s3")
     s3.create_bucket(Bucket=AUDIT, ObjectLockEnabledForBucket=True)
     rule = {"DefaultRetention": {"Mode": "COMPLIANCE", "Years": 6}}
     s3.put_object_lock_configuration(
         Bucket=AUDIT, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": rule}
     )
+    return s3
+
+
+def founded(folder: Path, variables: dict[str, str]) -> World:
+    """The buckets as the platform makes them, the key, and three people with keys of their own."""
+    s3 = locked()
     s3.create_bucket(Bucket=ARTIFACTS)
     s3.put_bucket_versioning(Bucket=ARTIFACTS, VersioningConfiguration={"Status": "Enabled"})
     key = boto3.client("kms").create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]

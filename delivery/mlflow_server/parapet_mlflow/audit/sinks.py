@@ -20,6 +20,11 @@ WAITING = 50_000
 """Lines that wait while CloudWatch Logs does not answer, some 15 MB; beyond, the oldest are on standard output only."""
 
 
+SAYS, STOPPED = "audit: ", "stopped:"
+"""How its own lines on standard error begin, and how that goes on which an alarm is told by
+(`platform/mlops/monitoring/alarms.py`)."""
+
+
 class StandardOutput:
     """One write for a line, so that the lines of two workers do not mix."""
 
@@ -31,7 +36,7 @@ class StandardOutput:
 
 
 class CloudWatchLogs:
-    """Sends lines in batches from a thread of its own. A failure is told once on standard error, as is its end."""
+    """Sends lines in batches from a thread of its own. Each try that fails is told on standard error, and their end."""
 
     def __init__(self, group: str, stream: str, client: Any = None) -> None:
         self.group, self.stream = group, stream
@@ -64,7 +69,12 @@ class CloudWatchLogs:
                 self._send(batch)
             except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
                 self._waiting.extendleft(reversed(batch[: WAITING - len(self._waiting)]))
-                self._tell(f"{self.group} takes no lines ({error}); they stay on standard output and are tried again")
+                # Its stream may have gone with its group: who makes that anew knows of no stream.
+                self._made = False
+                self._failing = True
+                _say(
+                    f"{STOPPED} {self.group} takes no lines ({error}); they stay on standard output and are tried again"
+                )
                 return False
             if self._failing:
                 self._failing = False
@@ -90,14 +100,9 @@ class CloudWatchLogs:
             batch.append((at, line))
         return batch
 
-    def _tell(self, what: str) -> None:
-        if not self._failing:
-            self._failing = True
-            _say(what)
-
 
 def _say(what: str) -> None:
-    print(f"audit: {what}", file=sys.stderr, flush=True)
+    print(f"{SAYS}{what}", file=sys.stderr, flush=True)
 
 
 def stream_of_this_process() -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Final, NoReturn
 
+from parapet_mlflow.garbage import spare
 from parapet_mlflow.refusal import Refused
 
 KINDS: Final = ("experiments", "runs", "models", "traces")
@@ -35,6 +36,7 @@ def gc(arguments: Sequence[str]) -> int:
     from parapet_mlflow.disposal.bucket import Bucket
     from parapet_mlflow.disposal.report import Report
 
+    spare()
     keep = {kind: asked.keep.get(kind, asked.older_than) for kind in KINDS}
     report = Report(keep, asked.old_versions_days)
     store, bucket = (

@@ -1,0 +1,91 @@
+"""Whether a profile could find a drift: that it has the names, types and sums of its model says nothing of that.
+
+One whose every number is in one bin, or whose every category is among the rest, is as it must be and hears nothing, for
+as long as the version serves. What is asked here the profile's own maker holds (`delivery/monitoring/cutting.py`,
+`profiling.py`), of whatever rows.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Final
+
+HUNDRED: Final = 100
+"""Rows from which on that is asked: of fewer, bins of CELL rows are few, and a model of so few rows passes no gate."""
+PARTS: Final = 20
+CELL: Final = 11
+"""Bins of a number's histogram, each with as many rows of the reference; and the rows that a category or a bin must
+have: fewer are people who could be told (CMS' small cells)."""
+MOST: Final = 0.6
+"""Share of the rows that a bin may have, beside one part of them and its few neighbours: a value that more than half of
+the rows have is in a bin of its own."""
+NEAR: Final = 1e-6
+"""How close to that value, as a share of it where that is more than 1, the cuts on its sides may be."""
+NARROW: Final = 4 * NEAR
+"""How wide that bin is, likewise."""
+UNNAMED: Final = 100
+"""Rows of a category that may be too few for its name, where one half of the rows chooses and the other is counted."""
+COUNTED: Final = 0.3
+"""Share of the rows that are counted by category: a half, and by chance fewer."""
+CODE: Final = re.compile(r"(?!.*[0-9]{4})[^@\n]{1,40}")
+"""A category that may be told where enough rows have it: short, and no number of four digits, which may be a year of
+birth, a ZIP code or a record's."""
+
+
+def of_numbers(edges: Sequence[float], counts: Sequence[int], step: float = 0.0) -> str:
+    """Why it hears nothing; empty where it does. Two values are `step` apart at least."""
+    if not edges or len(counts) != len(edges) + 1:
+        return "has other counts than edges"
+    rows = sum(counts)
+    if rows < HUNDRED:
+        return ""
+    most = (MOST + 1 / min(PARTS, rows // CELL)) * rows + 3 * CELL
+    for count, (least, upto) in zip(counts, pairwise([None, *edges, None]), strict=True):
+        if count > most and not _one_value(least, upto, step):
+            return f"has {count:,} of {rows:,} rows in one bin, and no value is other than another"
+    return ""
+
+
+def _one_value(least: float | None, upto: float | None, step: float) -> bool:
+    if least is None or upto is None:
+        return False
+    return upto - least <= max(NARROW * max(abs(least), abs(upto), 1.0), step)
+
+
+def of_categories(
+    counts: Mapping[str, int], rest: int, rows: int, present: int, allowed: Collection[str] | None
+) -> str:
+    """The same. `present` are the rows that have a value, `allowed` the contract's categories where it says which."""
+    if present < HUNDRED:
+        return ""
+    if rows < COUNTED * present:
+        return f"is counted in {rows:,} of {present:,} rows"
+    unnamed = [each for each in allowed or () if each not in counts]
+    if not counts and not unnamed:
+        return "has no category"
+    if rest > UNNAMED * len(unnamed) and all(map(CODE.fullmatch, unnamed)) and allowed is not None:
+        return f"has {rest:,} of {rows:,} rows in no category, and {len(unnamed)} have no rows of their own"
+    return ""
+
+
+def of_answers(edges: Sequence[float], counts: Sequence[int], hundredths: Sequence[int], besides: int) -> str:
+    """How the answers' bins and their hundredths, of the same rows but for some, contradict each other."""
+    slack = besides + 3 * CELL
+    upto = list(_sums(hundredths))
+    below = 0
+    for edge, count in zip(edges, counts, strict=False):
+        below += count
+        at = min(max(int(edge * len(hundredths)), -1), len(hundredths))
+        least, most = upto[min(max(at - 1, 0), len(hundredths))], upto[min(max(at + 2, 0), len(hundredths))]
+        if not least - slack <= below <= most + slack:
+            return "are of other answers than the column of them"
+    return ""
+
+
+def _sums(counts: Sequence[int]) -> Iterator[int]:
+    """What is before each place, and at last all."""
+    found = 0
+    yield found
+    for each in counts:
+        found += each
+        yield found
