@@ -16,7 +16,8 @@ SETTING: Final = f"{NAMESPACE}:models"
 def changed(text: str, model: Mapping[str, Any]) -> tuple[str, dict[str, Any] | None]:
     """A file's text with the model's entry as `model` says, by its name, and the entry that was there before.
 
-    What `model` does not say of an entry stays. Raises Refused where the setting is no list of objects.
+    What `model` does not say of an entry stays, and what it says is None goes. Raises Refused where the setting is no
+    list of objects.
     """
     file = _yaml()
     content = file.load(text) or {}
@@ -29,9 +30,11 @@ def changed(text: str, model: Mapping[str, Any]) -> tuple[str, dict[str, Any] | 
     before = next((each for each in models if each.get("name") == model["name"]), None)
     was = dict(before) if before is not None else None
     if before is None:
-        models.append(dict(model))
-    else:
-        before.update(model)
+        before = dict[str, Any]()
+        models.append(before)
+    before.update({name: value for name, value in model.items() if value is not None})
+    for name in [name for name in before if name in model and model[name] is None]:
+        del before[name]
     out = io.StringIO()
     file.dump(content, out)
     return out.getvalue(), was

@@ -29,7 +29,7 @@ def test_todays_engine_and_pack_read_like_the_recording(engine: Engine, tmp_path
     folder = tmp_path / "hospital"
     shutil.copytree(HOSPITAL, folder)
     (engine.home / "state").mkdir(parents=True)
-    assert engine(folder, "stack", "init", "dev").returncode == 0
+    engine.init(folder, "dev")
     pack = copy_of_pack(tmp_path / "pack", waivers=(HOSPITAL / "waivers.yaml").read_text(encoding="utf-8"))
     done = run(engine, folder, "preview", pack=pack)
     assert done.status != 0, done.text

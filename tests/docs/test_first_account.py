@@ -4,75 +4,24 @@ What of it runs without an account is run in `tests/e2e/test_the_first_account.p
 """
 
 import re
-import subprocess
-from functools import cache
 from itertools import chain
 from pathlib import Path
 
-import botocore.session
 import pytest
-import typer.main
 import yaml
-from botocore import xform_name
-from typer.core import TyperGroup
 from typer.testing import CliRunner
 
 from cli.__main__ import app
+from tests.docs.checked import SYSTEM, described, options, unknown_of_aws, unknown_of_parapet, unknown_of_pulumi
 from tests.docs.guide import GUIDE, ROOT, Block, blocks, commands, says, settings
 
 TEXT = GUIDE.read_text()
 BLOCKS = blocks(TEXT)
 COMMANDS = [words for block in BLOCKS for words in commands(block.body) if words]
-SYSTEM = {"cd", "git", "python", "kubectl", "eval", "sudo", "tee", "unset", "exit"}
-"""What is not Parapet's, Pulumi's or AWS's."""
-AWS_OWN = {("sso", "login"), ("s3", "rb"), ("s3", "rm"), ("eks", "update-kubeconfig"), ("eks", "get-token")}
-"""Commands of the AWS CLI that are no operation of a service's API."""
-AWS_GLOBAL = {"query", "output", "region", "profile", "recursive", "force"}
 
 
 def of(program: str) -> list[list[str]]:
     return [words for words in COMMANDS if words[0] == program]
-
-
-def options(words: list[str]) -> list[str]:
-    return [word.partition("=")[0] for word in words if word.startswith("--")]
-
-
-def described(words: list[str]) -> str:
-    return " ".join(words)
-
-
-def unknown_of_parapet(words: list[str]) -> str | None:
-    """What of a `./parapet` command the command line does not know."""
-    command, rest = typer.main.get_command(app), words[1:]
-    while isinstance(command, TyperGroup):
-        name = rest[0] if rest else ""
-        if name not in command.commands:
-            return name or "a command"
-        command, rest = command.commands[name], rest[1:]
-    known = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
-    return next((option for option in options(rest) if option not in known | {"--help"}), None)
-
-
-def unknown_of_aws(words: list[str]) -> str | None:
-    """What of an `aws` command the service's API does not know."""
-    service, operation = words[1:3]
-    if (service, operation) in AWS_OWN:
-        return None
-    if service not in services():
-        return service
-    model = botocore.session.get_session().get_service_model("s3" if service == "s3api" else service)
-    operations = {xform_name(name, "-"): name for name in model.operation_names}
-    if operation not in operations:
-        return operation
-    shape = model.operation_model(operations[operation]).input_shape
-    known = {xform_name(member, "-") for member in (shape.members if shape else ())} | AWS_GLOBAL
-    return next((option for option in options(words[3:]) if option.removeprefix("--") not in known), None)
-
-
-@cache
-def services() -> set[str]:
-    return {*botocore.session.get_session().get_available_services(), "s3api"}
 
 
 def test_every_shell_block_says_what_is_done_with_it() -> None:
@@ -103,12 +52,7 @@ def test_a_call_of_aws_is_there_with_its_parameters(words: list[str]) -> None:
 @pytest.mark.engine
 @pytest.mark.parametrize("words", of("pulumi"), ids=described)
 def test_a_command_of_the_engines_is_there_with_its_options(words: list[str], tools: Path) -> None:
-    names = [word for word in words[1:3] if re.fullmatch(r"[a-z]+", word)]
-    # A word after a command without others below it is an argument, for which help answers with that command's.
-    told = subprocess.run([tools / "pulumi", *names, "--help"], capture_output=True, text=True)
-    assert told.returncode == 0, told.stderr
-    assert f"pulumi {names[0]}" in told.stdout
-    assert [option for option in options(words) if f"{option} " not in told.stdout] == []
+    assert unknown_of_pulumi(words, tools) is None
 
 
 def test_there_is_one_order_and_nobody_picks_resources_by_hand() -> None:

@@ -3,8 +3,11 @@
 import pytest
 import yaml
 
+from mlops.serving.model import Model
+from mlops.serving.model_service import proven
 from operations.model_settings import changed
 from operations.refused import Refused
+from tests.platform.cluster.ledgers import Signer
 from tests.platform.project import PROJECT
 
 DIGEST = f"sha256:{'a' * 64}"
@@ -79,3 +82,19 @@ def test_a_committed_stacks_file_keeps_its_lines(name: str) -> None:
 def test_another_kind_of_setting_is_refused(models: str) -> None:
     with pytest.raises(Refused, match="parapet:models is no list of objects"):
         changed(f"config: {{parapet:models: {models}}}", ENTRY)
+
+
+def test_what_proves_that_a_version_served_before_is_written_as_it_was_signed() -> None:
+    """And goes where it is of another one."""
+    signer = Signer()
+    returned = signer.rollback("readmission", "prod", "8", DIGEST)
+    text, _ = changed(FILE, ENTRY | {"returnsTo": returned})
+    (entry, _) = yaml.safe_load(text)["config"]["parapet:models"]
+    model = Model.model_validate(entry)
+    assert model.returning
+    proven(model, signer.pem)
+    later, was = changed(text, ENTRY | {"version": "9", "returnsTo": None})
+    assert was is not None
+    assert was["returnsTo"] == returned
+    assert "returnsTo" not in later
+    assert "returnsTo" not in changed("config: {}", ENTRY | {"returnsTo": None})[0]

@@ -30,6 +30,7 @@ def given() -> list[tuple[Made, str]]:
     return [(made, made.inputs[key]) for made in asked for key in NAMED if key in made.inputs and made.type not in FREE]
 
 
+@pytest.mark.plan
 def test_every_name_that_the_stack_gives_is_looked_for() -> None:
     settings = Settings.parse(stack_settings(**OUTWARDS))
     assert len(given()) >= 25

@@ -313,6 +313,7 @@ def test_every_precondition_is_looked_at_and_told_in_one_line(aws: LocalAws, wri
         "endpoints",
         "images",
         "instance types",
+        "listeners",
         "names",
         "placeholders",
         "quotas",
@@ -350,6 +351,19 @@ def test_the_samples_are_amiss_in_nothing_but_what_their_owner_fills_in(stack: s
 def test_a_filled_in_stack_has_no_placeholder(write: Write) -> None:
     found = look(write(STACK.replace(ACCOUNT, "998877665544")), offline=True)
     assert [(each.about, each.state) for each in found] == [("settings", State.OK), ("placeholders", State.OK)]
+
+
+def test_owners_whom_nobody_named_are_placeholders(write: Write) -> None:
+    stack = write(STACK.replace(ACCOUNT, "998877665544"))
+    (stack.path.parent / placeholders.OWNERS).parent.mkdir()
+    (file := stack.path.parent / placeholders.OWNERS).write_text((PROJECT / placeholders.OWNERS).read_text())
+    named = [each for each in look(stack, offline=True) if str(placeholders.OWNERS) in each.text]
+    assert len(named) == 10
+    assert "names https://git.example.org/parapet/blob/main/, which nobody reads: put the place where" in named[0].text
+    assert {each.state for each in named} == {State.PLACEHOLDER}
+    assert "names privacy-officer@example.org, which nobody reads" in named[7].text
+    file.write_text(re.sub(r"\bexample\.\w+", "hospital.org", file.read_text()))
+    assert [each.state for each in look(stack, offline=True)] == [State.OK, State.OK]
 
 
 def test_an_account_that_nobody_named_is_a_placeholder(write: Write) -> None:

@@ -47,7 +47,7 @@ def always() -> list[str]:
     return list(dict.fromkeys(each for found in services.OF_TYPES.values() for each in found))
 
 
-@pytest.mark.largest
+@pytest.mark.plan
 def test_the_services_of_all_that_a_stack_makes_are_looked_for() -> None:
     planned = {each.type.split(":")[1].partition("/")[0] for each in run_program(**EVERYTHING).managed()}
     assert planned == set(services.OF_TYPES)
@@ -56,7 +56,7 @@ def test_the_services_of_all_that_a_stack_makes_are_looked_for() -> None:
 def test_a_region_that_has_all_of_them_is_ok(aws: LocalAws, write: Write) -> None:
     settings = f"{STACK}{ASKED}  parapet:gpuGroups: [{GPU}]\n"
     (found,) = services.check(account(write, settings))
-    assert (found.state, found.text) == (State.OK, f"{len(always()) + 3} in us-east-1")
+    assert (found.state, found.text) == (State.OK, f"{len(always()) + 2} in us-east-1")
 
 
 def test_a_region_without_a_service_is_told_with_what_to_do(ssm: Stubber, write: Write) -> None:

@@ -14,6 +14,7 @@ from foundation.data_class import DataClass
 from foundation.database import instance_name
 from foundation.secrets.rotator import function_name
 from mlops.model_registry import signing_alias
+from mlops.monitoring.alarms import deadman_alias
 from operations.account.access import code
 from operations.account.preflight.finding import Account, Finding, ok, to_do
 from settings import Settings
@@ -62,7 +63,7 @@ def exact(settings: Settings) -> dict[str, list[str]]:
     """By kind, the names of those that are named one by one: all but log groups."""
     stack = settings.name
     return {
-        ALIAS: [*(f"alias/{stack}-{each}" for each in DataClass), signing_alias(stack)],
+        ALIAS: [*(f"alias/{stack}-{each}" for each in DataClass), signing_alias(stack), deadman_alias(stack)],
         REPOSITORY: [f"{stack}/{image.name}" for image in wanted(settings.images)],
         CLUSTER: [stack],
         FUNCTION: [function_name(stack)],

@@ -19,7 +19,7 @@ OF_TYPES: Final[Mapping[str, Sequence[str]]] = {
     "acm": ("acm",),
     "acmpca": ("acm-pca",),
     "autoscaling": ("autoscaling",),
-    "cloudwatch": ("logs",),
+    "cloudwatch": ("cloudwatch", "events", "logs"),
     "ec2": ("ec2", "privatelink", "vpc"),
     "ecr": ("ecr",),
     "eks": ("eks", "elb"),
@@ -32,9 +32,9 @@ OF_TYPES: Final[Mapping[str, Sequence[str]]] = {
     "secretsmanager": ("secretsmanager",),
     "ssm": ("ssm",),
     "vpc": ("vpc",),
+    "sns": ("sns",),
     # Where a setting asks for them.
     "ec2transitgateway": (),
-    "sns": (),
     "sqs": (),
 }
 """By the module of the provider whose resources the stack has: what must be there for them, by the names that Systems
@@ -65,12 +65,8 @@ def _wanted(account: Account) -> Iterator[tuple[str, str]]:
         yield "transitgateway", f"empty parapet:transitGatewayId, or {elsewhere}"
     if settings.vpn_gateway:
         yield "vpn", f"set parapet:vpnGateway to false, or {elsewhere}"
-    if settings.break_glass:
-        for service in ("cloudwatch", "sns"):
-            yield service, f"empty parapet:breakGlass, or {elsewhere}"
     if any(group.growth for group in settings.gpu_groups):
-        for service in ("events", "sqs"):
-            yield service, f"let no group of parapet:gpuGroups grow (min and max alike), or {elsewhere}"
+        yield "sqs", f"let no group of parapet:gpuGroups grow (min and max alike), or {elsewhere}"
 
 
 def _there(account: Account, services: Sequence[str]) -> set[str]:
