@@ -86,6 +86,7 @@ mlops = MLOps(
         models=settings.models,
         model_tokens=tokens,
         model_analysis_seconds=settings.model_analysis_seconds,
+        model_check_seconds=settings.model_check_seconds,
         model_promoters=settings.model_promoter_roles,
         privacy_officers=settings.privacy_officers,
         loopback=settings.local_aws,

@@ -1,9 +1,11 @@
 """Many connections to one HTTP server, each with one request under way, from one thread: a closed loop."""
 
+import itertools
 import re
 import select
 import socket
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
@@ -45,8 +47,10 @@ def answer(port: int, sent: bytes, timeout: float = 30) -> bytes:
     return came.partition(b"\r\n\r\n")[2]
 
 
-def run(port: int, sent: bytes, seconds: float, clients: int) -> Load:
-    """Asks for so long, over so many connections. Raises RuntimeError for an answer other than 200."""
+def run(port: int, sent: Sequence[bytes], seconds: float, clients: int) -> Load:
+    """Asks for so long, over so many connections, the requests in turn. Raises RuntimeError for an answer other than
+    200."""
+    every = itertools.cycle(sent)
     poll = select.epoll()
     connections = {}
     for _ in range(clients):
@@ -59,7 +63,7 @@ def run(port: int, sent: bytes, seconds: float, clients: int) -> Load:
     load = Load(seconds)
     for number, connection in connections.items():
         since[number] = time.perf_counter()
-        connection.sendall(sent)
+        connection.sendall(next(every))
     while (now := time.perf_counter()) - begun < seconds:
         for number, _ in poll.poll(1.0):
             if not (more := connections[number].recv(1 << 16)):
@@ -70,7 +74,7 @@ def run(port: int, sent: bytes, seconds: float, clients: int) -> Load:
                 check(came[number])
                 load.taken.append(now - since[number])
                 since[number], came[number] = now, b""
-                connections[number].sendall(sent)
+                connections[number].sendall(next(every))
     for connection in connections.values():
         connection.close()
     return load

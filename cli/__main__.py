@@ -5,8 +5,10 @@ from typing import Annotated
 
 import typer
 
-from cli import account, data, images, model, pipeline, sharing
+from cli import account, data, drift, images, incident, model, pipeline, sharing
+from cli.dashboards import dashboards
 from cli.demo import demo
+from cli.gameday import gameday
 from cli.output import Refused, say_error
 from cli.plugins import AwsPlugin
 from local.workspace import Workspace
@@ -23,11 +25,15 @@ app = typer.Typer(
 
 app.add_typer(account.app, name="account")
 app.add_typer(data.app, name="data")
+app.add_typer(drift.app, name="drift")
 app.add_typer(images.app, name="images")
+app.add_typer(incident.app, name="incident")
 app.add_typer(sharing.app, name="mlflow")
 app.add_typer(model.app, name="model")
 app.add_typer(pipeline.app, name="pipeline")
+app.command("dashboards")(dashboards)
 app.command("demo")(demo)
+app.command("gameday")(gameday)
 
 StackName = Annotated[str, typer.Option("--stack", help="The stack: one that runs against the local AWS API.")]
 Plugin = Annotated[

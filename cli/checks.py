@@ -13,7 +13,7 @@ from local.workspace import Workspace
 
 EXAMPLES = "PARAPET_TEST_EXAMPLES"
 """Environment variable of the tests: the share of a property's examples that are tried."""
-LEFT_OUT = ("engine", "cluster", "pack", "process", "server", "data", "largest", "e2e")
+LEFT_OUT = ("engine", "cluster", "pack", "process", "server", "data", "plan", "e2e")
 """The marks of tests that --fast does not run."""
 
 
@@ -28,8 +28,9 @@ def run(workspace: Workspace, fast: bool, arguments: list[str]) -> int:
         filling.prepare()
     tool = str(workspace.python.parent)
     chosen = ["-m", " and ".join(f"not {each}" for each in LEFT_OUT)] if fast else []
-    # One more than there are cores: now and then a test waits, for a process that it started or for time to pass.
-    workers = (os.cpu_count() or 1) + 1
+    # One more than there are cores: now and then a test waits, for a process that it started or for time to pass. Those
+    # of --fast start none, and each worker collects all tests first, some ten seconds of a core.
+    workers = (os.cpu_count() or 1) + (0 if fast else 1)
     # The order is the tests' own, see `tests/conftest.py`.
     spread = ["-n", str(workers), "--dist", "loadgroup", "--no-loadscope-reorder"]
     tests = [f"{tool}/python", "-m", "pytest", *spread, "-q", "--durations=20", *chosen, *arguments]
@@ -49,14 +50,16 @@ def run(workspace: Workspace, fast: bool, arguments: list[str]) -> int:
         ],
         "imports between rooms (import-linter)": [f"{tool}/lint-imports", "--no-cache"],
     }
-    # Each worker would translate the tests anew at each run, half of what a worker does before its first test.
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    environment = dict(os.environ)
     # API servers of a minute's life: looked through for garbage less often, they take a third less of a core.
     environment.setdefault("GOGC", "400")
     if fast:
         environment[EXAMPLES] = "0.1"
     begun = time.monotonic()
+    translated = _translated(f"{tool}/python", workspace.root, environment)
     failed = [name for name, found in _beside_each_other(checks, workspace.root, environment) if found]
+    if translated:
+        translated.wait()
     note(f"   {time.monotonic() - begun:.0f} s")
     note("== tests (pytest)")
     sys.stdout.flush()
@@ -65,6 +68,17 @@ def run(workspace: Workspace, fast: bool, arguments: list[str]) -> int:
     for name in failed:
         note(f"FAILED: {name}")
     return 1 if failed else 0
+
+
+def _translated(python: str, root: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes] | None:
+    """Translates the tests of a fresh clone once, where all workers would at the same time, each for itself.
+
+    What cannot be collected the tests say themselves.
+    """
+    if (root / "tests" / "__pycache__").exists():
+        return None
+    collects = [python, "-m", "pytest", "-n", "0", "-q", "--collect-only"]
+    return subprocess.Popen(collects, cwd=root, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def _beside_each_other(

@@ -7,7 +7,7 @@ import typer
 
 from cli.output import Refused
 
-VARIABLE = "PARAPET_AUDIT_KEY"
+VARIABLE = "PARAPET_AUDIT_SECRET"
 Names = Annotated[list[str] | None, typer.Argument(help="The names; without any, a line each on standard input.")]
 Secret = Annotated[
     str, typer.Option(envvar=VARIABLE, help="The ARN of the secret: the stack's output mlflowAuditKeySecretArn.")

@@ -64,7 +64,10 @@ def hold_to_gates(
         Path | None, typer.Option(help="A folder with model.onnx and contract.json of what serves; none for the first.")
     ] = None,
     fact: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Its dataset, code, image and environment, each.")
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE", help="Its dataset, code, image and environment, each; its profile and noise, if any."
+        ),
     ] = None,
     gates: Annotated[Path, typer.Option(help="What it is held to.")] = GATES,
     out: Annotated[Path, typer.Option(help="The report to write, for `promote` and `approve`.")] = Path("gates.json"),
@@ -164,6 +167,10 @@ def roll_back(
     model: Model,
     why: Why,
     to: Annotated[To, typer.Option("--in", help="The environment.")] = To.PROD,
+    bad: Annotated[
+        str | None,
+        typer.Option("--from", help="The version that is bad: where another serves by now, nothing is changed."),
+    ] = None,
     approvers: Approvers = APPROVERS,
     declared: Declared = GATES,
     stack: Annotated[
@@ -173,16 +180,18 @@ def roll_back(
 ) -> None:
     """Let the version before serve again. Gives up what is under way.
 
+    A second one within an hour says by `--from` which version it goes back from: it would go back by one more.
+
     With `--stack` what is decided is done: on a stack of this machine within seconds, while the version before has its
     pods (`undoSeconds`).
     """
     if stack is None:
-        _end("rollback", approvers, declared, model=model, to=to, why=why, json=as_json)
+        _end("rollback", approvers, declared, model=model, to=to, why=why, bad=bad, json=as_json)
         return
     from cli import serving
 
     serving.file_of(Workspace(), stack)  # before anything is decided
-    asked = {"model": model, "to": to, "why": why}
+    asked = {"model": model, "to": to, "why": why, "bad": bad}
     by = _by(approvers, declared)
     status, said = DELIVERY.told("delivery.registry", step="rollback", json=True, **by, **asked)
     if status:
@@ -238,7 +247,7 @@ def _serve(
 ) -> None:
     from cli import serving  # it imports the engine's side of `up`
 
-    told = serving.entered(Workspace(), stack, model, to.value, said, by, going_back=bool(decided))
+    told = serving.entered(Workspace(), stack, model, to.value, said, by)
     if as_json:
         results.print_json(json.dumps({**decided, **told}))
     else:

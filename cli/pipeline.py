@@ -47,6 +47,13 @@ def run(
     why: Annotated[str, typer.Option(help="Their reason: nothing about a patient.")] = "",
     asked_by: Annotated[str, typer.Option(help="Who asks for it, by their account.")] = "",
     agreed_by: Annotated[str, typer.Option(help="Who agrees, somebody else.")] = "",
+    runs: Annotated[
+        str,
+        typer.Option(help="Where how it went is told to the model's check: s3://BUCKET/runs/model=NAME, or a folder."),
+    ] = "",
+    late_after: Annotated[
+        int, typer.Option(min=0, help="Hours without a new model after which the check tells; 0 never.")
+    ] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Ingest, validate, de-identify, split, train, evaluate, and register what passed its gates.
@@ -57,6 +64,7 @@ def run(
     asked |= {"gates": str(gates), "experiment": experiment, "code": code, "image": image}
     asked |= {"started_by": started_by, "override": override or [], "why": why}
     asked |= {"asked_by": asked_by, "agreed_by": agreed_by, "json": as_json}
+    asked |= {"runs": runs, "late_after": late_after}
     raise typer.Exit(PACKAGES.run("delivery.pipeline", step="run", **asked))
 
 

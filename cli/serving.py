@@ -18,7 +18,7 @@ from local.kubernetes.control_plane.rollouts import Back
 from local.workspace import Workspace
 
 NO_CLUSTER: Final = "no cluster of this machine runs"
-ELSEWHERE: Final = "on an account it is done by kubectl argo rollouts abort --namespace=serving"
+ELSEWHERE: Final = f"on an account it is done by kubectl argo rollouts abort --namespace={rollouts.NAMESPACE}"
 
 
 def entered(
@@ -28,16 +28,14 @@ def entered(
     environment: str,
     said: dict[str, bool | None],
     by: dict[str, str],
-    *,
-    going_back: bool,
 ) -> dict[str, Any]:
     """Writes the version that serves in this environment into the stack's settings; on a stack of this machine leads
     all calls back to it at once, where it served before and another is on its way.
 
-    `said`: what else is said of it; None leaves it as it is. `by`: what its ledger is held to. `going_back`: whether it
-    served before, so that it is not judged by the other's answers where it comes anew. Returns the entry, with
-    the version that it `was`, the `file`, whether it is `back` at once and if not `why`, and what is `next`. Raises
-    Refused.
+    `said`: what else is said of it; None leaves it as it is. `by`: what its ledger is held to. Where the ledger says
+    that it was gone back to, its entry says so too, with the proof, so that it is not judged by the other's answers
+    where it comes anew; else nothing of an earlier one stays. Returns the entry, with the version that it `was`, the
+    `file`, whether it is `back` at once and if not `why`, and what is `next`. Raises Refused.
     """
     file, local = file_of(workspace, stack)
     released = _released(model, environment, by)
@@ -48,7 +46,7 @@ def entered(
     from operations import model_settings
 
     entry: dict[str, Any] = {"name": model, "version": released["version"], "digest": released["manifest"]}
-    entry |= {"returnsTo": released["version"]} if going_back else {}
+    entry |= {"returnsTo": released.get("returned")}
     entry |= {"environment": environment} | {name: value for name, value in said.items() if value is not None}
     try:
         Model.model_validate(entry)
@@ -61,7 +59,8 @@ def entered(
     file.write_text(text)
     then = "./parapet up" if local else f"pulumi up --stack {stack} --policy-pack policies"
     back = _back(workspace, model, str(entry["version"])) if local else Back(False, f"{ELSEWHERE} {model}")
-    return {**entry, "was": was, "file": str(file), "back": back.led, "why": back.why, "next": then}
+    told = {name: value for name, value in entry.items() if value is not None}
+    return {**told, "was": was, "file": str(file), "back": back.led, "why": back.why, "next": then}
 
 
 def tell(told: dict[str, Any], *, going_back: bool) -> None:

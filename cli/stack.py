@@ -8,6 +8,7 @@ import yaml
 
 import compliance
 from cli import controllers, filling, inference, mlflow, services, summary
+from cli.gameday import held
 from cli.output import Refused, note
 from cli.plugins import AwsPlugin, prepare_tools
 from cli.services import Services
@@ -32,6 +33,7 @@ def up(workspace: Workspace, name: str, plugin: AwsPlugin, port: int | None, *, 
     controllers.turn(workspace, wanted=live)
     session = _open(workspace, name, plugin, port)
     engine = session.engine
+    held.mend_left(workspace)
     _settle(engine)
     refresh = _refresh_if_lost(session)
     if not refresh:
@@ -78,8 +80,8 @@ def down(workspace: Workspace, name: str, plugin: AwsPlugin) -> int:
         )
     services.stop(workspace)
     own_settings.forget(workspace, name)
-    for file in (workspace.unfinished, workspace.created, workspace.running):
-        file.unlink(missing_ok=True)  # what a killed run was making went with the account
+    for file in (workspace.unfinished, workspace.created, workspace.running, workspace.gameday):
+        file.unlink(missing_ok=True)  # what a killed run was making, or broke, went with the account
     note("Nothing that Parapet started is running.")
     return 0
 

@@ -6,18 +6,31 @@ import shlex
 from collections.abc import Mapping
 
 from cli import inference, mlflow
-from cli.output import note, results
+from cli.output import Refused, note, results
 from cli.plugins import AwsPlugin, prepare_tools
 from cli.services import cluster_of
 from local import own_settings
 from local.aws import server
 from local.engine.run import Engine
 from local.kubernetes import live
-from local.workspace import FOREIGN, Workspace, exports
+from local.workspace import Workspace, exports, foreign
+
+ELSEWHERE = """\
+The stack {name!r} is of a real account, and this command knows what runs on this machine alone. Look there instead, as
+"Before you are on call" in runbooks/README.md says; the first stays open, and tells the KUBECONFIG of the other shells:
+
+    ./parapet tunnel --stack {name}
+    kubectl get rollouts,pods --namespace=models
+    kubectl get pods --namespace=judging
+    pulumi stack output --stack {name}
+    ./parapet incident list"""
 
 
 def tell(workspace: Workspace, name: str, as_json: bool) -> None:
-    """Prints what runs: for people, or as one JSON object whose keys do not change."""
+    """Prints what runs: for people, or as one JSON object whose keys do not change. Raises Refused, with where to look,
+    for a stack of a real account."""
+    if name != "local":
+        _look_elsewhere(workspace, name)
     endpoint = server.url(workspace)
     cluster = cluster_of(workspace)
     review = workspace.review / "review.html"
@@ -51,6 +64,13 @@ def tell(workspace: Workspace, name: str, as_json: bool) -> None:
     results.print(f"Tools      {found['toolchain_bin'] or 'none yet'}")
 
 
+def _look_elsewhere(workspace: Workspace, name: str) -> None:
+    from cli.stack import declared_stacks, is_local  # for which `./parapet env` should not wait
+
+    if (file := declared_stacks(workspace).get(name)) and not is_local(file):
+        raise Refused(ELSEWHERE.format(name=name))
+
+
 def print_exports(
     workspace: Workspace, plugin: AwsPlugin, sign_in: Mapping[str, str] | None = None, name: str = "local"
 ) -> None:
@@ -61,5 +81,5 @@ def print_exports(
         note("The local AWS API is not running: `./parapet up` starts it, then evaluate these exports again.")
     variables = exports(workspace, endpoint, plugin) | own_settings.variables(workspace, name) | dict(sign_in or {})
     lines = [f"export {key}={shlex.quote(value)}" for key, value in variables.items()]
-    lines += [f"unset {' '.join(FOREIGN)}", f'export PATH={shlex.quote(str(workspace.bin))}{os.pathsep}"$PATH"']
+    lines += [f"unset {' '.join(foreign())}", f'export PATH={shlex.quote(str(workspace.bin))}{os.pathsep}"$PATH"']
     print("\n".join(lines))

@@ -15,6 +15,7 @@ import pytest
 from local.aws import server
 from local.kubernetes import control_plane
 from local.workspace import Workspace
+from tests.asking import asked
 
 CLUSTER = [pytest.mark.cluster, pytest.mark.xdist_group("cluster")]
 """What every module that uses the fixture `cluster` is marked with, so that one control plane serves them all."""
@@ -41,10 +42,11 @@ class Cluster:
     workspace: Workspace
 
     def run(self, *arguments: str, given: object = None) -> subprocess.CompletedProcess[str]:
-        """`kubectl ARGUMENTS`, with `given` as JSON on its standard input; never raises for its exit status."""
-        return subprocess.run(
+        """`kubectl ARGUMENTS`, or the same asked of the server, with `given` as JSON; raises for no exit status."""
+        text = json.dumps(given) if given is not None else None
+        return asked(self.workspace.kubeconfig, arguments, text) or subprocess.run(
             [str(self.workspace.bin / "kubectl"), f"--kubeconfig={self.workspace.kubeconfig}", *arguments],
-            input=json.dumps(given) if given is not None else None,
+            input=text,
             capture_output=True,
             text=True,
             timeout=120,

@@ -19,6 +19,12 @@ from tests.engine import Engine
 from tests.platform import mocked
 from tests.warm import Warm
 
+# Until all is collected nothing is looked through: modules and ten thousand tests stay. It was a quarter of a worker's
+# time before its first test.
+gc.disable()
+YOUNG = 10_000
+"""Objects more than before, until the collector looks through the young ones. By default it is 700."""
+
 # A service's model is read once by a process, and not once by each session that it makes.
 botocore.session.create_loader = functools.cache(botocore.session.create_loader)
 
@@ -63,10 +69,15 @@ def _group(item: pytest.Item) -> str:
     return str(marker.args[0]) if marker else ""
 
 
-def pytest_collection_finish() -> None:
-    """What was imported and collected is there to stay: without this, the collector looks through it time and again."""
-    gc.collect()
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop() -> None:
+    """What was imported and collected is there to stay: without this, the collector looks through it time and again.
+
+    The process that hands the tests to the workers collects none, and comes here too.
+    """
     gc.freeze()
+    gc.set_threshold(YOUNG)
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -17,6 +17,7 @@ from typing import Any
 from cluster.images import LOCK
 from local.engine.run import HASTY, keep_no_logs
 from local.workspace import FOREIGN, Workspace, exports
+from tests import keys
 from tests.images import lock_file
 
 
@@ -35,7 +36,7 @@ class Engine:
         kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
         own = exports(Workspace(home=self.home), None) | {LOCK: str(lock_file())}
         own |= {"PATH": f"{self.tools}{os.pathsep}{os.environ['PATH']}"}
-        own |= HASTY | {"PULUMI_DEBUG_COMMANDS": "true"}
+        own |= HASTY | {"PULUMI_DEBUG_COMMANDS": "true"} | keys.keeper()
         # The program's environment has the SDKs of plugins that a test does without: each run would go to the internet
         # for them, and wait for it three seconds where there is none.
         own |= {"PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true"}
@@ -57,9 +58,14 @@ class Engine:
 
     def forget(self, folder: Path, stack: str = "dev") -> None:
         """A stack as if no run of it had written a state yet."""
-        for arguments in (("rm", "--force", "--yes", "--preserve-config", stack), ("init", stack)):
-            told = self(folder, "stack", *arguments)
-            assert told.returncode == 0, told.stderr
+        removed = self(folder, "stack", "rm", "--force", "--yes", "--preserve-config", stack)
+        assert removed.returncode == 0, removed.stderr
+        self.init(folder, stack)
+
+    def init(self, folder: Path, stack: str) -> None:
+        """Makes a stack whose key comes from the tests' own keeper."""
+        made = self(folder, "stack", "init", stack, "--secrets-provider", keys.PROVIDER)
+        assert made.returncode == 0, made.stdout + made.stderr
 
     def _made(self, folder: Path, project: str, stack: str) -> None:
         """The stack of a program, selected, as `pulumi stack init` leaves it."""
@@ -87,15 +93,11 @@ class Engine:
 
 @functools.cache
 def _a_new_stack(tools: Path, project: str, stack: str) -> Path:
-    """A `home` and a `program` in which the engine has made a stack, once for all tests of a process.
-
-    It derives the stack's key from its passphrase, a quarter of a second of a core.
-    """
+    """A `home` and a `program` in which the engine has made a stack, once for all tests of a process."""
     place = Path(tempfile.mkdtemp(prefix="parapet-stack-"))
     atexit.register(shutil.rmtree, place, ignore_errors=True)
     (place / "program").mkdir()
     (place / "program" / "Pulumi.yaml").write_text(json.dumps({"name": project, "runtime": "python"}))
     (place / "home" / "state").mkdir(parents=True)
-    made = Engine(tools, place / "home")(place / "program", "stack", "init", stack)
-    assert made.returncode == 0, made.stderr
+    Engine(tools, place / "home").init(place / "program", stack)
     return place

@@ -74,6 +74,12 @@ def test_a_second_run_installs_nothing(copy: Copy) -> None:
     assert copy.installed() == []
 
 
+def test_what_python_has_translated_is_kept_for_the_next_process(copy: Copy) -> None:
+    """Images for CI often forbid it. `up` starts forty Pythons; each would translate its packages anew."""
+    (copy.folder / "cli" / "__main__.py").write_text("import sys; print(sys.dont_write_bytecode)")
+    assert copy.run("status", PYTHONDONTWRITEBYTECODE="1").stdout == "False\n"
+
+
 def test_only_the_tests_bring_the_test_dependencies(copy: Copy) -> None:
     copy.run("status")
     copy.installed()

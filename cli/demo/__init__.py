@@ -11,7 +11,8 @@ from local.workspace import Workspace
 
 
 def demo(as_json: Annotated[bool, typer.Option("--json", help="For programs: one JSON object.")] = False) -> None:
-    """Take made-up records by every gate to a model that answers; have a bad one refused, another aborted; go back.
+    """Take made-up records by every gate to a model that answers; have a bad one refused, another aborted; have what it
+    is asked drift, be told, and go back.
 
     Each step is a command of this project, printed as it is run. Ends with 0 where all of it came to pass, in about
     five minutes; the first on a machine also makes what is missing.

@@ -1,4 +1,4 @@
-"""How far a new version of a model is, as `kubectl` tells whoever looks."""
+"""How far a new version of a model is, as the API server tells whoever looks."""
 
 import json
 from collections.abc import Callable
@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from cli.demo.shell import Failed, Shell, wait
-from local.kubernetes.control_plane.rollouts import CONFIGURATION, NAMESPACE
+from local.kubernetes.control_plane.rollouts import ANALYSES, CONFIGURATION, ROLLOUTS
 
 WALKS: Final = 300.0
 """Seconds in which a version has all calls, or none."""
+WELL: Final = "Healthy"
+"""Argo Rollouts' word where all pods are of one version, and no other is on its way."""
 ENDED: Final = "Degraded"
 """Argo Rollouts' word for a version that was aborted."""
 
@@ -29,7 +31,7 @@ class Seen:
 
 def look(shell: Shell, model: str) -> Seen:
     """Raises Failed where there is none."""
-    found = shell.kubectl("rollout", model, f"--namespace={NAMESPACE}")
+    found = shell.found(f"{ROLLOUTS}/{model}")
     status = found.get("status", {})
     told = json.loads(found["spec"]["template"]["metadata"]["annotations"][CONFIGURATION])
     known = status.get("observedGeneration") == str(found["metadata"]["generation"])
@@ -62,7 +64,7 @@ def walk(shell: Shell, model: str, version: str, until: Callable[[Seen], bool]) 
 
 def judged(shell: Shell) -> str:
     """What the last analysis found, where it found something."""
-    runs: list[dict[str, Any]] = shell.kubectl("analysisruns", f"--namespace={NAMESPACE}")["items"]
+    runs: list[dict[str, Any]] = shell.found(ANALYSES)["items"]
     if not runs:
         return "nothing judged it"
     newest = max(runs, key=lambda each: str(each["metadata"]["creationTimestamp"]))["status"]

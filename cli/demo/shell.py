@@ -1,7 +1,6 @@
 """Commands of the project as somebody at a terminal runs them, who has evaluated `./parapet env --credentials`."""
 
 import json
-import os
 import shlex
 import subprocess
 import time
@@ -9,7 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from local.workspace import FOREIGN, Workspace
+from local.aws import server
+from local.kubernetes import control_plane
+from local.kubernetes.control_plane.api import ApiError
+from local.workspace import Workspace, environment
 
 Found = TypeVar("Found")
 LAST = 2000  # characters of what a command said that failed
@@ -54,7 +56,7 @@ class Shell:
         return subprocess.Popen(
             [str(self.workspace.root / "parapet"), *words],
             cwd=self.workspace.root,
-            env=self._environment(),
+            env=self.environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -69,17 +71,18 @@ class Shell:
             raise Failed(f"{shlex.join(('./parapet', *words))} ended with {process.returncode}, not {ends}:\n{told}")
         return said
 
-    def kubectl(self, *words: str) -> Any:
-        """What `kubectl get WORDS` finds."""
-        command = [str(self.workspace.bin / "kubectl"), "get", *words, "--output=json"]
-        told = subprocess.run(command, env=self._environment(), capture_output=True, text=True)
-        if told.returncode:
-            raise Failed(f"{shlex.join(command)}:\n{told.stderr.strip()}")
-        return json.loads(told.stdout)
+    def found(self, path: str) -> Any:
+        """What the API server of this machine has at a path, which may be asked often; raises Failed."""
+        if not (api := control_plane.administrator(self.workspace)):
+            raise Failed("The control plane of this machine does not run: `./parapet up` starts it.")
+        try:
+            return api.call("GET", path)
+        except (ApiError, OSError) as error:
+            raise Failed(f"The control plane of this machine does not tell it: {error}") from None
 
-    def _environment(self) -> dict[str, str]:
-        own = {name: value for name, value in os.environ.items() if name not in FOREIGN}
-        return own | self._exports | {"PARAPET_HOME": str(self.workspace.home)}
+    def environment(self) -> dict[str, str]:
+        """Of the local stack, also before anybody has signed in: what the user's shell is at is not touched."""
+        return environment(self.workspace, server.url(self.workspace)) | self._exports
 
 
 def wait(seconds: float, look: Callable[[], Found | None], otherwise: Callable[[], str]) -> Found:

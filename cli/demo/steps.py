@@ -1,16 +1,15 @@
 """The steps of the demo, in their order. Each runs commands, and tells what came of them."""
 
 import json
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final
 
-from cli.demo import rollout
-from cli.demo.calls import Caller
-from cli.demo.shell import Failed, wait
+from cli.demo import releasing, rollout
+from cli.demo.drifting import drift
+from cli.demo.outcome import Outcome, none_failed
+from cli.demo.shell import Failed
 from cli.demo.walk import APPROVER, MODEL, STACK, Demo
+from local.kubernetes.control_plane import rollouts
 
 RECORDS: Final = 250_000
 """With fewer, the groups that gates compare are too small for them (delivery/pipeline/README.md)."""
@@ -22,27 +21,9 @@ FEEDS: Final = {"wrong": (FEW, "label-shift:0.5"), "ours": (RECORDS, ""), "other
 """How many records, and what is put into each. Wrong: half of those who never came back are said to have, and what
 is learnt of that orders nobody by risk. Others: another population's vital signs; a model of theirs is good for them
 and passes its gates, and is not for ours."""
-WHY: Final = {
-    "staging": "It passed its gates.",
-    "approve": "I have read its gate report.",
-    "prod": "It did well in staging.",
-    "rollback": "The demo goes back once.",
-    "aborted": "Its canary was aborted.",
-}
+WHY: Final = "Its canary was aborted."
 STOPPED: Final = 3
 """How the pipeline ends where a gate stopped it."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of a step."""
-
-    happened: tuple[str, ...]
-    look: str
-    facts: Mapping[str, Any] = field(default_factory=dict)
-
-    def told(self) -> dict[str, Any]:
-        return {"happened": list(self.happened), "look": self.look, "facts": dict(self.facts)}
 
 
 def platform(demo: Demo) -> Outcome:
@@ -83,10 +64,10 @@ def baseline(demo: Demo) -> Outcome:
         return Outcome((happened,), f"./parapet model history {MODEL}", {"version": serving["version"]})
     demo.begin_run("ours", "first", SEEDS[0], first=True)
     registered = demo.end_run("first")["registered"]
-    _promote(demo, "first")
+    releasing.promote(demo, "first")
     _begin_next(demo)
-    version = _release(demo)
-    rollout.walk(demo.shell, MODEL, version, lambda seen: seen.phase == "Healthy")
+    version = releasing.release(demo)
+    rollout.walk(demo.shell, MODEL, version, lambda seen: seen.phase == rollout.WELL)
     return Outcome(
         (f"{registered['name']} version {registered['version']} serves, with no canary: there was none before it.",),
         f"./parapet model history {MODEL}",
@@ -126,7 +107,7 @@ def refuse(demo: Demo) -> Outcome:
 
 def promote(demo: Demo) -> Outcome:
     """To staging on its gates, to production with somebody's word who is not its author."""
-    serves = _promote(demo, "next")
+    serves = releasing.promote(demo, "next")
     staging, prod = serves["staging"], serves["prod"]
     return Outcome(
         (
@@ -142,15 +123,16 @@ def promote(demo: Demo) -> Outcome:
 def canary(demo: Demo) -> Outcome:
     """The next version gets few calls, then half of them, then all."""
     with demo.caller() as caller:  # before it comes: it is judged by its calls
-        version = _release(demo)
+        version = releasing.release(demo)
         weights = rollout.walk(demo.shell, MODEL, version, lambda seen: seen.weight == 100)
-        _none_failed(caller)
+        demo.checks.begin()  # of these calls, while the next steps go on
+        none_failed(caller)
     return Outcome(
         (
             f"Version {version} was judged at each of {', '.join(f'{each} %' for each in weights)} of the calls.",
             f"{caller.calls:,} calls came in meanwhile by the gateway, of which none failed.",
         ),
-        f"kubectl get rollout,analysisruns --namespace={rollout.NAMESPACE}",
+        f"kubectl get rollout,analysisruns --namespace={rollouts.NAMESPACE}",
         {"version": version, "weights": weights, "calls": caller.calls, "failed": caller.failed},
     )
 
@@ -165,42 +147,23 @@ def predict(demo: Demo) -> Outcome:
     )
 
 
-def go_back(demo: Demo) -> Outcome:
-    """One command, while calls come in."""
-    with demo.caller() as caller:
-        at = time.monotonic()
-        told = demo.shell.json("model", "rollback", MODEL, "--why", WHY["rollback"], "--stack", STACK)
-        wait(60, lambda: rollout.look(demo.shell, MODEL).weight == 0, lambda: "calls still go to the other version.")
-        seconds = time.monotonic() - at
-        time.sleep(3)  # calls after it
-        _none_failed(caller)
-    return Outcome(
-        (
-            f"Version {told['version']} has all calls again after {seconds:.1f} s.",
-            f"{caller.calls:,} calls came in meanwhile, of which none failed.",
-        ),
-        f"./parapet model history {MODEL}",
-        {"version": told["version"], "seconds": round(seconds, 1), "calls": caller.calls, "failed": caller.failed},
-    )
-
-
 def abort(demo: Demo) -> Outcome:
     """A model that is good for another population passes its gates, and is found out by its first calls."""
     demo.end_run("theirs")
-    _promote(demo, "theirs")
+    releasing.promote(demo, "theirs")
     with demo.caller() as caller:
-        version = _release(demo)
+        version = releasing.release(demo)
         weights = rollout.walk(demo.shell, MODEL, version, lambda seen: seen.phase == rollout.ENDED)
-        _none_failed(caller)
+        none_failed(caller)
     run = rollout.judged(demo.shell)
-    told = demo.shell.json("model", "rollback", MODEL, "--why", WHY["aborted"], "--stack", STACK)
+    told = demo.shell.json("model", "rollback", MODEL, "--why", WHY, "--stack", STACK)
     return Outcome(
         (
             f"Version {version} passed every gate, on its own population's records.",
             f"At {', '.join(f'{each} %' for each in weights)} of our calls it was aborted: {run}.",
             f"Version {told['version']} serves on; of {caller.calls:,} calls none failed.",
         ),
-        f"kubectl get analysisruns --namespace={rollout.NAMESPACE}",
+        f"kubectl get analysisruns --namespace={rollouts.NAMESPACE}",
         {"version": version, "weights": weights, "judged": run, "calls": caller.calls, "failed": caller.failed},
     )
 
@@ -226,41 +189,7 @@ STEPS: Final[tuple[tuple[str, str, Callable[[Demo], Outcome]], ...]] = (
     ("promote", "Staging, then production with an approval", promote),
     ("canary", "The canary, while clients call", canary),
     ("predict", "A prediction through the gateway", predict),
-    ("rollback", "Back to the version before, in one command", go_back),
+    ("drift", "Drift arrives: found, told, gone back from by the runbook", drift),
     ("abort", "A bad model that passes its gates is aborted by the canary", abort),
     ("verify", "The ledger of all of it", verify),
 )
-
-
-def _promote(demo: Demo, run: str) -> dict[str, dict[str, Any]]:
-    """What serves in staging and in production then: the run's model, once for good or by a demo that was ended."""
-    gates = str(demo.file(run) / "gates.json")
-    model = json.loads(Path(gates).read_text())["model"]
-    if (serving := demo.serving()).get("staging", {}).get("model") != model:
-        version = ("--version", demo.versions[run])
-        demo.shell.run(
-            "model", "promote", MODEL, "--to", "staging", *version, "--gates", gates, "--why", WHY["staging"]
-        )
-    if serving.get("prod", {}).get("model") != model:
-        approval = str(demo.file(f"{run}-approval.json"))
-        demo.shell.run(
-            *("model", "approve", MODEL, "--to", "prod", "--gates", gates, "--why", WHY["approve"]),
-            *("--key", str(demo.key), "--account", APPROVER, "--out", approval),
-        )
-        demo.shell.run(
-            *("model", "promote", MODEL, "--to", "prod", "--gates", gates, "--approval", approval, "--why", WHY["prod"])
-        )
-    return demo.serving()
-
-
-def _release(demo: Demo) -> str:
-    """What may serve in production is the stack's from now on; returns its version."""
-    told = demo.shell.json("model", "serve", MODEL, "--published", "--no-waits")
-    demo.shell.run("up", "--live")
-    demo.sign_in()
-    return str(told["version"])
-
-
-def _none_failed(caller: Caller) -> None:
-    if caller.failed or not caller.calls:
-        raise Failed(f"Of {caller.calls} calls there failed {caller.failed or 'none, for there were none'}.")

@@ -3,7 +3,10 @@
 import json
 import shutil
 import subprocess
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -13,13 +16,20 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from cli.demo.calls import Caller
+from cli.demo.checks import Checks
 from cli.demo.shell import Failed, Shell
+from cli.gameday.world import World
+from cli.pipeline import PACKAGES
+from local.engine.run import Engine
 from local.files import write_private
+from mlops.data_path import RUNS, of_model
 
 MODEL: Final = "readmission-demo"
 STACK: Final = "local"
 AUTHOR: Final = "data-scientist"
 APPROVER: Final = "second-team"
+REGISTERED: Final = "registered.json"
+"""What a run of the pipeline leaves that has registered a model: name, version and author."""
 """Accounts of MLflow: that which registers, and another, since nobody approves a model of their own."""
 
 
@@ -30,14 +40,18 @@ class Demo:
     shell: Shell
     folder: Path
     """This demo's own: data, runs, approvals; each demo has another."""
-    number: int
+    jobs: str
+    """Names the Jobs of its checks, as no other does."""
     processes: list[subprocess.Popen[str]] = field(default_factory=list)
     """What was begun beside what else is done."""
     under_way: dict[str, subprocess.Popen[str]] = field(default_factory=dict)
     """Of them the pipeline's runs, by the folder that each writes."""
     begun: set[str] = field(default_factory=set)
+    ended: dict[str, dict[str, Any]] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     """Those in dev that runs have registered: two run at once, and either may be the newest."""
+    records: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """What is asked, by the run whose model was tried on it."""
 
     @classmethod
     def begin(cls, shell: Shell) -> "Demo":
@@ -47,7 +61,25 @@ class Demo:
             shutil.rmtree(before)  # a hundred megabytes, which say no more than the next ones
         folder = home / str(number)
         folder.mkdir(parents=True, mode=0o700)
-        return cls(shell, folder, number)
+        return cls(shell, folder, str(number))
+
+    @classmethod
+    def last(cls, shell: Shell, runs: Sequence[str]) -> "Demo | None":
+        """The last one, for who goes on with what it left, once these runs of it have registered a model."""
+        home = shell.workspace.home / "demo"
+        folders = sorted(home.glob("[0-9]*"), key=lambda each: int(each.name))
+        if not folders or not all((folders[-1] / each / REGISTERED).exists() for each in runs):
+            return None
+        found = cls(shell, folders[-1], f"again-{int(time.time())}")
+        for run in runs:
+            told = json.loads(found.file(f"{run}/{REGISTERED}").read_text())
+            found.ended[run], found.versions[run] = {"registered": told}, str(told["version"])
+        return found
+
+    @property
+    def number(self) -> int:
+        """Which of a home it is."""
+        return int(self.folder.name)
 
     def end(self) -> None:
         """Nothing that was begun runs on."""
@@ -80,18 +112,30 @@ class Demo:
         return process
 
     def begin_run(self, feed: str, run: str, seed: int, *, first: bool) -> None:
-        """The pipeline on a feed; `first` where nothing serves to compare with."""
+        """The pipeline on a feed, told to the model's check; `first` where nothing serves to compare with."""
         self.begun.add(run)
+        runs = f"s3://{self.shell.exports['PARAPET_ARTIFACTS_BUCKET']}/{of_model(RUNS, MODEL).prefix}"
         self.under_way[run] = self.beside(
             *("pipeline", "run", str(self.file(feed)), "--model", MODEL, "--seed", str(seed), "--json"),
-            *("--key-file", str(self.hashes), "--out", str(self.file(run)), *(["--first"] if first else [])),
+            *(
+                "--key-file",
+                str(self.hashes),
+                "--out",
+                str(self.file(run)),
+                "--runs",
+                runs,
+                *(["--first"] if first else []),
+            ),
         )
 
     def end_run(self, run: str, ends: int = 0) -> dict[str, Any]:
-        """What came of it; raises Failed where it ended otherwise."""
+        """What came of it, whoever asks; raises Failed where it ended otherwise."""
+        if run in self.ended:
+            return self.ended[run]
         told: dict[str, Any] = json.loads(self.shell.ended(self.under_way.pop(run), "pipeline", "run", ends=ends))
         if told["registered"]:
             self.versions[run] = str(told["registered"]["version"])
+        self.ended[run] = told
         return told
 
     def sign_in(self) -> None:
@@ -105,11 +149,45 @@ class Demo:
         found = [each for model in listed if model["name"] == MODEL for each in model["serving"]]
         return {each["environment"]: each for each in found}
 
-    def caller(self) -> Caller:
-        """Asks the model that serves for what is in its contract: records of nobody."""
-        runs = (each for each in ("next", "first") if (self.file(each) / "contract.json").exists())
-        contract = json.loads((self.file(next(runs)) / "contract.json").read_text())
-        return Caller(self.url, self.shell.exports, [each["inputs"] for each in contract["cases"]])
+    def caller(self, run: str = "next") -> Caller:
+        """Asks the model that serves about records that this run's was tried on: whole ones, as one is to another in
+        them. Raises Failed."""
+        return Caller(self.url, self.shell.exports, self._records(run))
+
+    def _records(self, run: str) -> list[dict[str, Any]]:
+        if run not in self.records:
+            self.end_run(run)
+            asked = {name: str(self.file(run) / name) for name in ("test.parquet", "contract.json")}
+            status, said = PACKAGES.told(
+                "delivery.pipeline",
+                step="records",
+                table=asked["test.parquet"],
+                contract=asked["contract.json"],
+            )
+            if status:
+                raise Failed(f"The records of {self.file(run)} cannot be read.")
+            self.records[run] = json.loads(said)
+        return self.records[run]
+
+    @cached_property
+    def world(self) -> World:
+        """The stack, beside the project's commands."""
+        return World(self.shell)
+
+    @cached_property
+    def checks(self) -> Checks:
+        """Those of the model that serves."""
+        return Checks(self.world, MODEL, self.jobs)
+
+    @property
+    def alerts_topic(self) -> str:
+        """Where alerts leave the stack."""
+        return str(Engine(self.shell.workspace, {}, STACK).outputs()["alertsTopicArn"])
+
+    @property
+    def incident(self) -> str:
+        """What this demo's is called: there are several on a day."""
+        return f"data-drift-demo-{self.number}"
 
     @property
     def url(self) -> str:

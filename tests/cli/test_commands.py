@@ -55,6 +55,14 @@ def test_status_makes_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / ".parapet").exists()
 
 
+def test_status_of_a_stack_on_an_account_says_where_to_look(workspace: Workspace) -> None:
+    """And not that nothing runs, which it cannot know."""
+    with pytest.raises(Refused, match=r"(?s)'prod' is of a real account.*\./parapet tunnel --stack prod\n") as refused:
+        status.tell(workspace, "prod", as_json=True)
+    assert "Before you are on call" in str(refused.value)
+    assert "## Before you are on call" in (ROOT / "runbooks" / "README.md").read_text()
+
+
 def test_the_exports_lead_to_this_stack_and_to_nothing_of_the_users(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

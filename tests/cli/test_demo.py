@@ -20,9 +20,12 @@ from typer.testing import CliRunner
 from cli.__main__ import app
 from cli.demo import rollout, steps, walk
 from cli.demo.calls import Caller
+from cli.demo.drifting import ANSWERS, RUNBOOK
+from cli.demo.outcome import Outcome
 from cli.demo.shell import Failed, Shell, wait
-from cli.demo.steps import Outcome
-from local.workspace import Workspace
+from delivery.incidents import runbooks
+from local.workspace import ROOT, Workspace
+from mlops.data_path import checking
 from operations.refused import Refused
 from tests.cluster import wait_for
 
@@ -52,6 +55,20 @@ def test_commands_have_what_env_exports(shell: Shell) -> None:
     shell.sign_in(MORE="1")
     assert shell.exports == {"KEY": "a b=c", "MORE": "1"}
     assert shell.json("told") == {"key": "a b=c"}
+
+
+def test_how_runs_of_the_demo_went_is_left_where_the_models_check_looks(shell: Shell) -> None:
+    shell.sign_in(PARAPET_ARTIFACTS_BUCKET="artifacts-of-the-stack")
+    demo = walk.Demo.begin(shell)
+    demo.begin_run("ours", "next", 1, first=False)
+    words = cast("list[str]", demo.under_way["next"].args)
+    demo.under_way["next"].communicate()
+    assert words[words.index("--runs") + 1] == f"s3://artifacts-of-the-stack/{checked()['runs']}"
+
+
+def checked() -> dict[str, str]:
+    """The parts of a bucket that the check of the demo's model reads, by the first folder."""
+    return {each.prefix.partition("/")[0]: each.prefix for each in checking(walk.MODEL, "prod").reads}
 
 
 def test_one_that_ends_otherwise_stops_the_demo_with_what_it_said(shell: Shell) -> None:
@@ -129,6 +146,16 @@ def test_a_caller_asks_with_its_token_and_counts(
     assert {each["sex"] for call in asked for each in call["records"]} == {"female", "male"}
 
 
+def test_nobody_is_asked_about_twice_before_everybody_was(
+    server: tuple[str, dict[str, str], list[dict[str, Any]]],
+) -> None:
+    """Rows that come again and again are fewer than they seem, and look like drift."""
+    url, exports, _ = server
+    caller = Caller(url, exports, [{"age": age} for age in range(5)])
+    asked = [each["age"] for number in (2, 3, 4) for each in caller.some(number)]
+    assert asked == [0, 1, 2, 3, 4, 0, 1, 2, 3]
+
+
 def test_what_was_refused_or_reached_nobody_has_failed(
     server: tuple[str, dict[str, str], list[dict[str, Any]]],
 ) -> None:
@@ -141,6 +168,11 @@ def test_what_was_refused_or_reached_nobody_has_failed(
     assert set(caller.failed) == {"ConnectionRefusedError"}
 
 
+def test_an_incident_of_the_demo_is_closed_by_what_its_runbook_asks() -> None:
+    asked = runbooks.runbook(ROOT / "runbooks", RUNBOOK)
+    assert ANSWERS.keys() == asked.closes.keys()
+
+
 # The Rollout
 
 
@@ -150,8 +182,8 @@ class Told:
     def __init__(self, *moments: tuple[str, str, int]) -> None:
         self._moments = list(moments)
 
-    def kubectl(self, kind: str, *_: str) -> dict[str, Any]:
-        if kind == "analysisruns":
+    def found(self, path: str) -> dict[str, Any]:
+        if path.endswith("/analysisruns"):
             metric = {"name": "apart", "phase": "Failed", "measurements": [{"value": "[0.3]"}]}
             started = {"metadata": {"creationTimestamp": "2026-01-01T00:00:00Z"}}
             return {"items": [{**started, "status": {"phase": "Failed", "metricResults": [metric]}}]}
@@ -176,6 +208,15 @@ def walked(*moments: tuple[str, str, int]) -> list[int]:
 def test_the_weights_of_a_version_on_its_way_are_told() -> None:
     ways = [("1", "Healthy", 0), ("2", "Progressing", 10), ("2", "Paused", 10), ("2", "Progressing", 50)]
     assert walked(*ways, ("2", "Paused", 100)) == [10, 50, 100]
+
+
+def test_it_is_looked_for_in_the_cluster_of_this_machine_and_nowhere_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the user's shell is at another one, that is not asked; where there is none, what to do is said."""
+    monkeypatch.setenv("PARAPET_KUBECONFIG", str(tmp_path / "anothers"))
+    with pytest.raises(Failed, match=r"does not run: `\./parapet up` starts it"):
+        rollout.look(Shell(Workspace(home=tmp_path), print), "m")
 
 
 def test_one_that_is_aborted_is_not_waited_for() -> None:

@@ -26,3 +26,11 @@ def test_who_reads_settings_and_lists_of_the_stack_waits_for_none_of_its_resourc
     script = f"import sys, cli.stack; print(*sorted(set(sys.modules) & {late!r}))"
     told = subprocess.run([sys.executable, "-P", "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert told.stdout.split() == []
+
+
+@pytest.mark.process
+def test_who_asks_the_contract_for_its_columns_does_not_wait_for_what_judges_tables() -> None:
+    """Gates, checks of drift and most steps of the pipeline; of `./parapet data`, only what is to judge waits."""
+    script = "import sys, delivery.gates.declared; print(*sorted(set(sys.modules) & {'pandas', 'pandera'}))"
+    told = subprocess.run([sys.executable, "-P", "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert told.stdout.split() == []

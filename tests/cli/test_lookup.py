@@ -7,8 +7,9 @@ from uuid import uuid4
 
 import pytest
 
-from cli.lookup import lookup
+from cli.lookup import VARIABLE, lookup
 from cli.output import Refused
+from delivery.registry.objects import KEYS
 from foundation.secrets.rotation import FIRST_VALUE, STEPS, handler
 from parapet_mlflow.audit.key import Key
 
@@ -59,3 +60,8 @@ def test_whoever_may_not_is_told_who_may() -> None:
     missing = "arn:aws:secretsmanager:us-east-1:123456789012:secret:parapet-test/other-AbCdEf"
     with pytest.raises(Refused, match=r"ResourceNotFoundException.*parapet:privacyOfficers"):
         lookup(["Jane Doe"], missing)
+
+
+def test_its_variable_is_no_other_commands() -> None:
+    """A promotion reads the key of the audit bucket from one of nearly that name."""
+    assert VARIABLE not in {*KEYS.values(), *KEYS}

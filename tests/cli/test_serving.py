@@ -20,6 +20,8 @@ from local.workspace import Workspace
 from operations.refused import Refused
 
 DIGEST = f"sha256:{'a' * 64}"
+RETURNED = {"entry": '{"action":"rollback"}', "signature": "MEUC"}
+"""What the ledger has of it, as the registry tells it."""
 LOCAL = "config:\n  parapet:localAws: 'true'\n  parapet:models:\n    - {name: sepsis, version: '1', digest: x}\n"
 
 
@@ -114,8 +116,10 @@ def decided(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         asked.append(step)
         if step == "rollback":
             return 0, json.dumps({"name": "readmission", "environment": "prod", "version": "7", "sequence": 9})
-        serving = [{"environment": "prod", "version": "7" if "rollback" in asked else "8", "manifest": DIGEST}]
-        return 0, json.dumps([{"name": "readmission", "serving": serving}])
+        back = "rollback" in asked
+        serving = [{"environment": "prod", "version": "7" if back else "8", "manifest": DIGEST}]
+        told = [each | {"returned": RETURNED if back else None} for each in serving]
+        return 0, json.dumps([{"name": "readmission", "serving": told}])
 
     monkeypatch.setattr(Packages, "told", told)
     return asked
@@ -135,7 +139,15 @@ def test_what_is_taken_back_is_what_the_stack_says_then(workspace: Workspace, de
     assert "in the place of 8" not in roll_back("--stack", "local").output, "it is there already"
     (_, entry) = yaml.safe_load(own_settings.file_of(workspace, "local").read_text())["config"]["parapet:models"]
     assert (entry["version"], entry["published"]) == ("7", True)
-    assert entry["returnsTo"] == "7", "where its pods are gone, it is not held against the answers of 8"
+    assert entry["returnsTo"] == RETURNED, "where its pods are gone, it is not held against the answers of 8"
+    run("readmission")
+    (_, again) = yaml.safe_load(own_settings.file_of(workspace, "local").read_text())["config"]["parapet:models"]
+    assert again["returnsTo"] == RETURNED, "whoever writes it, it is the ledger's word"
+    decided.clear()
+    run("readmission")
+    (_, forward) = yaml.safe_load(own_settings.file_of(workspace, "local").read_text())["config"]["parapet:models"]
+    assert forward["version"] == "8"
+    assert "returnsTo" not in forward
 
 
 def test_nothing_is_decided_for_a_stack_that_is_none(workspace: Workspace, decided: list[str]) -> None:

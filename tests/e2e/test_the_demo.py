@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from cli.demo.steps import STEPS
+from mlops.monitoring.owners import owners
 from tests.e2e.user import ROOT, User
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("live")]
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("live"), pytest.mark.timeout(1800)]
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +21,7 @@ def told(live_user: User, said_by_live: str) -> dict[str, dict[str, Any]]:
     )
     if changed.stdout:
         pytest.skip("files of delivery/ are in no commit, and a model that they make goes nowhere")
-    status, said = live_user.parapet("demo", "--json")
+    status, said = live_user.parapet("demo", "--json", seconds=1500)
     assert status == 0, said[-3000:]
     return {each["step"]: each for each in json.loads(said[said.index("{") :])["steps"]}
 
@@ -38,12 +39,32 @@ def test_a_bad_model_is_refused_by_a_gate_and_another_by_its_first_calls(told: d
 
 def test_no_call_fails_while_versions_come_and_go(told: dict[str, dict[str, Any]]) -> None:
     assert told["canary"]["facts"]["weights"] == [10, 50, 100]
-    for step in ("canary", "rollback", "abort"):
+    for step in ("canary", "drift", "abort"):
         assert (told[step]["facts"]["failed"], told[step]["facts"]["calls"] > 30) == ({}, True), step
+
+
+def test_drift_is_found_by_the_models_check_and_told_to_who_listens(told: dict[str, dict[str, Any]]) -> None:
+    facts = told["drift"]["facts"]
+    assert facts["before"]["drifted"] is False
+    assert facts["found"]["kind"] == "data"
+    assert {"heart_rate", "respiratory_rate", "creatinine"} <= set(facts["found"]["columns"])
+    alert = facts["alert"]["text"]
+    for says in ("firing", "alertname: ModelDrift", "kind: data", "severity: page"):
+        assert says in alert
+    assert f"runbook: {owners().read_at}runbooks/data-drift.md" in alert
+
+
+def test_its_incident_is_closed_and_nothing_of_the_record_is_missing(
+    told: dict[str, dict[str, Any]], live_user: User
+) -> None:
+    status, said = live_user.shell("./parapet incident list --json", options=["--credentials"])
+    assert status == 0, said
+    (incident,) = (each for each in json.loads(said) if each["name"] == told["drift"]["facts"]["incident"]["name"])
+    assert incident["times"]["closed"]
 
 
 def test_what_serves_in_the_end_is_what_was_gone_back_to(told: dict[str, dict[str, Any]], live_user: User) -> None:
     before = told["baseline"]["facts"]["version"]
-    assert told["rollback"]["facts"]["version"] == before
+    assert told["drift"]["facts"]["version"] == before
     (model,) = (each for each in live_user.status()["models"] if each["name"] == "readmission-demo")
     assert model["stable"] == before

@@ -82,7 +82,8 @@ def _unverified() -> ssl.SSLContext:
 
 
 def test_all_of_them_run_and_up_says_so(user: User, said: str) -> None:
-    always = {"istiod", "gateway", "mlflow-proxy", "load-balancer", "karpenter", "argo-rollouts", "prometheus"}
+    always = {"istiod", "gateway", "mlflow-proxy", "load-balancer", "karpenter", "argo-rollouts"}
+    always |= {"prometheus", "alertmanager"}
     told = user.status()["live"]
     assert always <= told.keys()
     assert set(told.values()) == {"running"}

@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from local import processes
 from tests.e2e import small
 from tests.e2e.user import User
 
@@ -31,15 +32,20 @@ def modest(tmp_path: Path) -> Iterator[User]:
         for process in left:
             with contextlib.suppress(psutil.NoSuchProcess):  # a server that ends takes its own with it
                 process.kill()
-        psutil.wait_procs(left, timeout=10)
+        processes.still_there(left, 10)
     shutil.rmtree(user.home)
 
 
 def _killed(user: User, kind: str, made: int) -> None:
-    """An `up` of which all is killed at once, while it makes one of that kind beyond so many resources."""
+    """An `up` of which all is killed at once, while it makes one of that kind beyond so many resources.
+
+    On a busy machine the moments in which one is under way may pass unseen; then as soon as one more has been made.
+    """
     process = user.start("up")
     user.wait_for(process, user.runs_the_engine)
-    user.wait_for(process, lambda: user.made() > made and user.under_way(kind) > 0)
+    user.wait_for(process, lambda: user.made() > made)
+    before = user.made(kind)
+    user.wait_for(process, lambda: user.under_way(kind) > 0 or user.made(kind) > before)
     user.kill_all_but_the_servers()
     process.wait()
 
@@ -73,7 +79,7 @@ def test_an_up_that_was_killed_time_and_again_is_finished_by_the_last(modest: Us
 
 def test_a_down_after_a_killed_up_leaves_nothing_to_remember(modest: User) -> None:
     process = modest.start("up")
-    modest.wait_for(process, lambda: modest.made() > 12 and modest.under_way() > 0)
+    modest.wait_for(process, lambda: modest.made() > 12)
     modest.kill_all_but_the_servers()
     process.wait()
     status, said = modest.parapet("down")

@@ -17,7 +17,8 @@ import pytest
 
 from local.plugin import journal
 from local.plugin.servicer import token_of
-from local.workspace import cache
+from local.workspace import Workspace, cache
+from tests.asking import asked
 
 ROOT = Path(__file__).parents[2]
 ONE_STACK = [pytest.mark.e2e, pytest.mark.xdist_group("a user's day")]
@@ -62,7 +63,7 @@ class User:
                 stderr=subprocess.STDOUT,
             )
 
-    def parapet(self, *arguments: str, **variables: str) -> tuple[int, str]:
+    def parapet(self, *arguments: str, seconds: float = 600, **variables: str) -> tuple[int, str]:
         """Exit status and everything that was said."""
         told = subprocess.run(
             [str(self.command), *arguments],
@@ -71,7 +72,7 @@ class User:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=600,
+            timeout=seconds,
         )
         return told.returncode, told.stdout
 
@@ -144,7 +145,11 @@ class User:
         return self.shell(shlex.join(["kubectl", *arguments]), given="" if given is None else json.dumps(given))
 
     def get(self, *arguments: str) -> Any:
-        """What `kubectl get ARGUMENTS` finds."""
+        """What `kubectl get ARGUMENTS` finds. Who waits for something asks often: the server is asked directly."""
+        words = ("get", *arguments, "--output=json")
+        if told := asked(Workspace(home=self.home).kubeconfig, words, None):
+            assert told.returncode == 0, told.stderr
+            return json.loads(told.stdout)
         status, said = self.shell(f"{shlex.join(['kubectl', 'get', *arguments, '--output=json'])} 2>/dev/null")
         assert status == 0, said
         return json.loads(said)

@@ -13,7 +13,8 @@ import onnxruntime
 from onnxmltools import convert_lightgbm
 from onnxmltools.convert.common.data_types import FloatTensorType
 
-ROWS = 64
+ROWS = 64 * 64
+"""64 requests of 64."""
 
 
 def main(folder: Path) -> None:
