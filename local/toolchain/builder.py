@@ -147,11 +147,11 @@ def _workshop(target: Path, needed: int) -> Iterator[_Workshop]:
     """
     work = target.parent / f"{target.name}.build"
     work.mkdir(parents=True, exist_ok=True)
-    _check_disk(work, needed)
     try:
         go = find_go(work / "go")
     except GoMissing as error:
         raise BuildFailed(str(error)) from None
+    _check_disk(work, needed)
     environment = os.environ | {
         "GOMODCACHE": str(work / "modules"),
         "GOCACHE": str(work / "objects"),

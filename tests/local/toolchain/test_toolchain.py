@@ -7,6 +7,7 @@ import shutil
 import zipfile
 from base64 import b64encode
 from collections.abc import Collection
+from dataclasses import replace
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -144,13 +145,24 @@ def test_without_go_and_without_its_wheel_the_user_is_told_what_to_install(
         go.find_go(tmp_path / "go")
 
 
+def test_who_has_neither_go_nor_room_is_told_of_go_first(
+    alone: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk is made free for nothing where the build cannot begin."""
+    monkeypatch.setattr(go, "REQUIREMENTS", tmp_path / "absent.txt")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10**9))
+    with pytest.raises(BuildFailed, match=r"needs Go 1"):
+        builder.build(toolchain.MODULES, tmp_path / "target", {})
+
+
 @NEEDS_GO
 def test_a_failed_build_names_the_module_and_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "go.mod").write_text(BROKEN)
     (tmp_path / "go.sum").write_text("")
     monkeypatch.setenv("GOPROXY", "off")
+    nothing = replace(builder.SMALL, gib=0)  # what is free on this machine is another test's
     with pytest.raises(BuildFailed, match=re.compile(r"example\.invalid/no/such.*GOPROXY", re.S)):
-        builder.build(tmp_path, tmp_path / "target", {})
+        builder.build(tmp_path, tmp_path / "target", {}, cost=nothing)
     assert not (tmp_path / "target").exists()
 
 
