@@ -84,7 +84,7 @@ def _metadata(rule: Rule) -> dict[str, Any]:
     return {
         "name": rule.name,
         "description": rule.title,
-        "enforcement_level": EnforcementLevel.MANDATORY,
+        "enforcement_level": EnforcementLevel.ADVISORY if rule.advisory else EnforcementLevel.MANDATORY,
         "severity": Severity(rule.severity.value),
         "framework": PolicyComplianceFramework(
             name="HIPAA Security Rule",

@@ -55,6 +55,8 @@ class Rule:
     scope: Literal["resource", "stack"]
     check: Callable[..., Verdict]
     besides: Callable[[str], bool] | None = None
+    advisory: str = ""
+    """Why it is good practice and no more; empty for a rule whose violation breaks the Security Rule as it stands."""
 
     def is_about(self, type_: str) -> bool:
         """Whether it judges resources of this type."""
@@ -117,15 +119,17 @@ def rule(
     sound: Sequence[ResourceExample],
     unsound: Sequence[ResourceExample],
     besides: Callable[[str], bool] | None = None,
+    advisory: str = "",
 ) -> Callable[[Callable[[Resource], Verdict] | Callable[[Properties], Verdict]], Rule]:
     """Make a rule of a check over one resource's inputs.
 
-    An example is an object of properties, of the first type in `on`, or a `Resource` of another one.
+    An example is an object of properties, of the first type in `on`, or a `Resource` of another one. `advisory` says
+    why an auditor would not say of a violation that it breaks the Security Rule: the rule is then advice.
     """
 
     def decorate(check: Callable[..., Verdict]) -> Rule:
         types = (on,) if isinstance(on, str) else on
-        return Rule(name, types, severity, fix, tuple(sound), tuple(unsound), "resource", check, besides)
+        return Rule(name, types, severity, fix, tuple(sound), tuple(unsound), "resource", check, besides, advisory)
 
     return decorate
 
@@ -139,11 +143,12 @@ def stack_rule(
     sound: Sequence[StackExample],
     unsound: Sequence[StackExample],
     besides: Callable[[str], bool] | None = None,
+    advisory: str = "",
 ) -> Callable[[Callable[[Resource, Stack], Verdict]], Rule]:
     """Make a rule of a check over one resource and the stack around it. An example is a list of resources."""
 
     def decorate(check: Callable[[Resource, Stack], Verdict]) -> Rule:
         types = (on,) if isinstance(on, str) else on
-        return Rule(name, types, severity, fix, tuple(sound), tuple(unsound), "stack", check, besides)
+        return Rule(name, types, severity, fix, tuple(sound), tuple(unsound), "stack", check, besides, advisory)
 
     return decorate

@@ -28,7 +28,7 @@ def pack() -> Iterator[analyzer_pb2_grpc.AnalyzerStub]:
         yield stub
 
 
-def test_every_rule_is_a_mandatory_policy_with_its_law(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
+def test_every_rule_is_a_policy_of_its_level_with_its_law(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
     info = pack.GetAnalyzerInfo(Empty())
     assert info.name == "hipaa"
     # Last come those that tell of the repository's waivers.
@@ -38,10 +38,16 @@ def test_every_rule_is_a_mandatory_policy_with_its_law(pack: analyzer_pb2_grpc.A
         assert policy.name == rule.name
         assert policy.description == rule.title
         assert policy.remediation_steps == rule.fix
-        assert policy.enforcementLevel == analyzer_pb2.MANDATORY
+        assert policy.enforcementLevel == (analyzer_pb2.ADVISORY if rule.advisory else analyzer_pb2.MANDATORY)
         assert policy.severity == getattr(analyzer_pb2, f"POLICY_SEVERITY_{rule.severity.upper()}")
         assert policy.framework.reference.split("; ") == list(catalogue.load().citations(rule.name))
         assert policy.policy_type == getattr(analyzer_pb2, f"POLICY_TYPE_{rule.scope.upper()}")
+
+
+def test_what_is_good_practice_and_no_more_stops_nothing(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
+    levels = {policy.name: policy.enforcementLevel for policy in pack.GetAnalyzerInfo(Empty()).policies}
+    assert levels["s3-bucket-has-lifecycle"] == levels["vpc-records-dns-queries"] == analyzer_pb2.ADVISORY
+    assert levels["s3-bucket-encrypts-with-cmk"] == analyzer_pb2.MANDATORY
 
 
 def said(response: analyzer_pb2.AnalyzeResponse, rule: str) -> list[analyzer_pb2.AnalyzeDiagnostic]:

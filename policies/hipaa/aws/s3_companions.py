@@ -265,6 +265,7 @@ def bucket_disables_acls(bucket: Resource, stack: Stack) -> Verdict:
     "s3-bucket-has-lifecycle",
     on=BUCKET,
     severity=LOW,
+    advisory="the Rule says how long documentation is kept (164.316(b)(2)(i)), not when data must go",
     fix="Add a BucketLifecycleConfiguration with an enabled rule that says what becomes of old versions and uploads.",
     sound=[
         [

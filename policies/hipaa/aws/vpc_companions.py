@@ -68,6 +68,7 @@ def vpc_closes_its_default_security_group(vpc: Resource, stack: Stack) -> Verdic
     "vpc-records-dns-queries",
     on=VPC,
     severity=MEDIUM,
+    advisory="164.312(b) asks for a record of activity, which flow logs are; the names asked for are more",
     fix="Add a ResolverQueryLogConfig, and a ResolverQueryLogConfigAssociation with resource_id of the VPC.",
     sound=[
         [_VPC, Resource(QUERY_LOG_ASSOCIATION, {"resourceId": "vpc-1a2b3c4d"})],
