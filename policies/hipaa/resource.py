@@ -140,7 +140,9 @@ class Properties(Mapping[str, Any]):
 
 
 class Items(Sequence[Any]):
-    """A read-only view of a list; each item is read when it is asked for.
+    """A read-only view of a list without its nulls, which say nothing; each item is read when it is asked for.
+
+    A path tells an item's place in the whole list.
 
     Raises:
         UnknownValue: when the item read is not known yet.
@@ -150,6 +152,9 @@ class Items(Sequence[Any]):
         self._values = values
         self._path = path
         self._secret = secret
+        self._places: Sequence[int] = range(len(values))
+        if any(map(_is_null, values)):
+            self._places = [place for place, value in enumerate(values) if not _is_null(value)]
 
     @overload
     def __getitem__(self, index: int) -> Any: ...
@@ -158,10 +163,11 @@ class Items(Sequence[Any]):
     def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
             return [self[position] for position in range(len(self))[index]]
-        return _read(self._values[index], f"{self._path}.{index}", self._secret)
+        place = self._places[index]
+        return _read(self._values[place], f"{self._path}.{place}", self._secret)
 
     def __len__(self) -> int:
-        return len(self._values)
+        return len(self._places)
 
 
 class Resource(Properties):
@@ -222,25 +228,59 @@ def show(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-_SECRETS_READ: ContextVar[list[str] | None] = ContextVar("secrets_read", default=None)
+class Reading:
+    """What was read so far: the paths of secrets, so that what is said afterwards can withhold them, and the last path.
+
+    The last is what a rule was reading when it broke.
+    """
+
+    __slots__ = ("last", "secrets")
+
+    def __init__(self) -> None:
+        self.secrets: list[str] = []
+        self.last = ""
+
+
+_READING: ContextVar[Reading | None] = ContextVar("reading", default=None)
+
+
+@contextmanager
+def reading() -> Generator[Reading, None, None]:
+    """Notes what is read inside."""
+    noted, around = Reading(), _READING.get()
+    token = _READING.set(noted)
+    try:
+        yield noted
+    finally:
+        _READING.reset(token)
+        if around is not None and noted.last:
+            around.last = noted.last
 
 
 @contextmanager
 def secrets_read() -> Generator[list[str], None, None]:
-    """The paths of the secrets that are read inside, so that what is said afterwards can withhold them."""
-    paths: list[str] = []
-    token = _SECRETS_READ.set(paths)
-    try:
-        yield paths
-    finally:
-        _SECRETS_READ.reset(token)
+    """The paths of the secrets that are read inside; who is around is not told of them."""
+    with reading() as noted:
+        yield noted.secrets
+
+
+def read_secrets(paths: Sequence[str]) -> None:
+    """Notes secrets that somebody read before, and whose content is looked at again."""
+    if (noted := _READING.get()) is not None:
+        noted.secrets.extend(paths)
+
+
+def _is_null(value: Any) -> bool:
+    return value is None or (isinstance(value, Secret) and _is_null(value.value))
 
 
 def _read(value: Any, path: str, secret: bool) -> Any:
     if isinstance(value, Secret):
         return _read(value.value, path, True)
-    if secret and (paths := _SECRETS_READ.get()) is not None:
-        paths.append(path)
+    if (noted := _READING.get()) is not None:
+        noted.last = path
+        if secret:
+            noted.secrets.append(path)
     if value is UNKNOWN:
         raise UnknownValue(path)
     if isinstance(value, Mapping):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Literal
 
-from hipaa.resource import Properties, Resource, UnknownValue, secrets_read
+from hipaa.resource import Properties, Resource, UnknownValue, reading
 from hipaa.stack import Stack
 from hipaa.verdict import Verdict, undecided, violation
 
@@ -89,15 +89,15 @@ class Rule:
         Raises:
             Exception: whatever a defective check raises. The caller must treat that as a failure.
         """
-        with secrets_read() as secrets:
+        with reading() as noted:
             try:
                 verdict = self.check(resource) if self.scope == "resource" else self.check(resource, stack or Stack(()))
             except UnknownValue as unknown:
                 return undecided(unknown.path)
             except Unreadable as unreadable:
                 return violation(str(unreadable))
-        if secrets and verdict.violations:
-            return replace(verdict, violations=(f"what is wrong is withheld, for `{secrets[0]}` is secret",))
+        if noted.secrets and verdict.violations:
+            return replace(verdict, violations=(f"what is wrong is withheld, for `{noted.secrets[0]}` is secret",))
         return verdict
 
     def judge_example(self, example: Example) -> list[Verdict]:

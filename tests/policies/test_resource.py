@@ -176,3 +176,14 @@ def test_what_cannot_be_read_is_a_violation() -> None:
         raise Unreadable("`policy` is no policy")
 
     assert made(check).judge(Resource("t")).violations == ("`policy` is no policy",)
+
+
+def test_nulls_in_a_list_say_nothing_and_the_others_keep_their_places() -> None:
+    group = Resource("a:b:C", {"cidrBlocks": ["10.0.0.0/16", None, Secret(None), UNKNOWN], "rules": [None, {"to": 1}]})
+    blocks = group["cidrBlocks"]
+    assert (len(blocks), blocks[0]) == (2, "10.0.0.0/16")
+    with pytest.raises(UnknownValue, match=r"cidrBlocks\.3"):
+        blocks[1]
+    assert group.at("rules.0.to") == 1
+    (rule,) = group.objects("rules")
+    assert rule.where("to") == "rules.1.to"

@@ -120,15 +120,17 @@ def repository_scans_on_push(repository: Resource, stack: Stack) -> Verdict:
     """
     if repository.at("imageScanningConfiguration.scanOnPush") is True:
         return Verdict()
-    rules = [item for registry in stack.of(REGISTRY_SCANNING) for item in registry.objects("rules")]
-    scanning = [item for item in rules if item.at("scanFrequency") in ("SCAN_ON_PUSH", "CONTINUOUS_SCAN")]
-    if any(_fits(filter_, repository) for item in scanning for filter_ in item.objects("repositoryFilters")):
+    if any(_fits(pattern, str(repository.at("name", ""))) for pattern in stack.once(_scanned)):
         return Verdict()
     return violation("`imageScanningConfiguration.scanOnPush` is not true, and no rule of the registry scans it either")
 
 
-def _fits(filter_: Properties, repository: Resource) -> bool:
-    pattern = str(filter_.at("filter", ""))
-    if pattern == "*":
-        return True
-    return fnmatchcase(str(repository.at("name", "")), pattern if "*" in pattern else f"*{pattern}*")
+def _scanned(stack: Stack) -> set[str]:
+    """The patterns of repositories that the registry itself has scanned."""
+    rules = [item for registry in stack.of(REGISTRY_SCANNING) for item in registry.objects("rules")]
+    scanning = [item for item in rules if item.at("scanFrequency") in ("SCAN_ON_PUSH", "CONTINUOUS_SCAN")]
+    return {str(filter_.at("filter", "")) for item in scanning for filter_ in item.objects("repositoryFilters")}
+
+
+def _fits(pattern: str, name: str) -> bool:
+    return pattern == "*" or fnmatchcase(name, pattern if "*" in pattern else f"*{pattern}*")

@@ -61,10 +61,15 @@ def _has_its_group(cluster: Resource, stack: Stack) -> Verdict:
     if not name:
         return undecided("name")
     wanted = f"/aws/eks/{name}/cluster"
-    groups = stack.of(LOG_GROUP)
-    if any(group.known("name") == wanted for group in groups):
+    named, unknown = stack.once(_log_groups)
+    if wanted in named:
         return Verdict()
-    unknown = [group for group in groups if group.known("name") is None]
     if unknown:
-        return undecided(f"name of {unknown[0].name}")
+        return undecided(f"name of {unknown}")
     return violation(f"no LogGroup named {wanted} is in the program; EKS would make one without your key")
+
+
+def _log_groups(stack: Stack) -> tuple[set[str], str]:
+    """The names of the program's log groups, and the first whose name is not known yet."""
+    names = [(group.known("name"), group.name) for group in stack.of(LOG_GROUP)]
+    return {str(name) for name, _ in names if name}, next((group for name, group in names if name is None), "")

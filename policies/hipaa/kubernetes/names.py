@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 
 from hipaa.resource import Resource, UnknownValue
@@ -16,20 +17,35 @@ def namespace_of(resource: Resource) -> str:
     return str(resource.at("metadata.namespace", "default"))
 
 
-def inside(namespace: Resource, candidates: Iterable[Resource]) -> tuple[list[Resource], list[str]]:
-    """The objects in a namespace of the program, and the paths of what must be known to tell of the others.
+class Inside:
+    """Objects by the namespace that they are in; each is looked at once, whichever namespace asks.
 
     Before the first update an object's namespace may be unknown; it then counts by what it was made from.
     """
-    found: list[Resource] = []
-    unknown: list[str] = []
-    for candidate in candidates:
+
+    def __init__(self, candidates: Iterable[Resource]) -> None:
+        self._named: defaultdict[str, list[Resource]] = defaultdict(list)
+        self._unknown: list[tuple[Resource, str]] = []
+        for candidate in candidates:
+            try:
+                self._named[namespace_of(candidate)].append(candidate)
+            except UnknownValue as error:
+                self._unknown.append((candidate, f"{error.path} of {candidate.name}"))
+        self._made_from: defaultdict[str, list[Resource]] = defaultdict(list)
+        for candidate, _ in self._unknown:
+            for urn in candidate.sources.get("metadata", ()):
+                self._made_from[urn].append(candidate)
+
+    def of(self, namespace: Resource) -> tuple[list[Resource], list[str]]:
+        """What is in a namespace of the program, and where that is not plain the path of what must be known to tell."""
+        made_from = self._made_from.get(namespace.urn, [])
+        others = (
+            path for candidate, path in self._unknown if namespace.urn not in candidate.sources.get("metadata", ())
+        )
+        untold = next(others, None)
         try:
-            if namespace_of(candidate) == namespace.at("metadata.name"):
-                found.append(candidate)
+            named = self._named.get(namespace.at("metadata.name"), [])
         except UnknownValue as error:
-            if namespace.urn in candidate.sources.get("metadata", ()):
-                found.append(candidate)
-            else:
-                unknown.append(f"{error.path} of {candidate.name}")
-    return found, unknown
+            # It may be the one that any of them names.
+            return made_from, [untold or error.path] if self._named or untold else []
+        return [*named, *made_from], [untold] if untold else []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hipaa.kubernetes.names import inside
+from hipaa.kubernetes.names import Inside
 from hipaa.kubernetes.network_policies import NETWORK_POLICY, opens_to_everyone
 from hipaa.resource import UNKNOWN, Resource, UnknownValue, show
 from hipaa.rule import HIGH, rule, stack_rule
@@ -90,8 +90,12 @@ def namespace_denies_traffic_by_default(namespace: Resource, stack: Stack) -> Ve
 
     Without one Kubernetes lets every pod of the cluster talk to every other, and to the internet.
     """
-    policies, unknown = inside(namespace, stack.of(*NETWORK_POLICY))
+    policies, unknown = stack.once(_policies).of(namespace)
     return all_of(*(_is_denied(direction, policies, list(unknown)) for direction in ("Ingress", "Egress")))
+
+
+def _policies(stack: Stack) -> Inside:
+    return Inside(stack.of(*NETWORK_POLICY))
 
 
 def _is_denied(direction: str, policies: list[Resource], unknown: list[str]) -> Verdict:

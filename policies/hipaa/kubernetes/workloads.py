@@ -213,19 +213,27 @@ def _mounts_no_token(pod: Properties, workload: Resource, stack: Stack) -> Verdi
     if pod.at("automountServiceAccountToken") is not None:
         return pod.require("automountServiceAccountToken", is_(False))
     name = pod.at("serviceAccountName") or pod.at("serviceAccount") or "default"
-    unknown: UnknownValue | None = None
-    for account in stack.of(SERVICE_ACCOUNT):
-        try:
-            if account.at("metadata.name") == name and namespace_of(account) == namespace_of(workload):
-                return _is_not_mounted(account, name)
-        except UnknownValue as error:
-            unknown = error
+    accounts, unknown = stack.once(_accounts)
+    if accounts and (account := accounts.get((str(name), namespace_of(workload)))):
+        return _is_not_mounted(account, name)
     if unknown:
-        return undecided(unknown.path)
+        return undecided(unknown)
     return violation(
         f"`automountServiceAccountToken` is not set (which means true), and no ServiceAccount {name} of this namespace "
         "is in the program to say otherwise; it must be false"
     )
+
+
+def _accounts(stack: Stack) -> tuple[dict[tuple[str, str], Resource], str]:
+    """The program's service accounts by name and namespace, and the path of what is unknown of another one."""
+    accounts: dict[tuple[str, str], Resource] = {}
+    unknown = ""
+    for account in stack.of(SERVICE_ACCOUNT):
+        try:
+            accounts.setdefault((str(account.at("metadata.name")), namespace_of(account)), account)
+        except UnknownValue as error:
+            unknown = error.path
+    return accounts, unknown
 
 
 def _is_not_mounted(account: Resource, name: str) -> Verdict:
