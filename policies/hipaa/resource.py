@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, overload
 
+from hipaa.sdk import MAPS, Words, as_written, words_of
 from hipaa.verdict import Requirement, Verdict, all_of, undecided, violation
 
 
@@ -50,19 +51,28 @@ class UnknownValue(Exception):
 class Properties(Mapping[str, Any]):
     """A read-only view of an object's properties, named as the provider names them (camelCase).
 
-    Reading returns plain scalars, `Items` for lists, and `Properties` for nested objects.
+    Reading returns plain scalars, `Items` for lists, and `Properties` for nested objects. A path that a message tells
+    is in the words that the user wrote: `words` turns the provider's into them.
 
     Raises:
         UnknownValue: when the value read is not known yet.
     """
 
-    def __init__(self, values: Mapping[str, Any], path: str = "", secret: bool = False) -> None:
+    def __init__(
+        self,
+        values: Mapping[str, Any],
+        path: str = "",
+        secret: bool = False,
+        words: Words = as_written,
+    ) -> None:
         self._values = values
         self._path = path
         self._secret = secret
+        self._words = words
 
     def __getitem__(self, name: str) -> Any:
-        return _read(self._values[name], self._at(name), self._secret)
+        words = as_written if name in MAPS else self._words
+        return _read(self._values[name], self._at(name), self._secret, words)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)
@@ -132,10 +142,11 @@ class Properties(Mapping[str, Any]):
         return violation(f"`{where}` is {shown}{assumed}; it must be {requirement.text}")
 
     def where(self, name: str) -> str:
-        """The path of one of its properties, from the resource down."""
+        """The path of one of its properties, from the resource down, in the user's words."""
         return self._at(name)
 
     def _at(self, name: str) -> str:
+        name = self._words(name)
         return f"{self._path}.{name}" if self._path else name
 
 
@@ -148,10 +159,11 @@ class Items(Sequence[Any]):
         UnknownValue: when the item read is not known yet.
     """
 
-    def __init__(self, values: Sequence[Any], path: str, secret: bool) -> None:
+    def __init__(self, values: Sequence[Any], path: str, secret: bool, words: Words = as_written) -> None:
         self._values = values
         self._path = path
         self._secret = secret
+        self._words = words
         self._places: Sequence[int] = range(len(values))
         if any(map(_is_null, values)):
             self._places = [place for place, value in enumerate(values) if not _is_null(value)]
@@ -164,7 +176,7 @@ class Items(Sequence[Any]):
         if isinstance(index, slice):
             return [self[position] for position in range(len(self))[index]]
         place = self._places[index]
-        return _read(self._values[place], f"{self._path}.{place}", self._secret)
+        return _read(self._values[place], f"{self._path}.{place}", self._secret, self._words)
 
     def __len__(self) -> int:
         return len(self._places)
@@ -186,7 +198,7 @@ class Resource(Properties):
         urn: str | None = None,
         sources: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
-        super().__init__(properties or {})
+        super().__init__(properties or {}, words=words_of(type_))
         self.type = type_
         self.name = name
         self.urn = urn or f"urn:pulumi:example::example::{type_}::{name}"
@@ -274,9 +286,9 @@ def _is_null(value: Any) -> bool:
     return value is None or (isinstance(value, Secret) and _is_null(value.value))
 
 
-def _read(value: Any, path: str, secret: bool) -> Any:
+def _read(value: Any, path: str, secret: bool, words: Words) -> Any:
     if isinstance(value, Secret):
-        return _read(value.value, path, True)
+        return _read(value.value, path, True, words)
     if (noted := _READING.get()) is not None:
         noted.last = path
         if secret:
@@ -284,7 +296,7 @@ def _read(value: Any, path: str, secret: bool) -> Any:
     if value is UNKNOWN:
         raise UnknownValue(path)
     if isinstance(value, Mapping):
-        return Properties(value, path, secret)
+        return Properties(value, path, secret, words)
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return Items(value, path, secret)
+        return Items(value, path, secret, words)
     return value

@@ -100,7 +100,7 @@ def test_policy_before_the_secret_is_there() -> None:
 def test_value_of_a_secret_is_never_read() -> None:
     version = Resource("aws:secretsmanager/secretVersion:SecretVersion", {"secretString": Secret("hunter2")})
     verdict = judge("secret-value-stays-out-of-state", version)
-    assert verdict.violations == ("`secretString` is set; the value must come from AWS or be write-only",)
+    assert verdict.violations == ("`secret_string` is set; the value must come from AWS or be write-only",)
 
 
 def test_repository_whose_name_is_unknown_is_not_yet_scanned() -> None:

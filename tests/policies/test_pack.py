@@ -57,7 +57,7 @@ def said(response: analyzer_pb2.AnalyzeResponse, rule: str) -> list[analyzer_pb2
 def test_violation_is_mandatory_and_says_what_to_change(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
     (diagnostic,) = said(analyze(pack, KEY, {"enableKeyRotation": False}), "kms-key-rotates")
     assert diagnostic.enforcementLevel == analyzer_pb2.MANDATORY
-    assert "`enableKeyRotation` is false; it must be true" in diagnostic.message
+    assert "`enable_key_rotation` is false; it must be true" in diagnostic.message
 
 
 def test_rules_of_other_types_do_not_apply(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
@@ -99,7 +99,7 @@ def test_violation_beside_an_unknown_in_a_list_survives(pack: analyzer_pb2_grpc.
     response = analyze(pack, "aws:ec2/securityGroup:SecurityGroup", {"ingress": ingress})
     violation, undecided = said(response, "security-group-opens-only-https-to-internet")
     assert "0.0.0.0/0 may reach protocol tcp, ports 22 to 22" in violation.message
-    assert "`ingress.0`, `ingress.1.cidrBlocks.0`" in undecided.message
+    assert "`ingress.0`, `ingress.1.cidr_blocks.0`" in undecided.message
 
 
 def test_resources_are_kept_apart_whoever_asks_at_once(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
@@ -181,7 +181,7 @@ def test_waived_violation_is_told_by_an_advisory(tmp_path: Path) -> None:
     assert "kms-key-rotates" in {item.policy_name for item in response.not_applicable}
     (told,) = said(response, signals.ACCEPTED_RISK)
     assert told.enforcementLevel == analyzer_pb2.ADVISORY
-    assert "kms-key-rotates: waived until 2999-01-01 by me@x: Imported. (`enableKeyRotation` is false" in told.message
+    assert "kms-key-rotates: waived until 2999-01-01 by me@x: Imported. (`enable_key_rotation` is false" in told.message
     assert said(clean, signals.ACCEPTED_RISK) == []
     assert "kms-key-rotates" not in {item.policy_name for item in clean.not_applicable}
 

@@ -182,7 +182,7 @@ def test_nulls_in_a_list_say_nothing_and_the_others_keep_their_places() -> None:
     group = Resource("a:b:C", {"cidrBlocks": ["10.0.0.0/16", None, Secret(None), UNKNOWN], "rules": [None, {"to": 1}]})
     blocks = group["cidrBlocks"]
     assert (len(blocks), blocks[0]) == (2, "10.0.0.0/16")
-    with pytest.raises(UnknownValue, match=r"cidrBlocks\.3"):
+    with pytest.raises(UnknownValue, match=r"cidr_blocks\.3"):
         blocks[1]
     assert group.at("rules.0.to") == 1
     (rule,) = group.objects("rules")

@@ -317,7 +317,7 @@ def test_kinds_of_kubernetes_itself_are_those_that_are_listed() -> None:
 
 def test_unknown_container_hides_no_violation() -> None:
     verdict = judge("workload-runs-confined", {"spec": {"containers": [UNKNOWN, {"name": "app"}]}})
-    assert any("containers.1.securityContext.allowPrivilegeEscalation" in text for text in verdict.violations)
+    assert any("containers.1.security_context.allow_privilege_escalation" in text for text in verdict.violations)
     assert verdict.unknown == ("spec.containers.0",)
 
 
@@ -331,7 +331,7 @@ def test_unknown_setting_of_the_pod_leaves_what_containers_inherit_undecided() -
 def test_message_names_the_container_and_what_to_set() -> None:
     (message,) = judge("workload-has-read-only-root", example(securityContext={})).violations
     assert message == (
-        "`spec.containers.0.securityContext.readOnlyRootFilesystem` is not set (which means false); it must be true"
+        "`spec.containers.0.security_context.read_only_root_filesystem` is not set (which means false); it must be true"
     )
 
 

@@ -99,7 +99,9 @@ def _maps_volumes(template: Properties) -> Verdict:
             return Verdict()
     except UnknownValue as unknown:
         return undecided(unknown.path)
-    return violation("`blockDeviceMappings` maps no EBS volume; it must map those of the image, the root device first")
+    return violation(
+        "`block_device_mappings` maps no EBS volume; it must map those of the image, the root device first"
+    )
 
 
 def _is_encrypted(mapping: Properties) -> Verdict:

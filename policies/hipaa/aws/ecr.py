@@ -71,7 +71,7 @@ def repository_encrypts_with_cmk(repository: Properties) -> Verdict:
     An image may hold a model, and a model what it was trained on.
     """
     if not repository.at("encryptionConfigurations"):
-        return violation("`encryptionConfigurations` is not set (which means AES256); it must name your key")
+        return violation("`encryption_configurations` is not set (which means AES256); it must name your key")
     return repository.each(
         "encryptionConfigurations",
         lambda item: all_of(
@@ -122,7 +122,9 @@ def repository_scans_on_push(repository: Resource, stack: Stack) -> Verdict:
         return Verdict()
     if any(_fits(pattern, str(repository.at("name", ""))) for pattern in stack.once(_scanned)):
         return Verdict()
-    return violation("`imageScanningConfiguration.scanOnPush` is not true, and no rule of the registry scans it either")
+    return violation(
+        "`image_scanning_configuration.scan_on_push` is not true, and no rule of the registry scans it either"
+    )
 
 
 def _scanned(stack: Stack) -> set[str]:

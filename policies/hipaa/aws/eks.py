@@ -64,7 +64,7 @@ def _public_access_is_narrow(cluster: Properties) -> Verdict:
         return Verdict()
     if not cluster.at("vpcConfig.publicAccessCidrs"):
         return violation(
-            "`vpcConfig.endpointPublicAccess` is not false and `vpcConfig.publicAccessCidrs` lists nothing, which lets "
+            "`vpc_config.endpoint_public_access` is not false and `vpc_config.public_access_cidrs` lists nothing, which lets "
             "in 0.0.0.0/0; the endpoint must be private, or public for listed ranges"
         )
     return cluster.each("vpcConfig.publicAccessCidrs", _is_narrow)
@@ -74,11 +74,11 @@ def _is_narrow(block: str) -> Verdict:
     try:
         network = ip_network(str(block), strict=False)
     except ValueError:
-        return violation(f"`vpcConfig.publicAccessCidrs` has {str(block)[:60]!r}, which is no CIDR block")
+        return violation(f"`vpc_config.public_access_cidrs` has {str(block)[:60]!r}, which is no CIDR block")
     least = _WIDEST[network.version]
     if network.prefixlen >= least:
         return Verdict()
-    return violation(f"`vpcConfig.publicAccessCidrs` lets in {network}; a range must be /{least} or narrower")
+    return violation(f"`vpc_config.public_access_cidrs` lets in {network}; a range must be /{least} or narrower")
 
 
 @rule(
@@ -215,7 +215,7 @@ def node_group_launches_from_own_template(group: Properties) -> Verdict:
     """
     numbered = Requirement("a version's number", lambda version: str(version).split(".")[0].isdigit())
     template = (
-        violation("`launchTemplate` is not set; it must be set")
+        violation("`launch_template` is not set; it must be set")
         if "launchTemplate" not in group
         else group.require("launchTemplate.version", numbered)
     )

@@ -52,7 +52,7 @@ def _logs_every_type(cluster: Resource) -> Verdict:
     missing = [kind for kind in _LOG_TYPES if kind not in enabled]
     if not missing:
         return Verdict()
-    return violation(f"`enabledClusterLogTypes` lacks {', '.join(missing)}; it must have all five")
+    return violation(f"`enabled_cluster_log_types` lacks {', '.join(missing)}; it must have all five")
 
 
 def _has_its_group(cluster: Resource, stack: Stack) -> Verdict:

@@ -139,7 +139,11 @@ def instance_leaves_its_password_to_secrets_manager(database: Properties) -> Ver
         return not_applicable("RDS Custom manages no password")
     return all_of(
         # Whether a password is given is all that is asked: it is never read.
-        *(violation(f"`{name}` is set; RDS must make the password") for name in _GIVEN if name in database),
+        *(
+            violation(f"`{database.where(name)}` is set; RDS must make the password")
+            for name in _GIVEN
+            if name in database
+        ),
         database.require("manageMasterUserPassword", is_(True), default=False),
         database.require("masterUserSecretKmsKeyId", OWN_KEY),
     )

@@ -101,7 +101,9 @@ def instance_requires_tls(database: Resource, stack: Stack) -> Verdict:
         return _forces_tls(named.removeprefix("default.") or _family(database))
     if any(group.known("name") is None for group in stack.of(type_)):
         return undecided(f"{name} of {database.name}")
-    return violation(f"`{name}` is {named[:60]!r}, and no group of that name is in the program to show what it says")
+    return violation(
+        f"`{database.where(name)}` is {named[:60]!r}, and no group of that name is in the program to show what it says"
+    )
 
 
 def _family(database: Resource) -> str:

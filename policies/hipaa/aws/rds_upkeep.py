@@ -111,9 +111,9 @@ def instance_exports_its_log(database: Properties) -> Verdict:
         return not_applicable("RDS Custom exports no log")
     exported = set(database.at("enabledCloudwatchLogsExports", ()))
     if not exported:
-        return violation("`enabledCloudwatchLogsExports` is empty; it must name the engine's log")
+        return violation("`enabled_cloudwatch_logs_exports` is empty; it must name the engine's log")
     if engine in ("postgres", "aurora-postgresql") and "postgresql" not in exported:
-        return violation("`enabledCloudwatchLogsExports` lacks postgresql, which records connections and statements")
+        return violation("`enabled_cloudwatch_logs_exports` lacks postgresql, which records connections and statements")
     return Verdict()
 
 

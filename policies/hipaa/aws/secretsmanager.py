@@ -94,7 +94,7 @@ def secret_value_stays_out_of_state(version: Properties) -> Verdict:
     # Whether there is a value is all that is asked: it is never read.
     return all_of(
         *(
-            violation(f"`{name}` is set; the value must come from AWS or be write-only")
+            violation(f"`{version.where(name)}` is set; the value must come from AWS or be write-only")
             for name in ("secretString", "secretBinary")
             if name in version
         )

@@ -140,7 +140,7 @@ def _is_not_root(container: Properties, pod: Properties) -> Verdict:
     on=WORKLOADS,
     besides=may_describe_pods,
     severity=MEDIUM,
-    fix="Set read_only_root_filesystem=True, and mount an emptyDir where the program must write.",
+    fix="Set read_only_root_filesystem=True, and mount an empty_dir where the program must write.",
     sound=[
         example(securityContext={"readOnlyRootFilesystem": True}),
         example(pod={"os": {"name": "windows"}}),
@@ -173,7 +173,7 @@ _HOST_PROCESS = "securityContext.windowsOptions.hostProcess"
     on=WORKLOADS,
     besides=may_describe_pods,
     severity=CRITICAL,
-    fix="Leave host_network, host_pid, host_ipc, hostPath volumes and host_port out; use a Service and an emptyDir.",
+    fix="Leave host_network, host_pid, host_ipc, host_path volumes and host_port out; use a Service and an empty_dir.",
     sound=[
         example(),
         example(
@@ -215,7 +215,7 @@ def _stays_off_the_host(pod: Properties) -> Verdict:
 def _is_of_its_own(volume: Properties) -> Verdict:
     if "hostPath" not in volume:
         return Verdict()
-    return violation(f"the volume {volume.at('name', 'without a name')} is a hostPath; it must not be the node's own")
+    return violation(f"the volume {volume.at('name', 'without a name')} is a host_path; it must not be the node's own")
 
 
 def _is_off_the_host(container: Properties, _pod: Properties) -> Verdict:

@@ -78,7 +78,9 @@ def _names_all(grant: Properties) -> Verdict:
         return grant.each(
             part,
             lambda item: (
-                violation(f"a rule grants {item!r} in `{part}`; it must name each") if item in _WILDCARDS else Verdict()
+                violation(f"a rule grants {item!r} in `{grant.where(part)}`; it must name each")
+                if item in _WILDCARDS
+                else Verdict()
             ),
         )
 
@@ -161,7 +163,7 @@ def binding_names_its_subjects(binding: Properties) -> Verdict:
 def _is_no_superuser(binding: Properties) -> Verdict:
     if binding.at("roleRef.name") != "cluster-admin":
         return Verdict()
-    return violation("`roleRef.name` is 'cluster-admin'; it must be a role that grants what is needed")
+    return violation("`role_ref.name` is 'cluster-admin'; it must be a role that grants what is needed")
 
 
 def _is_somebody(subject: Properties) -> Verdict:

@@ -27,7 +27,7 @@ def _class(provisioner: str, **parameters: Any) -> dict[str, Any]:
     "storage-class-encrypts-with-cmk",
     on=STORAGE_CLASS,
     severity=HIGH,
-    fix='Set parameters encrypted: "true" and kmsKeyId: the ARN of a customer managed key.',
+    fix="Set the parameters 'encrypted' to 'true' and 'kmsKeyId' to the ARN of a customer managed key.",
     sound=[
         _class(_EBS[0], type="gp3", encrypted="true", kmsKeyId=_KEY),
         _class(_EBS[2], Encrypted="True", kmskeyid=_KEY),
@@ -54,7 +54,7 @@ def storage_class_encrypts_with_cmk(class_: Properties) -> Verdict:
     names = {str(name).lower(): name for name in parameters}
     return all_of(
         *(
-            violation(f"the parameter {name} is not {requirement.text}")
+            violation(f"the parameter {name!r} is not {requirement.text}")
             for name, requirement in _REQUIRED.items()
             if not requirement.met(parameters.get(names.get(name.lower(), name)))
         )

@@ -219,7 +219,7 @@ def _mounts_no_token(pod: Properties, workload: Resource, stack: Stack) -> Verdi
     if unknown:
         return undecided(unknown)
     return violation(
-        f"`automountServiceAccountToken` is not set (which means true), and no ServiceAccount {name} of this namespace "
+        f"`automount_service_account_token` is not set (which means true), and no ServiceAccount {name} of this namespace "
         "is in the program to say otherwise; it must be false"
     )
 
@@ -239,7 +239,7 @@ def _accounts(stack: Stack) -> tuple[dict[tuple[str, str], Resource], str]:
 def _is_not_mounted(account: Resource, name: str) -> Verdict:
     if account.at("automountServiceAccountToken") is False:
         return Verdict()
-    return violation(f"neither the pod nor its ServiceAccount {name} sets automountServiceAccountToken to false")
+    return violation(f"neither the pod nor its ServiceAccount {name} sets automount_service_account_token to false")
 
 
 def _limited(memory: str | None, cpu: str | None) -> dict[str, Any]:

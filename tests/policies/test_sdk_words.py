@@ -1,0 +1,79 @@
+"""A message names a property in the words of the Python SDK: those of the installed SDKs, all of them."""
+
+import re
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+import hipaa
+from hipaa.resource import UNKNOWN, Resource, UnknownValue
+from hipaa.rule import Example, Rule
+from hipaa.sdk import snake_case, words_of
+
+_GETTER = re.compile(r'getter\(name="([a-z][^"]*)"\)\n(?:    @[^\n]*\n)*    def (\w+)\(')
+_CAMEL = re.compile(r"\b[a-z][a-z0-9]*[A-Z]\w*")
+
+
+SDKS = ("pulumi_aws", "pulumi_kubernetes")
+
+
+@cache
+def names(sdk: str) -> frozenset[tuple[str, str]]:
+    """The provider's name and Python's of every property that an installed SDK knows."""
+    spec = find_spec(sdk)
+    assert spec is not None
+    assert spec.origin is not None
+    files = Path(spec.origin).parent.rglob("*.py")
+    return frozenset(pair for file in files for pair in _GETTER.findall(file.read_text()))
+
+
+@cache
+def providers_words() -> frozenset[str]:
+    """What an SDK calls otherwise than its provider."""
+    return frozenset(camel for sdk in SDKS for camel, python in names(sdk) if camel != python)
+
+
+def in_the_providers_words(text: str) -> list[str]:
+    return [word for word in _CAMEL.findall(re.sub(r"'[^']*'", "", text)) if word in providers_words()]
+
+
+@pytest.mark.parametrize("sdk", SDKS)
+def test_words_are_the_sdks_own(sdk: str) -> None:
+    assert len(names(sdk)) > 500
+    assert {(camel, python) for camel, python in names(sdk) if snake_case(camel) != python.rstrip("_")} == set()
+
+
+def test_what_the_user_named_stays() -> None:
+    assert snake_case("spec.template.metadata.labels.myTeam") == "spec.template.metadata.labels.myTeam"
+    table = Resource("aws:s3/bucket:Bucket", {"tags": {"dataClass": UNKNOWN}, "serverRules": [{"kmsKeyId": UNKNOWN}]})
+    for path, told in (("tags.dataClass", r"^tags\.dataClass$"), ("serverRules.0.kmsKeyId", r"^server_rules\.0\.kms_")):
+        with pytest.raises(UnknownValue, match=told):
+            table.at(path)
+
+
+def test_a_custom_resource_is_written_as_its_definition_has_it() -> None:
+    assert words_of("kubernetes:argoproj.io/v1alpha1:Rollout")("spec.workloadRef") == "spec.workloadRef"
+    assert words_of("kubernetes:rbac.authorization.k8s.io/v1:Role")("aggregationRule") == "aggregation_rule"
+
+
+def unsound() -> list[object]:
+    return [
+        pytest.param(rule, example, id=f"{rule.name}-{number}")
+        for rule in hipaa.rules()
+        for number, example in enumerate(rule.unsound, start=1)
+        if words_of(example.type if isinstance(example, Resource) else rule.on[0]) is snake_case
+    ]
+
+
+@pytest.mark.parametrize(("rule", "example"), unsound())
+def test_message_is_in_the_users_words(rule: Rule, example: Example) -> None:
+    for verdict in rule.judge_example(example):
+        for message in verdict.violations:
+            assert in_the_providers_words(message) == [], f"write it as the SDK does: {message}"
+
+
+@pytest.mark.parametrize("rule", hipaa.rules(), ids=lambda rule: rule.name)
+def test_fix_is_in_the_users_words(rule: Rule) -> None:
+    assert in_the_providers_words(rule.fix) == []
