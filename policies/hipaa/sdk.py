@@ -37,12 +37,28 @@ _NAME = re.compile(r"[a-z][A-Za-z0-9]*")
 _WORD = re.compile(r"[A-Z]+[0-9]*s(?![a-z])|[A-Z]+[0-9]*(?![a-z])|[A-Z]?[a-z0-9]+")
 
 _TYPED_GROUPS = frozenset(
-    f"{name}.k8s.io"
-    for name in (
-        "admissionregistration apiextensions apiregistration auditregistration authentication authorization certificates "
-        "coordination discovery events flowcontrol.apiserver internal.apiserver networking node rbac.authorization "
-        "resource scheduling settings storage storagemigration"
-    ).split()
+    {
+        "admissionregistration.k8s.io",
+        "apiextensions.k8s.io",
+        "apiregistration.k8s.io",
+        "auditregistration.k8s.io",
+        "authentication.k8s.io",
+        "authorization.k8s.io",
+        "certificates.k8s.io",
+        "coordination.k8s.io",
+        "discovery.k8s.io",
+        "events.k8s.io",
+        "flowcontrol.apiserver.k8s.io",
+        "internal.apiserver.k8s.io",
+        "networking.k8s.io",
+        "node.k8s.io",
+        "rbac.authorization.k8s.io",
+        "resource.k8s.io",
+        "scheduling.k8s.io",
+        "settings.k8s.io",
+        "storage.k8s.io",
+        "storagemigration.k8s.io",
+    }
 )
 """Groups of the Kubernetes API that the SDK has classes for, of those with a dot in their names."""
 

@@ -64,8 +64,8 @@ def _public_access_is_narrow(cluster: Properties) -> Verdict:
         return Verdict()
     if not cluster.at("vpcConfig.publicAccessCidrs"):
         return violation(
-            "`vpc_config.endpoint_public_access` is not false and `vpc_config.public_access_cidrs` lists nothing, which lets "
-            "in 0.0.0.0/0; the endpoint must be private, or public for listed ranges"
+            "`vpc_config.endpoint_public_access` is not false and `vpc_config.public_access_cidrs` lists "
+            "nothing, which lets in 0.0.0.0/0; the endpoint must be private, or public for listed ranges"
         )
     return cluster.each("vpcConfig.publicAccessCidrs", _is_narrow)
 

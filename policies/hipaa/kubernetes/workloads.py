@@ -219,8 +219,8 @@ def _mounts_no_token(pod: Properties, workload: Resource, stack: Stack) -> Verdi
     if unknown:
         return undecided(unknown)
     return violation(
-        f"`automount_service_account_token` is not set (which means true), and no ServiceAccount {name} of this namespace "
-        "is in the program to say otherwise; it must be false"
+        f"`automount_service_account_token` is not set (which means true), and no ServiceAccount {name} of this "
+        "namespace is in the program to say otherwise; it must be false"
     )
 
 
