@@ -37,7 +37,8 @@ def wrong(token: str, values: Mapping[str, Any]) -> list[str]:
     """What the provider would not take, by path."""
     module, name = _classes()[token]
     resource = getattr(importlib.import_module(module), name)
-    return list(_wrong(values, getattr(sys.modules[resource.__module__], f"{name}InitArgs"), ""))
+    holder = vars(sys.modules[resource.__module__])
+    return list(_wrong(values, holder.get(f"{name}InitArgs") or holder[f"{name}Args"], ""))
 
 
 def _wrong(value: Any, type_: Any, path: str) -> Iterator[str]:

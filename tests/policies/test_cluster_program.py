@@ -151,8 +151,13 @@ k8s.networking.v1.NetworkPolicy(
 )
 pod = {
     "host_network": True,
+    "security_context": {
+        "app_armor_profile": {"type": "Unconfined"}, "sysctls": [{"name": "kernel.msgmax", "value": "1"}]
+    },
+    "volumes": [{"name": "files", "nfs": {"server": "files.internal", "path": "/"}}],
     "containers": [{
         "name": "app",
+        "liveness_probe": {"tcp_socket": {"host": "10.0.0.1", "port": 22}},
         "image": "app:1",
         "command": ["mlflow", "server"],
         "env": [{"name": "GREETING", "value": pulumi.Output.secret("hunter2")}],
@@ -164,7 +169,21 @@ k8s.batch.v1.CronJob(
     spec={"schedule": "0 3 * * *", "job_template": {"spec": {"template": {"spec": pod}}}},
 )
 k8s.rbac.v1.ClusterRole(
-    "all", metadata={"name": "all"}, rules=[{"api_groups": ["*"], "resources": ["*"], "verbs": ["*"]}]
+    "all",
+    metadata={"name": "all"},
+    aggregation_rule={"cluster_role_selectors": [{}]},
+    rules=[{"api_groups": groups, "resources": resources, "verbs": ["*"]} for groups, resources in (
+        (["*"], ["*"]),
+        ([""], ["nodes/proxy", "pods/exec", "pods/portforward", "pods", "persistentvolumes", "namespaces"]),
+        (["admissionregistration.k8s.io"], ["validatingwebhookconfigurations"]),
+        (["certificates.k8s.io"], ["certificatesigningrequests/approval"]),
+    )],
+)
+k8s.rbac.v1.ClusterRoleBinding(
+    "edit",
+    metadata={"name": "edit"},
+    role_ref={"api_group": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "edit"},
+    subjects=[{"kind": "ServiceAccount", "name": "default", "namespace": "serving"}],
 )
 k8s.rbac.v1.ClusterRoleBinding(
     "all",

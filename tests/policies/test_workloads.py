@@ -39,16 +39,13 @@ def judge(name: str, properties: dict[str, Any], type_: str = WORKLOADS[0]) -> V
 
 
 def test_rules_over_pods_are_all_here() -> None:
-    assert len(OF_PODS) == 12
+    assert len(OF_PODS) == 16
 
 
 @pytest.mark.parametrize("type_", WORKLOADS)
 @pytest.mark.parametrize("rule", OF_PODS, ids=lambda rule: rule.name)
 def test_each_kind_of_workload_is_read(rule: Rule, type_: str) -> None:
-    environment = [{"name": "DB_PASSWORD", "value": "correct horse"}]
-    container = {"name": "app", "image": "app:1", "command": ["mlflow", "server"], "env": environment}
-    violating = {"hostNetwork": True, "containers": [container]}
-    resource = Resource(type_, described(type_.rpartition(":")[2], violating))
+    resource = Resource(type_, described(type_.rpartition(":")[2], BAD))
     assert rule.judge(resource, Stack([resource])).outcome is Outcome.FAILED
 
 
@@ -85,15 +82,19 @@ OTHERS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "kubernetes:nobody-yet.example/v9:Thing": lambda pod: {"deep": [{"deeper": {"made": {"spec": pod}}}]},
 }
 """By kind, the specification of one whose pods are these."""
-BAD = {
-    "hostNetwork": True,
-    "containers": [
-        {
-            **{"name": "app", "image": "app:1", "command": ["mlflow", "server"]},
-            "env": [{"name": "DB_PASSWORD", "value": "correct horse"}],
-        }
-    ],
+_BAD_FOR_EACH: dict[str, Any] = {
+    **{"name": "app", "image": "app:1", "command": ["mlflow", "server"]},
+    "env": [{"name": "DB_PASSWORD", "value": "correct horse"}],
+    "securityContext": {"appArmorProfile": {"type": "Unconfined"}},
+    "livenessProbe": {"tcpSocket": {"host": "10.0.0.1", "port": 22}},
 }
+BAD: dict[str, Any] = {
+    "hostNetwork": True,
+    "securityContext": {"sysctls": [{"name": "kernel.msgmax", "value": "1"}]},
+    "volumes": [{"name": "files", "nfs": {"server": "files.internal", "path": "/"}}],
+    "containers": [_BAD_FOR_EACH],
+}
+"""It breaks each rule over pods."""
 
 
 @pytest.mark.parametrize("type_", OTHERS)
@@ -134,7 +135,7 @@ GOOD = {
         "seccompProfile": {"type": "RuntimeDefault"},
     },
 }
-CONTAINER = {**BAD["containers"][0], "securityContext": {"privileged": True}}
+CONTAINER = {**_BAD_FOR_EACH, "securityContext": {**_BAD_FOR_EACH["securityContext"], "privileged": True}}
 HELD: dict[str, dict[str, Any]] = {
     **{name: {name: [CONTAINER]} for name in ("containers", "initContainers", "ephemeralContainers")},
     **{name: {name: [CONTAINER]} for name in ("sidecars", "steps")},  # Argo, Tekton
@@ -183,7 +184,8 @@ def test_no_nesting_hides_a_privileged_container(outer: str) -> None:
 @pytest.mark.parametrize("rule", OF_PODS, ids=lambda rule: rule.name)
 def test_each_rule_finds_it_there(rule: Rule) -> None:
     for name in ("containers", "sidecars", "steps", "container", "script", "driver", "by name", "a list in a list"):
-        templates = [HELD[name] | {"hostPID": True}]
+        of_the_pod = {part: BAD[part] for part in ("securityContext", "volumes")}
+        templates = [HELD[name] | of_the_pod | {"hostPID": True}]
         resource = Resource("kubernetes:argoproj.io/v1alpha1:Workflow", {"spec": {"templates": templates}})
         assert rule.judge(resource, Stack([resource])).outcome is Outcome.FAILED, name
 

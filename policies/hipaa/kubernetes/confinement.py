@@ -1,6 +1,7 @@
 """What a container may do to the node that it shares: nothing.
 
-The first four are the restricted profile of the Kubernetes documentation's "Pod Security Standards".
+All but the read-only root are of the restricted profile of the Kubernetes documentation's "Pod Security Standards", as
+is what `pod_security` has.
 """
 
 from __future__ import annotations
@@ -109,6 +110,7 @@ def _adds_none(container: Properties) -> Verdict:
         example(pod={"securityContext": {"runAsNonRoot": True}}),
         example(securityContext={"runAsNonRoot": True, "runAsUser": 65532}),
         example(pod={"securityContext": {"runAsUser": 0, "runAsNonRoot": True}}, securityContext={"runAsUser": 1000}),
+        example(pod={"hostUsers": False}, securityContext={"runAsUser": 0}),
     ],
     unsound=[
         example(),
@@ -116,6 +118,7 @@ def _adds_none(container: Properties) -> Verdict:
         example(pod={"securityContext": {"runAsNonRoot": True}}, securityContext={"runAsNonRoot": False}),
         example(securityContext={"runAsNonRoot": True, "runAsUser": 0}),
         example(pod={"securityContext": {"runAsNonRoot": True, "runAsUser": 0}}),
+        example(pod={"hostUsers": True}, securityContext={"runAsUser": 0}),
         example(pod={"initContainers": [{"name": "init"}]}, securityContext={"runAsNonRoot": True}),
     ],
 )
@@ -128,6 +131,8 @@ def workload_runs_as_non_root(workload: Resource) -> Verdict:
 
 
 def _is_not_root(container: Properties, pod: Properties) -> Verdict:
+    if pod.at("hostUsers") is False:
+        return Verdict()  # root there is nobody on the node (user namespaces)
     nonroot, user = "securityContext.runAsNonRoot", "securityContext.runAsUser"
     return all_of(
         holder(container, pod, nonroot).require(nonroot, is_(True), default=False),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hipaa.kubernetes import selectors
 from hipaa.kubernetes.names import Inside
 from hipaa.kubernetes.network_policies import NETWORK_POLICY, opens_to_everyone
 from hipaa.resource import UNKNOWN, Resource, UnknownValue, show
@@ -112,8 +113,7 @@ def _is_denied(direction: str, policies: list[Resource], unknown: list[str]) -> 
 
 def _denies(policy: Resource, direction: str) -> bool:
     """Whether a policy takes all pods of its namespace, and lets nobody in or out at large."""
-    selector = policy.at("spec.podSelector") or {}
-    if any(selector.get(part) for part in ("matchLabels", "matchExpressions")):
+    if not selectors.is_empty(policy.at("spec.podSelector")):
         return False
     # Left out, it means Ingress, and Egress only where there are rules for it.
     types = policy.at("spec.policyTypes") or (["Ingress", "Egress"] if policy.at("spec.egress") else ["Ingress"])

@@ -5,11 +5,14 @@ from __future__ import annotations
 from ipaddress import ip_network
 from typing import Any
 
-from hipaa.resource import UNKNOWN, Properties
+from hipaa.kubernetes import selectors
+from hipaa.kubernetes.objects import each_object, of_kind, whole
+from hipaa.resource import UNKNOWN, Properties, Resource
 from hipaa.rule import HIGH, rule
 from hipaa.verdict import Verdict, all_of, violation
 
-NETWORK_POLICY = ("kubernetes:networking.k8s.io/v1:NetworkPolicy", "kubernetes:extensions/v1beta1:NetworkPolicy")
+_ALL = of_kind("NetworkPolicy", "networking.k8s.io/v1", "extensions/v1beta1")
+NETWORK_POLICY = whole(_ALL)
 
 _PEERS = {"Ingress": "from", "Egress": "to"}
 
@@ -26,9 +29,17 @@ def _block(cidr: Any, **block: Any) -> dict[str, Any]:
     return {"ipBlock": {"cidr": cidr} | block}
 
 
+def _expression(operator: str, *values: Any) -> dict[str, Any]:
+    return {"key": "kubernetes.io/metadata.name", "operator": operator} | ({"values": list(values)} if values else {})
+
+
+def _namespaces(operator: str, *values: Any) -> dict[str, Any]:
+    return {"namespaceSelector": {"matchExpressions": [_expression(operator, *values)]}}
+
+
 @rule(
     "network-policy-opens-to-named-peers-only",
-    on=NETWORK_POLICY,
+    on=_ALL,
     severity=HIGH,
     fix="Name the peers: a narrow ip_block, or a namespace_selector or pod_selector with labels.",
     sound=[
@@ -36,6 +47,11 @@ def _block(cidr: Any, **block: Any) -> dict[str, Any]:
         _ingress({"from": [{"podSelector": {}}]}),
         _ingress({"from": [{"namespaceSelector": {}, "podSelector": {"matchLabels": {"app": "gateway"}}}]}),
         _ingress({"from": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "ingress"}}}]}),
+        _ingress({"from": [_namespaces("In", "ingress")]}),
+        _ingress({"from": [_namespaces("In", UNKNOWN)]}),
+        _ingress({"from": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": UNKNOWN}}}]}),
+        _ingress({"from": [{"podSelector": {"matchExpressions": [{"key": "app", "operator": "Exists"}]}}]}),
+        Resource(_ALL[4], {"items": [_ingress({"from": [{"podSelector": {}}]})]}),
         _egress({"to": [_block("10.0.0.0/8")], "ports": [{"port": 443, "protocol": "TCP"}]}),
     ],
     unsound=[
@@ -47,21 +63,30 @@ def _block(cidr: Any, **block: Any) -> dict[str, Any]:
         _ingress({"from": [_block("::/0")]}),
         _ingress({"from": [{"namespaceSelector": {}}]}),
         _ingress({"from": [{"namespaceSelector": {}, "podSelector": {"matchLabels": {}}}]}),
+        _ingress({"from": [_namespaces("DoesNotExist")]}),
+        _ingress({"from": [_namespaces("Exists")]}),
+        _ingress({"from": [_namespaces("NotIn", "kube-system")]}),
+        _egress({"to": [_namespaces("Exists") | {"podSelector": {"matchExpressions": [_expression("Exists")]}}]}),
+        Resource(_ALL[4], {"items": [_ingress({"from": [{"podSelector": {}}]}), _ingress({})]}),
+        Resource(_ALL[2], _ingress({})),
         _ingress({"from": [_block(UNKNOWN), _block("0.0.0.0/0")]}),
         _egress({"to": [_block("0.0.0.0/0", **{"except": ["169.254.169.254/32"]})], "ports": [{"port": 443}]}),
         _egress({}),
     ],
 )
-def network_policy_names_its_peers(policy: Properties) -> Verdict:
+def network_policy_names_its_peers(policy: Resource) -> Verdict:
     """A network policy lets in, and lets out to, peers that it names: never the internet, nor the whole cluster.
 
     What lets pods reach any address lets ePHI leave by it.
     """
-    return all_of(
-        *(
-            policy.each(f"spec.{direction.lower()}", lambda rule_, to=direction: _is_bounded(rule_, to))
-            for direction in _PEERS
-        )
+    return each_object(
+        policy,
+        lambda one: all_of(
+            *(
+                one.each(f"spec.{direction.lower()}", lambda rule_, to=direction: _is_bounded(rule_, to))
+                for direction in _PEERS
+            )
+        ),
     )
 
 
@@ -90,13 +115,10 @@ def opens_to_everyone(rule_: Properties, direction: str) -> bool:
 def _is_all(peer: Properties) -> bool:
     if "ipBlock" in peer:
         return _is_half_the_internet(str(peer.at("ipBlock.cidr")))
-    selectors = [peer.at(kind) for kind in ("namespaceSelector", "podSelector")]
     # A pod selector alone stays within the policy's own namespace.
-    return "namespaceSelector" in peer and not any(_selects(selector) for selector in selectors)
-
-
-def _selects(selector: Properties | None) -> bool:
-    return selector is not None and any(selector.get(part) for part in ("matchLabels", "matchExpressions"))
+    if peer.at("namespaceSelector") is None:
+        return False
+    return not any(selectors.names(peer.at(kind)) for kind in ("namespaceSelector", "podSelector"))
 
 
 def _is_half_the_internet(block: str) -> bool:
@@ -109,4 +131,4 @@ def _is_half_the_internet(block: str) -> bool:
 
 
 def _shown(peer: Properties) -> str:
-    return str(peer.at("ipBlock.cidr", "every namespace"))
+    return str(peer.at("ipBlock.cidr", "no namespace by a label's value"))

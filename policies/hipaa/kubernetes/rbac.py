@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
+from hipaa.kubernetes.objects import each_object, of_kind
 from hipaa.resource import UNKNOWN, Properties, Resource, UnknownValue
-from hipaa.rule import CRITICAL, HIGH, rule
+from hipaa.rule import CRITICAL, HIGH, MEDIUM, rule
 from hipaa.verdict import Verdict, all_of, violation
 
 
-def _versions(kind: str) -> tuple[str, ...]:
-    return tuple(f"kubernetes:rbac.authorization.k8s.io/{version}:{kind}" for version in ("v1", "v1beta1", "v1alpha1"))
+def _of_kind(kind: str) -> tuple[str, ...]:
+    return of_kind(kind, *(f"rbac.authorization.k8s.io/{version}" for version in ("v1", "v1beta1", "v1alpha1")))
 
 
-CLUSTER_ROLE, ROLE = _versions("ClusterRole"), _versions("Role")
-BINDINGS = (*_versions("ClusterRoleBinding"), *_versions("RoleBinding"))
+CLUSTER_ROLE, ROLE = _of_kind("ClusterRole"), _of_kind("Role")
+CLUSTER_BINDING, ROLE_BINDING = _of_kind("ClusterRoleBinding"), _of_kind("RoleBinding")
+BINDINGS = (*CLUSTER_BINDING, *ROLE_BINDING)
 
 # "Role Based Access Control Good Practices" of the Kubernetes documentation: each is a way to more than was granted.
 _ESCALATIONS = frozenset({"escalate", "bind", "impersonate"})
+_LIMITED_BY_NAMES = frozenset({"bind", "impersonate"})
+_ALL_POWER = frozenset({"cluster-admin", "system:masters", "*"})
 _READS = frozenset({"get", "list", "watch"})
 _WILDCARDS = frozenset({"*", "*/*"})
 
@@ -33,7 +37,7 @@ def _rule(
     "rbac-role-grants-only-what-it-names",
     on=(*CLUSTER_ROLE, *ROLE),
     severity=HIGH,
-    fix="Name API groups, resources and verbs; leave escalate, bind and impersonate out; name the secrets to be read.",
+    fix="Name API groups, resources and verbs; leave escalate out; name what may be bound, and the secrets.",
     sound=[
         {},
         _rule(["pods", "pods/log"], ["get", "list", "watch"]),
@@ -43,6 +47,9 @@ def _rule(
         Resource(ROLE[0], _rule(["secrets"], ["get", "list", "watch"])),
         _rule(["*"], ["get", "list", "watch"], groups=("apps", "batch")),
         _rule(["serviceaccounts/token"], ["get"]),
+        _rule(["clusterroles"], ["bind"], groups=("rbac.authorization.k8s.io",), resourceNames=["edit", "view"]),
+        _rule(["users"], ["impersonate"], resourceNames=["jane@hospital.example"]),
+        Resource(CLUSTER_ROLE[6], {"items": [_rule(["pods"], ["get"])]}),
     ],
     unsound=[
         _rule(["*"], ["*"], groups=("*",)),
@@ -60,6 +67,13 @@ def _rule(
         _rule(["secrets"], ["get"], resourceNames=[]),
         _rule(["serviceaccounts/token"], ["create"]),
         Resource(ROLE[0], _rule(["roles"], ["bind"], groups=("rbac.authorization.k8s.io",))),
+        _rule(
+            ["clusterroles"], ["bind"], groups=("rbac.authorization.k8s.io",), resourceNames=["view", "cluster-admin"]
+        ),
+        _rule(["clusterroles"], ["escalate"], groups=("rbac.authorization.k8s.io",), resourceNames=["reader"]),
+        _rule(["groups"], ["impersonate"], resourceNames=["system:masters"]),
+        Resource(CLUSTER_ROLE[3], _rule(["secrets"], ["watch"])),
+        Resource(CLUSTER_ROLE[6], {"items": [_rule(["pods"], ["get"]), _rule(["pods"], ["*"])]}),
         {"rules": [{"apiGroups": [""], "resources": [UNKNOWN], "verbs": ["*"]}]},
     ],
 )
@@ -70,7 +84,11 @@ def role_grants_only_what_it_names(role: Resource) -> Verdict:
     API groups that are named and hold no secrets.
     """
     of_cluster = role.type in CLUSTER_ROLE
-    return role.each("rules", lambda grant: all_of(_names_all(grant), _cannot_grow(grant), _keeps(grant, of_cluster)))
+
+    def names_all(grant: Properties) -> Verdict:
+        return all_of(_names_all(grant), _cannot_grow(grant), _keeps(grant, of_cluster))
+
+    return each_object(role, lambda one: one.each("rules", names_all))
 
 
 def _names_all(grant: Properties) -> Verdict:
@@ -98,7 +116,14 @@ def _reads_beside_core(grant: Properties) -> bool:
 
 def _cannot_grow(grant: Properties) -> Verdict:
     def no_escalation(verb: str) -> Verdict:
-        return violation(f"a rule grants the verb {verb}, a way to more rights") if verb in _ESCALATIONS else Verdict()
+        if verb not in _ESCALATIONS:
+            return Verdict()
+        named = grant.at("resourceNames") or ()
+        if not named or verb not in _LIMITED_BY_NAMES:
+            return violation(f"a rule grants the verb {verb}, a way to more rights")
+        if most := _ALL_POWER & set(named):
+            return violation(f"a rule grants the verb {verb} on {min(most)}, which is all power")
+        return Verdict()
 
     return grant.each("verbs", no_escalation)
 
@@ -122,12 +147,14 @@ def _keeps(grant: Properties, of_cluster: bool) -> Verdict:
 _EVERYONE = frozenset(
     {"system:anonymous", "system:unauthenticated", "system:authenticated", "system:masters", "system:serviceaccounts"}
 )
+# What Kubernetes itself binds to everybody: the API's own description ("Discovery roles" of its documentation).
+_FOR_EVERYONE = frozenset({"system:basic-user", "system:discovery", "system:public-info-viewer"})
 
 
-def _binding(role: str, kind: str = "Group", subject: Any = "data-scientists") -> dict[str, Any]:
+def _binding(role: str, kind: str = "Group", subject: Any = "data-scientists", **more: Any) -> dict[str, Any]:
     return {
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
-        "subjects": [{"kind": kind, "name": subject}],
+        "subjects": [{"kind": kind, "name": subject} | more],
     }
 
 
@@ -140,6 +167,8 @@ def _binding(role: str, kind: str = "Group", subject: Any = "data-scientists") -
         _binding("reader"),
         _binding("reader", "ServiceAccount", "prometheus"),
         _binding("reader", "Group", "system:serviceaccounts:monitoring"),
+        _binding("system:public-info-viewer", "Group", "system:unauthenticated"),
+        Resource(CLUSTER_BINDING[6], {"items": [_binding("reader")]}),
     ],
     unsound=[
         _binding("reader", "User", "system:anonymous"),
@@ -147,17 +176,24 @@ def _binding(role: str, kind: str = "Group", subject: Any = "data-scientists") -
         _binding("reader", "Group", "system:authenticated"),
         _binding("reader", "Group", "system:serviceaccounts"),
         _binding("reader", "Group", "system:masters"),
+        _binding("system:discovery", "Group", "system:masters"),
         _binding("cluster-admin"),
         _binding("cluster-admin", subject=UNKNOWN),
-        Resource(BINDINGS[3], _binding("cluster-admin", "ServiceAccount", "deployer")),
+        Resource(ROLE_BINDING[0], _binding("cluster-admin", "ServiceAccount", "deployer")),
+        Resource(ROLE_BINDING[3], _binding("view", "Group", "system:unauthenticated")),
+        Resource(CLUSTER_BINDING[6], {"items": [_binding("reader"), _binding("cluster-admin")]}),
     ],
 )
-def binding_names_its_subjects(binding: Properties) -> Verdict:
+def binding_names_its_subjects(binding: Resource) -> Verdict:
     """A binding gives its role to whom it names, never to everybody, and never all power over the cluster.
 
     system:masters is past every check and cannot be taken back; an access entry is seen in AWS and ends there.
     """
-    return all_of(_is_no_superuser(binding), binding.each("subjects", _is_somebody))
+
+    def judged(one: Properties) -> Verdict:
+        return all_of(_is_no_superuser(one), one.each("subjects", lambda subject: _is_somebody(subject, one)))
+
+    return each_object(binding, judged)
 
 
 def _is_no_superuser(binding: Properties) -> Verdict:
@@ -166,8 +202,63 @@ def _is_no_superuser(binding: Properties) -> Verdict:
     return violation("`role_ref.name` is 'cluster-admin'; it must be a role that grants what is needed")
 
 
-def _is_somebody(subject: Properties) -> Verdict:
+def _is_somebody(subject: Properties, binding: Properties) -> Verdict:
     name = subject.at("name")
-    return (
-        violation(f"a subject is {name}; it must be a named group, user or account") if name in _EVERYONE else Verdict()
-    )
+    if name not in _EVERYONE or (name != "system:masters" and binding.at("roleRef.name") in _FOR_EVERYONE):
+        return Verdict()
+    return violation(f"a subject is {name}; it must be a named group, user or account")
+
+
+@rule(
+    "rbac-binding-keeps-built-in-roles-to-a-namespace",
+    on=CLUSTER_BINDING,
+    severity=HIGH,
+    fix="Bind admin and edit by a RoleBinding in each namespace, or bind a role that grants what is needed.",
+    sound=[_binding("view"), _binding("reader"), _binding("prometheus-admin", "ServiceAccount", "prometheus")],
+    unsound=[_binding("admin"), _binding("edit", "ServiceAccount", "deployer"), _binding("admin", subject=UNKNOWN)],
+)
+def binding_keeps_built_in_roles_to_a_namespace(binding: Resource) -> Verdict:
+    """The built-in roles `admin` and `edit` are bound in a namespace, never in the whole cluster.
+
+    They read every Secret, enter every pod and start others as any service account: bound to the cluster, that is all
+    there is in it.
+    """
+
+    def judged(one: Properties) -> Verdict:
+        name = one.at("roleRef.name")
+        if name not in ("admin", "edit"):
+            return Verdict()
+        return violation(
+            f"`{one.where('roleRef.name')}` is {name!r} in the whole cluster; it must be bound in a namespace"
+        )
+
+    return each_object(binding, judged)
+
+
+@rule(
+    "rbac-binding-leaves-default-accounts-alone",
+    on=BINDINGS,
+    severity=MEDIUM,
+    advisory="an account shared by the pods that name none is still one; rights of its own tell them apart",
+    fix="Give the workload a service account of its own, and bind the role to that.",
+    sound=[
+        _binding("reader", "ServiceAccount", "prometheus", namespace="monitoring"),
+        _binding("reader", "Group", "default"),
+    ],
+    unsound=[
+        _binding("reader", "ServiceAccount", "default", namespace="monitoring"),
+        Resource(ROLE_BINDING[0], _binding("reader", "ServiceAccount", "default")),
+    ],
+)
+def binding_leaves_default_accounts_alone(binding: Resource) -> Verdict:
+    """No role is bound to a namespace's default service account.
+
+    Every pod that names no account has it, those that come later too.
+    """
+
+    def one_of_its_own(subject: Properties) -> Verdict:
+        if subject.at("kind") != "ServiceAccount" or subject.at("name") != "default":
+            return Verdict()
+        return violation("a subject is the service account default; it must be the workload's own")
+
+    return each_object(binding, lambda one: one.each("subjects", one_of_its_own))
