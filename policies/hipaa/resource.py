@@ -117,6 +117,16 @@ class Properties(Mapping[str, Any]):
                 verdicts.append(undecided(unknown.path))
         return all_of(*verdicts)
 
+    def each_object(self, path: str, check: Callable[[Properties], Verdict]) -> Verdict:
+        """As `each`, for what must be a list of objects: an item that is none is a violation."""
+
+        def checked(item: Any) -> Verdict:
+            if isinstance(item, Properties):
+                return check(item)
+            return violation(f"`{self.where(path)}` has {show(item)}, which is no object")
+
+        return self.each(path, checked)
+
     def _items(self, path: str) -> Sequence[Any]:
         value = self.at(path)
         if value is None:

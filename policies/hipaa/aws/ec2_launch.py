@@ -27,33 +27,54 @@ def _metadata(**options: Any) -> dict[str, Any]:
     "launch-template-requires-imdsv2",
     on=(LAUNCH_TEMPLATE, LAUNCH_CONFIGURATION),
     severity=HIGH,
-    fix="Set metadata_options with http_tokens required and http_put_response_hop_limit 1.",
+    fix="Set metadata_options with http_tokens required.",
     sound=[
         _metadata(httpTokens="required", httpPutResponseHopLimit=1),
+        _metadata(httpTokens="required"),
         _metadata(httpEndpoint="disabled"),
         Resource(LAUNCH_CONFIGURATION, _metadata(httpTokens="required", httpPutResponseHopLimit=1)),
     ],
     unsound=[
         {},
         _metadata(httpTokens="optional", httpPutResponseHopLimit=1),
-        _metadata(httpTokens="required"),
-        _metadata(httpTokens="required", httpPutResponseHopLimit=2),
         _metadata(httpEndpoint="enabled", httpPutResponseHopLimit=1),
         Resource(LAUNCH_CONFIGURATION, {}),
     ],
 )
 def launch_template_requires_imdsv2(template: Properties) -> Verdict:
-    """An instance gives its role's credentials only to IMDSv2 requests that come from the instance itself.
+    """An instance gives its role's credentials only to IMDSv2 requests.
 
-    Over IMDSv1 a forged request through a server's own URL fetcher is enough; with a second hop, any pod can ask.
+    Over IMDSv1 a forged request through a server's own URL fetcher is enough.
     """
     if template.at("metadataOptions.httpEndpoint") == "disabled":
         return Verdict()
+    return template.require("metadataOptions.httpTokens", is_("required"))
+
+
+@rule(
+    "launch-template-keeps-metadata-on-the-instance",
+    on=(LAUNCH_TEMPLATE, LAUNCH_CONFIGURATION),
+    severity=MEDIUM,
+    advisory="AWS itself proposes two hops where containers must reach the metadata; IMDSv2 is the safeguard",
+    fix="Set metadata_options with http_put_response_hop_limit 1.",
+    sound=[
+        _metadata(httpTokens="required", httpPutResponseHopLimit=1),
+        _metadata(httpEndpoint="disabled"),
+        Resource(LAUNCH_CONFIGURATION, _metadata(httpPutResponseHopLimit=1)),
+    ],
+    unsound=[
+        {},
+        _metadata(httpTokens="required"),
+        _metadata(httpTokens="required", httpPutResponseHopLimit=2),
+        Resource(LAUNCH_CONFIGURATION, _metadata(httpPutResponseHopLimit=2)),
+    ],
+)
+def launch_template_keeps_metadata(template: Properties) -> Verdict:
+    """An instance's credentials are out of reach of what runs behind another hop on it, any pod for one."""
+    if template.at("metadataOptions.httpEndpoint") == "disabled":
+        return not_applicable("the instances have no metadata")
     # What is not set is decided by the image or the account, whose hop limit may be 2: it is not 1 until said so.
-    return all_of(
-        template.require("metadataOptions.httpTokens", is_("required")),
-        template.require("metadataOptions.httpPutResponseHopLimit", at_most(1)),
-    )
+    return template.require("metadataOptions.httpPutResponseHopLimit", at_most(1))
 
 
 def _volume(**ebs: Any) -> dict[str, Any]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from ipaddress import ip_network
 from typing import Any
 
+from hipaa import networks
 from hipaa.resource import Properties, Resource
 from hipaa.rule import CRITICAL, HIGH, MEDIUM, rule
 from hipaa.verdict import Requirement, Verdict, all_of, is_, is_empty, is_set, not_applicable, violation
@@ -15,10 +15,6 @@ NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
 ACCESS_POLICY_ASSOCIATION = "aws:eks/accessPolicyAssociation:AccessPolicyAssociation"
 
 _KEY = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
-
-# An organization's own range and not a provider's: what the largest of them hold, a former class B network, and what a
-# local registry gives out as the least for IPv6 (a /32).
-_WIDEST = {4: 16, 6: 32}
 
 
 def _reached_from(*cidrs: str, **config: Any) -> dict[str, Any]:
@@ -31,10 +27,11 @@ def _reached_from(*cidrs: str, **config: Any) -> dict[str, Any]:
     "eks-cluster-endpoint-is-private",
     on=CLUSTER,
     severity=CRITICAL,
-    fix="Set endpoint_private_access=True and endpoint_public_access=False, or list your own ranges (/16 or narrower).",
+    fix="Set endpoint_private_access=True and endpoint_public_access=False, or list your own ranges.",
     sound=[
         {"vpcConfig": {"endpointPrivateAccess": True, "endpointPublicAccess": False}},
         _reached_from("203.0.113.0/24", "198.51.100.7/32", "2001:db8:1::/48"),
+        _reached_from("131.107.0.0/16", "129.250.0.0/16", "2600:1f18::/32"),
     ],
     unsound=[
         {},
@@ -44,7 +41,9 @@ def _reached_from(*cidrs: str, **config: Any) -> dict[str, Any]:
         _reached_from(),
         _reached_from("203.0.113.0/24", "0.0.0.0/0"),
         _reached_from("0.0.0.0/1", "128.0.0.0/1"),
-        _reached_from("2001:d00::/24"),
+        _reached_from("2600:d00::/24"),
+        _reached_from("16.0.0.0/4", "32.0.0.0/4"),
+        _reached_from(*(f"{number}.0.0.0/13" for number in range(1, 9))),
         _reached_from("the office"),
         _reached_from("203.0.113.0/24", endpointPrivateAccess=False),
     ],
@@ -67,18 +66,24 @@ def _public_access_is_narrow(cluster: Properties) -> Verdict:
             "`vpc_config.endpoint_public_access` is not false and `vpc_config.public_access_cidrs` lists "
             "nothing, which lets in 0.0.0.0/0; the endpoint must be private, or public for listed ranges"
         )
-    return cluster.each("vpcConfig.publicAccessCidrs", _is_narrow)
+    blocks: list[str] = []
 
-
-def _is_narrow(block: str) -> Verdict:
-    try:
-        network = ip_network(str(block), strict=False)
-    except ValueError:
-        return violation(f"`vpc_config.public_access_cidrs` has {str(block)[:60]!r}, which is no CIDR block")
-    least = _WIDEST[network.version]
-    if network.prefixlen >= least:
+    def is_a_range(block: object) -> Verdict:
+        if networks.network_of(str(block)) is None:
+            return violation(f"`vpc_config.public_access_cidrs` has {str(block)[:60]!r}, which is no CIDR block")
+        blocks.append(str(block))
         return Verdict()
-    return violation(f"`vpc_config.public_access_cidrs` lets in {network}; a range must be /{least} or narrower")
+
+    read = cluster.each("vpcConfig.publicAccessCidrs", is_a_range)
+    if not networks.is_the_internet(blocks):
+        return read
+    shown = ", ".join(block[:43] for block in blocks[:3])
+    return all_of(
+        read,
+        violation(
+            f"`vpc_config.public_access_cidrs` lets in {shown} ({networks.measure(blocks)}); it must be your own ranges"
+        ),
+    )
 
 
 @rule(

@@ -1,21 +1,14 @@
-"""Amazon VPC, one resource at a time: subnets, security groups, flow logs. What needs two is in `vpc_companions`."""
+"""Amazon VPC, one resource at a time: subnets, default groups, flow logs. What needs two is in `vpc_companions`."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from hipaa.resource import Properties, Resource, show
-from hipaa.rule import CRITICAL, HIGH, MEDIUM, rule
-from hipaa.verdict import Verdict, all_of, is_, is_empty, not_applicable, violation
+from hipaa.resource import Properties, Resource
+from hipaa.rule import HIGH, MEDIUM, rule
+from hipaa.verdict import Verdict, all_of, is_, is_empty, not_applicable
 
 SUBNET = ("aws:ec2/subnet:Subnet", "aws:ec2/defaultSubnet:DefaultSubnet")
 DEFAULT_SECURITY_GROUP = "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"
-SECURITY_GROUP = "aws:ec2/securityGroup:SecurityGroup"
-SECURITY_GROUP_RULE = "aws:ec2/securityGroupRule:SecurityGroupRule"
-INGRESS_RULE = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 FLOW_LOG = "aws:ec2/flowLog:FlowLog"
-
-_HTTPS = 443
 
 
 @rule(
@@ -53,73 +46,6 @@ def subnet_assigns_no_public_address(subnet: Resource) -> Verdict:
 def default_security_group_is_closed(group: Properties) -> Verdict:
     """A default security group, which catches whatever names none, lets nothing in or out."""
     return all_of(group.require("ingress", is_empty()), group.require("egress", is_empty()))
-
-
-def _ingress(**rule_: Any) -> dict[str, Any]:
-    return {"ingress": [{"protocol": "tcp", "fromPort": 5432, "toPort": 5432} | rule_]}
-
-
-@rule(
-    "security-group-opens-only-https-to-internet",
-    on=(SECURITY_GROUP, SECURITY_GROUP_RULE, INGRESS_RULE),
-    severity=CRITICAL,
-    fix="Allow the CIDR of the callers, or their security group, instead of 0.0.0.0/0 and ::/0.",
-    sound=[
-        {},
-        _ingress(cidrBlocks=["10.0.0.0/16"]),
-        _ingress(cidrBlocks=["0.0.0.0/0"], fromPort=443, toPort=443),
-        {"egress": [{"protocol": "-1", "fromPort": 0, "toPort": 0, "cidrBlocks": ["0.0.0.0/0"]}]},
-        Resource(
-            SECURITY_GROUP_RULE,
-            {"type": "egress", "protocol": "-1", "fromPort": 0, "toPort": 0, "cidrBlocks": ["0.0.0.0/0"]},
-        ),
-        Resource(INGRESS_RULE, {"ipProtocol": "tcp", "fromPort": 22, "toPort": 22, "cidrIpv4": "10.0.0.0/8"}),
-    ],
-    unsound=[
-        _ingress(cidrBlocks=["10.0.0.0/16", "0.0.0.0/0"]),
-        _ingress(ipv6CidrBlocks=["::/0"]),
-        _ingress(cidrBlocks=["0.0.0.0/0"], fromPort=0, toPort=443),
-        _ingress(cidrBlocks=["0.0.0.0/0"], protocol="udp", fromPort=443, toPort=443),
-        _ingress(cidrBlocks=["0.0.0.0/1", "128.0.0.0/1"]),
-        Resource(
-            SECURITY_GROUP_RULE,
-            {"type": "ingress", "protocol": "-1", "fromPort": 0, "toPort": 0, "cidrBlocks": ["0.0.0.0/0"]},
-        ),
-        Resource(INGRESS_RULE, {"ipProtocol": "tcp", "fromPort": 22, "toPort": 22, "cidrIpv4": "0.0.0.0/0"}),
-        Resource(INGRESS_RULE, {"ipProtocol": "-1", "cidrIpv6": "::/0"}),
-    ],
-)
-def security_group_opens_only_https(group: Resource) -> Verdict:
-    """A security group lets the whole internet in on TCP port 443, or not at all."""
-    if group.type == SECURITY_GROUP:
-        return group.each("ingress", _ingress_is_narrow)
-    if group.type == SECURITY_GROUP_RULE and group.get("type") != "ingress":
-        return not_applicable("the rule is about what leaves")
-    return _ingress_is_narrow(group)
-
-
-def _ingress_is_narrow(ingress: Properties) -> Verdict:
-    def narrow(block: str) -> Verdict:
-        if not _is_half_the_internet(block) or _is_https(ingress):
-            return Verdict()
-        protocol = ingress.at("protocol") or ingress.at("ipProtocol")
-        ports = f"{show(ingress.at('fromPort', 0))} to {show(ingress.at('toPort', 65535))}"
-        return violation(
-            f"{block} may reach protocol {protocol}, ports {ports}; it must be TCP port {_HTTPS}, or a narrower block"
-        )
-
-    blocks = ("cidrBlocks", "ipv6CidrBlocks", "cidrIpv4", "cidrIpv6")
-    return all_of(*(ingress.each(name, narrow) for name in blocks))
-
-
-def _is_half_the_internet(block: str) -> bool:
-    """A block of /0 or /1: two of the latter are the internet, written so as to slip through."""
-    return block.strip().endswith(("/0", "/1"))
-
-
-def _is_https(ingress: Properties) -> bool:
-    protocol = str(ingress.at("protocol") or ingress.at("ipProtocol")).lower()
-    return protocol in ("tcp", "6") and ingress.at("fromPort") == ingress.at("toPort") == _HTTPS
 
 
 @rule(
