@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from hipaa import networks
+from hipaa.facts import fact
 from hipaa.resource import Properties, Resource
 from hipaa.rule import CRITICAL, HIGH, MEDIUM, rule
 from hipaa.verdict import Requirement, Verdict, all_of, is_, is_empty, is_set, not_applicable, violation
@@ -114,6 +115,7 @@ def cluster_encrypts_secrets_with_cmk(cluster: Properties) -> Verdict:
     "eks-cluster-version-is-pinned-and-supported",
     on=CLUSTER,
     severity=MEDIUM,
+    advisory="AWS goes on mending a version under extended support; the newest one is good practice",
     fix="Set version, and upgrade_policy with support_type STANDARD.",
     sound=[{"version": "1.36", "upgradePolicy": {"supportType": "STANDARD"}}],
     unsound=[
@@ -130,7 +132,7 @@ def cluster_version_is_pinned_and_supported(cluster: Properties) -> Verdict:
     """
     return all_of(
         cluster.require("version", is_set()),
-        cluster.require("upgradePolicy.supportType", is_("STANDARD"), default="EXTENDED"),
+        cluster.require("upgradePolicy.supportType", is_("STANDARD"), default=fact("eks-support")),
     )
 
 

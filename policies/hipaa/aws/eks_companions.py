@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from hipaa.aws.eks import CLUSTER
 from hipaa.aws.logs import LOG_GROUP
+from hipaa.facts import fact
 from hipaa.resource import UNKNOWN, Resource, UnknownValue
 from hipaa.rule import HIGH, stack_rule
 from hipaa.stack import Stack
 from hipaa.verdict import Verdict, all_of, undecided, violation
 
-_LOG_TYPES = ("api", "audit", "authenticator", "controllerManager", "scheduler")
+_LOG_TYPES = tuple(fact("eks-logs"))
 
 _GROUP = Resource(LOG_GROUP, {"name": "/aws/eks/main/cluster"})
 

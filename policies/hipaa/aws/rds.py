@@ -9,6 +9,7 @@ encryption, and is made anew where a source would be restored.
 from __future__ import annotations
 
 from hipaa.aws.kms import OWN_KEY
+from hipaa.facts import fact
 from hipaa.resource import UNKNOWN, Properties, Resource
 from hipaa.rule import CRITICAL, HIGH, MEDIUM, rule
 from hipaa.verdict import Verdict, all_of, is_, not_applicable, violation
@@ -39,7 +40,7 @@ def is_custom(database: Properties) -> bool:
     Raises:
         UnknownValue: when the engine is not known before the update.
     """
-    return str(database.at("engine", "")).startswith("custom-")
+    return str(database.at("engine", "")).startswith(tuple(fact("rds-custom")))
 
 
 @rule(

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from hipaa.aws.rds import CLUSTER, INSTANCE
+from hipaa.facts import fact, version
 from hipaa.resource import UNKNOWN, Resource, UnknownValue
 from hipaa.rule import HIGH, stack_rule
 from hipaa.stack import Stack
@@ -17,18 +18,6 @@ CLUSTER_PARAMETER_GROUP = "aws:rds/clusterParameterGroup:ClusterParameterGroup"
 _GROUP_OF = {
     INSTANCE: ("parameterGroupName", PARAMETER_GROUP),
     CLUSTER: ("dbClusterParameterGroupName", CLUSTER_PARAMETER_GROUP),
-}
-_FORCE, _REQUIRE = "rds.force_ssl", "require_secure_transport"
-# By engine, the parameter and the first major version whose own default is on: "Requiring an SSL connection to a
-# PostgreSQL DB instance", "Requiring SSL/TLS for all connections to a MySQL DB instance", the same for MariaDB
-# (Amazon RDS User Guide). An engine with no version here must be told.
-_PARAMETERS: dict[str, tuple[str, tuple[int, ...] | None]] = {
-    "postgres": (_FORCE, (15,)),
-    "aurora-postgresql": (_FORCE, None),
-    "sqlserver": (_FORCE, None),
-    "mysql": (_REQUIRE, (9, 7)),
-    "aurora-mysql": (_REQUIRE, None),
-    "mariadb": (_REQUIRE, (11, 8)),
 }
 # postgres17, aurora-mysql8.0, sqlserver-ex-16.0; an engine with its version behind it reads the same.
 _FAMILY = re.compile(r"(?P<engine>sqlserver|[a-z-]*[a-z])[a-z-]*?(?P<version>\d+(?:\.\d+)?)?(?:\.|$)")
@@ -71,6 +60,8 @@ _AURORA = Resource(CLUSTER, {"engine": "aurora-postgresql", "dbClusterParameterG
         [_instance("oracle-ee")],
         [_instance(None, None, "own", replicateSourceDb="records"), _group("postgres14", rds__force_ssl="1")],
         [_AURORA, _group("aurora-postgresql16", type_=CLUSTER_PARAMETER_GROUP, rds__force_ssl="1")],
+        [Resource(CLUSTER, {"engine": "aurora-postgresql", "engineVersion": "17.4"})],
+        [Resource(CLUSTER, {"engine": "postgres", "engineVersion": "16.3"})],
     ],
     unsound=[
         [_instance("postgres", "14.9")],
@@ -81,6 +72,8 @@ _AURORA = Resource(CLUSTER, {"engine": "aurora-postgresql", "dbClusterParameterG
         [_instance("mysql", "8.4.5")],
         [_instance("sqlserver-ex", "16.00")],
         [Resource(CLUSTER, {"engine": "aurora-mysql", "engineVersion": "8.0.mysql_aurora.3.08.0"})],
+        [Resource(CLUSTER, {"engine": "aurora-postgresql", "engineVersion": "16.8"})],
+        [_AURORA, _group("aurora-postgresql17", type_=CLUSTER_PARAMETER_GROUP, rds__force_ssl="0")],
         [_AURORA, _group("aurora-postgresql16", rds__force_ssl="1")],
         [_AURORA, _group("aurora-postgresql16", type_=CLUSTER_PARAMETER_GROUP, rds__force_ssl="0")],
     ],
@@ -88,8 +81,8 @@ _AURORA = Resource(CLUSTER, {"engine": "aurora-postgresql", "dbClusterParameterG
 def instance_requires_tls(database: Resource, stack: Stack) -> Verdict:
     """A database turns away clients that do not use TLS.
 
-    Where no group of the program's says so, the engine's own default counts: PostgreSQL turns them away from version 15
-    on. Oracle and Db2 have no such parameter: an option group and a client's settings decide there.
+    Where no group of the program's says so, the engine's own default counts (`rds-tls` in `facts.yaml`). Oracle and Db2
+    have no such parameter: an option group and a client's settings decide there.
     """
     name, type_ = _GROUP_OF[database.type]
     groups = stack.named_by(database, name, type_)
@@ -115,28 +108,26 @@ def _family(database: Resource) -> str:
     engine = database.at("engine")
     if not engine:
         raise UnknownValue("engine")
-    _parameter, since = _PARAMETERS.get(engine, ("", None))
-    if since is None:
+    if "since" not in fact("rds-tls").get(engine, {}):
         return str(engine)
-    version = database.at("engineVersion")
-    if not version:
+    release = database.at("engineVersion")
+    if not release:
         raise UnknownValue("engineVersion")
-    return f"{engine}{version}"
+    return f"{engine}{release}"
 
 
 def _forces_tls(family: str, group: Resource | None = None) -> Verdict:
     found = _FAMILY.match(family)
-    parameter, since = _PARAMETERS.get(found["engine"] if found else "", ("", None))
-    if not found or not parameter:
+    known = fact("rds-tls").get(found["engine"]) if found else None
+    if not found or known is None:
         return not_applicable(f"no parameter of {family or 'this engine'} is known to require TLS")
     values = [
         str(item.at("value")).lower()
         for item in (group.objects("parameters") if group else ())
-        if str(item.at("name")).lower() == parameter
+        if str(item.at("name")).lower() == known["parameter"]
     ]
-    version = tuple(int(part) for part in (found["version"] or "0").split("."))
-    by_default = since is not None and version >= since
+    by_default = "since" in known and version(found["version"]) >= version(known["since"])
     if all(value in _ON for value in values) if values else by_default:
         return Verdict()
     where = f"the ParameterGroup {group.name}" if group else f"{family}'s default group"
-    return violation(f"{where} does not set {parameter} to 1, so that clients may do without TLS")
+    return violation(f"{where} does not set {known['parameter']} to 1, so that clients may do without TLS")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hipaa.aws.rds import CLUSTER, INSTANCE, MEMBER, REPLICA, is_copy, is_custom
+from hipaa.facts import fact
 from hipaa.resource import UNKNOWN, Properties, Resource
 from hipaa.rule import HIGH, LOW, MEDIUM, rule
 from hipaa.verdict import Verdict, all_of, at_least, is_, not_applicable, violation
@@ -87,6 +88,9 @@ def _exporting(engine: str | None, *logs: str) -> dict[str, Any]:
     sound=[
         _exporting("postgres", "postgresql", "upgrade"),
         _exporting("mysql", "audit"),
+        _exporting("mariadb", "error", "general", "slowquery"),
+        _exporting("oracle-ee", "alert", "audit"),
+        _exporting("sqlserver-se", "error", "agent"),
         Resource(CLUSTER, _exporting("aurora-postgresql", "postgresql")),
         REPLICA | _exporting(None, "postgresql"),
         {"engine": "custom-sqlserver-ee"},
@@ -96,6 +100,10 @@ def _exporting(engine: str | None, *logs: str) -> dict[str, Any]:
         {"engine": "mariadb"},
         _exporting("postgres"),
         _exporting("postgres", "upgrade"),
+        _exporting("mysql", "slowquery"),
+        _exporting("mysql", "error", "slowquery"),
+        _exporting("oracle-se2", "trace"),
+        Resource(CLUSTER, _exporting("aurora-mysql", "slowquery")),
         REPLICA,
         Resource(CLUSTER, _exporting("aurora-postgresql", "iam-db-auth-error")),
     ],
@@ -104,7 +112,7 @@ def instance_exports_its_log(database: Properties) -> Verdict:
     """A database sends its engine's log to CloudWatch Logs, where who connected stays on record.
 
     On the database itself a log is gone after days (three, where PostgreSQL's are not told otherwise), and whoever
-    deletes the database deletes it too. RDS Custom exports none.
+    deletes the database deletes it too. Slow queries and upgrades tell of nobody. RDS Custom exports none.
     """
     engine = str(database.at("engine", ""))
     if is_custom(database):
@@ -112,8 +120,12 @@ def instance_exports_its_log(database: Properties) -> Verdict:
     exported = set(database.at("enabledCloudwatchLogsExports", ()))
     if not exported:
         return violation("`enabled_cloudwatch_logs_exports` is empty; it must name the engine's log")
-    if engine in ("postgres", "aurora-postgresql") and "postgresql" not in exported:
-        return violation("`enabled_cloudwatch_logs_exports` lacks postgresql, which records connections and statements")
+    telling = next(
+        (logs for name, logs in fact("rds-logs").items() if engine == name or engine.startswith(f"{name}-")), ()
+    )
+    if telling and exported.isdisjoint(telling):
+        lacking = " or ".join(telling)
+        return violation(f"`enabled_cloudwatch_logs_exports` lacks {lacking}, which records who connected to {engine}")
     return Verdict()
 
 
