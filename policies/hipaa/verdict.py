@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sized
+from collections.abc import Callable, Sequence, Sized
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -91,6 +91,14 @@ def at_least(least: int, unit: str = "") -> Requirement:
 def at_most(most: int, unit: str = "") -> Requirement:
     """A number that is not greater."""
     return Requirement(f"at most {most} {unit}".rstrip(), lambda value: _is_number(value) and value <= most)
+
+
+def has(item: str) -> Requirement:
+    """A list with this item in it."""
+    return Requirement(
+        f"a list with {item!r}",
+        lambda value: isinstance(value, Sequence) and not isinstance(value, str) and item in value,
+    )
 
 
 def is_set() -> Requirement:

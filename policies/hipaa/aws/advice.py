@@ -1,0 +1,18 @@
+"""Why a rule over AWS is advice and no more: the reasons that several services share."""
+
+from __future__ import annotations
+
+OWN_KEY_IS_MORE = (
+    "AWS encrypts it under a key of its own, which 164.312(a)(2)(iv) is met by; a key of one's own also bounds and "
+    "records who reads"
+)
+MORE_THAN_ONE_IS_MORE = (
+    "164.308(a)(7) asks for a plan to go on in an emergency, which may be a restore; a second one in wait is faster"
+)
+KEPT_FROM_DELETION_IS_MORE = "164.308(a)(7)(ii)(A) asks for copies that can be retrieved, which backups are"
+OWN_VPC_IS_MORE = (
+    "AWS's own network reaches data by TLS and IAM alone; a VPC adds endpoints and flow logs (164.312(e)(1))"
+)
+UPGRADES_MAY_BE_BY_HAND = "164.308(a)(5)(ii)(B) is addressable, and who upgrades by hand in time is as safe"
+OTHER_RECORDS_MAY_DO = "164.312(b) asks for a record of activity and not for this one; others may hold what it would"
+"""Where CloudTrail or the caller records who did what."""
