@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from delivery.monitoring import page, telling
+from delivery.monitoring.bounded import bounded
 from delivery.monitoring.found import Check
 from delivery.monitoring.running import check_files, profile_files
 from delivery.registry import program
@@ -85,4 +86,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(bounded(main))

@@ -15,6 +15,8 @@ from delivery.registry.refused import Refused
 
 DELIMITERS: Final = (",", ";", "\t", "|")
 FAILS: Final = (OSError, UnicodeDecodeError, csv.Error, EOFError)
+LONGEST: Final = 4 << 20
+"""Characters of a line; DuckDB takes 2 MB. Some kilobytes of gzip may hold one of gigabytes."""
 
 
 @contextmanager
@@ -26,11 +28,18 @@ def _opened(path: Path) -> Iterator[TextIO]:
         yield text
 
 
+def _lines(text: TextIO) -> Iterator[str]:
+    while line := text.readline(LONGEST):
+        if len(line) == LONGEST:
+            raise csv.Error
+        yield line
+
+
 def delimiter(path: Path) -> str:
     """The one that makes most fields of the line of names; a comma where that has one field, or cannot be read."""
     try:
         with _opened(path) as text:
-            first = text.readline()
+            first = next(_lines(text), "")
         return max(DELIMITERS, key=lambda each: len(next(csv.reader([first], delimiter=each), [])))
     except FAILS:
         return DELIMITERS[0]
@@ -41,7 +50,7 @@ def uneven(path: Path) -> Refused | None:
     where it is no text at all. By their numbers, and nothing of what they hold."""
     try:
         with _opened(path) as text:
-            rows = csv.reader(text, delimiter=delimiter(path))
+            rows = csv.reader(_lines(text), delimiter=delimiter(path))
             names = len(next(rows, []))
             found = [(rows.line_num, len(row)) for row in rows if row and len(row) != names]
     except FAILS:

@@ -213,4 +213,5 @@ def _once(files: Sequence[Path], notes: list[str]) -> list[Path]:
 
 def _damaged(path: Path, error: Exception) -> Refused:
     """What the reader said may hold values."""
-    return Refused(f"{path} cannot be read ({type(error).__name__}): it is damaged, or no Parquet or CSV at all.")
+    more = " takes more memory at once than a file may," if isinstance(error, duckdb.OutOfMemoryException) else ""
+    return Refused(f"{path} cannot be read ({type(error).__name__}): it{more} is damaged, or no Parquet or CSV at all.")

@@ -20,6 +20,7 @@ from delivery.monitoring.alerting.declared import GATHERED, declared
 from delivery.monitoring.alerting.documents import State
 from delivery.monitoring.alerting.evidence import judged
 from delivery.monitoring.alerting.versions import alerts
+from delivery.monitoring.bounded import limit
 from delivery.monitoring.daily import answering, callers, keeping, pipeline, settings, span
 from delivery.monitoring.daily.looking import looked
 from delivery.monitoring.daily.places import PATIENCE, Place
@@ -32,6 +33,9 @@ FEW: Final = (
     f"The rows are too few, and are gathered: the next window begins where this one does, {GATHERED} days back at "
     "most, until there are enough."
 )
+MEMORY: Final = 3 << 30
+"""Bytes, of a pod's 4 GiB (`platform/mlops/monitoring/check_pod.py`): a check that needs more says so, and is not
+killed without a word."""
 UNTOLD: Final = "What it said may hold values of records and is not shown. Is the disk full, or memory short?"
 
 
@@ -118,4 +122,5 @@ def _kind_and_place(error: Exception) -> str:
 
 
 if __name__ == "__main__":
+    limit(MEMORY)
     sys.exit(main(sys.argv[1:]))

@@ -20,6 +20,7 @@ from delivery.data.engine import number
 from delivery.monitoring import limits
 from delivery.monitoring.daily import files, predictions, staging
 from delivery.monitoring.daily.files import Unread
+from delivery.monitoring.daily.opening import OPENER
 from delivery.monitoring.daily.places import Listed, Odd, Place
 from delivery.monitoring.daily.predictions import KEYS, WRITTEN, Days
 from delivery.monitoring.daily.span import Span
@@ -239,7 +240,7 @@ def _other(outcomes: Any) -> int:
 
 def _read(raw: bytes) -> pa.Table:
     """Raises Unread."""
-    table = files.table(raw, ROWS, lambda name: name in (*WRITTEN, LABEL))
+    table = OPENER.table(raw, ROWS, (*WRITTEN, LABEL))
     try:
         label = table[LABEL]
         if pa.types.is_boolean(label.type):

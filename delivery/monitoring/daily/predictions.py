@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from delivery.monitoring.daily import files
 from delivery.monitoring.daily.files import Unread
+from delivery.monitoring.daily.opening import OPENER
 from delivery.monitoring.daily.places import Got, Listed, Odd, Place
 from delivery.monitoring.daily.span import DAY, LATE, Span, ahead
 from delivery.monitoring.timeliness import SKEW
@@ -95,7 +96,7 @@ def counted(place: Place, version: str, known: Collection[date], span: Span) -> 
     """How many rows are in the files of a version that came in this time, by what these say. Raises Refused."""
     came = (each for each in _chosen(place, version, known, span) if span.came_in(each.modified))
     told = place.each(came, LARGEST)
-    return sum(_left(each, call, version, span, lambda raw: files.rows_of(raw, ROWS)) or 0 for each, call in told)
+    return sum(_left(each, call, version, span, lambda raw: OPENER.rows_of(raw, ROWS)) or 0 for each, call in told)
 
 
 def of_day(place: Place, version: str, day: date) -> list[Listed]:
@@ -108,7 +109,7 @@ def answers(place: Place, version: str, listed: Iterable[Listed], output: str, s
     """What it answered in these files, with KEYS; numbers as one kind. Raises Refused."""
 
     def opened(raw: bytes) -> Any:
-        table = _read(raw, lambda name: name == output)
+        table = _read(raw, (output,))
         if output not in table.column_names:
             return None
         column = table[output]
@@ -163,14 +164,14 @@ def _called(version: str, begun: datetime | None) -> str:
 
 
 def _opened(raw: bytes) -> pa.Table:
-    return _read(raw, lambda name: name == WHOSE or name.startswith((INPUT, OUTPUT)))
+    return _read(raw, (WHOSE,), (INPUT, OUTPUT))
 
 
-def _read(raw: bytes, more: Callable[[str], bool]) -> pa.Table:
+def _read(raw: bytes, names: tuple[str, ...], begins: tuple[str, ...] = ()) -> pa.Table:
     """With what each has, and these besides. Raises Unread."""
-    table = files.table(raw, ROWS, lambda name: name in (*WRITTEN, AT) or more(name))
-    names = [each.removeprefix(INPUT).casefold() for each in table.column_names if each.startswith((INPUT, OUTPUT))]
-    if len(set(names)) < len(names) or any(not each or each.startswith(OURS) for each in names):
+    table = OPENER.table(raw, ROWS, (*WRITTEN, AT, *names), begins)
+    told = [each.removeprefix(INPUT).casefold() for each in table.column_names if each.startswith((INPUT, OUTPUT))]
+    if len(set(told)) < len(told) or any(not each or each.startswith(OURS) for each in told):
         raise Unread("columns of names that no field has")
     try:
         return _typed(table)

@@ -1,0 +1,132 @@
+"""A file that somebody else wrote is opened by a process apart, which may take so much memory and so many seconds.
+
+What a file says of its size is its writer's word: 20 KB of pages that unpack to gigabytes have a footer that says 100
+bytes. Where the process ends of one, that file is left out, and the next one has another process. It is given the
+file's bytes and no credentials, and gives back Arrow's own form.
+"""
+
+import atexit
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import IO, Any, Final
+
+import pyarrow as pa
+
+from delivery.monitoring.bounded import limit
+from delivery.monitoring.daily import files
+from delivery.monitoring.daily.files import Unread
+from delivery.registry.refused import Refused
+
+MEMORY: Final = 2 << 30
+"""Bytes: four times what a file may hold, which is read, looked through and given back; a check's pod has 4 GiB."""
+SECONDS: Final = 60
+"""For one file; the largest that a server writes takes one."""
+MOST_ENDED: Final = 20
+"""Files of which the process ended, after which nothing is opened any more: a check has an hour."""
+ROOT: Final = Path(__file__).parents[3]
+ENVIRONMENT: Final = {"PYTHONPATH": str(ROOT), "ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "1"}
+FAILS: Final = (pa.ArrowException, OSError, ValueError)
+
+
+class Opener:
+    """The process; begun when it is first needed, and again after one that ended."""
+
+    def __init__(self, memory: int = MEMORY, seconds: float = SECONDS) -> None:
+        self._memory, self._seconds = memory, seconds
+        self._process: subprocess.Popen[bytes] | None = None
+        self.ended = 0
+
+    def table(self, raw: bytes, rows: int, names: tuple[str, ...], begins: tuple[str, ...] = ()) -> pa.Table:
+        """The columns of these names, and those whose names begin so, as `files.table`. Raises Unread, and Refused
+        after MOST_ENDED."""
+        return self._asked(raw, {"rows": rows, "names": names, "begins": begins})
+
+    def rows_of(self, raw: bytes, most: int) -> int:
+        """As `files.rows_of`, likewise."""
+        return int(self._asked(raw, {"rows": most}))
+
+    def close(self) -> None:
+        """Ends the process."""
+        if process := self._process:
+            self._process = None
+            process.kill()
+            process.wait()
+            for pipe in (process.stdin, process.stdout):
+                if pipe:
+                    pipe.close()
+
+    def _asked(self, raw: bytes, asked: dict[str, Any]) -> Any:
+        if self.ended >= MOST_ENDED:
+            raise Refused(
+                f"{self.ended} files each took more than {self._memory >> 20:,} MiB or {self._seconds:g} seconds to "
+                "open, and no more are opened: somebody writes what no server does. Look at who may write there."
+            )
+        process = self._process = self._process or self._begun()
+        assert process.stdin
+        assert process.stdout
+        timer = threading.Timer(self._seconds, process.kill)
+        timer.start()
+        try:
+            process.stdin.write(json.dumps(asked | {"bytes": len(raw)}).encode() + b"\n" + raw)
+            process.stdin.flush()
+            told = json.loads(process.stdout.readline())
+            found = pa.ipc.open_stream(process.stdout).read_all() if told == "table" else told
+        except FAILS:  # it ended, with half an answer or none
+            self.close()
+            self.ended += 1
+            raise Unread(self._too_much) from None
+        finally:
+            timer.cancel()
+        if isinstance(found, str):
+            raise Unread(self._too_much if found.endswith("MemoryError") else found)
+        return found
+
+    @property
+    def _too_much(self) -> str:
+        return f"it takes more than {self._memory >> 20:,} MiB of memory or {self._seconds:g} seconds to open"
+
+    def _begun(self) -> subprocess.Popen[bytes]:
+        kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
+        return subprocess.Popen(
+            [sys.executable, "-m", __name__, str(self._memory)],
+            **{"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL},
+            env={**kept, **ENVIRONMENT},
+        )
+
+
+OPENER: Final = Opener()
+atexit.register(OPENER.close)
+
+
+def _answers(source: IO[bytes], out: IO[bytes]) -> None:
+    """Until nobody asks any more."""
+    while line := source.readline():
+        asked = json.loads(line)
+        raw = source.read(asked["bytes"])
+        try:
+            told = _found(raw, asked)
+        except Unread as unread:
+            told = str(unread)
+        if isinstance(told, pa.Table):
+            out.write(b'"table"\n')
+            with pa.ipc.new_stream(out, told.schema) as stream:
+                stream.write_table(told)
+        else:
+            out.write(json.dumps(told).encode() + b"\n")
+        out.flush()
+
+
+def _found(raw: bytes, asked: dict[str, Any]) -> Any:
+    if "names" not in asked:
+        return files.rows_of(raw, asked["rows"])
+    names, begins = asked["names"], tuple(asked["begins"])
+    return files.table(raw, asked["rows"], lambda name: name in names or name.startswith(begins))
+
+
+if __name__ == "__main__":
+    limit(int(sys.argv[1]))
+    _answers(sys.stdin.buffer, sys.stdout.buffer)

@@ -1,0 +1,148 @@
+"""Files whose headers lie: some kilobytes that unpack to gigabytes, in what a check reads and in what people give."""
+
+import gzip
+import os
+import signal
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from delivery.monitoring import lines
+from delivery.monitoring.bounded import bounded
+from delivery.monitoring.daily import opening, predictions
+from delivery.monitoring.daily.files import Unread
+from delivery.monitoring.daily.opening import Opener
+from delivery.registry.refused import Refused
+
+MIB = 1 << 20
+LITTLE = 256 * MIB
+KEYS = ("request_id", "row", "at")
+
+
+def varint(number: int, size: int = 0) -> bytes:
+    """As Thrift's compact protocol writes it, longer than need be where a size is asked for."""
+    number, out = number << 1, bytearray()
+    while number > 127 or len(out) + 1 < size:
+        out.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*out, number])
+
+
+def bomb(text_bytes: int) -> bytes:
+    """One row, whose text unpacks to this, in a file whose footer says 100 bytes."""
+    told = {"request_id": ["a"], "row": [0], "at": [0], "input.note": pa.array(["\0" * text_bytes], pa.large_string())}
+    out = pa.BufferOutputStream()
+    pq.write_table(pa.table(told), out, compression="zstd", use_dictionary=False, write_statistics=False)
+    raw = bytes(out.getvalue().to_pybytes())
+    group = pq.ParquetFile(pa.BufferReader(raw)).metadata.row_group(0)
+    for size in (group.column(3).total_uncompressed_size, group.total_byte_size):
+        written = varint(size)
+        at = raw.index(written, len(raw) - 8 - int.from_bytes(raw[-8:-4], "little"))
+        raw = raw[:at] + varint(100, len(written)) + raw[at + len(written) :]
+    return raw
+
+
+def whole() -> bytes:
+    out = pa.BufferOutputStream()
+    pq.write_table(pa.table({"request_id": ["a"], "row": [0], "at": [0], "input.note": ["a"]}), out)
+    return bytes(out.getvalue().to_pybytes())
+
+
+def test_a_file_that_unpacks_to_more_than_it_says_is_left_out_and_the_next_one_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It had two gigabytes of a check's own memory, of 20 KB, and a pod is killed without a word."""
+    raw, opener = bomb(100 * MIB), Opener(160 * MIB)
+    assert len(raw) < 50_000
+    assert pq.ParquetFile(pa.BufferReader(raw)).metadata.row_group(0).column(3).total_uncompressed_size == 100
+    monkeypatch.setattr(predictions, "OPENER", opener)
+    try:
+        with pytest.raises(Unread, match=r"^it takes more than 160 MiB of memory or 60 seconds to open$"):
+            predictions._opened(raw)
+        assert opener.table(whole(), 1, KEYS, ("input.",)).num_columns == 4
+        assert opener.rows_of(raw, 1) == 1
+    finally:
+        opener.close()
+
+
+def test_after_many_files_that_end_the_process_no_more_are_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening, "MOST_ENDED", 2)
+    opener = Opener(seconds=0)
+    for _ in range(2):
+        with pytest.raises(Unread, match="0 seconds to open"):
+            opener.table(whole(), 1, KEYS)
+    with pytest.raises(Refused, match="2 files each took more than 2,048 MiB or 0 seconds to open, and no more"):
+        opener.table(whole(), 1, KEYS)
+    opener.close()
+
+
+def takes() -> int:
+    return len(bytearray(LITTLE))
+
+
+def waits() -> int:
+    time.sleep(60)
+    return 0
+
+
+def dies() -> int:
+    os.write(2, b"MRN-4711: terminate called after throwing an instance of 'std::bad_alloc'\n")
+    os.kill(os.getpid(), signal.SIGTERM)
+    return 0
+
+
+@pytest.mark.parametrize(("work", "why"), [(takes, "MemoryError"), (waits, "SIGKILL"), (dies, "SIGTERM")])
+def test_what_takes_the_machine_ends_with_one_line(
+    capfd: pytest.CaptureFixture[str], work: Callable[[], int], why: str
+) -> None:
+    assert bounded(work, LITTLE, 0.5 if work is waits else 60) == 1
+    said = capfd.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("parapet: What was given took more than 256 MiB of memory or ")
+    assert f"({why})" in said.err
+    assert said.err.count("\n") == 1
+    assert "4711" not in said.err
+
+
+def test_what_keeps_to_it_answers_as_it_would(capfd: pytest.CaptureFixture[str]) -> None:
+    def works() -> int:
+        print("found")
+        os.write(2, b"parapet: no\n")
+        return 3
+
+    assert bounded(works) == 3
+    assert capfd.readouterr() == ("found\n", "parapet: no\n")
+
+
+def test_a_packed_line_of_gigabytes_is_not_read_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, asked = tmp_path / "rows.csv.gz", list[int]()
+    with gzip.open(path, "wb", 1) as file:
+        file.write(b"a,b\n" + b"x" * (16 * MIB))
+    plain = gzip.GzipFile.read1
+
+    def counted(self: gzip.GzipFile, size: int = -1) -> bytes:
+        asked.append(len(found := plain(self, size)))
+        return found
+
+    monkeypatch.setattr(gzip.GzipFile, "read1", counted)
+    assert lines.uneven(path) is None
+    assert 0 < sum(asked) < 2 * lines.LONGEST
+
+
+def test_a_file_is_opened_without_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = list[dict[str, str]]()
+
+    def popen(_: Sequence[str], *, env: dict[str, str], **__: Any) -> None:
+        begun.append(env)
+        raise OSError
+
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "no")
+    monkeypatch.setattr(opening.subprocess, "Popen", popen)
+    with pytest.raises(OSError, match=r"^$"):
+        Opener().rows_of(b"", 1)
+    assert not [name for name in begun[0] if name.startswith("AWS")]
