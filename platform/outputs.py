@@ -32,3 +32,4 @@ def export(foundation: Foundation, cluster: Cluster, mlops: MLOps) -> None:
     pulumi.export("modelSigningKeyArn", mlops.model_registry.signing_key_arn)
     pulumi.export("modelPolicyArns", mlops.model_registry.policy_arns)
     pulumi.export("incidentPolicyArns", mlops.incident_records.policy_arns)
+    pulumi.export("outcomesPolicyArn", mlops.outcomes.policy_arn)

@@ -11,7 +11,7 @@ from cluster import namespaces as ns
 from cluster.namespaces import Namespace
 from cluster.workspace import Workspace
 from foundation.data_class import DataClass
-from foundation.storage.from_within import INGEST
+from foundation.storage.from_within import INGEST, OUTCOMES
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,9 @@ PREDICTIONS: Final = Part(DataClass.PHI, "predictions")
 """What a model was asked and what it answered: a record that is added to and never changed."""
 OF_TEAMS: Final = Part(DataClass.PHI, f"{PREDICTIONS.prefix}/teams")
 """The record of what teams serve by themselves."""
-LABELS: Final = Part(DataClass.PHI, "labels")
-"""What came true of what a model was asked, as far as it is known: late, and added to like the record."""
+LABELS: Final = Part(DataClass.PHI, OUTCOMES)
+"""What came true of what a model was asked, as far as it is known: late, and added to like the record, by no workload
+of the cluster (`outcomes.py`)."""
 MODELS: Final = Part(DataClass.ARTIFACTS, "models")
 """Models that may serve, each with the profile of the data that it learnt from."""
 REPORTS: Final = Part(DataClass.ARTIFACTS, "reports")
@@ -78,7 +79,7 @@ WORKLOADS: Final = (
         reads=(RAW, CURATED, FEATURES, DEIDENTIFIED, MODELS),
         # A model that it made goes through the MLflow server, and by a decision of people's to where it serves.
         writes=(CURATED, FEATURES, DEIDENTIFIED),
-        adds=(LABELS, RUNS),
+        adds=(RUNS,),
     ),
     # What it made goes through the MLflow server, where it is on record who did.
     Workload(namespace=ns.TRAINING, reads=(FEATURES, CHECKPOINTS), writes=(CHECKPOINTS,), removes=(CHECKPOINTS,)),

@@ -29,6 +29,7 @@ from mlops.monitoring.check_pod import CheckPodArgs
 from mlops.monitoring.checks import Checks, ChecksArgs
 from mlops.monitoring.owners import owners
 from mlops.monitoring.rules import alert_seconds, rules
+from mlops.outcomes import Outcomes, OutcomesArgs
 from mlops.pipelines.pipelines import Pipelines, PipelinesArgs
 from mlops.prometheus import Alerting, Prometheus, PrometheusArgs
 from mlops.serving import model_service
@@ -77,6 +78,7 @@ class MLOps(pulumi.ComponentResource):
     mlflow: MlflowServer
     model_registry: ModelRegistry
     incident_records: IncidentRecords
+    outcomes: Outcomes
     alerts_topic_arn: pulumi.Output[str]
     """The topic that tells of alerts; who subscribes is the hospital's to say."""
     deadman_topic_arn: pulumi.Output[str]
@@ -186,6 +188,8 @@ class MLOps(pulumi.ComponentResource):
             IncidentRecordsArgs(stack=args.stack, audit=audit, artifacts=models),
             pulumi.ResourceOptions(parent=self),
         )
+        phi = Bucket(storage.phi.arn, key_arns[DataClass.PHI])
+        self.outcomes = Outcomes(name, OutcomesArgs(stack=args.stack, phi=phi), pulumi.ResourceOptions(parent=self))
         keys = hash_keys(name, args.stack, args.foundation, args.models, self)
         identities = WorkloadIdentities(
             name,
@@ -195,7 +199,7 @@ class MLOps(pulumi.ComponentResource):
                 cluster_arn=cluster.control_plane.arn,
                 perimeter=args.foundation.network.perimeter,
                 buckets={
-                    DataClass.PHI: Bucket(storage.phi.arn, key_arns[DataClass.PHI]),
+                    DataClass.PHI: phi,
                     DataClass.ARTIFACTS: models,
                 },
                 workspaces=cluster.workspaces,

@@ -123,12 +123,16 @@ def test_it_reads_and_writes_the_places_that_its_role_has_and_the_ones_that_its_
     assert account["automountServiceAccountToken"] is False
 
 
-def test_labels_come_where_checks_look_for_them() -> None:
-    (pipelines,) = (each for each in data_path.WORKLOADS if each.namespace is ns.PIPELINES)
-    check = data_path.checking("readmission", "prod")
-    assert data_path.LABELS in pipelines.adds
-    assert data_path.LABELS not in pipelines.writes
+def test_labels_come_where_checks_look_for_them_and_from_no_workload_of_the_cluster() -> None:
+    check, serving = (of("readmission", "prod") for of in (data_path.checking, data_path.serving))
     assert data_path.of_model(data_path.LABELS, "readmission") in check.reads
+    writers = [*data_path.WORKLOADS, check, serving]
+    assert not [
+        each.name
+        for each in writers
+        for part in (*each.writes, *each.adds, *each.removes)
+        if part.prefix.startswith(data_path.LABELS.prefix)
+    ]
 
 
 def test_how_runs_went_is_added_by_pipelines_and_read_by_the_check_of_that_model_alone() -> None:
