@@ -6,7 +6,7 @@ Within `parapet.review/1` keys may be added; none is renamed or removed, and no 
 from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,10 +16,12 @@ SCHEMA = "parapet.review/1"
 class Status(StrEnum):
     """What is known of an evaluation, a rule or a specification, in the words that every rendering uses.
 
-    Evaluations are failed, not yet decided, waived, passed or not applicable; rules can also be disabled;
+    Evaluations are errors, failed, not yet decided, waived, passed or not applicable; rules can also be disabled;
     specifications can also be passed in part or not covered.
     """
 
+    ERROR = "error"
+    """The rule itself broke: nothing is known of the resource, and nothing goes on."""
     FAILED = "failed"
     UNDECIDED = "not yet decided"
     WAIVED = "waived"
@@ -130,6 +132,7 @@ class SpecificationReview(_Model):
 class Tally(_Model):
     """How many of each status."""
 
+    error: int = 0
     failed: int = 0
     not_yet_decided: int = 0
     waived: int = 0
@@ -156,14 +159,42 @@ class Totals(_Model):
     resources_with_rules: int
     """Those of them of a type that at least one rule is about."""
     evaluations: int
-    """`passed + failed + waived + not_applicable + undecided`."""
+    """`passed + failed + waived + not_applicable + undecided + errors`."""
     passed: int
     failed: int
     not_applicable: int
     undecided: int
     waived: int
+    errors: int
+    """Rules that broke on a resource."""
     rules: Tally
     specifications: Tally
+
+
+class Deviation(_Model):
+    """One rule that the run's policy configuration treats otherwise than its profile."""
+
+    rule: str
+    level: Enforcement
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    """The parameters that it sets."""
+
+
+class Choice(_Model):
+    """Which text the run was held to, and what its policy configuration changed."""
+
+    profile: str
+    text: str
+    """What the profile holds to, and whether that is law."""
+    deviations: tuple[Deviation, ...] = ()
+
+
+class UnruledType(_Model):
+    """Resources of the program that no rule looks at."""
+
+    type: str
+    resources: tuple[str, ...]
+    """Their names."""
 
 
 class Pack(_Model):
@@ -191,6 +222,10 @@ class Review(_Model):
     pack: Pack
     other_packs: int
     """Other policy packs in the same run; their events are not counted."""
+    choice: Choice | None
+    """None where nobody knows the policy configuration of the run."""
+    unruled: tuple[UnruledType, ...]
+    """What the program has and no rule looks at, by type: the review says nothing of it."""
     totals: Totals
     specifications: tuple[SpecificationReview, ...]
     rules: tuple[RuleReview, ...]

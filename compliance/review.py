@@ -7,9 +7,10 @@ from typing import Any
 
 import hipaa
 import hipaa.catalogue
+from compliance.choice import choice_of
 from compliance.events import last_operation
 from compliance.law import citations_of, review_law
-from compliance.model import Outcome, Pack, Review, RuleReview, SpecificationReview, Tally, Totals
+from compliance.model import Outcome, Pack, Review, RuleReview, SpecificationReview, Tally, Totals, UnruledType
 from compliance.rules import OF_THE_PACK, levels_of, review_rules
 from compliance.run import PACK, ROOT_TYPE, Run, hear
 from hipaa import signals
@@ -17,6 +18,7 @@ from hipaa.catalogue import Catalogue
 from hipaa.rule import Rule
 
 _BOOKKEEPING = (ROOT_TYPE, "pulumi:providers:")
+_COMPONENTS = ("kubernetes:helm.sh/v4:Chart", "kubernetes:kustomize/v2:", "kubernetes:yaml/v2:")
 
 
 def review(
@@ -62,6 +64,8 @@ def review(
         engine_version=engine_version,
         pack=Pack(name=PACK, version=run.version),
         other_packs=len(run.others),
+        choice=None if policy_config is None else choice_of(rules, policy_config),
+        unruled=_unruled(run, rules, reviewed),
         totals=_totals(run, reviewed, specifications),
         specifications=specifications,
         rules=reviewed,
@@ -81,7 +85,8 @@ def _warnings(run: Run, rules: Mapping[str, RuleReview]) -> tuple[str, ...]:
     warnings += [f"A rule is broken: {error}" for error in run.errors]
     warnings += [
         violation.message.strip().partition("\n")[2]
-        for violation in run.violations.get(signals.WAIVERS_ARE_CURRENT, [])
+        for policy in (signals.WAIVERS_ARE_CURRENT, signals.WAIVERS_ARE_NARROW, signals.WAIVERS_ARE_USED)
+        for violation in run.violations.get(policy, [])
     ]
     strangers = ({*run.passed, *run.failed, *(run.roll or ())}) - rules.keys() - OF_THE_PACK
     if strangers:
@@ -91,6 +96,26 @@ def _warnings(run: Run, rules: Mapping[str, RuleReview]) -> tuple[str, ...]:
             f"{', '.join(sorted(strangers))}{'; of these reported something: ' + ', '.join(failed) if failed else ''}."
         )
     return tuple(warnings)
+
+
+def _unruled(run: Run, rules: Sequence[Rule], reviewed: Sequence[RuleReview]) -> tuple[UnruledType, ...]:
+    """What the pack was shown, and no rule is about or looks at beside another."""
+    looked_at = {type_ for rule in rules for type_ in rule.looks_at}
+    judged = {evaluation.urn for rule in reviewed for evaluation in rule.evaluations}
+    names: dict[str, list[str]] = {}
+    for urn, parsed in run.seen.items():
+        if parsed.type not in looked_at and urn not in judged and not _is_bookkeeping(parsed.type):
+            names.setdefault(parsed.type, []).append(parsed.name)
+    return tuple(UnruledType(type=type_, resources=tuple(sorted(names[type_]))) for type_ in sorted(names))
+
+
+def _is_bookkeeping(type_: str) -> bool:
+    """Whether it is the stack itself, a provider or a component, which is nothing but what is in it.
+
+    A component's type has no slash in the middle, where that of a provider's resource has its file; but for those of
+    the Kubernetes SDK itself.
+    """
+    return type_.startswith((*_BOOKKEEPING, *_COMPONENTS)) or "/" not in type_.partition(":")[2].partition(":")[0]
 
 
 def _totals(run: Run, rules: Sequence[RuleReview], specifications: Sequence[SpecificationReview]) -> Totals:
@@ -108,6 +133,7 @@ def _totals(run: Run, rules: Sequence[RuleReview], specifications: Sequence[Spec
         not_applicable=tally.not_applicable,
         undecided=tally.not_yet_decided,
         waived=tally.waived,
+        errors=tally.error,
         rules=Tally.of(rule.status for rule in rules),
         specifications=Tally.of(specification.status for specification in specifications),
     )

@@ -10,7 +10,7 @@ from compliance.run import ROOT_TYPE, STACK, Run
 from hipaa import signals
 from hipaa.rule import Rule
 
-OF_THE_PACK = frozenset({signals.ACCEPTED_RISK, signals.ACCEPTED_RISK_IN_STACK, signals.WAIVERS_ARE_CURRENT})
+OF_THE_PACK = frozenset(signals.OF_WAIVERS)
 """Policies of the pack that are no rules: what they report is told of the rules that they are about."""
 
 Levels = dict[str, Enforcement]
@@ -139,16 +139,18 @@ def _stack_evaluations(rule: Rule, run: Run, of_kind: Mapping[str, Urn]) -> tupl
 def _diagnosed(rule: Rule, run: Run) -> dict[str, Evaluation]:
     """The worst that the rule's diagnostics say, by URN; one that the engine lists without a message is a failure."""
     said: dict[str, Evaluation] = {}
+    violations = run.violations.get(rule.name, [])
     for status, diagnostics in (
-        (Status.FAILED, run.violations),
-        (Status.UNDECIDED, run.undecided),
-        (Status.WAIVED, run.waived),
+        (Status.ERROR, [one for one in violations if signals.is_broken(one.message)]),
+        (Status.FAILED, violations),
+        (Status.UNDECIDED, run.undecided.get(rule.name, [])),
+        (Status.WAIVED, run.waived.get(rule.name, [])),
     ):
         messages: dict[str, list[str]] = defaultdict(list)
-        for violation in diagnostics.get(rule.name, []):
+        for violation in diagnostics:
             messages[violation.resource_urn].append(
                 # The SDK puts the policy's description, which is the rule's title, before each message.
-                violation.message.strip().removeprefix(rule.title).strip()
+                signals.without_fix(violation.message).strip().removeprefix(rule.title).strip()
             )
         for urn, texts in messages.items():
             said.setdefault(urn, _evaluation(urn, status, *dict.fromkeys(texts)))
@@ -182,7 +184,7 @@ def _evaluation(urn: str, status: Status, *messages: str) -> Evaluation:
 
 def _rule_status(rule: Rule, run: Run, found: Sequence[Evaluation], met: bool) -> tuple[Status, str]:
     status = worst((evaluation.status for evaluation in found), Status.NOT_APPLICABLE)
-    if status in (Status.FAILED, Status.UNDECIDED):
+    if status in (Status.ERROR, Status.FAILED, Status.UNDECIDED):
         return status, ""
     if not run.complete:
         return Status.UNDECIDED, "The operation stopped before the pack was shown every resource."

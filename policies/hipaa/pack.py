@@ -2,30 +2,37 @@
 
 A rule that cannot be decided yet is never passed: it is reported as Pulumi's own advisory. A rule that raises is a
 violation. A waived violation is left out of its rule and reported by an advisory policy of its own.
+
+pulumi-policy asks every policy about every resource, and reads the resource's properties anew for each. Two hundred
+rules of which three are about a bucket made that the most of a preview, so the answers are given here: only rules about
+the resource's type are asked, and what they look at is read once, when the first of them does. This replaces parts of
+the SDK that are not public; the pack's tests hold it to the pinned version.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextvars import ContextVar
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import cached_property, partial
+from importlib import metadata
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, NoReturn
 
-from google.protobuf import json_format
-from google.protobuf.message import Message
+import grpc
+import yaml
+from google.protobuf import struct_pb2
+from pulumi.runtime.proto import analyzer_pb2
 from pulumi_policy import (
     EnforcementLevel,
     Policy,
     PolicyComplianceFramework,
+    PolicyConfigSchema,
     PolicyPack,
-    PolicyResource,
-    ResourceValidationArgs,
     ResourceValidationPolicy,
     Severity,
-    StackValidationArgs,
     StackValidationPolicy,
     deserialize,
     proxy,
@@ -34,29 +41,39 @@ from pulumi_policy import policy as sdk
 
 import hipaa
 from hipaa import catalogue, signals
+from hipaa.parameter import UnusableSetting
 from hipaa.resource import UNKNOWN, Resource, Secret
-from hipaa.rule import Rule
+from hipaa.rule import BrokenRule, Rule
 from hipaa.stack import Stack
-from hipaa.verdict import Outcome, Verdict, violation
-from hipaa.waivers import UnusableWaivers, Waiver, load, waiver_of
+from hipaa.verdict import Outcome, Verdict
+from hipaa.waivers import MOST_RESOURCES, UnusableWaivers, Waiver, load
 
 NAME = "hipaa"
 
-Report = Callable[..., None]
-
 _UNKNOWNS = frozenset(value for name, value in vars(proxy).items() if name.startswith("UNKNOWN_"))
+_LONGEST_UNKNOWN = max(map(len, _UNKNOWNS))
+_OTHER_TYPE = "the rule is about resources of another type"
+_ACCEPTED = "A violation that a waiver accepts is reported, and does not fail the deployment."
 
 
 def serve(waivers: Path) -> None:
     """Serve the pack to the engine until the engine is done with it.
 
     Rules, a catalogue or waivers that cannot be used end it at once, with words: the engine then refuses to go on.
+
+    Args:
+        waivers: the file of accepted risks; the version is that of the PulumiPolicy.yaml beside it.
     """
+    if not hasattr(sdk, "_PolicyAnalyzerServicer") or not hasattr(deserialize, "SPECIAL_SIG_KEY"):
+        _incompatible()
     try:
-        made = policies(hipaa.rules(), load(waivers), datetime.now(UTC).date())
+        rules = hipaa.rules()
+        accepted = load(waivers)
+        made = policies(rules, with_waivers=bool(accepted))
     except (hipaa.UnusableRules, catalogue.UnusableCatalogue, UnusableWaivers) as error:
         sys.exit(f"{NAME}: {error}")
-    keep_secrets_and_unknowns()
+    pack = _Pack(rules, accepted, datetime.now(UTC).date(), version_of(waivers.with_name("PulumiPolicy.yaml")))
+    sdk._PolicyAnalyzerServicer = partial(_Servicer, pack)  # type: ignore[misc, assignment]
     PolicyPack(
         name=NAME,
         display_name="HIPAA Security Rule",
@@ -66,25 +83,68 @@ def serve(waivers: Path) -> None:
     )
 
 
-def policies(rules: Iterable[Rule], waivers: tuple[Waiver, ...], today: date) -> list[Policy]:
+def version_of(project: Path) -> str:
+    """The pack's version: what the engine reads in PulumiPolicy.yaml, or that of the wheel where that says none."""
+    if project.exists():
+        said = yaml.safe_load(project.read_text(encoding="utf-8")) or {}
+        if version := said.get("version"):
+            return str(version)
+    try:
+        return metadata.version("parapet-hipaa")
+    except metadata.PackageNotFoundError:
+        return "0.0.0"
+
+
+def _incompatible() -> NoReturn:
+    sys.exit(f"{NAME}: this version of pulumi-policy is not the one that the pack is made for; see requirements.txt")
+
+
+def policies(rules: Iterable[Rule], *, with_waivers: bool) -> list[Policy]:
     """A policy for each rule, and those that report on waivers when there are any."""
-    rules = tuple(rules)
     made: list[Policy] = []
     for rule in rules:
-        if rule.scope == "resource":
-            made.append(ResourceValidationPolicy(validate=_resource_check(rule, waivers, today), **_metadata(rule)))
+        if rule.scope == "stack":
+            made.append(StackValidationPolicy(validate=_answered_elsewhere, **_metadata(rule)))
+        elif rule.remedy:
+            made.append(
+                ResourceValidationPolicy(validate=_answered_elsewhere, remediate=_answered_elsewhere, **_metadata(rule))
+            )
         else:
-            made.append(StackValidationPolicy(validate=_stack_check(rule, waivers, today), **_metadata(rule)))
-    return made + (_waiver_policies(rules, waivers, today) if waivers else [])
+            made.append(ResourceValidationPolicy(validate=_answered_elsewhere, **_metadata(rule)))
+    return made + (_waiver_policies() if with_waivers else [])
+
+
+def _answered_elsewhere(*_asked: object) -> NoReturn:
+    """What the SDK would call: `_Servicer` answers without it, and anything else must not get a "passed"."""
+    raise RuntimeError("the pack answers through its own servicer")
+
+
+def _waiver_policies() -> list[Policy]:
+    current = "No waiver has expired."
+    narrow = f"A waiver names the resource that it is for, and is for at most {MOST_RESOURCES} of a stack."
+    used = "A waiver is gone when nothing needs it."
+    return [
+        ResourceValidationPolicy(signals.ACCEPTED_RISK, _ACCEPTED, _answered_elsewhere, EnforcementLevel.ADVISORY),
+        *(
+            StackValidationPolicy(name, text, _answered_elsewhere, level)
+            for name, text, level in (
+                (signals.ACCEPTED_RISK_IN_STACK, _ACCEPTED, EnforcementLevel.ADVISORY),
+                (signals.WAIVERS_ARE_CURRENT, current, EnforcementLevel.MANDATORY),
+                (signals.WAIVERS_ARE_NARROW, narrow, EnforcementLevel.MANDATORY),
+                (signals.WAIVERS_ARE_USED, used, EnforcementLevel.MANDATORY),
+            )
+        ),
+    ]
 
 
 def _metadata(rule: Rule) -> dict[str, Any]:
     law = catalogue.load()
     citations = law.citations(rule.name)
+    schema = {parameter.name: parameter.schema for parameter in rule.parameters}
     return {
         "name": rule.name,
         "description": rule.title,
-        "enforcement_level": EnforcementLevel.ADVISORY if rule.advisory else EnforcementLevel.MANDATORY,
+        "enforcement_level": EnforcementLevel(rule.level().value),
         "severity": Severity(rule.severity.value),
         "framework": PolicyComplianceFramework(
             name="HIPAA Security Rule",
@@ -94,42 +154,157 @@ def _metadata(rule: Rule) -> dict[str, Any]:
         ),
         "tags": ["hipaa", rule.scope],
         "remediation_steps": rule.fix,
+        "config_schema": PolicyConfigSchema(schema) if schema else None,
     }
 
 
-def _resource_check(
-    rule: Rule, waivers: tuple[Waiver, ...], today: date
-) -> Callable[[ResourceValidationArgs, Report], None]:
-    def validate(args: ResourceValidationArgs, report: Report) -> None:
-        if not rule.is_about(args.resource_type):
-            args.not_applicable("the rule is about resources of another type")
-        verdict = _judge(rule, _resource_of(args))
-        waiver = waiver_of(waivers, rule.name, args.urn, today)
-        if verdict.violations and waiver and not _is_broken(verdict):
-            args.not_applicable(str(waiver))
-        for message in verdict.violations:
-            report(message)
-        if verdict.unknown:
-            raise _NotYetDecided([(args.urn, verdict.unknown)])
-        if verdict.outcome is Outcome.NOT_APPLICABLE:
-            args.not_applicable(verdict.not_applicable)
+class _Pack:
+    """The rules, and what was accepted of their violations."""
 
-    return validate
+    def __init__(self, rules: tuple[Rule, ...], waivers: tuple[Waiver, ...], today: date, version: str) -> None:
+        self.rules = {rule.name: rule for rule in rules}
+        self.waivers = waivers
+        self.today = today
+        self.version = version
+        self._in_force: defaultdict[str, list[Waiver]] = defaultdict(list)
+        for waiver in waivers:
+            if waiver.holds(today):
+                self._in_force[waiver.rule].append(waiver)
+
+    def waiver(self, rule: Rule, urn: str) -> Waiver | None:
+        """The first waiver that accepts this rule's violation by this resource today."""
+        return next((waiver for waiver in self._in_force.get(rule.name, ()) if waiver.matches(urn)), None)
+
+    def expired(self) -> Iterator[str]:
+        for waiver in self.waivers:
+            if waiver.has_expired(self.today):
+                yield (
+                    f"the waiver of {waiver.rule} for {waiver.urn} by {waiver.owner} expired on {waiver.expires}; "
+                    "mend the resource and remove the waiver, or have it approved anew"
+                )
+
+    def broad(self, waived: Mapping[Waiver, set[str]]) -> Iterator[str]:
+        for waiver in self.waivers:
+            if not waiver.is_narrow:
+                yield (
+                    f"the waiver of {waiver.rule} for {waiver.urn} names no resource, and waives nothing; "
+                    "end its urn in the resource's name"
+                )
+            elif len(urns := waived.get(waiver, ())) > MOST_RESOURCES:
+                yield (
+                    f"the waiver of {waiver.rule} for {waiver.urn} is for {len(urns)} resources of this stack, more "
+                    f"than {MOST_RESOURCES}; name those that need it, or lower the rule's level in the configuration"
+                )
+
+    def unused(self, waived: Mapping[Waiver, set[str]], open_: Mapping[Waiver, bool], urns: list[str]) -> Iterator[str]:
+        """Waivers that nothing in this stack needs.
+
+        One whose stack is a wildcard is for several, and is unused in this one only where what it names is there and
+        does not need it.
+        """
+        for waiver in self.waivers:
+            if waived.get(waiver) or not waiver.holds(self.today) or open_.get(waiver):
+                continue
+            named = [urn for urn in urns if waiver.matches(urn)]
+            if named or (urns and waiver.names_stack_of(urns[0])):
+                what = f"{named[0]} does not break the rule" if named else "no resource of this stack is named so"
+                yield f"the waiver of {waiver.rule} for {waiver.urn} is not needed: {what}; remove it"
 
 
-def _stack_check(rule: Rule, waivers: tuple[Waiver, ...], today: date) -> Callable[[StackValidationArgs, Report], None]:
-    def validate(args: StackValidationArgs, report: Report) -> None:
+@dataclass(frozen=True)
+class _Plan:
+    """Who is asked about resources of one type, and what is answered for all others."""
+
+    asked: tuple[tuple[Policy, Rule, EnforcementLevel], ...]
+    others: analyzer_pb2.AnalyzeResponse
+
+
+class _Servicer(sdk._PolicyAnalyzerServicer):
+    """What the engine asks over gRPC. Configuration and the list of policies are the SDK's own."""
+
+    def __init__(self, pack: _Pack, name: str, _version: str, policies: list[Policy], *more: Any) -> None:
+        # The SDK tells 0.0.1 of every pack, and the engine shows that in places.
+        super().__init__(name, pack.version, policies, *more)
+        self._pack = pack
+        self._policies = policies
+        self._plans: dict[str, _Plan] = {}
+        self._settings: dict[str, dict[str, Any]] = {}
+        self._waived: defaultdict[Waiver, set[str]] = defaultdict(set)
+        self._open: dict[Waiver, bool] = {}
+        """Waivers of resources of which a rule is not decided yet: they may be needed."""
+
+    def Configure(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+        """Takes levels and parameters, and refuses what a parameter cannot be."""
+        answer = super().Configure(request, context)
+        wrong: list[str] = []
+        self._plans, self._settings = {}, {}
+        for rule in self._pack.rules.values():
+            try:
+                self._settings[rule.name] = rule.settings(self._get_policy_config(rule.name) or {})
+            except UnusableSetting as error:
+                wrong.append(str(error))
+        if wrong:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "\n".join(wrong))
+        return answer
+
+    def Analyze(self, request: Any, _context: object) -> Any:  # noqa: N802
+        """What the rules about one resource say of it."""
+        plan = self._plan(request.type)
+        response = analyzer_pb2.AnalyzeResponse()
+        response.CopyFrom(plan.others)
+        if not plan.asked:
+            return response
+        resource = _Sent(request)
+        accepted: list[str] = []
+        for policy, rule, level in plan.asked:
+            verdict = self._judge(rule, resource)
+            if told := self._accept(rule, resource.urn, verdict):
+                accepted.append(told)
+                self._not_applicable(response, policy, "")
+                continue
+            self._report(response, policy, rule, level, verdict)
+            if verdict.unknown:
+                self._not_yet_decided(response, policy, [(resource.urn, verdict.unknown)])
+            elif verdict.outcome is Outcome.NOT_APPLICABLE:
+                self._not_applicable(response, policy, verdict.not_applicable or "")
+        self._tell(response, signals.ACCEPTED_RISK, [(message, "") for message in accepted])
+        return response
+
+    def AnalyzeStack(self, request: Any, _context: object) -> Any:  # noqa: N802
+        """What the rules about several resources at once say of a stack."""
+        response = analyzer_pb2.AnalyzeResponse()
+        stack = Stack(map(_Sent, request.resources))
+        accepted: list[tuple[str, str]] = []
+        for policy in self._policies:
+            rule = self._pack.rules.get(policy.name)
+            level = self._level(policy)
+            if rule is not None and rule.scope == "stack" and level is not EnforcementLevel.DISABLED:
+                accepted += self._analyze_stack(response, policy, rule, level, stack)
+        self._tell(response, signals.ACCEPTED_RISK_IN_STACK, accepted)
+        if self._pack.waivers:
+            urns = [resource.urn for resource in stack.resources]
+            for name, messages in (
+                (signals.WAIVERS_ARE_CURRENT, self._pack.expired()),
+                (signals.WAIVERS_ARE_NARROW, self._pack.broad(self._waived)),
+                (signals.WAIVERS_ARE_USED, self._pack.unused(self._waived, self._open, urns)),
+            ):
+                self._tell(response, name, [(message, "") for message in messages], passes=True)
+        return response
+
+    def _analyze_stack(
+        self, response: Any, policy: Policy, rule: Rule, level: EnforcementLevel, stack: Stack
+    ) -> list[tuple[str, str]]:
+        """One rule's answers on a stack; the risks accepted, with their URNs."""
         reasons: list[str] = []
         unknown: list[tuple[str, tuple[str, ...]]] = []
-        held = waived = False
-        for resource, verdict in _judge_stack(rule, args):
-            waiver = waiver_of(waivers, rule.name, resource.urn, today)
-            if verdict.violations and waiver and not _is_broken(verdict):
-                waived = True
-                reasons.append(str(waiver))
+        accepted: list[tuple[str, str]] = []
+        held = False
+        for resource in stack.judged_by(rule.is_about):
+            verdict = self._judge(rule, resource, stack)
+            if told := self._accept(rule, resource.urn, verdict):
+                accepted.append((told, resource.urn))
                 continue
-            for message in verdict.violations:
-                report(message, resource.urn)
+            self._report(response, policy, rule, level, verdict, resource.urn)
             if verdict.unknown:
                 unknown.append((resource.urn, verdict.unknown))
             if verdict.outcome is Outcome.NOT_APPLICABLE:
@@ -137,222 +312,158 @@ def _stack_check(rule: Rule, waivers: tuple[Waiver, ...], today: date) -> Callab
             else:
                 held = True
         if unknown:
-            raise _NotYetDecided(unknown)
+            self._not_yet_decided(response, policy, unknown)
         # A stack has one answer to a rule: with a waived violation in it, that answer is not "passed".
-        if waived or not held:
-            args.not_applicable("; ".join(dict.fromkeys(reasons)) or "the stack has no resource of the rule's types")
+        elif accepted or not held:
+            none = "the stack has no resource of the rule's types"
+            self._not_applicable(response, policy, "; ".join(dict.fromkeys(reasons)) or none)
+        return accepted
 
-    return validate
+    def Remediate(self, request: Any, _context: object) -> Any:  # noqa: N802
+        """Mends what is broken, where the configuration says `remediate` and the rule knows a safe way."""
+        response = analyzer_pb2.RemediateResponse()
+        mended = struct_pb2.Struct()
+        for policy in self._policies:
+            rule = self._pack.rules.get(policy.name)
+            if rule is None or not rule.remedy or self._level(policy) is not EnforcementLevel.REMEDIATE:
+                continue
+            if not mended.fields:
+                mended.CopyFrom(request.properties)
+            verdict = Verdict()
+            if rule.is_about(request.type) and not self._pack.waiver(rule, request.urn):
+                verdict = self._judge(rule, _Sent(request))
+            if not verdict.violations or verdict.error:
+                self._not_applicable(response, policy, "nothing is to be mended")
+                continue
+            mended.update(rule.remedy)
+            response.remediations.add(
+                policyName=policy.name,
+                policyPackName=NAME,
+                policyPackVersion=self._pack.version,
+                description=policy.description,
+                properties=mended,
+            )
+        return response
 
+    def _judge(self, rule: Rule, resource: Resource, stack: Stack | None = None) -> Verdict:
+        try:
+            return rule.judge(resource, stack, self._settings.get(rule.name))
+        except BrokenRule as error:  # a defect in one rule must neither pass nor hide the others
+            return Verdict(violations=(signals.broken(error),), error=True)
 
-def _judge(rule: Rule, resource: Resource, stack: Stack | None = None) -> Verdict:
-    """The verdict, once for a request: what is waived is told by a policy of its own, which asks for it too."""
-    asked = _ASKED.get()
-    if asked is None:
-        return _judged(rule, resource, stack)
-    place = rule.name, id(resource)  # a request's resources are there as long as what was made of it
-    if place not in asked.verdicts:
-        asked.verdicts[place] = _judged(rule, resource, stack)
-    return asked.verdicts[place]
-
-
-def _judged(rule: Rule, resource: Resource, stack: Stack | None) -> Verdict:
-    try:
-        return rule.judge(resource, stack)
-    except Exception as error:  # a defect in one rule must neither pass nor hide the others
-        return violation(signals.broken(error))
-
-
-def _judge_stack(rule: Rule, args: StackValidationArgs) -> Iterator[tuple[Resource, Verdict]]:
-    stack = _stack_of(args)
-    for resource in stack.judged_by(rule.is_about):
-        yield resource, _judge(rule, resource, stack)
-
-
-def _is_broken(verdict: Verdict) -> bool:
-    return any(map(signals.is_broken, verdict.violations))
-
-
-class _NotYetDecided(proxy.UnknownValueError):
-    """What the SDK turns into an advisory that the policy could not run."""
-
-    def __init__(self, unknown: list[tuple[str, tuple[str, ...]]]) -> None:
-        Exception.__init__(self)
-        self.message = signals.undecided(unknown)
-
-
-def _waiver_policies(rules: tuple[Rule, ...], waivers: tuple[Waiver, ...], today: date) -> list[Policy]:
-    """Policies that say which violations are waived, and fail when a waiver has expired."""
-
-    def told(rule: Rule, resource: Resource, verdict: Verdict) -> str | None:
-        waiver = waiver_of(waivers, rule.name, resource.urn, today)
-        if not waiver or not verdict.violations or _is_broken(verdict):
+    def _accept(self, rule: Rule, urn: str, verdict: Verdict) -> str | None:
+        """What a waiver says of a violation; None where none accepts it. A rule that broke cannot be waived."""
+        if not (verdict.violations or verdict.unknown) or verdict.error:
             return None
+        waiver = self._pack.waiver(rule, urn)
+        if waiver is None:
+            return None
+        if not verdict.violations:
+            self._open[waiver] = True
+            return None
+        self._waived[waiver].add(urn)
         return f"{rule.name}: {waiver} ({'; '.join(verdict.violations)})"
 
-    def one(args: ResourceValidationArgs, report: Report) -> None:
-        judged = [rule for rule in rules if rule.scope == "resource" and rule.is_about(args.resource_type)]
-        if not judged:
-            args.not_applicable("nothing is waived here")
-        resource = _resource_of(args)
-        messages = [message for rule in judged if (message := told(rule, resource, _judge(rule, resource)))]
-        for message in messages:
-            report(message)
-        if not messages:
-            args.not_applicable("nothing is waived here")
+    def _plan(self, type_: str) -> _Plan:
+        """The enabled rules about resources of a type. There are few types and many resources."""
+        if type_ not in self._plans:
+            asked: list[tuple[Policy, Rule, EnforcementLevel]] = []
+            others = analyzer_pb2.AnalyzeResponse()
+            for policy in self._policies:
+                rule = self._pack.rules.get(policy.name)
+                level = self._level(policy)
+                if rule is None or rule.scope == "stack" or level is EnforcementLevel.DISABLED:
+                    continue
+                if rule.is_about(type_):
+                    asked.append((policy, rule, level))
+                else:
+                    self._not_applicable(others, policy, _OTHER_TYPE)
+            if not asked and self._pack.waivers:
+                self._tell(others, signals.ACCEPTED_RISK, [])
+            self._plans[type_] = _Plan(tuple(asked), others)
+        return self._plans[type_]
 
-    def all_(args: StackValidationArgs, report: Report) -> None:
-        waived = False
-        for rule in rules:
-            if rule.scope == "stack" and any(waiver.rule == rule.name for waiver in waivers):
-                for resource, verdict in _judge_stack(rule, args):
-                    if message := told(rule, resource, verdict):
-                        waived = True
-                        report(message, resource.urn)
-        if not waived:
-            args.not_applicable("nothing is waived here")
+    def _level(self, policy: Policy) -> EnforcementLevel:
+        return self._get_enforcement_level(policy)
 
-    def current(_args: StackValidationArgs, report: Report) -> None:
-        for waiver in waivers:
-            if not waiver.holds(today):
-                report(
-                    f"the waiver of {waiver.rule} for {waiver.urn} by {waiver.owner} expired on {waiver.expires}; "
-                    "mend the resource and remove the waiver, or have it renewed"
-                )
+    def _report(
+        self, response: Any, policy: Policy, rule: Rule, level: EnforcementLevel, verdict: Verdict, urn: str = ""
+    ) -> None:
+        if verdict.error or level is EnforcementLevel.REMEDIATE:
+            # A rule that broke stops everything, good practice or not; what a remedy did not mend is a violation.
+            level = EnforcementLevel.MANDATORY
+        told = self._create_report_violation(response, policy.name, policy.description, level, policy.severity)
+        for message in verdict.violations:
+            told(message if verdict.error else signals.mended(message, rule.fix), urn)
 
-    accepted = "A violation that a waiver accepts is reported, and does not fail the deployment."
-    advisory = EnforcementLevel.ADVISORY
-    return [
-        ResourceValidationPolicy(signals.ACCEPTED_RISK, accepted, one, advisory),
-        StackValidationPolicy(signals.ACCEPTED_RISK_IN_STACK, accepted, all_, advisory),
-        StackValidationPolicy(
-            signals.WAIVERS_ARE_CURRENT, "No waiver has expired.", current, EnforcementLevel.MANDATORY
-        ),
-    ]
+    def _not_yet_decided(self, response: Any, policy: Policy, unknown: list[tuple[str, tuple[str, ...]]]) -> None:
+        """The SDK's own advisory for a policy that reads what is not known yet, in its own words."""
+        response.diagnostics.add(
+            policyName=policy.name,
+            policyPackName=NAME,
+            policyPackVersion=self._pack.version,
+            message=(
+                f"can't run policy '{policy.name}' from policy pack '{NAME}@v{self._pack.version}' during preview: "
+                f"{signals.undecided(unknown)}"
+            ),
+            urn="",
+            description=policy.description,
+            enforcementLevel=analyzer_pb2.ADVISORY,
+        )
 
+    def _not_applicable(self, response: Any, policy: Policy, reason: str) -> None:
+        response.not_applicable.add(policy_name=policy.name, reason=reason)
 
-class _Wire:
-    """Properties as the engine sent them, not looked at until a rule wants them."""
-
-    __slots__ = ("values",)
-
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        self.values = values
-
-
-class _Asked:
-    """What was made of one request of the engine, for all policies that look at it. What it holds is only read."""
-
-    def __init__(self) -> None:
-        self.read: dict[int, tuple[Message, dict[str, Any]]] = {}
-        self.made: dict[tuple[str, int], tuple[Message, Any]] = {}
-        self.resource: Resource | None = None
-        self.stack: Stack | None = None
-        self.verdicts: dict[tuple[str, int], Verdict] = {}
-
-
-_ASKED: ContextVar[_Asked | None] = ContextVar("asked", default=None)
+    def _tell(self, response: Any, name: str, messages: list[tuple[str, str]], *, passes: bool = False) -> None:
+        """The answer of a policy on waivers, which is in the pack where there are any."""
+        policy = next((policy for policy in self._policies if policy.name == name), None)
+        if policy is None or self._level(policy) is EnforcementLevel.DISABLED:
+            return
+        told = self._create_report_violation(response, name, policy.description, self._level(policy), policy.severity)
+        for message, urn in messages:
+            told(message, urn)
+        if not messages and not passes:
+            self._not_applicable(response, policy, "nothing is waived here")
 
 
-def keep_secrets_and_unknowns() -> None:
-    """Have the SDK hand properties over as they came, read from the wire once a request.
+class _Sent(Resource):
+    """A resource as the engine sent it; its properties are read when the first rule wants one."""
 
-    The SDK opens secrets before a policy sees them, so that no policy could keep them out of its messages. And it reads
-    the properties anew for each policy, most of which are about another type: that made a preview half as long again.
-    This replaces functions of the SDK that are not public; the pack's tests hold it to the pinned version.
-    """
-    opened = deserialize.deserialize_properties
+    def __init__(self, sent: Any) -> None:
+        origins = getattr(sent, "propertyDependencies", {})
+        super().__init__(
+            sent.type,
+            name=sent.name,
+            urn=sent.urn,
+            sources={name: tuple(origins[name].urns) for name in origins},
+        )
+        self._sent = sent.properties
+        del self._values
 
-    def deserialize_properties(props: dict[str, Any], proxy_secrets: bool = False) -> Any:
-        return _Wire(props)  # `proxy_secrets` is for remediations, and there are none
-
-    if sdk.deserialize_properties is not opened or sdk.json_format is not json_format:
-        _incompatible()
-    sdk.deserialize_properties = deserialize_properties  # type: ignore[assignment]
-    sdk.json_format = SimpleNamespace(MessageToDict=_read_once)  # type: ignore[assignment]
-    servicer = sdk._PolicyAnalyzerServicer
-    servicer.Analyze = _as_one_request(servicer.Analyze)  # type: ignore[method-assign]
-    servicer.AnalyzeStack = _as_one_request(servicer.AnalyzeStack)  # type: ignore[method-assign]
-    # What goes with a resource, its options and its provider, it takes off the wire for each policy too.
-    servicer._get_resource_options = _made_once(servicer._get_resource_options)  # type: ignore[method-assign]
-    servicer._get_provider_resource = _made_once(servicer._get_provider_resource)  # type: ignore[method-assign]
+    @cached_property
+    def _values(self) -> dict[str, Any]:  # type: ignore[override]
+        return _object(self._sent)
 
 
-def _as_one_request(answer: Callable[..., Any]) -> Callable[..., Any]:
-    def answered(servicer: object, request: Message, context: object) -> Any:
-        token = _ASKED.set(_Asked())
-        try:
-            return answer(servicer, request, context)
-        finally:
-            _ASKED.reset(token)
-
-    return answered
+def _object(struct: struct_pb2.Struct) -> Any:
+    fields = struct.fields
+    return {name: _plain(fields[name]) for name in fields}
 
 
-def _made_once(make: Callable[..., Any]) -> Callable[..., Any]:
-    def made(servicer: object, message: Message) -> Any:
-        asked = _ASKED.get()
-        if asked is None:
-            return make(servicer, message)
-        place = make.__name__, id(message)
-        if place not in asked.made:
-            asked.made[place] = message, make(servicer, message)  # the message is kept, as in `_read_once`
-        return asked.made[place][1]
-
-    return made
-
-
-def _read_once(message: Message) -> dict[str, Any]:
-    asked = _ASKED.get()
-    if asked is None:
-        return json_format.MessageToDict(message)
-    # The message is kept beside what was read: no other one can take its place, and with it its identity.
-    if id(message) not in asked.read:
-        asked.read[id(message)] = message, json_format.MessageToDict(message)
-    return asked.read[id(message)][1]
-
-
-def _incompatible() -> NoReturn:
-    sys.exit(f"{NAME}: this version of pulumi-policy is not the one that the pack is made for; see requirements.txt")
-
-
-def _resource_of(args: ResourceValidationArgs) -> Resource:
-    """The resource that a request is about, made once for all rules."""
-    asked = _ASKED.get()
-    if asked is None:
-        return _resource(args)
-    if asked.resource is None:
-        asked.resource = _resource(args)
-    return asked.resource
-
-
-def _stack_of(args: StackValidationArgs) -> Stack:
-    """The stack that a request is about, made once for all rules."""
-    asked = _ASKED.get()
-    if asked is None:
-        return Stack(map(_resource, args.resources))
-    if asked.stack is None:
-        asked.stack = Stack(map(_resource, args.resources))
-    return asked.stack
-
-
-def _resource(given: ResourceValidationArgs | PolicyResource) -> Resource:
-    assert isinstance(given.props, _Wire), "keep_secrets_and_unknowns() comes first"
-    origins = getattr(given, "property_dependencies", {})
-    return Resource(
-        given.resource_type,
-        _plain(given.props.values),
-        name=given.name,
-        urn=given.urn,
-        sources={name: [origin.urn for origin in resources] for name, resources in origins.items()},
-    )
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        if value.get(deserialize.SPECIAL_SIG_KEY) == deserialize.SPECIAL_SECRET_SIG:
-            return Secret(_plain(value.get("value")))
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return UNKNOWN if isinstance(value, str) and value in _UNKNOWNS else value
+def _plain(value: struct_pb2.Value) -> Any:
+    """What a property is; a secret stays closed, so that a message can keep it to itself."""
+    kind = value.WhichOneof("kind")
+    if kind == "string_value":
+        text = value.string_value
+        return UNKNOWN if len(text) <= _LONGEST_UNKNOWN and text in _UNKNOWNS else text
+    if kind == "struct_value":
+        read = _object(value.struct_value)
+        if read.get(deserialize.SPECIAL_SIG_KEY) == deserialize.SPECIAL_SECRET_SIG:
+            return Secret(read.get("value"))
+        return read
+    if kind == "list_value":
+        return [_plain(item) for item in value.list_value.values]
+    if kind == "number_value":
+        number = value.number_value
+        return int(number) if number.is_integer() else number
+    return value.bool_value if kind == "bool_value" else None

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Literal
 
-from hipaa.resource import Properties, Resource, UnknownValue, reading
+from hipaa.parameter import Parameter, UnusableSetting
+from hipaa.resource import Resource, UnknownValue, reading
 from hipaa.stack import Stack
 from hipaa.verdict import Verdict, undecided, violation
 
@@ -28,9 +29,43 @@ class Severity(StrEnum):
 
 LOW, MEDIUM, HIGH, CRITICAL = Severity
 
+
+class Profile(StrEnum):
+    """Which text is held to: it decides what is mandatory, and nothing else."""
+
+    LAW = "hipaa-2013"
+    PROPOSAL = "hipaa-nprm-2025"
+
+    @property
+    def text(self) -> str:
+        """What the text is, and whether it is in force."""
+        if self is Profile.LAW:
+            return "the Security Rule as it is in force: 45 CFR part 164, subpart C, last changed in 2013 (78 FR 5566)"
+        return (
+            "the Security Rule as HHS proposed it on January 6, 2025 (90 FR 898): a proposal and no law; it may be "
+            "changed or withdrawn"
+        )
+
+
+class Level(StrEnum):
+    """What the engine does when a rule is broken: refuse to go on, or warn."""
+
+    MANDATORY = "mandatory"
+    ADVISORY = "advisory"
+
+
 ResourceExample = Mapping[str, Any] | Resource
 StackExample = Sequence[Resource]
 Example = ResourceExample | StackExample
+
+
+class BrokenRule(Exception):
+    """A check raised: a defect in the rule, whose cause is this one's. `reading` is the property that it read last."""
+
+    def __init__(self, rule: str, reading: str) -> None:
+        super().__init__(f"{rule} broke while it read {reading or 'nothing yet'}")
+        self.rule = rule
+        self.reading = reading
 
 
 class Unreadable(Exception):
@@ -57,6 +92,48 @@ class Rule:
     besides: Callable[[str], bool] | None = None
     advisory: str = ""
     """Why it is good practice and no more; empty for a rule whose violation breaks the Security Rule as it stands."""
+    proposed: str = ""
+    """What the proposal of 2025 says that makes a rule mandatory which is good practice under the law; else empty."""
+    parameters: tuple[Parameter, ...] = ()
+    """What the policy configuration may set; the check takes each as an argument by its name."""
+    remedy: Mapping[str, Any] = field(default_factory=dict)
+    """Properties of the resource, and the values that mend it and break nobody who uses it; empty where none do."""
+
+    def __post_init__(self) -> None:
+        if self.proposed and not self.advisory:
+            raise ValueError(f"{self.name}: what the proposal says matters for what is advisory under the law alone")
+
+    def level(self, profile: Profile = Profile.LAW) -> Level:
+        """What its violation does, under a profile."""
+        if self.advisory and not (self.proposed and profile is Profile.PROPOSAL):
+            return Level.ADVISORY
+        return Level.MANDATORY
+
+    @property
+    def looks_at(self) -> frozenset[str]:
+        """The types of resources that it is about or looks at beside them, as its examples tell."""
+        examples = (one for one in (*self.sound, *self.unsound) if isinstance(one, Sequence))
+        return frozenset(self.on) | {resource.type for example in examples for resource in example}
+
+    def settings(self, configured: Mapping[str, Any]) -> dict[str, Any]:
+        """What its parameters are, given what a policy configuration says of it.
+
+        Raises:
+            UnusableSetting: when a value is none that is allowed.
+        """
+        known = {parameter.name: parameter for parameter in self.parameters}
+        values: dict[str, Any] = {name: parameter.default for name, parameter in known.items()}
+        for name, value in configured.items():
+            if name not in known:
+                has = f"it has {', '.join(known)}" if known else "it has none"
+                raise UnusableSetting(f"{self.name} has no parameter {name!r}: {has}; take it out of the configuration")
+            if (read := known[name].read(value)) is None:
+                raise UnusableSetting(
+                    f"{self.name}: {name} is {value!r}; it must be {known[name].allowed}. "
+                    "Change it in the file that --policy-pack-config names"
+                )
+            values[name] = read
+        return values
 
     def is_about(self, type_: str) -> bool:
         """Whether it judges resources of this type."""
@@ -81,21 +158,30 @@ class Rule:
         """The check's whole docstring."""
         return inspect.getdoc(self.check) or ""
 
-    def judge(self, resource: Resource, stack: Stack | None = None) -> Verdict:
+    def judge(
+        self, resource: Resource, stack: Stack | None = None, settings: Mapping[str, Any] | None = None
+    ) -> Verdict:
         """The verdict on one resource; what the check cannot read is undecided or a violation, never passed.
 
-        A check that read a secret speaks only in general terms: its messages are withheld.
+        A check that read a secret speaks only in general terms: its messages are withheld. `settings` are those of
+        `Rule.settings`, the defaults where none are given.
 
         Raises:
-            Exception: whatever a defective check raises. The caller must treat that as a failure.
+            BrokenRule: when the check raises. The caller must treat that as a failure.
         """
+        given = self.settings({}) if settings is None else settings
         with reading() as noted:
             try:
-                verdict = self.check(resource) if self.scope == "resource" else self.check(resource, stack or Stack(()))
+                if self.scope == "resource":
+                    verdict = self.check(resource, **given)
+                else:
+                    verdict = self.check(resource, stack or Stack(()), **given)
             except UnknownValue as unknown:
                 return undecided(unknown.path)
             except Unreadable as unreadable:
-                return violation(str(unreadable))
+                verdict = violation(str(unreadable))
+            except Exception as error:
+                raise BrokenRule(self.name, noted.last) from error
         if noted.secrets and verdict.violations:
             return replace(verdict, violations=(f"what is wrong is withheld, for `{noted.secrets[0]}` is secret",))
         return verdict
@@ -120,16 +206,34 @@ def rule(
     unsound: Sequence[ResourceExample],
     besides: Callable[[str], bool] | None = None,
     advisory: str = "",
-) -> Callable[[Callable[[Resource], Verdict] | Callable[[Properties], Verdict]], Rule]:
-    """Make a rule of a check over one resource's inputs.
+    proposed: str = "",
+    parameters: Sequence[Parameter] = (),
+    remedy: Mapping[str, Any] | None = None,
+) -> Callable[[Callable[..., Verdict]], Rule]:
+    """Make a rule of a check over one resource's inputs; the check takes its parameters as arguments of their names.
 
     An example is an object of properties, of the first type in `on`, or a `Resource` of another one. `advisory` says
-    why an auditor would not say of a violation that it breaks the Security Rule: the rule is then advice.
+    why an auditor would not say of a violation that it breaks the Security Rule: the rule is then advice. `proposed`
+    says what in the proposal of 2025 makes it mandatory there.
     """
 
     def decorate(check: Callable[..., Verdict]) -> Rule:
         types = (on,) if isinstance(on, str) else on
-        return Rule(name, types, severity, fix, tuple(sound), tuple(unsound), "resource", check, besides, advisory)
+        return Rule(
+            name,
+            types,
+            severity,
+            fix,
+            tuple(sound),
+            tuple(unsound),
+            "resource",
+            check,
+            besides,
+            advisory,
+            proposed,
+            tuple(parameters),
+            remedy or {},
+        )
 
     return decorate
 
@@ -144,11 +248,26 @@ def stack_rule(
     unsound: Sequence[StackExample],
     besides: Callable[[str], bool] | None = None,
     advisory: str = "",
-) -> Callable[[Callable[[Resource, Stack], Verdict]], Rule]:
+    proposed: str = "",
+    parameters: Sequence[Parameter] = (),
+) -> Callable[[Callable[..., Verdict]], Rule]:
     """Make a rule of a check over one resource and the stack around it. An example is a list of resources."""
 
-    def decorate(check: Callable[[Resource, Stack], Verdict]) -> Rule:
+    def decorate(check: Callable[..., Verdict]) -> Rule:
         types = (on,) if isinstance(on, str) else on
-        return Rule(name, types, severity, fix, tuple(sound), tuple(unsound), "stack", check, besides, advisory)
+        return Rule(
+            name,
+            types,
+            severity,
+            fix,
+            tuple(sound),
+            tuple(unsound),
+            "stack",
+            check,
+            besides,
+            advisory,
+            proposed,
+            tuple(parameters),
+        )
 
     return decorate

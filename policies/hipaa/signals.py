@@ -9,12 +9,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from hipaa.rule import BrokenRule
+
 _UNDECIDED = re.compile(r"^.*?not yet decided for (urn:pulumi:.+?): known only after the update: `", re.MULTILINE)
 _BROKEN = "cannot be decided: the rule itself failed with"
 
 ACCEPTED_RISK = "accepted-risk"
 ACCEPTED_RISK_IN_STACK = "accepted-risk-in-stack"
 WAIVERS_ARE_CURRENT = "waivers-are-current"
+WAIVERS_ARE_NARROW = "waivers-are-narrow"
+WAIVERS_ARE_USED = "waivers-are-used"
+OF_WAIVERS = (ACCEPTED_RISK, ACCEPTED_RISK_IN_STACK, WAIVERS_ARE_CURRENT, WAIVERS_ARE_NARROW, WAIVERS_ARE_USED)
+"""Policies of the pack that are no rules: what they report is told of waivers."""
+
+_MEND = "\n  To mend it: "
 
 
 def undecided(unknown: Iterable[tuple[str, tuple[str, ...]]]) -> str:
@@ -30,16 +38,31 @@ def undecided_urns(message: str) -> tuple[str, ...]:
     return tuple(_UNDECIDED.findall(message))
 
 
-def broken(error: Exception) -> str:
-    """The message for a rule that raised: the kind of error and the rule's line, never the error's own text.
+def broken(error: BrokenRule) -> str:
+    """The message for a rule that raised: the kind of error, the rule's line and the property that it was reading.
 
-    The text may hold what the rule was reading, a secret for one.
+    Never the error's own text, which may hold what the rule was reading, a secret for one.
     """
-    trace = error.__traceback__
+    cause = error.__cause__
+    trace = cause.__traceback__ if cause else None
     while trace and trace.tb_next:
         trace = trace.tb_next
     where = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "an unknown line"
-    return f"{_BROKEN} {type(error).__name__} at {where}; nothing passes until the rule is mended or disabled"
+    reading = f"while it read `{error.reading}`" if error.reading else "before it read anything"
+    return (
+        f"{error.rule} {_BROKEN} {type(cause).__name__} at {where}, {reading}; "
+        "nothing passes until the rule is mended or disabled"
+    )
+
+
+def mended(message: str, fix: str) -> str:
+    """A violation's message with what to write instead."""
+    return f"{message}{_MEND}{fix}"
+
+
+def without_fix(message: str) -> str:
+    """A violation's message without what to write instead, which the rule itself tells."""
+    return message.partition(_MEND)[0]
 
 
 def is_broken(message: str) -> bool:

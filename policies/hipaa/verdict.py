@@ -13,6 +13,8 @@ class Outcome(StrEnum):
 
     PASSED = "passed"
     FAILED = "failed"
+    ERROR = "error"
+    """The rule itself broke: nothing is known of the resource."""
     UNDECIDED = "not yet decided"
     NOT_APPLICABLE = "not applicable"
 
@@ -28,10 +30,14 @@ class Verdict:
     violations: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
     not_applicable: str | None = None
+    error: bool = False
+    """The violation is the rule's own: it broke."""
 
     @property
     def outcome(self) -> Outcome:
         """A violation counts even while something else is unknown; what is unknown never counts as passed."""
+        if self.error:
+            return Outcome.ERROR
         if self.violations:
             return Outcome.FAILED
         if self.unknown:

@@ -60,6 +60,8 @@ def test_the_schema_is_named_first_and_the_key_order_is_stable(recorded: Callabl
         "engine_version",
         "pack",
         "other_packs",
+        "choice",
+        "unruled",
         "totals",
         "specifications",
         "rules",

@@ -10,8 +10,11 @@ import pytest
 import compliance
 import hipaa
 from compliance import Enforcement, Review, Status
-from compliance.model import RuleReview, SpecificationReview, worst
+from compliance.model import Choice, RuleReview, SpecificationReview, worst
+from compliance.render import as_html, as_markdown
+from hipaa import signals
 from hipaa.catalogue import Specification, load
+from hipaa.rule import BrokenRule
 from tests.compliance.small_pack import CATALOGUE, FIXTURES, KEY, RULES, make_catalogue
 
 Recorded = Callable[..., Review]
@@ -31,6 +34,7 @@ def verdicts(review: Review, name: str) -> dict[str, str]:
 
 def test_the_worst_status_wins_in_this_order() -> None:
     order = [
+        Status.ERROR,
         Status.FAILED,
         Status.UNDECIDED,
         Status.WAIVED,
@@ -65,6 +69,7 @@ def test_a_preview_tells_passed_failed_undecided_and_not_applicable_apart(record
         "not_applicable": 1,
         "undecided": 2,
         "waived": 0,
+        "errors": 0,
     }
 
 
@@ -317,3 +322,43 @@ def test_every_specification_of_the_law_is_there_in_its_order() -> None:
     assert [item.citation for item in review.specifications] == list(load().specifications)
     uncovered = [item for item in review.specifications if not item.rules]
     assert {item.status for item in uncovered} == {Status.NOT_COVERED}
+
+
+def test_what_no_rule_looks_at_is_named_by_type(tmp_path: Path) -> None:
+    """Neither the stack nor a provider is, nor what a rule over the stack looks at beside its own kind."""
+    review = changed(
+        tmp_path, "up-clean", lambda line: line.replace("aws:kms/key:Key::phi", "aws:sns/topic:Topic::phi")
+    )
+    assert [(one.type, one.resources) for one in review.unruled] == [("aws:sns/topic:Topic", ("phi",))]
+    assert "aws:sns/topic:Topic" in as_html(review)
+    assert "aws:sns/topic:Topic (1)" in as_markdown(review)
+
+
+def test_the_stacks_choice_is_the_profile_that_it_is_nearest_to() -> None:
+    proposed = replace(RULES[0], advisory="good practice", proposed="the proposal asks for it")
+    rules = (proposed, *RULES[1:])
+
+    def choice(config: dict[str, object]) -> Choice:
+        review = compliance.review(FIXTURES / "preview.jsonl", rules=rules, catalogue=CATALOGUE, policy_config=config)
+        assert review.choice is not None
+        return review.choice
+
+    assert (choice({}).profile, choice({}).deviations) == ("hipaa-2013", ())
+    chosen = choice({proposed.name: "mandatory"})
+    assert (chosen.profile, chosen.deviations) == ("hipaa-nprm-2025", ())
+    assert "a proposal and no law" in chosen.text
+    other = choice({RULES[1].name: {"enforcementLevel": "advisory", "days": 30}})
+    assert [(one.rule, one.level, one.parameters) for one in other.deviations] == [
+        (RULES[1].name, "advisory", {"days": 30})
+    ]
+    assert compliance.review(FIXTURES / "preview.jsonl", rules=rules, catalogue=CATALOGUE).choice is None
+
+
+def test_a_rule_that_broke_is_an_error_and_not_a_failure(tmp_path: Path) -> None:
+    broken = signals.broken(BrokenRule("kms-key-rotates", "enable_key_rotation"))
+    review = changed(
+        tmp_path, "preview", lambda line: line.replace("`enableKeyRotation` is false; it must be true", broken)
+    )
+    assert rule(review, "kms-key-rotates").status is Status.ERROR
+    assert (review.totals.errors, review.totals.failed) == (1, 0)
+    assert "Rules that broke" in as_html(review)

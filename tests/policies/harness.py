@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,21 @@ def copy_of_pack(folder: Path, waivers: str = "[]\n", module: str | None = None)
     return folder
 
 
+def waivers(*accepted: dict[str, str]) -> str:
+    """A file of waivers: each says rule and urn, and what is to be otherwise than in one that is in force today."""
+    today = datetime.now(UTC).date()
+    common = {
+        "reason": "An old one.",
+        "compensating_control": "Nobody uses it.",
+        "owner": "me@x",
+        "requested_by": "me@x",
+        "approved_by": "you@x",
+        "approved": str(today - timedelta(30)),
+        "expires": str(today + timedelta(30)),
+    }
+    return "".join(f"- {common | waiver}\n" for waiver in accepted)
+
+
 @contextmanager
 def served(pack: Path = PACK) -> Iterator[analyzer_pb2_grpc.AnalyzerStub]:
     """The pack as the engine starts it, in its own environment."""
@@ -130,12 +146,23 @@ def served(pack: Path = PACK) -> Iterator[analyzer_pb2_grpc.AnalyzerStub]:
 
 
 def analyze(
-    stub: analyzer_pb2_grpc.AnalyzerStub, type_: str, properties: dict[str, Any]
+    stub: analyzer_pb2_grpc.AnalyzerStub, type_: str, properties: dict[str, Any], name: str = "its-own"
 ) -> analyzer_pb2.AnalyzeResponse:
     """What the pack says of one resource, asked as the engine asks."""
-    request = analyzer_pb2.AnalyzeRequest(type=type_, urn=f"urn:pulumi:dev::under-test::{type_}::it", name="it")
+    request = analyzer_pb2.AnalyzeRequest(type=type_, urn=f"urn:pulumi:dev::under-test::{type_}::{name}", name=name)
     request.properties.update(properties)
     return stub.Analyze(request)
+
+
+def analyze_stack(
+    stub: analyzer_pb2_grpc.AnalyzerStub, *resources: tuple[str, str, dict[str, Any]]
+) -> analyzer_pb2.AnalyzeResponse:
+    """What the pack says of a stack of resources, each a type, a name and properties."""
+    request = analyzer_pb2.AnalyzeStackRequest()
+    for type_, name, properties in resources:
+        resource = request.resources.add(type=type_, urn=f"urn:pulumi:dev::under-test::{type_}::{name}", name=name)
+        resource.properties.update(properties)
+    return stub.AnalyzeStack(request)
 
 
 def meets_every_rule(engine: Engine, folder: Path, rules: Collection[str], program: str) -> None:

@@ -1,5 +1,6 @@
 """The pack in its own environment, asked over gRPC as the engine asks."""
 
+import re
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,14 +13,23 @@ from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 
 import hipaa
 from hipaa import catalogue, signals
-from tests.policies.harness import PACK, UNKNOWN_ON_THE_WIRE, analyze, copy_of_pack, secret_on_the_wire, served
+from tests.policies.harness import (
+    PACK,
+    UNKNOWN_ON_THE_WIRE,
+    analyze,
+    analyze_stack,
+    copy_of_pack,
+    secret_on_the_wire,
+    served,
+    waivers,
+)
 
 pytestmark = pytest.mark.pack
 
 KEY = "aws:kms/key:Key"
 OBJECT_LOCK = "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration"
 
-OF_WAIVERS = [signals.ACCEPTED_RISK, signals.ACCEPTED_RISK_IN_STACK, signals.WAIVERS_ARE_CURRENT]
+OF_WAIVERS = list(signals.OF_WAIVERS)
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +91,7 @@ def test_unknown_is_not_yet_decided(pack: analyzer_pb2_grpc.AnalyzerStub) -> Non
     response = analyze(pack, KEY, {"enableKeyRotation": UNKNOWN_ON_THE_WIRE, "deletionWindowInDays": 7})
     (unknown,) = said(response, "kms-key-rotates")
     assert unknown.enforcementLevel == analyzer_pb2.ADVISORY
-    assert signals.undecided_urns(unknown.message) == (f"urn:pulumi:dev::under-test::{KEY}::it",)
+    assert signals.undecided_urns(unknown.message) == (f"urn:pulumi:dev::under-test::{KEY}::its-own",)
     (other,) = said(response, "kms-key-waits-thirty-days-before-deletion")
     assert other.enforcementLevel == analyzer_pb2.MANDATORY
 
@@ -173,15 +183,15 @@ def test_rules_that_cannot_be_used_end_the_pack_with_words(tmp_path: Path, modul
 
 
 def test_waived_violation_is_told_by_an_advisory(tmp_path: Path) -> None:
-    waiver = {"rule": "kms-key-rotates", "urn": "*", "reason": "Imported.", "owner": "me@x", "expires": "2999-01-01"}
-    with served(copy_of_pack(tmp_path / "pack", waivers=f"- {waiver}\n")) as pack:
+    text = waivers({"rule": "kms-key-rotates", "urn": "*::*key:Key::its-*", "reason": "Imported."})
+    with served(copy_of_pack(tmp_path / "pack", waivers=text)) as pack:
         response = analyze(pack, KEY, {"enableKeyRotation": False})
         clean = analyze(pack, KEY, {"enableKeyRotation": True})
     assert said(response, "kms-key-rotates") == []
     assert "kms-key-rotates" in {item.policy_name for item in response.not_applicable}
     (told,) = said(response, signals.ACCEPTED_RISK)
     assert told.enforcementLevel == analyzer_pb2.ADVISORY
-    assert "kms-key-rotates: waived until 2999-01-01 by me@x: Imported. (`enable_key_rotation` is false" in told.message
+    assert "by you@x: Imported. (`enable_key_rotation` is false" in told.message
     assert said(clean, signals.ACCEPTED_RISK) == []
     assert "kms-key-rotates" not in {item.policy_name for item in clean.not_applicable}
 
@@ -204,8 +214,8 @@ def counts(key: Resource) -> Verdict:
 
 
 def test_a_rule_is_asked_once_of_a_resource_though_its_waiver_is_told_elsewhere(tmp_path: Path) -> None:
-    waiver = {"rule": "counts-its-verdicts", "urn": "*", "reason": "Old.", "owner": "me@x", "expires": "2999-01-01"}
-    folder = copy_of_pack(tmp_path / "pack", waivers=f"- {waiver}\n", module=COUNTING)
+    text = waivers({"rule": "counts-its-verdicts", "urn": "*::*key:Key::its-*", "reason": "Old."})
+    folder = copy_of_pack(tmp_path / "pack", waivers=text, module=COUNTING)
     cited = folder / "hipaa" / "catalogue.yaml"
     rotates = "    - kms-key-rotates\n"
     cited.write_text(cited.read_text().replace(rotates, f"{rotates}    - counts-its-verdicts\n"))
@@ -213,5 +223,44 @@ def test_a_rule_is_asked_once_of_a_resource_though_its_waiver_is_told_elsewhere(
         responses = [analyze(pack, KEY, {"enableKeyRotation": True}) for _ in range(3)]
     for response in responses:
         (told,) = said(response, signals.ACCEPTED_RISK)
-        assert "counts-its-verdicts: waived until 2999-01-01 by me@x: Old. (it is a key)" in told.message
+        assert "by you@x: Old. (it is a key)" in told.message
     assert (folder / "hipaa" / "aws" / "verdicts").read_text() == "one\n" * 3
+
+
+def test_waivers_that_are_broad_or_that_nothing_needs_are_violations(tmp_path: Path) -> None:
+    here = f"urn:pulumi:dev::under-test::{KEY}::"
+    text = waivers(
+        *(
+            {"rule": "kms-key-rotates", "urn": urn}
+            for urn in (f"{here}old", f"{here}gone", "*", f"urn:pulumi:*::under-test::{KEY}::elsewhere", "*::sound")
+        ),
+        {"rule": "kms-key-rotates", "urn": f"{here}many-*"},
+        {"rule": "kms-key-rotates", "urn": f"{here}later"},
+    )
+    keys = {"old": False, "sound": True, "later": UNKNOWN_ON_THE_WIRE} | {f"many-{n}": False for n in range(11)}
+    with served(copy_of_pack(tmp_path / "pack", waivers=text)) as pack:
+        for name, rotates in keys.items():
+            response = analyze(pack, KEY, {"enableKeyRotation": rotates}, name)
+            assert bool(said(response, signals.ACCEPTED_RISK)) == (rotates is False)
+        stack = analyze_stack(pack, *((KEY, name, {"enableKeyRotation": on}) for name, on in keys.items()))
+    narrow = [diagnostic.message for diagnostic in said(stack, signals.WAIVERS_ARE_NARROW)]
+    used = [diagnostic.message for diagnostic in said(stack, signals.WAIVERS_ARE_USED)]
+    assert len(narrow) == len(used) == 2
+    assert "for * names no resource, and waives nothing" in narrow[0]
+    assert "many-* is for 11 resources of this stack, more than 10" in narrow[1]
+    assert "::gone is not needed: no resource of this stack is named so" in used[0]
+    assert f"*::sound is not needed: {here}sound does not break the rule" in used[1]
+    assert all(
+        one.enforcementLevel == analyzer_pb2.MANDATORY for one in stack.diagnostics if "waiver of" in one.message
+    )
+
+
+def test_version_is_that_of_the_project_file(tmp_path: Path) -> None:
+    folder = copy_of_pack(tmp_path / "pack")
+    file = folder / "PulumiPolicy.yaml"
+    file.write_text(re.sub("version: .*", "version: 7.8.9", file.read_text()))
+    with served(folder) as pack:
+        assert pack.GetAnalyzerInfo(Empty()).version == "7.8.9"
+        response = analyze(pack, KEY, {"enableKeyRotation": UNKNOWN_ON_THE_WIRE, "deletionWindowInDays": 7})
+    assert {diagnostic.policyPackVersion for diagnostic in response.diagnostics} == {"7.8.9"}
+    assert "hipaa@v7.8.9" in said(response, "kms-key-rotates")[0].message

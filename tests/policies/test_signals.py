@@ -1,6 +1,11 @@
 """What the pack says between the lines can be read back."""
 
+import pytest
+
 from hipaa import signals
+from hipaa.resource import Properties, Resource
+from hipaa.rule import LOW, BrokenRule, rule
+from hipaa.verdict import Verdict
 
 BUCKET = "urn:pulumi:dev::clinic::aws:s3/bucket:Bucket::data"
 OTHER = "urn:pulumi:dev::clinic::parapet:foundation:DataBucket$aws:s3/bucket:Bucket::a name: with `marks`"
@@ -16,12 +21,26 @@ def test_violation_is_not_undecided() -> None:
     assert signals.undecided_urns("A bucket is private.\n`acl` is 'public-read'; it must be 'private'") == ()
 
 
-def test_broken_rule_tells_where_and_not_what() -> None:
-    try:
+def test_broken_rule_tells_which_where_and_what_it_read_and_not_what_was_there() -> None:
+    @rule("a-rule-that-breaks", on=BUCKET, severity=LOW, fix="Mend it.", sound=[], unsound=[])
+    def breaks(bucket: Properties) -> Verdict:
+        """It breaks."""
+        bucket.at("versioning.0.mfaDelete")
         raise KeyError("hunter2")
-    except KeyError as error:
-        message = signals.broken(error)
+
+    bucket = Resource("aws:s3/bucket:Bucket", {"versioning": [{"mfaDelete": "hunter2"}]})
+    with pytest.raises(BrokenRule) as caught:
+        breaks.judge(bucket)
+    message = signals.broken(caught.value)
     assert signals.is_broken(message)
+    assert message.startswith("a-rule-that-breaks cannot be decided")
     assert "KeyError" in message
     assert f"{__file__}:" in message
+    assert "while it read `versioning.0.mfa_delete`" in message
     assert "hunter2" not in message
+
+
+def test_fix_is_told_and_can_be_left_out() -> None:
+    told = signals.mended("`acl` is 'public-read'; it must be 'private'", "Set acl='private'.")
+    assert told.endswith("To mend it: Set acl='private'.")
+    assert signals.without_fix(told) == "`acl` is 'public-read'; it must be 'private'"

@@ -12,7 +12,11 @@ SOUND = """
 - rule: s3-bucket-has-lifecycle
   urn: "urn:pulumi:dev::*::aws:s3/bucket:Bucket::scratch"
   reason: Emptied every night.
+  compensating_control: It is encrypted like any other.
   owner: data@example.com
+  requested_by: data@example.com
+  approved_by: security@example.com
+  approved: 2026-11-24
   expires: 2027-03-31
 """
 
@@ -29,6 +33,18 @@ def test_sound_waiver_holds_through_its_last_day(tmp_path: Path) -> None:
     assert waiver_of(waivers, "s3-bucket-has-lifecycle", URN, date(2027, 4, 1)) is None
 
 
+def test_waiver_holds_from_the_day_of_its_approval(tmp_path: Path) -> None:
+    (waiver,) = loaded(tmp_path, SOUND)
+    assert [waiver.holds(day) for day in (date(2026, 11, 23), date(2026, 11, 24))] == [False, True]
+
+
+@pytest.mark.parametrize("urn", ["*", "urn:*", "urn:pulumi:dev::*::aws:s3/bucket:Bucket::*", "*::a?", "*::?*?"])
+def test_waiver_that_names_nothing_waives_nothing(tmp_path: Path, urn: str) -> None:
+    (waiver,) = loaded(tmp_path, SOUND.replace("urn:pulumi:dev::*::aws:s3/bucket:Bucket::scratch", urn))
+    assert not waiver.is_narrow
+    assert not waiver.holds(date(2027, 1, 1))
+
+
 def test_waiver_is_for_one_rule_and_one_kind_of_name(tmp_path: Path) -> None:
     waivers = loaded(tmp_path, SOUND)
     assert waiver_of(waivers, "s3-bucket-keeps-versions", URN, date(2027, 1, 1)) is None
@@ -36,7 +52,7 @@ def test_waiver_is_for_one_rule_and_one_kind_of_name(tmp_path: Path) -> None:
 
 
 def test_waiver_says_who_why_and_until_when(tmp_path: Path) -> None:
-    assert str(loaded(tmp_path, SOUND)[0]) == "waived until 2027-03-31 by data@example.com: Emptied every night."
+    assert str(loaded(tmp_path, SOUND)[0]) == "waived until 2027-03-31 by security@example.com: Emptied every night."
 
 
 @pytest.mark.parametrize("text", ["", "[]", "# nothing\n"])
@@ -61,6 +77,17 @@ def test_no_file_is_no_waivers(tmp_path: Path) -> None:
         ("  owner: data@example.com\n", "", "waiver 1: owner"),
         ("2027-03-31", "some day", "waiver 1: expires is 'some day'"),
         ("  expires: 2027-03-31\n", "", "waiver 1: expires"),
+        ("  compensating_control: It is encrypted like any other.\n", "", "waiver 1: compensating_control is missing"),
+        ("  requested_by: data@example.com\n", "", "waiver 1: requested_by is missing"),
+        ("  approved_by: security@example.com\n", "", "waiver 1: approved_by is missing"),
+        ("  approved: 2026-11-24\n", "", "waiver 1: approved is missing"),
+        (
+            "security@example.com",
+            "Data@Example.com",
+            "both 'Data@Example.com'; who accepts a risk must be somebody else",
+        ),
+        ("2027-03-31", "2027-11-26", "approved on 2026-11-24 and expires on 2027-11-26; it must end within a year"),
+        ("2027-03-31", "2026-11-23", "approved on 2026-11-24 and expires on 2026-11-23"),
         ("  owner:", "  color: blue\n  owner:", "waiver 1: color"),
         ("- rule:", "rule:", "not YAML|must be a list"),
         ("- rule:", "- - rule:", "not YAML|waiver 1"),
@@ -74,7 +101,7 @@ def test_malformed_waiver_is_refused(tmp_path: Path, old: str, new: str, message
 def test_everything_wrong_is_said_at_once(tmp_path: Path) -> None:
     with pytest.raises(UnusableWaivers) as caught:
         loaded(tmp_path, "- rule: s3-bucket-has-lifecycle\n- 7\n")
-    assert len(str(caught.value).splitlines()) == 5
+    assert len(str(caught.value).splitlines()) == 9
 
 
 def test_mapping_is_refused(tmp_path: Path) -> None:
