@@ -41,14 +41,16 @@ class Stack:
         """The resources whose types a rule is about, type by type, in the stack's order."""
         return self.of(*filter(is_about, self._by_type))
 
-    def companions(self, resource: Resource, types: Types, by: str) -> list[Resource]:
+    def companions(self, resource: Resource, types: Types, by: str, prefix: str = "") -> list[Resource]:
         """The resources of these types whose property `by`, or one of its items where it is a list, names `resource`.
+
+        With a `prefix` it names it behind that, as `table/records` does.
 
         Raises:
             UnknownValue: when none is found, and one is there of which nothing tells yet whom it names.
         """
         indexes = [self._namers_of(type_, by) for type_ in _each(types)]
-        if found := [candidate for index in indexes for candidate in index.of(resource)]:
+        if found := [candidate for index in indexes for candidate in index.of(resource, prefix)]:
             return found
         for index in indexes:
             if index.undecided:
@@ -113,8 +115,9 @@ class _Namers:
             if unknown and not origins and self.undecided is None:
                 self.undecided = candidate
 
-    def of(self, resource: Resource) -> list[Resource]:
-        places = {place for value in _identifiers(resource) for place in self._by_value.get(value, ())}
+    def of(self, resource: Resource, prefix: str) -> list[Resource]:
+        values = _identifiers(resource)
+        places = {place for value in values for place in self._by_value.get(f"{prefix}{value}", ())}
         if origins := self._by_origin.get(resource.urn):
             anonymous = resource.known("id") is None
             # Two known values that differ are two things, whatever one was computed from.

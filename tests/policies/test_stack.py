@@ -51,6 +51,13 @@ def test_companion_of_nobody_knows_whom_does_not_matter_beside_a_known_one() -> 
     assert names(bucket, Resource(VERSIONING, {"bucket": UNKNOWN}, name="stranger"), own) == ["own"]
 
 
+def test_name_behind_a_prefix_matches() -> None:
+    table = Resource("aws:dynamodb/table:Table", {"name": "records"})
+    targets = [Resource("t", {"resourceId": f"table/{name}"}, name=name) for name in ("records", "others")]
+    found = Stack([table, *targets]).companions(table, "t", by="resourceId", prefix="table/")
+    assert [target.name for target in found] == ["records"]
+
+
 GROUP = "aws:rds/parameterGroup:ParameterGroup"
 INSTANCE = "aws:rds/instance:Instance"
 

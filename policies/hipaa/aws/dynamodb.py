@@ -141,13 +141,8 @@ def table_scales_by_itself(table: Resource, stack: Stack) -> Verdict:
     """A table's capacity follows what is asked of it, for reading and for writing."""
     if table.at("billingMode") == "PAY_PER_REQUEST":
         return Verdict()
-    name = table.known("name") or table.known("id")
-    found = {
-        str(target.at("scalableDimension"))
-        for target in stack.of(TARGET)
-        if (name is not None and target.known("resourceId") == f"table/{name}")
-        or table.urn in target.sources.get("resourceId", ())
-    }
+    targets = stack.companions(table, TARGET, by="resourceId", prefix="table/")
+    found = {str(target.at("scalableDimension")) for target in targets}
     lacking = [kind for kind in ("Read", "Write") if f"dynamodb:table:{kind}CapacityUnits" not in found]
     if not lacking:
         return Verdict()
