@@ -8,7 +8,7 @@ from hipaa.aws.advice import OTHER_RECORDS_MAY_DO
 from hipaa.resource import UNKNOWN, Resource
 from hipaa.rule import LOW, MEDIUM, stack_rule
 from hipaa.stack import Stack
-from hipaa.verdict import Verdict, violation
+from hipaa.verdict import Verdict, undecided, violation
 
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 COMPOSITE = "aws:cloudwatch/compositeAlarm:CompositeAlarm"
@@ -47,10 +47,21 @@ def alarm_tells_someone(alarm: Resource, stack: Stack) -> Verdict:
     if alarm.at("alarmActions"):
         return Verdict()
     name = str(alarm.known("name") or alarm.known("alarmName") or alarm.name)
-    for composite in stack.of(COMPOSITE):
-        if alarm.urn in composite.sources.get("alarmRule", ()) or name in str(composite.at("alarmRule", "")):
-            return Verdict()
+    origins, rules, unknown = stack.once(_composites)
+    if alarm.urn in origins or name in rules:
+        return Verdict()
+    if unknown:
+        return undecided(unknown)
     return violation("`alarm_actions` is empty, and no CompositeAlarm of the program names the alarm")
+
+
+def _composites(stack: Stack) -> tuple[set[str], str, str]:
+    """The alarms that composite ones were made from, the text of all their rules, and the first not known yet."""
+    composites = stack.of(COMPOSITE)
+    origins = {urn for composite in composites for urn in composite.sources.get("alarmRule", ())}
+    rules = {composite.name: composite.known("alarmRule") for composite in composites}
+    unknown = next((f"alarm_rule of {composite.name}" for composite in composites if rules[composite.name] is None), "")
+    return origins, "\n".join(str(text) for text in rules.values() if text), unknown
 
 
 def _queried(**properties: Any) -> Resource:
@@ -78,9 +89,14 @@ def _filter(name: str = "Errors") -> Resource:
 def metric_filter_has_an_alarm(metric_filter: Resource, stack: Stack) -> Verdict:
     """What is counted in a log is looked at by an alarm."""
     name = str(metric_filter.at("metricTransformation.name", ""))
-    if name and any(name in told for alarm in stack.of(ALARM) for told in _metrics(alarm)):
+    if name and name in stack.once(_queries):
         return Verdict()
     return violation(f"no MetricAlarm of the program is over the metric {name[:60]!r}")
+
+
+def _queries(stack: Stack) -> str:
+    """All that the program's alarms ask for."""
+    return "\n".join(told for alarm in stack.of(ALARM) for told in _metrics(alarm))
 
 
 def _metrics(alarm: Resource) -> list[str]:

@@ -42,11 +42,15 @@ def _trail(name: str = "trail", **properties: Any) -> Resource:
 )
 def sees_every_region(trail: Resource, stack: Stack) -> Verdict:
     """A program's trails record what is done in every Region: an intruder works where nobody looks."""
-    if any(_is_everywhere(other) for other in stack.of(TRAIL)):
+    if stack.once(_sees_everywhere):
         return Verdict()
     return violation(
         "`is_multi_region_trail` is not true, or logging or global events are off, on every trail of the program"
     )
+
+
+def _sees_everywhere(stack: Stack) -> bool:
+    return any(_is_everywhere(trail) for trail in stack.of(TRAIL))
 
 
 def _is_everywhere(trail: Resource) -> bool:
@@ -142,11 +146,15 @@ _S3 = _fields(eventCategory=["Data"], resources_type=["AWS::S3::Object"])
 )
 def records_objects(trail: Resource, stack: Stack) -> Verdict:
     """One of a program's trails records who read and who wrote which object of S3."""
-    found = {kind for other in stack.of(TRAIL) for kind in _object_events(other)}
+    found = stack.once(_objects_recorded)
     lacking = [kind for kind in ("read", "write") if kind not in found]
     if not lacking:
         return Verdict()
     return violation(f"no event selector of this trail or another records who {' or who '.join(lacking)} objects of S3")
+
+
+def _objects_recorded(stack: Stack) -> set[str]:
+    return {kind for trail in stack.of(TRAIL) for kind in _object_events(trail)}
 
 
 def _object_events(trail: Resource) -> Iterator[str]:
@@ -233,11 +241,16 @@ def events_raise_alarms(trail: Resource, stack: Stack) -> Verdict:
     """What a trail sends to CloudWatch Logs wakes someone where networks change, sign-ins fail or root is used."""
     if not trail.at("cloudWatchLogsGroupArn"):
         return not_applicable("the trail is not sent to CloudWatch Logs")
+    lacking = stack.once(_unwatched)
+    return violation(f"no LogMetricFilter of the program looks for {', '.join(lacking)}") if lacking else Verdict()
+
+
+def _unwatched(stack: Stack) -> list[str]:
+    """What no metric filter of the program looks for."""
     patterns = [str(each.at("pattern", "")) for each in stack.of(METRIC_FILTER)]
-    lacking = [
+    return [
         name for name, words in _ALARMS.items() if not any(word in pattern for pattern in patterns for word in words)
     ]
-    return violation(f"no LogMetricFilter of the program looks for {', '.join(lacking)}") if lacking else Verdict()
 
 
 @rule(
