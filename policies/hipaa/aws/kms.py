@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
-from hipaa.iam import is_account, statements
+from hipaa.iam.document import Document, document
+from hipaa.iam.evaluation import is_account
+from hipaa.iam.judging import not_public
+from hipaa.iam.strangers import named
+from hipaa.iam.witness import TooIntricate, allowed
 from hipaa.resource import Properties, Resource
 from hipaa.rule import CRITICAL, HIGH, MEDIUM, rule
-from hipaa.verdict import Requirement, Verdict, all_of, at_least, at_most, is_, not_applicable, violation
+from hipaa.verdict import Requirement, Verdict, all_of, at_least, at_most, is_, not_applicable, undecided, violation
 
 KEY = "aws:kms/key:Key"
 KEY_POLICY = "aws:kms/keyPolicy:KeyPolicy"
@@ -21,6 +26,7 @@ OWN_KEY = Requirement("a customer managed key", lambda key: bool(key) and "alias
 _ADMINISTRATION = ("kms:PutKeyPolicy", "kms:ScheduleKeyDeletion", "kms:DisableKey", "kms:DisableKeyRotation")
 _USE = ("kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:Sign", "kms:GenerateMac")
 
+_THIS_KEY = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 _ACCOUNT = "arn:aws:iam::111122223333:root"
 _ADMINISTRATOR = "arn:aws:iam::111122223333:role/key-administrator"
 _READER = "arn:aws:iam::111122223333:role/reader"
@@ -120,6 +126,20 @@ def key_stays_in_reach(key: Properties) -> Verdict:
                 "Condition": {"StringLike": {"kms:CallerAccount": "*"}},
             }
         ),
+        _policy(
+            {
+                "Principal": {"AWS": "*"},
+                "Action": "kms:Decrypt",
+                "Condition": {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/analyst"}},
+            }
+        ),
+        _policy(
+            {
+                "Principal": {"AWS": "*"},
+                "Action": "kms:Decrypt",
+                "Condition": {"StringEquals": {"kms:ViaService": "s3.us-east-1.amazonaws.com"}},
+            }
+        ),
         {"policy": "{not json"},
     ],
 )
@@ -128,13 +148,7 @@ def key_policy_names_its_principals(key: Properties) -> Verdict:
 
     A key open to any account opens all that it encrypts to whoever obtains the ciphertext.
     """
-    return all_of(
-        *(
-            violation(f"{statement} of `policy` allows {', '.join(statement.actions)} to anyone; it must name who may")
-            for statement in statements(key)
-            if statement.is_public
-        )
-    )
+    return not_public(key, "kms", takes_unsigned=False)
 
 
 @rule(
@@ -160,6 +174,13 @@ def key_policy_names_its_principals(key: Properties) -> Verdict:
             ),
         ),
         _policy({"Principal": {"AWS": _READER}, "NotAction": "kms:CreateGrant"}),
+        _policy(
+            {
+                "Principal": {"AWS": _ACCOUNT},
+                "Action": "kms:*",
+                "Condition": {"ArnEquals": {"aws:PrincipalArn": _ADMINISTRATOR}},
+            }
+        ),
     ],
 )
 def key_policy_separates_duties(key: Properties) -> Verdict:
@@ -169,16 +190,35 @@ def key_policy_separates_duties(key: Properties) -> Verdict:
     """
     if not key.get("policy"):
         return not_applicable("no key policy is set here; the default one leaves the decision to IAM")
-    administrators: set[str] = set()
-    users: set[str] = set()
-    for statement in statements(key):
-        if statement.allows:
-            named = {principal for principal in statement.principals if not is_account(principal)}
-            administrators |= named if any(map(statement.covers, _ADMINISTRATION)) else set()
-            users |= named if any(map(statement.covers, _USE)) else set()
+    found = document(key)
+    try:
+        both = _both(found)
+    except TooIntricate:
+        return undecided(key.where("policy"))
     return all_of(
         *(
             violation(f"`policy` lets {principal} both administer the key and use it; it must be one of the two")
-            for principal in sorted(administrators & users)
-        )
+            for principal in sorted(both)
+        ),
+        *map(undecided, found.unknown),
     )
+
+
+def _both(found: Document) -> set[str]:
+    """The principals that the policy itself, and not IAM by its leave, lets administer the key and use it."""
+    own = replace(
+        found,
+        statements=tuple(
+            each
+            for each in found.statements
+            if not each.allows
+            or any(not is_account(name) for _, name in each.principals or ())
+            or any(condition.key == "aws:principalarn" for condition in each.conditions)
+        ),
+    )
+    askers = {asker.caller.arn: asker for asker in named(own)}
+    return {
+        arn
+        for arn, asker in askers.items()
+        if all(any(allowed(own, asker, action, _THIS_KEY) for action in kind) for kind in (_ADMINISTRATION, _USE))
+    }

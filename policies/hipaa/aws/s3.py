@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hipaa.iam import statements
+from hipaa.iam.judging import not_public
 from hipaa.resource import Properties, Resource
 from hipaa.rule import CRITICAL, HIGH, rule
-from hipaa.verdict import Verdict, all_of, at_least, is_, not_applicable, one_of, violation
+from hipaa.verdict import Verdict, all_of, at_least, is_, one_of, violation
 
 # The provider's version 7 took the V2 names away from the plain ones; both are still in use.
 BUCKET = ("aws:s3/bucket:Bucket", "aws:s3/bucketV2:BucketV2")
@@ -38,6 +38,9 @@ def _allow(principal: Any, action: str = "s3:GetObject", **elements: Any) -> dic
     return {"Effect": "Allow", "Principal": principal, "Action": action, "Resource": resource} | elements
 
 
+_NOT_BY_OWN_ENDPOINT = {"StringNotEquals": {"aws:SourceVpce": "vpce-1a2b3c4d"}}
+
+
 @rule(
     "s3-bucket-policy-is-not-public",
     on=(POLICY, *BUCKET),
@@ -47,11 +50,18 @@ def _allow(principal: Any, action: str = "s3:GetObject", **elements: Any) -> dic
         policy(_allow({"AWS": "arn:aws:iam::111122223333:role/reader"})),
         policy(_allow("*", Condition={"StringEquals": {"aws:SourceVpce": "vpce-1a2b3c4d"}})),
         policy(_allow("*", "s3:*") | {"Effect": "Deny"}),
+        policy(_allow("*", Condition={"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::111122223333:role/*"}})),
+        policy(_allow("*"), _allow("*", "S3:*", Effect="Deny", Condition=_NOT_BY_OWN_ENDPOINT)),
     ],
     unsound=[
         policy(_allow("*")),
         policy(_allow({"AWS": "*"}, Condition={"Bool": {"aws:SecureTransport": "true"}})),
         policy(_allow("*", Condition={"StringNotEquals": {"aws:SourceVpce": "vpce-1a2b3c4d"}})),
+        policy(_allow("*", Condition={"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/analyst"}})),
+        policy(_allow("*", Condition={"StringEquals": {"aws:PrincipalTag/team": "research"}})),
+        policy(_allow("*", Condition={"ForAllValues:StringLike": {"aws:PrincipalOrgPaths": "o-1a2b3c4d5e/*"}})),
+        policy(_allow("*", Condition={"IpAddress": {"aws:VpcSourceIp": "10.0.0.0/8"}})),
+        policy(_allow("*"), _allow("*", "s3:PutObject", Effect="Deny", Condition=_NOT_BY_OWN_ENDPOINT)),
         Resource(BUCKET[1], policy(_allow("*"))),
         {"policy": "[]"},
     ],
@@ -61,16 +71,7 @@ def bucket_policy_is_not_public(bucket: Properties) -> Verdict:
 
     One public statement hands out every object that it covers.
     """
-    found = statements(bucket)
-    if not found:
-        return not_applicable("no bucket policy is set here")
-    return all_of(
-        *(
-            violation(f"{statement} of `policy` allows {', '.join(statement.actions)} to anyone; it must name who may")
-            for statement in found
-            if statement.is_public
-        )
-    )
+    return not_public(bucket, "s3")
 
 
 @rule(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from hipaa.aws.kms import OWN_KEY
 from hipaa.aws.s3 import ACL, BUCKET, POLICY, policy
-from hipaa.iam import Statement, statements
+from hipaa.iam.document import Document, document
+from hipaa.iam.judging import answer
+from hipaa.iam.questions import over_plain_http
+from hipaa.iam.witness import Witness
 from hipaa.resource import Properties, Resource
 from hipaa.rule import CRITICAL, HIGH, LOW, MEDIUM, stack_rule
 from hipaa.stack import Stack
-from hipaa.verdict import Verdict, all_of, is_, is_set, not_applicable, one_of, violation
+from hipaa.verdict import Verdict, all_of, is_, is_set, not_applicable, one_of, undecided, violation
 
 PUBLIC_ACCESS_BLOCK = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
 OWNERSHIP = "aws:s3/bucketOwnershipControls:BucketOwnershipControls"
@@ -189,6 +193,9 @@ def _transport(**elements: Any) -> dict[str, str]:
     return policy(deny | elements)
 
 
+_IN_HASTE = {"Bool": {"aws:SecureTransport": "false"}, "StringEquals": {"aws:UserAgent": "curl"}}
+
+
 @stack_rule(
     "s3-bucket-denies-insecure-transport",
     on=BUCKET,
@@ -197,12 +204,18 @@ def _transport(**elements: Any) -> dict[str, str]:
     sound=[
         [_BUCKET, _with(POLICY, _transport())],
         [_BUCKET, _with(POLICY, _transport(Principal={"AWS": "*"}, Resource="*"))],
+        [_BUCKET, _with(POLICY, _transport(Action="S3:*", Resource="arn:aws:s3:::data*"))],
+        [_BUCKET, _with(POLICY, _transport(Condition={"BoolIfExists": {"AWS:SecureTransport": [False]}}))],
+        [_BUCKET, _with(POLICY, _transport(Condition={"NumericLessThanIfExists": {"s3:TlsVersion": "1.2"}}))],
     ],
     unsound=[
         [_BUCKET],
         [_BUCKET, _with(POLICY, _transport(Effect="Allow"))],
         [_BUCKET, _with(POLICY, _transport(Action="s3:GetObject"))],
         [_BUCKET, _with(POLICY, _transport(Resource=["arn:aws:s3:::data"]))],
+        [_BUCKET, _with(POLICY, _transport(Resource=["arn:aws:s3:::data", "arn:aws:s3:::data/public/*"]))],
+        [_BUCKET, _with(POLICY, _transport(Resource=["arn:aws:s3:::another", "arn:aws:s3:::another/*"]))],
+        [_BUCKET, _with(POLICY, _transport(Condition=_IN_HASTE))],
         [_BUCKET, _with(POLICY, _transport(Principal={"AWS": "arn:aws:iam::111122223333:root"}))],
         [_BUCKET, _with(POLICY, _transport(Condition={"Bool": {"aws:SecureTransport": "true"}}))],
     ],
@@ -214,28 +227,26 @@ def bucket_denies_insecure_transport(bucket: Resource, stack: Stack) -> Verdict:
         sources = [bucket]
     if not sources:
         return violation("no BucketPolicy is there for this bucket")
-    if any(_denies_plain_http(statement) for source in sources for statement in statements(source)):
-        return Verdict()
-    return violation(
-        "no statement of the bucket policy denies s3:* on the bucket and its objects to everyone "
-        "where aws:SecureTransport is false"
-    )
+    own = _arns(bucket)
+    verdicts = [_refuses_plain_http(source, own) for source in sources]
+    return next((verdict for verdict in verdicts if verdict == Verdict()), verdicts[0])
 
 
-def _denies_plain_http(statement: Statement) -> bool:
-    return (
-        not statement.allows
-        and "*" in statement.principals
-        and bool({"*", "s3:*"} & set(statement.actions))
-        and statement.when("Bool", "aws:SecureTransport", "false")
-        and _covers_bucket_and_objects(statement.resources)
-    )
+def _refuses_plain_http(source: Properties, own: tuple[str, ...]) -> Verdict:
+    found = document(source)
+
+    def find(found: Document) -> Witness | None:
+        partition = re.search(r"arn:(aws[a-z-]*):s3", found.text)
+        here = tuple(arn.replace("arn:aws:", f"arn:{partition[1]}:") for arn in own) if partition else own
+        return over_plain_http(found, "s3", here)
+
+    return all_of(answer(found, source.where("policy"), find), *map(undecided, found.unknown))
 
 
-def _covers_bucket_and_objects(resources: tuple[str, ...]) -> bool:
-    if "*" in resources:
-        return True
-    return any(arn.endswith("/*") for arn in resources) and any("/" not in arn for arn in resources)
+def _arns(bucket: Resource) -> tuple[str, ...]:
+    """The bucket and something in it; nothing where its name is not known."""
+    name = bucket.known("bucket") or str(bucket.known("arn") or "").rpartition(":::")[2]
+    return (f"arn:aws:s3:::{name}", f"arn:aws:s3:::{name}/stranger") if name else ()
 
 
 @stack_rule(

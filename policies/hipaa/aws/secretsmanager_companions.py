@@ -7,19 +7,21 @@ import re
 from typing import Any
 
 from hipaa.aws.secretsmanager import OF_A_SERVICE, SECRET, is_of_a_service
-from hipaa.iam import Statement, statements
+from hipaa.iam.document import document
+from hipaa.iam.judging import answer
+from hipaa.iam.questions import public, unbounded
 from hipaa.resource import UNKNOWN, Properties, Resource
 from hipaa.rule import HIGH, MEDIUM, stack_rule
 from hipaa.stack import Stack
-from hipaa.verdict import Requirement, Verdict, all_of, at_most, is_set, violation
+from hipaa.verdict import Requirement, Verdict, all_of, at_most, is_set, undecided, violation
 
 SECRET_POLICY = "aws:secretsmanager/secretPolicy:SecretPolicy"  # noqa: S105 - a type token
 SECRET_ROTATION = "aws:secretsmanager/secretRotation:SecretRotation"  # noqa: S105 - a type token
 
 _READ = "secretsmanager:GetSecretValue"
-_WHO = frozenset({"aws:principalarn", "aws:userid"})
 _ARN = "arn:aws:secretsmanager:us-east-1:111122223333:secret:records-a1b2c3"
-_READER = "arn:aws:iam::111122223333:role/reader"
+_OF_ACCOUNT = "arn:aws:iam::111122223333"
+_READER = f"{_OF_ACCOUNT}:role/reader"
 _SECRET = Resource(SECRET, {"arn": _ARN, "id": _ARN}, name="records")
 _OF_RDS = Resource(SECRET, {"arn": _ARN, "name": "rds!db-1a2b3c4d"}, name="records")
 
@@ -55,6 +57,9 @@ def _policy(policy: Any, arn: str = _ARN) -> Resource:
         [_SECRET, _policy(_document(Action="secretsmanager:DeleteSecret"))],
         [_SECRET, _policy(_document(Condition={"Bool": {"aws:SecureTransport": "false"}}))],
         [_SECRET, _policy(_document(Condition={"ArnNotLike": {"aws:PrincipalArn": "*"}}))],
+        [_SECRET, _policy(_document(Condition={"ArnNotLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/*"}}))],
+        [_SECRET, _policy(_document(Condition={"ArnNotLike": {"aws:PrincipalArn": f"{_OF_ACCOUNT}:role/*"}}))],
+        [_SECRET, _policy(_document(Resource=f"{_ARN}-of-another"))],
         [_SECRET, _policy(_document(Condition={"ArnEquals": {"aws:PrincipalArn": _READER}}))],
         [_SECRET, _policy(_document(Condition={"StringNotEquals": {"aws:PrincipalAccount": "111122223333"}}))],
         [_SECRET, _policy(_document()), _policy(_document(Effect="Allow", Condition=None))],
@@ -73,36 +78,14 @@ def secret_policy_names_its_readers(secret: Resource, stack: Stack) -> Verdict:
         sources = [secret]
     if not sources:
         return violation("no SecretPolicy is there for this secret")
-    found = [statement for source in sources for statement in statements(source)]
-    public = [
-        violation(f"{statement} of the policy allows {', '.join(statement.actions)} to anyone")
-        for statement in found
-        if statement.is_public
+    found = [(document(source), source.where("policy")) for source in sources]
+    own = (str(arn),) if (arn := secret.known("arn")) else ()
+    open_ = [
+        answer(each, where, lambda each: public(each, "secretsmanager", takes_unsigned=False)) for each, where in found
     ]
-    bounded = (
-        Verdict()
-        if any(map(_bounds_readers, found))
-        else violation(f"no statement of the policy denies {_READ} to all but the principals that it names")
-    )
-    return all_of(*public, bounded)
-
-
-def _bounds_readers(statement: Statement) -> bool:
-    if statement.allows or not statement.covers(_READ):
-        return False
-    return bool(statement.everyone_but) or ("*" in statement.principals and any(map(_is_but, statement.conditions)))
-
-
-def _is_but(condition: tuple[str, str, tuple[str, ...]]) -> bool:
-    """Whether the condition exempts callers by who they are."""
-    operator, key, values = condition
-    negative = operator.lower().removesuffix("ifexists") in (
-        "arnnotequals",
-        "arnnotlike",
-        "stringnotequals",
-        "stringnotlike",
-    )
-    return negative and key.lower() in _WHO and bool(values) and not any(set(value) <= {"*", "?"} for value in values)
+    bounds = [answer(each, where, lambda each: unbounded(each, _READ, own)) for each, where in found]
+    bounded = next((verdict for verdict in bounds if verdict == Verdict()), bounds[0])
+    return all_of(*open_, bounded, *(undecided(path) for each, _ in found for path in each.unknown))
 
 
 def _rotation(secret: str = _ARN, **rules: Any) -> Resource:

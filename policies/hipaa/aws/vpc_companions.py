@@ -6,11 +6,14 @@ from typing import Any
 
 from hipaa.aws.s3 import policy
 from hipaa.aws.vpc import DEFAULT_SECURITY_GROUP, FLOW_LOG
-from hipaa.iam import Statement, statements
+from hipaa.iam.document import NONE, document
+from hipaa.iam.judging import answer
+from hipaa.iam.questions import leaves
+from hipaa.iam.services import of_endpoint, takes_no_policy
 from hipaa.resource import UNKNOWN, Properties, Resource
 from hipaa.rule import HIGH, MEDIUM, stack_rule
 from hipaa.stack import Stack
-from hipaa.verdict import Verdict, all_of, not_applicable, violation
+from hipaa.verdict import Verdict, all_of, not_applicable, undecided, violation
 
 VPC = ("aws:ec2/vpc:Vpc", "aws:ec2/defaultVpc:DefaultVpc")
 ENDPOINT = "aws:ec2/vpcEndpoint:VpcEndpoint"
@@ -105,11 +108,18 @@ _OWN_ACCOUNT = {"StringEquals": {"aws:PrincipalAccount": "111122223333"}}
         [_endpoint(_allow(Condition={"StringEquals": {"aws:ResourceAccount": "111122223333"}}))],
         [_endpoint({}), Resource(ENDPOINT_POLICY, {"vpcEndpointId": "vpce-1a2b3c4d"} | _allow(Condition=_OWN_ACCOUNT))],
         [_endpoint({"vpcEndpointType": "GatewayLoadBalancer"})],
+        [_endpoint({"vpcEndpointType": "Interface", "serviceName": "com.amazonaws.us-east-1.email-smtp"})],
+        [_endpoint(_allow(Principal={"AWS": "arn:aws:iam::111122223333:root"}))],
+        [_endpoint(_allow(Condition={"StringEqualsIfExists": {"aws:ResourceAccount": "111122223333"}}))],
     ],
     unsound=[
         [_endpoint({})],
         [_endpoint({"policy": UNKNOWN})],
         [_endpoint(_allow())],
+        [_endpoint(_allow(Resource="arn:aws:s3:::*"))],
+        [_endpoint(_allow(Resource=["arn:aws:s3:::*", "arn:aws:s3:::*/*"], Action="S3:Put*"))],
+        [_endpoint(_allow(Resource=None, NotResource="arn:aws:s3:::vault/*"))],
+        [_endpoint(_allow(Condition={"StringLike": {"aws:ResourceAccount": "*"}}))],
         [_endpoint(_allow(Condition={"Bool": {"aws:SecureTransport": "true"}}))],
         [_endpoint({}), Resource(ENDPOINT_POLICY, {"vpcEndpointId": "vpce-1a2b3c4d"} | _allow())],
         [_endpoint({}), Resource(ENDPOINT_POLICY, {"vpcEndpointId": "vpce-another"} | _allow(Condition=_OWN_ACCOUNT))],
@@ -119,23 +129,17 @@ def vpc_endpoint_limits_access(endpoint: Resource, stack: Stack) -> Verdict:
     """An endpoint's policy bounds who may use it, or on whose resources: else data can leave by it to any account."""
     if endpoint.get("vpcEndpointType", "Gateway") not in ("Gateway", "Interface"):
         return not_applicable("endpoints of this type take no policy")
+    name = str(endpoint.known("serviceName") or "")
+    if takes_no_policy(name):
+        return not_applicable("the service behind it takes no endpoint policy")
     sources: list[Properties] = list(stack.companions(endpoint, ENDPOINT_POLICY, by="vpcEndpointId"))
     if not sources and endpoint.is_set_by_program("policy"):
         sources = [endpoint]
-    found = [statement for source in sources for statement in statements(source)]
+    found = [(policy, source.where("policy")) for source in sources if (policy := document(source)) is not NONE]
     if not found:
         return violation("no endpoint policy is set: the default one allows everything to everyone")
+    prefix = of_endpoint(name)
     return all_of(
-        *(
-            violation(
-                f"{statement} of the endpoint policy lets anyone use anything; it must bound who, or on whose resources"
-            )
-            for statement in found
-            if _is_boundless(statement)
-        )
+        *(answer(policy, where, lambda policy: leaves(policy, prefix)) for policy, where in found),
+        *(undecided(path) for policy, _ in found for path in policy.unknown),
     )
-
-
-def _is_boundless(statement: Statement) -> bool:
-    bounded = statement.pins_caller or statement.pins_resource
-    return statement.allows and statement.is_for_everyone and "*" in statement.resources and not bounded
