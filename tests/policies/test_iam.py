@@ -2,7 +2,6 @@
 
 import json
 import time
-from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from hipaa.iam import document, is_account, leaves, matches, over_plain_http, public, unbounded
 from hipaa.iam.document import parse
 from hipaa.iam.judging import not_public
-from hipaa.iam.services import NO_ENDPOINT_POLICY_AS_OF, of_endpoint, takes_no_policy
+from hipaa.iam.services import of_endpoint, takes_no_policy
 from hipaa.iam.witness import TooIntricate
 from hipaa.resource import UNKNOWN, Properties, UnknownValue
 from hipaa.rule import Unreadable
@@ -447,7 +446,3 @@ def test_no_document_takes_long(name: str) -> None:
 )
 def test_endpoints_are_known_by_their_services_names(name: str, prefix: str, none: bool) -> None:
     assert (of_endpoint(name), takes_no_policy(name)) == (prefix, none)
-
-
-def test_what_takes_no_endpoint_policy_was_read_within_a_year() -> None:
-    assert date.fromisoformat(NO_ENDPOINT_POLICY_AS_OF) > date.today() - timedelta(days=365)

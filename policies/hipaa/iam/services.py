@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hipaa.facts import fact
+
 
 @dataclass(frozen=True)
 class Service:
@@ -106,13 +108,6 @@ def of_endpoint(name: str) -> str:
     return _PREFIXES.get(last, last)
 
 
-NO_ENDPOINT_POLICY_AS_OF = "2026-11-30"
-"""When these were last read: AWS PrivateLink Guide, "AWS services that integrate with AWS PrivateLink", whose table has
-a column for it, and "Control access to VPC endpoints using endpoint policies": with a service that is not AWS's own,
-all access is allowed."""
-_NO_ENDPOINT_POLICY = frozenset({"email-smtp", "iot.data", "appstream.streaming", "transfer.server"})
-
-
 def takes_no_policy(name: str) -> bool:
     """Whether an endpoint of this service can have no policy: everything passes, and the service itself decides."""
-    return ".vpce." in name or name.split(".", 3)[-1] in _NO_ENDPOINT_POLICY
+    return ".vpce." in name or name.split(".", 3)[-1] in fact("vpc-endpoints-without-policy")
