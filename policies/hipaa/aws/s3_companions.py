@@ -245,8 +245,9 @@ def _refuses_plain_http(source: Properties, own: tuple[str, ...]) -> Verdict:
 
 def _arns(bucket: Resource) -> tuple[str, ...]:
     """The bucket and something in it; nothing where its name is not known."""
-    name = bucket.known("bucket") or str(bucket.known("arn") or "").rpartition(":::")[2]
-    return (f"arn:aws:s3:::{name}", f"arn:aws:s3:::{name}/stranger") if name else ()
+    name = bucket.known("bucket")
+    arn = bucket.known("arn") or (f"arn:aws:s3:::{name}" if name else None)
+    return (str(arn), f"{arn}/stranger") if arn else ()
 
 
 @stack_rule(
