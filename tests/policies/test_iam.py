@@ -99,6 +99,7 @@ CONDITIONS = [
     (True, {"StringEquals": {"s3:ExistingObjectTag/public": "yes"}}),
     (True, {"StringEquals": {"aws:PrincipalTag/team": "${aws:ResourceTag/team}"}}),
     (True, {"StringEquals": {"aws:PrincipalAccount": "${aws:PrincipalAccount}"}}),
+    (True, {"StringEquals": {"aws:PrincipalTag/t": "${aws:ResourceTag/t}", "aws:ResourceTag/t": "a"}}),
     (True, {"DateGreaterThan": {"aws:CurrentTime": "2026-01-01T00:00:00Z"}}),
     (True, {"NumericLessThan": {"s3:max-keys": "10"}}),
     (True, {"BoolIfExists": {"aws:MultiFactorAuthPresent": "true"}}),
@@ -378,6 +379,20 @@ def test_what_is_unknown_in_a_document_never_passes(statements: Any, outcome: Ou
 
 
 LONG = {
+    "statements for others": [
+        statement(Sid=str(n), Principal={"AWS": f"arn:aws:iam::{OWN}:role/{n}"}, Resource=f"arn:aws:s3:::data/{n}/*")
+        for n in range(300)
+    ],
+    "statements that hold": [
+        statement(Resource=f"arn:aws:s3:::data/{n}/*", Condition={"StringEquals": {"aws:PrincipalOrgID": f"o-{n}"}})
+        for n in range(300)
+    ],
+    "variables": [
+        statement(
+            Condition={"StringEquals": {f"aws:PrincipalTag/{n}": f"${{aws:ResourceTag/{n}}}" for n in range(20)}}
+        ),
+        statement(Effect="Deny"),
+    ],
     "many statements": [statement(Sid=str(n), Resource=f"arn:aws:s3:::data/{n}/*") for n in range(400)],
     "many denies": [
         statement(),
@@ -416,7 +431,7 @@ def test_no_document_takes_long(name: str) -> None:
     text = policy(*LONG[name])
     spent = []
     for number in range(2):  # the better of two: a machine under load is not the document's fault
-        started = time.perf_counter()
+        started = time.process_time()
         try:
             found = parse(f'{text[:-1]}, "Id": "{number}"}}')
             for find in (
@@ -429,7 +444,7 @@ def test_no_document_takes_long(name: str) -> None:
                 except TooIntricate:
                     continue
         finally:
-            spent.append((time.perf_counter() - started) / 3)
+            spent.append((time.process_time() - started) / 3)
     assert min(spent) < 0.05
 
 

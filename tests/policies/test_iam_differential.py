@@ -140,7 +140,7 @@ def requests(draw: st.DrawFn) -> Request:
                 draw(st.lists(st.sampled_from(["a", "o-own/r-1/", "o-other/r/"]), min_size=1, max_size=2))
             )
     if caller.arn:
-        context["aws:principalarn"] = (caller.arn,)
+        context |= {"aws:principalarn": (caller.arn,), "aws:principalaccount": (caller.account,)}
     return Request(caller, draw(st.sampled_from(ACTIONS)), draw(st.sampled_from(RESOURCES)), context)
 
 

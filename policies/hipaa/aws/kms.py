@@ -10,7 +10,7 @@ from hipaa.iam.document import Document, document
 from hipaa.iam.evaluation import is_account
 from hipaa.iam.judging import not_public
 from hipaa.iam.strangers import named
-from hipaa.iam.witness import TooIntricate, allowed
+from hipaa.iam.witness import Steps, TooIntricate, allowed
 from hipaa.resource import Properties, Resource
 from hipaa.rule import CRITICAL, HIGH, MEDIUM, rule
 from hipaa.verdict import Requirement, Verdict, all_of, at_least, at_most, is_, not_applicable, undecided, violation
@@ -216,9 +216,12 @@ def _both(found: Document) -> set[str]:
             or any(condition.key == "aws:principalarn" for condition in each.conditions)
         ),
     )
+    steps = Steps()
     askers = {asker.caller.arn: asker for asker in named(own)}
     return {
         arn
         for arn, asker in askers.items()
-        if all(any(allowed(own, asker, action, _THIS_KEY) for action in kind) for kind in (_ADMINISTRATION, _USE))
+        if all(
+            any(allowed(own, asker, action, _THIS_KEY, Steps()) for action in kind) for kind in (_ADMINISTRATION, _USE)
+        )
     }

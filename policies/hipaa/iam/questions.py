@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import lru_cache
-from itertools import islice
 from typing import TypeAlias, TypeVar
 
 from hipaa.iam.document import Document
@@ -18,14 +17,13 @@ from hipaa.iam.evaluation import covers
 from hipaa.iam.patterns import is_wild, like_resource, matches
 from hipaa.iam.services import service
 from hipaa.iam.strangers import ORG, STRANGER, Asker, foreign_accounts, insiders, named, outsiders, services, unsigned
-from hipaa.iam.witness import TooIntricate, Witness, allowed, undenied
+from hipaa.iam.witness import Steps, TooIntricate, Witness, allowed, undenied
 
-_Ask: TypeAlias = Callable[[Document, Asker, str, str], "Witness | None"]
+_Ask: TypeAlias = Callable[[Document, Asker, str, str, Steps], "Witness | None"]
 _T = TypeVar("_T")
 # A service that no document names: what `*` means beside principals of accounts.
 _ANY_SERVICE = "stranger.amazonaws.com"
 _ACCOUNT = "111122223333"
-_MOST = 48
 
 
 def public(document: Document, prefix: str, *, takes_unsigned: bool = True) -> Witness | None:
@@ -120,15 +118,28 @@ def _first(
 ) -> Witness | None:
     if document.is_intricate:
         raise TooIntricate
-    things = _distinct(resources, lambda resource: _speakers(document, resource))
-    for action in _distinct(actions, lambda action: tuple(covers(each, action) for each in document.statements)):
+    steps, spoken = Steps(), {id(asker): _about(document, asker) for asker in askers}
+    askers = [asker for asker in askers if ask is undenied or any(each.allows for each in spoken[id(asker)].statements)]
+    if not askers:
+        return None
+    about = replace(document, statements=tuple(dict.fromkeys(s for a in askers for s in spoken[id(a)].statements)))
+    things = _distinct(resources, lambda resource: _speakers(about, resource), steps)
+    for action in _distinct(actions, lambda action: tuple(covers(each, action) for each in about.statements), steps):
         for resource in things:
             if not _goes_with(action, resource):
                 continue
             for asker in askers:
-                if found := ask(document, asker, action, resource):
+                if found := ask(spoken[id(asker)], asker, action, resource, steps):
                     return found
+    if steps.cut:
+        raise TooIntricate
     return None
+
+
+def _about(document: Document, asker: Asker) -> Document:
+    """A document without the statements that are about others."""
+    mine = (each for each in document.statements if each.principals is None or asker.caller.is_named(each))
+    return replace(document, statements=tuple(mine))
 
 
 def _goes_with(action: str, resource: str) -> bool:
@@ -140,22 +151,24 @@ def _goes_with(action: str, resource: str) -> bool:
     return action not in (known.actions if is_part else known.parts)
 
 
-def _distinct(items: Iterable[_T], signature: Callable[[_T], object]) -> list[_T]:
+def _distinct(items: Iterable[_T], signature: Callable[[_T], tuple[object, ...]], steps: Steps) -> list[_T]:
     seen: dict[object, list[_T]] = {}
-    for item in islice(items, _MOST):
-        seen.setdefault(signature(item), []).append(item)
+    for item in items:
+        found = signature(item)
+        steps.take(1 + len(found) // 4)
+        seen.setdefault(found, []).append(item)
     # Of those that are alike some stay: what is known of an action may rule it out for a resource.
     return [item for alike in seen.values() for item in (alike[0], *([alike[-1]] if len(alike) > 1 else ()))]
 
 
-def _speakers(document: Document, resource: str) -> object:
+def _speakers(document: Document, resource: str) -> tuple[object, ...]:
     if document.has_variables:
-        return resource
-    is_part = "/" in resource
-    return is_part, tuple(
+        return (resource,)
+    spoken = (
         each.resources is None or any(like_resource(text, resource) for text in each.resources)
         for each in document.statements
     )
+    return ("/" in resource, *spoken)
 
 
 def _actions(document: Document, prefix: str) -> tuple[str, ...]:
@@ -187,7 +200,7 @@ def _own(document: Document, prefix: str) -> tuple[str, ...]:
             found += [bucket, f"{bucket}/{STRANGER}"]
         found += [filled, _filled(text, "")]
     if found:
-        return tuple(islice(dict.fromkeys(found), _MOST))
+        return tuple(dict.fromkeys(found))
     known = service(prefix)
     if prefix == "s3":
         return (f"arn:aws:s3:::{known.tail}", f"arn:aws:s3:::{known.tail}/{STRANGER}")
@@ -214,7 +227,7 @@ def _foreign_resources(document: Document, prefix: str) -> tuple[str, ...]:
                 found.append(
                     ":".join((*map(_filled, parts[:3]), _filled(parts[3], "us-east-1"), account, _filled(parts[5])))
                 )
-    return tuple(islice(dict.fromkeys(found), _MOST))
+    return tuple(dict.fromkeys(found))
 
 
 _VARIABLE = re.compile(r"\$\{[^}]*\}")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from ipaddress import ip_address
+from itertools import product
 
 from hipaa.iam.conditions import Condition, moment, network
 from hipaa.iam.document import Document, Statement
@@ -20,8 +21,9 @@ from hipaa.iam.patterns import Lookup, expanded, plain, variables
 from hipaa.iam.strangers import STRANGER, Asker, Choices, Value
 
 _ALWAYS_THERE = frozenset({"aws:securetransport", "aws:currenttime", "aws:epochtime", "aws:requestedregion"})
-_MOST_STEPS = 4_000  # comparisons of one search of the Denies, far more than a policy of AWS's lengths has to ask
-_MOST_VALUES = 40
+_MOST_STEPS = 20_000  # comparisons for one answer: far more than a policy of AWS's lengths asks for, and milliseconds
+_MOST_VALUES = 100
+_MOST_BASES = 32
 
 
 class TooIntricate(Exception):
@@ -48,39 +50,71 @@ class Witness:
         return {key for key in asked if not key.startswith(("aws:principal", "aws:userid"))}
 
 
-def allowed(document: Document, asker: Asker, action: str, resource: str) -> Witness | None:
+class Steps:
+    """How much may be tried for one answer."""
+
+    def __init__(self) -> None:
+        self.left = _MOST_STEPS
+        self.cut = False
+        """Whether something was not tried, so that nothing found is no answer."""
+
+    def take(self, number: int) -> None:
+        """Raises TooIntricate when there is no more."""
+        self.left -= number
+        if self.left < 0:
+            raise TooIntricate
+
+
+def allowed(document: Document, asker: Asker, action: str, resource: str, steps: Steps) -> Witness | None:
     """A request of this caller that a statement allows and none denies.
 
     Raises:
         TooIntricate: when too much would have to be tried.
     """
     for statement in document.statements:
-        if statement.allows and (found := _passes(document, statement, asker, action, resource)):
+        if statement.allows and (found := _passes(document, statement, asker, action, resource, steps)):
             return found
     return None
 
 
-def undenied(document: Document, asker: Asker, action: str, resource: str) -> Witness | None:
-    """A request of this caller that no statement denies, whatever allows it."""
-    return _passes(document, None, asker, action, resource)
+def undenied(document: Document, asker: Asker, action: str, resource: str, steps: Steps) -> Witness | None:
+    """A request of this caller that no statement denies, whatever allows it. Raises as `allowed`."""
+    return _passes(document, None, asker, action, resource, steps)
 
 
 def _passes(
-    document: Document, statement: Statement | None, asker: Asker, action: str, resource: str
+    document: Document, statement: Statement | None, asker: Asker, action: str, resource: str, steps: Steps
 ) -> Witness | None:
-    base = variables_of(document, asker)
+    for base in _bases(document, asker, steps):
+        if found := _passes_with(base, document, statement, asker, action, resource, steps):
+            return found
+    return None
+
+
+def _passes_with(
+    base: dict[str, Value],
+    document: Document,
+    statement: Statement | None,
+    asker: Asker,
+    action: str,
+    resource: str,
+    steps: Steps,
+) -> Witness | None:
     bare = Request(asker.caller, action, resource, {key: value for key, value in base.items() if value is not None})
     lookup = bare.variable if document.has_variables else None
+    steps.take(1)
     if statement is not None and not speaks_of(statement, bare, lookup):
         return None
+    steps.take(len(document.statements))
     denies = [each for each in document.statements if not each.allows and speaks_of(each, bare, lookup)]
     asked = [*(statement.conditions if statement else ()), *(each for deny in denies for each in deny.conditions)]
-    values = {key: _values(document, asker, key, base, lookup) for key in dict.fromkeys(each.key for each in asked)}
+    keys = dict.fromkeys(each.key for each in asked)
+    values = {key: _values(document, asker, key, base, lookup, steps) for key in keys}
     for condition in statement.conditions if statement else ():
+        steps.take(len(values[condition.key]))
         values[condition.key] = _those(condition, values[condition.key], lookup, (True, None))
         if not values[condition.key]:
             return None
-    steps = _Steps()
     for chosen in _escapes(denies, values, lookup, steps):
         made = base | {key: given[0] for key, given in chosen.items()}
         context = {key: value for key, value in made.items() if value is not None}
@@ -91,18 +125,8 @@ def _passes(
     return None
 
 
-class _Steps:
-    def __init__(self) -> None:
-        self.left = _MOST_STEPS
-
-    def take(self, number: int) -> None:
-        self.left -= number
-        if self.left < 0:
-            raise TooIntricate
-
-
 def _escapes(
-    denies: list[Statement], values: dict[str, Choices], lookup: Lookup | None, steps: _Steps
+    denies: list[Statement], values: dict[str, Choices], lookup: Lookup | None, steps: Steps
 ) -> Iterator[dict[str, Choices]]:
     """Ways to choose the keys' values so that each Deny fails in a condition."""
     if not denies:
@@ -131,21 +155,28 @@ def _those(condition: Condition, choices: Choices, lookup: Lookup | None, held: 
     return tuple(value for value in choices if holds(value) in held)
 
 
-def variables_of(document: Document, asker: Asker) -> dict[str, Value]:
-    """The keys that policy variables name get a value before all others: whatever depends on them is then known."""
+def _bases(document: Document, asker: Asker, steps: Steps) -> Iterator[dict[str, Value]]:
+    """Values of the keys that policy variables name, before all others: whatever depends on them is then known."""
     if not document.has_variables:
-        return {}
-    found: dict[str, Value] = {}
+        yield {}
+        return
     texts = [text for each in document.statements for text in each.resources or ()]
     texts += [text for each in document.statements for one in each.conditions for text in one.wanted]
-    for name in dict.fromkeys(name.lower() for text in texts for name in variables(text)):
-        choices = asker.choices(name)
-        first = next((value for value in choices or () if value is not None), None)
-        found[name] = (STRANGER,) if choices is None else first
-    return found
+    names = list(dict.fromkeys(name.lower() for text in texts for name in variables(text)))
+    choices = [_values(document, asker, name, {}, None, steps) for name in names]
+    # One that is there comes first: a statement with a variable that is not speaks of nothing.
+    sorted_ = [sorted(values, key=lambda value: (value is None, value != (STRANGER,))) for values in choices]
+    for number, found in enumerate(product(*sorted_)):
+        if number == _MOST_BASES:
+            steps.cut = True
+            return
+        steps.take(len(names) * 4)
+        yield dict(zip(names, found, strict=True))
 
 
-def _values(document: Document, asker: Asker, key: str, base: dict[str, Value], lookup: Lookup | None) -> Choices:
+def _values(
+    document: Document, asker: Asker, key: str, base: dict[str, Value], lookup: Lookup | None, steps: Steps
+) -> Choices:
     """The values of a key that are worth a try."""
     if key in base:
         return (base[key],)
@@ -160,7 +191,10 @@ def _values(document: Document, asker: Asker, key: str, base: dict[str, Value], 
         if condition.over:
             found.append(tuple(dict.fromkeys(text.replace("*", STRANGER) for text in texts)))
     found.append((STRANGER,))
-    return tuple(dict.fromkeys(found))[:_MOST_VALUES]
+    kept = tuple(dict.fromkeys(found))
+    steps.cut = steps.cut or len(kept) > _MOST_VALUES
+    steps.take(len(kept))
+    return kept[:_MOST_VALUES]
 
 
 def _near(operator: str, texts: Iterable[str]) -> Iterator[str]:
