@@ -100,6 +100,10 @@ class Properties(Mapping[str, Any]):
         """The nested objects at a path: a list of them, a single one, or none."""
         return [item for item in self._items(path) if isinstance(item, Properties)]
 
+    def texts(self, path: str) -> list[str]:
+        """The strings at a path: of a list, or a single one, or none."""
+        return [item for item in self._items(path) if isinstance(item, str)]
+
     def each(self, path: str, check: Callable[[Any], Verdict]) -> Verdict:
         """The verdict over all items at a path, each judged by itself: what is unknown in one hides no other.
 

@@ -9,6 +9,7 @@ from hipaa.resource import Properties, Resource, UnknownValue
 from hipaa.stack import Stack
 
 SELECTION = "aws:backup/selection:Selection"
+_LONGEST_ARN = 2048  # IAM User Guide, "IAM and AWS STS quotas"
 
 
 def is_backed_up(resource: Resource, stack: Stack, service: str) -> bool:
@@ -33,25 +34,23 @@ def is_backed_up(resource: Resource, stack: Stack, service: str) -> bool:
 
 def _takes(selection: Resource, resource: Resource, service: str) -> bool:
     arn = resource.known("arn")
-    for pattern in selection.get("notResources") or ():
-        if _matches(str(pattern), arn, service):
-            return False
+    if any(_matches(pattern, arn, service) for pattern in selection.texts("notResources")):
+        return False
     tags = _tags(resource)
     # Tags are joined by OR ("Assigning resources programmatically", AWS Backup Developer Guide), conditions by AND.
     if any(tags.get(str(tag.at("key"))) == tag.at("value") for tag in selection.objects("selectionTags")):
         return True
     if resource.urn in selection.sources.get("resources", ()):
         return True
-    listed = selection.get("resources")
-    if not listed:
-        return False
-    chosen = any(_matches(str(pattern), arn, service) for pattern in listed)
+    chosen = any(_matches(pattern, arn, service) for pattern in selection.texts("resources"))
     return chosen and all(_meets(condition, tags) for condition in selection.objects("conditions"))
 
 
 def _matches(pattern: str, arn: Any, service: str) -> bool:
     if pattern == "*":
         return True
+    if len(pattern) > _LONGEST_ARN:
+        return False
     if arn is not None:
         return fnmatchcase(str(arn), pattern)
     # The name behind the service is not known before the update: a pattern that takes all of them takes this one too.

@@ -163,7 +163,7 @@ def _object_events(trail: Resource) -> Iterator[str]:
             kind = str(selector.at("readWriteType", "All"))
             yield from ("read",) if kind == "ReadOnly" else ("write",) if kind == "WriteOnly" else ("read", "write")
     for selector in trail.objects("advancedEventSelectors"):
-        told = {str(item.at("field")): [*(item.at("equals") or ())] for item in selector.objects("fieldSelectors")}
+        told = {str(item.at("field")): item.texts("equals") for item in selector.objects("fieldSelectors")}
         if "AWS::S3::Object" in told.get("resources.type", ()):
             only = told.get("readOnly")
             yield from ("read", "write") if only is None else ("read",) if "true" in only else ("write",)
@@ -191,10 +191,10 @@ def _object_events(trail: Resource) -> Iterator[str]:
 def records_management_events(trail: Properties) -> Verdict:
     """A trail of management events leaves out neither reading nor the use of keys, which is how ePHI is decrypted."""
 
-    def whole(selector: Properties) -> Verdict:
-        if selector.at("includeManagementEvents", True) is False:
+    def whole(selector: object) -> Verdict:
+        if not isinstance(selector, Properties) or selector.at("includeManagementEvents", True) is False:
             return Verdict()
-        sources = selector.at("excludeManagementEventSources") or ()
+        sources = selector.texts("excludeManagementEventSources")
         return all_of(
             selector.require("readWriteType", is_("All"), default="All"),
             violation(f"`{selector.where('excludeManagementEventSources')}` leaves out the use of keys")

@@ -148,6 +148,6 @@ def macie_is_on(session: Properties) -> Verdict:
 )
 def scans_machines_and_images(enabler: Properties) -> Verdict:
     """Inspector looks for known flaws in machines, images and functions."""
-    scanned = set(enabler.at("resourceTypes") or ())
+    scanned = enabler.texts("resourceTypes")
     lacking = [kind for kind in ("EC2", "ECR", "LAMBDA") if kind not in scanned]
     return violation(f"`resource_types` lacks {', '.join(lacking)}") if lacking else Verdict()

@@ -47,7 +47,7 @@ def cluster_keeps_every_log(cluster: Resource, stack: Stack) -> Verdict:
 
 def _logs_every_type(cluster: Resource) -> Verdict:
     try:
-        enabled = set(cluster.at("enabledClusterLogTypes", ()))
+        enabled = set(cluster.texts("enabledClusterLogTypes"))
     except UnknownValue as unknown:
         return undecided(unknown.path)
     missing = [kind for kind in _LOG_TYPES if kind not in enabled]

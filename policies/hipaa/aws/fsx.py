@@ -7,7 +7,7 @@ from typing import Any
 from hipaa.aws.advice import OTHER_RECORDS_MAY_DO, OWN_KEY_IS_MORE
 from hipaa.aws.backup_plans import SELECTION, is_backed_up
 from hipaa.aws.kms import OWN_KEY
-from hipaa.resource import Properties, Resource
+from hipaa.resource import Properties, Resource, show
 from hipaa.rule import HIGH, LOW, MEDIUM, rule, stack_rule
 from hipaa.stack import Stack
 from hipaa.verdict import Requirement, Verdict, not_applicable, violation
@@ -49,7 +49,7 @@ def file_system_keeps_backups(system: Resource, stack: Stack) -> Verdict:
         return Verdict()
     if is_backed_up(system, stack, "fsx"):
         return Verdict()
-    return violation(f"`automatic_backup_retention_days` is {int(kept)}, and no selection of AWS Backup takes it up")
+    return violation(f"`automatic_backup_retention_days` is {show(kept)}, and no selection of AWS Backup takes it up")
 
 
 @rule(

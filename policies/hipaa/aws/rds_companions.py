@@ -105,11 +105,11 @@ def _family(database: Resource) -> str:
     Raises:
         UnknownValue: when the engine is not known, or its version where that decides: RDS chooses what is left out.
     """
-    engine = database.at("engine")
+    engine = str(database.at("engine", ""))
     if not engine:
         raise UnknownValue("engine")
     if "since" not in fact("rds-tls").get(engine, {}):
-        return str(engine)
+        return engine
     release = database.at("engineVersion")
     if not release:
         raise UnknownValue("engineVersion")

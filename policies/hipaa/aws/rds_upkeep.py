@@ -117,7 +117,7 @@ def instance_exports_its_log(database: Properties) -> Verdict:
     engine = str(database.at("engine", ""))
     if is_custom(database):
         return not_applicable("RDS Custom exports no log")
-    exported = set(database.at("enabledCloudwatchLogsExports", ()))
+    exported = set(database.texts("enabledCloudwatchLogsExports"))
     if not exported:
         return violation("`enabled_cloudwatch_logs_exports` is empty; it must name the engine's log")
     telling = next(

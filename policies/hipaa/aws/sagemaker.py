@@ -176,7 +176,7 @@ def endpoint_has_two_instances(endpoint: Properties) -> Verdict:
         "productionVariants",
         lambda variant: (
             Verdict()
-            if "serverlessConfig" in variant
+            if not isinstance(variant, Properties) or "serverlessConfig" in variant
             else variant.require("initialInstanceCount", at_least(2), default=1)
         ),
     )
