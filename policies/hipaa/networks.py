@@ -6,7 +6,9 @@ and IPv6 alike. Private and reserved ranges count nothing, since nobody comes fr
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 from typing import TypeAlias
@@ -17,7 +19,11 @@ Network: TypeAlias = IPv4Network | IPv6Network
 # networks (a /16 of IPv4 each), and what a local registry gives out as the least for IPv6 is a /32. Sixteen of either
 # are more than any one set of callers has. Ranges beyond that (/11 and wider) are those of providers, who lend an
 # address to whoever asks: they are the internet. The one limit of the whole pack, as shares of one.
-_LIMIT = {4: 16 * 2 ** (32 - 16), 6: 16 * 2 ** (128 - 32)}
+LIMIT = 16 * 2 ** (32 - 16)
+"""Public IPv4 addresses; an address of IPv6 counts by as much less as its /32 is larger than a /16."""
+
+_IPV6_FOR_IPV4 = 2 ** (96 - 16)
+_HELD_TO: ContextVar[tuple[int, tuple[str, ...]]] = ContextVar("held_to", default=(LIMIT, ()))
 
 # IANA's special-purpose address registries, read on 2026-11-30: what is not "globally reachable" there, and multicast
 # and reserved space. For IPv6 the reverse is shorter: only 2000::/3 is given out, but for the ranges below.
@@ -50,9 +56,37 @@ def public_addresses(blocks: Iterable[object]) -> dict[int, int]:
     return {4: sum(map(_public_4, four)), 6: sum(map(_public_6, six))}
 
 
+@contextmanager
+def held_to(addresses: int, allowed: tuple[str, ...]) -> Generator[None, None, None]:
+    """Another limit inside, and ranges that are not counted: those of parties that a stack's owner knows."""
+    token = _HELD_TO.set((addresses, allowed))
+    try:
+        yield
+    finally:
+        _HELD_TO.reset(token)
+
+
 def is_the_internet(blocks: Iterable[object]) -> bool:
     """Whether the ranges together let in more than any named set of callers: see the limit of this module."""
-    return sum(count / _LIMIT[version] for version, count in public_addresses(blocks).items()) > 1
+    limit, allowed = _HELD_TO.get()
+    found = public_addresses(block for block in blocks if not _lies_within(block, allowed))
+    return found[4] + found[6] / _IPV6_FOR_IPV4 > limit
+
+
+def _lies_within(block: object, allowed: tuple[str, ...]) -> bool:
+    network = network_of(block) if allowed and isinstance(block, str) else None
+    if network is None:
+        return False
+    wider = (network_of(other) for other in allowed)
+    return any(_holds(other, network) for other in wider if other)
+
+
+def _holds(outer: Network, inner: Network) -> bool:
+    return (
+        outer.version == inner.version
+        and outer.network_address <= inner.network_address
+        and inner.broadcast_address <= outer.broadcast_address
+    )
 
 
 def measure(blocks: Iterable[object]) -> str:

@@ -80,7 +80,7 @@ def test_pods_are_judged_in_a_kind_that_no_list_has(pack: analyzer_pb2_grpc.Anal
     for type_ in ("kubernetes:argoproj.io/v1alpha1:Rollout", "kubernetes:nobody-yet.example/v9:Thing"):
         pod = {"containers": [{"name": "app", "image": "app:1"}]}
         (told,) = said(analyze(pack, type_, {"spec": {"template": {"spec": pod}}}), "workload-pins-images-by-digest")
-        assert told.enforcementLevel == analyzer_pb2.MANDATORY
+        assert told.enforcementLevel == analyzer_pb2.ADVISORY
         assert "`spec.template.spec.containers.0.image` is 'app:1'" in told.message
         response = analyze(pack, type_, {"spec": {"hosts": ["app"]}})
         assert not said(response, "workload-pins-images-by-digest")
@@ -93,7 +93,8 @@ def test_unknown_is_not_yet_decided(pack: analyzer_pb2_grpc.AnalyzerStub) -> Non
     assert unknown.enforcementLevel == analyzer_pb2.ADVISORY
     assert signals.undecided_urns(unknown.message) == (f"urn:pulumi:dev::under-test::{KEY}::its-own",)
     (other,) = said(response, "kms-key-waits-thirty-days-before-deletion")
-    assert other.enforcementLevel == analyzer_pb2.MANDATORY
+    assert other.enforcementLevel == analyzer_pb2.ADVISORY
+    assert "`deletion_window_in_days` is 7" in other.message
 
 
 def test_violation_beside_an_unknown_survives(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
@@ -108,7 +109,7 @@ def test_violation_beside_an_unknown_in_a_list_survives(pack: analyzer_pb2_grpc.
     ingress = [UNKNOWN_ON_THE_WIRE, ports | {"cidrBlocks": [UNKNOWN_ON_THE_WIRE, "0.0.0.0/0"]}]
     response = analyze(pack, "aws:ec2/securityGroup:SecurityGroup", {"ingress": ingress})
     violation, undecided = said(response, "security-group-opens-only-https-to-internet")
-    assert "0.0.0.0/0 may reach protocol tcp, ports 22 to 22" in violation.message
+    assert "0.0.0.0/0 (3,702,258,688 public IPv4 addresses" in violation.message
     assert "`ingress.0`, `ingress.1.cidr_blocks.0`" in undecided.message
 
 

@@ -113,3 +113,9 @@ def test_the_packs_own_example_is_a_sound_waiver(tmp_path: Path) -> None:
     own = Path(__file__).parents[2] / "policies" / "waivers.yaml"
     example = "\n".join(line[2:] for line in own.read_text().splitlines() if line.startswith(("# -", "#   ")))
     assert len(loaded(tmp_path, example)) == 1
+
+
+def test_the_packs_own_waivers_can_be_used() -> None:
+    own = load(Path(__file__).parents[2] / "policies" / "waivers.yaml")
+    assert own
+    assert all(waiver.is_narrow for waiver in own)

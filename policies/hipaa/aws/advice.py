@@ -16,3 +16,10 @@ OWN_VPC_IS_MORE = (
 UPGRADES_MAY_BE_BY_HAND = "164.308(a)(5)(ii)(B) is addressable, and who upgrades by hand in time is as safe"
 OTHER_RECORDS_MAY_DO = "164.312(b) asks for a record of activity and not for this one; others may hold what it would"
 """Where CloudTrail or the caller records who did what."""
+
+PROPOSED_PATCHES = "164.308(a)(4) would have flaws of critical risk mended within 15 days, and of high risk within 30"
+PROPOSED_SCANS = "164.312(h) would have systems scanned for vulnerabilities every six months at least"
+PROPOSED_AUDIT = "164.312(d) would have activity watched as it happens, and somebody told of what nobody may do"
+PROPOSED_BACKUPS = "164.312(i) would have copies that are at most 48 hours older than the ePHI"
+PROPOSED_PORTS = "164.312(c) would have network ports turned off that nothing needs"
+"""What the proposal of January 6, 2025 (90 FR 898) would ask for; its paragraphs are those that it would write anew."""

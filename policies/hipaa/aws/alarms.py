@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hipaa.aws.advice import OTHER_RECORDS_MAY_DO
+from hipaa.aws.advice import OTHER_RECORDS_MAY_DO, PROPOSED_AUDIT
 from hipaa.resource import UNKNOWN, Resource
 from hipaa.rule import LOW, MEDIUM, stack_rule
 from hipaa.stack import Stack
@@ -26,6 +26,7 @@ def _alarm(**properties: Any) -> Resource:
     on=(ALARM, COMPOSITE),
     severity=MEDIUM,
     advisory="a person or a deployment may look at an alarm; that someone is told is good practice",
+    proposed=PROPOSED_AUDIT,
     fix="Set alarm_actions to a topic, and leave actions_enabled out.",
     sound=[
         [_alarm(alarmActions=[_TOPIC])],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from hipaa.aws.advice import KEPT_FROM_DELETION_IS_MORE, OWN_KEY_IS_MORE
+from hipaa.aws.advice import KEPT_FROM_DELETION_IS_MORE, OWN_KEY_IS_MORE, PROPOSED_BACKUPS
 from hipaa.aws.kms import OWN_KEY
 from hipaa.resource import Properties, Resource
 from hipaa.rule import HIGH, LOW, MEDIUM, rule, stack_rule
@@ -143,6 +143,7 @@ def plan_keeps_a_week(plan: Properties) -> Verdict:
     on=PLAN,
     severity=LOW,
     advisory="how often and how long is the contingency plan's to say (164.308(a)(7)(ii)(A))",
+    proposed=PROPOSED_BACKUPS,
     fix="Give the plan a rule with a daily schedule and lifecycle.delete_after of 35 or more.",
     sound=[_plan(_DAILY | _kept(35)), _plan(_DAILY), _plan({} | _kept(40)), _plan({"schedule": "rate(1 day)"})],
     unsound=[_plan(_WEEKLY | _kept(90)), _plan(_DAILY | _kept(14)), _plan({"schedule": "cron(0 5 1 * ? *)"})],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from hipaa.aws.advice import KEPT_FROM_DELETION_IS_MORE, OTHER_RECORDS_MAY_DO, OWN_KEY_IS_MORE
+from hipaa.aws.advice import KEPT_FROM_DELETION_IS_MORE, OTHER_RECORDS_MAY_DO, OWN_KEY_IS_MORE, PROPOSED_AUDIT
 from hipaa.aws.kms import OWN_KEY
 from hipaa.resource import Properties, Resource
 from hipaa.rule import HIGH, LOW, MEDIUM, rule, stack_rule
@@ -233,6 +233,7 @@ _WATCHED = _trail(cloudWatchLogsGroupArn=_GROUP)
     on=TRAIL,
     severity=LOW,
     advisory="GuardDuty and Security Hub tell of the same and more; where neither is on, make this mandatory",
+    proposed=PROPOSED_AUDIT,
     fix="Add a LogMetricFilter and a MetricAlarm for changes of ACLs, gateways, routes, VPCs; failed sign-ins; root.",
     sound=[[_WATCHED, *_EACH], [_trail()]],
     unsound=[[_WATCHED], [_WATCHED, *_EACH[:-1]], [_WATCHED, *_EACH[1:]]],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hipaa.aws.advice import OTHER_RECORDS_MAY_DO
+from hipaa.aws.advice import OTHER_RECORDS_MAY_DO, PROPOSED_AUDIT, PROPOSED_SCANS
 from hipaa.resource import Properties, Resource
 from hipaa.rule import HIGH, LOW, MEDIUM, rule, stack_rule
 from hipaa.stack import Stack
@@ -42,6 +42,7 @@ def _source(**told: Any) -> dict[str, Any]:
     on=(DETECTOR, FEATURE),
     severity=MEDIUM,
     advisory=OTHER_RECORDS_MAY_DO,
+    proposed=PROPOSED_AUDIT,
     fix="Leave datasources out or enable them; set a DetectorFeature's status to ENABLED.",
     sound=[
         {},
@@ -72,6 +73,7 @@ def detector_keeps_its_sources(detector: Resource) -> Verdict:
     on=GUARDDUTY_ORGANIZATION,
     severity=MEDIUM,
     advisory=OTHER_RECORDS_MAY_DO,
+    proposed=PROPOSED_AUDIT,
     fix="Set auto_enable_organization_members to ALL or NEW.",
     sound=[{"detectorId": "1", "autoEnableOrganizationMembers": "ALL"}],
     unsound=[{"detectorId": "1", "autoEnableOrganizationMembers": "NONE"}],
@@ -142,6 +144,7 @@ def macie_is_on(session: Properties) -> Verdict:
     on=INSPECTOR,
     severity=MEDIUM,
     advisory="164.308(a)(1)(ii)(A) asks for an analysis of risks, which may be made by other means",
+    proposed=PROPOSED_SCANS,
     fix="Set resource_types to [EC2, ECR, LAMBDA].",
     sound=[{"accountIds": ["111122223333"], "resourceTypes": ["EC2", "ECR", "LAMBDA"]}],
     unsound=[{"accountIds": ["111122223333"], "resourceTypes": ["EC2"]}],

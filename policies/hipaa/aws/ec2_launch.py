@@ -178,6 +178,7 @@ def _has_no_public_address(interface: Properties) -> Verdict:
     "launch-template-monitors-every-minute",
     on=(LAUNCH_TEMPLATE, LAUNCH_CONFIGURATION),
     severity=MEDIUM,
+    advisory="164.312(b) asks for a record of activity; metrics every five minutes are one already",
     fix="Set monitoring to enabled True; for a launch configuration, leave enable_monitoring out.",
     sound=[{"monitoring": {"enabled": True}}, Resource(LAUNCH_CONFIGURATION, {})],
     unsound=[{}, {"monitoring": {"enabled": False}}, Resource(LAUNCH_CONFIGURATION, {"enableMonitoring": False})],

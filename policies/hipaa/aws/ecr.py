@@ -5,6 +5,7 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import Any
 
+from hipaa.aws.advice import OWN_KEY_IS_MORE, PROPOSED_SCANS
 from hipaa.aws.kms import OWN_KEY
 from hipaa.resource import Properties, Resource
 from hipaa.rule import HIGH, MEDIUM, rule, stack_rule
@@ -23,6 +24,7 @@ _KEY = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-123456789
     "ecr-repository-keeps-tags-immutable",
     on=(REPOSITORY, TEMPLATE),
     severity=HIGH,
+    advisory="who pulls an image by its digest gets what was reviewed, whatever a tag says (164.312(c)(1))",
     fix="Set image_tag_mutability to IMMUTABLE, and give each build a tag of its own.",
     sound=[{"imageTagMutability": "IMMUTABLE"}, Resource(TEMPLATE, {"imageTagMutability": "IMMUTABLE"})],
     unsound=[
@@ -51,6 +53,7 @@ def _encrypted(type_: str, **key: str) -> dict[str, Any]:
     "ecr-repository-encrypts-with-cmk",
     on=(REPOSITORY, TEMPLATE),
     severity=MEDIUM,
+    advisory=OWN_KEY_IS_MORE,
     fix="Set encryption_configurations with encryption_type KMS and the ARN of a customer managed key.",
     sound=[
         _encrypted("KMS", kmsKey=_KEY),
@@ -96,6 +99,8 @@ def _registry(frequency: str, *filters: str) -> Resource:
     "ecr-repository-scans-on-push",
     on=REPOSITORY,
     severity=MEDIUM,
+    advisory="164.308(a)(1)(ii)(A) asks for an analysis of risks, which another scanner serves as well",
+    proposed=PROPOSED_SCANS,
     fix="Set image_scanning_configuration with scan_on_push=True, or let the registry scan all repositories.",
     sound=[
         [_repository(True)],

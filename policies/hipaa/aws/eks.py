@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from hipaa import networks
+from hipaa.aws.advice import PROPOSED_PATCHES
 from hipaa.facts import fact
 from hipaa.resource import Properties, Resource
 from hipaa.rule import CRITICAL, HIGH, MEDIUM, rule
@@ -116,6 +117,7 @@ def cluster_encrypts_secrets_with_cmk(cluster: Properties) -> Verdict:
     on=CLUSTER,
     severity=MEDIUM,
     advisory="AWS goes on mending a version under extended support; the newest one is good practice",
+    proposed=PROPOSED_PATCHES,
     fix="Set version, and upgrade_policy with support_type STANDARD.",
     sound=[{"version": "1.36", "upgradePolicy": {"supportType": "STANDARD"}}],
     unsound=[
@@ -206,6 +208,7 @@ def cluster_access_is_by_named_roles(resource: Resource) -> Verdict:
     "eks-node-group-launches-from-own-template",
     on=NODE_GROUP,
     severity=MEDIUM,
+    advisory="the template that EKS makes may be sound; one of the program's own is one that rules can read",
     fix="Set launch_template, leave remote_access out, and reach nodes with Systems Manager.",
     sound=[{"launchTemplate": {"id": "lt-1a2b3c4d", "version": "1"}}],
     unsound=[

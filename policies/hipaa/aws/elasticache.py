@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hipaa.aws.advice import MORE_THAN_ONE_IS_MORE, OWN_KEY_IS_MORE, UPGRADES_MAY_BE_BY_HAND
+from hipaa.aws.advice import MORE_THAN_ONE_IS_MORE, OWN_KEY_IS_MORE, PROPOSED_PATCHES, UPGRADES_MAY_BE_BY_HAND
 from hipaa.aws.kms import OWN_KEY
 from hipaa.resource import Properties, Resource
 from hipaa.rule import HIGH, LOW, MEDIUM, rule
@@ -195,6 +195,7 @@ def group_fails_over(group: Properties) -> Verdict:
     on=(GROUP, CLUSTER, "aws:memorydb/cluster:Cluster"),
     severity=LOW,
     advisory=UPGRADES_MAY_BE_BY_HAND,
+    proposed=PROPOSED_PATCHES,
     fix="Leave auto_minor_version_upgrade out or set it to True.",
     sound=[{}, {"autoMinorVersionUpgrade": True}, Resource(CLUSTER, {"autoMinorVersionUpgrade": "true"})],
     unsound=[{"autoMinorVersionUpgrade": False}, Resource(CLUSTER, {"autoMinorVersionUpgrade": "false"})],

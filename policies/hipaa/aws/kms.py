@@ -69,6 +69,7 @@ def key_rotates(key: Properties) -> Verdict:
     "kms-key-waits-thirty-days-before-deletion",
     on=(KEY, REPLICA_KEY, EXTERNAL_KEY),
     severity=MEDIUM,
+    advisory="AWS waits for seven days at the least, in which a deletion can be noticed; thirty are more",
     fix="Leave deletion_window_in_days out, or set it to 30.",
     sound=[{}, {"deletionWindowInDays": 30}],
     unsound=[{"deletionWindowInDays": 7}, Resource(REPLICA_KEY, {"deletionWindowInDays": 10})],
@@ -216,7 +217,6 @@ def _both(found: Document) -> set[str]:
             or any(condition.key == "aws:principalarn" for condition in each.conditions)
         ),
     )
-    steps = Steps()
     askers = {asker.caller.arn: asker for asker in named(own)}
     return {
         arn

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hipaa.aws.advice import OWN_KEY_IS_MORE
+from hipaa.parameter import Parameter
 from hipaa.resource import Properties
 from hipaa.rule import HIGH, MEDIUM, rule
 from hipaa.verdict import Requirement, Verdict, at_least, is_set, not_applicable
@@ -17,6 +19,7 @@ _LEAST_DAYS = 365
     "log-group-encrypts-with-cmk",
     on=LOG_GROUP,
     severity=HIGH,
+    advisory=OWN_KEY_IS_MORE,
     fix="Set kms_key_id to the ARN of a customer managed key whose policy allows logs.<region>.amazonaws.com.",
     sound=[{"kmsKeyId": "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"}],
     unsound=[{}, {"kmsKeyId": ""}],
@@ -36,14 +39,15 @@ def log_group_encrypts_with_cmk(group: Properties) -> Verdict:
     fix="Set retention_in_days to 365 or more, or to 0 to keep events for ever.",
     sound=[{}, {"retentionInDays": 0}, {"retentionInDays": 365}, {"retentionInDays": 2192}],
     unsound=[{"retentionInDays": 30}, {"retentionInDays": 180, "logGroupClass": "INFREQUENT_ACCESS"}],
+    parameters=[Parameter("days", "Days for which events are kept at the least", _LEAST_DAYS, least=1, most=3653)],
 )
-def log_group_is_kept_a_year(group: Properties) -> Verdict:
-    """A log group keeps its events for a year or longer.
+def log_group_is_kept_a_year(group: Properties, days: int) -> Verdict:
+    """A log group keeps its events for a year or longer, or as long as the configuration says.
 
     An incident is often found months after it began.
     """
     if group.get("logGroupClass") == "DELIVERY":
         return not_applicable("a delivery log group keeps events for two days, whatever is asked")
-    year = at_least(_LEAST_DAYS, "days")
-    long_enough = Requirement(f"{year.text}, or 0 for ever", lambda days: days == 0 or year.met(days))
+    least = at_least(days, "days")
+    long_enough = Requirement(f"{least.text}, or 0 for ever", lambda kept: kept == 0 or least.met(kept))
     return group.require("retentionInDays", long_enough, default=0)

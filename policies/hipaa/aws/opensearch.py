@@ -5,7 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hipaa.aws.advice import MORE_THAN_ONE_IS_MORE, OTHER_RECORDS_MAY_DO, OWN_KEY_IS_MORE, UPGRADES_MAY_BE_BY_HAND
+from hipaa.aws.advice import (
+    MORE_THAN_ONE_IS_MORE,
+    OTHER_RECORDS_MAY_DO,
+    OWN_KEY_IS_MORE,
+    PROPOSED_PATCHES,
+    UPGRADES_MAY_BE_BY_HAND,
+)
 from hipaa.aws.kms import OWN_KEY
 from hipaa.resource import Properties, Resource
 from hipaa.rule import CRITICAL, HIGH, LOW, MEDIUM, Unreadable, rule
@@ -212,6 +218,7 @@ def domain_has_dedicated_masters(domain: Properties) -> Verdict:
     on=DOMAIN,
     severity=LOW,
     advisory=UPGRADES_MAY_BE_BY_HAND,
+    proposed=PROPOSED_PATCHES,
     fix="Set software_update_options with auto_software_update_enabled=True.",
     sound=[{"softwareUpdateOptions": {"autoSoftwareUpdateEnabled": True}}],
     unsound=[{}, {"softwareUpdateOptions": {"autoSoftwareUpdateEnabled": False}}],

@@ -8,6 +8,7 @@ encryption, and is made anew where a source would be restored.
 
 from __future__ import annotations
 
+from hipaa.aws.advice import OWN_KEY_IS_MORE
 from hipaa.aws.kms import OWN_KEY
 from hipaa.facts import fact
 from hipaa.resource import UNKNOWN, Properties, Resource
@@ -154,6 +155,7 @@ def instance_leaves_its_password_to_secrets_manager(database: Properties) -> Ver
     "rds-insights-encrypt-with-cmk",
     on=(INSTANCE, MEMBER, CLUSTER),
     severity=MEDIUM,
+    advisory=OWN_KEY_IS_MORE,
     fix="Set performance_insights_kms_key_id to the ARN of a customer managed key, or turn Performance Insights off.",
     sound=[
         {},

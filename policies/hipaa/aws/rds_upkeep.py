@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from hipaa.aws.advice import KEPT_FROM_DELETION_IS_MORE, PROPOSED_PATCHES, UPGRADES_MAY_BE_BY_HAND
 from hipaa.aws.rds import CLUSTER, INSTANCE, MEMBER, REPLICA, is_copy, is_custom
 from hipaa.facts import fact
+from hipaa.parameter import Parameter
 from hipaa.resource import UNKNOWN, Properties, Resource
 from hipaa.rule import HIGH, LOW, MEDIUM, rule
 from hipaa.verdict import Verdict, all_of, at_least, is_, not_applicable, violation
@@ -31,22 +33,26 @@ _LEAST_BACKUP_DAYS = 7  # What AWS Security Hub's control RDS.11 asks for unless
         {"snapshotIdentifier": "rds:records-2026-01-01"},
         Resource(CLUSTER, {}),
     ],
+    parameters=[
+        Parameter("days", "Days back to which a restore reaches at the least", _LEAST_BACKUP_DAYS, least=1, most=35)
+    ],
 )
-def instance_keeps_backups(database: Resource) -> Verdict:
-    """A database can be restored to any moment of the last seven days or more.
+def instance_keeps_backups(database: Resource, days: int) -> Verdict:
+    """A database can be restored to any moment of the last seven days or more, or as the configuration says.
 
     RDS keeps none of an instance unless told, and one day of a cluster. The source's backups are a copy's too.
     """
     if is_copy(database):
         return not_applicable("it can be made anew from its source")
     kept = 1 if database.type == CLUSTER else 0
-    return database.require("backupRetentionPeriod", at_least(_LEAST_BACKUP_DAYS, "days"), default=kept)
+    return database.require("backupRetentionPeriod", at_least(days, "days"), default=kept)
 
 
 @rule(
     "rds-instance-is-kept-from-deletion",
     on=(INSTANCE, CLUSTER),
     severity=MEDIUM,
+    advisory=KEPT_FROM_DELETION_IS_MORE,
     fix="Set deletion_protection=True, leave skip_final_snapshot out, and set final_snapshot_identifier.",
     sound=[
         {"deletionProtection": True, "finalSnapshotIdentifier": "records-last"},
@@ -133,6 +139,8 @@ def instance_exports_its_log(database: Properties) -> Verdict:
     "rds-instance-takes-minor-upgrades",
     on=(INSTANCE, MEMBER, CLUSTER),
     severity=LOW,
+    advisory=UPGRADES_MAY_BE_BY_HAND,
+    proposed=PROPOSED_PATCHES,
     fix="Leave auto_minor_version_upgrade out or set it to True, with a maintenance window that suits.",
     sound=[
         {},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hipaa.aws.advice import OWN_KEY_IS_MORE, UPGRADES_MAY_BE_BY_HAND
+from hipaa.aws.advice import OWN_KEY_IS_MORE, PROPOSED_PATCHES, UPGRADES_MAY_BE_BY_HAND
 from hipaa.aws.kms import OWN_KEY
 from hipaa.facts import fact
 from hipaa.resource import UNKNOWN, Properties, Resource
@@ -199,6 +199,7 @@ def cluster_keeps_snapshots(cluster: Properties) -> Verdict:
     on=CLUSTER,
     severity=LOW,
     advisory=UPGRADES_MAY_BE_BY_HAND,
+    proposed=PROPOSED_PATCHES,
     fix="Leave allow_version_upgrade out or set it to True.",
     sound=[_NODES],
     unsound=[_NODES | {"allowVersionUpgrade": False}],

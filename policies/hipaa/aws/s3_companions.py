@@ -254,6 +254,7 @@ def _arns(bucket: Resource) -> tuple[str, ...]:
     "s3-bucket-disables-acls",
     on=BUCKET,
     severity=MEDIUM,
+    advisory="an ACL that lets no stranger in does no harm, and one that does is refused by a rule of its own",
     fix="Add BucketOwnershipControls for the bucket with object_ownership BucketOwnerEnforced.",
     sound=[[_BUCKET, _with(OWNERSHIP, {"rule": {"objectOwnership": "BucketOwnerEnforced"}})]],
     unsound=[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hipaa.aws.advice import OWN_KEY_IS_MORE
 from hipaa.aws.kms import OWN_KEY
 from hipaa.resource import UNKNOWN, Properties, Resource
 from hipaa.rule import CRITICAL, HIGH, MEDIUM, rule
@@ -29,6 +30,7 @@ def is_of_a_service(secret: Resource) -> bool:
     "secret-encrypts-with-cmk",
     on=SECRET,
     severity=HIGH,
+    advisory=OWN_KEY_IS_MORE,
     fix="Set kms_key_id to the ARN of a customer managed key, in each Region that the secret is replicated to as well.",
     sound=[
         {"kmsKeyId": _KEY},
@@ -59,6 +61,7 @@ def secret_encrypts_with_cmk(secret: Resource) -> Verdict:
     "secret-can-be-recovered",
     on=SECRET,
     severity=MEDIUM,
+    advisory="what a secret was can be set anew by whoever it opens something to; days to recover it are quicker",
     fix="Leave recovery_window_in_days out (30 days), or set it to 7 or more.",
     sound=[{}, {"recoveryWindowInDays": 7}, {"recoveryWindowInDays": 30}, _OF_RDS],
     unsound=[{"recoveryWindowInDays": 0}],

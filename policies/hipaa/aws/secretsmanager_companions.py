@@ -10,6 +10,7 @@ from hipaa.aws.secretsmanager import OF_A_SERVICE, SECRET, is_of_a_service
 from hipaa.iam.document import document
 from hipaa.iam.judging import answer
 from hipaa.iam.questions import public, unbounded
+from hipaa.parameter import Parameter
 from hipaa.resource import UNKNOWN, Properties, Resource
 from hipaa.rule import HIGH, MEDIUM, stack_rule
 from hipaa.stack import Stack
@@ -100,6 +101,7 @@ _RATE = re.compile(r"rate\((\d+) (hour|day)s?\)")
     "secret-is-rotated",
     on=SECRET,
     severity=MEDIUM,
+    advisory="164.308(a)(5)(ii)(D) sets no time for changing passwords, and not every secret can be rotated",
     fix="Add a SecretRotation for the secret with rotation_rules that change it every 90 days or more often.",
     sound=[
         [_SECRET, _rotation(automaticallyAfterDays=30)],
@@ -117,9 +119,12 @@ _RATE = re.compile(r"rate\((\d+) (hour|day)s?\)")
         [_SECRET, _rotation(scheduleExpression="rate(2161 hours)")],
         [_SECRET, _rotation(scheduleExpression="now and then")],
     ],
+    parameters=[
+        Parameter("days", "Days after which a secret is changed at the latest", _MOST_DAYS, least=1, most=1000)
+    ],
 )
-def secret_is_rotated(secret: Resource, stack: Stack) -> Verdict:
-    """A secret is changed by itself, every 90 days or more often.
+def secret_is_rotated(secret: Resource, stack: Stack, days: int) -> Verdict:
+    """A secret is changed by itself, every 90 days or as the configuration says, or more often.
 
     A copy that somebody took is worth nothing after that. A secret that nothing can change (a licence, a key of
     somebody else's) is a risk to accept by name. When a cron expression comes round is not worked out.
@@ -129,20 +134,22 @@ def secret_is_rotated(secret: Resource, stack: Stack) -> Verdict:
     rotations = stack.companions(secret, SECRET_ROTATION, by="secretId")
     if not rotations:
         return violation("no SecretRotation is there for this secret")
-    return all_of(*map(_is_often, rotations))
+    return all_of(*(_is_often(rotation, days) for rotation in rotations))
 
 
-def _is_often(rotation: Resource) -> Verdict:
+def _is_often(rotation: Resource, most: int) -> Verdict:
     expression = "rotationRules.scheduleExpression"
     if rotation.at(expression):
-        often = Requirement(f"a rate of {_MOST_DAYS} days or less, or a cron expression", _is_often_enough)
+        often = Requirement(
+            f"a rate of {most} days or less, or a cron expression", lambda given: _is_often_enough(given, most)
+        )
         return rotation.require(expression, often)
     days = "rotationRules.automaticallyAfterDays"
-    return all_of(rotation.require(days, is_set()), rotation.require(days, at_most(_MOST_DAYS, "days"), default=1))
+    return all_of(rotation.require(days, is_set()), rotation.require(days, at_most(most, "days"), default=1))
 
 
-def _is_often_enough(expression: str) -> bool:
+def _is_often_enough(expression: str, most: int) -> bool:
     rate = _RATE.fullmatch(expression)
     if rate is None:
         return expression.startswith("cron(")
-    return int(rate[1]) <= (_MOST_DAYS if rate[2] == "day" else _MOST_DAYS * 24)
+    return int(rate[1]) <= (most if rate[2] == "day" else most * 24)

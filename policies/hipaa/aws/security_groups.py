@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hipaa import networks
 from hipaa.aws.security_group_openings import (
     HTTP,
     Opening,
@@ -15,6 +16,7 @@ from hipaa.aws.security_group_openings import (
     too_wide,
 )
 from hipaa.aws.vpc import DEFAULT_SECURITY_GROUP
+from hipaa.parameter import Parameter
 from hipaa.resource import UNKNOWN, Properties, Resource, UnknownValue
 from hipaa.rule import CRITICAL, HIGH, rule, stack_rule
 from hipaa.stack import Stack
@@ -81,12 +83,23 @@ _QUARTERS = ["0.0.0.0/2", "64.0.0.0/2", "128.0.0.0/2", "192.0.0.0/2"]
         Resource(INGRESS_RULE, {"ipProtocol": "tcp", "fromPort": 22, "toPort": 22, "cidrIpv4": "0.0.0.0/0"}),
         Resource(INGRESS_RULE, {"ipProtocol": "-1", "cidrIpv6": "::/0"}),
     ],
+    parameters=[
+        Parameter(
+            "public_addresses", "Public IPv4 addresses that may be let in at the most", networks.LIMIT, most=2**32
+        ),
+        Parameter("allowed_ranges", "Ranges that are not counted, because their owners are known", ()),
+    ],
 )
-def security_group_opens_only_https(group: Resource) -> Verdict:
+def security_group_opens_only_https(group: Resource, public_addresses: int, allowed_ranges: tuple[str, ...]) -> Verdict:
     """A security group lets the whole internet in on TCP port 443, or not at all.
 
     What the internet is, is measured: halves and quarters of it add up. Port 80 has a rule of its own.
     """
+    with networks.held_to(public_addresses, allowed_ranges):
+        return _opens_only_https(group)
+
+
+def _opens_only_https(group: Resource) -> Verdict:
     if group.type == SECURITY_GROUP:
         return judge_inline(group, "ingress", is_web)
     if group.type == SECURITY_GROUP_RULE and group.get("type") != "ingress":

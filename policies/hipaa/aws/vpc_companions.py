@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hipaa.aws.advice import PROPOSED_PORTS
 from hipaa.aws.s3 import policy
 from hipaa.aws.vpc import DEFAULT_SECURITY_GROUP, FLOW_LOG
 from hipaa.iam.document import NONE, document
@@ -50,6 +51,8 @@ def vpc_records_flow_logs(vpc: Resource, stack: Stack) -> Verdict:
     "vpc-closes-its-default-security-group",
     on=VPC,
     severity=HIGH,
+    advisory="nothing is in the default group unless the program puts it there, and it lets only its own members in",
+    proposed=PROPOSED_PORTS,
     fix="Add a DefaultSecurityGroup with vpc_id of the VPC and no rules.",
     sound=[
         [_VPC, Resource(DEFAULT_SECURITY_GROUP, {"vpcId": "vpc-1a2b3c4d"})],

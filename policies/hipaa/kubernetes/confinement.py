@@ -145,6 +145,7 @@ def _is_not_root(container: Properties, pod: Properties) -> Verdict:
     on=WORKLOADS,
     besides=may_describe_pods,
     severity=MEDIUM,
+    advisory="the Pod Security Standards ask for it at no level; what a container writes is gone with it",
     fix="Set read_only_root_filesystem=True, and mount an empty_dir where the program must write.",
     sound=[
         example(securityContext={"readOnlyRootFilesystem": True}),

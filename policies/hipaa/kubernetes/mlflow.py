@@ -61,6 +61,7 @@ def _authenticates(server: Server) -> Verdict:
     on=WORKLOADS,
     besides=may_describe_pods,
     severity=MEDIUM,
+    advisory="who must log in is asked under any name; the check of hosts is a second barrier, in browsers",
     fix="Set --allowed-hosts to the names that clients use, and --cors-allowed-origins to none or to whole origins.",
     sound=[
         serving("--allowed-hosts", "mlflow.example.org,mlflow.mlflow.svc:5000"),

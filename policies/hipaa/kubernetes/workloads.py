@@ -26,6 +26,7 @@ _PINNED = Requirement(
     on=WORKLOADS,
     besides=may_describe_pods,
     severity=HIGH,
+    advisory="a tag of a registry that keeps tags immutable names one image as well (164.312(c)(1))",
     fix="Name the image by its digest: registry/name@sha256:... or registry/name:tag@sha256:...",
     sound=[
         example(image=f"registry.example.com/app@{_DIGEST}"),
@@ -182,6 +183,7 @@ def _account(automount: bool | None, name: Any = "predictor", namespace: Any = "
     on=WORKLOADS,
     besides=may_describe_pods,
     severity=MEDIUM,
+    advisory="a token opens what its account has rights to, and an account of its own has none",
     fix="Set automount_service_account_token=False on the pod, or on its ServiceAccount; Pod Identity reaches AWS.",
     sound=[
         [_pod_of(None, automountServiceAccountToken=False)],
@@ -253,6 +255,7 @@ def _limited(memory: str | None, cpu: str | None) -> dict[str, Any]:
     on=WORKLOADS,
     besides=may_describe_pods,
     severity=LOW,
+    advisory="164.308(a)(7) asks for a plan to go on in an emergency; quotas of a namespace bound pods as well",
     fix="Set resources with limits.memory and requests.cpu, on each container or on the pod.",
     sound=[
         example(**_limited("1Gi", "500m")),

@@ -1,0 +1,102 @@
+"""What is mandatory under which profile, and what a policy configuration may set."""
+
+import inspect
+import json
+from collections.abc import Iterator
+
+import grpc
+import pytest
+from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
+
+import hipaa
+from hipaa.parameter import UnusableSetting
+from hipaa.resource import Resource
+from hipaa.rule import Level, Profile, Rule
+from hipaa.verdict import Outcome
+from tests.policies.harness import analyze, served
+
+RULES = {rule.name: rule for rule in hipaa.rules()}
+WITH_PARAMETERS = [rule for rule in hipaa.rules() if rule.parameters]
+
+
+@pytest.mark.parametrize("rule", hipaa.rules(), ids=lambda rule: rule.name)
+def test_advice_has_a_reason_and_the_check_takes_its_parameters(rule: Rule) -> None:
+    taken = list(inspect.signature(rule.check).parameters)[1 if rule.scope == "resource" else 2 :]
+    assert taken == [parameter.name for parameter in rule.parameters]
+    assert all(len(reason) > 20 for reason in (rule.advisory, rule.proposed) if reason)
+
+
+def test_the_proposal_makes_more_mandatory_and_nothing_less() -> None:
+    proposed = {rule.name for rule in hipaa.rules() if rule.proposed}
+    assert proposed
+    for rule in hipaa.rules():
+        law, proposal = rule.level(), rule.level(Profile.PROPOSAL)
+        assert (law is not proposal) == (rule.name in proposed)
+        assert law is Level.ADVISORY or proposal is Level.MANDATORY
+    assert "a proposal and no law" in Profile.PROPOSAL.text
+
+
+@pytest.mark.parametrize("rule", WITH_PARAMETERS, ids=lambda rule: rule.name)
+def test_wrong_value_is_refused_with_name_value_and_what_is_allowed(rule: Rule) -> None:
+    for parameter in rule.parameters:
+        assert rule.settings({})[parameter.name] == parameter.default
+        assert json.loads(json.dumps(parameter.schema))["default"] in (
+            parameter.default,
+            list(_listed(parameter.default)),
+        )
+        for value in (parameter.least - 1, 2.5, True, "30", ["nowhere"], None, [1], {"a": 1}, float("inf")):
+            with pytest.raises(UnusableSetting) as caught:
+                rule.settings({parameter.name: value})
+            assert f"{rule.name}: {parameter.name} is {value!r}; it must be {parameter.allowed}" in str(caught.value)
+    with pytest.raises(UnusableSetting, match=f"{rule.name} has no parameter 'dyas': it has {rule.parameters[0].name}"):
+        rule.settings({"dyas": 3})
+
+
+def _listed(value: object) -> tuple[object, ...]:
+    return value if isinstance(value, tuple) else ()
+
+
+def test_parameter_moves_the_limit() -> None:
+    rule = RULES["log-group-is-kept-a-year"]
+    group = Resource(rule.on[0], {"retentionInDays": 90})
+    assert rule.judge(group).outcome is Outcome.FAILED
+    assert rule.judge(group, settings=rule.settings({"days": 90.0})).outcome is Outcome.PASSED
+
+
+def test_ranges_of_known_owners_are_not_the_internet() -> None:
+    rule = RULES["security-group-opens-only-https-to-internet"]
+    ssh = {"protocol": "tcp", "fromPort": 22, "toPort": 22, "cidrBlocks": ["16.0.0.0/10", "2a00::/16"]}
+    group = Resource(rule.on[0], {"ingress": [ssh]})
+    assert rule.judge(group).outcome is Outcome.FAILED
+    known = rule.settings({"allowed_ranges": ["16.0.0.0/8", "2a00::/12"]})
+    assert rule.judge(group, settings=known).outcome is Outcome.PASSED
+    assert rule.judge(group).outcome is Outcome.FAILED, "what one run was told holds in that alone"
+    narrow = rule.settings({"public_addresses": 0})
+    one = Resource(rule.on[0], {"ingress": [ssh | {"cidrBlocks": ["131.107.1.1/32"]}]})
+    assert [rule.judge(one).outcome, rule.judge(one, settings=narrow).outcome] == [Outcome.PASSED, Outcome.FAILED]
+
+
+@pytest.fixture(scope="module")
+def pack() -> Iterator[analyzer_pb2_grpc.AnalyzerStub]:
+    with served() as stub:
+        yield stub
+
+
+def configure(pack: analyzer_pb2_grpc.AnalyzerStub, name: str, level: int, properties: dict[str, object]) -> None:
+    request = analyzer_pb2.ConfigureAnalyzerRequest()
+    request.policyConfig[name].enforcementLevel = level
+    request.policyConfig[name].properties.update(properties)
+    pack.Configure(request)
+
+
+@pytest.mark.pack
+def test_the_pack_takes_parameters_and_levels_and_refuses_what_cannot_be(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
+    group, rule = "aws:cloudwatch/logGroup:LogGroup", "log-group-is-kept-a-year"
+    with pytest.raises(grpc.RpcError) as caught:
+        configure(pack, rule, analyzer_pb2.MANDATORY, {"days": 0})
+    assert f"{rule}: days is 0" in caught.value.details()
+    assert "a whole number from 1 to 3653" in caught.value.details()
+    for days, level, told in ((365, analyzer_pb2.ADVISORY, 1), (90, analyzer_pb2.MANDATORY, 0)):
+        configure(pack, rule, level, {"days": days})
+        answers = analyze(pack, group, {"retentionInDays": 90}).diagnostics
+        assert [one.enforcementLevel for one in answers if one.policyName == rule] == [level] * told
