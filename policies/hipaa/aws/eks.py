@@ -10,7 +10,7 @@ from hipaa.aws.advice import PROPOSED_PATCHES
 from hipaa.facts import fact
 from hipaa.resource import Properties, Resource
 from hipaa.rule import CRITICAL, HIGH, MEDIUM, rule
-from hipaa.verdict import Requirement, Verdict, all_of, is_, is_empty, is_set, not_applicable, violation
+from hipaa.verdict import Requirement, Verdict, all_of, has, is_, is_empty, is_set, not_applicable, violation
 
 CLUSTER = "aws:eks/cluster:Cluster"
 NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
@@ -105,7 +105,7 @@ def cluster_encrypts_secrets_with_cmk(cluster: Properties) -> Verdict:
 
     EKS encrypts them with a key of AWS's own in any case; only a key of one's own bounds and records who reads them.
     """
-    encrypts_secrets = Requirement("a list with 'secrets'", lambda resources: "secrets" in (resources or ()))
+    encrypts_secrets = has("secrets")
     return all_of(
         cluster.require("encryptionConfig.resources", encrypts_secrets),
         cluster.require("encryptionConfig.provider.keyArn", is_set()),

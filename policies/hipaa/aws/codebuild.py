@@ -1,0 +1,139 @@
+"""AWS CodeBuild: projects without keys in plain sight, whose sources come by HTTPS and whose results are encrypted."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from hipaa.resource import Properties
+from hipaa.rule import CRITICAL, HIGH, LOW, MEDIUM, rule
+from hipaa.verdict import Verdict, all_of, violation
+
+PROJECT = "aws:codebuild/project:Project"
+
+_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+_SIGNED_IN = re.compile(r"^https?://[^/@\s]+@")
+
+
+def _project(**told: Any) -> dict[str, Any]:
+    source = {"type": "GITHUB", "location": "https://github.com/example/ward.git"}
+    return {"serviceRole": "role", "source": source, "artifacts": {"type": "NO_ARTIFACTS"}} | told
+
+
+def _variable(name: str, type_: str = "PLAINTEXT") -> dict[str, Any]:
+    variables = [{"name": name, "value": "records", "type": type_}]
+    return {"environment": {"image": "aws/codebuild/standard:7.0", "environmentVariables": variables}}
+
+
+@rule(
+    "codebuild-project-holds-no-keys",
+    on=PROJECT,
+    severity=CRITICAL,
+    fix="Leave the variable out, since the project has a role; or set its type to SECRETS_MANAGER.",
+    sound=[
+        _project(),
+        _project(**_variable("AWS_ACCESS_KEY_ID", "SECRETS_MANAGER")),
+        _project(**_variable("AWS_DEFAULT_REGION")),
+    ],
+    unsound=[_project(**_variable("AWS_ACCESS_KEY_ID")), _project(**_variable("AWS_SECRET_ACCESS_KEY"))],
+)
+def project_holds_no_keys(project: Properties) -> Verdict:
+    """A project's variables hold no access keys in plain text: who may look at a project sees them."""
+    found = [
+        str(variable.at("name"))
+        for variable in project.objects("environment.environmentVariables")
+        if str(variable.at("name", "")).upper() in _KEYS and variable.at("type", "PLAINTEXT") == "PLAINTEXT"
+    ]
+    return all_of(
+        *(violation(f"`environment.environment_variables` holds {name[:60]} in plain text") for name in found)
+    )
+
+
+@rule(
+    "codebuild-source-holds-no-credentials",
+    on=PROJECT,
+    severity=HIGH,
+    fix="Leave user and token out of source.location, and add a SourceCredential or a connection.",
+    sound=[_project()],
+    unsound=[_project(source={"type": "BITBUCKET", "location": "https://user:token@bitbucket.org/example/ward.git"})],
+)
+def source_holds_no_credentials(project: Properties) -> Verdict:
+    """A source's address has no name and no token in it."""
+    wrong = []
+    for place in ("source", "secondarySources"):
+        for source in project.objects(place):
+            if _SIGNED_IN.match(str(source.at("location", ""))):
+                wrong.append(violation(f"`{source.where('location')}` has a user or a token in it"))
+    return all_of(*wrong)
+
+
+@rule(
+    "codebuild-source-verifies-tls",
+    on=PROJECT,
+    severity=HIGH,
+    fix="Leave insecure_ssl out of the source.",
+    sound=[_project()],
+    unsound=[
+        _project(source={"type": "GITHUB_ENTERPRISE", "location": "https://git.internal/a.git", "insecureSsl": True})
+    ],
+)
+def source_verifies_tls(project: Properties) -> Verdict:
+    """A project asks a source's server for its certificate, and looks at it."""
+    wrong = []
+    for place in ("source", "secondarySources"):
+        for source in project.objects(place):
+            if source.at("insecureSsl") is True:
+                wrong.append(violation(f"`{source.where('insecureSsl')}` is true; it must be false"))
+    return all_of(*wrong)
+
+
+@rule(
+    "codebuild-results-are-encrypted",
+    on=PROJECT,
+    severity=MEDIUM,
+    fix="Leave encryption_disabled out of artifacts and logs_config.s3_logs.",
+    sound=[_project()],
+    unsound=[
+        _project(artifacts={"type": "S3", "location": "results", "encryptionDisabled": True}),
+        _project(logsConfig={"s3Logs": {"status": "ENABLED", "encryptionDisabled": True}}),
+    ],
+)
+def results_are_encrypted(project: Properties) -> Verdict:
+    """A project's results and its logs in S3 are encrypted."""
+    wrong = []
+    for place in ("artifacts", "secondaryArtifacts", "logsConfig.s3Logs"):
+        for target in project.objects(place):
+            if target.at("encryptionDisabled") is True:
+                wrong.append(violation(f"`{target.where('encryptionDisabled')}` is true; it must be false"))
+    return all_of(*wrong)
+
+
+@rule(
+    "codebuild-project-is-not-public",
+    on=PROJECT,
+    severity=HIGH,
+    fix="Leave project_visibility out or set it to PRIVATE.",
+    sound=[_project(), _project(projectVisibility="PRIVATE")],
+    unsound=[_project(projectVisibility="PUBLIC_READ")],
+)
+def project_is_not_public(project: Properties) -> Verdict:
+    """A project's builds, with their logs and results, are nobody else's to read."""
+    if project.at("projectVisibility") == "PUBLIC_READ":
+        return violation("`project_visibility` is 'PUBLIC_READ'; it must be 'PRIVATE'")
+    return Verdict()
+
+
+@rule(
+    "codebuild-runs-without-privileges",
+    on=PROJECT,
+    severity=LOW,
+    advisory="building images needs it; what a build may reach is its role's to bound (164.312(a)(1))",
+    fix="Leave environment.privileged_mode out, or build images without a daemon.",
+    sound=[_project()],
+    unsound=[_project(environment={"image": "aws/codebuild/standard:7.0", "privilegedMode": True})],
+)
+def runs_without_privileges(project: Properties) -> Verdict:
+    """A build has no hold of the machine that it runs on."""
+    if project.at("environment.privilegedMode") is True:
+        return violation("`environment.privileged_mode` is true; it must be false")
+    return Verdict()
