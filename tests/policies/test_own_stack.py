@@ -71,13 +71,14 @@ NEVER_PASSED = {
 
 # Advice that the stack does without: CloudWatch's alarms and Performance Insights watch its database, and the local
 # stack's, which is small, has no standby. Secrets Manager calls the one function and says itself where that failed; a
-# bound to how often would be one to how many secrets there may be.
+# bound to how often would be one to how many secrets there may be. Buckets keep versions, which Object Lock guards.
 ADVISED = {
     "lambda-function-bounds-its-concurrency",
     "lambda-function-is-traced",
     "lambda-function-keeps-what-failed",
     "rds-instance-is-monitored",
     "rds-instance-spans-zones",
+    "s3-bucket-is-copied-elsewhere",
 }
 
 
