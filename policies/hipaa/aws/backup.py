@@ -162,7 +162,8 @@ _PLAN = Resource(PLAN, _plan(_DAILY) | {"id": "plan"}, name="plan")
 @stack_rule(
     "backup-plan-takes-something-up",
     on=PLAN,
-    severity=HIGH,
+    severity=MEDIUM,
+    advisory="its selections may be another program's: an account's plan is often one for many",
     fix="Add a Selection with the plan's id, and resources or selection_tags.",
     sound=[
         [_PLAN, Resource(SELECTION, {"planId": "plan", "resources": ["*"]})],

@@ -10,7 +10,7 @@ from hipaa.aws.kms import OWN_KEY
 from hipaa.resource import Properties, Resource
 from hipaa.rule import HIGH, LOW, MEDIUM, rule, stack_rule
 from hipaa.stack import Stack
-from hipaa.verdict import Verdict, all_of, at_least, is_, is_set, not_applicable, violation
+from hipaa.verdict import Outcome, Verdict, all_of, at_least, is_, is_set, not_applicable, violation
 
 TRAIL = "aws:cloudtrail/trail:Trail"
 STORE = "aws:cloudtrail/eventDataStore:EventDataStore"
@@ -169,27 +169,44 @@ def _object_events(trail: Resource) -> Iterator[str]:
             yield from ("read", "write") if only is None else ("read",) if "true" in only else ("write",)
 
 
-@rule(
+@stack_rule(
     "cloudtrail-records-management-events",
     on=TRAIL,
     severity=HIGH,
     fix="Leave include_management_events on, read_write_type All, and exclude_management_event_sources out.",
     sound=[
-        {"s3BucketName": "trail"},
-        {"s3BucketName": "trail", "eventSelectors": [_events()]},
-        {"s3BucketName": "data", "eventSelectors": [_events("All", "arn:aws:s3", management=False)]},
-        {"s3BucketName": "trail", "advancedEventSelectors": [_S3]},
+        [_trail()],
+        [_trail(eventSelectors=[_events()])],
+        [_trail(eventSelectors=[_events("All", "arn:aws:s3", management=False)])],
+        [_trail(advancedEventSelectors=[_S3])],
+        [_trail(), _trail("data", eventSelectors=[_events("WriteOnly", "arn:aws:s3")])],
     ],
     unsound=[
-        {"s3BucketName": "trail", "eventSelectors": [_events("WriteOnly")]},
-        {
-            "s3BucketName": "trail",
-            "eventSelectors": [_events() | {"excludeManagementEventSources": ["kms.amazonaws.com"]}],
-        },
+        [_trail(eventSelectors=[_events("WriteOnly")])],
+        [_trail(eventSelectors=[_events() | {"excludeManagementEventSources": ["kms.amazonaws.com"]}])],
     ],
 )
-def records_management_events(trail: Properties) -> Verdict:
-    """A trail of management events leaves out neither reading nor the use of keys, which is how ePHI is decrypted."""
+def records_management_events(trail: Resource, stack: Stack) -> Verdict:
+    """A trail of management events leaves out neither reading nor the use of keys, which is how ePHI is decrypted.
+
+    Another of the program's trails may have what one leaves out.
+    """
+    if stack.once(_some_has_all):
+        return Verdict()
+    return _left_out(trail)
+
+
+def _some_has_all(stack: Stack) -> bool:
+    return any("advancedEventSelectors" not in trail and _has_all(trail) for trail in stack.of(TRAIL))
+
+
+def _has_all(trail: Resource) -> bool:
+    told = trail.objects("eventSelectors")
+    asked = not told or any(selector.at("includeManagementEvents", True) is not False for selector in told)
+    return asked and _left_out(trail).outcome is Outcome.PASSED
+
+
+def _left_out(trail: Resource) -> Verdict:
 
     def whole(selector: object) -> Verdict:
         if not isinstance(selector, Properties) or selector.at("includeManagementEvents", True) is False:
