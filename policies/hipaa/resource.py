@@ -107,7 +107,8 @@ class Properties(Mapping[str, Any]):
     def each(self, path: str, check: Callable[[Any], Verdict]) -> Verdict:
         """The verdict over all items at a path, each judged by itself: what is unknown in one hides no other.
 
-        Never raises for an unknown value. No items are no violation.
+        Never raises for an unknown value, nor for a text or a number where the check wants an object: that is a
+        violation. No items are no violation.
         """
         try:
             items = self._items(path)
@@ -115,11 +116,30 @@ class Properties(Mapping[str, Any]):
             return undecided(unknown.path)
         verdicts = []
         for index in range(len(items)):
+            item: Any = None
             try:
-                verdicts.append(check(items[index]))
+                item = items[index]
+                verdicts.append(check(item))
             except UnknownValue as unknown:
                 verdicts.append(undecided(unknown.path))
+            except (AttributeError, TypeError):
+                if isinstance(item, Properties):
+                    raise  # the rule broke
+                verdicts.append(violation(f"`{self._at(path)}` has {show(item)}, which the provider does not take"))
         return all_of(*verdicts)
+
+    def listed(self, path: str) -> Sequence[Any]:
+        """The items at a path, one alone as a list of it; none where nothing is set.
+
+        Raises:
+            UnknownValue: when the list is not known yet; an item that is not is read later.
+        """
+        return self._items(path)
+
+    def object(self, path: str) -> Properties:
+        """The object at a path; an empty one where nothing is set, or no object."""
+        value = self.at(path)
+        return value if isinstance(value, Properties) else Properties({}, self._at(path), self._secret, self._words)
 
     def each_object(self, path: str, check: Callable[[Properties], Verdict]) -> Verdict:
         """As `each`, for what must be a list of objects: an item that is none is a violation."""
@@ -149,7 +169,7 @@ class Properties(Mapping[str, Any]):
                 value = self.at(path)
         except UnknownValue as unknown:
             return undecided(unknown.path)
-        if requirement.met(default if value is None else value):
+        if _is_met(requirement, default if value is None else value):
             return Verdict()
         shown = "a secret value" if secrets else show(value)
         assumed = f" (which means {show(default)})" if value is None and default is not None else ""
@@ -236,6 +256,13 @@ class Resource(Properties):
         A property that is unknown and made from no other resource is one that the provider will report back.
         """
         return name in self and (self.known(name) is not None or bool(self.sources.get(name)))
+
+
+def _is_met(requirement: Requirement, value: Any) -> bool:
+    try:
+        return requirement.met(value)
+    except (AttributeError, TypeError, ValueError):  # not of the kind that is required
+        return False
 
 
 def show(value: Any) -> str:

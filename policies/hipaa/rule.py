@@ -182,9 +182,7 @@ class Rule:
                 verdict = violation(str(unreadable))
             except Exception as error:
                 raise BrokenRule(self.name, noted.last) from error
-        if noted.secrets and verdict.violations:
-            return replace(verdict, violations=(f"what is wrong is withheld, for `{noted.secrets[0]}` is secret",))
-        return verdict
+        return _withheld(verdict, noted.secrets[0]) if noted.secrets else verdict
 
     def judge_example(self, example: Example) -> list[Verdict]:
         """The verdicts on an example: on the resource, or on each resource of the rule's kind in the stack."""
@@ -194,6 +192,16 @@ class Rule:
             return [self.judge(Resource(self.on[0], example))]
         stack = Stack(example)
         return [self.judge(resource, stack) for resource in stack.judged_by(self.is_about)]
+
+
+def _withheld(verdict: Verdict, secret: str) -> Verdict:
+    """A verdict without what its check said, which may hold what it read."""
+    why = f"is withheld, for `{secret}` is secret"
+    return replace(
+        verdict,
+        violations=(f"what is wrong {why}",) if verdict.violations else (),
+        not_applicable=None if verdict.not_applicable is None else f"why {why}",
+    )
 
 
 def rule(

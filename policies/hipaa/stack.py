@@ -15,7 +15,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from hipaa.resource import Items, Resource, UnknownValue, read_secrets, reading
 
-_IDENTIFIERS = ("id", "arn", "bucket", "name")
+_IDENTIFIERS = ("id", "arn", "bucket", "name", "clusterIdentifier", "identifier")
 
 Types: TypeAlias = str | tuple[str, ...]
 Made = TypeVar("Made")
@@ -64,6 +64,15 @@ class Stack:
         """
         values, unknown = _said(resource, by)
         return [found for type_ in _each(types) for found in self._named_of(type_).by(resource, by, values, unknown)]
+
+    def find(self, types: Types, values: Iterable[str], origins: Iterable[str] = ()) -> list[Resource]:
+        """The resources of these types that are named so, or that something was made from: `origins` are their URNs."""
+        values, origins = tuple(values), tuple(origins)
+        return [found for type_ in _each(types) for found in self._named_of(type_).find(values, origins)]
+
+    def has_unnamed(self, types: Types) -> bool:
+        """Whether the name of a resource of these types is not known yet: it may be the one that somebody names."""
+        return any(self._named_of(type_).has_unnamed for type_ in _each(types))
 
     def once(self, make: Callable[[Stack], Made]) -> Made:
         """What `make`, a function of a module, finds in the whole stack: made once, for all resources that ask.
@@ -136,6 +145,12 @@ class _Named:
             self._by_urn.setdefault(candidate.urn, place)
             for value in _identifiers(candidate):
                 self._by_value[value].append(place)
+        self.has_unnamed = any(candidate.known("name") is None for candidate in candidates)
+
+    def find(self, values: tuple[str, ...], origins: tuple[str, ...]) -> list[Resource]:
+        places = {place for value in values for place in self._by_value.get(value, ())}
+        places |= {self._by_urn[urn] for urn in origins if urn in self._by_urn}
+        return [self._candidates[place] for place in sorted(places)]
 
     def by(self, resource: Resource, by: str, values: tuple[str, ...], unknown: bool) -> list[Resource]:
         places = {place for value in values for place in self._by_value.get(value, ())}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hipaa.aws.kms import OWN_KEY
-from hipaa.resource import UNKNOWN, Properties, Resource
+from hipaa.resource import UNKNOWN, Properties, Resource, UnknownValue
 from hipaa.rule import CRITICAL, HIGH, MEDIUM, rule, stack_rule
 from hipaa.stack import Stack
 from hipaa.verdict import Requirement, Verdict, is_, not_applicable, one_of, violation
@@ -82,11 +82,16 @@ def volume_is_encrypted(volume: Resource, stack: Stack) -> Verdict:
 
 def _is_from_encrypted(resource: Resource, by: str, stack: Stack) -> bool:
     """Whether it is made from an encrypted snapshot or volume of the program: what comes from it is encrypted too."""
+    unknown: UnknownValue | None = None
     for source in stack.named_by(resource, by, (SNAPSHOT, SNAPSHOT_COPY, VOLUME)):
         if source.known("encrypted") is True:
             return True
         if source.type == SNAPSHOT and _is_from_encrypted(source, "volumeId", stack):
             return True
+        if source.is_set_by_program("encrypted") and source.known("encrypted") is None:
+            unknown = UnknownValue(f"encrypted of {source.name}")
+    if unknown:
+        raise unknown
     return False
 
 

@@ -38,12 +38,7 @@ def _template(instance: Resource, stack: Stack) -> tuple[list[Resource], bool]:
         return [], False
     names = {value for item in given for value in (item.get("id"), item.get("name")) if isinstance(value, str)}
     origins = instance.sources.get("launchTemplate", ())
-    found = [
-        template
-        for template in stack.of(LAUNCH_TEMPLATE)
-        if template.urn in origins or names & {template.known("id"), template.known("name")}
-    ]
-    return found, True
+    return stack.find(LAUNCH_TEMPLATE, names, origins), True
 
 
 @stack_rule(

@@ -92,7 +92,7 @@ def instance_requires_tls(database: Resource, stack: Stack) -> Verdict:
     named = str(database.at(name)) if database.is_set_by_program(name) else "default."
     if named.startswith("default."):
         return _forces_tls(named.removeprefix("default.") or _family(database))
-    if any(group.known("name") is None for group in stack.of(type_)):
+    if stack.has_unnamed(type_):
         return undecided(f"{name} of {database.name}")
     return violation(
         f"`{database.where(name)}` is {named[:60]!r}, and no group of that name is in the program to show what it says"

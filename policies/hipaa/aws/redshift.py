@@ -124,7 +124,7 @@ def requires_tls(warehouse: Resource, stack: Stack) -> Verdict:
     named = str(warehouse.at("clusterParameterGroupName"))
     if named.removeprefix("default.") in setting["families"]:
         return Verdict()
-    if any(group.known("name") is None for group in stack.of(PARAMETER_GROUP)):
+    if stack.has_unnamed(PARAMETER_GROUP):
         return undecided(f"clusterParameterGroupName of {warehouse.name}")
     return violation(f"`cluster_parameter_group_name` is {named[:60]!r}, which is not known to set require_ssl to true")
 
@@ -166,15 +166,9 @@ def keeps_its_audit(store: Resource, stack: Stack) -> Verdict:
     """
     if store.type == NAMESPACE:
         return store.require("logExports", has("connectionlog"))
-    if stack.companions(store, LOGGING, by="clusterIdentifier") or _identified(store, stack):
+    if stack.companions(store, LOGGING, by="clusterIdentifier"):
         return Verdict()
     return violation("no Logging of the program names this cluster; its audit log must go to S3 or CloudWatch Logs")
-
-
-def _identified(cluster: Resource, stack: Stack) -> bool:
-    """Whether a Logging has the identifier that the program gives the cluster, before the cluster is there."""
-    name = cluster.known("clusterIdentifier")
-    return name is not None and any(item.known("clusterIdentifier") == name for item in stack.of(LOGGING))
 
 
 @rule(

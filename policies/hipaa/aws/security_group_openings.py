@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from math import isfinite
 
 from hipaa import networks
 from hipaa.resource import Properties, UnknownValue
@@ -52,7 +53,7 @@ def opening(rule_: Properties, listed: Sequence[str] = ()) -> Opening:
 
 def _port(rule_: Properties, name: str, default: int) -> int:
     value = rule_.at(name)
-    return int(value) if isinstance(value, int | float) else default
+    return int(value) if isinstance(value, int | float) and isfinite(value) else default
 
 
 def _ranges(rule_: Properties) -> Iterator[str]:

@@ -219,17 +219,15 @@ def _listed(rule_: Properties, origin: Resource, stack: Stack) -> tuple[str, ...
     blocks: list[str] = []
     for name in ("prefixListIds", "prefixListId"):
         try:
-            ids = rule_.at(name)
+            ids = rule_.listed(name)
         except UnknownValue:
             blocks += _one_of(origin, name, stack)
             continue
-        for place in range(len(ids)) if ids is not None and not isinstance(ids, str) else ():
+        for place in range(len(ids)):
             try:
                 blocks += _blocks(stack, ids[place])
             except UnknownValue:
                 blocks += _one_of(origin, name, stack)
-        if isinstance(ids, str):
-            blocks += _blocks(stack, ids)
     return tuple(blocks)
 
 
@@ -390,7 +388,7 @@ def _is_of_a_vpc(rule_: Resource, stack: Stack) -> bool:
 
 
 def _default_groups(stack: Stack) -> set[object]:
-    return {vpc.known("defaultSecurityGroupId") for vpc in stack.of(*_VPC)}
+    return {id_ for vpc in stack.of(*_VPC) if isinstance(id_ := vpc.known("defaultSecurityGroupId"), str)}
 
 
 def _vpcs(stack: Stack) -> set[str]:

@@ -11,7 +11,7 @@ from hipaa.iam.document import NONE, document
 from hipaa.iam.judging import answer
 from hipaa.iam.questions import leaves
 from hipaa.iam.services import of_endpoint, takes_no_policy
-from hipaa.resource import UNKNOWN, Properties, Resource
+from hipaa.resource import UNKNOWN, Properties, Resource, UnknownValue
 from hipaa.rule import HIGH, MEDIUM, stack_rule
 from hipaa.stack import Stack
 from hipaa.verdict import Verdict, all_of, not_applicable, undecided, violation
@@ -132,7 +132,10 @@ def vpc_endpoint_limits_access(endpoint: Resource, stack: Stack) -> Verdict:
     """An endpoint's policy bounds who may use it, or on whose resources: else data can leave by it to any account."""
     if endpoint.get("vpcEndpointType", "Gateway") not in ("Gateway", "Interface"):
         return not_applicable("endpoints of this type take no policy")
-    name = str(endpoint.known("serviceName") or "")
+    try:
+        name = str(endpoint.get("serviceName") or "")
+    except UnknownValue as unknown:
+        return undecided(unknown.path)
     if takes_no_policy(name):
         return not_applicable("the service behind it takes no endpoint policy")
     sources: list[Properties] = list(stack.companions(endpoint, ENDPOINT_POLICY, by="vpcEndpointId"))

@@ -109,7 +109,7 @@ def server_of(container: Properties) -> Server | None:
 
 
 def _words(container: Properties, part: str) -> list[Word]:
-    items = container.at(part, ())
+    items = container.listed(part)
     words: list[Word] = []
     for number in range(len(items)):
         try:

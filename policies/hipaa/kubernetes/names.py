@@ -44,7 +44,7 @@ class Inside:
         )
         untold = next(others, None)
         try:
-            named = self._named.get(namespace.at("metadata.name"), [])
+            named = self._named.get(str(namespace.at("metadata.name")), [])
         except UnknownValue as error:
             # It may be the one that any of them names.
             return made_from, [untold or error.path] if self._named or untold else []

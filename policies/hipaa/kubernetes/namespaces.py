@@ -43,8 +43,7 @@ def namespace_enforces_restricted_pods(namespace: Resource) -> Verdict:
 
     Whatever is put there later, by whomever, is held to it; a policy over this program is not asked then.
     """
-    labels = namespace.at("metadata.labels")
-    level = labels.get(_ENFORCE) if labels else None
+    level = namespace.object("metadata.labels").get(_ENFORCE)
     if level == "restricted":
         return Verdict()
     return violation(f"the label {_ENFORCE} is {show(level)}; it must be 'restricted'")
@@ -113,9 +112,9 @@ def _is_denied(direction: str, policies: list[Resource], unknown: list[str]) -> 
 
 def _denies(policy: Resource, direction: str) -> bool:
     """Whether a policy takes all pods of its namespace, and lets nobody in or out at large."""
-    if not selectors.is_empty(policy.at("spec.podSelector")):
+    if not selectors.is_empty(policy.object("spec.podSelector")):
         return False
     # Left out, it means Ingress, and Egress only where there are rules for it.
-    types = policy.at("spec.policyTypes") or (["Ingress", "Egress"] if policy.at("spec.egress") else ["Ingress"])
+    types = [*policy.listed("spec.policyTypes")] or (["Ingress", "Egress"] if policy.at("spec.egress") else ["Ingress"])
     rules = policy.objects(f"spec.{direction.lower()}")
     return direction in types and not any(opens_to_everyone(rule_, direction) for rule_ in rules)

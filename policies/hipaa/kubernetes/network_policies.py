@@ -118,7 +118,7 @@ def _is_all(peer: Properties) -> bool:
     # A pod selector alone stays within the policy's own namespace.
     if peer.at("namespaceSelector") is None:
         return False
-    return not any(selectors.names(peer.at(kind)) for kind in ("namespaceSelector", "podSelector"))
+    return not any(selectors.names(peer.object(kind)) for kind in ("namespaceSelector", "podSelector"))
 
 
 def _is_half_the_internet(block: str) -> bool:

@@ -149,7 +149,7 @@ def workload_sets_safe_sysctls_only(workload: Resource) -> Verdict:
     """
 
     def safe(sysctl: Properties) -> Verdict:
-        name = sysctl.at("name")
+        name = str(sysctl.at("name"))
         return (
             Verdict()
             if name in _SYSCTLS

@@ -7,7 +7,7 @@ from typing import Any
 from hipaa.kubernetes.objects import each_object, of_kind
 from hipaa.resource import UNKNOWN, Properties, Resource, UnknownValue
 from hipaa.rule import CRITICAL, HIGH, MEDIUM, rule
-from hipaa.verdict import Verdict, all_of, violation
+from hipaa.verdict import Verdict, all_of, undecided, violation
 
 
 def _of_kind(kind: str) -> tuple[str, ...]:
@@ -97,28 +97,34 @@ def _names_all(grant: Properties) -> Verdict:
             part,
             lambda item: (
                 violation(f"a rule grants {item!r} in `{grant.where(part)}`; it must name each")
-                if item in _WILDCARDS
+                if str(item) in _WILDCARDS
                 else Verdict()
             ),
         )
 
     parts = ("apiGroups", "verbs", "nonResourceURLs")
-    return all_of(*map(no_wildcard, parts), Verdict() if _reads_beside_core(grant) else no_wildcard("resources"))
+
+    def resources() -> Verdict:
+        wide = no_wildcard("resources")
+        try:
+            return Verdict() if _reads_beside_core(grant) else wide
+        except UnknownValue as unknown:
+            return undecided(unknown.path) if wide.violations else wide
+
+    return all_of(*map(no_wildcard, parts), resources())
 
 
 def _reads_beside_core(grant: Properties) -> bool:
     """Whether a rule only reads, in API groups other than the core one, which is where secrets are."""
-    try:
-        return bool(grant.at("apiGroups")) and "" not in grant.at("apiGroups") and set(grant.at("verbs", ())) <= _READS
-    except UnknownValue:
-        return False
+    groups = [*map(str, grant.listed("apiGroups"))]
+    return bool(groups) and "" not in groups and {*map(str, grant.listed("verbs"))} <= _READS
 
 
 def _cannot_grow(grant: Properties) -> Verdict:
     def no_escalation(verb: str) -> Verdict:
-        if verb not in _ESCALATIONS:
+        if str(verb) not in _ESCALATIONS:
             return Verdict()
-        named = grant.at("resourceNames") or ()
+        named = [*map(str, grant.listed("resourceNames"))]
         if not named or verb not in _LIMITED_BY_NAMES:
             return violation(f"a rule grants the verb {verb}, a way to more rights")
         if most := _ALL_POWER & set(named):
@@ -132,7 +138,7 @@ def _keeps(grant: Properties, of_cluster: bool) -> Verdict:
     """Whether the secrets and tokens of everybody stay theirs."""
 
     def kept(resource: str) -> Verdict:
-        verbs = set(grant.at("verbs", ()))
+        verbs = {*map(str, grant.listed("verbs"))}
         if resource == "secrets" and of_cluster and verbs & _READS:
             return violation("a rule reads all secrets, in all namespaces where it is bound; it must name which")
         if resource == "serviceaccounts/token" and "create" in verbs:
@@ -203,8 +209,8 @@ def _is_no_superuser(binding: Properties) -> Verdict:
 
 
 def _is_somebody(subject: Properties, binding: Properties) -> Verdict:
-    name = subject.at("name")
-    if name not in _EVERYONE or (name != "system:masters" and binding.at("roleRef.name") in _FOR_EVERYONE):
+    name = str(subject.at("name"))
+    if name not in _EVERYONE or (name != "system:masters" and str(binding.at("roleRef.name")) in _FOR_EVERYONE):
         return Verdict()
     return violation(f"a subject is {name}; it must be a named group, user or account")
 

@@ -52,7 +52,7 @@ def _words(grant: Properties, part: str) -> tuple[set[str], UnknownValue | None]
     words: set[str] = set()
     unknown: UnknownValue | None = None
     try:
-        items = grant.at(part) or ()
+        items = grant.listed(part)
     except UnknownValue as error:
         return words, error
     for number in range(len(items)):
@@ -184,8 +184,12 @@ class _Bindings:
 
     def binds(self, role: Resource) -> bool | str:
         """Whether one binds a role, or what must be known to tell."""
-        name = role.known("metadata.name")
-        return role.urn in self._origins or name in self._names or self._unknown
+        if role.urn in self._origins:
+            return True
+        try:
+            return str(role.at("metadata.name")) in self._names or self._unknown
+        except UnknownValue as unknown:
+            return unknown.path if self._names else self._unknown
 
 
 def _bindings(stack: Stack) -> tuple[_Bindings, _Bindings]:
@@ -372,7 +376,7 @@ def _approves_none(role: Properties) -> Verdict:
         nonlocal of_servers
         if not _given(grant, _SIGNERS, ["signers"], ("approve", "sign")):
             return Verdict()
-        named = [str(name) for name in grant.at("resourceNames") or ()]
+        named = [str(name) for name in grant.listed("resourceNames")]
         wrong = [name for name in named if name in _OF_CLIENTS or name.endswith("*")]
         if wrong or not named:
             return violation(f"`{grant.where('resources')}` grants signers {', '.join(wrong)}; it must name others")
@@ -380,7 +384,7 @@ def _approves_none(role: Properties) -> Verdict:
         return Verdict()
 
     verdict = role.each("rules", names_its_signers)
-    if of_servers or verdict.violations:
+    if of_servers or verdict.violations or verdict.unknown:
         return verdict
 
     def approves(grant: Properties) -> Verdict:

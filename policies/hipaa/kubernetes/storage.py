@@ -49,7 +49,7 @@ def storage_class_encrypts_with_cmk(class_: Properties) -> Verdict:
     """
     if class_.get("provisioner") not in _EBS:
         return not_applicable("the class makes no EBS volume")
-    parameters = class_.at("parameters") or {}
+    parameters = class_.object("parameters")
     # The driver reads the names of parameters without regard to case.
     names = {str(name).lower(): name for name in parameters}
     return all_of(
