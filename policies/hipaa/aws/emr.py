@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from hipaa.aws.advice import OWN_KEY_IS_MORE
-from hipaa.resource import UNKNOWN, Properties, Resource
+from hipaa.resource import UNKNOWN, Items, Properties, Resource
 from hipaa.rule import CRITICAL, HIGH, LOW, MEDIUM, Unreadable, rule, stack_rule
 from hipaa.stack import Stack
 from hipaa.verdict import Verdict, all_of, is_, is_set, not_applicable, violation
@@ -52,14 +52,19 @@ def cluster_has_no_public_address(cluster: Resource, stack: Stack) -> Verdict:
     """A cluster's nodes are in a subnet that gives them no address on the internet."""
     public = []
     origins = cluster.sources.get("ec2Attributes", ())
-    named = {cluster.known("ec2Attributes.subnetId"), *(cluster.known("ec2Attributes.subnetIds") or ())} - {None}
-    subnets = [subnet for subnet in stack.of(SUBNET) if subnet.known("id") in named or subnet.urn in origins]
+    given = [cluster.known("ec2Attributes.subnetId"), *_listed(cluster.known("ec2Attributes.subnetIds"))]
+    named = {one for one in given if isinstance(one, str)}
+    subnets = stack.find(SUBNET, named, origins)
     for subnet in subnets:
         if subnet.at("mapPublicIpOnLaunch") is True:
             public.append(subnet.name[:60])
     if public:
         return violation(f"`ec2_attributes` names the subnet {public[0]}, whose machines get public addresses")
     return Verdict() if subnets or named else not_applicable("its subnet is not told here")
+
+
+def _listed(value: Any) -> list[Any]:
+    return [*value] if isinstance(value, Items) else [value]
 
 
 @rule(
