@@ -55,7 +55,11 @@ def _matches(pattern: str, arn: Any, service: str) -> bool:
         return fnmatchcase(str(arn), pattern)
     # The name behind the service is not known before the update: a pattern that takes all of them takes this one too.
     parts = pattern.split(":", 5)
-    return len(parts) == 6 and parts[2] == service and parts[5].endswith("*") and parts[5].strip("*").count("/") <= 1
+    if len(parts) < 6 or not fnmatchcase(service, parts[2]):
+        return False
+    if parts[5] == "*" or parts[5].endswith("/*"):
+        return True
+    raise UnknownValue("arn")
 
 
 def _meets(condition: Properties, tags: dict[str, Any]) -> bool:

@@ -1,0 +1,57 @@
+"""Good programs, written from AWS's own documentation patterns, meet no mandatory rule's refusal: a false alarm.
+
+Each file of `good/` is one program: its resources as the engine shows them at an update, with the pattern's source.
+"""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+import hipaa
+from hipaa.resource import Resource
+from hipaa.stack import Stack
+from hipaa.verdict import Outcome
+from local.aws.sdk_types import Property
+from tests.policies.test_registry import resource_model, wrong
+
+PROGRAMS = sorted(Path(__file__).with_name("good").glob("*.yaml"))
+
+every_program = pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.stem)
+
+
+def resources(program: Path) -> list[Resource]:
+    entries = yaml.safe_load(program.read_text(encoding="utf-8"))
+    return [Resource(each["type"], each.get("properties") or {}, name=each["name"]) for each in entries]
+
+
+def judged(stack: Stack) -> list[tuple[str, Resource, Outcome, tuple[str, ...]]]:
+    return [
+        (rule.name, resource, verdict.outcome, verdict.violations)
+        for rule in hipaa.rules()
+        if not rule.advisory
+        for resource in stack.judged_by(rule.is_about)
+        for verdict in [rule.judge(resource, stack)]
+    ]
+
+
+@every_program
+def test_mandatory_rules_pass_it(program: Path) -> None:
+    found = judged(Stack(resources(program)))
+    assert Outcome.PASSED in {outcome for _name, _resource, outcome, _violations in found}
+    refused = [
+        f"{name} of {resource.type} {resource.name}: {'; '.join(violations)}"
+        for name, resource, outcome, violations in found
+        if outcome is Outcome.FAILED
+    ]
+    assert refused == []
+
+
+@every_program
+def test_it_is_written_with_the_providers_properties(program: Path) -> None:
+    assert program.read_text(encoding="utf-8").startswith("# "), "the pattern's source comes first"
+    for resource in resources(program):
+        model = resource_model(resource.type)
+        assert model is not None, f"the provider has no type {resource.type}"
+        known = model.inputs | model.outputs | {"id": Property("str", False)}
+        assert list(wrong(resource._values, known, model)) == []
