@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli import account, data, drift, images, incident, model, pipeline, sharing
+from cli import account, data, drift, images, incident, model, pipeline, policies, sharing
 from cli.dashboards import dashboards
 from cli.demo import demo
 from cli.gameday import gameday
@@ -31,6 +31,7 @@ app.add_typer(incident.app, name="incident")
 app.add_typer(sharing.app, name="mlflow")
 app.add_typer(model.app, name="model")
 app.add_typer(pipeline.app, name="pipeline")
+app.add_typer(policies.app, name="policies")
 app.command("dashboards")(dashboards)
 app.command("demo")(demo)
 app.command("gameday")(gameday)

@@ -82,11 +82,10 @@ def _lies_within(block: object, allowed: tuple[str, ...]) -> bool:
 
 
 def _holds(outer: Network, inner: Network) -> bool:
-    return (
-        outer.version == inner.version
-        and outer.network_address <= inner.network_address
-        and inner.broadcast_address <= outer.broadcast_address
-    )
+    if outer.version != inner.version:
+        return False
+    first, last = int(outer.network_address), int(outer.broadcast_address)
+    return first <= int(inner.network_address) and int(inner.broadcast_address) <= last
 
 
 def measure(blocks: Iterable[object]) -> str:

@@ -1,0 +1,87 @@
+"""`./parapet policies` tells of the rules what the rules tell of themselves."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import hipaa
+from cli.output import Refused
+from cli.policies import app
+from tests.policies.harness import waivers
+
+RUNNER = CliRunner()
+
+
+def told(*command: str, status: int = 0) -> str:
+    done = RUNNER.invoke(app, list(command))
+    assert done.exit_code == status, done.output
+    return done.stdout
+
+
+def test_every_rule_is_listed_with_its_level() -> None:
+    rules = json.loads(told("list", "--json"))["rules"]
+    assert [each["name"] for each in rules] == [rule.name for rule in hipaa.rules()]
+    lifecycle = next(each for each in rules if each["name"] == "s3-bucket-has-lifecycle")
+    assert lifecycle["levels"] == {"hipaa-2013": "advisory", "hipaa-nprm-2025": "advisory"}
+    assert lifecycle["advisory"]
+    assert all("sns" in line for line in told("list", "--about", "aws:sns").splitlines())
+
+
+def test_a_rule_is_explained_by_its_page_and_as_data() -> None:
+    assert "Parameter `days`" in told("explain", "log-group-is-kept-a-year")
+    data = json.loads(told("explain", "log-group-is-kept-a-year", "--json"))
+    assert data["parameters"][0]["default"] == 365
+    assert "164.312(b)" in data["specifications"]
+
+
+def test_a_rule_that_is_not_there_is_refused_with_those_near_it() -> None:
+    done = RUNNER.invoke(app, ["explain", "kms-key-rotate"])
+    assert isinstance(done.exception, Refused)
+    assert str(done.exception) == "There is no rule 'kms-key-rotate'. Near it: kms-key-rotates."
+
+
+def test_coverage_tells_what_serves_each_specification() -> None:
+    specifications = json.loads(told("coverage", "--json"))["specifications"]
+    cited = {name for each in specifications for name in each["rules"]}
+    assert cited == {rule.name for rule in hipaa.rules()}
+    assert "164.312(a)(2)(iv)" in told("coverage")
+
+
+def test_a_profile_is_a_policy_configuration() -> None:
+    assert json.loads(told("profile", "hipaa-2013")) == {}
+    proposed = {rule.name for rule in hipaa.rules() if rule.proposed}
+    assert json.loads(told("profile", "hipaa-nprm-2025")) == dict.fromkeys(sorted(proposed), "mandatory")
+    assert isinstance(RUNNER.invoke(app, ["profile", "hipaa-2026"]).exception, Refused)
+
+
+@pytest.mark.parametrize(
+    ("change", "state", "status"),
+    [
+        ({}, "in force", 0),
+        ({"expires": 10}, "expires soon", 0),
+        ({"expires": -1}, "expired", 1),
+        ({"approved": 1}, "not in force yet", 0),
+        ({"urn": "*"}, "too broad", 1),
+    ],
+)
+def test_waivers_are_checked(tmp_path: Path, change: dict[str, object], state: str, status: int) -> None:
+    today = datetime.now(UTC).date()
+    days = {name: str(today + timedelta(value)) for name, value in change.items() if isinstance(value, int)}
+    urn = {name: value for name, value in change.items() if isinstance(value, str)}
+    file = tmp_path / "waivers.yaml"
+    waiver = {"rule": "kms-key-rotates", "urn": "*::old", "expires": str(today + timedelta(60))}
+    file.write_text(waivers(waiver | days | urn))
+    (each,) = json.loads(told("check-waivers", "--file", str(file), "--json", status=status))["waivers"]
+    assert each["state"] == state
+    assert state in told("check-waivers", "--file", str(file), status=status)
+
+
+def test_waivers_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "waivers.yaml"
+    file.write_text("- rule: kms-key-rotates\n")
+    done = RUNNER.invoke(app, ["check-waivers", "--file", str(file)])
+    assert isinstance(done.exception, Refused)
+    assert "compensating_control is missing" in str(done.exception)
