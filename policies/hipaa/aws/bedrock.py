@@ -16,6 +16,11 @@ GUARDRAIL = "aws:bedrock/guardrail:Guardrail"
 AGENT = "aws:bedrock/agentAgent:AgentAgent"
 CUSTOM_MODEL = "aws:bedrock/customModel:CustomModel"
 KNOWLEDGE_BASE = "aws:bedrock/agentKnowledgeBase:AgentKnowledgeBase"
+AGENTCORE = (
+    "aws:bedrock/agentcoreAgentRuntime:AgentcoreAgentRuntime",
+    "aws:bedrock/agentcoreBrowser:AgentcoreBrowser",
+    "aws:bedrock/agentcoreCodeInterpreter:AgentcoreCodeInterpreter",
+)
 PROVISIONED = "aws:bedrock/provisionedModelThroughput:ProvisionedModelThroughput"
 
 _KEY = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -132,3 +137,21 @@ def encrypts_with_cmk(made: Resource) -> Verdict:
 def custom_model_trains_in_a_vpc(model: Properties) -> Verdict:
     """A customization job reads its data by way of a VPC, where endpoints and flow logs are."""
     return model.require("vpcConfig.subnetIds", is_set())
+
+
+def _reached_by(mode: str) -> dict[str, Any]:
+    return {"networkConfiguration": {"networkMode": mode}}
+
+
+@rule(
+    "bedrock-agentcore-stays-in-a-vpc",
+    on=AGENTCORE,
+    severity=LOW,
+    advisory=OWN_VPC_IS_MORE,
+    fix="Set network_configuration with network_mode=VPC, subnets and security groups.",
+    sound=[_reached_by("VPC"), Resource(AGENTCORE[1], _reached_by("VPC"))],
+    unsound=[_reached_by("PUBLIC"), Resource(AGENTCORE[2], _reached_by("PUBLIC"))],
+)
+def agentcore_stays_in_a_vpc(part: Properties) -> Verdict:
+    """An agent's runtime, its browser and its interpreter reach what they reach by way of a VPC."""
+    return part.require("networkConfiguration.networkMode", is_("VPC"), default="PUBLIC")

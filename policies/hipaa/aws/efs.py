@@ -10,11 +10,12 @@ from hipaa.aws.kms import OWN_KEY
 from hipaa.resource import UNKNOWN, Properties, Resource
 from hipaa.rule import HIGH, LOW, MEDIUM, rule, stack_rule
 from hipaa.stack import Stack
-from hipaa.verdict import Requirement, Verdict, is_, violation
+from hipaa.verdict import Requirement, Verdict, is_, is_set, violation
 
 FILE_SYSTEM = "aws:efs/fileSystem:FileSystem"
 BACKUP_POLICY = "aws:efs/backupPolicy:BackupPolicy"
 ACCESS_POINT = "aws:efs/accessPoint:AccessPoint"
+MOUNT_TARGET = "aws:efs/mountTarget:MountTarget"
 
 _KEY = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
@@ -118,3 +119,17 @@ def access_point_has_its_own_user(point: Properties) -> Verdict:
     """An access point has its clients act as one user that is not root, whoever they say that they are."""
     user = Requirement("a user that is not root", lambda uid: isinstance(uid, int | float) and uid > 0)
     return point.require("posixUser.uid", user)
+
+
+@rule(
+    "efs-mount-target-names-its-groups",
+    on=MOUNT_TARGET,
+    severity=LOW,
+    advisory="the VPC's default group, which it gets else, is closed where default-security-group-is-closed holds",
+    fix="Set security_groups.",
+    sound=[{"fileSystemId": "fs-1a2b3c4d", "subnetId": "subnet-1a2b3c4d", "securityGroups": ["sg-1a2b3c4d"]}],
+    unsound=[{"fileSystemId": "fs-1a2b3c4d", "subnetId": "subnet-1a2b3c4d"}],
+)
+def mount_target_names_its_groups(target: Properties) -> Verdict:
+    """A mount target is behind security groups of its own."""
+    return target.require("securityGroups", is_set())

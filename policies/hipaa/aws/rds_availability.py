@@ -115,3 +115,19 @@ def parameter_group_records_connections(group: Resource) -> Verdict:
     values = {str(item.at("name")).lower(): str(item.at("value")).lower() for item in group.objects("parameters")}
     lacking = [name for name in wanted if values.get(name, "0") in ("0", "off", "false", "")]
     return violation(f"`parameters` does not turn on {', '.join(lacking)}") if lacking else Verdict()
+
+
+@rule(
+    "rds-instance-takes-iam-sign-in",
+    on=(INSTANCE, CLUSTER),
+    severity=LOW,
+    advisory="a user of the database with a password of their own is known too (164.312(d))",
+    fix="Set iam_database_authentication_enabled=True.",
+    sound=[{"engine": "postgres", "iamDatabaseAuthenticationEnabled": True}, {"engine": "oracle-ee"}, REPLICA],
+    unsound=[{"engine": "postgres"}, Resource(CLUSTER, {"engine": "aurora-mysql"})],
+)
+def instance_takes_iam_sign_in(database: Properties) -> Verdict:
+    """A database takes tokens of IAM for passwords: they end in minutes, and their roles are known."""
+    if not str(database.at("engine", "")).startswith(("postgres", "mysql", "mariadb", "aurora")) or is_copy(database):
+        return not_applicable("the engine knows no tokens of IAM, or the source decides")
+    return database.require("iamDatabaseAuthenticationEnabled", is_(True), default=False)
