@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import ssl
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ class Api:
     def __init__(self, pki: Path, identity: str, port: int, authority: str = "ca", timeout: float = 10) -> None:
         context = ssl.create_default_context(cafile=str(pki / f"{authority}.crt"))
         context.load_cert_chain(pki / f"{identity}.crt", pki / f"{identity}.key")
+        self._timeout = timeout
         self._connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=timeout, context=context)
 
     def call(self, method: str, path: str, body: object = None, kind: str = "application/json") -> Any:
@@ -44,6 +46,24 @@ class Api:
         if answer.status >= 400:
             raise ApiError(answer.status, f"{method} {path}: {answer.status} {text.decode(errors='replace')[:500]}")
         return json.loads(text) if text.startswith(b"{") else None
+
+    def watch(self, path: str, version: str, seconds: int) -> Iterator[dict[str, Any]]:
+        """Each change at a list's path since that version of it, for so many seconds; no other call goes beside it.
+
+        Raises ApiError, OSError and HTTPException as it goes on.
+        """
+        query = f"watch=1&resourceVersion={version}&timeoutSeconds={seconds}"
+        try:
+            answer = self._send("GET", f"{path}{'&' if '?' in path else '?'}{query}", None, "application/json")
+            if answer.status >= 400:
+                text = answer.read().decode(errors="replace")
+                raise ApiError(answer.status, f"GET {path}: {answer.status} {text[:500]}")
+            if self._connection.sock:
+                self._connection.sock.settimeout(seconds + self._timeout)  # it may be long until anything changes
+            for line in answer:
+                yield json.loads(line)
+        finally:
+            self._connection.close()
 
     def _send(self, method: str, path: str, content: bytes | None, kind: str) -> http.client.HTTPResponse:
         headers = {"Content-Type": kind, "Accept": "application/json"}

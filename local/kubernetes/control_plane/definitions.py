@@ -45,7 +45,7 @@ PERMISSIONS: dict[str, list[dict[str, list[str]]]] = {
     "egress": [{"apiGroups": [""], "resources": ["services"], "verbs": ["list"]}],
     "live": [
         {"apiGroups": [""], "resources": ["pods", "services"], "verbs": _READ},
-        {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]},
+        {"apiGroups": [""], "resources": ["configmaps"], "verbs": _READ},
         {"apiGroups": [""], "resources": ["serviceaccounts/token"], "verbs": ["create"]},
         {"apiGroups": [""], "resources": ["pods/status", "services/status"], "verbs": ["patch"]},
         {"apiGroups": ["secrets-store.csi.x-k8s.io"], "resources": ["secretproviderclasses"], "verbs": _READ},

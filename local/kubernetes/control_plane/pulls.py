@@ -17,6 +17,7 @@ from local.keeping import keep
 from local.kubernetes import live, workloads
 from local.kubernetes.control_plane import readiness
 from local.kubernetes.control_plane.api import MERGE, STRATEGIC, Api, ApiError
+from local.kubernetes.control_plane.heard import Heard, Listed, asked_of
 from local.kubernetes.control_plane.stages import MARK, RUNS_HERE
 from local.kubernetes.workloads import replicas
 from local.kubernetes.workloads.replicas import Held
@@ -24,7 +25,7 @@ from local.registry import ECR, Registry
 from local.workspace import Workspace
 
 EVERY = 0.3  # seconds between two looks: what a pod waits at most, where its images are there
-PENDING = "/api/v1/pods?fieldSelector=status.phase%3DPending&resourceVersion=0"
+PENDING = "/api/v1/pods?fieldSelector=status.phase%3DPending"
 
 
 def missing(held: Registry, pod: Mapping[str, Any]) -> dict[str, str]:
@@ -45,8 +46,9 @@ def _lacking(held: Registry, reference: str) -> str:
 class Keeper:
     """Starts what may start, and says of the rest which image is missing, as a kubelet does."""
 
-    def __init__(self, workspace: Workspace, api: Api) -> None:
+    def __init__(self, workspace: Workspace, api: Api, listed: Listed | None = None) -> None:
         self._workspace, self._api = workspace, api
+        self._listed = listed or asked_of(api)
         self._told = ""
 
     def look(self) -> bool:
@@ -60,14 +62,14 @@ class Keeper:
             for pod in self._waiting():
                 changed = self._pull(held, pod) or changed
             if on_trial:
-                for pod in self._api.call("GET", readiness.PODS)["items"] or []:
+                for pod in self._listed(readiness.PODS):
                     changed = self._look_again(pod) or changed
         except (ApiError, HTTPException, OSError) as error:
             self._tell(str(error))
         return changed
 
     def _waiting(self) -> Iterator[dict[str, Any]]:
-        for pod in self._api.call("GET", PENDING)["items"] or []:
+        for pod in self._listed(PENDING):
             scheduled, marked = pod["spec"].get("nodeName"), MARK in pod["metadata"].get("annotations", {})
             if scheduled and not marked and "deletionTimestamp" not in pod["metadata"]:
                 yield pod
@@ -134,7 +136,11 @@ def _bare(state: Mapping[str, Any]) -> dict[str, Any]:
 def main() -> None:
     home, port = sys.argv[1:]
     workspace = Workspace(home=Path(home))
-    keep(Keeper(workspace, Api(workspace.kubernetes / "pki", "pulls", int(port))).look, every=EVERY)
+
+    def connect() -> Api:
+        return Api(workspace.kubernetes / "pki", "pulls", int(port))
+
+    keep(Keeper(workspace, connect(), Heard(connect)).look, every=EVERY)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from local.kubernetes.workloads.replicas import VERSION, Held
 
-PODS: Final = f"/api/v1/pods?labelSelector={VERSION}&resourceVersion=0"
+PODS: Final = f"/api/v1/pods?labelSelector={VERSION}"
 CONDITIONS: Final = ("ContainersReady", "Ready")
 
 

@@ -21,6 +21,7 @@ from local.keeping import Troubles, Voice, keep
 from local.kubernetes import live, workloads
 from local.kubernetes.control_plane import pki, rollouts
 from local.kubernetes.control_plane.api import Api, ApiError
+from local.kubernetes.control_plane.heard import Heard, Listed
 from local.kubernetes.live import Part, State, door, parts, prometheus, tokens
 from local.kubernetes.live.door import DOOR
 from local.kubernetes.live.jobs import Jobs
@@ -41,19 +42,18 @@ from local.workspace import Workspace
 
 DEADLINE = 60.0  # seconds until a part answers
 DRAINED = 5.0  # seconds that a proxy goes on once nobody is led to it: for whom it answers then, and who did not hear
-SERVICES = "/api/v1/namespaces/ingress/services?resourceVersion=0"
-ROUTES = [
-    f"/apis/networking.istio.io/v1/namespaces/{each}/virtualservices?resourceVersion=0"
-    for each in (rollouts.NAMESPACE, "serving")
-]
+LATE = 0.5  # seconds, by which what was heard may be behind what the API server has
+PODS = "/api/v1/pods"
+SERVICES = "/api/v1/namespaces/ingress/services"
+ROUTES = [f"/apis/networking.istio.io/v1/namespaces/{each}/virtualservices" for each in (rollouts.NAMESPACE, "serving")]
 """Of what the stack serves, and of what teams do."""
 
 
 class Keeper:
     """Makes what runs be what the cluster has pods for, look by look."""
 
-    def __init__(self, workspace: Workspace, api: Api, url: str) -> None:
-        self._workspace, self._api, self._url = workspace, api, url
+    def __init__(self, workspace: Workspace, api: Api, listed: Listed, url: str) -> None:
+        self._workspace, self._api, self._listed, self._url = workspace, api, listed, url
         self._troubles = Troubles()
         self._services: dict[str, dict[str, Mapping[str, str]]] = {}
         self._parts: dict[str, Part] = {}
@@ -65,15 +65,14 @@ class Keeper:
         self._jobs = Jobs(workspace, api)
 
     def look(self) -> bool:
-        begun = time.time()
+        begun = time.time() - LATE
         try:
-            pods = self._api.call("GET", "/api/v1/pods?resourceVersion=0")["items"] or []
-            services = self._api.call("GET", SERVICES)["items"] or []
+            pods, services = self._listed(PODS), self._listed(SERVICES)
             names = self._models()
         except (ApiError, OSError, HTTPException) as error:
             self._voice.say(f"The API server does not tell its pods: {error}")
             return False
-        cluster = Cluster(self._api, server.url(self._workspace) or "", self._certificates)
+        cluster = Cluster(self._api, self._listed, server.url(self._workspace) or "", self._certificates)
         jobs = self._jobs.look(pods, cluster.endpoint)
         for standing in STANDING:
             if (pod := first(standing, pods)) is None:
@@ -133,7 +132,7 @@ class Keeper:
     def _models(self) -> list[str]:
         """The names by which users come to models."""
         try:
-            return door.hosts([each for path in ROUTES for each in self._api.call("GET", path)["items"] or []])
+            return door.hosts([each for path in ROUTES for each in self._listed(path)])
         except ApiError as error:
             if error.status != 404:
                 raise
@@ -220,8 +219,11 @@ class Keeper:
 
 
 def _own(place: Place) -> dict[str, str]:
-    """What every process has: no variable of whoever started it, least of all credentials."""
-    return {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(place.folder), "TMPDIR": str(place.folder)}
+    """What every process has: no variable of whoever started it, least of all credentials, but how often Go is to look
+    for garbage."""
+    hasty = {"GOGC": found} if (found := os.environ.get("GOGC")) else {}
+    own = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(place.folder), "TMPDIR": str(place.folder)}
+    return hasty | own
 
 
 def _digest(process: Process, folder: Path) -> str:
@@ -243,7 +245,11 @@ def main() -> None:
     home, port = sys.argv[1:]
     workspace = Workspace(home=Path(home))
     url = f"https://127.0.0.1:{port}"
-    keep(Keeper(workspace, Api(workspace.kubernetes / "pki", "live", int(port)), url).look, every=0.5)
+
+    def connect() -> Api:
+        return Api(workspace.kubernetes / "pki", "live", int(port))
+
+    keep(Keeper(workspace, connect(), Heard(connect), url).look, every=0.5)
 
 
 if __name__ == "__main__":

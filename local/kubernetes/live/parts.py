@@ -9,7 +9,8 @@ import yaml
 
 from local import processes
 from local.files import write_private
-from local.kubernetes.control_plane.api import MERGE, Api, ApiError
+from local.kubernetes.control_plane.api import MERGE, Api
+from local.kubernetes.control_plane.heard import Listed
 from local.kubernetes.live import (
     alertmanager,
     argo_rollouts,
@@ -37,6 +38,7 @@ class Cluster:
     """What the API server and the AWS API tell."""
 
     api: Api
+    listed: Listed
     endpoint: str
     certificates: dict[tuple[str, str], load_balancer.Certificate]
     """Those that were asked for, by the AWS API and their ARN: each is exported once."""
@@ -52,12 +54,10 @@ class Cluster:
 
     def config_map(self, namespace: str, name: str) -> Mapping[str, str]:
         """Its data; raises Waits where it is not there."""
-        try:
-            found: Mapping[str, str] = self.api.call("GET", f"/api/v1/namespaces/{namespace}/configmaps/{name}")["data"]
-        except ApiError as error:
-            if error.status != 404:
-                raise
-            raise Waits(f"there is no ConfigMap {namespace}/{name} yet") from None
+        named = self.listed(f"/api/v1/namespaces/{namespace}/configmaps?fieldSelector=metadata.name%3D{name}")
+        if not named:
+            raise Waits(f"there is no ConfigMap {namespace}/{name} yet")
+        found: Mapping[str, str] = named[0]["data"]
         return found
 
 
