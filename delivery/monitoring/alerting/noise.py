@@ -14,8 +14,8 @@ quiet day tells chance from the calendar: what another day has more than that gr
 
 from collections.abc import Iterable
 from datetime import date
-from math import erfc, isfinite, sqrt
-from typing import Annotated, Final, Literal
+from math import cbrt, erfc, isfinite, sqrt
+from typing import Annotated, Final, Literal, TypeVar
 
 import numpy as np
 from msgspec import Meta, Struct
@@ -48,6 +48,7 @@ HALF_A_YEAR: Final = 183
 """Days, before a day and after it, of a whole year's seasons."""
 TAIL: Final = 2.326
 """The normal distribution's quantile of 0.99."""
+Number = TypeVar("Number", float, Numbers)
 
 
 FORMAT: Final = "parapet-alerting-noise/2"
@@ -134,7 +135,7 @@ def chance(signal: Signal, column: Column, rows: float, day: date, other_years: 
         raise ValueError("A value that is not there has no chance.")
     if not isfinite(value):
         return LEAST
-    expected, slack = signal.level + float(np.dot(signal.weekdays, weekdays(day))), 0.0
+    expected, slack = signal.level + signal.weekdays[day.weekday()], 0.0
     quiet = signal.level + min(signal.weekdays)
     if signal.season:
         expected += float(np.dot(signal.season, season(day)))
@@ -146,14 +147,14 @@ def chance(signal: Signal, column: Column, rows: float, day: date, other_years: 
     learnt = max(expected, 0.0)
     expected = _of_rows(learnt, max(quiet, 0.0), rows / signal.rows)
     spread = signal.spread * (max(expected / learnt, 1.0) if learnt else 1.0)
-    away = (float(_root(signal.test, np.array(value), np.array(rows))) - expected) / sqrt(spread**2 + slack**2)
+    away = (cbrt(_counted(signal.test, value, rows)) - expected) / sqrt(spread**2 + slack**2)
     return max(0.5 * erfc(away / sqrt(2)), LEAST)
 
 
 def _of_rows(learnt: float, quiet: float, times: float) -> float:
     """What is expected in a window of so many times the rows that were learnt of: what the day has more than the most
     quiet one grows with them."""
-    return float(np.cbrt(quiet**3 + max(learnt**3 - quiet**3, 0.0) * times))
+    return cbrt(quiet**3 + max(learnt**3 - quiet**3, 0.0) * times)
 
 
 def distance(column: Column) -> float | None:
@@ -163,8 +164,9 @@ def distance(column: Column) -> float | None:
     return abs(column.value - (HALF if column.test == AROUND_A_HALF else 0.0))
 
 
-def _root(test: str, value: Numbers, rows: Numbers) -> Numbers:
-    return np.cbrt((value if test in QUADRATIC else value**2) * rows)
+def _counted(test: str, value: Number, rows: Number) -> Number:
+    """Of which the cube root is spread as by chance (Wilson and Hilferty), whatever the rows."""
+    return (value if test in QUADRATIC else value * value) * rows  # of a huge one infinity, where a power raises
 
 
 def _fitted(name: str, test: str, cohort: str | None, told: list[tuple[date, float, float]]) -> Signal:
@@ -172,7 +174,7 @@ def _fitted(name: str, test: str, cohort: str | None, told: list[tuple[date, flo
     value, rows = np.array([each for _, each, _ in told]), np.array([each for _, _, each in told])
     whole_year = (max(days) - min(days)).days >= SPAN
     lines = [[*weekdays(day), *(season(day) if whole_year else ())] for day in days]
-    level, slopes, rest = _line(np.array(lines), _root(test, value, rows))
+    level, slopes, rest = _line(np.array(lines), np.cbrt(_counted(test, value, rows)))
     tail = max(1.0, float(np.quantile(rest, 0.99)) / (TAIL * (float(rest.std()) or 1.0)))
     spread = float(rest.std()) * tail * sqrt(1 + slopes.size / len(told))
     floor = max(STEADY, STEADY_SHARE * abs(level))
