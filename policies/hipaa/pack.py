@@ -227,6 +227,9 @@ class _Servicer(sdk._PolicyAnalyzerServicer):
         super().__init__(name, pack.version, policies, *more)
         self._pack = pack
         self._policies = policies
+        self._named = {policy.name: policy for policy in policies}
+        self._mending: list[tuple[Policy, Rule]] = []
+        """The rules that the configuration has mend what they find."""
         self._plans: dict[str, _Plan] = {}
         self._settings: dict[str, dict[str, Any]] = {}
         self._waived: defaultdict[Waiver, set[str]] = defaultdict(set)
@@ -237,8 +240,10 @@ class _Servicer(sdk._PolicyAnalyzerServicer):
         """Takes levels and parameters, and refuses what a parameter cannot be."""
         answer = super().Configure(request, context)
         wrong: list[str] = []
-        self._plans, self._settings = {}, {}
+        self._plans, self._settings, self._mending = {}, {}, []
         for rule in self._pack.rules.values():
+            if rule.remedy and self._level(self._named[rule.name]) is EnforcementLevel.REMEDIATE:
+                self._mending.append((self._named[rule.name], rule))
             try:
                 self._settings[rule.name] = rule.settings(self._get_policy_config(rule.name) or {})
             except UnusableSetting as error:
@@ -323,10 +328,7 @@ class _Servicer(sdk._PolicyAnalyzerServicer):
         """Mends what is broken, where the configuration says `remediate` and the rule knows a safe way."""
         response = analyzer_pb2.RemediateResponse()
         mended = struct_pb2.Struct()
-        for policy in self._policies:
-            rule = self._pack.rules.get(policy.name)
-            if rule is None or not rule.remedy or self._level(policy) is not EnforcementLevel.REMEDIATE:
-                continue
+        for policy, rule in self._mending:
             if not mended.fields:
                 mended.CopyFrom(request.properties)
             verdict = Verdict()
@@ -416,7 +418,7 @@ class _Servicer(sdk._PolicyAnalyzerServicer):
 
     def _tell(self, response: Any, name: str, messages: list[tuple[str, str]], *, passes: bool = False) -> None:
         """The answer of a policy on waivers, which is in the pack where there are any."""
-        policy = next((policy for policy in self._policies if policy.name == name), None)
+        policy = self._named.get(name)
         if policy is None or self._level(policy) is EnforcementLevel.DISABLED:
             return
         told = self._create_report_violation(response, name, policy.description, self._level(policy), policy.severity)

@@ -3,9 +3,11 @@
 import inspect
 import json
 from collections.abc import Iterator
+from typing import Any, cast
 
 import grpc
 import pytest
+from google.protobuf import json_format
 from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 
 import hipaa
@@ -13,7 +15,8 @@ from hipaa.parameter import UnusableSetting
 from hipaa.resource import Resource
 from hipaa.rule import Level, Profile, Rule
 from hipaa.verdict import Outcome
-from tests.policies.harness import analyze, served
+from local.aws.sdk_types import resource_model
+from tests.policies.harness import analyze, secret_on_the_wire, served
 
 RULES = {rule.name: rule for rule in hipaa.rules()}
 WITH_PARAMETERS = [rule for rule in hipaa.rules() if rule.parameters]
@@ -76,6 +79,20 @@ def test_ranges_of_known_owners_are_not_the_internet() -> None:
     assert [rule.judge(one).outcome, rule.judge(one, settings=narrow).outcome] == [Outcome.PASSED, Outcome.FAILED]
 
 
+@pytest.mark.parametrize("rule", [rule for rule in hipaa.rules() if rule.remedy], ids=lambda rule: rule.name)
+def test_a_remedy_mends_and_breaks_nothing_sound(rule: Rule) -> None:
+    def after(example: object) -> Outcome:
+        resource = example if isinstance(example, Resource) else Resource(rule.on[0], cast("dict[str, Any]", example))
+        return rule.judge(Resource(resource.type, {**resource._values, **rule.remedy})).outcome
+
+    assert {after(example) for example in rule.sound} <= {Outcome.PASSED, Outcome.NOT_APPLICABLE}
+    assert after(rule.unsound[0]) is Outcome.PASSED
+    for token in rule.on:
+        model = resource_model(token)
+        assert model is not None
+        assert rule.remedy.keys() <= model.inputs.keys(), token
+
+
 @pytest.fixture(scope="module")
 def pack() -> Iterator[analyzer_pb2_grpc.AnalyzerStub]:
     with served() as stub:
@@ -100,3 +117,22 @@ def test_the_pack_takes_parameters_and_levels_and_refuses_what_cannot_be(pack: a
         configure(pack, rule, level, {"days": days})
         answers = analyze(pack, group, {"retentionInDays": 90}).diagnostics
         assert [one.enforcementLevel for one in answers if one.policyName == rule] == [level] * told
+
+
+def mended(pack: analyzer_pb2_grpc.AnalyzerStub, properties: dict[str, Any]) -> list[dict[str, Any]]:
+    type_ = "aws:kms/key:Key"
+    request = analyzer_pb2.AnalyzeRequest(type=type_, urn=f"urn:pulumi:dev::under-test::{type_}::it", name="it")
+    request.properties.update(properties)
+    return [json_format.MessageToDict(one.properties) for one in pack.Remediate(request).remediations]
+
+
+@pytest.mark.pack
+def test_the_pack_mends_where_it_is_told_to_and_nowhere_else(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
+    weak = {"enableKeyRotation": False, "description": secret_on_the_wire("hunter2")}
+    assert mended(pack, weak) == []
+    configure(pack, "kms-key-rotates", analyzer_pb2.REMEDIATE, {})
+    (after,) = mended(pack, weak)
+    assert (after["enableKeyRotation"], after["description"]) == (True, secret_on_the_wire("hunter2"))
+    assert mended(pack, after) == []
+    left = [one.enforcementLevel for one in analyze(pack, "aws:kms/key:Key", weak).diagnostics]
+    assert left == [analyzer_pb2.MANDATORY], "what is not mended is refused"

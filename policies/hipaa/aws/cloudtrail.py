@@ -79,6 +79,7 @@ def trail_is_on(trail: Properties) -> Verdict:
     on=TRAIL,
     severity=HIGH,
     fix="Set enable_log_file_validation=True.",
+    remedy={"enableLogFileValidation": True},
     sound=[{"s3BucketName": "trail", "enableLogFileValidation": True}],
     unsound=[{"s3BucketName": "trail"}, {"s3BucketName": "trail", "enableLogFileValidation": False}],
 )

@@ -43,6 +43,7 @@ def _policy(*allowed: dict[str, Any]) -> dict[str, str]:
     on=KEY,
     severity=HIGH,
     fix="Set enable_key_rotation=True, and rotation_period_in_days to 365 or less.",
+    remedy={"enableKeyRotation": True, "rotationPeriodInDays": 365},
     sound=[
         {"enableKeyRotation": True},
         {"enableKeyRotation": True, "rotationPeriodInDays": 90},
@@ -71,6 +72,7 @@ def key_rotates(key: Properties) -> Verdict:
     severity=MEDIUM,
     advisory="AWS waits for seven days at the least, in which a deletion can be noticed; thirty are more",
     fix="Leave deletion_window_in_days out, or set it to 30.",
+    remedy={"deletionWindowInDays": 30},
     sound=[{}, {"deletionWindowInDays": 30}],
     unsound=[{"deletionWindowInDays": 7}, Resource(REPLICA_KEY, {"deletionWindowInDays": 10})],
 )

@@ -16,6 +16,7 @@ _KEY = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-123456789
     on=QUEUE,
     severity=HIGH,
     fix="Leave sqs_managed_sse_enabled out or set it to True, or set kms_master_key_id.",
+    remedy={"sqsManagedSseEnabled": True},
     sound=[{}, {"sqsManagedSseEnabled": True}, {"kmsMasterKeyId": _KEY}, {"kmsMasterKeyId": "alias/aws/sqs"}],
     unsound=[{"sqsManagedSseEnabled": False}, {"sqsManagedSseEnabled": False, "kmsMasterKeyId": ""}],
 )
