@@ -49,14 +49,16 @@ def begin(check: Check) -> State:
     return read_state(state.raw)
 
 
-def advance(state: State, check: Check, noise: Noise | None, declared: Declared) -> Step:
+def advance(
+    state: State, check: Check, noise: Noise | None, declared: Declared, answering: Collection[str] = ()
+) -> Step:
     """A function of its arguments alone. A window that ends and starts no later than the last one was there: it changes
     nothing but what was accepted in the meantime, and that there are no data where a day has gone by.
 
     Versions may come in turn: each goes on from its own last window, and ends when it has none for as long as an alert
-    takes to be over. With another reference all begins anew, and what was open ends. `noise` is of the check's
-    reference; without it, or where it is of another one, the check's own chances are taken, which know of no season.
-    Raises Refused for a check of another model.
+    takes to be over and is none of those `answering`, NAME@VERSION. With another reference all begins anew, and what
+    was open ends. `noise` is of the check's reference; without it, or where it is of another one, the check's own
+    chances are taken, which know of no season. Raises Refused for a check of another model.
     """
     model = check.model or FILES
     if model.partition("@")[0] != state.model.partition("@")[0]:
@@ -65,7 +67,10 @@ def advance(state: State, check: Check, noise: Noise | None, declared: Declared)
     same = mine is not None and mine.reference == check.reference
     known = mine if mine and same else begin(check)
     step = _advanced(follows(known, others) if mine is None else known, check, noise, declared)
-    others, gone = there(others, step.state, declared)
+    others, gone = _without_accepted_beside(others, moment(check.at).date(), declared)
+    if step.state.windows > known.windows:  # else it says nothing of who still answers
+        others, over = there(others, step.state, answering, declared)
+        gone += over
     elsewhere = {each.alert.fingerprint for other in others for each in other.open}
     over = [*gone, *((each.alert for each in mine.open) if mine and not same else ()), *step.ends]
     return Step(
@@ -125,6 +130,11 @@ def _without_accepted(state: State, day: date, declared: Declared) -> tuple[Stat
             over.append(each.alert)
     evidence = {name: each for name, each in state.evidence.items() if not accepted(state.model, name, day, declared)}
     return structs.replace(state, open=opened, evidence=evidence), tuple(over)
+
+
+def _without_accepted_beside(others: Sequence[State], day: date, declared: Declared) -> tuple[list[State], list[Alert]]:
+    told = [_without_accepted(each, day, declared) for each in others]
+    return [state for state, _ in told], [alert for _, over in told for alert in over]
 
 
 def _broken(check: Check, declared: Declared) -> frozenset[str]:

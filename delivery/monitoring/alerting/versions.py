@@ -3,7 +3,7 @@
 A canary and what it may replace come in turn. Were all begun anew with each, nothing would ever be there twice.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from msgspec import structs
 
@@ -31,11 +31,15 @@ def follows(new: State, others: Sequence[State]) -> State:
     return structs.replace(new, evidence=evidence, unjudged=last.unjudged)
 
 
-def there(others: Sequence[State], mine: State, declared: Declared) -> tuple[list[State], list[Alert]]:
-    """Those of which a window came within this version's last ones that were judged, and the alerts of those that are
-    over by that."""
+def there(
+    others: Sequence[State], mine: State, answering: Collection[str], declared: Declared
+) -> tuple[list[State], list[Alert]]:
+    """Those of which a window came within this version's last ones that were judged, or that answered somebody in this
+    one, and the alerts of those that are over by that. Nobody looks at what a Rollout that waits leaves in service:
+    what was found of it holds for whom it answers."""
     full = len(mine.lately) >= declared.calm
-    over = [each for each in others if full and (each.until or "") < mine.lately[0]]
+    gone = [each for each in others if each.model not in answering]
+    over = [each for each in gone if full and (each.until or "") < mine.lately[0]]
     return [each for each in others if each not in over], [known.alert for each in over for known in each.open]
 
 

@@ -68,7 +68,7 @@ def checked(told: Settings, end: datetime, s3: Any, now: datetime | None = None)
     few = [] if judged(found.check, alerting) else [FEW]
     check = structs.replace(found.check, notes=[*held.notes, *found.check.notes, *few])
     name = keeping.report(reports, check)  # before the alerts: what they tell of can be looked at
-    step = keeping.advanced(reports, check, held.noise, alerting, told.window, found.figures)
+    step = keeping.advanced(reports, check, held.noise, alerting, told.window, found.figures, found.answering)
     callers.keep(reports, found.callers, tag)
     enough = "" if check.enough else ", too few to judge"
     unread = f", {found.figures.unread:,} files left out" if found.figures.unread else ""

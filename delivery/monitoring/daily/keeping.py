@@ -1,5 +1,6 @@
 """What is kept of a check: its report, once, and what the alerts know, by one of those who look at a time."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -69,15 +70,21 @@ def again(place: Place, mine: State, at: datetime, noise: Noise | None, declared
 
 
 def advanced(
-    place: Place, check: Check, noise: Noise | None, declared: Declared, window: timedelta, figures: Figures
+    place: Place,
+    check: Check,
+    noise: Noise | None,
+    declared: Declared,
+    window: timedelta,
+    figures: Figures,
+    answering: Collection[str] = (),
 ) -> Step:
-    """One window more for the alerts, kept before it is told. Raises Refused, and Lost where others always were first:
-    each time what they wrote is read, so that none of it is lost."""
+    """One window more for the alerts, kept before it is told; other versions are `answering`. Raises Refused, and Lost
+    where others always were first: each time what they wrote is read, so that none of it is lost."""
     for _ in range(TRIES):
         found = _found(place)
         state = _known(place, found.raw) if found else begin(check)
         known = _as_known(state, check, window)
-        step = advance(state, known, noise, declared)
+        step = advance(state, known, noise, declared, answering)
         if known is check:
             step = replace(step, state=structs.replace(step.state, figures=figures))
         raw = step.state.raw

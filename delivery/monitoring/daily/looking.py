@@ -42,6 +42,8 @@ class Looked:
     figures: Figures
     callers: callers.Known
     """What is known of each caller after this window."""
+    answering: frozenset[str]
+    """Other versions that answered somebody meanwhile, NAME@VERSION."""
 
 
 def looked(
@@ -70,6 +72,7 @@ def looked(
         if twice:
             span.notes.append(f"{twice:,} rows are in the log more than once, and count once.")
         elsewhere = _elsewhere(log, model.version, known, span)
+        answering = frozenset(f"{model.name}@{version}" for version, rows in elsewhere.items() if rows)
         came = labels.labelled(connection, profile, span, model.version, (outcomes, log), known, folder)
         window = _source(connection, rows, "window", profile)
         labelled = _source(connection, came.files, "labelled", profile) if came.files else None
@@ -81,8 +84,8 @@ def looked(
     notes = [*span.told(), *judged.notes, *found.notes]
     told = structs.replace(found, model=model.told, start=written(span.start), end=written(span.end), notes=notes)
     heard = written(came.last) if came.came and came.last else heard or _since(outcomes, known, span)
-    figures = Figures(found.rows, elsewhere, came.came, came.joined, span.unread, judged.drifted, heard)
-    return Looked(told, figures, judged.known)
+    figures = Figures(found.rows, sum(elsewhere.values()), came.came, came.joined, span.unread, judged.drifted, heard)
+    return Looked(told, figures, judged.known, answering)
 
 
 def _since(outcomes: Place, known: predictions.Days, span: Span) -> str:
@@ -94,15 +97,15 @@ def _since(outcomes: Place, known: predictions.Days, span: Span) -> str:
     return written(datetime.combine(min(days), time(), UTC) if days else span.end)
 
 
-def _elsewhere(log: Place, version: str, known: predictions.Days, span: Span) -> int:
-    """How many rows other versions answered meanwhile, which no window of this one holds."""
+def _elsewhere(log: Place, version: str, known: predictions.Days, span: Span) -> dict[str, int]:
+    """How many rows each other version answered meanwhile, which no window of this one holds."""
     rows = {each: predictions.counted(log, each, days, span) for each, days in known.items() if each != version}
     others = [each for each, many in rows.items() if many]
     if others:
         span.notes.append(
             f"{sum(rows.values()):,} rows are answers of versions {', '.join(others)}, which nobody looked at here."
         )
-    return sum(rows.values())
+    return rows
 
 
 def _source(connection: Backend, files: Sequence[Path], name: str, profile: Profile) -> Source:

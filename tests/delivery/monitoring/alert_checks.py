@@ -1,5 +1,7 @@
 """Checks by hand: a day of findings, each with the chance that its sampling noise gives it."""
 
+from collections.abc import Collection
+
 from delivery.monitoring.alerting.advancing import Step, advance, begin
 from delivery.monitoring.alerting.declared import Declared, declared
 from delivery.monitoring.alerting.documents import State
@@ -39,9 +41,11 @@ def _column(signal: str, p: float) -> Column:
     return Column(name, "ks", kinds.get(kind, "data"), 0.1, 0.05, p, 500, p < USUAL)
 
 
-def steps(*checks: Check, state: State | None = None, by: Declared | None = None) -> list[Step]:
+def steps(
+    *checks: Check, state: State | None = None, by: Declared | None = None, answering: Collection[str] = ()
+) -> list[Step]:
     told, now = list[Step](), state or begin(checks[0])
     for check in checks:
-        told.append(advance(now, check, None, by or DECLARED))
+        told.append(advance(now, check, None, by or DECLARED, answering))
         now = told[-1].state
     return told

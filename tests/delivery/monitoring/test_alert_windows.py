@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from delivery.monitoring.alerting.advancing import advance, begin
+from delivery.monitoring.alerting.declared import Accepted
 from delivery.monitoring.alerting.documents import read_state
 from delivery.monitoring.alerting.summary import UNNAMED
 from delivery.monitoring.alerting.telling import ROWS, metrics
@@ -259,6 +260,32 @@ def test_what_only_the_canary_has_is_told_as_long_as_it_has_it() -> None:
     assert not last.open
     assert [each.model for each in alerts(last)] == ["readmission@4"]
     assert 'kind="data",severity="page"} 1' in metrics(last)
+
+
+def test_what_was_found_of_a_version_is_told_for_as_long_as_it_answers_anybody() -> None:
+    """A Rollout that waits: the new version alone is looked at, and the one before answers most patients."""
+    before, new = "readmission@3", "readmission@4"
+    found = steps(*(day(number, model=before, data__sodium=GREAT) for number in (0, 1)))[-1].state
+    waits = steps(*(day(number, model=new) for number in range(2, 9)), state=found, answering=[before])
+    assert [(*each.begins, *each.ends) for each in waits] == [()] * 7
+    assert [(each.model, each.severity) for each in alerts(waits[-1].state)] == [(before, "page")]
+    assert 'kind="data",severity="page"} 1' in metrics(waits[-1].state)
+    (again,) = steps(day(8, model=new), state=waits[-1].state)
+    assert alerts(again.state) == alerts(waits[-1].state), "the same window says nothing of who still answers"
+    (gone,) = steps(day(9, model=new), state=again.state)
+    assert [each.model for each in gone.ends] == [before]
+    assert alerts(gone.state) == []
+
+
+def test_what_is_accepted_of_a_version_that_only_answers_still_ends() -> None:
+    before, new = "readmission@3", "readmission@4"
+    found = steps(*(day(number, model=before, data__sodium=GREAT) for number in (0, 1)))[-1].state
+    told = {"model": "readmission", "kind": "data", "column": "sodium", "owner": "data@example.com"}
+    days = {"begins": "2023-01-01", "expires": "2023-03-01", "reason": "The laboratory changed its unit."}
+    accepts = DECLARED.model_copy(update={"accepted": (Accepted.model_validate(told | days),)})
+    (over,) = steps(day(2, model=new), state=found, by=accepts, answering=[before])
+    assert [each.model for each in over.ends] == [before]
+    assert alerts(over.state) == []
 
 
 def test_another_models_check_is_refused() -> None:

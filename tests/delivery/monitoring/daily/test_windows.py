@@ -10,7 +10,7 @@ import pytest
 
 from delivery.monitoring.alerting.declared import GATHERED
 from delivery.monitoring.daily import __main__ as daily
-from delivery.monitoring.daily import predictions, settings
+from delivery.monitoring.daily import keeping, predictions, settings
 from delivery.monitoring.daily.places import Place
 from delivery.monitoring.daily.span import HELD, Span, early, ending
 from delivery.monitoring.found import Check
@@ -165,6 +165,24 @@ def test_rows_of_versions_that_nobody_checks_are_counted_and_told(world: World) 
     assert (check.rows, figure(text, "rows_seen"), figure(text, "rows_elsewhere")) == (60, 60, 900)
     assert figure(text, "files_unread") == 1
     assert "900 rows are answers of versions 2, which nobody looked at here." in check.notes
+
+
+def test_the_alerts_are_told_which_other_versions_answered_in_the_window(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = list[tuple[str, ...]]()
+    advance = keeping.advance
+
+    def heard(*given: Any) -> Any:
+        told.append(tuple(given[4]))
+        return advance(*given)
+
+    monkeypatch.setattr(keeping, "advance", heard)
+    world.serve(asked(60, 45), files=1)
+    world.serve(asked(4, 46), first=10_000, files=1, version="2")
+    world.serve(asked(4, 47), END - 2 * DAY, files=1, first=20_000, version="1")
+    looked(world)
+    assert told == [(f"{NAME}@2",)]
 
 
 def test_versions_that_were_never_promoted_are_not_asked_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
