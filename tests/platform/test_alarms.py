@@ -79,7 +79,7 @@ def test_a_person_can_open_the_runbook_of_whatever_aws_tells(stack: Recorder) ->
         for each in stack.of("cloudwatch/eventTarget:EventTarget")
         if "Boundary" in each.inputs.get("inputTransformer", {}).get("inputTemplate", "")
     ]
-    assert len(told) == 10
+    assert len(told) == 12
     for each in told:
         (found,) = re.findall(rf"{re.escape(owners().read_at)}runbooks/([a-z-]+)\.md", each)
         assert (FOLDER / f"{found}.md").exists()
@@ -189,6 +189,54 @@ def test_security_hub_wakes_for_what_somebody_does_and_for_no_setting(
     pattern = json.loads(stack.one("cloudwatch/eventRule:EventRule", "parapet-test-securityhub").inputs["eventPattern"])
     told = event("aws.securityhub", "Security Hub Findings - Imported", findings=[FINDING | change])
     assert matches(pattern, told) is wakes
+
+
+V2_FINDING = {
+    "class_uid": 2004,
+    "severity_id": 4,
+    "status_id": 1,
+    "activity_name": "Create",
+    "finding_info": {"types": ["TTPs/Initial Access"]},
+    "metadata": {
+        "product": {"name": "Macie", "uid": "arn:aws:securityhub:us-east-1::productv2/aws/macie"},
+        "uid": "9c61582b",
+    },
+}
+
+
+def by(name: str, product: str) -> dict[str, Any]:
+    uid = f"arn:aws:securityhub:us-east-1::productv2/aws/{product}"
+    return {"metadata": {"product": {"name": name, "uid": uid}, "uid": "9c61582b"}}
+
+
+@pytest.mark.parametrize(
+    ("wakes", "change"),
+    [
+        (True, {}),
+        *((True, {"severity_id": grave}) for grave in (5, 6)),
+        (True, {"activity_name": "Update"}),
+        # A setting held against its control, a CVE, what data is.
+        *((False, {"class_uid": of}) for of in (2002, 2003, 2006)),
+        # What the hub itself makes of settings and CVEs, and says of what is not turned on.
+        (False, by("Security Hub Exposure Analysis", "securityhub-risk")),
+        (False, by("Security Hub Coverage", "securityhub-coverage")),
+        (False, by("GuardDuty", "guardduty")),
+        *((False, {"severity_id": less}) for less in (1, 2, 3, 99)),
+        *((False, {"status_id": known}) for known in (2, 3, 4)),
+        (False, {"activity_name": "Close"}),
+    ],
+)
+def test_the_newer_security_hub_wakes_for_the_same(stack: Recorder, wakes: bool, change: dict[str, Any]) -> None:
+    """Its events are of another kind and form (OCSF): an account that has it alone heard of GuardDuty's and no more."""
+    rule = stack.one("cloudwatch/eventRule:EventRule", "parapet-test-securityhub-v2")
+    told = event("aws.securityhub", "Findings Imported V2", findings=[V2_FINDING | change])
+    assert matches(json.loads(rule.inputs["eventPattern"]), told) is wakes
+
+
+def test_what_ends_the_telling_of_such_a_one_is_in_the_message_and_the_runbook(stack: Recorder) -> None:
+    target = stack.one("cloudwatch/eventTarget:EventTarget", "parapet-test-securityhub-v2").inputs
+    assert "$.detail.findings[0].metadata.uid" in target["inputTransformer"]["inputPaths"].values()
+    assert "batch-update-findings-v2 --metadata-uids ID --status-id 2" in (FOLDER / "leaked-credential.md").read_text()
 
 
 def test_what_ends_the_telling_of_a_finding_is_in_the_message_and_the_runbook(stack: Recorder) -> None:

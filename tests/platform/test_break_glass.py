@@ -111,8 +111,8 @@ def assumed(role: str, *, by: str = "kim") -> dict[str, Any]:
 
 
 def matches(pattern: dict[str, Any], event: dict[str, Any]) -> bool:
-    """As EventBridge compares: each field has one of the values listed, or begins as one says, or is none of them; of a
-    field of several, one of these does (Amazon EventBridge User Guide, "Comparison operators", "Arrays")."""
+    """As EventBridge compares: each field has one of the values listed, or begins or ends as one says, or is none of
+    them; of a field of several, one of these does (Amazon EventBridge User Guide, "Comparison operators", "Arrays")."""
 
     def holds(want: Any, said: Any) -> bool:
         if isinstance(said, list):
@@ -124,10 +124,14 @@ def matches(pattern: dict[str, Any], event: dict[str, Any]) -> bool:
     return all(field in event and holds(want, event[field]) for field, want in pattern.items())
 
 
-def _is(wanted: Any, said: str) -> bool:
+def _is(wanted: Any, said: Any) -> bool:
     match wanted:
         case {"prefix": begins}:
             return said.startswith(begins)
+        case {"suffix": ends}:
+            return said.endswith(ends)
+        case {"anything-but": dict(other)}:
+            return not _is(other, said)
         case {"anything-but": others}:
             return said not in others
     return bool(wanted == said)

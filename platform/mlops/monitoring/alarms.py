@@ -55,6 +55,14 @@ _HUB: Final = {
     "product": "$.detail.findings[0].ProductArn",
     "time": "$.time",
 }
+DETECTION: Final = 2004
+"""The class of OCSF's findings of what somebody does; others are of settings (2003), CVEs (2002) and data (2006)."""
+_HUB_V2: Final = {
+    "kind": "$.detail.findings[0].finding_info.types[0]",
+    "severity": "$.detail.findings[0].severity",
+    "id": "$.detail.findings[0].metadata.uid",
+    "time": "$.time",
+}
 FINDINGS: Final[Mapping[str, tuple[str, Mapping[str, Any], Mapping[str, str]]]] = {
     # Who found it, which findings are told, and what of one: neither its title nor its description, in which the name
     # of an object may stand.
@@ -85,6 +93,33 @@ FINDINGS: Final[Mapping[str, tuple[str, Mapping[str, Any], Mapping[str, str]]]] 
             },
         },
         _HUB,
+    ),
+    # The newer one has events and a form of its own (AWS Security Hub User Guide, "EventBridge event formats", "OCSF
+    # findings in Security Hub").
+    "securityhub-v2": (
+        "Security Hub",
+        {
+            "source": ["aws.securityhub"],
+            "detail-type": ["Findings Imported V2"],
+            "detail": {
+                "findings": {
+                    "class_uid": [DETECTION],
+                    # High, critical, fatal.
+                    "severity_id": [4, 5, 6],
+                    # New: until somebody says that they have it in hand.
+                    "status_id": [1],
+                    "activity_name": [{"anything-but": ["Close"]}],
+                    "metadata": {
+                        "product": {
+                            # What the hub itself makes of settings and CVEs is of this class too.
+                            "name": [{"anything-but": {"prefix": "Security Hub"}}],
+                            "uid": [{"anything-but": {"suffix": "/aws/guardduty"}}],
+                        }
+                    },
+                }
+            },
+        },
+        _HUB_V2,
     ),
 }
 
