@@ -26,6 +26,8 @@ from delivery.registry.refused import Broken, Refused
 AUDIT: Final = "PARAPET_AUDIT_BUCKET"
 WHERE: Final = "the incident's record"
 OWNERS: Final = "owners.yaml"
+SHOWN: Final = 20
+"""Names that a message has."""
 YEAR: Final = timedelta(days=365)
 """For so long before it was known days are those of the incident, and nobody's birthday."""
 
@@ -73,7 +75,9 @@ class Desk:
 
     def _kept(self, incident: str) -> list[Kept]:
         if not (kept := Record(self.s3, self.audit, incident).kept()):
-            there = ", ".join(self.names()) or "none yet"
+            names = self.names()
+            more = f" and {len(names) - SHOWN:,} before these" if len(names) > SHOWN else ""
+            there = (", ".join(names[-SHOWN:]) or "none yet") + more
             raise Refused(
                 f"There is no incident {incident}; there are: {there}. `./parapet incident start` begins one."
             )

@@ -20,6 +20,11 @@ LARGEST: Final = 1 << 20
 locked for years, and each reader of all chains would carry it: so of a larger one only its size is looked at."""
 
 AT_ONCE: Final = 8
+MOST: Final = 10_000
+"""Versions of objects under one prefix, and names under a part of a bucket, that are listed: ten pages of S3's list. A
+record of an incident has hundreds, and whoever may write into one may put millions."""
+BYTES: Final = 256 << 20
+"""Of all entries of a chain together, that are read."""
 """Objects that are asked for at a time: who may put one may put ten thousand, which S3 takes 20 ms each to answer."""
 
 
@@ -127,11 +132,15 @@ class Chain:
         return bool(told["ContentLength"] == len(raw) and told["Body"].read() == raw)
 
     def stored(self) -> list[Stored]:
-        """Every object under the prefix, by name, with how many versions it has."""
+        """Every object under the prefix, by name, with how many versions it has. Raises Refused for more than MOST, and
+        than BYTES."""
         versions: dict[str, int] = {}
         latest: dict[str, tuple[str, datetime, int]] = {}
         marks: dict[str, list[str]] = {}
+        there = 0
         for page in self.s3.get_paginator("list_object_versions").paginate(Bucket=self.bucket, Prefix=self.prefix):
+            there += len(page.get("Versions", [])) + len(page.get("DeleteMarkers", []))
+            _bounded(there, f"{self.bucket}/{self.prefix}")
             for each in page.get("Versions", []):
                 versions[each["Key"]] = versions.get(each["Key"], 0) + 1
                 marks.setdefault(each["Key"], []).append(f"{each['VersionId']} {each.get('ETag', '')} {each['Size']}")
@@ -148,6 +157,7 @@ class Chain:
             if version is not None and stored.sequence and size <= self.largest:
                 wanted[len(found)] = name, version
             found.append(stored)
+        _bounded(sum(found[place].size for place in wanted), f"{self.bucket}/{self.prefix}", BYTES, "bytes of entries")
         with ThreadPoolExecutor(AT_ONCE) as pool:
             reads = {place: pool.submit(self._version, *which) for place, which in wanted.items()}
         for place, read in reads.items():
@@ -169,7 +179,18 @@ def subjects(s3: Any, bucket: str, prefix: str) -> list[str]:
     found: set[str] = set()
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=f"{prefix}/", Delimiter="/"):
         found |= {each["Prefix"].split("/")[1] for each in page.get("CommonPrefixes", [])}
+        _bounded(len(found), f"{bucket}/{prefix}/")
     return sorted(found)
+
+
+def _bounded(there: int, where: str, most: int | None = None, what: str = "objects or versions of them") -> None:
+    most = MOST if most is None else most
+    if there > most:
+        raise Refused(
+            f"s3://{where} has more than {most:,} {what}, and is not read: no record has so many, "
+            "so somebody fills it. CloudTrail has who put them; tell your security officer, and begin another one that "
+            "names this one (`./parapet incident start audit-trail-stopped --name NAME`). Nothing in it is lost."
+        )
 
 
 R = TypeVar("R", bound=Read)

@@ -14,6 +14,7 @@ from typing import Final
 from msgspec import Struct
 
 from delivery.registry import hearing, scored
+from delivery.registry.deaf import Signal, deaf
 from delivery.registry.documents import digest, read
 from delivery.registry.gates import Gate
 from delivery.registry.refused import Refused
@@ -100,6 +101,7 @@ class Learnt(Struct, frozen=True):
     """noise.json."""
 
     reference: str
+    signals: list[Signal] = []
 
 
 def of_its_model(profile: bytes, contract: bytes, noise: bytes | None, what: str, gates: Sequence[Gate] = ()) -> None:
@@ -112,8 +114,18 @@ def of_its_model(profile: bytes, contract: bytes, noise: bytes | None, what: str
             f"{what}: its profile.json is not of the model that its contract.json tells of: {wrong}. Drift of it would "
             "not be found. Register the model by the pipeline, which makes both."
         )
-    if noise is not None and read(noise, Learnt, f"{what}: noise.json").reference != digest(profile):
+    if noise is None:
+        return
+    learnt = read(noise, Learnt, f"{what}: noise.json")
+    if learnt.reference != digest(profile):
         raise Refused(f"{what}: its noise.json was learnt by another profile than its own. Register the model anew.")
+    fields = read(contract, Contract, f"{what}: contract.json")
+    columns = {*(each.name for each in fields.inputs), *(f"{OUTPUT}{each.name}" for each in fields.outputs)}
+    if why := deaf(learnt.signals, columns):
+        raise Refused(
+            f"{what}: its noise.json makes the daily check deaf: {why}. Who registered it? Register the model by the "
+            "pipeline, which learns the noise of the rows that it was tried on."
+        )
 
 
 def _wrong(profile: Profile, contract: Contract, gates: dict[str, tuple[float, int]]) -> Iterator[str]:

@@ -10,6 +10,7 @@ import yaml
 
 from local.toolchain import live as toolchain
 from local.workspace import Workspace
+from mlops.monitoring import waiting
 from mlops.monitoring.rules import ALERTS, EVERY_SECONDS, Alert, rules
 from mlops.monitoring.words import LABELS, OF_CHECKS, RUNBOOKS, Boundary, Drift, Severity
 from tests.platform.project import PROJECT
@@ -49,16 +50,23 @@ def judge(
     series: Mapping[str, str],
     expected: Sequence[tuple[str, str, Sequence[dict[str, Any]]]],
     every: str = "1m",
+    kind: str = "",
 ) -> None:
     """Has promtool compare what alerts there are by a name, at a time.
 
-    No alert's rule reads another one, so those of other names are left out: each would be judged at every step too, and
-    most of what promtool works is that.
+    No alert's rule reads another one, but what waited those of its kind, so those of other names are left out: each
+    would be judged at every step too, and most of what promtool works is that.
     """
     asked = {name for _, name, _ in expected}
     judged = rules((*MODELS, UNCHECKED), MODELS)
+    models, alerts, waits = judged["groups"]
     for group in judged["groups"]:
         group["rules"] = [each for each in group["rules"] if each.get("alert") in {None, *asked}]
+    if kind:
+        alerts["rules"] = [each for each in alerts["rules"] if each["labels"]["kind"] == kind]
+        judged["groups"] = [alerts, waits]
+    else:  # what waited has a test of its own, and looks back over days
+        judged["groups"] = [models, alerts]
     (folder / "rules.yaml").write_text(yaml.safe_dump(judged))
     test = {
         "interval": every,
@@ -349,6 +357,48 @@ def test_what_one_check_found_is_told_after_a_weekend_in_which_another_did_not(p
         for at, there in (("1h", True), ("25h", True), ("63h", True), ("75h", False))
     ]
     judge(promtool, tmp_path, series, expected, every="4m")
+
+
+HOURS_A_WEEK = 7 * 24
+
+
+def week(model: str, failed: Mapping[int, int]) -> dict[str, str]:
+    """What a check each evening at 18:00 says of runs that failed, by its day, from a Thursday on."""
+    series = {}
+    for day, many in failed.items():
+        own = f'job="checks",namespace="monitoring",model="{model}",pod="check-{model}-{day}"'
+        before = (24 * day + 18) * 15
+        ended = before * 240
+        series[f"parapet_monitor_time_seconds{{{own}}}"] = f"_x{before} {ended} {ended} _x{(HOURS_A_WEEK + 72) * 15}"
+        series[f"parapet_monitor_pipeline_failures{{{own}}}"] = f"_x{before} {many} {many} _x{(HOURS_A_WEEK + 72) * 15}"
+    return series
+
+
+@pytest.mark.engine
+def test_what_was_over_before_the_quiet_hours_were_is_told_when_they_end(promtool: Path, tmp_path: Path) -> None:
+    """A run that failed on Saturday and went well on Sunday: Alertmanager waited with it until it was no more. What
+    goes on is told by itself, and what was told before they began is not told again. (The first day is a Thursday.)"""
+    mended = week("readmission", {0: 0, 1: 0, 2: 1, 3: 0, 4: 0, 5: 0})
+    goes_on = week("sepsis", {0: 0, 1: 0, 2: 1, 3: 1, 4: 1, 5: 0})
+    told_before = week("falls", {0: 0, 1: 1, 2: 0, 3: 0, 4: 0, 5: 0})
+    name, of = waiting.NAME, alert(waiting.NAME, "failed", Severity.TICKET)
+    over = [told(of, model="readmission")]
+    failed = alert("PipelineFailed", "failed", Severity.TICKET)
+    expected = [
+        ("67h", "PipelineFailed", [told(failed, model="readmission"), told(failed, model="sepsis")]),
+        ("67h", name, []),
+        # From Sunday 18:00 on, and until it could be told on Monday from 11:00 on.
+        ("92h", name, over),
+        ("107h", name, over),
+        ("107h20m", name, over),
+        ("107h20m", "PipelineFailed", [told(failed, model="sepsis")]),
+        ("108h20m", name, []),
+        ("120h", name, []),
+        ("131h20m", name, []),
+        # Of what ended on Monday evening somebody was told by day.
+        ("155h20m", name, []),
+    ]
+    judge(promtool, tmp_path, mended | goes_on | told_before, expected, every="4m", kind="failed")
 
 
 @pytest.mark.engine

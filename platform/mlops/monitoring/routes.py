@@ -8,7 +8,7 @@ where the reports of a model's checks lie; and the fingerprint by which an incid
 from collections.abc import Sequence
 from typing import Any, Final
 
-from mlops.monitoring import words
+from mlops.monitoring import waiting, words
 from mlops.monitoring.owners import Owner, Owners, Quiet
 from mlops.monitoring.rules import (
     ALERTS,
@@ -42,10 +42,12 @@ SUBJECT: Final = "{{ .Status }}: {{ .GroupLabels.model }} {{ .GroupLabels.kind }
 OF_MODEL: Final = "{{ .Labels.model }}"
 OF_CHECKS: Final = (DRIFT, CALLERS, NO_DATA, UNREAD, ELSEWHERE, OUTCOMES, OUTCOMES_LATE)
 """Alerts by what the last check said: its report says more."""
-HELD: Final = sorted({each.name for each in ALERTS if any(said in each.expression for said in words.OF_CHECKS)})
-"""Alerts by what checks said, or did not, which Prometheus forgets with its pod and is told again within a day, and
-that a dead check is within two: none is said to be over. A pager would believe it, and close what goes on; that it is
-over the next report says."""
+HELD: Final = sorted(
+    {each.name for each in ALERTS if any(said in each.expression for said in words.OF_CHECKS)} | {waiting.NAME}
+)
+"""What was over before morning; and alerts by what checks said, or did not, which Prometheus forgets with its pod and
+is told again within a day, and that a dead check is within two: none is said to be over. A pager would believe it, and
+close what goes on; that it is over the next report says."""
 KEPT: Final = "-until-looked-at"
 """How the receivers of those are called, behind the owner's own."""
 

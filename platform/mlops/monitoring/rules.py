@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from cluster import namespaces as ns
 from mlops.analyses import ASKED_ROUTES, CALLS
-from mlops.monitoring import words
+from mlops.monitoring import waiting, words
+from mlops.monitoring.owners import Quiet, quiet
 from mlops.monitoring.words import RUNBOOKS, Boundary, Drift, Severity
 from mlops.prometheus import MODEL, NAMESPACE, NOTIFICATIONS_FAILED, POD, scrape_seconds
 
@@ -143,11 +144,18 @@ def alert_seconds(window: int) -> int:
     return min(EVERY_SECONDS, 2 * scrape_seconds(window))
 
 
-def rules(models: Sequence[str], checked: Sequence[str], every_seconds: int = EVERY_SECONDS) -> dict[str, Any]:
+def rules(
+    models: Sequence[str], checked: Sequence[str], every_seconds: int = EVERY_SECONDS, quieted: Quiet | None = None
+) -> dict[str, Any]:
     """The file of rules, of a stack with these models, of which those that are `checked` each day must be. Alerts are
-    looked for `every_seconds`."""
+    looked for `every_seconds`; tickets wait in the hours `quieted`, those of the repository."""
     alerts = {"name": "alerts", "interval": f"{every_seconds}s", "rules": [each.rule() for each in ALERTS]}
-    return {"groups": [_models(models, checked), alerts]}
+    waits = {
+        "name": "waiting",
+        "interval": f"{EVERY_SECONDS}s",
+        "rules": waiting.recorded(quieted or quiet(), WATCHDOG),
+    }
+    return {"groups": [_models(models, checked), alerts, waits]}
 
 
 def recorded(models: Sequence[str], checked: Sequence[str]) -> dict[str, Any]:
@@ -317,7 +325,7 @@ def _budget(
     return urgent, slow
 
 
-ALERTS: Final = (
+_OWN: Final = (
     Alert(
         name=WATCHDOG,
         kind="heartbeat",
@@ -497,3 +505,23 @@ ALERTS: Final = (
         says="Servers of the model ended by themselves three times in half an hour.",
     ),
 )
+
+
+def _over_before_morning() -> list[Alert]:
+    """One for each kind of which a ticket or a note waits, whatever it says; its owner and its runbook are the same."""
+    kinds = {each.kind: each for each in _OWN if each.severity is not Severity.PAGE and each.name != WATCHDOG}
+    return [
+        Alert(
+            name=waiting.NAME,
+            kind=each.kind,
+            expression=waiting.expression(each.kind),
+            severity=Severity.TICKET,
+            boundary=each.boundary,
+            runbook=each.runbook,
+            says=f"In the quiet hours, and over before they were: {each.says}",
+        )
+        for each in kinds.values()
+    ]
+
+
+ALERTS: Final = (*_OWN, *_over_before_morning())

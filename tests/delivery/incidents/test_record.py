@@ -18,6 +18,7 @@ from delivery.incidents.kept import LARGEST
 from delivery.incidents.owners import Boundary
 from delivery.incidents.places import evidence
 from delivery.incidents.record import Record
+from delivery.registry import chain
 from delivery.registry.documents import canonical, plain
 from delivery.registry.refused import Broken, Lost, Refused
 from tests.delivery.incidents import world
@@ -511,6 +512,35 @@ def test_a_record_that_was_deleted_as_a_whole_is_told(desk: Desk, s3: Any) -> No
         s3.delete_object(Bucket=AUDIT, Key=name)
     assert desk.names() == [INCIDENT]
     assert {each.kind for each in desk.examine(INCIDENT)[1]} == {"dropped"}
+
+
+@pytest.mark.parametrize("limit", ["MOST", "BYTES"])
+def test_a_record_that_somebody_fills_is_not_read_without_an_end(
+    desk: Desk, s3: Any, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    """Whoever may write into one may put millions of objects, and each command reads all of a record."""
+    walked(desk)
+    monkeypatch.setattr(chain, limit, {"MOST": 7, "BYTES": 20_000}[limit])
+    assert len(desk.entries(INCIDENT)) == 7
+    s3.put_object(Bucket=AUDIT, Key=f"incidents/{INCIDENT}/00000099.json", Body=b"x" * 20_000)
+    asked = list[str]()
+    s3.meta.events.register("before-call.s3.GetObject", lambda **_: asked.append("read"))
+    for ask in (desk.entries, desk.examine, desk.readable):
+        with pytest.raises(Refused, match=rf"{INCIDENT}/ has more than .* and is not read: .* begin another one"):
+            ask(INCIDENT)
+    assert asked == []
+
+
+def test_of_many_incidents_the_last_names_are_told_and_no_listing_is_without_end(
+    desk: Desk, s3: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(25):
+        s3.put_object(Bucket=AUDIT, Key=f"incidents/of-{number:02d}/00000001.json", Body=b"")
+    with pytest.raises(Refused, match=r"there are: of-05, .*, of-24 and 5 before these\."):
+        desk.entries("none")
+    monkeypatch.setattr(chain, "MOST", 24)
+    with pytest.raises(Refused, match=r"incidents/ has more than 24 objects"):
+        desk.names()
 
 
 def test_who_asks_for_what_is_not_there_is_told_what_is(desk: Desk) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from delivery.monitoring.alerting.declared import declared
 from delivery.monitoring.alerting.noise import BEFORE, FORMAT, Noise, Signal
@@ -87,6 +88,44 @@ def test_a_profile_of_another_model_is_not_taken(
     """Signed as it may be: what was approved before promotions looked at it is looked at each day."""
     world.promote({"profile.json": changed(profile, change)})
     with pytest.raises(Refused, match=f"{NAME}@3.*{says}"):
+        taken(world)
+
+
+FIELDS = ("age", "heart_rate", "temperature", "sodium", "emergency", "sex", "ward", "output.readmitted_30d")
+
+
+def of_each(*names: str, **more: Any) -> list[Signal]:
+    return [Signal(each, "psi", None, 3.0, [0.0] * 7, [], 0.4, 500.0, 73) for each in FIELDS if each not in names] + [
+        structs.replace(SIGNAL, name=each, **more) for each in names
+    ]
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("silent", "more", "is_deaf"),
+    [
+        # As the bounds of alerting.yaml let each of them be.
+        pytest.param(FIELDS, {"level": 30.0, "spread": 5.0}, True, id="all, each day"),
+        pytest.param(FIELDS[:5], {"level": 30.0, "spread": 5.0}, True, id="five of eight"),
+        pytest.param(FIELDS[:4], {"level": 30.0, "spread": 5.0}, False, id="half"),
+        pytest.param(FIELDS, {"season": [9.0] * 6}, True, id="by a season"),
+        pytest.param(FIELDS, {"weekdays": [9.0] * 6 + [0.0]}, True, id="but on Sundays"),
+        pytest.param(FIELDS, {"weekdays": [9.0] * 3 + [0.0] * 4}, False, id="on three days"),
+        pytest.param(FIELDS, {"weekdays": [2.0] * 6 + [0.0], "rows": 15.0}, True, id="by few rows"),
+        # A hospital of large days whose Sundays are others, and influenza.
+        pytest.param(FIELDS, {"level": 3.0, "weekdays": [0.0] * 6 + [4.0], "rows": 1500.0}, False, id="a Sunday"),
+        pytest.param(FIELDS, {"level": 2.5, "season": [0.8, 0.6, 0.2, 0.1, 0.0, 0.1]}, False, id="a winter"),
+        pytest.param(FIELDS, {"level": 1.7, "spread": 0.5, "rows": 15.0}, False, id="few rows, and chance alone"),
+    ],
+)
+def test_a_noise_that_makes_the_check_deaf_as_a_whole_is_refused_with_why(
+    world: World, profile: bytes, silent: tuple[str, ...], more: dict[str, Any], is_deaf: bool
+) -> None:
+    world.promote({"profile.json": profile, "noise.json": noise(digest(profile), *of_each(*silent, **more))})
+    if not is_deaf:
+        assert taken(world).noise
+        return
+    with pytest.raises(Refused, match=rf"noise.json makes the daily check deaf: by it {len(silent)} of 8 columns"):
         taken(world)
 
 
