@@ -13,7 +13,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 import pulumi
 from pulumi import _types
 
-from hipaa.resource import UNKNOWN
+from hipaa.resource import UNKNOWN, Secret
 
 PREFIX = "kubernetes:"
 
@@ -42,6 +42,8 @@ def wrong(token: str, values: Mapping[str, Any]) -> list[str]:
 
 
 def _wrong(value: Any, type_: Any, path: str) -> Iterator[str]:
+    if isinstance(value, Secret):
+        value = value.value
     if value is UNKNOWN:
         return
     kinds = [kind for kind in _alternatives(type_) if kind not in (None, type(None))]

@@ -111,6 +111,8 @@ k8s.apps.v1.Deployment(
         "template": {"metadata": {"labels": app}, "spec": pod | {"containers": [server]}},
     },
 )
+k8s.core.v1.ConfigMap("settings", metadata={"name": "settings"} | place, data={"LOG_LEVEL": "info"})
+k8s.core.v1.Secret("database", metadata={"name": "database"} | place, string_data={"password": "kept by the SDK"})
 k8s.rbac.v1.ClusterRole(
     "reader", metadata={"name": "reader"}, rules=[{"api_groups": [""], "resources": ["pods"], "verbs": ["get"]}]
 )
@@ -136,7 +138,7 @@ import pulumi_kubernetes as k8s
 cluster = aws.eks.Cluster(
     "main", name="main", role_arn="arn:aws:iam::111122223333:role/c", vpc_config={"subnet_ids": ["subnet-1a2b3c4d"]}
 )
-aws.ec2.LaunchTemplate("nodes", key_name="operators")
+aws.ec2.LaunchTemplate("nodes", key_name="operators", user_data="ZXhwb3J0IERCX1BBU1NXT1JEPWh1bnRlcjI=")
 aws.eks.NodeGroup(
     "nodes",
     cluster_name=cluster.name,
@@ -167,6 +169,15 @@ k8s.batch.v1.CronJob(
     "nightly",
     metadata={"name": "nightly", "namespace": "serving"},
     spec={"schedule": "0 3 * * *", "job_template": {"spec": {"template": {"spec": pod}}}},
+)
+k8s.core.v1.ConfigMap("settings", metadata={"name": "settings"}, data={"DB_PASSWORD": "hunter2"})
+# As the program of a chart or a YAML file has it, which no SDK keeps.
+k8s.apiextensions.CustomResource(
+    "database",
+    api_version="v1",
+    kind="Secret",
+    metadata={"name": "database"},
+    others={"stringData": {"password": "hunter2"}},
 )
 k8s.rbac.v1.ClusterRole(
     "all",

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import hipaa
-from hipaa.resource import UNKNOWN, Resource
+from hipaa.resource import UNKNOWN, Resource, Secret
 from hipaa.rule import Rule, Severity
 from local.aws import sdk_types
 from local.aws.sdk_types import Property, ResourceModel, tokens
@@ -86,6 +86,8 @@ def wrong(values: Mapping[str, Any], known: Mapping[str, Property], model: Resou
 def wrong_type(value: Any, type_: Any, model: ResourceModel, path: str) -> list[str]:
     if value is UNKNOWN:
         return []
+    if isinstance(value, Secret):
+        return wrong_type(value.value, type_, model, path)
     match type_:
         case ["list", item]:
             if not isinstance(value, list):

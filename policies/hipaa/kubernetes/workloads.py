@@ -7,7 +7,7 @@ from typing import Any
 
 from hipaa.kubernetes.names import namespace_of
 from hipaa.kubernetes.pods import WORKLOADS, each_container, each_container_of, each_pod, example, may_describe_pods
-from hipaa.resource import UNKNOWN, Properties, Resource, UnknownValue, secrets_read
+from hipaa.resource import UNKNOWN, Properties, Resource, UnknownValue
 from hipaa.rule import HIGH, LOW, MEDIUM, rule, stack_rule
 from hipaa.stack import Stack
 from hipaa.verdict import Requirement, Verdict, all_of, is_, is_set, undecided, violation
@@ -57,112 +57,6 @@ def _pins_images(pod: Properties) -> Verdict:
             "volumes", lambda volume: volume.require("image.reference", _PINNED) if "image" in volume else Verdict()
         ),
     )
-
-
-_SENSITIVE = frozenset(
-    {"APIKEY", "CREDENTIAL", "CREDENTIALS", "PASSPHRASE", "PASSWD", "PASSWORDS", "PWD", "SECRET", "SECRETS", "TOKEN"}
-)
-_KEYS = frozenset(
-    {"ACCESS", "ADMIN", "API", "AUTH", "DEPLOY", "ENCRYPTION", "FERNET", "HMAC", "MASTER", "PRIVATE", "SIGNING", "SSH"}
-)
-# Variables that say where a secret is, or how it must be, and hold none: AWS_WEB_IDENTITY_TOKEN_FILE.
-_ABOUT = frozenset(
-    {
-        "ARN",
-        "DIR",
-        "ENABLED",
-        "FILE",
-        "HEADER",
-        "LENGTH",
-        "LIMIT",
-        "NAME",
-        "PATH",
-        "PREFIX",
-        "TTL",
-        "TYPE",
-        "URI",
-        "URL",
-    }
-)
-_SWITCHES = frozenset({"", "0", "1", "false", "no", "true", "yes"})
-# $(NAME) stands for another variable, which may come from a Secret.
-_REFERENCE = re.compile(r"\$\([A-Za-z0-9_.-]+\)")
-_CREDENTIAL = re.compile(
-    r"\b(AKIA|ASIA)[0-9A-Z]{16}\b"
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----"
-    r"|://[^/\s:@]*:[^/\s@$]+@"  # a password in a URL
-    r"|\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\."  # a JSON Web Token
-)
-
-
-def _variable(name: str, value: Any) -> dict[str, Any]:
-    return example(env=[{"name": name, "value": value}])
-
-
-@rule(
-    "workload-holds-no-literal-secrets",
-    on=WORKLOADS,
-    besides=may_describe_pods,
-    severity=HIGH,
-    fix="Mount the secret from Secrets Manager with the Secrets Store CSI driver, or use value_from.secret_key_ref.",
-    sound=[
-        example(),
-        _variable("LOG_LEVEL", "info"),
-        _variable("TOKENIZERS_PARALLELISM", "4"),
-        _variable("PWD", "/app"),
-        _variable("_", "/app/run"),
-        _variable("KEY", "models/latest"),
-        _variable("OBJECT_KEY", "models/latest"),
-        _variable("API_VERSION", "v1"),
-        _variable("DB_PASSWORD_FILE", "/mnt/secrets/db"),
-        _variable("REQUIRE_PASSWORD", "true"),
-        _variable("DB_PASSWORD", "$(FROM_SECRET)"),
-        _variable("DB_URL", "postgresql://app:$(DB_PASSWORD)@db.internal/app"),
-        example(env=[{"name": "DB_PASSWORD", "valueFrom": {"secretKeyRef": {"name": "db", "key": "password"}}}]),
-    ],
-    unsound=[
-        _variable("DB_PASSWORD", "correct horse"),
-        _variable("PGPASSWORD", "correct horse"),
-        _variable("aws.secret-access-key", "wJalrXUtnFEMI"),
-        _variable("GITHUB_TOKEN", "ghp_example"),
-        _variable("OPENAI_API_KEY", "sk-example"),
-        _variable("SETTING", "AKIAIOSFODNN7EXAMPLE"),
-        _variable("DB_URL", "postgresql://app:correct-horse@db.internal/app"),
-        _variable("CONFIG", "-----BEGIN RSA PRIVATE KEY-----\nMIIE"),
-        _variable("HEADERS", "Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln"),
-        example(env=[{"name": UNKNOWN, "value": "x"}, {"name": "DB_PASSWORD", "value": "correct horse"}]),
-        example(pod={"initContainers": [{"name": "init", "env": [{"name": "DB_PASSWORD", "value": "correct horse"}]}]}),
-    ],
-)
-def workload_holds_no_literal_secrets(workload: Resource) -> Verdict:
-    """A pod's description holds no secret as the plain value of an environment variable.
-
-    Whoever may read pods would read it, in the cluster, in its backups and in the events that describe them.
-    """
-    return each_container(workload, lambda container, _pod: container.each("env", _holds_no_secret))
-
-
-def _holds_no_secret(variable: Properties) -> Verdict:
-    name = str(variable.at("name", ""))
-    # A value that the program keeps secret is one, whatever its name; the message never shows any value.
-    with secrets_read() as secrets:
-        value = str(variable.at("value", ""))
-    if value.lower() in _SWITCHES or _REFERENCE.fullmatch(value):
-        return Verdict()
-    if secrets or _names_a_secret(name) or _CREDENTIAL.search(value):
-        return violation(
-            f"the environment variable {name[:80]} holds a secret in plain text; it must come from a Secret"
-        )
-    return Verdict()
-
-
-def _names_a_secret(name: str) -> bool:
-    words = [word for word in re.split(r"[^A-Z0-9]+", name.upper()) if word]
-    # PWD alone is the directory that a shell is in.
-    if not words or words[-1] in _ABOUT or words == ["PWD"]:
-        return False
-    is_key = words[-1] == "KEY" and len(words) > 1 and words[-2] in _KEYS
-    return is_key or any(word in _SENSITIVE or word.endswith("PASSWORD") for word in words)
 
 
 def _pod_of(account: str | None, **pod: Any) -> Resource:
