@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.pack]
 OVER_CLUSTERS = {
     rule.name
     for rule in hipaa.rules()
-    if any(token.startswith(("kubernetes:", "aws:eks/", "aws:ec2/launch")) for token in rule.on)
+    if any(token.startswith(("kubernetes:", "aws:eks/", "aws:ec2/launchTemplate")) for token in rule.on)
 }
 
 SOUND = """
@@ -111,6 +111,43 @@ k8s.apps.v1.Deployment(
         "template": {"metadata": {"labels": app}, "spec": pod | {"containers": [server]}},
     },
 )
+k8s.core.v1.Service(
+    "predictor", metadata={"name": "predictor"} | place, spec={"selector": app, "ports": [{"port": 8080}]}
+)
+k8s.networking.v1.Ingress(
+    "predictor",
+    metadata={"name": "predictor"} | place,
+    spec={
+        "tls": [{"hosts": ["app.example.org"], "secret_name": "app"}],
+        "rules": [{"host": "app.example.org", "http": {"paths": [{
+            "path": "/",
+            "path_type": "Prefix",
+            "backend": {"service": {"name": "predictor", "port": {"number": 8080}}},
+        }]}}],
+    },
+)
+def custom(version: str, kind: str, spec: dict) -> None:
+    k8s.apiextensions.CustomResource(
+        kind.lower() + "-" + version.partition(".")[0],
+        api_version=version,
+        kind=kind,
+        metadata={"name": "predictor"} | place,
+        spec=spec,
+    )
+
+
+listener = {"name": "https", "port": 443, "protocol": "HTTPS", "tls": {"certificateRefs": [{"name": "app"}]}}
+custom("gateway.networking.k8s.io/v1", "Gateway", {"gatewayClassName": "alb", "listeners": [listener]})
+port = {"number": 443, "name": "https", "protocol": "HTTPS"}
+custom(
+    "networking.istio.io/v1", "Gateway", {"servers": [{"port": port, "tls": {"mode": "SIMPLE"}, "hosts": ["app"]}]}
+)
+custom("security.istio.io/v1", "PeerAuthentication", {"mtls": {"mode": "STRICT"}})
+caller = {"source": {"principals": ["cluster.local/ns/ingress/sa/gateway"]}}
+custom("security.istio.io/v1", "AuthorizationPolicy", {"action": "ALLOW", "rules": [{"from": [caller]}]})
+tls = {"tls": {"mode": "ISTIO_MUTUAL"}}
+custom("networking.istio.io/v1", "DestinationRule", {"host": "predictor", "trafficPolicy": tls})
+custom("cilium.io/v2", "CiliumNetworkPolicy", {"endpointSelector": {}, "ingress": [{"fromEndpoints": [{}]}]})
 k8s.core.v1.ConfigMap("settings", metadata={"name": "settings"} | place, data={"LOG_LEVEL": "info"})
 k8s.core.v1.Secret("database", metadata={"name": "database"} | place, string_data={"password": "kept by the SDK"})
 k8s.rbac.v1.ClusterRole(
@@ -170,14 +207,37 @@ k8s.batch.v1.CronJob(
     metadata={"name": "nightly", "namespace": "serving"},
     spec={"schedule": "0 3 * * *", "job_template": {"spec": {"template": {"spec": pod}}}},
 )
+ports = [{"port": 80}]
+k8s.core.v1.Service("open", metadata={"name": "open"}, spec={"type": "LoadBalancer", "ports": ports})
+k8s.core.v1.Service(
+    "every", metadata={"name": "every"}, spec={"type": "NodePort", "ports": ports, "external_ips": ["203.0.113.7"]}
+)
+annotations = {"scheme": "internet-facing", "ssl-policy": "ELBSecurityPolicy-2016-08"}
+k8s.networking.v1.Ingress(
+    "open",
+    metadata={
+        "name": "open",
+        "annotations": {f"alb.ingress.kubernetes.io/{name}": value for name, value in annotations.items()},
+    },
+    spec={"default_backend": {"service": {"name": "open", "port": {"number": 80}}}},
+)
+def custom(version: str, kind: str, spec: dict) -> None:
+    name = kind.lower() + "-" + version.partition(".")[0]
+    k8s.apiextensions.CustomResource(name, api_version=version, kind=kind, metadata={"name": name}, spec=spec)
+
+
+listener = {"name": "http", "port": 80, "protocol": "HTTP"}
+custom("gateway.networking.k8s.io/v1", "Gateway", {"gatewayClassName": "alb", "listeners": [listener]})
+custom("networking.istio.io/v1", "Gateway", {"servers": [{"port": {"number": 80, "protocol": "HTTP"}, "hosts": ["*"]}]})
+custom("security.istio.io/v1", "PeerAuthentication", {"mtls": {"mode": "PERMISSIVE"}})
+custom("security.istio.io/v1", "AuthorizationPolicy", {"rules": [{}]})
+tls = {"tls": {"mode": "DISABLE"}}
+custom("networking.istio.io/v1", "DestinationRule", {"host": "predictor", "trafficPolicy": tls})
+custom("cilium.io/v2", "CiliumNetworkPolicy", {"endpointSelector": {}, "egress": [{"toEntities": ["world"]}]})
 k8s.core.v1.ConfigMap("settings", metadata={"name": "settings"}, data={"DB_PASSWORD": "hunter2"})
-# As the program of a chart or a YAML file has it, which no SDK keeps.
-k8s.apiextensions.CustomResource(
-    "database",
-    api_version="v1",
-    kind="Secret",
-    metadata={"name": "database"},
-    others={"stringData": {"password": "hunter2"}},
+# As a chart or a file in YAML has it, which no SDK keeps.
+pulumi.CustomResource(
+    "kubernetes:core/v1:Secret", "database", {"metadata": {"name": "database"}, "stringData": {"password": "hunter2"}}
 )
 k8s.rbac.v1.ClusterRole(
     "all",

@@ -252,46 +252,6 @@ def batch_job_environment_holds_no_secrets(job: Properties) -> Verdict:
     )
 
 
-@rule(
-    "ssm-parameter-of-a-secret-is-a-secure-string",
-    on="aws:ssm/parameter:Parameter",
-    severity=HIGH,
-    fix="Set type to SecureString with a key of one's own, or keep the value in Secrets Manager.",
-    sound=[
-        {"name": "/app/url", "type": "String", "value": "https://app.example.org"},
-        {"name": "/app/db/password", "type": "SecureString", "value": Secret("correct horse")},
-        {"name": "/app/db/password", "type": "SecureString", "value": "correct horse"},
-        {"name": "/app/db/secret-arn", "type": "String", "insecureValue": _ARN},
-        {"type": "StringList", "value": "a,b"},
-    ],
-    unsound=[
-        {"name": "/app/db/password", "type": "String", "value": "correct horse"},
-        {"name": "/app/db-password", "type": "String", "insecureValue": "correct horse"},
-        {"name": "/app/db/url", "type": "String", "value": "postgresql://app:correct-horse@db.internal/app"},
-        {"name": "/app/tokens", "type": "StringList", "value": "glpat-0123456789abcdefghij,x"},
-        {"name": "/app/token", "type": "String", "value": Secret("made-up-1234")},
-    ],
-)
-def ssm_parameter_of_a_secret_is_a_secure_string(parameter: Properties) -> Verdict:
-    """A parameter that is a secret is encrypted: a SecureString.
-
-    A String is read by whoever may read parameters, without a key, and stands in the history of changes.
-    """
-    if parameter.get("type") == "SecureString":
-        return Verdict()
-    name = str(parameter.known("name") or "") if isinstance(parameter, Resource) else str(parameter.at("name", ""))
-
-    def plain(key: str) -> Verdict:
-        # The provider keeps every value as a secret, whatever it is: that alone says nothing.
-        with secrets_read():
-            value = parameter.at(key)
-        return secrets.of_setting(
-            "the parameter", name, Properties({key: value}), key, "its type must be 'SecureString'"
-        )
-
-    return all_of(*(plain(key) for key in ("value", "insecureValue") if key in parameter))
-
-
 def _building(*variables: dict[str, Any]) -> dict[str, Any]:
     return {"environment": {"environmentVariables": list(variables)}}
 

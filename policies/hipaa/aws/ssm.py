@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
+from typing import Any
 
+from hipaa import secrets
 from hipaa.aws.advice import OWN_KEY_IS_MORE
 from hipaa.aws.kms import OWN_KEY
-from hipaa.resource import Properties, Resource
+from hipaa.resource import Properties, Resource, Secret, secrets_read, show
 from hipaa.rule import CRITICAL, HIGH, MEDIUM, rule
 from hipaa.verdict import Verdict, not_applicable, violation
 
@@ -14,14 +15,9 @@ PARAMETER = "aws:ssm/parameter:Parameter"
 DOCUMENT = "aws:ssm/document:Document"
 
 _KEY = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
-# The last word of a name says what the value is: db/password is one, password-policy/length and secret-arn are none.
-_SECRET_NAME = re.compile(
-    r"(?i)(^|[/_.-])(pass(word|wd|phrase)?|pwd|secret|secret[_-]?key|api[_-]?key|access[_-]?key|private[_-]?key"
-    r"|credentials?|auth[_-]?token|api[_-]?token|access[_-]?token|refresh[_-]?token|bearer[_-]?token)$"
-)
 
 
-def _parameter(name: str, type_: str = "String", **more: str) -> dict[str, str]:
+def _parameter(name: str, type_: str = "String", **more: Any) -> dict[str, Any]:
     return {"name": name, "type": type_} | more
 
 
@@ -36,22 +32,35 @@ def _parameter(name: str, type_: str = "String", **more: str) -> dict[str, str]:
         _parameter("/records/db/secret-arn", value="arn:aws:secretsmanager:us-east-1:111122223333:secret:db"),
         _parameter("/records/password-policy/length", value="14"),
         _parameter("/records/tokenizer/pad-token", value="<pad>"),
+        _parameter("/records/db/password", value="arn:aws:secretsmanager:us-east-1:111122223333:secret:db"),
+        _parameter("/records/db/host", value=Secret("db.internal")),
     ],
     unsound=[
         _parameter("/records/db/password", value="correct horse"),
         _parameter("DB_PASSWORD", "StringList", value="a,b"),
         _parameter("/records/stripe/api-key", insecureValue="correct horse"),
         _parameter("records.private_key"),
+        _parameter("/records/token", value=Secret("made-up-1234")),
+        _parameter("/records/db/url", value="postgresql://app:correct-horse@db.internal/app"),
+        _parameter("/records/settings", "StringList", value="glpat-0123456789abcdefghij,x"),
     ],
 )
 def parameter_keeps_secrets_encrypted(parameter: Resource) -> Verdict:
-    """A parameter whose name says that it is a password, a key or a token is a SecureString."""
+    """A parameter that is a password, a key or a token, by its name or its value, is a SecureString.
+
+    A String is read by whoever may read parameters, without a key, and stands in the history of its changes.
+    """
     if parameter.at("type") == "SecureString":
         return Verdict()
-    says = _SECRET_NAME.search(str(parameter.at("name") or parameter.name))
-    if says:
-        return violation(f"`type` is not 'SecureString', and the name ends with {says[2]!r}")
-    return Verdict()
+    name = str(parameter.at("name") or parameter.name)
+    # The provider keeps each value as a secret, whatever it is: that alone says nothing.
+    with secrets_read():
+        value = parameter.at("value") or parameter.at("insecureValue")
+    if not (secrets.names_one(name) if value is None else secrets.is_secret(name, str(value))):
+        return Verdict()
+    return violation(
+        f"`type` of {name[:80]!r}, which is a secret, is {show(parameter.at('type'))}; it must be 'SecureString'"
+    )
 
 
 @rule(

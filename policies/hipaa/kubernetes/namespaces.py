@@ -117,4 +117,4 @@ def _denies(policy: Resource, direction: str) -> bool:
     # Left out, it means Ingress, and Egress only where there are rules for it.
     types = [*policy.listed("spec.policyTypes")] or (["Ingress", "Egress"] if policy.at("spec.egress") else ["Ingress"])
     rules = policy.objects(f"spec.{direction.lower()}")
-    return direction in types and not any(opens_to_everyone(rule_, direction) for rule_ in rules)
+    return direction in types and not opens_to_everyone(rules, direction)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_network
 from typing import Any
 
 from hipaa.kubernetes import selectors
 from hipaa.kubernetes.objects import each_object, of_kind, whole
+from hipaa.networks import is_the_internet, measure
 from hipaa.resource import UNKNOWN, Properties, Resource
 from hipaa.rule import HIGH, rule
 from hipaa.verdict import Verdict, all_of, violation
@@ -53,6 +53,7 @@ def _namespaces(operator: str, *values: Any) -> dict[str, Any]:
         _ingress({"from": [{"podSelector": {"matchExpressions": [{"key": "app", "operator": "Exists"}]}}]}),
         Resource(_ALL[4], {"items": [_ingress({"from": [{"podSelector": {}}]})]}),
         _egress({"to": [_block("10.0.0.0/8")], "ports": [{"port": 443, "protocol": "TCP"}]}),
+        _ingress({"from": [_block("192.168.0.0/16"), _block("198.51.100.0/24"), _block("2001:db8::/32")]}),
     ],
     unsound=[
         _ingress({}),
@@ -61,6 +62,7 @@ def _namespaces(operator: str, *values: Any) -> dict[str, Any]:
         _ingress({"from": [_block("10.0.0.0/16"), _block("0.0.0.0/0")]}),
         _ingress({"from": [_block("0.0.0.0/1"), _block("128.0.0.0/1")]}),
         _ingress({"from": [_block("::/0")]}),
+        _ingress(*({"from": [_block(f"{first}.0.0.0/3")]} for first in range(0, 256, 32))),
         _ingress({"from": [{"namespaceSelector": {}}]}),
         _ingress({"from": [{"namespaceSelector": {}, "podSelector": {"matchLabels": {}}}]}),
         _ingress({"from": [_namespaces("DoesNotExist")]}),
@@ -79,56 +81,46 @@ def network_policy_names_its_peers(policy: Resource) -> Verdict:
 
     What lets pods reach any address lets ePHI leave by it.
     """
-    return each_object(
-        policy,
-        lambda one: all_of(
-            *(
-                one.each(f"spec.{direction.lower()}", lambda rule_, to=direction: _is_bounded(rule_, to))
-                for direction in _PEERS
-            )
-        ),
-    )
+    return each_object(policy, lambda one: all_of(*(_is_bounded(one, direction) for direction in _PEERS)))
 
 
-def _is_bounded(rule_: Properties, direction: str) -> Verdict:
-    if not rule_.at(_PEERS[direction]):
-        return violation(f"a rule for {direction} names no peer in `{_PEERS[direction]}`, which means all of them")
+def _is_bounded(policy: Properties, direction: str) -> Verdict:
+    rules = f"spec.{direction.lower()}"
+    blocks: list[str] = []
 
-    def bounded(peer: Properties) -> Verdict:
-        return (
-            violation(f"a rule for {direction} names {_shown(peer)}, which is everyone") if _is_all(peer) else Verdict()
-        )
+    def bounded(rule_: Properties) -> Verdict:
+        if not rule_.at(_PEERS[direction]):
+            return violation(f"a rule for {direction} names no peer in `{_PEERS[direction]}`, which means all of them")
+        return rule_.each(_PEERS[direction], named)
 
-    return rule_.each(_PEERS[direction], bounded)
+    def named(peer: Properties) -> Verdict:
+        if "ipBlock" in peer:
+            blocks.append(str(peer.at("ipBlock.cidr")))
+            return Verdict()
+        if _is_all(peer):
+            return violation(f"a rule for {direction} names no namespace by a label's value, which is everyone")
+        return Verdict()
+
+    verdict = policy.each(rules, bounded)
+    if not is_the_internet(blocks):
+        return verdict
+    return all_of(verdict, violation(f"its rules for {direction} together name {measure(blocks)}; they must be narrow"))
 
 
-def opens_to_everyone(rule_: Properties, direction: str) -> bool:
-    """Whether a rule of a policy lets in, or lets out to, the internet or the whole cluster.
+def opens_to_everyone(rules: list[Properties], direction: str) -> bool:
+    """Whether rules of a policy let in, or let out to, the internet or the whole cluster.
 
     Raises:
         UnknownValue: when a peer is not known before the update.
     """
-    peers = rule_.objects(_PEERS[direction])
-    return not peers or any(map(_is_all, peers))
+    peers = [rule_.objects(_PEERS[direction]) for rule_ in rules]
+    if not all(peers) or any(_is_all(peer) for each in peers for peer in each):
+        return True
+    return is_the_internet(peer.at("ipBlock.cidr") for each in peers for peer in each)
 
 
 def _is_all(peer: Properties) -> bool:
-    if "ipBlock" in peer:
-        return _is_half_the_internet(str(peer.at("ipBlock.cidr")))
     # A pod selector alone stays within the policy's own namespace.
     if peer.at("namespaceSelector") is None:
         return False
     return not any(selectors.names(peer.object(kind)) for kind in ("namespaceSelector", "podSelector"))
-
-
-def _is_half_the_internet(block: str) -> bool:
-    """A block of /0 or /1: two of the latter are the internet, written so as to slip through."""
-    try:
-        return ip_network(block, strict=False).prefixlen <= 1
-    except ValueError:
-        # The API server refuses what is no block.
-        return False
-
-
-def _shown(peer: Properties) -> str:
-    return str(peer.at("ipBlock.cidr", "no namespace by a label's value"))
