@@ -53,7 +53,11 @@ ANSWERS: dict[str, dict[str, str | list[PropertyValue]]] = {
         "zoneIds": [PropertyValue(f"use1-az{number}") for number in range(1, 7)],
     },
     "aws:iam/getRoles:getRoles": {"id": "us-east-1", "arns": [], "names": []},
-    "aws:ecr/getAuthorizationToken:getAuthorizationToken": {"id": "us-east-1", "userName": "AWS", "password": "opens"},
+    "aws:ecr/getAuthorizationToken:getAuthorizationToken": {
+        "id": "us-east-1",
+        "userName": "AWS",
+        "password": "made-up-login",
+    },
     "aws:ec2/getPrefixList:getPrefixList": {
         "id": "pl-0123456789abcdef0",
         "name": "com.amazonaws.us-east-1.s3",

@@ -148,6 +148,67 @@ custom("security.istio.io/v1", "AuthorizationPolicy", {"action": "ALLOW", "rules
 tls = {"tls": {"mode": "ISTIO_MUTUAL"}}
 custom("networking.istio.io/v1", "DestinationRule", {"host": "predictor", "trafficPolicy": tls})
 custom("cilium.io/v2", "CiliumNetworkPolicy", {"endpointSelector": {}, "ingress": [{"fromEndpoints": [{}]}]})
+who = {"app.kubernetes.io/name": "sepsis", "app.kubernetes.io/component": "predictor"}
+steps = [{"setWeight": 10}, {"analysis": {"templates": [{"templateName": "errors"}]}}]
+sepsis = {"metadata": {"labels": who}, "spec": {
+    "automountServiceAccountToken": False,
+    "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+    "containers": [{
+        "name": "model",
+        "image": "registry.example.com/model@sha256:" + "0" * 64,
+        "resources": {"limits": {"memory": "1Gi", "cpu": "1"}},
+        "securityContext": {
+            "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}
+        },
+    }],
+}}
+custom(
+    "argoproj.io/v1alpha1",
+    "Rollout",
+    {"strategy": {"canary": {"steps": steps}}, "progressDeadlineAbort": True, "template": sepsis},
+)
+metric = {"name": "errors", "successCondition": "result[0] < 1", "provider": {"prometheus": {"query": "errors"}}}
+custom("argoproj.io/v1alpha1", "AnalysisTemplate", {"metrics": [metric]})
+alerts = "groups: [{name: models, rules: [{alert: Errs, expr: sum by (model) (errors) > 1}]}]"
+k8s.core.v1.ConfigMap("alerts", metadata={"name": "alerts"} | place, data={"rules.yaml": alerts})
+k8s.batch.v1.CronJob(
+    "drift",
+    metadata={"name": "drift", "labels": who | {"app.kubernetes.io/component": "drift-check"}} | place,
+    spec={
+        "schedule": "0 3 * * *",
+        "concurrency_policy": "Forbid",
+        "job_template": {"spec": {"template": {"spec": pod | {"restart_policy": "Never"}}}},
+    },
+)
+k8s.core.v1.PersistentVolume(
+    "records",
+    metadata={"name": "records"},
+    spec={"csi": {"driver": "efs.csi.aws.com", "volume_handle": "fs-0123456789abcdef0"}},
+)
+webhook = {
+    "name": "guard.example.org",
+    "admission_review_versions": ["v1"],
+    "side_effects": "None",
+    "client_config": {"service": {"name": "guard", "namespace": "guards"}},
+    "rules": [{"api_groups": [""], "api_versions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}],
+}
+k8s.admissionregistration.v1.ValidatingWebhookConfiguration("guard", metadata={"name": "guard"}, webhooks=[webhook])
+k8s.admissionregistration.v1.MutatingWebhookConfiguration("guard", metadata={"name": "guard"}, webhooks=[webhook])
+k8s.admissionregistration.v1.ValidatingAdmissionPolicyBinding(
+    "guard", metadata={"name": "guard"}, spec={"policy_name": "guard", "validation_actions": ["Deny"]}
+)
+k8s.apiregistration.v1.APIService(
+    "metrics",
+    metadata={"name": "v1beta1.metrics.k8s.io"},
+    spec={
+        "group": "metrics.k8s.io",
+        "version": "v1beta1",
+        "group_priority_minimum": 100,
+        "version_priority": 100,
+        "ca_bundle": "LS0t",
+        "service": {"name": "metrics-server", "namespace": "kube-system"},
+    },
+)
 k8s.core.v1.ConfigMap("settings", metadata={"name": "settings"} | place, data={"LOG_LEVEL": "info"})
 k8s.core.v1.Secret("database", metadata={"name": "database"} | place, string_data={"password": "kept by the SDK"})
 k8s.rbac.v1.ClusterRole(
@@ -234,6 +295,49 @@ custom("security.istio.io/v1", "AuthorizationPolicy", {"rules": [{}]})
 tls = {"tls": {"mode": "DISABLE"}}
 custom("networking.istio.io/v1", "DestinationRule", {"host": "predictor", "trafficPolicy": tls})
 custom("cilium.io/v2", "CiliumNetworkPolicy", {"endpointSelector": {}, "egress": [{"toEntities": ["world"]}]})
+who = {"app.kubernetes.io/name": "sepsis", "app.kubernetes.io/component": "predictor"}
+canary = {"canary": {"steps": [{"setWeight": 50}]}}
+custom("argoproj.io/v1alpha1", "Rollout", {"strategy": canary, "template": {"metadata": {"labels": who}}})
+custom("argoproj.io/v1alpha1", "AnalysisTemplate", {"metrics": [{"name": "errors", "provider": {"prometheus": {}}}]})
+web = {"containers": [{"name": "web", "ports": [{"container_port": 80}]}]}
+k8s.apps.v1.Deployment(
+    "web",
+    metadata={"name": "web"},
+    spec={
+        "replicas": 2,
+        "selector": {"match_labels": {"app": "web"}},
+        "template": {"metadata": {"labels": {"app": "web"}}, "spec": web},
+    },
+)
+k8s.core.v1.ServiceAccount("web", metadata={"name": "web"})
+k8s.core.v1.Secret("token", metadata={"name": "token"}, type="kubernetes.io/service-account-token")
+k8s.core.v1.PersistentVolume("host", metadata={"name": "host"}, spec={"host_path": {"path": "/"}})
+k8s.core.v1.PersistentVolume("nfs", metadata={"name": "nfs"}, spec={"nfs": {"server": "files.internal", "path": "/"}})
+webhook = {
+    "name": "guard.example.org",
+    "admission_review_versions": ["v1"],
+    "side_effects": "None",
+    "failure_policy": "Ignore",
+    "client_config": {"url": "http://guard.example.org"},
+    "rules": [{"api_groups": ["*"], "api_versions": ["*"], "operations": ["*"], "resources": ["*"]}],
+}
+k8s.admissionregistration.v1.ValidatingWebhookConfiguration("guard", metadata={"name": "guard"}, webhooks=[webhook])
+k8s.admissionregistration.v1.MutatingWebhookConfiguration("guard", metadata={"name": "guard"}, webhooks=[webhook])
+k8s.admissionregistration.v1.ValidatingAdmissionPolicyBinding(
+    "guard", metadata={"name": "guard"}, spec={"policy_name": "guard", "validation_actions": ["Warn"]}
+)
+k8s.apiregistration.v1.APIService(
+    "metrics",
+    metadata={"name": "v1beta1.metrics.k8s.io"},
+    spec={
+        "group": "metrics.k8s.io",
+        "version": "v1beta1",
+        "group_priority_minimum": 100,
+        "version_priority": 100,
+        "insecure_skip_tls_verify": True,
+        "service": {"name": "metrics-server", "namespace": "kube-system"},
+    },
+)
 k8s.core.v1.ConfigMap("settings", metadata={"name": "settings"}, data={"DB_PASSWORD": "hunter2"})
 # As a chart or a file in YAML has it, which no SDK keeps.
 pulumi.CustomResource(

@@ -13,6 +13,9 @@ from foundation.storage.right_key import right_key_only
 ARCHIVE_DAYS: Final = 90
 """An incident is investigated in fresh records; older ones are rarely read, and still readable at once."""
 
+LEDGERS: Final = {"Holds": "audit trails and model ledgers"}
+"""By this tag the policy pack knows that what says who approved a model is there (`ledger-bucket-is-locked`)."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class AuditBucketArgs:
@@ -42,6 +45,7 @@ class AuditBucket(pulumi.ComponentResource):
             statements=lambda arn: right_key_only(arn, args.key_arn),
             lifecycle=[lifecycle_rule("archive", transition={"days": ARCHIVE_DAYS, "storage_class": "GLACIER_IR"})],
             lock_years=args.stack.audit_retention_years,
+            tags=LEDGERS,
             stack=args.stack,
         )
         bucket = guarded_bucket(name, guard, parent=self)

@@ -1,7 +1,7 @@
 """What every bucket has, whatever it holds."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import pulumi
@@ -38,6 +38,8 @@ class Guard:
     lifecycle: Sequence[s3.BucketLifecycleConfigurationRuleArgsDict]
     lock_years: int | None = None
     """Object Lock in compliance mode for so many years from an object's creation."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """What else is said of it, beside its class of data."""
 
 
 def guarded_bucket(name: str, guard: Guard, parent: pulumi.Resource) -> s3.Bucket:
@@ -48,7 +50,7 @@ def guarded_bucket(name: str, guard: Guard, parent: pulumi.Resource) -> s3.Bucke
         force_destroy=not guard.stack.protect,
         # Read by S3 at creation only.
         object_lock_enabled=True if guard.lock_years else None,
-        tags=data_class.tags(guard.holds),
+        tags={**data_class.tags(guard.holds), **guard.tags},
         opts=pulumi.ResourceOptions(parent=parent, protect=guard.stack.protect),
     )
     private = s3.BucketPublicAccessBlock(
