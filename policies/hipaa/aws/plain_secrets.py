@@ -11,7 +11,7 @@ import json
 from typing import Any
 
 from hipaa import secrets
-from hipaa.resource import UNKNOWN, Properties, Resource, Secret, secrets_read
+from hipaa.resource import UNKNOWN, Properties, Resource, Secret
 from hipaa.rule import HIGH, Unreadable, rule
 from hipaa.verdict import Verdict, all_of, not_applicable
 
@@ -106,38 +106,32 @@ def _parsed(holder: Properties, path: str) -> list[Properties]:
         UnknownValue: when the text is not known before the update.
         Unreadable: when it is no JSON.
     """
-    with secrets_read() as read:
-        text = holder.at(path)
+    text = holder.at(path)
     if not isinstance(text, str) or not text.strip():
         return []
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Unreadable(f"`{holder.where(path)}` is not JSON; it must be") from None
     listed = found if isinstance(found, list) else [found]
     where = holder.where(path)
     return [
-        Properties(each, f"{where}.{number}" if isinstance(found, list) else where, bool(read))
+        Properties(each, f"{where}.{number}" if isinstance(found, list) else where)
         for number, each in enumerate(listed)
         if isinstance(each, dict)
     ]
 
 
 def _of_container(container: Properties) -> Verdict:
-    """Whether a container's variables and words, as ECS and Batch write them, have a secret in them.
-
-    The text that they stand in may be secret as a whole, which says nothing of one of them.
-    """
+    """Whether a container's variables and words, as ECS and Batch write them, have a secret in them."""
 
     def plain(variable: Properties) -> Verdict:
         name, value = str(variable.at("name", "")), str(variable.at("value", ""))
         return secrets.of_setting("the variable", name, Properties({"value": value}), "value", _ELSEWHERE)
 
-    said = [" ".join(map(str, container.at(part) or ())) for part in ("command", "entryPoint")]
-    with secrets_read():
-        verdicts = [container.each("environment", plain)]
+    said = [" ".join(map(str, container.listed(part))) for part in ("command", "entryPoint")]
     words = Properties({"command": " ".join(said)}, container.where("")[:-1])
-    return all_of(*verdicts, secrets.of_text(words, "command", _ELSEWHERE))
+    return all_of(container.each("environment", plain), secrets.of_text(words, "command", _ELSEWHERE))
 
 
 def _task(*containers: dict[str, Any]) -> dict[str, Any]:
@@ -226,7 +220,7 @@ def batch_job_environment_holds_no_secrets(job: Properties) -> Verdict:
         def plain(variable: Properties) -> Verdict:
             return secrets.of_setting("the variable", str(variable.at("name", "")), variable, "value", _ELSEWHERE)
 
-        words = {part: " ".join(map(str, container.at(part) or ())) for part in _LEADS}
+        words = {part: " ".join(map(str, container.listed(part))) for part in _LEADS}
         said = Properties(words, container.where("")[:-1])
         return all_of(container.each("envs", plain), *(secrets.of_text(said, part, _ELSEWHERE) for part in _LEADS))
 

@@ -90,7 +90,7 @@ def _word(container: Properties, name: str) -> str:
 
 def _words(container: Properties, part: str) -> list[str]:
     try:
-        items = container.at(part) or ()
+        items = container.listed(part)
     except UnknownValue:
         return []
     words: list[str] = []
@@ -170,7 +170,7 @@ def model_release_is_analysed(release: Resource) -> Verdict:
         )
     if model_of(release) is None:
         return _NO_MODEL
-    strategy = release.at("spec.strategy") or Properties({})
+    strategy = release.object("spec.strategy")
     if strategy.at("blueGreen") is not None:
         return _blue_green(strategy)
     if _judges(strategy.at("canary.analysis")):
@@ -185,7 +185,7 @@ def _blue_green(strategy: Properties) -> Verdict:
 
 
 def _canary_is_judged(strategy: Properties) -> Verdict:
-    steps = strategy.at("canary.steps") or ()
+    steps = strategy.listed("canary.steps")
     where = strategy.where("canary.steps")
     for number in range(len(steps)):
         step = steps[number]
@@ -270,7 +270,7 @@ def analysis_can_say_no(template: Properties) -> Verdict:
         if metric.at("failureLimit") == -1:
             return violation(f"`{metric.where('failureLimit')}` is -1, which no number of failures reaches")
         said = str(metric.at("successCondition") or metric.at("failureCondition") or "").strip()
-        by_itself = any(name in (metric.at("provider") or ()) for name in ("job", "kayenta"))
+        by_itself = any(name in metric.object("provider") for name in ("job", "kayenta"))
         if by_itself or said not in ("", "true"):
             return Verdict()
         return violation(
@@ -403,8 +403,11 @@ def _alarms(stack: Stack) -> tuple[list[str], bool, str]:
     said: list[str] = []
     unknown = ""
     for alarm in stack.of(_ALARM):
-        if "alarmActions" in alarm:
-            said.append(f"{alarm.known('name')} {alarm.name}")
+        try:
+            if "alarmActions" in alarm:
+                said.append(f"{alarm.at('name')} {alarm.name}")
+        except UnknownValue as error:
+            unknown = f"{error.path} of {alarm.name}"
     for holder in stack.of(_CONFIG_MAP, _RULES):
         try:
             said += _alerts(holder)
@@ -427,10 +430,15 @@ def _alerts(holder: Resource) -> Iterator[str]:
                 except yaml.YAMLError:
                     continue
     for file in files:
-        for group in (file.get("groups") if isinstance(file, dict) else None) or ():
-            for each in (group.get("rules") if isinstance(group, dict) else None) or ():
+        for group in _listed(file, "groups"):
+            for each in _listed(group, "rules"):
                 if isinstance(each, dict) and each.get("alert"):
                     yield f"{each.get('alert')} {each.get('expr')} {each.get('labels')}"
+
+
+def _listed(value: Any, name: str) -> list[Any]:
+    found = value.get(name) if isinstance(value, dict) else None
+    return found if isinstance(found, list) else []
 
 
 def _plain(value: Any) -> Any:

@@ -172,7 +172,7 @@ def mesh_gateway_ends_tls(gateway: Properties) -> Verdict:
 
     From the browser to the gateway it goes over networks that are nobody's.
     """
-    selector = gateway.at("spec.selector") or {}
+    selector = gateway.object("spec.selector")
     if any("egress" in str(selector[name]) for name in selector):
         return Verdict()  # what goes out comes to it from within the mesh
 

@@ -104,11 +104,18 @@ def ingress_ends_tls(ingress: Resource, stack: Stack) -> Verdict:
 
     From the browser to the load balancer it goes over networks that are nobody's.
     """
-    annotations = ingress.at("metadata.annotations") or Properties({})
+    annotations = ingress.object("metadata.annotations")
     class_ = ingress.at("spec.ingressClassName") or annotations.get(_OLD_CLASS)
-    controller, parameters = stack.once(_classes).get(str(class_), (None, None))
+    classes, unknown = stack.once(_classes)
+    controller, parameters = classes.get(str(class_), ("", None))
     if controller in _OF_ALB or class_ == "alb" or any(name.startswith(f"{_ALB}/") for name in annotations):
-        return _alb_ends_tls(ingress, annotations, parameters)
+        verdict = _alb_ends_tls(ingress, annotations, parameters)
+    else:
+        verdict = _others_end_tls(ingress, annotations)
+    return undecided(unknown) if verdict.violations and unknown else verdict
+
+
+def _others_end_tls(ingress: Properties, annotations: Properties) -> Verdict:
     if str(annotations.get(f"{_NGINX}/ssl-passthrough")) == "true":
         return Verdict()
     if str(annotations.get(f"{_NGINX}/ssl-redirect")) == "false":
@@ -116,23 +123,30 @@ def ingress_ends_tls(ingress: Resource, stack: Stack) -> Verdict:
     return _covers_each_host(ingress)
 
 
-def _classes(stack: Stack) -> dict[str, tuple[str, Resource | None]]:
-    """The program's classes by name: who answers to each, and with which parameters."""
-    parameters = {each.known("metadata.name"): each for each in stack.of(*_CLASS_PARAMETERS)}
-    return {
-        str(each.known("metadata.name")): (
-            str(each.known("spec.controller")),
-            parameters.get(each.known("spec.parameters.name")),
-        )
-        for each in stack.of(*whole(_CLASS))
-    }
+def _classes(stack: Stack) -> tuple[dict[str, tuple[str, Resource | None]], str]:
+    """The program's classes by name: who answers to each, and with which parameters; and what is not known of them."""
+    found: dict[str, tuple[str, Resource | None]] = {}
+    unknown = ""
+    parameters: dict[str, Resource] = {}
+    for each in stack.of(*_CLASS_PARAMETERS):
+        try:
+            parameters[str(each.at("metadata.name"))] = each
+        except UnknownValue as error:
+            unknown = f"{error.path} of {each.name}"
+    for class_ in stack.of(*whole(_CLASS)):
+        try:
+            own = parameters.get(str(class_.at("spec.parameters.name")))
+            found[str(class_.at("metadata.name"))] = str(class_.at("spec.controller")), own
+        except UnknownValue as error:
+            unknown = f"{error.path} of {class_.name}"
+    return found, unknown
 
 
 def _covers_each_host(ingress: Properties) -> Verdict:
     covered: set[str] = set()
     try:
         for entry in ingress.objects("spec.tls"):
-            hosts = [str(host) for host in entry.at("hosts") or ()]
+            hosts = [str(host) for host in entry.listed("hosts")]
             covered.update(hosts or ["*"])
     except UnknownValue as unknown:
         return undecided(unknown.path)
@@ -170,7 +184,7 @@ def _alb_ends_tls(ingress: Properties, annotations: Properties, parameters: Reso
 def _protocols(ports: str) -> Iterator[str]:
     try:
         listed = json.loads(str(ports))
-    except ValueError:
+    except (ValueError, RecursionError):
         return
     for each in listed if isinstance(listed, list) else [listed]:
         yield from (str(protocol).upper() for protocol in (each if isinstance(each, dict) else {}))
@@ -201,7 +215,7 @@ def ingress_on_the_internet_is_filtered(ingress: Resource) -> Verdict:
     """
 
     def is_filtered(one: Properties) -> Verdict:
-        annotations = one.at("metadata.annotations") or Properties({})
+        annotations = one.object("metadata.annotations")
         if annotations.get(f"{_ALB}/scheme") != "internet-facing" or f"{_ALB}/wafv2-acl-arn" in annotations:
             return Verdict()
         ranges = [each.strip() for each in str(annotations.get(f"{_ALB}/inbound-cidrs") or "").split(",")]
@@ -240,7 +254,7 @@ def ingress_takes_no_old_tls(ingress: Resource) -> Verdict:
     """
 
     def is_new(one: Properties) -> Verdict:
-        annotations = one.at("metadata.annotations") or Properties({})
+        annotations = one.object("metadata.annotations")
         policy = str(annotations.get(f"{_ALB}/ssl-policy") or "").replace("TLS13-1-0", "TLS-1-0")
         policy = policy.replace("TLS13-1-1", "TLS-1-1")
         if any(old in policy for old in _OLD_TLS):

@@ -62,7 +62,7 @@ def mesh_requires_mutual_tls(authentication: Properties) -> Verdict:
         verdict = violation(f"`{authentication.where('spec.mtls.mode')}` is {mode}; it must be STRICT")
     else:
         verdict = Verdict()
-    ports = authentication.at("spec.portLevelMtls") or Properties({})
+    ports = authentication.object("spec.portLevelMtls")
 
     def is_strict(port: Properties) -> Verdict:
         said = port.at("mode") or "UNSET"
@@ -151,7 +151,7 @@ def mesh_policy_allows_named_callers(policy: Properties) -> Verdict:
 def _is_named(source: Properties) -> bool:
     """Whether a source, all of whose parts must hold, is anybody in particular."""
     for part in _NAMERS:
-        said = [str(each) for each in source.at(part) or ()]
+        said = [str(each) for each in source.listed(part)]
         if part.endswith("Blocks"):
             if said and not is_the_internet(said):
                 return True
@@ -167,7 +167,7 @@ def _asks_something(rule_: Properties) -> bool:
     return bool(operations) and all(
         isinstance(operation, Properties)
         and any(
-            operation.at(part) and not any(set(str(each)) <= {"*", "/"} for each in operation.at(part))
+            operation.listed(part) and not any(set(str(each)) <= {"*", "/"} for each in operation.listed(part))
             for part in ("methods", "paths", "ports", "hosts")
         )
         for operation in operations

@@ -86,7 +86,8 @@ def _holds_no_secret(container: Properties, _pod: Properties) -> Verdict:
         name = str(variable.at("name", ""))
         return secrets.of_setting("the environment variable", name, variable, "value", _ELSEWHERE)
 
-    return all_of(container.each("env", plain), *(_says_no_secret(container, path) for path in _COMMANDS))
+    said = [path for path in _COMMANDS if path.partition(".")[0] in container]
+    return all_of(container.each("env", plain), *(_says_no_secret(container, path) for path in said))
 
 
 def _says_no_secret(container: Properties, path: str) -> Verdict:
@@ -94,7 +95,7 @@ def _says_no_secret(container: Properties, path: str) -> Verdict:
     words: list[str] = []
     unknown = ""
     try:
-        items = container.at(path) or ()
+        items = container.listed(path)
     except UnknownValue as error:
         return undecided(error.path)
     for number in range(len(items)):

@@ -91,11 +91,11 @@ def service_stays_off_the_internet(service: Resource) -> Verdict:
 def _is_within(service: Properties) -> Verdict:
     if service.at("spec.type") != "LoadBalancer":
         return Verdict()
-    annotations = service.at("metadata.annotations") or Properties({})
+    annotations = service.object("metadata.annotations")
     if _is_internal(service, annotations):
         return Verdict()
     ranges = [str(each).strip() for each in str(annotations.get(_RANGES) or "").split(",") if str(each).strip()]
-    named = service.at("spec.loadBalancerSourceRanges") or ()
+    named = service.listed("spec.loadBalancerSourceRanges")
     known: list[str] = list(ranges)
     verdict = service.each("spec.loadBalancerSourceRanges", lambda each: known.append(str(each)) or Verdict())
     if known and is_the_internet(known):

@@ -96,11 +96,11 @@ def workload_has_a_disruption_budget(workload: Resource, stack: Stack) -> Verdic
     replicas = workload.known("spec.replicas")
     if not isinstance(replicas, int | float) or replicas < 2:
         return Verdict()
-    labels = workload.at("spec.template.metadata.labels") or Properties({})
+    labels = workload.object("spec.template.metadata.labels")
     budgets, unknown = stack.once(_budgets)
     for budget in budgets.get(namespace_of(workload), ()):
         try:
-            if _chooses(budget.at("spec.selector"), labels):
+            if _chooses(budget.object("spec.selector"), labels):
                 return Verdict()
         except UnknownValue as error:
             unknown = unknown or error.path
@@ -122,11 +122,11 @@ def _budgets(stack: Stack) -> tuple[dict[str, list[Resource]], str]:
     return found, unknown
 
 
-def _chooses(selector: Properties | None, labels: Properties) -> bool:
+def _chooses(selector: Properties, labels: Properties) -> bool:
     """Whether a selector chooses pods of these labels, as far as equal words tell."""
-    if selectors.is_empty(selector) or selector is None:
+    if selectors.is_empty(selector):
         return True
-    wanted = selector.at("matchLabels") or Properties({})
+    wanted = selector.object("matchLabels")
     if any(labels.get(name) != wanted[name] for name in wanted):
         return False
     return all(_meets(labels, each) for each in selector.objects("matchExpressions"))
@@ -136,9 +136,9 @@ def _meets(labels: Properties, expression: Properties) -> bool:
     has, value = str(expression.at("key")) in labels, labels.get(str(expression.at("key")))
     match expression.at("operator"):
         case "In":
-            return value in (expression.at("values") or ())
+            return value in (expression.listed("values"))
         case "NotIn":
-            return value not in (expression.at("values") or ())
+            return value not in (expression.listed("values"))
         case "Exists":
             return has
     return not has

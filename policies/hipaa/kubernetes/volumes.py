@@ -82,10 +82,10 @@ def persistent_volume_is_mounted_by_tls(volume: Resource) -> Verdict:
     """
 
     def is_encrypted(one: Properties) -> Verdict:
-        options = one.at("spec.mountOptions") or ()
+        options = one.listed("spec.mountOptions")
         if one.at("spec.nfs") is not None and not any(said in options for said in _TLS_OF_NFS):
             return violation(f"`{one.where('spec.nfs')}` is mounted in plain text; it must be by TLS")
-        attributes = one.at("spec.csi.volumeAttributes") or {}
+        attributes = one.object("spec.csi.volumeAttributes")
         if str(attributes.get("encryptInTransit")).lower() == "false":
             return violation("the attribute encryptInTransit is 'false'; it must be left out, which means true")
         return Verdict()

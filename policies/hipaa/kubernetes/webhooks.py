@@ -135,12 +135,12 @@ def webhook_changes_what_it_names(configuration: Resource) -> Verdict:
     """
 
     def bounded(webhook: Properties) -> Verdict:
-        if any(selectors.names(webhook.at(part)) for part in ("namespaceSelector", "objectSelector")):
+        if any(selectors.names(webhook.object(part)) for part in ("namespaceSelector", "objectSelector")):
             return Verdict()
 
         def narrow(rule_: Properties) -> Verdict:
-            groups = set(rule_.at("apiGroups") or ())
-            wide = {"*", "*/*", "secrets"} & set(rule_.at("resources") or ())
+            groups = set(rule_.texts("apiGroups"))
+            wide = {"*", "*/*", "secrets"} & set(rule_.texts("resources"))
             if not wide or not groups & {"", "*"}:
                 return Verdict()
             return violation(
@@ -175,8 +175,8 @@ def admission_policy_denies(binding: Resource) -> Verdict:
     """
 
     def denies(one: Properties) -> Verdict:
-        actions = one.at("spec.validationActions")
-        if actions is None or "Deny" in actions:
+        actions = one.listed("spec.validationActions")
+        if not actions or "Deny" in actions:
             return Verdict()
         return violation(f"`{one.where('spec.validationActions')}` is without 'Deny'; it must have it")
 
