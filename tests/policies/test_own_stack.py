@@ -62,9 +62,11 @@ SIGN_ON = """\
       notify: [on-call@hospital.example]
 """
 
-# A rule over the whole stack whose one answer is "waived", for the charts' workloads that call the API server; and the
-# local stack's one database, which may be deleted by a waiver.
+# A rule over the whole stack whose one answer is "waived", for the charts' workloads that call the API server; the
+# local stack's one database, which may be deleted by a waiver; and models, of which it has none.
 NEVER_PASSED = {
+    "model-has-an-alarm",
+    "model-is-watched-for-drift",
     "workload-mounts-no-account-token",
     "rds-instance-is-kept-from-deletion",
 }
