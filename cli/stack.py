@@ -1,5 +1,6 @@
 """`up`, `preview` and `down`: the real engine on the stack, with what it needs started before."""
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -154,9 +155,28 @@ def _refresh_if_lost(session: Session) -> list[str]:
     return ["--refresh"] if lost else []
 
 
+def policy_config(workspace: Workspace, stack: str) -> Path | None:
+    """What a stack chose of the pack: the profile, levels and parameters; None where it takes the pack as it is.
+
+    Raises:
+        Refused: when the file is no object in JSON.
+    """
+    file = workspace.policies / f"config.{stack}.json"
+    if not file.exists():
+        return None
+    try:
+        chosen = json.loads(file.read_text())
+    except ValueError as error:
+        raise Refused(f"{file} is not JSON: {error}. `./parapet policies profile NAME` writes such a file.") from None
+    if not isinstance(chosen, dict):
+        raise Refused(f"{file} must be an object of rules. `./parapet policies profile NAME` writes such a file.")
+    return file
+
+
 def _run_reviewed(workspace: Workspace, engine: Engine, arguments: list[str]) -> int:
     """Runs the engine under the policy pack, and reviews what it told."""
     workspace.events.unlink(missing_ok=True)
+    chosen = policy_config(workspace, engine.stack)
     run = engine.run if arguments[0] == "preview" else engine.change
     status = run(
         *arguments,
@@ -164,15 +184,18 @@ def _run_reviewed(workspace: Workspace, engine: Engine, arguments: list[str]) ->
         engine.stack,
         "--policy-pack",
         str(workspace.policies),
+        *(("--policy-pack-config", str(chosen)) if chosen else ()),
         "--event-log",
         str(workspace.events),
     )
     if not workspace.events.exists():
         raise Refused("The engine ended before it told anything, so there is no review.")
     try:
-        # No --policy-pack-config is passed on, so every rule has the level that the pack gives it.
         review = compliance.review(
-            workspace.events, policy_config={}, engine_version=engine.version(), generated_at=datetime.now(UTC)
+            workspace.events,
+            policy_config=json.loads(chosen.read_text()) if chosen else {},
+            engine_version=engine.version(),
+            generated_at=datetime.now(UTC),
         )
     except (compliance.UnreadableLog, compliance.PackNotRun) as error:
         note(f"No review: {error}")

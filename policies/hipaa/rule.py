@@ -127,6 +127,8 @@ class Rule:
             if name not in known:
                 has = f"it has {', '.join(known)}" if known else "it has none"
                 raise UnusableSetting(f"{self.name} has no parameter {name!r}: {has}; take it out of the configuration")
+            if isinstance(value, float) and value.is_integer():
+                value = int(value)  # the engine knows one kind of number
             if (read := known[name].read(value)) is None:
                 raise UnusableSetting(
                     f"{self.name}: {name} is {value!r}; it must be {known[name].allowed}. "

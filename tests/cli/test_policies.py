@@ -10,6 +10,8 @@ from typer.testing import CliRunner
 import hipaa
 from cli.output import Refused
 from cli.policies import app
+from cli.stack import policy_config
+from local.workspace import Workspace
 from tests.policies.harness import waivers
 
 RUNNER = CliRunner()
@@ -85,3 +87,17 @@ def test_waivers_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
     done = RUNNER.invoke(app, ["check-waivers", "--file", str(file)])
     assert isinstance(done.exception, Refused)
     assert "compensating_control is missing" in str(done.exception)
+
+
+def test_a_stack_chooses_by_a_file_of_its_own(tmp_path: Path) -> None:
+    workspace = Workspace(root=tmp_path)
+    workspace.policies.mkdir()
+    assert policy_config(workspace, "dev") is None
+    file = workspace.policies / "config.dev.json"
+    file.write_text("{}")
+    assert policy_config(workspace, "dev") == file
+    assert policy_config(workspace, "prod") is None
+    for text, said in (("{", "is not JSON"), ("[]", "must be an object")):
+        file.write_text(text)
+        with pytest.raises(Refused, match=said):
+            policy_config(workspace, "dev")

@@ -181,3 +181,13 @@ def test_waiver_of_a_rule_over_the_stack(engine: Engine, tmp_path: Path) -> None
     (told,) = done.violations(signals.ACCEPTED_RISK_IN_STACK)
     assert told["resourceUrn"].endswith("::scratch")
     assert "s3-bucket-denies-insecure-transport: waived until " in told["message"]
+
+
+def test_a_value_that_a_parameter_cannot_be_is_refused_with_what_is_allowed(engine: Engine, tmp_path: Path) -> None:
+    folder = program(engine, tmp_path, SOUND_KEY)
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"log-group-is-kept-a-year": {"days": 0}}))
+    done = run(engine, folder, "preview", "--policy-pack-config", str(config))
+    assert done.status != 0
+    assert "log-group-is-kept-a-year: days is 0; it must be a whole number from 1 to 3653" in done.text
+    assert "Traceback" not in done.text
