@@ -219,11 +219,12 @@ def _both(found: Document) -> set[str]:
             or any(condition.key == "aws:principalarn" for condition in each.conditions)
         ),
     )
+    steps = Steps()
     askers = {asker.caller.arn: asker for asker in named(own)}
     return {
         arn
         for arn, asker in askers.items()
         if all(
-            any(allowed(own, asker, action, _THIS_KEY, Steps()) for action in kind) for kind in (_ADMINISTRATION, _USE)
+            any(allowed(own, asker, action, _THIS_KEY, steps) for action in kind) for kind in (_ADMINISTRATION, _USE)
         )
     }

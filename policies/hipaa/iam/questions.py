@@ -57,21 +57,28 @@ def deputy(document: Document, prefix: str, principals: tuple[str, ...]) -> Witn
     found = [name for name in sorted(names) if name.lower() in principals]
     if not found:
         return None
-    return _first(
-        document, list(services(document, found)), allowed, _actions(document, prefix), _own(document, prefix)
-    )
+    # What a service delivers for an account it puts under `AWSLogs/` and that account's id: no stranger's is there.
+    things = [text for text in _own(document, prefix) if not re.search(r"/AWSLogs/\d{12}/", text)]
+    return _first(document, list(services(document, found)), allowed, _actions(document, prefix), things)
 
 
 @lru_cache(maxsize=2048)
-def over_plain_http(document: Document, prefix: str, own: tuple[str, ...] = ()) -> Witness | None:
+def over_plain_http(
+    document: Document, prefix: str, own: tuple[str, ...] = (), actions: tuple[str, ...] = ()
+) -> Witness | None:
     """A request without TLS on the policy's own resource, by whomever, that no statement denies.
 
-    `own` are the resource's ARNs, where they are known. AWS's own services are left out: they use TLS.
+    `own` are the resource's ARNs, where they are known; `actions` those that are asked about, or all of the service.
+    AWS's own services are left out: they use TLS.
     """
     askers = [_with(each, _PLAIN_HTTP) for each in (*insiders(document), *outsiders(document), unsigned(document))]
     askers += [_with(each, _PLAIN_HTTP) for each in named(document)]
     return _first(
-        document, askers, undenied, (*_actions(document, prefix), f"{prefix}:Stranger"), own or _own(document, prefix)
+        document,
+        askers,
+        undenied,
+        actions or (*_actions(document, prefix), f"{prefix}:Stranger"),
+        own or _own(document, prefix),
     )
 
 
@@ -144,11 +151,17 @@ def _about(document: Document, asker: Asker) -> Document:
 
 def _goes_with(action: str, resource: str) -> bool:
     """Whether an action is about such a resource, as far as that is known: a bucket has no object's actions."""
-    if not resource.startswith("arn:") or resource.split(":", 3)[2] != "s3":
+    if not is_of_bucket(resource):
         return True
     known = service("s3")
     is_part = "/" in resource
     return action not in (known.actions if is_part else known.parts)
+
+
+def is_of_bucket(text: str) -> bool:
+    """Whether an ARN is a bucket's, or that of something in one."""
+    parts = text.split(":", 5)
+    return len(parts) > 5 and parts[2] == "s3" and not parts[3]
 
 
 def _distinct(items: Iterable[_T], signature: Callable[[_T], tuple[object, ...]], steps: Steps) -> list[_T]:
@@ -195,7 +208,7 @@ def _own(document: Document, prefix: str) -> tuple[str, ...]:
     found: list[str] = []
     for text in dict.fromkeys(_settled(text) for text in texts):
         filled = _filled(text)
-        if text.startswith("arn:") and text.split(":", 3)[2] == "s3":
+        if is_of_bucket(text):
             bucket = filled.split("/", 1)[0]
             found += [bucket, f"{bucket}/{STRANGER}"]
         found += [filled, _filled(text, "")]
