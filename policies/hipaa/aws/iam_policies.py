@@ -1,0 +1,335 @@
+"""AWS IAM's identity policies by what their holder may do: everything, a service, more rights, every key."""
+
+from __future__ import annotations
+
+from hipaa.aws.iam_documents import (
+    DOCUMENTS,
+    POLICY,
+    ROLE,
+    USER_POLICY,
+    allowing,
+    each_document,
+    holding,
+    inline,
+    says,
+)
+from hipaa.aws.iam_paths import PATHS, Path
+from hipaa.iam.document import Document
+from hipaa.iam.holding import grants
+from hipaa.resource import Resource
+from hipaa.rule import CRITICAL, HIGH, LOW, MEDIUM, stack_rule
+from hipaa.stack import Stack
+from hipaa.verdict import Verdict
+
+_OWN = "arn:aws:iam::111122223333"
+# One of a kind: whoever may do each of these to anything may do what it likes to the account's data.
+_OF_EVERYTHING = (
+    *("s3:GetObject", "ec2:RunInstances", "dynamodb:Scan", "secretsmanager:GetSecretValue", "rds:ModifyDBInstance"),
+    *("lambda:InvokeFunction", "logs:DeleteLogGroup", "cloudtrail:StopLogging"),
+)
+_OF_IAM = (
+    *("iam:CreatePolicyVersion", "iam:AttachRolePolicy", "iam:PutUserPolicy", "iam:CreateAccessKey"),
+    *("iam:UpdateAssumeRolePolicy", "iam:AddUserToGroup"),
+)
+# Services that hold records or the way to them: all of one, on anything in it, is more than a task needs
+# (164.502(b), minimum necessary, by way of 164.308(a)(4)(ii)(B)).
+_OF_DATA = (
+    *("s3", "dynamodb", "secretsmanager", "kms", "rds", "rds-data", "redshift", "redshift-data", "es", "aoss"),
+    *("elasticfilesystem", "healthlake", "medical-imaging", "backup", "neptune-db", "docdb-elastic", "lakeformation"),
+)
+_ANY_ACTION = "Nobodyknows"  # an action that only a pattern for all of a service's can mean
+
+
+def _is_administrator(found: Document) -> str:
+    if all(grants(found, action) for action in _OF_EVERYTHING):
+        return "everything"
+    return "all of IAM, and so everything" if all(grants(found, action) for action in _OF_IAM) else ""
+
+
+@stack_rule(
+    "iam-policy-is-no-administrator",
+    on=DOCUMENTS,
+    severity=CRITICAL,
+    fix="List the actions and the ARNs that the task needs.",
+    sound=[
+        [Resource(POLICY, allowing("s3:GetObject", resource="arn:aws:s3:::records/*"))],
+        [Resource(POLICY, allowing("*", resource="arn:aws:s3:::records/*"))],
+        [Resource(POLICY, holding({"Effect": "Deny", "NotAction": "iam:Get*", "Resource": "*"}))],
+        [inline("dynamodb:Query", resource="arn:aws:dynamodb:*:111122223333:table/records")],
+        [Resource(ROLE, {})],
+        [
+            Resource(POLICY, allowing("*") | {"arn": f"{_OWN}:policy/boundary"}, name="boundary"),
+            Resource(ROLE, {"permissionsBoundary": f"{_OWN}:policy/boundary"}),
+        ],
+    ],
+    unsound=[
+        [Resource(POLICY, allowing("*"))],
+        [Resource(POLICY, allowing("*", Bool={"aws:MultiFactorAuthPresent": "true"}))],
+        [Resource(POLICY, allowing("*:*"))],
+        [Resource(POLICY, allowing("iam:*"))],
+        [Resource(POLICY, allowing("IAM:*", resource=f"{_OWN}:*"))],
+        [Resource(USER_POLICY, holding({"Effect": "Allow", "NotAction": ["iam:*", "sts:*"], "Resource": "*"}))],
+        [Resource(POLICY, holding({"Effect": "Allow", "Action": "*", "NotResource": "arn:aws:s3:::audit/*"}))],
+        [
+            Resource(
+                POLICY,
+                holding(
+                    {
+                        "Effect": "Allow",
+                        "Action": ["s3:*", "ec2:*", "dynamodb:*", "rds:*", "lambda:*"],
+                        "Resource": "*",
+                    },
+                    {
+                        "Effect": "Allow",
+                        "Action": ["secretsmanager:*", "lambda:*", "logs:*", "cloudtrail:*"],
+                        "Resource": "*",
+                    },
+                ),
+            )
+        ],
+        [inline("*")],
+        [Resource(POLICY, {"policy": "{"})],
+    ],
+)
+def policy_is_no_administrator(resource: Resource, stack: Stack) -> Verdict:
+    """No policy lets its holder do everything, or give itself everything.
+
+    Whoever takes over what holds it (a pod, a function, a person's laptop) has the account and all its records.
+    """
+
+    def check(found: Document, where: str) -> Verdict:
+        what = _is_administrator(found)
+        return (
+            says(where, f"allows {what}, whatever it is written as; it must allow what a task needs")
+            if what
+            else Verdict()
+        )
+
+    return each_document(resource, stack, check)
+
+
+def _whole(found: Document) -> list[str]:
+    """The services all of which the document allows, on anything in them."""
+    if _is_administrator(found):
+        return []  # which is said once
+    named = {
+        text.partition(":")[0].lower()
+        for statement in found.statements
+        if statement.allows
+        for text in statement.actions
+        if ":" in text and "*" not in text.partition(":")[0]
+    }
+    return [prefix for prefix in sorted(named)[:24] if grants(found, f"{prefix}:{_ANY_ACTION}")]
+
+
+@stack_rule(
+    "iam-policy-grants-no-whole-data-service",
+    on=DOCUMENTS,
+    severity=HIGH,
+    fix="List the actions that the task needs, and the ARNs of the tables, buckets or secrets that it works on.",
+    sound=[
+        [Resource(POLICY, allowing("s3:*", resource=["arn:aws:s3:::records", "arn:aws:s3:::records/*"]))],
+        [Resource(POLICY, allowing("s3:Get*", "s3:List*"))],
+        [Resource(POLICY, allowing("dynamodb:*", StringEquals={"aws:ResourceTag/team": "ward-7"}))],
+        [Resource(POLICY, allowing("sqs:*"))],
+        [Resource(POLICY, allowing("*"))],
+    ],
+    unsound=[
+        [Resource(POLICY, allowing("s3:*"))],
+        [Resource(POLICY, allowing("S3:*", resource="arn:aws:s3:::*"))],
+        [Resource(POLICY, allowing("dynamodb:*", resource="arn:aws:dynamodb:us-east-1:111122223333:table/*"))],
+        [Resource(POLICY, allowing("secretsmanager:*", IpAddress={"aws:SourceIp": "203.0.113.0/24"}))],
+        [inline("kms:*")],
+    ],
+)
+def policy_grants_no_whole_data_service(resource: Resource, stack: Stack) -> Verdict:
+    """No policy allows all that a service with records in it can do, on all that is in it."""
+
+    def check(found: Document, where: str) -> Verdict:
+        whole = [prefix for prefix in _whole(found) if prefix in _OF_DATA]
+        return says(where, f"allows all of {', '.join(whole)} on anything; it must list both") if whole else Verdict()
+
+    return each_document(resource, stack, check)
+
+
+@stack_rule(
+    "iam-policy-grants-no-whole-service",
+    on=DOCUMENTS,
+    severity=LOW,
+    advisory="a service that keeps no records exposes none by itself; less than all of it is least privilege",
+    fix="List the actions that the task needs.",
+    sound=[
+        [Resource(POLICY, allowing("sqs:SendMessage"))],
+        [Resource(POLICY, allowing("sqs:*", resource="arn:aws:sqs:us-east-1:111122223333:jobs"))],
+        [Resource(POLICY, allowing("s3:*"))],
+    ],
+    unsound=[[Resource(POLICY, allowing("sqs:*"))], [inline("ec2:*", "logs:*")]],
+)
+def policy_grants_no_whole_service(resource: Resource, stack: Stack) -> Verdict:
+    """No policy allows all that a service can do, on all that is in it."""
+
+    def check(found: Document, where: str) -> Verdict:
+        whole = [prefix for prefix in _whole(found) if prefix not in _OF_DATA]
+        return says(where, f"allows all of {', '.join(whole)} on anything; it must list both") if whole else Verdict()
+
+    return each_document(resource, stack, check)
+
+
+def _leads_up(found: Document, path: Path) -> bool:
+    return all(
+        grants(found, action, passed=path.passed) if action == "iam:PassRole" else grants(found, action)
+        for action in path.actions
+    )
+
+
+@stack_rule(
+    "iam-policy-leads-to-no-more-rights",
+    on=DOCUMENTS,
+    severity=CRITICAL,
+    fix="Name the users, roles, functions or instances in Resource, or bound the action (iam:PermissionsBoundary).",
+    sound=[
+        [Resource(POLICY, allowing("iam:PassRole", "ec2:RunInstances", resource=f"{_OWN}:role/worker"))],
+        [Resource(POLICY, allowing("iam:CreateAccessKey", resource=f"{_OWN}:user/${{aws:username}}"))],
+        [Resource(POLICY, allowing("iam:PutRolePolicy", StringEquals={"iam:PermissionsBoundary": f"{_OWN}:policy/b"}))],
+        [Resource(POLICY, allowing("iam:AttachRolePolicy", ArnLike={"iam:PolicyARN": f"{_OWN}:policy/app-*"}))],
+        [Resource(POLICY, allowing("ssm:StartSession", StringEquals={"ssm:resourceTag/team": "ward-7"}))],
+        [Resource(POLICY, allowing("sts:AssumeRole", resource=f"{_OWN}:role/reader"))],
+        [Resource(POLICY, allowing("lambda:CreateFunction", "iam:GetRole"))],
+        [
+            Resource(
+                POLICY,
+                holding(
+                    {"Effect": "Allow", "Action": "lambda:CreateFunction", "Resource": "*"},
+                    {
+                        "Effect": "Allow",
+                        "Action": "iam:PassRole",
+                        "Resource": "*",
+                        "Condition": {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
+                    },
+                ),
+            )
+        ],
+        [Resource(POLICY, allowing("*"))],
+    ],
+    unsound=[
+        [Resource(POLICY, allowing("iam:CreatePolicyVersion"))],
+        [Resource(POLICY, allowing("iam:SetDefaultPolicyVersion", resource=f"{_OWN}:policy/*"))],
+        [Resource(POLICY, allowing("iam:PassRole", "lambda:CreateFunction", "lambda:InvokeFunction"))],
+        [Resource(POLICY, allowing("iam:Pass*", "ec2:Run*", StringEquals={"aws:RequestedRegion": "us-east-1"}))],
+        [Resource(POLICY, allowing("iam:AttachRolePolicy", resource=f"{_OWN}:role/*"))],
+        [Resource(POLICY, allowing("iam:UpdateAssumeRolePolicy", Bool={"aws:MultiFactorAuthPresent": "true"}))],
+        [Resource(POLICY, allowing("iam:CreateAccessKey", resource="arn:aws:iam::*:user/*"))],
+        [Resource(POLICY, allowing("sts:AssumeRole"))],
+        [Resource(POLICY, allowing("ssm:SendCommand"))],
+        [inline("iam:PutRolePolicy")],
+        [Resource(POLICY, holding({"Effect": "Allow", "NotAction": "s3:*", "Resource": f"{_OWN}:role/*"}))],
+    ],
+)
+def policy_leads_to_no_more_rights(resource: Resource, stack: Stack) -> Verdict:
+    """No policy lets its holder get rights that it does not give.
+
+    A role that may rewrite policies, pass any role to a service or take others' keys is an administrator who does not
+    look like one.
+    """
+
+    def check(found: Document, where: str) -> Verdict:
+        if _is_administrator(found):
+            return Verdict()  # which is said once
+        ways = [path for path in PATHS if _leads_up(found, path)]
+        if not ways:
+            return Verdict()
+        more = f", and {len(ways) - 1} more ways" if len(ways) > 1 else ""
+        actions = " with ".join(ways[0].actions)
+        return says(where, f"allows {actions} on what it does not name, which comes to {ways[0].comes_to}{more}")
+
+    return each_document(resource, stack, check)
+
+
+@stack_rule(
+    "iam-policy-passes-named-roles",
+    on=DOCUMENTS,
+    severity=MEDIUM,
+    advisory="a role that is passed to a service gives the holder its rights only if the holder also uses the service",
+    fix="Name in Resource the roles that may be passed, and the service in a condition on iam:PassedToService.",
+    sound=[
+        [Resource(POLICY, allowing("iam:PassRole", resource=f"{_OWN}:role/worker"))],
+        [Resource(POLICY, allowing("iam:PassRole", resource=f"{_OWN}:role/app/*"))],
+        [Resource(POLICY, allowing("iam:PassRole", "ec2:RunInstances"))],
+    ],
+    unsound=[[Resource(POLICY, allowing("iam:PassRole"))], [inline("iam:PassRole", resource=f"{_OWN}:role/*")]],
+)
+def policy_passes_named_roles(resource: Resource, stack: Stack) -> Verdict:
+    """No policy lets its holder pass any role to a service."""
+
+    def check(found: Document, where: str) -> Verdict:
+        if not grants(found, "iam:PassRole") or _is_administrator(found):
+            return Verdict()
+        if any(_leads_up(found, path) for path in PATHS if path.passed):
+            return Verdict()  # which is another rule's to say
+        return says(where, "allows iam:PassRole on any role; it must name those that may be passed")
+
+    return each_document(resource, stack, check)
+
+
+@stack_rule(
+    "iam-policy-decrypts-with-named-keys",
+    on=DOCUMENTS,
+    severity=HIGH,
+    fix="Name the keys' ARNs in Resource, or bound the use with kms:ViaService or kms:ResourceAliases.",
+    sound=[
+        [Resource(POLICY, allowing("kms:Decrypt", resource="arn:aws:kms:us-east-1:111122223333:key/1234abcd"))],
+        [Resource(POLICY, allowing("kms:Decrypt", StringEquals={"kms:ViaService": "s3.us-east-1.amazonaws.com"}))],
+        [
+            Resource(
+                POLICY, allowing("kms:Decrypt", **{"ForAnyValue:StringEquals": {"kms:ResourceAliases": "alias/phi"}})
+            )
+        ],
+        [Resource(POLICY, allowing("kms:Encrypt", "kms:DescribeKey"))],
+        [Resource(POLICY, allowing("kms:*"))],
+    ],
+    unsound=[
+        [Resource(POLICY, allowing("kms:Decrypt"))],
+        [Resource(POLICY, allowing("kms:D*", resource="arn:aws:kms:*:111122223333:key/*"))],
+        [Resource(POLICY, allowing("kms:ReEncrypt*", resource="arn:aws:kms:*:*:*"))],
+        [inline("KMS:decrypt")],
+    ],
+)
+def policy_decrypts_with_named_keys(resource: Resource, stack: Stack) -> Verdict:
+    """No policy decrypts with every key that there is.
+
+    What keys keep apart (records, backups, secrets) lies open together to whoever holds it.
+    """
+
+    def check(found: Document, where: str) -> Verdict:
+        opens = [action for action in ("kms:Decrypt", "kms:ReEncryptFrom") if grants(found, action)]
+        if not opens or _is_administrator(found) or grants(found, f"kms:{_ANY_ACTION}"):
+            return Verdict()  # the rest is another rule's to say
+        return says(where, f"allows {opens[0]} with any key; it must name the keys")
+
+    return each_document(resource, stack, check)
+
+
+@stack_rule(
+    "iam-policy-subscribes-to-no-product",
+    on=DOCUMENTS,
+    severity=LOW,
+    advisory="a subscription costs money; of itself it opens no record (Prowler lists it under HIPAA all the same)",
+    fix="Bound aws-marketplace:Subscribe with a condition on aws-marketplace:ProductId.",
+    sound=[
+        [Resource(POLICY, allowing("aws-marketplace:ViewSubscriptions"))],
+        [Resource(POLICY, allowing("aws-marketplace:Subscribe", resource="arn:aws:aws-marketplace:::product/one"))],
+    ],
+    unsound=[
+        [Resource(POLICY, allowing("aws-marketplace:Subscribe"))],
+        [inline("aws-marketplace:Sub*")],
+    ],
+)
+def policy_subscribes_to_no_product(resource: Resource, stack: Stack) -> Verdict:
+    """No policy lets its holder subscribe to whatever the marketplace offers, which may then run in the account."""
+
+    def check(found: Document, where: str) -> Verdict:
+        if not grants(found, "aws-marketplace:Subscribe") or _is_administrator(found):
+            return Verdict()
+        return says(where, "allows aws-marketplace:Subscribe on any product; it must name the products")
+
+    return each_document(resource, stack, check)
