@@ -15,7 +15,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from hipaa.resource import Items, Resource, UnknownValue, read_secrets, reading
 
-_IDENTIFIERS = ("id", "arn", "bucket", "name", "clusterIdentifier", "identifier")
+_IDENTIFIERS = ("id", "arn", "bucket", "name", "clusterIdentifier", "identifier", "url")
 
 Types: TypeAlias = str | tuple[str, ...]
 Made = TypeVar("Made")

@@ -20,7 +20,7 @@ COMPUTED = ("arn", "keyId")
 # What a program reads of resources once they are there.
 REPORTED: dict[str, dict[str, Any]] = {
     "aws:ec2/vpcEndpoint:VpcEndpoint": {"prefixListId": "pl-0123456789abcdef0"},
-    "aws:sqs/queue:Queue": {"name": "queue"},
+    "aws:sqs/queue:Queue": {"name": "queue", "url": "https://sqs.us-east-1.amazonaws.com/111122223333/queue"},
     "aws:iam/instanceProfile:InstanceProfile": {"name": "nodes"},
     "aws:ec2/placementGroup:PlacementGroup": {"name": "close"},
     "aws:ec2/launchTemplate:LaunchTemplate": {"latestVersion": 1.0},

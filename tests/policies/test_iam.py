@@ -90,6 +90,7 @@ CONDITIONS = [
     # what the caller chooses, or what belongs to the resource
     (True, {"Bool": {"aws:SecureTransport": "true"}}),
     (True, {"StringEquals": {"aws:UserAgent": "secret"}}),
+    (True, {"StringEquals": {"aws:UserAgent": "c*"}}),
     (True, {"StringLike": {"aws:Referer": "https://example.com/*"}}),
     (True, {"StringEquals": {"aws:PrincipalTag/team": "research"}}),
     (True, {"StringEquals": {"aws:username": "ann"}}),
@@ -152,6 +153,7 @@ DENIES = [
     (True, {"Condition": NOT_MINE | {"StringEquals": {"aws:UserAgent": "curl"}}}),
     (True, {"Condition": NOT_MINE | {"Bool": {"aws:PrincipalIsAWSService": "true"}}}),
     (True, {"Condition": {"StringNotEqual": {"aws:PrincipalOrgID": "o-1"}}}),
+    (True, {"Condition": {"StringNotEquals": {"aws:PrincipalAccount": "${aws:PrincipalTag/account}"}}}),
     (
         True,
         {"Condition": {"StringNotLike": {"aws:PrincipalOrgID": ["o-1", "*"]}, "Null": {"aws:PrincipalOrgID": "false"}}},

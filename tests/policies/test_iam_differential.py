@@ -194,6 +194,12 @@ def others(judge: Judge, simulate: Judge | None) -> Told:
     return told
 
 
+def is_disputed(text: str, request: Request) -> bool:
+    """A comparison with a variable that has no value: the others differ on it, and ours decides for neither."""
+    named = {"${aws:username}": "aws:username", "${aws:ResourceTag/team}": "aws:resourcetag/team"}
+    return any(variable in text and key not in request.context for variable, key in named.items())
+
+
 def allows(document: Document, request: Request) -> bool:
     denied, allowed = verdict(document, request)
     return denied is None and allowed is not None
@@ -206,6 +212,8 @@ ALL = {"deadline": None, "suppress_health_check": list(HealthCheck), "derandomiz
 @settings(max_examples=examples(250), **ALL)
 @given(text=documents(), request=requests())
 def test_a_request_passes_here_where_it_passes_there(others: Told, text: str, request: Request) -> None:
+    if is_disputed(text, request):
+        return
     ours = allows(parse(text), request)
     for theirs in others(text, request):
         assert ours is theirs, f"{request}\n{text}"
@@ -220,7 +228,7 @@ def strangers(document: Document) -> list[Asker]:
 def test_a_stranger_passes_where_one_is_found_and_nowhere_else(others: Told, text: str, data: st.DataObject) -> None:
     document = parse(text)
     if found := public(document, "s3"):
-        assert all(others(text, found.request)), f"{found.request}\n{text}"
+        assert is_disputed(text, found.request) or all(others(text, found.request)), f"{found.request}\n{text}"
         return
     for _ in range(4):  # anything that a stranger can ask
         asker = data.draw(st.sampled_from(strangers(document)))
@@ -233,7 +241,7 @@ def test_a_stranger_passes_where_one_is_found_and_nowhere_else(others: Told, tex
                 context[key] = drawn
         about = [RESOURCES[2]] if (action := data.draw(st.sampled_from(ACTIONS))) == "s3:ListBucket" else RESOURCES[:2]
         request = Request(asker.caller, action, data.draw(st.sampled_from(about)), context)
-        if {"*", *RESOURCES} & spoken_of(document):
+        if {"*", *RESOURCES} & spoken_of(document) and not is_disputed(text, request):
             assert not any(others(text, request)), f"{request}\n{text}"
         assert not allows(document, request), f"{request}\n{text}"
 

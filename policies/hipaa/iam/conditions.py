@@ -113,20 +113,29 @@ class Condition:
         return cls(operator if known else "", name in _NEGATED, if_exists, over, key.strip().lower(), wanted)
 
     def holds(self, context: Context, lookup: Lookup | None) -> bool | None:
-        """Whether it holds; None where IAM has no such operator, so that nobody can say."""
+        """Whether it holds; None where nobody can say.
+
+        So it is of an operator that IAM does not have, and of a negation about a variable that has no value: evaluators
+        differ on it, and AWS says no more than that it "might" not match.
+        """
         if not self.operator:
             return None
         values = context.get(self.key)
         if self.operator == NULL:
             return str(values is None).lower() in (each.lower() for each in self.wanted)
-        if self.over == ALL:
+        if self.over == ALL and not (self.negated and values and self._lacks(lookup)):
             return all(self._of(value, lookup) for value in values or ())
+        if self.negated and values and self._lacks(lookup):
+            return None
         if values is None:
             # An absent key matches nothing, so that only a negation, or `IfExists`, holds.
             return self.if_exists or (self.negated and self.over != ANY)
         if self.over == ANY or not self.negated:
             return any(self._of(value, lookup) for value in values)
         return all(self._of(value, lookup) for value in values)
+
+    def _lacks(self, lookup: Lookup | None) -> bool:
+        return lookup is not None and any(expanded(text, lookup) is None for text in self.wanted)
 
     def _of(self, value: str, lookup: Lookup | None) -> bool:
         compare = _POSITIVE[self.operator]

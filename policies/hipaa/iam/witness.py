@@ -211,6 +211,7 @@ def _near(operator: str, texts: Iterable[str]) -> Iterator[str]:
                 block = network(text)
                 yield from () if block is None else (str(block[0]), str(ip_address(int(block[-1]) ^ (1 << 31))))
             elif operator != "null":
+                yield text  # where a wildcard is but a letter
                 yield text.replace("*", "").replace("?", "0")
                 yield text.replace("*", STRANGER).replace("?", "0")
         except (ValueError, InvalidOperation, OverflowError):

@@ -1,0 +1,279 @@
+"""AWS IAM's roles by who may take them: strangers, other accounts, workloads of others' platforms."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from hipaa.aws.iam_documents import ROLE
+from hipaa.iam.document import NONE, Document, document
+from hipaa.iam.evaluation import Caller, is_account
+from hipaa.iam.federation import Issuer, branch, issuers, workload
+from hipaa.iam.judging import answer, not_public
+from hipaa.iam.strangers import Asker
+from hipaa.iam.witness import Steps, TooIntricate, Witness, allowed
+from hipaa.resource import Resource
+from hipaa.rule import CRITICAL, HIGH, MEDIUM, rule
+from hipaa.verdict import Verdict, all_of, not_applicable, undecided, violation
+
+_TRUST = "assumeRolePolicy"
+_OWN, _OTHER = "111122223333", "444455556666"
+_OWN_ROLE = f"arn:aws:iam::{_OWN}:role/deploy"
+_GITHUB = "token.actions.githubusercontent.com"
+_EKS = "oidc.eks.us-east-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B716D3041E"
+
+
+def _trusts(principal: Any, action: str = "sts:AssumeRole", **condition: Any) -> dict[str, Any]:
+    statement = {"Effect": "Allow", "Principal": principal, "Action": action}
+    statement |= {"Condition": condition} if condition else {}
+    return {_TRUST: json.dumps({"Version": "2012-10-17", "Statement": [statement]})}
+
+
+def _token(host: str, subject: Any = None, operator: str = "StringLike") -> dict[str, Any]:
+    condition: dict[str, Any] = {"StringEquals": {f"{host}:aud": "sts.amazonaws.com"}}
+    if subject is not None:
+        condition.setdefault(operator, {})[f"{host}:sub"] = subject
+    federated = {"Federated": f"arn:aws:iam::{_OWN}:oidc-provider/{host}"}
+    return _trusts(federated, "sts:AssumeRoleWithWebIdentity", **condition)
+
+
+@rule(
+    "iam-role-trust-is-not-public",
+    on=ROLE,
+    severity=CRITICAL,
+    fix="Name the principals in assume_role_policy, or bound `*` with a condition on aws:PrincipalOrgID.",
+    sound=[
+        _trusts({"Service": "ec2.amazonaws.com"}),
+        _trusts({"AWS": _OWN_ROLE}),
+        _trusts({"AWS": "*"}, StringEquals={"aws:PrincipalOrgID": "o-1a2b3c4d5e"}),
+        _trusts({"AWS": "*"}, ArnLike={"aws:PrincipalArn": f"arn:aws:iam::{_OWN}:role/aws-reserved/*"}),
+    ],
+    unsound=[
+        _trusts("*"),
+        _trusts({"AWS": "*"}),
+        _trusts({"AWS": "*"}, StringEquals={"sts:ExternalId": "1a2b3c"}),
+        _trusts({"AWS": "*"}, ArnLike={"aws:PrincipalArn": "arn:aws:iam::*:role/deploy"}),
+        _trusts({"AWS": "*"}, StringLike={"sts:RoleSessionName": "deploy-*"}),
+        _trusts({"Service": "*"}),
+        {_TRUST: "{"},
+    ],
+)
+def trust_is_not_public(role: Resource) -> Verdict:
+    """A role is taken by principals that its trust policy names, and by no stranger.
+
+    An external id is no secret, and a name is whoever's who takes it.
+    """
+    return not_public(role, "sts", _TRUST, takes_unsigned=False)
+
+
+def _names(found: Document, where: str, token: tuple[Issuer, Witness] | None) -> Verdict:
+    if not any(True for _ in issuers(found)):
+        return not_applicable("no issuer is trusted that others use too")
+    if token is None:
+        return Verdict()
+    issuer, witness = token
+    claim = next((key for key in witness.request.context if key.endswith(":sub")), "")
+    subject = "/".join(witness.request.context.get(claim, ("any subject",)))
+    shown = subject if len(subject) <= 70 else f"{subject[:67]}..."
+    return violation(f"by {witness.statement} of `{where}` a token of {issuer.name} for '{shown}' takes the role")
+
+
+def _judged(role: Resource, branches: bool) -> Verdict:
+    found = document(role, _TRUST)
+    if found is NONE:
+        return not_applicable("no trust policy is set here")
+    where = role.where(_TRUST)
+    try:
+        token = workload(found)
+        if branches:
+            token = None if token else branch(found)
+    except TooIntricate:
+        return undecided(where)
+    if token and found.hidden_deny:
+        return undecided(where)
+    return all_of(_names(found, where, token), *map(undecided, found.unknown))
+
+
+@rule(
+    "iam-oidc-trust-names-its-workload",
+    on=ROLE,
+    severity=CRITICAL,
+    fix="Add a condition on the issuer's `sub` that names the repository, project or service account.",
+    sound=[
+        _token(_GITHUB, "repo:hospital/records:ref:refs/heads/main", "StringEquals"),
+        _token(_GITHUB, ["repo:hospital/records:*", "repo:hospital/models:environment:prod"]),
+        _token(_EKS, "system:serviceaccount:records:reader", "StringEquals"),
+        _token(_EKS, "system:serviceaccount:records:*"),
+        _token("gitlab.com", "project_path:hospital/records:ref_type:branch:ref:main"),
+        _token("login.hospital.example"),
+        _trusts({"Service": "ec2.amazonaws.com"}),
+    ],
+    unsound=[
+        _token(_GITHUB),
+        _token(_GITHUB, "*"),
+        _token(_GITHUB, "repo:*"),
+        _token(_GITHUB, "repo:hospital/*"),
+        _token(_GITHUB, "repo:hospital*"),
+        _token(_GITHUB, "repo:*/records:ref:refs/heads/main"),
+        _token(_GITHUB, ["repo:hospital/records:*", "repo:hospital/*:pull_request"]),
+        _token(_GITHUB, "repo:hospital/records:*", "StringNotLike"),
+        _token(_GITHUB, "repo:hospital/records:*", "ForAllValues:StringLike")
+        | _trusts(
+            {"Federated": f"arn:aws:iam::{_OWN}:oidc-provider/{_GITHUB}"},
+            "sts:*",
+            StringLike={f"{_GITHUB}:actor": "*"},
+        ),
+        _token(_EKS),
+        _token(_EKS, "system:serviceaccount:*:*"),
+        _token(_EKS, "system:serviceaccount:*:reader"),
+        _token("gitlab.com", "project_path:hospital/*"),
+        _token("app.terraform.io", "organization:*:project:*:workspace:*"),
+    ],
+)
+def oidc_trust_names_its_workload(role: Resource) -> Verdict:
+    """A role that is taken with a token of GitHub, GitLab or a cluster names the repository or account that it is for.
+
+    Everybody's workloads have tokens of these issuers: the audience is whatever a workload asks for.
+    """
+    return _judged(role, branches=False)
+
+
+@rule(
+    "iam-oidc-trust-names-its-branch",
+    on=ROLE,
+    severity=MEDIUM,
+    advisory="who may push a branch is of the workforce already; a branch that is reviewed is a second pair of eyes",
+    fix="Name the branch or the environment in the condition on `sub`: repo:OWNER/NAME:ref:refs/heads/main.",
+    sound=[
+        _token(_GITHUB, "repo:hospital/records:ref:refs/heads/main"),
+        _token(_GITHUB, "repo:hospital/records:environment:prod"),
+        _token(_GITHUB, "repo:hospital/*"),
+        _token(_EKS, "system:serviceaccount:records:reader"),
+    ],
+    unsound=[
+        _token(_GITHUB, "repo:hospital/records:*"),
+        _token(_GITHUB, ["repo:hospital/records:ref:refs/heads/main", "repo:hospital/records:pull_request"]),
+        _token(_GITHUB, "repo:hospital/records:ref:refs/heads/*"),
+        _token("gitlab.com", "project_path:hospital/records:*"),
+    ],
+)
+def oidc_trust_names_its_branch(role: Resource) -> Verdict:
+    """A role for a repository is taken from a branch or an environment that it names, and from no pull request."""
+    if any(issuer.name == "EKS" for issuer, _ in issuers(document(role, _TRUST))):
+        return Verdict()
+    return _judged(role, branches=True)
+
+
+@rule(
+    "iam-role-trust-asks-others-for-an-external-id",
+    on=ROLE,
+    severity=MEDIUM,
+    advisory="an account that is trusted may keep its own users apart; a vendor with many customers may not",
+    fix="Add a condition on sts:ExternalId, or name the role in the other account instead of the account.",
+    sound=[
+        _trusts({"AWS": f"arn:aws:iam::{_OTHER}:role/auditor"}),
+        _trusts({"AWS": _OTHER}, StringEquals={"sts:ExternalId": "1a2b3c"}),
+        _trusts({"AWS": _OTHER}, StringEquals={"aws:PrincipalOrgID": "o-1a2b3c4d5e"}),
+        _trusts({"AWS": _OTHER}, ArnEquals={"aws:PrincipalArn": f"arn:aws:iam::{_OTHER}:role/auditor"}),
+        _trusts({"AWS": f"arn:aws:iam::{_OWN}:root"}) | {"arn": _OWN_ROLE},
+    ],
+    unsound=[
+        _trusts({"AWS": f"arn:aws:iam::{_OTHER}:root"}),
+        _trusts({"AWS": [_OWN_ROLE, _OTHER]}) | {"arn": _OWN_ROLE},
+        _trusts({"AWS": _OTHER}, Bool={"aws:SecureTransport": "true"}),
+        _trusts({"AWS": _OTHER}, StringLike={"sts:ExternalId": "*"}),
+    ],
+)
+def trust_asks_others_for_an_external_id(role: Resource) -> Verdict:
+    """A role that trusts another account as a whole asks it for an external id.
+
+    Else a vendor acts on this account for another of its customers who knows the role's name.
+    """
+    found = document(role, _TRUST)
+    if found is NONE:
+        return not_applicable("no trust policy is set here")
+    own = _own_account(role)
+    accounts = {
+        match[0]
+        for statement in found.statements
+        if statement.allows
+        for kind, name in statement.principals or ()
+        if kind == "AWS" and is_account(name) and (match := re.search(r"\d{12}", name)) and match[0] != own
+    }
+    where = role.where(_TRUST)
+    verdicts = [
+        answer(found, where, lambda each, account=account: _anyone_of(each, account)) for account in sorted(accounts)
+    ]
+    return all_of(*verdicts, *map(undecided, found.unknown))
+
+
+def _own_account(role: Resource) -> str:
+    arn = str(role.known("arn") or "")
+    if "arn" in role and not arn and role.known("arn") is None:
+        role.at("arn")  # not known before the update, and so nor is whose account is one's own
+    return arn.split(":")[4] if arn.count(":") >= 5 else ""
+
+
+def _anyone_of(found: Document, account: str) -> Witness | None:
+    """A request of somebody in a trusted account, with whichever external id a stranger would give."""
+    arn = f"arn:aws:iam::{account}:role/stranger"
+    known = {
+        "aws:principalarn": ((arn,),),
+        "aws:principalaccount": ((account,),),
+        "aws:principalorgid": (None,),
+        "sts:externalid": (None, ("another",)),
+        "aws:sourceip": (("52.95.110.1",),),
+        "aws:multifactorauthpresent": (("false",),),
+    }
+    families = {"aws:principaltag/": (None, ("stranger",)), "aws:principalorgpaths": (None,)}
+    return allowed(
+        found, Asker(Caller(f"anyone of account {account}", arn), known, families), "sts:AssumeRole", "*", Steps()
+    )
+
+
+@rule(
+    "iam-saml-trust-names-its-audience",
+    on=ROLE,
+    severity=HIGH,
+    advisory="AWS checks that the provider that the role trusts has signed the assertion; this is a second check",
+    fix="Add the condition StringEquals SAML:aud https://signin.aws.amazon.com/saml.",
+    sound=[
+        _trusts(
+            {"Federated": f"arn:aws:iam::{_OWN}:saml-provider/hospital"},
+            "sts:AssumeRoleWithSAML",
+            StringEquals={"SAML:aud": "https://signin.aws.amazon.com/saml"},
+        ),
+        _trusts({"AWS": _OWN_ROLE}),
+    ],
+    unsound=[
+        _trusts({"Federated": f"arn:aws:iam::{_OWN}:saml-provider/hospital"}, "sts:AssumeRoleWithSAML"),
+        _trusts(
+            {"Federated": f"arn:aws:iam::{_OWN}:saml-provider/hospital"},
+            "sts:AssumeRoleWithSAML",
+            StringLike={"SAML:aud": "*"},
+        ),
+    ],
+)
+def saml_trust_names_its_audience(role: Resource) -> Verdict:
+    """A role that is taken with a SAML assertion takes one that was made for AWS."""
+    found = document(role, _TRUST)
+    providers = [
+        name
+        for statement in found.statements
+        if statement.allows
+        for kind, name in statement.principals or ()
+        if kind == "Federated" and ":saml-provider/" in name
+    ]
+    if not providers and not found.unknown:
+        return not_applicable("no SAML provider is trusted")
+
+    def find(found: Document) -> Witness | None:
+        for provider in providers:
+            caller = Caller("an assertion for another audience", provider=provider)
+            asker = Asker(caller, {"saml:aud": (("https://other.example",),)})
+            if witness := allowed(found, asker, "sts:AssumeRoleWithSAML", "*", Steps()):
+                return witness
+        return None
+
+    return all_of(answer(found, role.where(_TRUST), find), *map(undecided, found.unknown))

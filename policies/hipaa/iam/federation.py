@@ -1,0 +1,154 @@
+"""Trust in tokens of others: which workload, of whom, may take a role with one?
+
+An issuer that many share (GitHub, GitLab, an EKS cluster) says in the token's `sub` who asks; whoever uses the issuer
+chooses the rest. Source: IAM User Guide, "Create a role for OpenID Connect federation"; GitHub Docs, "OpenID Connect
+reference"; GitLab Docs, "OpenID Connect"; Amazon EKS User Guide, "IAM roles for service accounts"; read on 2026-11-30.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from hipaa.iam.document import Document, Statement
+from hipaa.iam.evaluation import Caller
+from hipaa.iam.patterns import is_wild
+from hipaa.iam.strangers import STRANGER, Asker, Choices
+from hipaa.iam.witness import Steps, Witness, allowed
+
+_WEB_IDENTITY = "sts:AssumeRoleWithWebIdentity"
+
+
+@dataclass(frozen=True)
+class Issuer:
+    """An issuer that many share: how a subject is written, and which parts of it are whose."""
+
+    name: str
+    host: re.Pattern[str]
+    subject: re.Pattern[str]
+    """With the groups `owner`, `workload` and `rest`."""
+    another: str
+    """A subject of a stranger, with the same three to be filled in."""
+    words: str
+    """What `owner` and `workload` are."""
+
+
+_ISSUERS = (
+    Issuer(
+        "GitHub",
+        re.compile(r"token\.actions\.githubusercontent\.com(/.*)?"),
+        re.compile(r"repo:(?P<owner>[^/:]*)(?:/(?P<workload>[^:]*))?(?P<rest>:.*)?"),
+        "repo:{owner}/{workload}{rest}",
+        "a repository",
+    ),
+    Issuer(
+        "GitLab",
+        re.compile(r"gitlab\.com"),
+        re.compile(r"project_path:(?P<owner>[^/:]*)(?:/(?P<workload>[^:]*))?(?P<rest>:.*)?"),
+        "project_path:{owner}/{workload}{rest}",
+        "a project",
+    ),
+    Issuer(
+        "EKS",
+        re.compile(r"oidc\.eks\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/id/.*"),
+        re.compile(r"system:serviceaccount:(?P<owner>[^:]*)(?::(?P<workload>.*))?(?P<rest>)"),
+        "system:serviceaccount:{owner}:{workload}{rest}",
+        "a service account",
+    ),
+    Issuer(
+        "HCP Terraform",
+        re.compile(r"app\.terraform\.io"),
+        re.compile(r"organization:(?P<owner>[^:]*)(?::project:(?P<workload>[^:]*))?(?P<rest>:.*)?"),
+        "organization:{owner}:project:{workload}{rest}",
+        "a workspace",
+    ),
+)
+_RESTS = {
+    "GitHub": (":ref:refs/heads/stranger", ":pull_request", ":environment:stranger"),
+    "GitLab": (":ref_type:branch:ref:stranger",),
+    "EKS": ("",),
+    "HCP Terraform": (":workspace:stranger:run_phase:apply",),
+}
+
+
+def issuers(document: Document) -> Iterator[tuple[Issuer, str]]:
+    """The shared issuers that the document trusts, with the provider that stands for each."""
+    for statement in document.statements:
+        for provider in _providers(statement) if statement.allows else ():
+            host = provider.partition("oidc-provider/")[2] or provider
+            found = next((issuer for issuer in _ISSUERS if issuer.host.fullmatch(host)), None)
+            if found:
+                yield found, provider
+
+
+@lru_cache(maxsize=1024)
+def workload(document: Document) -> tuple[Issuer, Witness] | None:
+    """A token of a workload that the document does not name, with which a role can be taken."""
+    return _found(document, any_owner=True)
+
+
+@lru_cache(maxsize=1024)
+def branch(document: Document) -> tuple[Issuer, Witness] | None:
+    """A token of a workload that it names, from a branch or a pull request that it does not."""
+    return _found(document, any_owner=False)
+
+
+def _found(document: Document, any_owner: bool) -> tuple[Issuer, Witness] | None:
+    steps = Steps()
+    for issuer, provider in issuers(document):
+        host = (provider.partition("oidc-provider/")[2] or provider).lower()
+        subjects: Choices = tuple((text,) for text in dict.fromkeys(_subjects(document, issuer, host, any_owner)))
+        caller = Caller(f"{issuer.words} of {issuer.name}'s that it does not name", provider=provider)
+        # The audience is whatever the workload asks for; other claims say who it is, as the subject does.
+        keys = {f"{host}:sub": subjects, f"{host}:aud": _audiences(document, host)}
+        asker = Asker(caller, keys, {f"{host}:": ((STRANGER,), None)})
+        if subjects and (witness := allowed(document, asker, _WEB_IDENTITY, "*", steps)):
+            return issuer, witness
+    return None
+
+
+def _audiences(document: Document, host: str) -> Choices:
+    wanted = [text for text in _wanted(document, f"{host}:aud") if "*" not in text and "?" not in text]
+    return tuple((text,) for text in dict.fromkeys(("sts.amazonaws.com", STRANGER, *wanted)))
+
+
+def _subjects(document: Document, issuer: Issuer, host: str, any_owner: bool) -> Iterator[str]:
+    """Strangers' subjects; or, with `any_owner` off, other branches of the workloads that are named."""
+    rests = _RESTS[issuer.name]
+    if any_owner:
+        yield issuer.another.format(owner=STRANGER, workload=STRANGER, rest=rests[0])
+    for text in _wanted(document, f"{host}:sub"):
+        parts = issuer.subject.fullmatch(text)
+        if parts is None:
+            continue
+        owner, name, rest = (parts[group] or "" for group in ("owner", "workload", "rest"))
+        whole = f"{owner}{name}" if "*" in owner else name
+        if any_owner:
+            yield from _others(issuer, owner, name, whole, rest or rests[0])
+        elif "*" not in owner and not is_wild(name) and name:
+            yield from (issuer.another.format(owner=owner, workload=_filled(name), rest=each) for each in rests)
+
+
+def _others(issuer: Issuer, owner: str, name: str, whole: str, rest: str) -> Iterator[str]:
+    """Subjects that a stranger can have by a pattern: whoever may choose a name chooses one that fits it."""
+    rest = _filled(rest)
+    if "*" in owner or "?" in owner:
+        yield issuer.another.format(owner=_filled(owner), workload=_filled(name) or STRANGER, rest=rest)
+        yield issuer.another.format(owner=_filled(owner, ""), workload=_filled(name) or STRANGER, rest=rest)
+    elif issuer.name != "EKS" and (is_wild(name) or not name):
+        yield issuer.another.format(owner=owner, workload=STRANGER, rest=rest)
+
+
+def _wanted(document: Document, key: str) -> list[str]:
+    conditions = [each for statement in document.statements for each in statement.conditions]
+    return [text for each in conditions if each.key == key for text in each.wanted]
+
+
+def _providers(statement: Statement) -> list[str]:
+    return [name for kind, name in statement.principals or () if kind == "Federated"]
+
+
+def _filled(pattern: str, name: str = STRANGER) -> str:
+    return pattern.replace("*", name).replace("?", "0")
