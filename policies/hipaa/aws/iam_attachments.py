@@ -8,7 +8,7 @@ from hipaa.aws.iam_documents import ROLE, USER
 from hipaa.facts import fact
 from hipaa.resource import Resource
 from hipaa.rule import CRITICAL, HIGH, MEDIUM, rule
-from hipaa.verdict import Verdict, all_of, not_applicable, violation
+from hipaa.verdict import Verdict, violation
 
 ATTACHMENTS = {
     "aws:iam/rolePolicyAttachment:RolePolicyAttachment": "policyArn",
@@ -107,9 +107,7 @@ def attaches_no_whole_service_policy(resource: Resource) -> Verdict:
 def permissions_boundary_bounds(principal: Resource) -> Verdict:
     """A permissions boundary is one: AWS's policies for administrators bound nothing."""
     boundary = principal.get("permissionsBoundary")
-    if not boundary:
-        return not_applicable("no permissions boundary is set")
-    name = _of_aws(boundary)
+    name = _of_aws(boundary or "")
     if name not in fact("aws-policies-of-administrators"):
         return Verdict()
-    return all_of(violation(f"`{principal.where('permissionsBoundary')}` is {name}, which bounds nothing"))
+    return violation(f"`{principal.where('permissionsBoundary')}` is {name}, which bounds nothing")

@@ -67,9 +67,7 @@ def trust_is_not_public(role: Resource) -> Verdict:
     return not_public(role, "sts", _TRUST, takes_unsigned=False)
 
 
-def _names(found: Document, where: str, token: tuple[Issuer, Witness] | None) -> Verdict:
-    if not any(True for _ in issuers(found)):
-        return not_applicable("no issuer is trusted that others use too")
+def _names(where: str, token: tuple[Issuer, Witness] | None) -> Verdict:
     if token is None:
         return Verdict()
     issuer, witness = token
@@ -92,7 +90,7 @@ def _judged(role: Resource, branches: bool) -> Verdict:
         return undecided(where)
     if token and found.hidden_deny:
         return undecided(where)
-    return all_of(_names(found, where, token), *map(undecided, found.unknown))
+    return all_of(_names(where, token), *map(undecided, found.unknown))
 
 
 @rule(
@@ -265,8 +263,6 @@ def saml_trust_names_its_audience(role: Resource) -> Verdict:
         for kind, name in statement.principals or ()
         if kind == "Federated" and ":saml-provider/" in name
     ]
-    if not providers and not found.unknown:
-        return not_applicable("no SAML provider is trusted")
 
     def find(found: Document) -> Witness | None:
         for provider in providers:
