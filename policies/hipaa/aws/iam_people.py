@@ -9,7 +9,7 @@ from hipaa.iam.document import NONE, document
 from hipaa.iam.evaluation import Caller
 from hipaa.iam.strangers import Asker
 from hipaa.iam.witness import Steps, TooIntricate, undenied
-from hipaa.resource import Properties, Resource, UnknownValue
+from hipaa.resource import Items, Properties, Resource, UnknownValue
 from hipaa.rule import HIGH, LOW, MEDIUM, Unreadable, rule, stack_rule
 from hipaa.stack import Stack
 from hipaa.verdict import Verdict, all_of, at_least, at_most, is_, violation
@@ -198,7 +198,7 @@ def _listed(resource: Resource, by: str) -> list[str]:
     value = resource.at(by)
     if value is None:
         return []
-    return [value] if isinstance(value, str) else [str(item) for item in value]
+    return [str(item) for item in value] if isinstance(value, Items) else [str(value)]
 
 
 def _refuses_without_mfa(resource: Resource) -> bool:
@@ -332,7 +332,7 @@ def group_has_members(group: Resource, stack: Stack) -> Verdict:
 )
 def openid_provider_names_its_audiences(provider: Resource) -> Verdict:
     """A provider of foreign tokens is reached by TLS and takes those alone that were made for an audience it names."""
-    audiences = [str(each) for each in provider.get("clientIdLists") or ()]
+    audiences = _listed(provider, "clientIdLists")
     plain = str(provider.get("url") or "").lower().startswith("http:")
     return all_of(
         violation(f"`{provider.where('url')}` is no https address") if plain else Verdict(),

@@ -9,7 +9,7 @@ from typing import Any
 from hipaa.aws.iam_documents import ROLE
 from hipaa.iam.document import NONE, Document, document
 from hipaa.iam.evaluation import Caller, is_account
-from hipaa.iam.federation import Issuer, branch, issuers, workload
+from hipaa.iam.federation import Issuer, branch, workload
 from hipaa.iam.judging import answer, not_public
 from hipaa.iam.strangers import Asker
 from hipaa.iam.witness import Steps, TooIntricate, Witness, allowed
@@ -158,8 +158,6 @@ def oidc_trust_names_its_workload(role: Resource) -> Verdict:
 )
 def oidc_trust_names_its_branch(role: Resource) -> Verdict:
     """A role for a repository is taken from a branch or an environment that it names, and from no pull request."""
-    if any(issuer.name == "EKS" for issuer, _ in issuers(document(role, _TRUST))):
-        return Verdict()
     return _judged(role, branches=True)
 
 
@@ -199,9 +197,10 @@ def trust_asks_others_for_an_external_id(role: Resource) -> Verdict:
         for kind, name in statement.principals or ()
         if kind == "AWS" and is_account(name) and (match := re.search(r"\d{12}", name)) and match[0] != own
     }
-    where = role.where(_TRUST)
+    where, steps = role.where(_TRUST), Steps()
     verdicts = [
-        answer(found, where, lambda each, account=account: _anyone_of(each, account)) for account in sorted(accounts)
+        answer(found, where, lambda each, account=account: _anyone_of(each, account, steps))
+        for account in sorted(accounts)
     ]
     return all_of(*verdicts, *map(undecided, found.unknown))
 
@@ -213,7 +212,7 @@ def _own_account(role: Resource) -> str:
     return arn.split(":")[4] if arn.count(":") >= 5 else ""
 
 
-def _anyone_of(found: Document, account: str) -> Witness | None:
+def _anyone_of(found: Document, account: str, steps: Steps) -> Witness | None:
     """A request of somebody in a trusted account, with whichever external id a stranger would give."""
     arn = f"arn:aws:iam::{account}:role/stranger"
     known = {
@@ -225,9 +224,8 @@ def _anyone_of(found: Document, account: str) -> Witness | None:
         "aws:multifactorauthpresent": (("false",),),
     }
     families = {"aws:principaltag/": (None, ("stranger",)), "aws:principalorgpaths": (None,)}
-    return allowed(
-        found, Asker(Caller(f"anyone of account {account}", arn), known, families), "sts:AssumeRole", "*", Steps()
-    )
+    asker = Asker(Caller(f"anyone of account {account}", arn), known, families)
+    return allowed(found, asker, "sts:AssumeRole", "*", steps)
 
 
 @rule(

@@ -16,8 +16,9 @@ from hipaa.iam.document import Document, Statement
 from hipaa.iam.evaluation import Caller
 from hipaa.iam.patterns import is_wild
 from hipaa.iam.strangers import STRANGER, Asker, Choices
-from hipaa.iam.witness import Steps, Witness, allowed
+from hipaa.iam.witness import Steps, TooIntricate, Witness, allowed
 
+_MOST_SUBJECTS = 200
 _WEB_IDENTITY = "sts:AssumeRoleWithWebIdentity"
 
 
@@ -75,12 +76,14 @@ _RESTS = {
 
 def issuers(document: Document) -> Iterator[tuple[Issuer, str]]:
     """The shared issuers that the document trusts, with the provider that stands for each."""
-    for statement in document.statements:
-        for provider in _providers(statement) if statement.allows else ():
-            host = provider.partition("oidc-provider/")[2] or provider
-            found = next((issuer for issuer in _ISSUERS if issuer.host.fullmatch(host)), None)
-            if found:
-                yield found, provider
+    if document.is_intricate:
+        raise TooIntricate
+    providers = [provider for each in document.statements if each.allows for provider in _providers(each)]
+    for provider in dict.fromkeys(providers):
+        host = provider.partition("oidc-provider/")[2] or provider
+        found = next((issuer for issuer in _ISSUERS if issuer.host.fullmatch(host)), None)
+        if found:
+            yield found, provider
 
 
 @lru_cache(maxsize=1024)
@@ -100,6 +103,8 @@ def _found(document: Document, any_owner: bool) -> tuple[Issuer, Witness] | None
     for issuer, provider in issuers(document):
         host = (provider.partition("oidc-provider/")[2] or provider).lower()
         subjects: Choices = tuple((text,) for text in dict.fromkeys(_subjects(document, issuer, host, any_owner)))
+        if len(subjects) > _MOST_SUBJECTS:
+            raise TooIntricate
         caller = Caller(f"{issuer.words} of {issuer.name}'s that it does not name", provider=provider)
         # The audience is whatever the workload asks for; other claims say who it is, as the subject does.
         keys = {f"{host}:sub": subjects, f"{host}:aud": _audiences(document, host)}
@@ -127,7 +132,7 @@ def _subjects(document: Document, issuer: Issuer, host: str, any_owner: bool) ->
         whole = f"{owner}{name}" if "*" in owner else name
         if any_owner:
             yield from _others(issuer, owner, name, whole, rest or rests[0])
-        elif "*" not in owner and not is_wild(name) and name:
+        elif issuer.name != "EKS" and "*" not in owner and not is_wild(name) and name:
             yield from (issuer.another.format(owner=owner, workload=_filled(name), rest=each) for each in rests)
 
 

@@ -37,6 +37,7 @@ def public(document: Document, prefix: str, *, takes_unsigned: bool = True) -> W
 
 @lru_cache(maxsize=2048)
 def _public(document: Document, prefix: str, takes_unsigned: bool) -> Witness | None:
+    _readable(document)
     if not any(each.allows for each in document.statements):
         return None
     askers = [*outsiders(document), *([unsigned(document)] if takes_unsigned else [])]
@@ -51,6 +52,7 @@ def deputy(document: Document, prefix: str, principals: tuple[str, ...]) -> Witn
     Raises:
         TooIntricate: as `public`.
     """
+    _readable(document)
     names = {
         name for each in document.statements if each.allows for kind, name in each.principals or () if kind == "Service"
     }
@@ -71,6 +73,7 @@ def over_plain_http(
     `own` are the resource's ARNs, where they are known; `actions` those that are asked about, or all of the service.
     AWS's own services are left out: they use TLS.
     """
+    _readable(document)
     askers = [_with(each, _PLAIN_HTTP) for each in (*insiders(document), *outsiders(document), unsigned(document))]
     askers += [_with(each, _PLAIN_HTTP) for each in named(document)]
     return _first(
@@ -93,6 +96,7 @@ def unbounded(document: Document, action: str, own: tuple[str, ...] = ()) -> Wit
 @lru_cache(maxsize=2048)
 def leaves(document: Document, prefix: str) -> Witness | None:
     """A request with a stranger's credentials on a stranger's resource that an endpoint lets out."""
+    _readable(document)
     askers = [*outsiders(document), unsigned(document)]
     theirs = [_with(asker, _foreign(asker)) for asker in askers]
     resources = _foreign_resources(document, prefix)
@@ -120,11 +124,14 @@ def _foreign(asker: Asker) -> dict[str, tuple[tuple[str, ...] | None, ...]]:
     }
 
 
+def _readable(document: Document) -> None:
+    if document.is_intricate:
+        raise TooIntricate
+
+
 def _first(
     document: Document, askers: list[Asker], ask: _Ask, actions: Iterable[str], resources: Iterable[str]
 ) -> Witness | None:
-    if document.is_intricate:
-        raise TooIntricate
     steps, spoken = Steps(), {id(asker): _about(document, asker) for asker in askers}
     askers = [asker for asker in askers if ask is undenied or any(each.allows for each in spoken[id(asker)].statements)]
     if not askers:
@@ -168,7 +175,7 @@ def _distinct(items: Iterable[_T], signature: Callable[[_T], tuple[object, ...]]
     seen: dict[object, list[_T]] = {}
     for item in items:
         found = signature(item)
-        steps.take(1 + len(found) // 4)
+        steps.take(1 + len(found))
         seen.setdefault(found, []).append(item)
     # Of those that are alike some stay: what is known of an action may rule it out for a resource.
     return [item for alike in seen.values() for item in (alike[0], *([alike[-1]] if len(alike) > 1 else ()))]
