@@ -1,6 +1,7 @@
 """Alertmanager: its pod's own arguments and configuration, at a loopback address, against this machine's AWS API."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +58,13 @@ def configure(text: str, place: Place) -> None:
 
 def write(text: str, file: Path, endpoint: str) -> None:
     """The same, of any file and any place of SNS."""
-    content = yaml.safe_load(text)
+    file.write_text(_with_sns_at(text, endpoint))
+
+
+@lru_cache(8)  # each look asks, and it changes seldom
+def _with_sns_at(text: str, endpoint: str) -> str:
+    content = yaml.load(text, yaml.CSafeLoader)
     for receiver in content["receivers"]:
         for each in receiver.get("sns_configs", []):
             each["api_url"] = endpoint
-    file.write_text(yaml.safe_dump(content, sort_keys=False))
+    return yaml.dump(content, Dumper=yaml.CSafeDumper, sort_keys=False)

@@ -67,10 +67,10 @@ def configure(mesh: str, folder: Path) -> None:
     `mesh`: what the chart's ConfigMap holds. Two things of it are changed: no default providers, since they are filters
     of Istio's own Envoy, and `OBJECTS` beside the API server (Istio, "Global Mesh Options", configSources).
     """
-    content = yaml.safe_load(mesh)
+    content = yaml.load(mesh, yaml.CSafeLoader)
     (folder / OBJECTS).mkdir(exist_ok=True)
     content["configSources"] = [{"address": f"fs://{folder / OBJECTS}"}, {"address": "k8s:///"}]
     content["defaultProviders"] = {"metrics": [], "tracing": [], "accessLogging": []}
-    (folder / MESH).write_text(yaml.safe_dump(content))
+    (folder / MESH).write_text(yaml.dump(content, Dumper=yaml.CSafeDumper))
     networks = {"networks": {KWOK_NETWORK: {"endpoints": [{"fromCidr": KWOK_PODS}]}}}
-    (folder / NETWORKS).write_text(yaml.safe_dump(networks))
+    (folder / NETWORKS).write_text(yaml.dump(networks, Dumper=yaml.CSafeDumper))

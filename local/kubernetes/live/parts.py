@@ -85,7 +85,7 @@ def _gateway(pod: Mapping[str, Any], place: Place, cluster: Cluster) -> Process:
 def proxy_of(replica: Replica, place: Place, cluster: Cluster) -> Process:
     """The process of the proxy beside a workload, to which the mesh leads from then on."""
     address = proxies.beside(replica.proxy, place)
-    text = yaml.safe_dump_all(proxies.objects(replica, address))
+    text = yaml.dump_all(proxies.objects(replica, address), Dumper=yaml.CSafeDumper)
     file = _objects(place.workspace) / f"{replica.proxy}.yaml"
     if not (file.exists() and file.read_text() == text):
         write_private(file, text.encode())

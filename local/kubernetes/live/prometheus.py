@@ -7,6 +7,7 @@ a file, with the same labels, and asked where the pod's process is.
 import json
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +53,16 @@ def address(place: Place) -> str:
 def configure(told: Mapping[str, str], folder: Path, alerts_to: str) -> None:
     """Writes its configuration and rules, which are those of its ConfigMap but for how pods are found, where they are
     asked, and where Alertmanager is."""
-    content = yaml.safe_load(told[CONFIGURATION])
-    for name in content.get("rule_files", []):
+    rule_files, text = _here(told[CONFIGURATION], folder, alerts_to)
+    for name in rule_files:
         (folder / name).write_text(told[name])
+    (folder / CONFIGURATION).write_text(text)
+
+
+@lru_cache(8)  # each look asks, and it changes seldom
+def _here(text: str, folder: Path, alerts_to: str) -> tuple[tuple[str, ...], str]:
+    """The names of its files of rules, and its configuration."""
+    content = yaml.load(text, yaml.CSafeLoader)
     for each in content.get("alerting", {}).get("alertmanagers", []):
         each["static_configs"] = [{"targets": [alerts_to]}]
     for job in content["scrape_configs"]:
@@ -67,7 +75,7 @@ def configure(told: Mapping[str, str], folder: Path, alerts_to: str) -> None:
             *job.get("relabel_configs", []),
             {"source_labels": [HERE], "target_label": "__address__"},
         ]
-    (folder / CONFIGURATION).write_text(yaml.safe_dump(content))
+    return tuple(content.get("rule_files", [])), yaml.dump(content, Dumper=yaml.CSafeDumper)
 
 
 def tell(replicas: Iterable[Replica], folder: Path) -> None:

@@ -23,7 +23,7 @@ def give(api: Api, pod: Mapping[str, Any], folder: Path, server: str, authority:
         renewed = _renew(api, pod, folder / MESH_TOKEN, MESH_AUDIENCE) or renewed
     if not (folder / KUBECONFIG).exists() or renewed:
         content = _kubeconfig(folder / TOKEN, server, authority)
-        write_private(folder / KUBECONFIG, yaml.safe_dump(content, sort_keys=False).encode())
+        write_private(folder / KUBECONFIG, yaml.dump(content, Dumper=yaml.CSafeDumper, sort_keys=False).encode())
     return renewed
 
 
