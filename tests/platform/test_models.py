@@ -91,6 +91,7 @@ def test_published_models_alone_get_out_to_who_knows_their_callers_keys(stack: R
     assert not [each for each in none.made if "token-keys" in each.name]
 
 
+@pytest.mark.plan
 def test_a_model_takes_tokens_for_its_own_audiences_where_it_has_some() -> None:
     (published,) = MANY["models"]
     for own, audiences in (([], ["models"]), (["readmission", "wards"], ["readmission", "wards"])):
