@@ -4,18 +4,22 @@ nothing, or everything as noise; its digest alone says that it is the one that w
 from collections.abc import Iterator
 from itertools import pairwise
 from math import isfinite
+from typing import Final
 
 from delivery.monitoring.limits import CELL, ROWS
 from delivery.monitoring.profile import Categories, Held, Noise, Numbers, Pairs, Profile, Scores
 from delivery.monitoring.small_cells import shows
 from delivery.registry.refused import Refused
 
+MADE: Final = "Make it anew by `./parapet drift profile`."
 
-def sound(profile: Profile, what: str) -> None:
-    """Raises Refused, with the first that is wrong, by its place; columns are told by their number alone."""
+
+def sound(profile: Profile, what: str, anew: str = MADE) -> None:
+    """Raises Refused, with the first that is wrong, by its place, and how to have it `anew`; columns are told by their
+    number alone."""
     wrong = next(_wrong(profile), None)
     if wrong:
-        raise Refused(f"{what} is not as it was made: {wrong}. Make it anew by `./parapet drift profile`.")
+        raise Refused(f"{what} is not as it was made: {wrong}. {anew}")
 
 
 def _wrong(profile: Profile) -> Iterator[str]:

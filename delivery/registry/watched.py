@@ -29,6 +29,10 @@ rows of a pipeline are in no order: theirs are below 3. By 50, a quarter of a th
 OUTSIDE: Final = 0.1
 """The share of a field's rows that may lie outside of its contract: servers refuse such a call, a gate counts them."""
 NUMBERS: Final = ("number", "integer")
+ANEW: Final = (
+    "Register the model by the pipeline, which makes both, and promote what it registers; a profile that an earlier "
+    "version of Parapet made is mended in no other way, and until then nobody looks at the model."
+)
 
 
 class Field(Struct, frozen=True):
@@ -112,7 +116,7 @@ def of_its_model(profile: bytes, contract: bytes, noise: bytes | None, what: str
     if wrong := next(_wrong(told, read(contract, Contract, f"{what}: contract.json"), measured), None):
         raise Refused(
             f"{what}: its profile.json is not of the model that its contract.json tells of: {wrong}. Drift of it would "
-            "not be found. Register the model by the pipeline, which makes both."
+            f"not be found. {ANEW}"
         )
     if noise is None:
         return

@@ -16,6 +16,7 @@ from delivery.monitoring.profile import Profile
 from delivery.monitoring.reading import source
 from delivery.monitoring.running import engine
 from delivery.monitoring.sound import sound
+from delivery.registry import watched
 from delivery.registry.bundle import PROFILE, part
 from delivery.registry.desk import Desk
 from delivery.registry.documents import Environment, digest, read
@@ -44,7 +45,7 @@ def serving(desk: Desk, reference: str) -> tuple[str, Profile]:
     if digest(raw) != known:
         raise Refused(f"{place} is not the one that was decided on: its digest is another. Who put it there?")
     profile = read(raw, Profile, place)
-    sound(profile, place)
+    sound(profile, place, watched.ANEW)
     return f"{name}@{version}", profile
 
 

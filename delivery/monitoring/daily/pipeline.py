@@ -5,7 +5,8 @@ Each step of each run may leave a record here, and no role of the cluster takes 
 counted and gone past: it ends no other's being heard.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -26,8 +27,11 @@ UNREAD: Final = "parapet_monitor_pipeline_unread"
 LARGEST: Final = 1 << 16
 LATELY: Final = timedelta(days=7)
 """For so long, by S3's clock, a record that is none is told: it stays for good, and would be told for good."""
-TRIED: Final = 200
-"""Beginnings of runs that are looked at for one that says when the next model is late, the newest first."""
+TRIED: Final = 2_000
+"""Beginnings of runs that are looked at for one that says when the next model is late, the newest first. Where more say
+nothing, those that were not looked at are told as unread: one of them may be the schedule's."""
+BROUGHT: Final = 50
+"""Ends of runs that are looked at for one that registered a version of the model, likewise."""
 HOLDS: Final = timedelta(days=90)
 """For how long that is believed, where no later run says otherwise."""
 
@@ -39,10 +43,11 @@ def told(model: str, place: Place, now: datetime) -> str:
     events = {event: each for each in listed if (event := Event.of(each.name))}
     there = runs.came(events, now)
     heard = frozenset(events[each].name for each in there)
-    late_after, unreadable = _late_after(place, [each for each in there if each.at >= now - HOLDS])
-    wrong = [each for each in listed if each.name not in heard] + [events[each] for each in unreadable]
-    lately = sum(_came_lately(each, now) for each in wrong)
-    known = runs.heard(there, now)
+    late_after, unreadable, beyond = _late_after(place, [each for each in there if each.at >= now - HOLDS])
+    others = _of_others(place, model, there)
+    wrong = [each for each in listed if each.name not in heard] + [events[each] for each in (*unreadable, *others)]
+    lately = sum(_came_lately(each, now) for each in wrong) + beyond
+    known = runs.heard([each for each in there if each not in others], now)
     return (metrics(model, known, late_after, now) if known else "") + (
         unread(model, lately) if known or lately else ""
     )
@@ -52,19 +57,50 @@ def _came_lately(record: Listed, now: datetime) -> bool:
     return record.modified >= now - LATELY
 
 
-def _late_after(place: Place, events: Sequence[Event]) -> tuple[int, list[Event]]:
+def _late_after(place: Place, events: Sequence[Event]) -> tuple[int, list[Event], int]:
     """Hours, as the run said that began last of those that say any; 0 where none does. And those that are not as they
-    must be. One that says none was made by hand, or is somebody's: it does not end what the schedule's said."""
+    must be, and how many were not looked at. One that says none was made by hand, or is somebody's: it does not end
+    what the schedule's said."""
     unreadable: list[Event] = []
     begun = [each for each in events if (each.step, each.word) == (runs.FIRST, Word.BEGUN)]
-    for each in reversed(begun[-TRIED:]):
-        try:
-            found = place.get(each.name, LARGEST)
-            if found and (late_after := read(found.raw, Said, each.name).late_after):
-                return late_after, unreadable
-        except Refused:
+    for each, said in _said(place, reversed(begun[-TRIED:])):
+        if said is None:
             unreadable.append(each)
-    return 0, unreadable
+        elif said.late_after:
+            return said.late_after, unreadable, 0
+    return 0, unreadable, len(begun[:-TRIED])
+
+
+def _of_others(place: Place, model: str, events: Sequence[Event]) -> list[Event]:
+    """Ends of runs that say to have registered something, and nothing of this model, or a version that an earlier run
+    had registered: all runs have one account, and who may start one may leave a record of each model's. They are
+    looked at until one is found that may be true."""
+    done = [each for each in events if (each.step, each.word) == (runs.LAST, Word.DONE)]
+    told = {each: _version(model, each, said) for each, said in _said(place, reversed(done[-BROUGHT:]))}
+    versions = [told[each] or 0 for each in done[-BROUGHT:]]
+    newest = [max(versions[:place], default=0) for place in range(len(versions))]
+    known = [version > before for version, before in zip(versions, newest, strict=True)]
+    return [each for each, true in zip(done[-BROUGHT:], known, strict=True) if not true]
+
+
+def _version(model: str, event: Event, said: Said | None) -> int | None:
+    """Of the model, as the record of its run has it."""
+    if said is None or (said.run, said.step, said.word) != (event.run, event.step, event.word):
+        return None
+    found = re.fullmatch(rf"{re.escape(model)}-dev:([1-9][0-9]{{0,8}})", said.registered, re.ASCII)
+    return int(found[1]) if found else None
+
+
+def _said(place: Place, events: Iterable[Event]) -> Iterator[tuple[Event, Said | None]]:
+    """What each says, several of which are asked for at a time; None of what is not as it must be."""
+    by_name = {each.name: each for each in events}
+    for listed, call in place.each((Listed(name, each.at) for name, each in by_name.items()), LARGEST):
+        try:
+            found = call()
+            said = read(found.raw, Said, listed.name) if found else None
+        except Refused:
+            said = None
+        yield by_name[listed.name], said
 
 
 def unread(model: str, count: int) -> str:

@@ -54,7 +54,7 @@ def known(model: settings.Model, place: Place, declared: Declared) -> Known:
     contract = FILES[1]
     told = {name: _file(place, name, listed[name]) for name in (contract, PROFILE, NOISE) if name in listed}
     profile = read(told[PROFILE], Profile, f"{PROFILE} of {model.told}")
-    sound(profile, f"{PROFILE} of {model.told}")
+    sound(profile, f"{PROFILE} of {model.told}", watched.ANEW)
     watched.of_its_model(told[PROFILE], told.get(contract, b""), told.get(NOISE), model.told)
     if NOISE not in told:
         return Known(profile, None)

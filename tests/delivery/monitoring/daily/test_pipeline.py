@@ -27,9 +27,18 @@ def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
         yield Place(s3, f"s3://{BUCKET}/runs/model={MODEL}")
 
 
-def left(place: Place, hours_ago: float, step: str, word: Word, late_after: int = 0, run: str = "one") -> None:
+def left(
+    place: Place,
+    hours_ago: float,
+    step: str,
+    word: Word,
+    late_after: int = 0,
+    run: str = "one",
+    registered: str = f"{MODEL}-dev:7",
+) -> None:
     at = NOW - timedelta(hours=hours_ago)
-    said = Said("parapet-run-step/1", run, step, word, late_after=late_after)
+    brought = registered if (step, word) == ("register", Word.DONE) else ""
+    said = Said("parapet-run-step/1", run, step, word, registered=brought, late_after=late_after)
     assert place.put(Event(at, run, step, word).name, canonical(said))
 
 
@@ -125,6 +134,33 @@ def test_a_run_that_says_nothing_of_the_next_one_does_not_end_what_the_schedule_
         left(place, 20 - number / 2, "ingest", Word.BEGUN, run=f"by-hand-{number}")
     due = lines(pipeline.told(MODEL, place, NOW))[f'{words.PIPELINE_DUE}{{model="{MODEL}"}}']
     assert due == str(30 * 3600 if days < 90 else 0)
+
+
+def test_no_number_of_runs_by_hand_hides_in_silence_when_the_next_model_is_late(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two hundred did, and nobody was told: who may start a run may put so many beginnings."""
+    left(place, 60, "ingest", Word.BEGUN, late_after=30)
+    left(place, 59, "register", Word.DONE)
+    for number in range(201):
+        left(place, 20 - number / 20, "ingest", Word.BEGUN, run=f"by-hand-{number}")
+    text = pipeline.told(MODEL, place, NOW)
+    assert (lines(text)[f'{words.PIPELINE_DUE}{{model="{MODEL}"}}'], unread(text)) == (str(30 * 3600), "0")
+    monkeypatch.setattr(pipeline, "TRIED", 200)
+    text = pipeline.told(MODEL, place, NOW)
+    assert (lines(text)[f'{words.PIPELINE_DUE}{{model="{MODEL}"}}'], unread(text)) == ("0", "2")
+
+
+@pytest.mark.parametrize("registered", ["", "sepsis-dev:8", f"{MODEL}-dev:7", f"{MODEL}-dev:6", f"{MODEL}-prod:8"])
+def test_a_run_brings_a_new_version_of_the_model_or_nothing(place: Place, registered: str) -> None:
+    """All runs have one account: one of another model's, or somebody by hand, kept a dead pipeline from being late."""
+    left(place, 40, "register", Word.DONE)
+    left(place, 1, "register", Word.DONE, run="two", registered=registered)
+    text = pipeline.told(MODEL, place, NOW)
+    age = lines(text)[f'{words.PIPELINE_AGE}{{model="{MODEL}"}}']
+    assert (age, unread(text)) == (str(40 * 3600), "1")
+    left(place, 0.5, "register", Word.DONE, run="three", registered=f"{MODEL}-dev:8")
+    assert lines(pipeline.told(MODEL, place, NOW))[f'{words.PIPELINE_AGE}{{model="{MODEL}"}}'] == "1800"
 
 
 def test_clocks_may_differ_by_a_little(place: Place) -> None:

@@ -80,6 +80,14 @@ def column(told: Any, name: str) -> Any:
             id="no type",
         ),
         pytest.param(lambda told: told["columns"].remove(column(told, "ward")), "it lacks ward", id="a column less"),
+        # A number of one value, as profiles had it before their bins lay close to it.
+        pytest.param(
+            lambda told: column(told, "sodium").update(
+                missing=0, numbers={"edges": [0.0, 200.0], "counts": [0, told["rows"], 0], "low": 0, "high": 3}
+            ),
+            "sodium has 6,000 of 6,000 rows in one bin, and no value is other than another",
+            id="one value, as before",
+        ),
     ],
 )
 def test_a_profile_of_another_model_is_not_taken(
@@ -87,8 +95,9 @@ def test_a_profile_of_another_model_is_not_taken(
 ) -> None:
     """Signed as it may be: what was approved before promotions looked at it is looked at each day."""
     world.promote({"profile.json": changed(profile, change)})
-    with pytest.raises(Refused, match=f"{NAME}@3.*{says}"):
+    with pytest.raises(Refused, match=f"{NAME}@3.*{says}") as refused:
         taken(world)
+    assert "Register the model by the pipeline, which makes both, and promote what it registers" in str(refused.value)
 
 
 FIELDS = ("age", "heart_rate", "temperature", "sodium", "emergency", "sex", "ward", "output.readmitted_30d")
