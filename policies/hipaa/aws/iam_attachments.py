@@ -80,7 +80,7 @@ def attaches_no_administrator_policy(resource: Resource) -> Verdict:
     severity=MEDIUM,
     advisory="the policies are AWS's own and bound to one service; least privilege lists what the task works on",
     fix="Attach a policy that lists the actions and the ARNs that the task needs.",
-    sound=[_attached("AmazonS3ReadOnlyAccess"), _attached("AdministratorAccess")],
+    sound=[_attached("AmazonS3ReadOnlyAccess")],
     unsound=[
         _attached("AmazonS3FullAccess"),
         _attached("AmazonDynamoDBFullAccess"),

@@ -16,6 +16,10 @@ POLICY, ROLE, USER, GROUP = (f"aws:iam/{name}" for name in ("policy:Policy", "ro
 ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
 USER_POLICY, GROUP_POLICY = "aws:iam/userPolicy:UserPolicy", "aws:iam/groupPolicy:GroupPolicy"
 PERMISSION_SET_POLICY = "aws:ssoadmin/permissionSetInlinePolicy:PermissionSetInlinePolicy"
+_ATTACHMENTS = tuple(
+    f"aws:iam/{name[0].lower()}{name[1:]}:{name}"
+    for name in ("RolePolicyAttachment", "UserPolicyAttachment", "GroupPolicyAttachment", "PolicyAttachment")
+)
 DOCUMENTS = (POLICY, ROLE_POLICY, USER_POLICY, GROUP_POLICY, ROLE, PERMISSION_SET_POLICY)
 """The types that have an identity policy."""
 
@@ -38,13 +42,20 @@ def inline(*actions: str, **more: Any) -> Resource:
 
 def each_document(resource: Resource, stack: Stack, check: Callable[[Document, str], Verdict]) -> Verdict:
     """The verdict over a resource's identity policies; a policy that is a permissions boundary alone grants nothing."""
-    if resource.type == POLICY and stack.companions(resource, (ROLE, USER), by="permissionsBoundary"):
+    if resource.type == POLICY and _is_boundary_alone(resource, stack):
         return not_applicable("it is a permissions boundary, which grants nothing")
     if resource.type == ROLE:
         if not resource.get("inlinePolicies"):
             return not_applicable("the role has no policy of its own here")
         return resource.each("inlinePolicies", lambda each: _checked(each, "policy", check))
     return _checked(resource, "inlinePolicy" if resource.type == PERMISSION_SET_POLICY else "policy", check)
+
+
+def _is_boundary_alone(policy: Resource, stack: Stack) -> bool:
+    if not stack.companions(policy, (ROLE, USER), by="permissionsBoundary"):
+        return False
+    attached = stack.companions(policy, _ATTACHMENTS, by="policyArn")
+    return not attached and not stack.companions(policy, ROLE, by="managedPolicyArns")
 
 
 def _checked(resource: Properties, path: str, check: Callable[[Document, str], Verdict]) -> Verdict:

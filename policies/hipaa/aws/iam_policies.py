@@ -132,7 +132,6 @@ def _whole(found: Document) -> list[str]:
         [Resource(POLICY, allowing("s3:Get*", "s3:List*"))],
         [Resource(POLICY, allowing("dynamodb:*", StringEquals={"aws:ResourceTag/team": "ward-7"}))],
         [Resource(POLICY, allowing("sqs:*"))],
-        [Resource(POLICY, allowing("*"))],
     ],
     unsound=[
         [Resource(POLICY, allowing("s3:*"))],
@@ -161,7 +160,6 @@ def policy_grants_no_whole_data_service(resource: Resource, stack: Stack) -> Ver
     sound=[
         [Resource(POLICY, allowing("sqs:SendMessage"))],
         [Resource(POLICY, allowing("sqs:*", resource="arn:aws:sqs:us-east-1:111122223333:jobs"))],
-        [Resource(POLICY, allowing("s3:*"))],
     ],
     unsound=[[Resource(POLICY, allowing("sqs:*"))], [inline("ec2:*", "logs:*")]],
 )
@@ -209,7 +207,6 @@ def _leads_up(found: Document, path: Path) -> bool:
                 ),
             )
         ],
-        [Resource(POLICY, allowing("*"))],
     ],
     unsound=[
         [Resource(POLICY, allowing("iam:CreatePolicyVersion"))],
@@ -254,7 +251,6 @@ def policy_leads_to_no_more_rights(resource: Resource, stack: Stack) -> Verdict:
     sound=[
         [Resource(POLICY, allowing("iam:PassRole", resource=f"{_OWN}:role/worker"))],
         [Resource(POLICY, allowing("iam:PassRole", resource=f"{_OWN}:role/app/*"))],
-        [Resource(POLICY, allowing("iam:PassRole", "ec2:RunInstances"))],
     ],
     unsound=[[Resource(POLICY, allowing("iam:PassRole"))], [inline("iam:PassRole", resource=f"{_OWN}:role/*")]],
 )
@@ -285,7 +281,6 @@ def policy_passes_named_roles(resource: Resource, stack: Stack) -> Verdict:
             )
         ],
         [Resource(POLICY, allowing("kms:Encrypt", "kms:DescribeKey"))],
-        [Resource(POLICY, allowing("kms:*"))],
     ],
     unsound=[
         [Resource(POLICY, allowing("kms:Decrypt"))],

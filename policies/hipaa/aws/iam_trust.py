@@ -146,7 +146,6 @@ def oidc_trust_names_its_workload(role: Resource) -> Verdict:
     sound=[
         _token(_GITHUB, "repo:hospital/records:ref:refs/heads/main"),
         _token(_GITHUB, "repo:hospital/records:environment:prod"),
-        _token(_GITHUB, "repo:hospital/*"),
         _token(_EKS, "system:serviceaccount:records:reader"),
     ],
     unsound=[
