@@ -1,14 +1,18 @@
 """Each alert has a way out: it ends by itself, or somebody who may says until when it is known."""
 
+import re
 from datetime import date, timedelta
+from itertools import takewhile
+from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec import structs
 from pydantic import ValidationError
 
-from delivery.monitoring.alerting.declared import KINDS, Accepted, Declared
+from delivery.monitoring.alerting.declared import ALERTING, KINDS, Accepted, Declared, declared
 from delivery.monitoring.alerting.summary import UNNAMED
+from delivery.monitoring.alerting.telling import metrics
 from tests.delivery.monitoring.alert_checks import DECLARED, GREAT, day, steps
 
 BEGINS = date(2023, 1, 1)
@@ -82,6 +86,28 @@ def test_of_an_alert_that_is_accepted_in_part_the_rest_stays() -> None:
 def test_columns_that_the_reference_lacks_are_accepted_together() -> None:
     by = accepting("schema", UNNAMED)
     assert not steps(*(day(number, layout__weight=0.0) for number in range(2)), by=by)[-1].state.open
+
+
+def test_the_way_to_silence_that_is_documented_ends_what_prometheus_is_told(tmp_path: Path) -> None:
+    """The README's own lines, in the place of alerting.yaml's, on other days: nobody has a way into Alertmanager."""
+    lines = (
+        (ALERTING.parent / "alerting" / "README.md").read_text().split("**A way out of each alert.**")[1].splitlines()
+    )
+    start = lines.index("    accepted:")
+    block = "\n".join(each[4:] for each in takewhile(lambda each: each.startswith("    "), lines[start:]))
+    days = re.findall(r"\d{4}-\d\d-\d\d", block)
+    assert len(days) == 2
+    for old, new in zip(days, (BEGINS, BEGINS + timedelta(30)), strict=True):
+        block = block.replace(old, f"{new}")
+    text = ALERTING.read_text()
+    assert text.count("\naccepted: []") == 1
+    (tmp_path / "alerting.yaml").write_text(text.replace("\naccepted: []", f"\n{block}"))
+    checks = [day(number, layout__weight=0.0) for number in range(3)]
+    told = steps(*checks[:2])[-1].state
+    assert 'kind="schema",severity="note"} 1' in metrics(told)
+    (over,) = steps(checks[2], state=told, by=declared(tmp_path / "alerting.yaml"))
+    assert len(over.ends) == 1
+    assert "} 1" not in "".join(each for each in metrics(over.state).splitlines() if "monitor_drift{" in each)
 
 
 @pytest.mark.parametrize(
