@@ -36,7 +36,9 @@ def providers_words() -> frozenset[str]:
 
 
 def in_the_providers_words(text: str) -> list[str]:
-    return [word for word in _CAMEL.findall(re.sub(r"'[^']*'", "", text)) if word in providers_words()]
+    # What is quoted is said as it is, and so is what is inside of a document that the user writes as JSON.
+    said = re.sub(r"'[^']*'|`container_definitions\.\d+\.[^`]*`", "", text)
+    return [word for word in _CAMEL.findall(said) if word in providers_words()]
 
 
 @pytest.mark.parametrize("sdk", SDKS)

@@ -6,7 +6,7 @@ from typing import Any
 
 from hipaa.aws.advice import OTHER_RECORDS_MAY_DO, UPGRADES_MAY_BE_BY_HAND
 from hipaa.resource import Properties
-from hipaa.rule import LOW, MEDIUM, rule
+from hipaa.rule import HIGH, LOW, MEDIUM, rule
 from hipaa.verdict import Verdict, violation
 
 ENVIRONMENT = "aws:elasticbeanstalk/environment:Environment"
@@ -14,6 +14,8 @@ ENVIRONMENT = "aws:elasticbeanstalk/environment:Environment"
 _UPDATES = "aws:elasticbeanstalk:managedactions"
 _HEALTH = "aws:elasticbeanstalk:healthreporting:system"
 _LOGS = "aws:elasticbeanstalk:cloudwatch:logs"
+_LAUNCH = "aws:autoscaling:launchconfiguration"
+_VPC = "aws:ec2:vpc"
 
 
 def _environment(*settings: tuple[str, str, str]) -> dict[str, Any]:
@@ -74,3 +76,39 @@ def environment_streams_its_logs(environment: Properties) -> Verdict:
     if _setting(environment, _LOGS, "StreamLogs") == "true":
         return Verdict()
     return violation("`settings` does not set StreamLogs to true")
+
+
+@rule(
+    "beanstalk-instances-require-imdsv2",
+    on=ENVIRONMENT,
+    severity=HIGH,
+    fix="Leave DisableIMDSv1 out of aws:autoscaling:launchconfiguration, or set it to true.",
+    sound=[_environment((_LAUNCH, "DisableIMDSv1", "true")), _environment()],
+    unsound=[_environment((_LAUNCH, "DisableIMDSv1", "false")), _environment((_LAUNCH, "DisableIMDSv1", "False"))],
+)
+def instances_require_imdsv2(environment: Properties) -> Verdict:
+    """An environment's instances give credentials only to IMDSv2 requests.
+
+    So do those of current platforms by themselves ("Configuring the IMDS on your environment's instances").
+    """
+    if _setting(environment, _LAUNCH, "DisableIMDSv1") == "false":
+        return violation("`settings` sets DisableIMDSv1 to false; it must be true, or left out")
+    return Verdict()
+
+
+@rule(
+    "beanstalk-instances-have-no-public-address",
+    on=ENVIRONMENT,
+    severity=HIGH,
+    fix="Leave AssociatePublicIpAddress out of aws:ec2:vpc, and name private Subnets there.",
+    sound=[
+        _environment((_VPC, "VPCId", "vpc-1a2b3c4d"), (_VPC, "Subnets", "subnet-1a2b3c4d")),
+        _environment((_VPC, "AssociatePublicIpAddress", "false")),
+    ],
+    unsound=[_environment((_VPC, "VPCId", "vpc-1a2b3c4d"), (_VPC, "AssociatePublicIpAddress", "true"))],
+)
+def instances_have_no_public_address(environment: Properties) -> Verdict:
+    """An environment's instances have no address that the internet can reach."""
+    if _setting(environment, _VPC, "AssociatePublicIpAddress") == "true":
+        return violation("`settings` sets AssociatePublicIpAddress to true; it must be left out")
+    return Verdict()

@@ -7,11 +7,15 @@ from typing import Any
 
 from hipaa.resource import Properties
 from hipaa.rule import CRITICAL, HIGH, LOW, MEDIUM, rule
-from hipaa.verdict import Verdict, all_of, violation
+from hipaa.verdict import Verdict, all_of, is_, one_of, violation
 
 PROJECT = "aws:codebuild/project:Project"
+REPORT_GROUP = "aws:codebuild/reportGroup:ReportGroup"
+SOURCE_CREDENTIAL = "aws:codebuild/sourceCredential:SourceCredential"
 
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+# What access keys' identifiers begin with: "IAM identifiers", IAM User Guide, read on 2026-11-30.
+_KEY_ID = re.compile(r"(AKIA|ASIA)[A-Z0-9]{16}")
 _SIGNED_IN = re.compile(r"^https?://[^/@\s]+@")
 
 
@@ -35,14 +39,19 @@ def _variable(name: str, type_: str = "PLAINTEXT") -> dict[str, Any]:
         _project(**_variable("AWS_ACCESS_KEY_ID", "SECRETS_MANAGER")),
         _project(**_variable("AWS_DEFAULT_REGION")),
     ],
-    unsound=[_project(**_variable("AWS_ACCESS_KEY_ID")), _project(**_variable("AWS_SECRET_ACCESS_KEY"))],
+    unsound=[
+        _project(**_variable("AWS_ACCESS_KEY_ID")),
+        _project(**_variable("AWS_SECRET_ACCESS_KEY")),
+        _project(environment={"environmentVariables": [{"name": "KEY", "value": "AKIAIOSFODNN7EXAMPLE"}]}),
+    ],
 )
 def project_holds_no_keys(project: Properties) -> Verdict:
     """A project's variables hold no access keys in plain text: who may look at a project sees them."""
     found = [
         str(variable.at("name"))
         for variable in project.objects("environment.environmentVariables")
-        if str(variable.at("name", "")).upper() in _KEYS and variable.at("type", "PLAINTEXT") == "PLAINTEXT"
+        if (str(variable.at("name", "")).upper() in _KEYS or _KEY_ID.search(str(variable.at("value", ""))))
+        and variable.at("type", "PLAINTEXT") == "PLAINTEXT"
     ]
     return all_of(
         *(violation(f"`environment.environment_variables` holds {name[:60]} in plain text") for name in found)
@@ -137,3 +146,58 @@ def runs_without_privileges(project: Properties) -> Verdict:
     if project.at("environment.privilegedMode") is True:
         return violation("`environment.privileged_mode` is true; it must be false")
     return Verdict()
+
+
+_OFF = {"cloudwatchLogs": {"status": "DISABLED"}}
+
+
+@rule(
+    "codebuild-project-keeps-a-log",
+    on=PROJECT,
+    severity=MEDIUM,
+    fix="Leave cloudwatch_logs of logs_config on, or set status of s3_logs to ENABLED.",
+    sound=[
+        _project(),
+        _project(logsConfig={"cloudwatchLogs": {"groupName": "builds"}}),
+        _project(logsConfig=_OFF | {"s3Logs": {"status": "ENABLED", "location": "logs/builds"}}),
+    ],
+    unsound=[_project(logsConfig=_OFF), _project(logsConfig=_OFF | {"s3Logs": {"status": "DISABLED"}})],
+)
+def project_keeps_a_log(project: Properties) -> Verdict:
+    """What a build did is kept: in CloudWatch Logs unless it is told otherwise."""
+    if project.at("logsConfig.cloudwatchLogs.status", "ENABLED") != "DISABLED":
+        return Verdict()
+    if project.at("logsConfig.s3Logs.status", "DISABLED") == "ENABLED":
+        return Verdict()
+    return violation("`logs_config` keeps no log at all; that in CloudWatch or that in S3 must be on")
+
+
+@rule(
+    "codebuild-signs-in-by-a-connection",
+    on=SOURCE_CREDENTIAL,
+    severity=LOW,
+    advisory="a token works as well, until somebody forgets to take it back; a connection is an app's and no person's",
+    fix="Set auth_type to CODECONNECTIONS or SECRETS_MANAGER, with its ARN as token.",
+    sound=[{"authType": "CODECONNECTIONS", "serverType": "GITHUB"}, {"authType": "SECRETS_MANAGER"}],
+    unsound=[{"authType": "PERSONAL_ACCESS_TOKEN"}, {"authType": "BASIC_AUTH"}],
+)
+def signs_in_by_a_connection(credential: Properties) -> Verdict:
+    """Builds reach their sources by a connection, not by a person's token."""
+    return credential.require("authType", one_of("CODECONNECTIONS", "SECRETS_MANAGER"))
+
+
+def _report(**destination: Any) -> dict[str, Any]:
+    return {"exportConfig": {"type": "S3", "s3Destination": {"bucket": "reports"} | destination}}
+
+
+@rule(
+    "codebuild-reports-are-encrypted",
+    on=REPORT_GROUP,
+    severity=MEDIUM,
+    fix="Leave encryption_disabled out of s3_destination.",
+    sound=[_report(), {"exportConfig": {"type": "NO_EXPORT"}}],
+    unsound=[_report(encryptionDisabled=True)],
+)
+def reports_are_encrypted(group: Properties) -> Verdict:
+    """What builds report of their tests is encrypted where it is kept."""
+    return group.require("exportConfig.s3Destination.encryptionDisabled", is_(False), default=False)

@@ -9,12 +9,12 @@ from hipaa.aws.advice import OWN_KEY_IS_MORE
 from hipaa.resource import UNKNOWN, Items, Properties, Resource
 from hipaa.rule import CRITICAL, HIGH, LOW, MEDIUM, Unreadable, rule, stack_rule
 from hipaa.stack import Stack
-from hipaa.verdict import Verdict, all_of, is_, is_set, not_applicable, violation
+from hipaa.verdict import Verdict, all_of, is_, is_set, violation
 
 CLUSTER = "aws:emr/cluster:Cluster"
 SECURITY = "aws:emr/securityConfiguration:SecurityConfiguration"
 BLOCK = "aws:emr/blockPublicAccessConfiguration:BlockPublicAccessConfiguration"
-SUBNET = "aws:ec2/subnet:Subnet"
+SUBNET = ("aws:ec2/subnet:Subnet", "aws:ec2/defaultSubnet:DefaultSubnet")
 
 
 def _cluster(**told: Any) -> Resource:
@@ -27,7 +27,7 @@ def _in(subnet: Any) -> dict[str, Any]:
 
 def _subnet(public: bool | None = None) -> Resource:
     told: dict[str, Any] = {} if public is None else {"mapPublicIpOnLaunch": public}
-    return Resource(SUBNET, {"id": "subnet-1a2b3c4d", "vpcId": "vpc-1a2b3c4d"} | told, name="records")
+    return Resource(SUBNET[0], {"id": "subnet-1a2b3c4d", "vpcId": "vpc-1a2b3c4d"} | told, name="records")
 
 
 @stack_rule(
@@ -42,6 +42,8 @@ def _subnet(public: bool | None = None) -> Resource:
     ],
     unsound=[
         [_cluster(**_in("subnet-1a2b3c4d")), _subnet(True)],
+        [_cluster()],
+        [_cluster(ec2Attributes={"subnetIds": ["subnet-another", "subnet-1a2b3c4d"]}), _subnet(True)],
         [
             Resource(CLUSTER, _in(UNKNOWN), name="records", sources={"ec2Attributes": [_subnet().urn]}),
             _subnet(True),
@@ -49,18 +51,24 @@ def _subnet(public: bool | None = None) -> Resource:
     ],
 )
 def cluster_has_no_public_address(cluster: Resource, stack: Stack) -> Verdict:
-    """A cluster's nodes are in a subnet that gives them no address on the internet."""
-    public = []
-    origins = cluster.sources.get("ec2Attributes", ())
+    """A cluster's nodes are in a subnet that gives them no address on the internet.
+
+    One that names no subnet is launched in the account's default VPC, whose subnets give public addresses.
+    """
+    attributes = next(iter(cluster.objects("ec2Attributes")), None)
+    if attributes is None or not any(name in attributes for name in ("subnetId", "subnetIds")):
+        return violation(
+            "`ec2_attributes` names no subnet, and the default VPC's give public addresses; it must name one"
+        )
     given = [cluster.known("ec2Attributes.subnetId"), *_listed(cluster.known("ec2Attributes.subnetIds"))]
-    named = {one for one in given if isinstance(one, str)}
-    subnets = stack.find(SUBNET, named, origins)
-    for subnet in subnets:
-        if subnet.at("mapPublicIpOnLaunch") is True:
-            public.append(subnet.name[:60])
-    if public:
-        return violation(f"`ec2_attributes` names the subnet {public[0]}, whose machines get public addresses")
-    return Verdict() if subnets or named else not_applicable("its subnet is not told here")
+    ids = {one for one in given if isinstance(one, str)}
+    named = stack.find(SUBNET, ids, cluster.sources.get("ec2Attributes", ()))
+    for subnet in named:
+        if subnet.at("mapPublicIpOnLaunch", subnet.type == SUBNET[1]) is not False:
+            return violation(
+                f"`ec2_attributes` names the subnet {subnet.name[:60]}, whose machines get public addresses"
+            )
+    return Verdict()
 
 
 def _listed(value: Any) -> list[Any]:
@@ -138,3 +146,16 @@ _KERBEROS = {"kerberosAttributes": {"realm": "EC2.INTERNAL", "kdcAdminPassword":
 def cluster_uses_kerberos(cluster: Properties) -> Verdict:
     """A cluster's services and its users know each other by Kerberos."""
     return cluster.require("kerberosAttributes.realm", is_set())
+
+
+@rule(
+    "emr-cluster-keeps-its-logs",
+    on=CLUSTER,
+    severity=MEDIUM,
+    fix="Set log_uri to a folder of a bucket.",
+    sound=[{"logUri": "s3://logs/emr/"}],
+    unsound=[{}, {"logUri": ""}],
+)
+def cluster_keeps_its_logs(cluster: Resource) -> Verdict:
+    """A cluster's logs are kept when it is gone, and with them what was done on it."""
+    return Verdict() if cluster.sources.get("logUri") else cluster.require("logUri", is_set())

@@ -6,12 +6,13 @@ import re
 from typing import Any
 
 from hipaa.aws.kms import OWN_KEY
+from hipaa.aws.log_targets import Keys, keys_of_deliveries
 from hipaa.aws.s3 import ACL, BUCKET, POLICY, policy
 from hipaa.iam.document import Document, document
 from hipaa.iam.judging import answer
 from hipaa.iam.questions import over_plain_http
 from hipaa.iam.witness import Witness
-from hipaa.resource import Properties, Resource
+from hipaa.resource import UNKNOWN, Properties, Resource
 from hipaa.rule import CRITICAL, HIGH, LOW, MEDIUM, stack_rule
 from hipaa.stack import Stack
 from hipaa.verdict import Verdict, all_of, is_, is_set, not_applicable, one_of, undecided, violation
@@ -38,6 +39,12 @@ def _with(type_: str, properties: dict[str, Any], bucket: str = "data") -> Resou
     return Resource(type_, {"bucket": bucket} | properties, name=bucket)
 
 
+_BALANCER = Resource("aws:lb/loadBalancer:LoadBalancer", {"accessLogs": {"bucket": "logs", "enabled": True}})
+_DISTRIBUTION = Resource(
+    "aws:cloudfront/distribution:Distribution",
+    {"loggingConfig": {"bucket": UNKNOWN}},
+    sources={"loggingConfig": [_LOGS.urn]},
+)
 _LOGGED = _with(LOGGING[0], {"targetBucket": "logs", "targetPrefix": "data/"})
 
 
@@ -103,19 +110,26 @@ _WITH_CMK = _encrypted("aws:kms", kmsMasterKeyId=_CMK)
             _with(ENCRYPTION[0], _WITH_CMK),
             _with(ENCRYPTION[0], _encrypted("AES256"), bucket="logs"),
         ],
+        [_LOGS, _BALANCER, _with(ENCRYPTION[0], _encrypted("AES256"), bucket="logs")],
+        [_LOGS, _DISTRIBUTION, _with(ENCRYPTION[0], _encrypted("AES256"), bucket="logs")],
+        [_LOGS, _DISTRIBUTION, _with(ENCRYPTION[0], _WITH_CMK, bucket="logs")],
     ],
     unsound=[
         [_BUCKET],
+        [_LOGS, _BALANCER, _with(ENCRYPTION[0], _WITH_CMK, bucket="logs")],
+        [_LOGS, _BALANCER],
+        [_BUCKET, _BALANCER, _with(ENCRYPTION[0], _encrypted("AES256"))],
         [_BUCKET, _with(ENCRYPTION[0], _encrypted("AES256"))],
         [_BUCKET, _with(ENCRYPTION[0], _encrypted("aws:kms"))],
         [_BUCKET, _with(ENCRYPTION[0], _encrypted("aws:kms", kmsMasterKeyId="alias/aws/s3"))],
     ],
 )
 def bucket_encrypts_with_cmk(bucket: Resource, stack: Stack) -> Verdict:
-    """A bucket encrypts every object with a customer managed key, unless it receives S3's own access logs.
+    """A bucket encrypts every object with a customer managed key, unless it receives logs that are not so delivered.
 
     S3 delivers access logs only to buckets that encrypt with its own keys ("Enabling Amazon S3 server access logging",
-    Amazon S3 User Guide); such a bucket must do that.
+    Amazon S3 User Guide), and so do application and classic load balancers; such a bucket must do that. Network load
+    balancers and distributions take either.
     """
     sources: list[Properties] = list(stack.companions(bucket, ENCRYPTION, by="bucket"))
     if not sources:
@@ -129,8 +143,11 @@ def bucket_encrypts_with_cmk(bucket: Resource, stack: Stack) -> Verdict:
     ]
     if not defaults:
         return violation("no BucketServerSideEncryptionConfiguration with a default is there for this bucket")
-    if _is_log_target(bucket, stack):
+    delivered = Keys.S3_ONLY if _is_log_target(bucket, stack) else keys_of_deliveries(bucket, stack)
+    if delivered is Keys.S3_ONLY:
         return all_of(*(default.require("sseAlgorithm", is_("AES256")) for default in defaults))
+    if delivered is Keys.S3_OR_OWN and all(default.get("sseAlgorithm") == "AES256" for default in defaults):
+        return Verdict()
     return all_of(
         *(
             all_of(
@@ -176,7 +193,7 @@ def bucket_logs_access(bucket: Resource, stack: Stack) -> Verdict:
     sources: list[Properties] = list(stack.companions(bucket, LOGGING, by="bucket"))
     if sources := sources or _inline(bucket, "logging", "loggings"):
         return all_of(*(item.require("targetBucket", is_set()) for item in sources))
-    if _is_log_target(bucket, stack):
+    if _is_log_target(bucket, stack) or keys_of_deliveries(bucket, stack):
         return not_applicable("it receives access logs: logging its own deliveries would never end")
     return violation("no BucketLogging is there for this bucket")
 

@@ -1,0 +1,173 @@
+"""AWS WAF and AWS Network Firewall: that they look at something, and record what they saw."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hipaa.resource import UNKNOWN, Properties, Resource
+from hipaa.rule import LOW, MEDIUM, rule, stack_rule
+from hipaa.stack import Stack
+from hipaa.verdict import Requirement, Verdict, all_of, is_, violation
+
+WEB_ACL = "aws:wafv2/webAcl:WebAcl"
+WEB_ACL_CLASSIC = ("aws:wafregional/webAcl:WebAcl", "aws:waf/webAcl:WebAcl")
+WEB_ACL_LOGGING = "aws:wafv2/webAclLoggingConfiguration:WebAclLoggingConfiguration"
+WEB_ACL_RULE = "aws:wafv2/webAclRule:WebAclRule"
+WEB_ACL_RULE_GROUP = "aws:wafv2/webAclRuleGroupAssociation:WebAclRuleGroupAssociation"
+RULE_GROUP = "aws:wafv2/ruleGroup:RuleGroup"
+FIREWALL = "aws:networkfirewall/firewall:Firewall"
+FIREWALL_POLICY = "aws:networkfirewall/firewallPolicy:FirewallPolicy"
+FIREWALL_LOGGING = "aws:networkfirewall/loggingConfiguration:LoggingConfiguration"
+
+_ACL = Resource(WEB_ACL, {"arn": "arn:acl", "id": "acl", "scope": "REGIONAL"}, name="acl")
+
+
+@stack_rule(
+    "web-acl-keeps-a-log",
+    on=(WEB_ACL, *WEB_ACL_CLASSIC),
+    severity=MEDIUM,
+    fix="Add a WebAclLoggingConfiguration with resource_arn of the web ACL.",
+    sound=[
+        [_ACL, Resource(WEB_ACL_LOGGING, {"resourceArn": "arn:acl", "logDestinationConfigs": ["arn:aws:logs:waf"]})],
+        [_ACL, Resource(WEB_ACL_LOGGING, {"resourceArn": UNKNOWN}, sources={"resourceArn": [_ACL.urn]})],
+        [Resource(WEB_ACL_CLASSIC[0], {"loggingConfiguration": {"logDestination": "arn:aws:firehose:waf"}})],
+    ],
+    unsound=[
+        [_ACL],
+        [_ACL, Resource(WEB_ACL_LOGGING, {"resourceArn": "arn:another"})],
+        [Resource(WEB_ACL_CLASSIC[1], {"metricName": "acl"})],
+    ],
+)
+def web_acl_keeps_a_log(acl: Resource, stack: Stack) -> Verdict:
+    """A web ACL records each request that it looked at, and what it decided."""
+    if acl.type != WEB_ACL:
+        return (
+            Verdict()
+            if acl.get("loggingConfiguration")
+            else violation("`logging_configuration` is not set; it must be")
+        )
+    if stack.companions(acl, WEB_ACL_LOGGING, by="resourceArn"):
+        return Verdict()
+    return violation("no WebAclLoggingConfiguration is there for this web ACL")
+
+
+_RULE = {"name": "common", "priority": 1}
+
+
+@stack_rule(
+    "web-acl-has-rules",
+    on=(WEB_ACL, *WEB_ACL_CLASSIC, RULE_GROUP),
+    severity=MEDIUM,
+    advisory="no law asks for a firewall of this kind; one without a rule only looks like a safeguard",
+    fix="Set rules to AWS's managed rule groups, AWSManagedRulesCommonRuleSet first.",
+    sound=[
+        [Resource(WEB_ACL, {"rules": [_RULE]})],
+        [Resource(WEB_ACL, {"ruleJson": "[{}]"})],
+        [_ACL, Resource(WEB_ACL_RULE_GROUP, {"webAclArn": "arn:acl", "ruleName": "common", "priority": 1})],
+        [Resource(WEB_ACL, {"defaultAction": {"block": {}}})],
+        [Resource(RULE_GROUP, {"rules": [_RULE]})],
+    ],
+    unsound=[
+        [_ACL],
+        [Resource(WEB_ACL, {"rules": [], "defaultAction": {"allow": {}}})],
+        [Resource(RULE_GROUP, {"capacity": 10})],
+        [Resource(WEB_ACL_CLASSIC[0], {"metricName": "acl"})],
+    ],
+)
+def web_acl_has_rules(acl: Resource, stack: Stack) -> Verdict:
+    """A web ACL, or a group of rules for one, has rules."""
+    if any(acl.is_set_by_program(name) and acl.known(name) != "" for name in ("ruleJson", "rulesJson")):
+        return Verdict()
+    if acl.get("rules") or "block" in acl.object("defaultAction"):
+        return Verdict()
+    if acl.type == WEB_ACL and stack.companions(acl, (WEB_ACL_RULE_GROUP, WEB_ACL_RULE), by="webAclArn"):
+        return Verdict()
+    return violation("`rules` is empty; it must have the rules that requests are looked at by")
+
+
+_FIREWALL = Resource(FIREWALL, {"arn": "arn:firewall", "id": "arn:firewall"}, name="firewall")
+
+
+@stack_rule(
+    "network-firewall-keeps-a-log",
+    on=FIREWALL,
+    severity=MEDIUM,
+    advisory="flow logs of the VPC record who spoke to whom; the firewall's tells what it thought of it",
+    fix="Add a LoggingConfiguration with firewall_arn of the firewall, for the types FLOW and ALERT.",
+    sound=[
+        [_FIREWALL, Resource(FIREWALL_LOGGING, {"firewallArn": "arn:firewall"})],
+        [_FIREWALL, Resource(FIREWALL_LOGGING, {"firewallArn": UNKNOWN}, sources={"firewallArn": [_FIREWALL.urn]})],
+    ],
+    unsound=[[_FIREWALL], [_FIREWALL, Resource(FIREWALL_LOGGING, {"firewallArn": "arn:another"})]],
+)
+def network_firewall_keeps_a_log(firewall: Resource, stack: Stack) -> Verdict:
+    """A network firewall records what passed it and what it stopped."""
+    if stack.companions(firewall, FIREWALL_LOGGING, by="firewallArn"):
+        return Verdict()
+    return violation("no LoggingConfiguration is there for this firewall")
+
+
+def _policy(default: str, fragments: str = "aws:forward_to_sfe", **more: Any) -> dict[str, Any]:
+    actions = {"statelessDefaultActions": [default], "statelessFragmentDefaultActions": [fragments]}
+    return {"firewallPolicy": actions | more}
+
+
+_GROUP = {"statefulRuleGroupReferences": [{"resourceArn": "arn:aws:network-firewall:us-east-1:111122223333:a"}]}
+
+
+@rule(
+    "network-firewall-looks-at-what-no-rule-names",
+    on=FIREWALL_POLICY,
+    severity=MEDIUM,
+    advisory="security groups and routes bound traffic already; a firewall that lets the rest pass adds little to them",
+    fix="Set stateless_default_actions and stateless_fragment_default_actions to aws:drop or aws:forward_to_sfe.",
+    sound=[_policy("aws:forward_to_sfe"), _policy("aws:drop", "aws:drop")],
+    unsound=[_policy("aws:pass"), _policy("aws:forward_to_sfe", "aws:pass")],
+)
+def network_firewall_looks_at_the_rest(policy: Properties) -> Verdict:
+    """A network firewall drops what no rule of it names, or looks at it closer: it lets nothing pass unseen."""
+    seen = Requirement("without 'aws:pass'", lambda actions: bool(actions) and "aws:pass" not in list(actions))
+    return all_of(
+        policy.require("firewallPolicy.statelessDefaultActions", seen),
+        policy.require("firewallPolicy.statelessFragmentDefaultActions", seen),
+    )
+
+
+@rule(
+    "network-firewall-has-rules",
+    on=FIREWALL_POLICY,
+    severity=MEDIUM,
+    advisory="no law asks for a firewall of this kind; one without a rule only looks like a safeguard",
+    fix="Set stateful_rule_group_references or stateless_rule_group_references to the groups of rules.",
+    sound=[
+        _policy("aws:forward_to_sfe", **_GROUP),
+        _policy("aws:forward_to_sfe", statefulDefaultActions=["aws:drop_strict"]),
+    ],
+    unsound=[_policy("aws:forward_to_sfe")],
+)
+def network_firewall_has_rules(policy: Properties) -> Verdict:
+    """A network firewall's policy names rules, or drops what it does not know."""
+    names = ("statefulRuleGroupReferences", "statelessRuleGroupReferences")
+    if any(policy.at(f"firewallPolicy.{name}") for name in names):
+        return Verdict()
+    defaults = [
+        *policy.listed("firewallPolicy.statelessDefaultActions"),
+        *policy.listed("firewallPolicy.statefulDefaultActions"),
+    ]
+    if any("drop" in str(action) for action in defaults):
+        return Verdict()
+    return violation("`firewall_policy` names no group of rules; it must, or drop what it does not know")
+
+
+@rule(
+    "network-firewall-is-kept-from-deletion",
+    on=FIREWALL,
+    severity=LOW,
+    advisory="a firewall holds no data, and the program makes it again; what is lost is time",
+    fix="Set delete_protection to True.",
+    sound=[{"deleteProtection": True}],
+    unsound=[{}, {"deleteProtection": False}],
+)
+def network_firewall_is_kept_from_deletion(firewall: Properties) -> Verdict:
+    """A network firewall cannot be deleted by a slip."""
+    return firewall.require("deleteProtection", is_(True), default=False)
