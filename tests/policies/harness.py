@@ -171,7 +171,8 @@ def meets_every_rule(engine: Engine, folder: Path, rules: Collection[str], progr
     preview = run(engine, folder, "preview")
     assert preview.status == 0, preview.text
     for rule in rules:
-        assert all(signals.undecided_urns(event["message"]) for event in preview.violations(rule))
+        told = [event["message"] for event in preview.violations(rule)]
+        assert all(map(signals.undecided_urns, told)), (rule, told)
 
     update = run(engine, folder, "up", "--yes", "--skip-preview")
     assert update.status == 0, update.text

@@ -338,6 +338,8 @@ k8s.apiregistration.v1.APIService(
         "service": {"name": "metrics-server", "namespace": "kube-system"},
     },
 )
+mapped = {"mapRoles": "- {rolearn: team, groups: [system:masters]}"}
+k8s.core.v1.ConfigMap("aws-auth", metadata={"name": "aws-auth", "namespace": "kube-system"}, data=mapped)
 k8s.core.v1.ConfigMap("settings", metadata={"name": "settings"}, data={"DB_PASSWORD": "hunter2"})
 # As a chart or a file in YAML has it, which no SDK keeps.
 pulumi.CustomResource(

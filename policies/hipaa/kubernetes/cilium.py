@@ -18,6 +18,7 @@ OF_CLUSTER = "kubernetes:cilium.io/v2:CiliumClusterwideNetworkPolicy"
 
 _EVERYBODY = ("world", "world-ipv4", "world-ipv6", "all", "cluster")
 _NAMESPACE = "io.kubernetes.pod.namespace"
+_OF_NAMESPACES = "io.cilium.k8s.namespace.labels."
 _PORTS = [{"ports": [{"port": "443", "protocol": "TCP"}]}]
 
 
@@ -56,6 +57,11 @@ def _policy(*, ingress: Any = None, egress: Any = None, **spec: Any) -> dict[str
         _policy(egress={"toPorts": _PORTS}),
         _policy(egress={"toFQDNs": [{"matchPattern": "*"}]}),
         _policy(ingress={"fromEndpoints": [{"matchExpressions": [{"key": _NAMESPACE, "operator": "Exists"}]}]}),
+        _policy(
+            ingress={
+                "fromEndpoints": [{"matchExpressions": [{"key": f"k8s:{_OF_NAMESPACES}team", "operator": "Exists"}]}]
+            }
+        ),
         _policy(ingress={"fromEndpoints": [UNKNOWN], "fromEntities": ["world"]}),
         {"specs": [{"endpointSelector": {}, "egress": [{"toEntities": ["world"]}]}]},
         Resource(OF_CLUSTER, _policy(ingress={"fromEndpoints": [{}]})),
@@ -117,4 +123,4 @@ def _is_bounded(spec: Properties, direction: str, of_cluster: bool) -> Verdict:
 
 def _speaks_of_namespaces(selector: Properties) -> bool:
     keys = [str(each.at("key")) for each in selector.objects("matchExpressions")]
-    return any(key.rpartition(":")[2] == _NAMESPACE for key in keys)
+    return any(key.rpartition(":")[2].startswith((_NAMESPACE, _OF_NAMESPACES)) for key in keys)

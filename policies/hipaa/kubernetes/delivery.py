@@ -42,6 +42,8 @@ _SERVERS = re.compile(
     r"|\bmlflow\s+models\s+serve\b"
 )
 """What containers of models are called or started by."""
+_NAMED_ONE = re.compile(r"(?:^|[-.])(?:model|predictor|classifier)(?:-v?[0-9]+)?$")
+"""What a Rollout is named that says so by its last word."""
 _NO_MODEL = not_applicable("it is no model in production")
 
 
@@ -63,7 +65,8 @@ def model_of(workload: Resource) -> str | None:
     for labels in _labels_of(workload):
         if labels.get(COMPONENT) in COMPONENTS:
             return str(labels.get(NAME) or workload.at("metadata.name") or workload.name)
-    if _runs_a_server(workload):
+    named = workload.type == ROLLOUT and bool(_NAMED_ONE.search(str(workload.at("metadata.name") or "")))
+    if named or _runs_a_server(workload):
         return str(workload.at("metadata.name") or workload.name)
     return None
 
@@ -133,6 +136,7 @@ def _canary(*steps: Any, **more: Any) -> dict[str, Any]:
         _rollout({"blueGreen": {"activeService": "a", "prePromotionAnalysis": _ANALYSIS}}),
         _rollout({"blueGreen": {"activeService": "a", "postPromotionAnalysis": _ANALYSIS}}),
         _rollout(_canary(_HALF), template=_template("web")),
+        Resource(ROLLOUT, {"metadata": {"name": "model-registry-page"}, "spec": {"strategy": _canary(_HALF)}}),
         Resource(FLAGGER, {"metadata": {"name": "sepsis"}, "spec": {"analysis": {"metrics": [{"name": "errors"}]}}}),
     ],
     unsound=[
@@ -154,6 +158,7 @@ def _canary(*steps: Any, **more: Any) -> dict[str, Any]:
                 },
             },
         ),
+        Resource(ROLLOUT, {"metadata": {"name": "sepsis-model"}, "spec": {"strategy": _canary(_HALF)}}),
         Resource(FLAGGER, {"metadata": {"name": "sepsis"}, "spec": {"analysis": {"stepWeight": 10}}}),
     ],
 )

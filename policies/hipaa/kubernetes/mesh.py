@@ -103,6 +103,9 @@ _NAMERS = ("principals", "requestPrincipals", "namespaces", "serviceAccounts", "
         _allowing({"to": [{"operation": {"methods": ["GET"]}}]}),
         _allowing({"to": [{"operation": {"paths": ["/healthz"]}}]}),
         _allowing({"when": [{"key": "request.auth.claims[group]", "values": ["doctors"]}]}),
+        _allowing({"when": [{"key": "source.ip", "values": ["10.0.0.0/8"]}]}),
+        _allowing({"when": [{"key": "source.principal", "values": ["cluster.local/ns/ingress/sa/gateway"]}]}),
+        _allowing({"when": [{"key": "connection.sni", "notValues": ["*"]}]}),
         _allowing(_from(notPrincipals=["*"]), action="DENY"),
         _allowing({}, action="DENY"),
         _allowing({"to": [{"operation": {"paths": ["/admin"]}}]}, action="CUSTOM", provider={"name": "opa"}),
@@ -119,6 +122,9 @@ _NAMERS = ("principals", "requestPrincipals", "namespaces", "serviceAccounts", "
         _allowing(_from(notNamespaces=["untrusted"])),
         _allowing({"from": [{"source": {"namespaces": ["monitoring"]}}, {"source": {"principals": ["*"]}}]}),
         _allowing(_from(ipBlocks=["0.0.0.0/0"])),
+        _allowing({"when": [{"key": "source.ip", "values": ["0.0.0.0/0"]}]}),
+        _allowing({"when": [{"key": "source.principal", "values": ["*"]}]}),
+        _allowing({"when": [{"key": "source.namespace", "notValues": ["untrusted"]}]}),
         _allowing(_from(namespaces=["monitoring"]), {}),
         _allowing(UNKNOWN, {}),
         Resource(AUTHORIZATION_POLICY[1], _allowing({})),
@@ -133,7 +139,7 @@ def mesh_policy_allows_named_callers(policy: Properties) -> Verdict:
         return not_applicable("it allows nobody")
 
     def names(rule_: Properties) -> Verdict:
-        if rule_.at("when"):
+        if any(map(_narrows, rule_.objects("when"))):
             return Verdict()
         sources = [each.at("source") for each in rule_.objects("from")]
         if sources:
@@ -159,6 +165,17 @@ def _is_named(source: Properties) -> bool:
             # Whoever has a token that the mesh has verified has signed on.
             return True
     return False
+
+
+def _narrows(condition: Properties) -> bool:
+    """Whether a condition, which must hold besides, is not met by everybody."""
+    key, values = str(condition.at("key")), [str(each) for each in condition.listed("values")]
+    of_callers = key.startswith(("source.", "remote."))
+    if not values:
+        return not of_callers and bool(condition.listed("notValues"))
+    if key in ("source.ip", "remote.ip"):
+        return not is_the_internet(values)
+    return not (of_callers and any(set(each) <= {"*", "/"} for each in values))
 
 
 def _asks_something(rule_: Properties) -> bool:

@@ -268,3 +268,54 @@ def binding_leaves_default_accounts_alone(binding: Resource) -> Verdict:
         return violation("a subject is the service account default; it must be the workload's own")
 
     return each_object(binding, lambda one: one.each("subjects", one_of_its_own))
+
+
+_CONFIG_MAP = of_kind("ConfigMap", "core/v1")
+
+
+def _mapped(groups: str, name: Any = "aws-auth", namespace: str = "kube-system") -> dict[str, Any]:
+    who = f"- rolearn: arn:aws:iam::111122223333:role/team\n  username: team\n  groups: [{groups}]\n"
+    return {"metadata": {"name": name, "namespace": namespace}, "data": {"mapRoles": who}}
+
+
+@rule(
+    "aws-auth-makes-no-superusers",
+    on=_CONFIG_MAP,
+    severity=CRITICAL,
+    fix="Map the role to a group of one's own that is bound to what it needs; let an EKS access entry administer.",
+    sound=[
+        {},
+        _mapped("'system:bootstrappers', 'system:nodes'"),
+        _mapped("developers"),
+        _mapped("'system:masters'", "notes"),
+        _mapped("'system:masters'", namespace="web"),
+    ],
+    unsound=[
+        _mapped("'system:masters'"),
+        _mapped("developers, system:masters"),
+        {
+            "metadata": {"name": "aws-auth", "namespace": "kube-system"},
+            "data": {"mapUsers": "- groups: [system:masters]"},
+        },
+        Resource(_CONFIG_MAP[1], _mapped("'system:masters'")),
+        Resource(_CONFIG_MAP[2], {"items": [_mapped("'system:masters'")]}),
+    ],
+)
+def aws_auth_makes_no_superusers(map_: Resource) -> Verdict:
+    """The map of IAM roles in a cluster makes nobody a member of system:masters.
+
+    That group is past every check of RBAC and admission, and the map tells AWS nothing of who has it.
+    """
+
+    def makes_none(one: Properties) -> Verdict:
+        if (one.at("metadata.namespace"), one.at("metadata.name")) != ("kube-system", "aws-auth"):
+            return Verdict()
+        said = [name for name in ("mapRoles", "mapUsers") if "system:masters" in str(one.at(f"data.{name}", ""))]
+        return all_of(
+            *(
+                violation(f"`{one.where(f'data.{name}')}` has system:masters; it must be a group of one's own")
+                for name in said
+            )
+        )
+
+    return each_object(map_, makes_none)
