@@ -33,9 +33,9 @@ FEW: Final = (
     f"The rows are too few, and are gathered: the next window begins where this one does, {GATHERED} days back at "
     "most, until there are enough."
 )
-MEMORY: Final = 3 << 30
-"""Bytes, of a pod's 4 GiB (`platform/mlops/monitoring/check_pod.py`): a check that needs more says so, and is not
-killed without a word."""
+MEMORY: Final = 4 << 30
+"""Bytes that are asked for, of which a gigabyte is set aside and not used: of a pod's 4 GiB
+(`platform/mlops/monitoring/check_pod.py`) a check that needs more says so, and is not killed without a word."""
 UNTOLD: Final = "What it said may hold values of records and is not shown. Is the disk full, or memory short?"
 
 
