@@ -146,7 +146,7 @@ def _require_loopback_cluster() -> None:
 def _server(kubeconfig: Path) -> str | None:
     """The address that the current context of a kubeconfig file leads to, or None."""
     try:
-        config = yaml.safe_load(kubeconfig.read_text())
+        config = yaml.load(kubeconfig.read_text(), yaml.CSafeLoader)
         contexts = {each["name"]: each["context"]["cluster"] for each in config["contexts"]}
         clusters = {each["name"]: str(each["cluster"]["server"]) for each in config["clusters"]}
         return clusters[contexts[config["current-context"]]]

@@ -165,7 +165,7 @@ def read_lock(file: Path) -> dict[str, str]:
     Raises `pulumi.RunError` for what is no digest.
     """
     try:
-        found = yaml.safe_load(file.read_text()) or {}
+        found = yaml.load(file.read_text(), yaml.CSafeLoader) or {}
     except FileNotFoundError:
         return {}
     except (OSError, yaml.YAMLError) as error:

@@ -114,8 +114,8 @@ class Prometheus(pulumi.ComponentResource):
         own = pulumi.ResourceOptions(parent=self, depends_on=list(args.after))
         meta = metadata(NAME, args.stack.owner, namespace=ns.JUDGING.name, data_class=ns.JUDGING.data_class)
         files = {
-            FILE: yaml.safe_dump(configuration(args.window, args.alerting), sort_keys=False),
-            RULES: yaml.safe_dump(args.alerting.rules, sort_keys=False),
+            FILE: yaml.dump(configuration(args.window, args.alerting), Dumper=yaml.CSafeDumper, sort_keys=False),
+            RULES: yaml.dump(args.alerting.rules, Dumper=yaml.CSafeDumper, sort_keys=False),
         }
         config = kubernetes.core.v1.ConfigMap(name, metadata=meta, data=files, opts=own)
         service: Manifest = {

@@ -67,6 +67,6 @@ def _metadata(name: str, owner: str, more: Mapping[str, str]) -> Manifest:
 def files(models: Sequence[str], checked: Sequence[str]) -> dict[str, str]:
     """What Prometheus reads beside its own configuration: `scrape_config_files` and `rule_files`."""
     return {
-        SCRAPES: yaml.safe_dump({"scrape_configs": scrapes(words.SHOWN)}, sort_keys=False),
-        RULES: yaml.safe_dump(recorded(models, checked), sort_keys=False),
+        SCRAPES: yaml.dump({"scrape_configs": scrapes(words.SHOWN)}, Dumper=yaml.CSafeDumper, sort_keys=False),
+        RULES: yaml.dump(recorded(models, checked), Dumper=yaml.CSafeDumper, sort_keys=False),
     }

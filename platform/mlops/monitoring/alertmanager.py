@@ -140,7 +140,7 @@ def written(stack: Stack, topic_arn: str, heartbeat_arn: str, bucket: str) -> st
         region=stack.account.region,
         reports=f"s3://{bucket}/{of_model(REPORTS, OF_MODEL).prefix}/",
     )
-    return yaml.safe_dump(told, sort_keys=False)
+    return yaml.dump(told, Dumper=yaml.CSafeDumper, sort_keys=False)
 
 
 def deployment(stack: Stack, text: pulumi.Input[str]) -> Manifest:

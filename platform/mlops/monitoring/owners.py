@@ -87,7 +87,7 @@ def quiet(folder: Path = FOLDER) -> Quiet:
 def _read(file: Path, kind: type[Read]) -> Read:
     named = f"{RUNBOOKS}/{file.name}"
     try:
-        found: Any = yaml.safe_load(file.read_text())
+        found: Any = yaml.load(file.read_text(), yaml.CSafeLoader)
         return kind.model_validate(found)
     except (OSError, yaml.YAMLError) as error:
         raise pulumi.RunError(f"{named} cannot be read: {' '.join(str(error).split())}") from None

@@ -102,7 +102,7 @@ def launcher(stack: Stack, bucket: pulumi.Input[str]) -> dict[str, pulumi.Input[
     }
     return {
         "defaultPipelineRoot": pulumi.Output.format("s3://{0}/{1}", bucket, ROOT),
-        "providers": yaml.safe_dump({"s3": {"default": s3}}, sort_keys=False),
+        "providers": yaml.dump({"s3": {"default": s3}}, Dumper=yaml.CSafeDumper, sort_keys=False),
     }
 
 
@@ -141,7 +141,7 @@ def controller(stack: Stack) -> dict[str, str]:
         "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"cpu": "500m", "memory": "512Mi"}},
     }
     told = {"executor": executor, "metricsConfig": {"enabled": False}, "workflowDefaults": defaults}
-    return {key: yaml.safe_dump(value, sort_keys=False) for key, value in told.items()}
+    return {key: yaml.dump(value, Dumper=yaml.CSafeDumper, sort_keys=False) for key, value in told.items()}
 
 
 _KEPT_NEW: Final = f"""\
