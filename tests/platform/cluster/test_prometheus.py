@@ -156,7 +156,7 @@ def test_checks_are_asked_and_alerts_looked_for_as_often_as_a_short_analysis_loo
     every = {each["job_name"]: each for each in prometheus.configuration(window, manifests.ALERTING)["scrape_configs"]}
     assert every["checks"]["scrape_interval"] == every["checks"]["scrape_timeout"] == f"{checks}s"
     told = {each["name"]: each["interval"] for each in rules([], [], alert_seconds(window))["groups"]}
-    assert told == {"models": "30s", "alerts": f"{alerts}s"}
+    assert told == {"models": "30s", "alerts": f"{alerts}s", "waiting": "30s"}
 
 
 def test_another_configuration_is_another_pod(pod: dict[str, Any]) -> None:
