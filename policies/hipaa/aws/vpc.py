@@ -17,19 +17,12 @@ FLOW_LOG = "aws:ec2/flowLog:FlowLog"
     severity=HIGH,
     fix="Leave map_public_ip_on_launch out; give what must be reached an address of its own.",
     sound=[{"mapPublicIpOnLaunch": False}, {}],
-    unsound=[{"mapPublicIpOnLaunch": True}, Resource(SUBNET[1], {}), {"assignIpv6AddressOnCreation": True}],
+    unsound=[{"mapPublicIpOnLaunch": True}, Resource(SUBNET[1], {})],
 )
 def subnet_assigns_no_public_address(subnet: Resource) -> Verdict:
-    """A subnet gives no instance an address that the internet can reach, unless the instance asks for it.
-
-    IPv6 addresses of a VPC are public ones.
-    """
+    """A subnet gives no instance an address that the internet can reach, unless the instance asks for it."""
     # AWS makes a default subnet with public addresses on; the provider leaves it so when nothing is said.
-    public_by_default = subnet.type == SUBNET[1]
-    return all_of(
-        subnet.require("mapPublicIpOnLaunch", is_(False), default=public_by_default),
-        subnet.require("assignIpv6AddressOnCreation", is_(False), default=False),
-    )
+    return subnet.require("mapPublicIpOnLaunch", is_(False), default=subnet.type == SUBNET[1])
 
 
 @rule(

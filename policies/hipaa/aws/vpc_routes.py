@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from hipaa import networks
+from hipaa.aws.vpc import SUBNET
 from hipaa.aws.vpc_companions import ENDPOINT, VPC
 from hipaa.resource import UNKNOWN, Properties, Resource, UnknownValue
-from hipaa.rule import LOW, MEDIUM, rule, stack_rule
+from hipaa.rule import HIGH, LOW, MEDIUM, rule, stack_rule
 from hipaa.stack import Stack
 from hipaa.verdict import Verdict, all_of, not_applicable, one_of, violation
 
@@ -73,6 +74,74 @@ def _leads_out(route: Properties, origins: tuple[str, ...]) -> Verdict:
     if not leads:
         return Verdict()
     return violation(f"{networks.measure(blocks)} are led to an internet gateway; it must be a NAT gateway, or nothing")
+
+
+_ASSOCIATION = "aws:ec2/routeTableAssociation:RouteTableAssociation"
+_DUAL = Resource(
+    SUBNET[0], {"id": "subnet-1a2b3c4d", "assignIpv6AddressOnCreation": True, "mapPublicIpOnLaunch": False}, name="dual"
+)
+_JOINED = Resource(_ASSOCIATION, {"subnetId": "subnet-1a2b3c4d", "routeTableId": "rtb-1a2b3c4d"}, name="joined")
+
+
+def _ways(*routes: dict[str, Any]) -> Resource:
+    return Resource(ROUTE_TABLE[0], {"id": "rtb-1a2b3c4d", "routes": list(routes)}, name="ways")
+
+
+_OUT_AND_IN_ROUTE = {"destinationIpv6CidrBlock": "::/0", "gatewayId": "igw-1a2b3c4d"}
+_OUT_ONLY = {"ipv6CidrBlock": "::/0", "egressOnlyGatewayId": "eigw-1a2b3c4d"}
+_OUT_AND_IN = {"ipv6CidrBlock": "::/0", "gatewayId": "igw-1a2b3c4d"}
+
+
+@stack_rule(
+    "subnet-ipv6-addresses-are-not-reached",
+    on=SUBNET,
+    severity=HIGH,
+    fix="Lead ::/0 to an egress-only internet gateway, or leave assign_ipv6_address_on_creation out.",
+    sound=[
+        [Resource(SUBNET[0], {"id": "subnet-1a2b3c4d"})],
+        [_DUAL, _JOINED, _ways(_OUT_ONLY)],
+        [_DUAL, _JOINED, _ways()],
+        [_DUAL, _JOINED, _ways(_OUT_ONLY, _OUT)],
+        [_DUAL, _JOINED, _ways(_OUT_ONLY), Resource(ROUTE, {"routeTableId": "rtb-another"} | _OUT_AND_IN_ROUTE)],
+    ],
+    unsound=[
+        [_DUAL],
+        [_DUAL, _JOINED, _ways(_OUT_AND_IN)],
+        [_DUAL, _JOINED, _ways(), Resource(ROUTE, {"routeTableId": "rtb-1a2b3c4d"} | _OUT_AND_IN_ROUTE)],
+        [_DUAL, Resource(_ASSOCIATION, {"subnetId": "subnet-another"}), _ways(_OUT_ONLY)],
+    ],
+)
+def subnet_ipv6_addresses_are_not_reached(subnet: Resource, stack: Stack) -> Verdict:
+    """A subnet that gives IPv6 addresses, which are public ones, has no way by which the internet comes in.
+
+    An egress-only internet gateway lets nothing in. Of a subnet whose routes are not of the program nothing is known.
+    """
+    if subnet.at("assignIpv6AddressOnCreation") is not True:
+        return Verdict()
+    joined = stack.companions(subnet, _ASSOCIATION, by="subnetId")
+    tables = [table for item in joined for table in stack.named_by(item, "routeTableId", ROUTE_TABLE)]
+    if not tables:
+        return violation(
+            f"`{subnet.where('assignIpv6AddressOnCreation')}` is true, and no route table of the program bounds who "
+            "comes in; it must be left out"
+        )
+    ways = [way for table in tables for way in (table, *stack.companions(table, ROUTE, by="routeTableId"))]
+    return all_of(*map(_lets_ipv6_in, ways))
+
+
+def _lets_ipv6_in(way: Resource) -> Verdict:
+    if way.type == ROUTE:
+        return _leads_ipv6_out(way, way.sources.get("gatewayId", ()), way)
+    return way.each_object("routes", lambda route: _leads_ipv6_out(route, way.sources.get("routes", ()), way))
+
+
+def _leads_ipv6_out(route: Properties, origins: tuple[str, ...], way: Resource) -> Verdict:
+    if not (route.at("ipv6CidrBlock") or route.at("destinationIpv6CidrBlock")):
+        return Verdict()
+    verdict = _leads_out(route, origins)
+    if not verdict.violations:
+        return verdict
+    return violation(f"{way.name[:60]} leads IPv6 to an internet gateway, by which the internet comes in")
 
 
 @rule(
