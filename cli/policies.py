@@ -59,12 +59,15 @@ def explain(
 
 @app.command("coverage")
 def coverage(as_json: AsJson = False) -> None:
-    """Tell, for each specification of the Security Rule, what serves it, or why nothing can."""
+    """Tell what serves each specification of the Security Rule, and what answers to the lists of checks of others."""
     from hipaa import catalogue
+    from hipaa.coverage import load
 
-    specifications = catalogue.load().specifications
+    specifications, lists = catalogue.load().specifications, load()
     if as_json:
-        _print_json({"specifications": [item.model_dump(mode="json") for item in specifications.values()]})
+        told = [item.model_dump(mode="json") for item in specifications.values()]
+        others = {key: checklist.model_dump(mode="json") for key, checklist in lists.items()}
+        _print_json({"specifications": told, "lists": others})
         return
     for citation, item in specifications.items():
         served = [
@@ -73,6 +76,9 @@ def coverage(as_json: AsJson = False) -> None:
             if names
         ]
         _print(f"{citation:24} {item.title:58} {', '.join(served) or item.uncovered or 'by its specifications'}")
+    for key, checklist in lists.items():
+        counted = ", ".join(f"{count} {how}" for how, count in checklist.counted().items())
+        _print(f"{key:24} {len(checklist.rows)} checks: {counted}")
 
 
 @app.command("profile")

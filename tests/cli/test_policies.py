@@ -29,7 +29,8 @@ def test_every_rule_is_listed_with_its_level() -> None:
     lifecycle = next(each for each in rules if each["name"] == "s3-bucket-has-lifecycle")
     assert lifecycle["levels"] == {"hipaa-2013": "advisory", "hipaa-nprm-2025": "advisory"}
     assert lifecycle["advisory"]
-    assert all("sns" in line for line in told("list", "--about", "aws:sns").splitlines())
+    about = {rule.name for rule in hipaa.rules() if any("aws:sns" in type_ for type_ in rule.on)}
+    assert {line.split()[0] for line in told("list", "--about", "aws:sns").splitlines()} == about
 
 
 def test_a_rule_is_explained_by_its_page_and_as_data() -> None:
@@ -50,6 +51,15 @@ def test_coverage_tells_what_serves_each_specification() -> None:
     cited = {name for each in specifications for name in each["rules"]}
     assert cited == {rule.name for rule in hipaa.rules()}
     assert "164.312(a)(2)(iv)" in told("coverage")
+
+
+def test_coverage_tells_what_answers_to_the_lists_of_others() -> None:
+    lists = json.loads(told("coverage", "--json"))["lists"]
+    assert lists["aws-config-hipaa"]["rows"]["rds-multi-az-support"]["rules"] == ["rds-instance-spans-zones"]
+    for key, checklist in lists.items():
+        (line,) = (line for line in told("coverage").splitlines() if line.startswith(f"{key} "))
+        counts = [int(word) for word in line.split() if word.isdigit()]
+        assert counts[0] == len(checklist["rows"]) == sum(counts[1:])
 
 
 def test_a_profile_is_a_policy_configuration() -> None:

@@ -96,6 +96,7 @@ def _exporting(engine: str | None, *logs: str) -> dict[str, Any]:
         _exporting("mysql", "audit"),
         _exporting("mariadb", "error", "general", "slowquery"),
         _exporting("oracle-ee", "alert", "audit"),
+        _exporting("oracle-se2", "listener"),
         _exporting("sqlserver-se", "error", "agent"),
         Resource(CLUSTER, _exporting("aurora-postgresql", "postgresql")),
         REPLICA | _exporting(None, "postgresql"),
