@@ -62,6 +62,9 @@ CONDITIONS = [
     (False, {"StringEquals": {"s3:DataAccessPointAccount": OWN}}),
     (False, {"IpAddress": {"aws:SourceIp": ["203.0.113.0/24", "2001:db8::/32"]}}),
     (False, {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}),
+    (False, {"StringEquals": {"AWS:SourceOwner": OWN}}),
+    (False, {"ArnLike": {"lambda:SourceFunctionArn": f"arn:aws:lambda:*:{OWN}:function:own"}}),
+    (False, {"Bool": {"elasticfilesystem:AccessedViaMountTarget": "true"}}),
     (False, {"IpAddress": {"aws:SourceIp": "here"}}),
     (False, {"StringEquals": {"aws:PrincipalOrgID": "o-1", "aws:PrincipalTag/team": "x"}}),
     # a pattern that anyone fits, or names of an account that is any

@@ -5,7 +5,7 @@ is found none that it lets through may be among those that a stranger can make. 
 second evaluator that knows services and unsigned callers as well (see `simulate/package.json`):
 
     npm install --ignore-scripts --prefix FOLDER ./tests/policies/simulate
-    PARAPET_IAM_SIMULATE=FOLDER PARAPET_TEST_EXAMPLES=40 python -m pytest -n 0 tests/policies/test_iam_differential.py
+    PARAPET_IAM_SIMULATE=FOLDER PARAPET_TEST_EXAMPLES=100 python -m pytest -n 0 tests/policies/test_iam_differential.py
 """
 
 import json
@@ -209,7 +209,7 @@ ALWAYS_THERE = {"aws:currenttime", "aws:securetransport"}
 ALL = {"deadline": None, "suppress_health_check": list(HealthCheck), "derandomize": True}
 
 
-@settings(max_examples=examples(250), **ALL)
+@settings(max_examples=examples(100), **ALL)
 @given(text=documents(), request=requests())
 def test_a_request_passes_here_where_it_passes_there(others: Told, text: str, request: Request) -> None:
     if is_disputed(text, request):
@@ -223,7 +223,7 @@ def strangers(document: Document) -> list[Asker]:
     return [*outsiders(document), unsigned(document), *services(document, ["stranger.amazonaws.com"])]
 
 
-@settings(max_examples=examples(250), **ALL)
+@settings(max_examples=examples(100), **ALL)
 @given(text=documents(), data=st.data())
 def test_a_stranger_passes_where_one_is_found_and_nowhere_else(others: Told, text: str, data: st.DataObject) -> None:
     document = parse(text)

@@ -59,12 +59,14 @@ def outsiders(document: Document) -> Iterator[Asker]:
 
 def unsigned(document: Document) -> Asker:
     """Somebody without credentials."""
-    absent = ("principalarn", "principalisawsservice", "username", "principalorgid", "principalorgpaths")
-    keys = {f"aws:{name}": _NEVER for name in (*absent, "sourceidentity", "multifactorauthpresent", "tokenissuetime")}
+    account = foreign_accounts(document)[0]
+    # Whatever a signature says of who signed is absent.
+    keys: dict[str, Choices] = dict.fromkeys(_signed(document, f"arn:aws:iam::{account}:role/{STRANGER}"), _NEVER)
+    absent = ("sourceidentity", "multifactorauthpresent", "multifactorauthage", "tokenissuetime", "federatedprovider")
+    keys |= {f"aws:{name}": _NEVER for name in absent} | _networks(document, account)
     keys |= {"aws:principalaccount": (("anonymous",),), "aws:principaltype": (("Anonymous",),)}
-    keys |= {"aws:userid": (("anonymous",),), "kms:calleraccount": _NEVER}
-    networks = _networks(document, foreign_accounts(document)[0])
-    return Asker(Caller("an unsigned caller"), _BY_SERVICES_ALONE | networks | keys, {"aws:principaltag/": _NEVER})
+    keys |= {"aws:userid": (("anonymous",),)}
+    return Asker(Caller("an unsigned caller"), keys, {"aws:principaltag/": _NEVER})
 
 
 def services(document: Document, names: Iterable[str]) -> Iterator[Asker]:
@@ -81,9 +83,9 @@ def services(document: Document, names: Iterable[str]) -> Iterator[Asker]:
 def _service(document: Document, name: str, account: str) -> Asker:
     own, org = ((account,),), (None, (ORG,))
     arns = tuple((arn,) for arn in _source_arns(document, account))
-    keys: dict[str, Choices] = dict.fromkeys(_networks(document, account), _NEVER)
-    absent = ("principalarn", "username", "userid", "principalorgid", "principalorgpaths", "sourceidentity")
-    keys |= {f"aws:{key}": _NEVER for key in absent}
+    # Neither who signed nor where it came from: a service calls from within AWS.
+    keys: dict[str, Choices] = dict.fromkeys(_signed(document, f"arn:aws:iam::{account}:role/{STRANGER}"), _NEVER)
+    keys["aws:sourceidentity"] = _NEVER
     keys |= {"aws:principalisawsservice": (("true",),), "aws:principalservicename": ((name,),)}
     keys |= {"aws:sourcearn": arns, "aws:sourceaccount": own, "aws:sourceorgid": org, "aws:sourceowner": own}
     keys |= {"aws:principalaccount": (None, (account,)), "aws:sourceorgpaths": (None, _paths())}
