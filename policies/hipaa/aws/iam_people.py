@@ -12,7 +12,7 @@ from hipaa.iam.witness import Steps, TooIntricate, undenied
 from hipaa.resource import Items, Properties, Resource, UnknownValue
 from hipaa.rule import HIGH, LOW, MEDIUM, Unreadable, rule, stack_rule
 from hipaa.stack import Stack
-from hipaa.verdict import Verdict, all_of, at_least, at_most, is_, violation
+from hipaa.verdict import Verdict, all_of, at_least, at_most, is_, undecided, violation
 
 ACCESS_KEY = "aws:iam/accessKey:AccessKey"
 LOGIN_PROFILE = "aws:iam/userLoginProfile:UserLoginProfile"
@@ -162,9 +162,14 @@ def _attached(type_: str, **to: Any) -> Resource:
 def console_user_needs_mfa(profile: Resource, stack: Stack) -> Verdict:
     """A user who logs in to the console with a password can do nothing without a second factor."""
     user = str(profile.at("user") or "")
-    if any(_refuses_without_mfa(each) for each in stack.once(_policies_by_user).get(user, [])):
-        return Verdict()
-    return violation(f"no policy of user {user!r} denies requests where aws:MultiFactorAuthPresent is false")
+    unknown = None
+    for each in stack.once(_policies_by_user).get(user, []):
+        try:
+            if _refuses_without_mfa(each):
+                return Verdict()
+        except UnknownValue as error:
+            unknown = undecided(f"{error.path} of {each.name}")
+    return unknown or violation(f"no policy of user {user!r} denies requests where aws:MultiFactorAuthPresent is false")
 
 
 def _policies_by_user(stack: Stack) -> dict[str, list[Resource]]:
@@ -202,7 +207,11 @@ def _listed(resource: Resource, by: str) -> list[str]:
 
 
 def _refuses_without_mfa(resource: Resource) -> bool:
-    """Whether a policy denies reading something of no name to whoever signed in without a second factor."""
+    """Whether a policy denies reading something of no name to whoever signed in without a second factor.
+
+    Raises:
+        UnknownValue: when what is not known yet may deny it.
+    """
     try:
         found = document(resource)
         if found is NONE:
@@ -210,8 +219,10 @@ def _refuses_without_mfa(resource: Resource) -> bool:
         for value in (("false",), None):  # the key is absent where a long-lived key signs
             asker = Asker(Caller("a user"), {"aws:multifactorauthpresent": (value,), "aws:multifactorauthage": (None,)})
             if undenied(found, asker, "s3:GetObject", "arn:aws:s3:::nobody/nobody", Steps()):
+                if found.unknown:
+                    raise UnknownValue(found.unknown[0])
                 return False
-    except (TooIntricate, Unreadable, UnknownValue):
+    except (TooIntricate, Unreadable):
         return False
     return True
 
