@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from hipaa.iam.document import Document
-from hipaa.iam.evaluation import Caller
+from hipaa.iam.evaluation import Caller, covers
 from hipaa.iam.patterns import plain
 from hipaa.iam.strangers import Asker, Choices, Value
 from hipaa.iam.witness import Steps, TooIntricate, Witness, allowed
@@ -73,6 +73,8 @@ def grants(document: Document, action: str, **keys: str) -> Witness | None:
     """
     if document.is_intricate:
         raise TooIntricate
+    if not any(each.allows and covers(each, action) for each in document.statements):
+        return None
     asker, steps = _HOLDER, Steps()
     if passed := keys.get("passed"):
         asker = Asker(_HOLDER.caller, _KEYS | {"iam:passedtoservice": ((passed,),)}, _FAMILIES)
