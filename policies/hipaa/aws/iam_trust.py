@@ -171,11 +171,10 @@ def oidc_trust_names_its_branch(role: Resource) -> Verdict:
         _trusts({"AWS": _OTHER}, StringEquals={"sts:ExternalId": "1a2b3c"}),
         _trusts({"AWS": _OTHER}, StringEquals={"aws:PrincipalOrgID": "o-1a2b3c4d5e"}),
         _trusts({"AWS": _OTHER}, ArnEquals={"aws:PrincipalArn": f"arn:aws:iam::{_OTHER}:role/auditor"}),
-        _trusts({"AWS": f"arn:aws:iam::{_OWN}:root"}) | {"arn": _OWN_ROLE},
     ],
     unsound=[
         _trusts({"AWS": f"arn:aws:iam::{_OTHER}:root"}),
-        _trusts({"AWS": [_OWN_ROLE, _OTHER]}) | {"arn": _OWN_ROLE},
+        _trusts({"AWS": [_OWN_ROLE, _OTHER]}),
         _trusts({"AWS": _OTHER}, Bool={"aws:SecureTransport": "true"}),
         _trusts({"AWS": _OTHER}, StringLike={"sts:ExternalId": "*"}),
     ],
