@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import IPv4Address
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 
@@ -171,6 +172,13 @@ def test_what_was_refused_or_reached_nobody_has_failed(
 def test_an_incident_of_the_demo_is_closed_by_what_its_runbook_asks() -> None:
     asked = runbooks.runbook(ROOT / "runbooks", RUNBOOK)
     assert ANSWERS.keys() == asked.closes.keys()
+
+
+def test_a_demos_next_model_is_neither_the_first_ones_nor_that_of_the_demo_before() -> None:
+    """The first one serves when a demo is over: what is the same is no new version, and no canary of it comes."""
+    seeds = [steps.of_next(number) for number in range(1, 30)]
+    assert steps.SEEDS[0] not in seeds
+    assert all(one != other for one, other in pairwise(seeds))
 
 
 # The Rollout
