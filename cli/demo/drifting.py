@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from cli.demo import rollout
 from cli.demo.alerts import Pager
 from cli.demo.calls import RECORDS, Caller
 from cli.demo.outcome import Outcome, none_failed
 from cli.demo.shell import Failed, wait
-from cli.demo.walk import MODEL, STACK, Demo
+from cli.demo.walk import MODEL, Demo
+from cli.gameday import marked, served
 
 RUNBOOK: Final = "data-drift"
+DRIFTED: Final = "drifted-data"
+"""The game day whose runbook's commands these are."""
 SOME: Final = 2000
 """Predictions on other data, before it is looked for."""
 CONFIRMED: Final = 2
@@ -96,11 +98,9 @@ def _incident(demo: Demo, version: str, caller: Caller) -> dict[str, Any]:
         *("--text", "The reports of the checks, before and since."),
     )
     at = time.monotonic()
-    told = demo.shell.json(
-        *("model", "rollback", MODEL, "--from", version, "--stack", STACK),
-        *("--why", "It is worse on what it is asked now than the version before."),
-    )
-    wait(60, lambda: rollout.look(demo.shell, MODEL).weight == 0, lambda: "calls still go to the other version.")
+    for block in marked.mending(marked.runbook(demo.shell.workspace.root, RUNBOOK), DRIFTED):
+        demo.world.run(block, served.named(demo))
+    wait(60, lambda: served.serves(demo), lambda: "the version before has not got all calls.")
     seconds, calls = round(time.monotonic() - at, 1), caller.calls
     run("incident", "log", name, "--what", "recovered", "--text", "The version before has all calls again.")
     run(
@@ -110,4 +110,4 @@ def _incident(demo: Demo, version: str, caller: Caller) -> dict[str, Any]:
     )
     if caller.calls == calls:
         raise Failed("No call came in after the rollback.")
-    return {"version": told["version"], "seconds": seconds}
+    return {"version": str(demo.serving()["prod"]["version"]), "seconds": seconds}

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from cli.demo import releasing, rollout
 from cli.demo.alerts import Pager
-from cli.demo.drifting import noticed
+from cli.demo.drifting import DRIFTED, RUNBOOK, noticed
 from cli.demo.shell import wait
 from cli.demo.walk import MODEL, Demo
 from cli.gameday import served
@@ -95,7 +95,7 @@ class DriftedData:
 
 FAULT: Final = served.fault(
     DriftedData(),
-    name="drifted-data",
+    name=DRIFTED,
     about="a model is asked about another population, whose vital signs are measured otherwise",
-    runbook="data-drift",
+    runbook=RUNBOOK,
 )

@@ -47,7 +47,7 @@ def fault(own: OfAModel, *, name: str, about: str, runbook: str) -> Fault:
         detected=own.detected,
         recovered=own.recovered,
         undo=own.undo,
-        named=named,
+        named=lambda world: named(_last(world)),
         within=WITHIN,
         live=True,
     )
@@ -83,9 +83,8 @@ def is_of(demo: Demo, run: str) -> bool:
     return bool(demo.serving().get("prod", {}).get("model") == demo.end_run(run)["registered"]["model"])
 
 
-def named(world: World) -> Mapping[str, str]:
+def named(demo: Demo | None) -> Mapping[str, str]:
     """What a runbook's commands are told: the model, and the version that serves by the ledger."""
-    demo = _last(world)
     return {DOCUMENTED: MODEL, "VERSION": _version(demo) if demo else ""}
 
 

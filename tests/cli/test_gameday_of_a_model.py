@@ -1,4 +1,5 @@
-"""Game days of a model, with the runbooks' own commands on a stack that is pretended: a live one takes minutes."""
+"""Game days of a model and the demo's drift, with the runbooks' own commands on a stack that is pretended: a live one
+takes minutes."""
 
 import json
 import os
@@ -8,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import psutil
 import pytest
@@ -16,6 +17,7 @@ import pytest
 from cli.demo import rollout, walk
 from cli.demo.alerts import Message, Pager
 from cli.demo.checks import Checks
+from cli.demo.drifting import drift
 from cli.demo.shell import Failed, Shell
 from cli.demo.walk import MODEL, Demo
 from cli.gameday import bad_model, drifted_data, held, running, served
@@ -48,6 +50,9 @@ case "$1 $2" in
   case "$*" in *"--from $(last | cut -d ' ' -f 1) "*) sed -i '$d' prod ;; *) exit 1 ;; esac ;;
 "model serve") printf '{"version": "%s"}' "$(last | cut -d ' ' -f 1)" ;;
 "up --live") last > brought ;;
+"incident verify")
+  if [ -f amiss ]; then found='"an entry is missing"'; fi
+  printf '[{"entries": 4, "findings": [%s]}]' "$found" ;;
 esac
 """
 CONFIRMED, CALM = 2, 3
@@ -85,7 +90,16 @@ class Stack:
             self.page = self.page or datetime.now(UTC)
         elif self.windows[-CALM:] == [False] * CALM:
             self.page = None
-        return {"drifted": drifts, "kind": "data" if drifts else "none", "enough": True, "alerts": []}
+        told = {"drifted": drifts, "kind": "data" if drifts else "none", "enough": True, "alerts": []}
+        return told | {"rows": 3000, "columns": {"heart_rate": {"drifted": drifts, "kind": "data"}}}
+
+    def calm(self) -> dict[str, Any]:
+        """Of what was asked before anything else was."""
+        self.asked.append(served.OURS)
+        try:
+            return self.check()
+        finally:
+            self.asked.remove(served.OURS)
 
     # As a pager
 
@@ -94,6 +108,11 @@ class Stack:
 
     def rings(self, _: str) -> Message | None:
         return Message(datetime.now(UTC), "firing: of data (page)", "") if self.page and self.arrives else None
+
+    def told(self, model: str, _: datetime) -> Message:
+        found = self.rings(model)
+        assert found, "nobody was told"
+        return found
 
     def sleep(self, seconds: float) -> None:
         assert self.page is None
@@ -112,6 +131,8 @@ class Asking:
 
     def __exit__(self, *_: object) -> None:
         self.stack.asked.remove(self.run)
+
+    failed: ClassVar[dict[str, int]] = {}
 
     @property
     def calls(self) -> int:
@@ -158,6 +179,8 @@ def stack(clone: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(Pager, "listens", lambda *_: made)
     monkeypatch.setattr(drifted_data, "sleep", made.sleep)
     monkeypatch.setattr(Checks, "run", lambda _: made.check())
+    monkeypatch.setattr(Checks, "place", ("bucket", "reports/"))
+    monkeypatch.setattr(Checks, "ended", lambda _: made.calm())
     monkeypatch.setattr(Checks, "paged", lambda _: made.page is not None)
     return made
 
@@ -278,6 +301,40 @@ def test_it_needs_the_controllers(stack: Stack, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(live, "asked_for", lambda _: False)
     with pytest.raises(Refused, match="up --live"):
         gameday("drifted-data")
+
+
+# The demo's own step
+
+
+@pytest.fixture
+def walking(clone: Path, stack: Stack, workspace: Workspace) -> Demo:
+    """A demo whose next version has just got all calls."""
+    (clone / "prod").write_text("1 first\n2 next\n")
+    (clone / "brought").write_text("2 next\n")
+    found = Demo.last(Shell(workspace, lambda _: None), [served.OURS, served.THEIRS])
+    assert found
+    return found
+
+
+def test_the_demo_goes_back_by_the_runbooks_commands_and_closes_its_incident(
+    clone: Path, stack: Stack, walking: Demo
+) -> None:
+    facts = drift(walking).facts
+    (back,) = said(clone, "model rollback")
+    assert back.split()[2:5] == [MODEL, "--from", "2"]
+    assert said(clone, "up") == ["up --live"]
+    assert (facts["version"], stack.ledger, stack.seen().version) == ("1", ["1 first"], "1")
+    assert not stack.asked
+    incident = said(clone, "incident")
+    assert [line.split()[1] for line in incident] == ["start", "log", "log", "close", "verify"]
+    assert all(walking.incident in line for line in incident)
+    assert f"ModelDrift/{MODEL}/data" in incident[0]
+
+
+def test_a_record_of_the_demos_incident_that_does_not_hold_ends_it(clone: Path, walking: Demo) -> None:
+    (clone / "amiss").touch()
+    with pytest.raises(Failed, match=r"The incident's record does not hold: \['an entry is missing'\]"):
+        drift(walking)
 
 
 # What of the demo it goes on with
