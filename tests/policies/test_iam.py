@@ -150,6 +150,7 @@ DENIES = [
     (False, {"Action": None, "NotAction": "s3:PutObject", "Condition": NOT_MINE}),
     (False, {"Resource": None, "NotResource": "arn:aws:s3:::other/*", "Condition": NOT_MINE}),
     (False, {"Principal": None, "NotPrincipal": {"AWS": f"arn:aws:iam::{OWN}:root"}}),
+    (False, {"Condition": {"Bool": {"aws:SecureTransport": ["true", "false"]}}}),
     (True, {"Action": "s3:Put*", "Condition": NOT_MINE}),
     (True, {"Resource": "arn:aws:s3:::data/private/*", "Condition": NOT_MINE}),
     (True, {"Principal": {"AWS": f"arn:aws:iam::{OWN}:root"}, "Condition": NOT_MINE}),

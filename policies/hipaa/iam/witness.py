@@ -190,7 +190,8 @@ def _values(
         found += [(text,) for text in _near(condition.operator, texts)]
         if condition.over:
             found.append(tuple(dict.fromkeys(text.replace("*", STRANGER) for text in texts)))
-    found.append((STRANGER,))
+    if not any(condition.operator == "bool" for condition in wanted):  # which has two values, and no other
+        found.append((STRANGER,))
     kept = tuple(dict.fromkeys(found))
     steps.cut = steps.cut or len(kept) > _MOST_VALUES
     steps.take(len(kept))
