@@ -150,7 +150,9 @@ def judged(rule: Rule, resources: Sequence[Resource]) -> list[Verdict]:
         except BrokenRule as broken:
             raise AssertionError(f"{broken}: {broken.__cause__!r} for {str(resource._values)[:500]}") from broken
         took = time.thread_time() - begun
-        if took > MOST_SECONDS:
+        for _ in range(4):  # what shares the core makes some of them slower, and none quicker
+            if took <= MOST_SECONDS:
+                break
             begun = time.thread_time()
             rule.judge(Resource(resource.type, resource._values, name=resource.name), Stack(resources))
             took = min(took, time.thread_time() - begun)
