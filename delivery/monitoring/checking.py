@@ -44,9 +44,11 @@ def check(
     by: str | None = None,
     at: datetime | None = None,
     labelled: Source | None = None,
+    known: Codes | None = None,
 ) -> Check:
     """The judgement. Holds for rows of any backend, as long as reference and window are of the same. `labelled` are
     rows with predictions and labels that came meanwhile, of whichever window; else those of the window are judged.
+    `known` are the window's numbers by their bins (`coded`), for who has them already: they are most of what it takes.
     Raises Refused where the reference has too few rows to judge any window by."""
     profile = reference.profile
     if profile.rows < limits.ROWS:
@@ -64,7 +66,7 @@ def check(
         notes.append(f"{window.rows:,} rows: to judge values needs {limits.ROWS}.")
     cohorts = _cohorts(reference, window, by, judged) if by and enough else []
     layout += time.tests
-    values, bins = _values(reference, window, judged) if enough else ([], {})
+    values, bins = _values(reference, window, judged, known) if enough else ([], {})
     late = _late(reference, labelled, judged) if labelled else []
     tested = layout + values + late + cohorts
     found = deciding.judge(tested)
@@ -130,6 +132,19 @@ def _cohorts(reference: Reference, window: Source, by: str, judged: Sequence[Hel
     return found
 
 
+def coded(profile: Profile, rows: Source) -> Codes:
+    """Numbers by the profile's bins."""
+    return codes(rows, _cuts(profile.columns))
+
+
+def _cuts(judged: Sequence[Held]) -> dict[str, Cut]:
+    return {
+        held.name: Cut("number", held.whole, tuple(held.numbers.edges), held.numbers.low, held.numbers.high)
+        for held in judged
+        if held.numbers
+    }
+
+
 def profile_types(profile: Profile) -> dict[str, Any]:
     return {held.name: held.type for held in profile.columns}
 
@@ -177,9 +192,11 @@ class _Each:
     """The largest of the numbers'."""
 
 
-def _values(reference: Reference, window: Source, judged: Sequence[Held]) -> tuple[list[Tested], dict[str, Counted]]:
+def _values(
+    reference: Reference, window: Source, judged: Sequence[Held], known: Codes | None = None
+) -> tuple[list[Tested], dict[str, Counted]]:
     """The tests of values, and the window's counts of each number."""
-    found = _each(reference, window, judged)
+    found = _each(reference, window, judged, known)
     tested = found.tested
     tested += _units(window, {held.name: held.numbers for held in judged if held.numbers}, tested)
     tested += _joint(reference, found.codes, {held.name for held in judged}, found.noise)
@@ -187,14 +204,10 @@ def _values(reference: Reference, window: Source, judged: Sequence[Held]) -> tup
     return tested, found.bins
 
 
-def _each(reference: Reference, window: Source, judged: Sequence[Held]) -> _Each:
+def _each(reference: Reference, window: Source, judged: Sequence[Held], known: Codes | None = None) -> _Each:
     profile = reference.profile
-    cuts = {
-        held.name: Cut("number", held.whole, tuple(held.numbers.edges), held.numbers.low, held.numbers.high)
-        for held in judged
-        if held.numbers
-    }
-    held_codes = codes(window, cuts)
+    cuts = _cuts(judged)
+    held_codes = known if known and known.names == list(cuts) else codes(window, cuts)
     bins = numbers(held_codes, cuts)
     lacking = presence(window, [held.name for held in judged if held.name not in cuts])
     exact = reference.source is not None and profile.rows + window.rows <= limits.EXACT

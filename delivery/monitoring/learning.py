@@ -6,6 +6,7 @@ model would wake somebody.
 
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from math import ceil
 from pathlib import Path
@@ -17,10 +18,10 @@ import pyarrow.parquet as pq
 from msgspec import structs
 
 from delivery.monitoring.alerting.noise import Noise, learn
-from delivery.monitoring.checking import Reference, check, profile_types
+from delivery.monitoring.checking import Reference, check, coded, profile_types
 from delivery.monitoring.found import Check
 from delivery.monitoring.profile import Profile
-from delivery.monitoring.reading import source
+from delivery.monitoring.reading import ORDER, source
 from delivery.monitoring.running import engine
 from delivery.registry.documents import written
 
@@ -62,14 +63,22 @@ def spans(days: Sequence[date]) -> list[Span]:
 def _checks(
     profile: Profile, rows: pa.Table, days: Sequence[date], windows: Sequence[Span], model: str
 ) -> Iterator[Check]:
+    """Which bin a number is in hangs on no window: that is asked once, of all rows."""
     numbers = np.array([day.toordinal() for day in days])
     with tempfile.TemporaryDirectory(prefix="parapet-noise-") as work, engine() as connection:
+        file = Path(work) / "rows.parquet"
+        pq.write_table(rows, file)
+        every = coded(profile, source(connection, [file], "rows", profile_types(profile)))
+        bins = every.table.order_by(ORDER).to_pyarrow()
         for place, (first, last) in enumerate(windows):
             file = Path(work) / f"{place}.parquet"
-            there = (numbers >= first.toordinal()) & (numbers <= last.toordinal())
-            pq.write_table(rows.filter(pa.array(there)), file)
+            there = pa.array((numbers >= first.toordinal()) & (numbers <= last.toordinal()))
+            pq.write_table(rows.filter(there), file)
             window = source(connection, [file], f"window_{place}", profile_types(profile))
-            found = check(Reference(profile), window)
+            mine = bins.filter(there)
+            mine = mine.set_column(mine.column_names.index(ORDER), ORDER, pa.array(np.arange(mine.num_rows)))
+            kept = connection.create_table(f"bins_{place}", mine, temp=True)
+            found = check(Reference(profile), window, known=replace(every, table=kept, source=window))
             yield structs.replace(found, model=model, start=_at(first), end=_at(last + timedelta(days=1)))
             file.unlink()
 

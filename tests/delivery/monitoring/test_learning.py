@@ -1,5 +1,6 @@
 """What a reference's days are like is learnt where they suffice, and a usual day in winter wakes nobody then."""
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -8,15 +9,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from delivery.monitoring import learning
+from delivery.monitoring import checking, counting, learning
 from delivery.monitoring.alerting.declared import declared
 from delivery.monitoring.alerting.evidence import seen
 from delivery.monitoring.alerting.noise import read_noise
 from delivery.monitoring.checking import Reference, check, profile_types
+from delivery.monitoring.counting import Codes
+from delivery.monitoring.cutting import Cut
 from delivery.monitoring.found import Check
 from delivery.monitoring.learning import LONGEST, WINDOWS, learnt, spans
 from delivery.monitoring.profile import Profile
-from delivery.monitoring.reading import source
+from delivery.monitoring.reading import Source, source
 from delivery.monitoring.running import engine, load, profile_files
 
 FIRST = date(2025, 1, 1)
@@ -76,3 +79,35 @@ def test_what_is_learnt_is_of_the_profile_and_of_columns_that_move_with_the_seas
     many = checked(profile, rows.slice(0, 50 * 70), tmp_path / "many.parquet")
     assert many.kind == "none"
     assert [each.signal for each in seen(many, found, declared()) if not each.ordinary] == [], "of many days at once"
+
+
+@pytest.mark.data
+def test_in_which_bin_a_number_is_is_asked_once_and_each_window_is_judged_as_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = each_day(4, 70)
+    draw = np.random.default_rng(5)
+    order = draw.permutation(len(days))
+    days = [days[place] for place in order]
+    moved = np.array([2.0 * (day == FIRST + timedelta(days=2)) for day in days])
+    rows = pa.table({"sodium": draw.normal(138, 3, 280), "temperature": draw.normal(37, 0.5, 280) + moved})
+    pq.write_table(rows, tmp_path / "rows.parquet")
+    profile_files([tmp_path / "rows.parquet"], tmp_path / "profile.json", None, None)
+    profile = load(tmp_path / "profile.json")
+    windows = [(day, day) for day in sorted(set(days))]
+    alone = [
+        checked(profile, rows.filter(pa.array([day == first for day in days])), tmp_path / "window.parquet")
+        for first, _ in windows
+    ]
+    asked: list[int] = []
+
+    def codes(rows: Source, cuts: Mapping[str, Cut]) -> Codes:
+        asked.append(rows.rows)
+        return counting.codes(rows, cuts)
+
+    monkeypatch.setattr(checking, "codes", codes)
+    found = list(learning._checks(profile, rows, days, windows, "readmission"))
+    assert asked == [280]
+    assert [each.rows for each in found] == [70] * 4
+    assert found[2].drifted
+    assert [each.tests for each in found] == [each.tests for each in alone]
