@@ -190,8 +190,8 @@ def _values(
         found += [(text,) for text in _near(condition.operator, texts)]
         if condition.over:
             found.append(tuple(dict.fromkeys(text.replace("*", STRANGER) for text in texts)))
-    if not any(condition.operator == "bool" for condition in wanted):  # which has two values, and no other
-        found.append((STRANGER,))
+    true_or_false = any(condition.operator == "bool" for condition in wanted)  # such a key has no third value
+    found += [("true",), ("false",)] if true_or_false else [(STRANGER,)]
     kept = tuple(dict.fromkeys(found))
     steps.cut = steps.cut or len(kept) > _MOST_VALUES
     steps.take(len(kept))
