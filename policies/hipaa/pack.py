@@ -236,11 +236,13 @@ class _Servicer(sdk._PolicyAnalyzerServicer):
         self._open: dict[Waiver, bool] = {}
         """Waivers of resources of which a rule is not decided yet: they may be needed."""
 
-    def Configure(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+    def Configure(self, request: Any, _context: grpc.ServicerContext) -> Any:  # noqa: N802
         """Takes levels and parameters, and refuses what a parameter cannot be."""
-        answer = super().Configure(request, context)
+        answer = super().Configure(request, _context)
         wrong: list[str] = []
-        self._plans, self._settings, self._mending = {}, {}, []
+        self._plans.clear()
+        self._settings.clear()
+        self._mending.clear()
         for rule in self._pack.rules.values():
             if rule.remedy and self._level(self._named[rule.name]) is EnforcementLevel.REMEDIATE:
                 self._mending.append((self._named[rule.name], rule))
@@ -249,7 +251,7 @@ class _Servicer(sdk._PolicyAnalyzerServicer):
             except UnusableSetting as error:
                 wrong.append(str(error))
         if wrong:
-            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "\n".join(wrong))
+            _context.abort(grpc.StatusCode.INVALID_ARGUMENT, "\n".join(wrong))
         return answer
 
     def Analyze(self, request: Any, _context: object) -> Any:  # noqa: N802
