@@ -48,9 +48,9 @@ def test_kind_and_standard(citation: str, kind: str, standard: str | None) -> No
     assert (specification.kind, specification.standard) == (kind, standard)
 
 
-@pytest.mark.parametrize("rule", hipaa.rules(), ids=lambda rule: rule.name)
-def test_every_rule_is_cited(rule: hipaa.Rule) -> None:
-    assert catalogue.load().citations(rule.name)
+def test_every_rule_is_cited() -> None:
+    law = catalogue.load()
+    assert [rule.name for rule in hipaa.rules() if not law.citations(rule.name)] == []
 
 
 def with_rules(*rules: str) -> Catalogue:

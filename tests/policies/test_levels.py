@@ -22,11 +22,11 @@ RULES = {rule.name: rule for rule in hipaa.rules()}
 WITH_PARAMETERS = [rule for rule in hipaa.rules() if rule.parameters]
 
 
-@pytest.mark.parametrize("rule", hipaa.rules(), ids=lambda rule: rule.name)
-def test_advice_has_a_reason_and_the_check_takes_its_parameters(rule: Rule) -> None:
-    taken = list(inspect.signature(rule.check).parameters)[1 if rule.scope == "resource" else 2 :]
-    assert taken == [parameter.name for parameter in rule.parameters]
-    assert all(len(reason) > 20 for reason in (rule.advisory, rule.proposed) if reason)
+def test_advice_has_a_reason_and_the_check_takes_its_parameters() -> None:
+    for rule in hipaa.rules():
+        taken = list(inspect.signature(rule.check).parameters)[1 if rule.scope == "resource" else 2 :]
+        assert taken == [parameter.name for parameter in rule.parameters], rule.name
+        assert all(len(reason) > 20 for reason in (rule.advisory, rule.proposed) if reason), rule.name
 
 
 def test_the_proposal_makes_more_mandatory_and_nothing_less() -> None:

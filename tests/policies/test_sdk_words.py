@@ -1,6 +1,7 @@
 """A message names a property in the words of the Python SDK: those of the installed SDKs, all of them."""
 
 import re
+from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,8 +10,9 @@ import pytest
 
 import hipaa
 from hipaa.resource import UNKNOWN, Resource, UnknownValue
-from hipaa.rule import Example, Rule
+from hipaa.rule import Rule
 from hipaa.sdk import snake_case, words_of
+from tests.policies.services import every_service
 
 _GETTER = re.compile(r'getter\(name="([a-z][^"]*)"\)\n(?:    @[^\n]*\n)*    def (\w+)\(')
 _CAMEL = re.compile(r"\b[a-z][a-z0-9]*[A-Z]\w*")
@@ -60,22 +62,20 @@ def test_a_custom_resource_is_written_as_its_definition_has_it() -> None:
     assert words_of("kubernetes:rbac.authorization.k8s.io/v1:Role")("aggregationRule") == "aggregation_rule"
 
 
-def unsound() -> list[object]:
-    return [
-        pytest.param(rule, example, id=f"{rule.name}-{number}")
-        for rule in hipaa.rules()
-        for number, example in enumerate(rule.unsound, start=1)
+@every_service
+def test_messages_are_in_the_users_words(rules: Sequence[Rule]) -> None:
+    """Of the types that the SDK gives words of its own."""
+    found = [
+        f"{rule.name}: {message}"
+        for rule in rules
+        for example in rule.unsound
         if words_of(example.type if isinstance(example, Resource) else rule.on[0]) is snake_case
+        for verdict in rule.judge_example(example)
+        for message in verdict.violations
+        if in_the_providers_words(message)
     ]
+    assert found == [], "write it as the SDK does"
 
 
-@pytest.mark.parametrize(("rule", "example"), unsound())
-def test_message_is_in_the_users_words(rule: Rule, example: Example) -> None:
-    for verdict in rule.judge_example(example):
-        for message in verdict.violations:
-            assert in_the_providers_words(message) == [], f"write it as the SDK does: {message}"
-
-
-@pytest.mark.parametrize("rule", hipaa.rules(), ids=lambda rule: rule.name)
-def test_fix_is_in_the_users_words(rule: Rule) -> None:
-    assert in_the_providers_words(rule.fix) == []
+def test_fixes_are_in_the_users_words() -> None:
+    assert {rule.name: rule.fix for rule in hipaa.rules() if in_the_providers_words(rule.fix)} == {}
