@@ -14,6 +14,9 @@ WELL: Final = "Healthy"
 """Argo Rollouts' word where all pods are of one version, and no other is on its way."""
 ENDED: Final = "Degraded"
 """Argo Rollouts' word for a version that was aborted."""
+POD_HASH: Final = "rollouts-pod-template-hash"
+STEP: Final = "step-index"
+"""Labels by which Argo Rollouts says of which pods, and at which of the canary's steps, an analysis is."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +48,16 @@ def look(shell: Shell, model: str) -> Seen:
 
 
 def walk(shell: Shell, model: str, version: str, until: Callable[[Seen], bool]) -> list[int]:
-    """The weights that a version had until then; raises Failed where it was aborted before, or takes too long."""
-    weights: list[int] = []
+    """The weights that a version had until then; raises Failed where it was aborted before, or takes too long.
+
+    Those that it was judged at are told by its analyses, however late somebody began to look.
+    """
+    weights: set[int] = set()
 
     def arrived() -> bool:
         seen = look(shell, model)
-        if seen.weight and seen.weight not in weights:
-            weights.append(seen.weight)
+        if seen.weight:
+            weights.add(seen.weight)
         if seen.version != version:
             return False
         if not until(seen) and seen.phase == ENDED:
@@ -59,7 +65,16 @@ def walk(shell: Shell, model: str, version: str, until: Callable[[Seen], bool]) 
         return until(seen)
 
     wait(WALKS, arrived, lambda: f"of {model}, which should be at version {version}, is seen {look(shell, model)}.")
-    return weights
+    return sorted(weights | _judged_at(shell, model))
+
+
+def _judged_at(shell: Shell, model: str) -> set[int]:
+    found = shell.found(f"{ROLLOUTS}/{model}")
+    steps = found["spec"]["strategy"]["canary"]["steps"]
+    labels = [each["metadata"].get("labels", {}) for each in shell.found(ANALYSES)["items"]]
+    of_it = [each for each in labels if each.get(POD_HASH) == found["status"]["currentPodHash"]]
+    before = [steps[: int(each[STEP])] for each in of_it if STEP in each]
+    return {[step["setWeight"] for step in done if "setWeight" in step][-1] for done in before}
 
 
 def judged(shell: Shell) -> str:

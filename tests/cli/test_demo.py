@@ -3,7 +3,7 @@
 import json
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import IPv4Address
@@ -187,35 +187,48 @@ def test_a_demos_next_model_is_neither_the_first_ones_nor_that_of_the_demo_befor
 class Told:
     """A shell that is told one Rollout after another, and the last one from then on."""
 
-    def __init__(self, *moments: tuple[str, str, int]) -> None:
+    def __init__(self, *moments: tuple[str, str, int], analyses: Sequence[tuple[str, str]] = ()) -> None:
         self._moments = list(moments)
+        self._labels = [{rollout.POD_HASH: pods, rollout.STEP: step} for pods, step in analyses] or [{}]
 
     def found(self, path: str) -> dict[str, Any]:
         if path.endswith("/analysisruns"):
             metric = {"name": "apart", "phase": "Failed", "measurements": [{"value": "[0.3]"}]}
-            started = {"metadata": {"creationTimestamp": "2026-01-01T00:00:00Z"}}
-            return {"items": [{**started, "status": {"phase": "Failed", "metricResults": [metric]}}]}
+            started = {"creationTimestamp": "2026-01-01T00:00:00Z"}
+            status = {"phase": "Failed", "metricResults": [metric]}
+            return {"items": [{"metadata": {**started, "labels": each}, "status": status} for each in self._labels]}
         version, phase, weight = self._moments.pop(0) if len(self._moments) > 1 else self._moments[0]
         annotations = {rollout.CONFIGURATION: json.dumps({"model": {"version": version}})}
         return {
             "metadata": {"generation": 2},
-            "spec": {"template": {"metadata": {"annotations": annotations}}},
+            "spec": {
+                "template": {"metadata": {"annotations": annotations}},
+                "strategy": {"canary": {"steps": [{"setWeight": 10}, {"analysis": {}}, {"setWeight": 50}, {}, {}]}},
+            },
             "status": {
                 "observedGeneration": "2",
+                "currentPodHash": "now",
                 "phase": phase,
                 "canary": {"weights": {"canary": {"weight": weight}}},
             },
         }
 
 
-def walked(*moments: tuple[str, str, int]) -> list[int]:
-    shell = cast("Shell", Told(*moments))
+def walked(*moments: tuple[str, str, int], analyses: Sequence[tuple[str, str]] = ()) -> list[int]:
+    shell = cast("Shell", Told(*moments, analyses=analyses))
     return rollout.walk(shell, "m", "2", lambda seen: seen.weight == 100)
 
 
 def test_the_weights_of_a_version_on_its_way_are_told() -> None:
     ways = [("1", "Healthy", 0), ("2", "Progressing", 10), ("2", "Paused", 10), ("2", "Progressing", 50)]
     assert walked(*ways, ("2", "Paused", 100)) == [10, 50, 100]
+
+
+def test_the_weights_that_it_was_judged_at_are_told_by_whoever_looks_late() -> None:
+    """Those of another version's analyses are not its own."""
+    analyses = [("now", "1"), ("before", "3"), ("now", "1")]
+    assert walked(("2", "Paused", 100), analyses=analyses) == [10, 100]
+    assert walked(("2", "Paused", 100), analyses=[*analyses, ("now", "3")]) == [10, 50, 100]
 
 
 def test_it_is_looked_for_in_the_cluster_of_this_machine_and_nowhere_else(
