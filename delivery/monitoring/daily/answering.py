@@ -32,13 +32,12 @@ def of_a_check(model: str, state: State, at: float) -> str:
     """What the alerts know, what there was to look at, and that a check of the model ended at this time, in seconds
     since 1970."""
     told = "".join(_gauge(name, says, model, getattr(state.figures, each)) for each, (name, says) in FIGURES.items())
-    return metrics(state) + told + _ended(model, at)
+    return metrics(state) + told + ended(model, at)
 
 
-def of_outcomes(model: str, state: State, now: datetime, due: int) -> str:
+def of_outcomes(model: str, heard: str | None, now: datetime, due: int) -> str:
     """For how long none came, and for how many days that may be; 0 where none are expected."""
-    heard = moment(state.figures.heard) if state.figures.heard else now
-    age = max(0.0, (now - heard).total_seconds())
+    age = max(0.0, (now - (moment(heard) if heard else now)).total_seconds())
     return _gauge(*HEARD, model, age) + _gauge(*DUE, model, timedelta(days=due).total_seconds())
 
 
@@ -49,10 +48,11 @@ def succeeded(model: str, at: float) -> str:
 
 def of_no_check(model: str, at: float) -> str:
     """That nothing was looked at, though somebody tried to at this time."""
-    return _gauge(ROWS, "Rows of the last window.", model, 0) + _ended(model, at)
+    return _gauge(ROWS, "Rows of the last window.", model, 0) + ended(model, at)
 
 
-def _ended(model: str, at: float) -> str:
+def ended(model: str, at: float) -> str:
+    """That a check of the model ended, whatever came of it: what else is told with it is what was last known."""
     return _gauge(LOOKED, "When a check of the model last ended, well or not.", model, at)
 
 

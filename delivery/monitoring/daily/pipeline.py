@@ -7,7 +7,8 @@ counted and gone past: it ends no other's being heard.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import islice, pairwise
 from typing import Final
 
 from delivery.monitoring import runs
@@ -34,23 +35,54 @@ BROUGHT: Final = 50
 """Ends of runs that are looked at for one that registered a version of the model, likewise."""
 HOLDS: Final = timedelta(days=90)
 """For how long that is believed, where no later run says otherwise."""
+BACK: Final = tuple(timedelta(days=each) for each in (366, 180, 90, 30, 7, 1))
+"""Records are had by the time in their names, that of each of these parts by itself."""
+MOST: Final = 100_000
+"""Of each part, so that no number of records of one time takes the memory or the hour, or hides what is of another.
+Where there are more, that is told as one that was not read. A run each hour leaves 98,000 in the longest part."""
 
 
 def told(model: str, place: Place, now: datetime) -> str:
     """In Prometheus' text; empty of a model that no run was ever begun of here. Raises Refused where records cannot be
     listed."""
-    listed = [each for each in place.list() if each.name.endswith(".json")]
+    found, cut = _listed(place, now)
+    listed = [each for each in found if each.name.endswith(".json")]
     events = {event: each for each in listed if (event := Event.of(each.name))}
     there = runs.came(events, now)
     heard = frozenset(events[each].name for each in there)
     late_after, unreadable, beyond = _late_after(place, [each for each in there if each.at >= now - HOLDS])
     others = _of_others(place, model, there)
     wrong = [each for each in listed if each.name not in heard] + [events[each] for each in (*unreadable, *others)]
-    lately = sum(_came_lately(each, now) for each in wrong) + beyond
+    lately = sum(_came_lately(each, now) for each in wrong) + beyond + cut
     known = runs.heard([each for each in there if each not in others], now)
     return (metrics(model, known, late_after, now) if known else "") + (
         unread(model, lately) if known or lately else ""
     )
+
+
+def _listed(place: Place, now: datetime) -> tuple[list[Listed], int]:
+    """The records, and of how many parts not all are among them. What is older than all of BACK is not asked for more
+    than MOST: years of runs come to more, and the newer parts say what counts."""
+    edges = ["", *(_name_at(now - back) for back in BACK), _name_at(now + runs.AHEAD), ""]
+    found: list[Listed] = []
+    cut = 0
+    for start, end in pairwise(edges):
+        part = list(islice(_between(place, start, end), MOST + 1))
+        cut += bool(start) and len(part) > MOST
+        found += part[:MOST]
+    return found, cut
+
+
+def _between(place: Place, start: str, end: str) -> Iterator[Listed]:
+    for each in place.list(after=start):
+        if end and each.name >= end:
+            return
+        yield each
+
+
+def _name_at(moment: datetime) -> str:
+    """Before each name of a record of that second, and after all those before it."""
+    return f"{moment.astimezone(UTC):%Y%m%dT%H%M%S}"
 
 
 def _came_lately(record: Listed, now: datetime) -> bool:
@@ -73,14 +105,16 @@ def _late_after(place: Place, events: Sequence[Event]) -> tuple[int, list[Event]
 
 def _of_others(place: Place, model: str, events: Sequence[Event]) -> list[Event]:
     """Ends of runs that say to have registered something, and nothing of this model, or a version that an earlier run
-    had registered: all runs have one account, and who may start one may leave a record of each model's. They are
-    looked at until one is found that may be true."""
+    had registered: all runs have one account, and who may start one may leave a record of each model's. A version need
+    not be larger than those before it: of an invented one no true one is."""
     done = [each for each in events if (each.step, each.word) == (runs.LAST, Word.DONE)]
     told = {each: _version(model, each, said) for each, said in _said(place, reversed(done[-BROUGHT:]))}
-    versions = [told[each] or 0 for each in done[-BROUGHT:]]
-    newest = [max(versions[:place], default=0) for place in range(len(versions))]
-    known = [version > before for version, before in zip(versions, newest, strict=True)]
-    return [each for each, true in zip(done[-BROUGHT:], known, strict=True) if not true]
+    seen, false = set[int | None]([None]), list[Event]()
+    for each in done[-BROUGHT:]:
+        if told[each] in seen:
+            false.append(each)
+        seen.add(told[each])
+    return false
 
 
 def _version(model: str, event: Event, said: Said | None) -> int | None:

@@ -78,10 +78,12 @@ class Place:
         """Where a model's versions are that may serve here, a folder each."""
         return cls(s3, told.source.rstrip("/").rpartition("/")[0], _owner(told.bucket_owner))
 
-    def list(self, below: str = "") -> Iterator[Listed]:
-        """In the order of their names. Raises Refused."""
+    def list(self, below: str = "", after: str = "") -> Iterator[Listed]:
+        """In the order of their names, those that come after that one. Raises Refused."""
         bucket, prefix = self._split
         where = {"Bucket": bucket, "Prefix": f"{prefix}/{below}", **self.owner}
+        if after:
+            where["StartAfter"] = f"{prefix}/{after}"
         try:
             for page in self.s3.get_paginator("list_objects_v2").paginate(**where):
                 for each in page.get("Contents", []):

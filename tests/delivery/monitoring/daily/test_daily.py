@@ -1,6 +1,7 @@
 """The check of a model's last day, over a log as the server writes it."""
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ from delivery.monitoring.alerting.noise import FORMAT, Noise, Signal
 from delivery.monitoring.daily import __main__ as daily
 from delivery.monitoring.daily import settings
 from delivery.monitoring.found import Check
+from delivery.monitoring.runs import Event, Word
 from delivery.registry.documents import digest, read
+from delivery.registry.refused import Refused
 from tests.delivery.monitoring.daily.world import (
     ARTIFACTS,
     DAY,
@@ -378,6 +381,52 @@ def test_what_a_library_says_is_not_told(
     (line,) = capfd.readouterr().err.splitlines()
     assert "The check failed with ValueError at test_daily.py:" in line
     assert "4711" not in line
+
+
+RUNS = f"runs/model={NAME}/"
+
+
+@pytest.mark.parametrize(
+    ("broken", "error"),
+    [
+        ((), Refused("No.")),
+        (("looked",), Refused("It cannot be had.")),
+        (("looked",), MemoryError("MRN-4711")),
+        (("told",), MemoryError("MRN-4711")),
+        (("looked", "told"), OSError("MRN-4711")),
+    ],
+)
+def test_what_one_part_cannot_find_keeps_nobody_from_hearing_what_the_others_did(
+    broken: tuple[str, ...],
+    error: Exception,
+    world: World,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    clock: None,
+) -> None:
+    """Of records of runs that filled the memory the drift was told to nobody; of files that nobody can open, neither
+    how the pipeline went, nor for how long outcomes are missed. That a check ended well is told of none of these."""
+
+    def fails(*_: object) -> None:
+        raise error
+
+    world.serve(asked(60, 34), END - DAY, files=1)
+    looked(world, END - DAY)
+    begun = Event(END - DAY, "one", "register", Word.BEGUN)
+    world.put(ARTIFACTS, f"{RUNS}{begun.name}", b"{}")
+    world.put(ARTIFACTS, f"{RUNS}{replace(begun, word=Word.ERROR).name}", b"{}")
+    for each in broken:
+        monkeypatch.setattr(daily if each == "looked" else daily.pipeline, each, fails)
+    answered = list[str]()
+    monkeypatch.setattr(daily.answering, "answer", lambda text, where: answered.append(text))
+    assert daily.main([str(world.configuration(runs={"place": f"s3://{ARTIFACTS}/{RUNS}"}))]) == bool(broken)
+    (text,) = answered
+    told = {"rows_seen", "pipeline_failed", "time_seconds", "outcomes_age_seconds", "success_time"}
+    there = {each for each in told if f"parapet_monitor_{each}" in text}
+    missed = {"looked": {"rows_seen"}, "told": {"pipeline_failed"}}
+    assert told - there == set().union(*(missed[each] for each in broken), {"success_time"} if broken else set())
+    said = capfd.readouterr().err
+    assert (said.count("\n"), "4711" in said) == (len(broken), False)
 
 
 def test_a_configuration_that_is_none_is_refused_by_its_place(
