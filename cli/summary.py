@@ -23,7 +23,7 @@ def tell(workspace: Workspace, review: compliance.Review, files: compliance.Revi
     _line(
         "Policies",
         f"{totals.evaluations} evaluations: {totals.passed} passed, {totals.failed} failed, {totals.waived} waived, "
-        f"{totals.not_applicable} not applicable, {totals.undecided} not yet decided",
+        f"{totals.advised} advised, {totals.not_applicable} not applicable, {totals.undecided} not yet decided",
     )
     for warning in review.warnings:
         _line("", warning)

@@ -16,8 +16,8 @@ SCHEMA = "parapet.review/1"
 class Status(StrEnum):
     """What is known of an evaluation, a rule or a specification, in the words that every rendering uses.
 
-    Evaluations are errors, failed, not yet decided, waived, passed or not applicable; rules can also be disabled;
-    specifications can also be passed in part or not covered.
+    Evaluations are errors, failed, not yet decided, waived, advised, passed or not applicable; rules can also be
+    disabled; specifications can also be passed in part or not covered.
     """
 
     ERROR = "error"
@@ -26,6 +26,8 @@ class Status(StrEnum):
     UNDECIDED = "not yet decided"
     WAIVED = "waived"
     """Broken, and somebody accepted the risk until a day that the message gives."""
+    ADVISED = "advised"
+    """Good practice that is not followed: of a rule that is advice, which stops nothing and breaks no law."""
     PASSED_IN_PART = "passed in part"
     """Its rules passed, and something else that the catalogue asks for was not looked at. No finding of compliance."""
     PASSED = "passed"
@@ -136,6 +138,7 @@ class Tally(_Model):
     failed: int = 0
     not_yet_decided: int = 0
     waived: int = 0
+    advised: int = 0
     passed_in_part: int = 0
     passed: int = 0
     disabled: int = 0
@@ -159,12 +162,13 @@ class Totals(_Model):
     resources_with_rules: int
     """Those of them of a type that at least one rule is about."""
     evaluations: int
-    """`passed + failed + waived + not_applicable + undecided + errors`."""
+    """`passed + failed + waived + advised + not_applicable + undecided + errors`."""
     passed: int
     failed: int
     not_applicable: int
     undecided: int
     waived: int
+    advised: int
     errors: int
     """Rules that broke on a resource."""
     rules: Tally

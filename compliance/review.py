@@ -133,6 +133,7 @@ def _totals(run: Run, rules: Sequence[RuleReview], specifications: Sequence[Spec
         not_applicable=tally.not_applicable,
         undecided=tally.not_yet_decided,
         waived=tally.waived,
+        advised=tally.advised,
         errors=tally.error,
         rules=Tally.of(rule.status for rule in rules),
         specifications=Tally.of(specification.status for specification in specifications),

@@ -8,7 +8,7 @@ from compliance.events import Urn
 from compliance.model import Enforcement, Evaluation, Outcome, RuleReview, Status, worst
 from compliance.run import ROOT_TYPE, STACK, Run
 from hipaa import signals
-from hipaa.rule import Rule
+from hipaa.rule import Level, Rule
 
 OF_THE_PACK = frozenset(signals.OF_WAIVERS)
 """Policies of the pack that are no rules: what they report is told of the rules that they are about."""
@@ -140,9 +140,13 @@ def _diagnosed(rule: Rule, run: Run) -> dict[str, Evaluation]:
     """The worst that the rule's diagnostics say, by URN; one that the engine lists without a message is a failure."""
     said: dict[str, Evaluation] = {}
     violations = run.violations.get(rule.name, [])
+    # A rule that a configuration made advice of is broken all the same.
+    is_advice = rule.level() is Level.ADVISORY
+    advice = [one for one in violations if is_advice and one.enforcement_level == "advisory"]
     for status, diagnostics in (
         (Status.ERROR, [one for one in violations if signals.is_broken(one.message)]),
-        (Status.FAILED, violations),
+        (Status.FAILED, [one for one in violations if one not in advice]),
+        (Status.ADVISED, advice),
         (Status.UNDECIDED, run.undecided.get(rule.name, [])),
         (Status.WAIVED, run.waived.get(rule.name, [])),
     ):

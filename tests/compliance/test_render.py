@@ -23,9 +23,11 @@ def test_the_page_shows_the_numbers_of_the_json(recorded: Callable[..., Review],
         assert page.numbers[f"total.{key}"] == totals[key]
     for key, count in totals["specifications"].items():
         assert page.numbers[f"specifications.{key}"] == count
-    row = re.search(r"^\| (\d+) \| \*\*(\d+)\*\* \| (\d+) \| (\d+) \| (\d+) \| (\d+) \|$", as_markdown(review), re.M)
+    row = re.search(
+        r"^\| (\d+) \| \*\*(\d+)\*\* \| (\d+) \| (\d+) \| (\d+) \| (\d+) \| (\d+) \|$", as_markdown(review), re.M
+    )
     assert row is not None
-    shown = ("evaluations", "failed", "undecided", "waived", "passed", "not_applicable")
+    shown = ("evaluations", "failed", "undecided", "waived", "advised", "passed", "not_applicable")
     assert [int(count) for count in row.groups()] == [totals[key] for key in shown]
 
 

@@ -38,6 +38,7 @@ def test_the_worst_status_wins_in_this_order() -> None:
         Status.FAILED,
         Status.UNDECIDED,
         Status.WAIVED,
+        Status.ADVISED,
         Status.PASSED_IN_PART,
         Status.PASSED,
         Status.DISABLED,
@@ -69,6 +70,7 @@ def test_a_preview_tells_passed_failed_undecided_and_not_applicable_apart(record
         "not_applicable": 1,
         "undecided": 2,
         "waived": 0,
+        "advised": 0,
         "errors": 0,
     }
 
@@ -155,6 +157,16 @@ def test_a_broken_advisory_rule_is_failed_and_said_to_be_advisory(recorded: Reco
     assert review.outcome == "succeeded"
     assert rule(review, "kms-key-rotates").status is Status.FAILED
     assert rule(review, "kms-key-rotates").enforcement is Enforcement.ADVISORY
+
+
+def test_good_practice_that_is_not_followed_is_advised_and_fails_nothing(recorded: Recorded) -> None:
+    """A rule of the law that a configuration made advice of fails all the same."""
+    (advice,) = [item for item in hipaa.rules() if item.name == "s3-bucket-has-lifecycle"]
+    review = recorded("hospital-up", rules=[advice], catalogue=load())
+    assert verdicts(review, advice.name) == dict.fromkeys(("records", "scratch"), "advised")
+    assert (review.totals.advised, review.totals.failed) == (2, 0)
+    review = recorded("hospital-up", rules=[replace(advice, advisory="")], catalogue=load())
+    assert verdicts(review, advice.name) == dict.fromkeys(("records", "scratch"), "failed")
 
 
 def test_an_advisory_rule_that_passed_leaves_its_specification_passed_in_part(recorded: Recorded) -> None:
