@@ -48,10 +48,7 @@ def look(shell: Shell, model: str) -> Seen:
 
 
 def walk(shell: Shell, model: str, version: str, until: Callable[[Seen], bool]) -> list[int]:
-    """The weights that a version had until then; raises Failed where it was aborted before, or takes too long.
-
-    Those that it was judged at are told by its analyses, however late somebody began to look.
-    """
+    """The weights that a version was seen to have; raises Failed where it was aborted before, or takes too long."""
     weights: set[int] = set()
 
     def arrived() -> bool:
@@ -65,10 +62,11 @@ def walk(shell: Shell, model: str, version: str, until: Callable[[Seen], bool]) 
         return until(seen)
 
     wait(WALKS, arrived, lambda: f"of {model}, which should be at version {version}, is seen {look(shell, model)}.")
-    return sorted(weights | _judged_at(shell, model))
+    return sorted(weights)
 
 
-def _judged_at(shell: Shell, model: str) -> set[int]:
+def judged_at(shell: Shell, model: str) -> set[int]:
+    """The weights that the newest version was judged at, however late somebody began to look."""
     found = shell.found(f"{ROLLOUTS}/{model}")
     steps = found["spec"]["strategy"]["canary"]["steps"]
     labels = [each["metadata"].get("labels", {}) for each in shell.found(ANALYSES)["items"]]

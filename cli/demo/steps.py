@@ -132,7 +132,8 @@ def canary(demo: Demo) -> Outcome:
     """The next version gets few calls, then half of them, then all."""
     with demo.caller() as caller:  # before it comes: it is judged by its calls
         version = releasing.release(demo)
-        weights = rollout.walk(demo.shell, MODEL, version, lambda seen: seen.weight == 100)
+        seen = rollout.walk(demo.shell, MODEL, version, lambda seen: seen.weight == 100)
+        weights = sorted({*seen, *rollout.judged_at(demo.shell, MODEL)})
         demo.checks.begin()  # of these calls, while the next steps go on
         none_failed(caller)
     return Outcome(
@@ -161,7 +162,8 @@ def abort(demo: Demo) -> Outcome:
     releasing.promote(demo, "theirs")
     with demo.caller() as caller:
         version = releasing.release(demo)
-        weights = rollout.walk(demo.shell, MODEL, version, lambda seen: seen.phase == rollout.ENDED)
+        seen = rollout.walk(demo.shell, MODEL, version, lambda seen: seen.phase == rollout.ENDED)
+        weights = sorted({*seen, *rollout.judged_at(demo.shell, MODEL)})
         none_failed(caller)
     run = rollout.judged(demo.shell)
     told = demo.shell.json("model", "rollback", MODEL, "--why", WHY, "--stack", STACK)

@@ -214,8 +214,8 @@ class Told:
         }
 
 
-def walked(*moments: tuple[str, str, int], analyses: Sequence[tuple[str, str]] = ()) -> list[int]:
-    shell = cast("Shell", Told(*moments, analyses=analyses))
+def walked(*moments: tuple[str, str, int]) -> list[int]:
+    shell = cast("Shell", Told(*moments))
     return rollout.walk(shell, "m", "2", lambda seen: seen.weight == 100)
 
 
@@ -226,9 +226,12 @@ def test_the_weights_of_a_version_on_its_way_are_told() -> None:
 
 def test_the_weights_that_it_was_judged_at_are_told_by_whoever_looks_late() -> None:
     """Those of another version's analyses are not its own."""
-    analyses = [("now", "1"), ("before", "3"), ("now", "1")]
-    assert walked(("2", "Paused", 100), analyses=analyses) == [10, 100]
-    assert walked(("2", "Paused", 100), analyses=[*analyses, ("now", "3")]) == [10, 50, 100]
+
+    def judged_at(*analyses: tuple[str, str]) -> set[int]:
+        return rollout.judged_at(cast("Shell", Told(("2", "Paused", 100), analyses=analyses)), "m")
+
+    assert judged_at(("now", "1"), ("before", "3"), ("now", "1")) == {10}
+    assert judged_at(("now", "1"), ("before", "3"), ("now", "3")) == {10, 50}
 
 
 def test_it_is_looked_for_in_the_cluster_of_this_machine_and_nowhere_else(
