@@ -11,6 +11,7 @@ from msgspec import structs
 from delivery.monitoring.alerting.declared import Declared
 from delivery.monitoring.alerting.noise import Noise, Signal
 from delivery.monitoring.found import JOINT
+from delivery.registry.deaf import MADE
 
 TOLD: Final = 5
 """Findings that a note names."""
@@ -47,6 +48,10 @@ def _wrong(signal: Signal, columns: Collection[str], declared: Declared) -> Iter
     most, fewest, fewest_rows = declared.noise, declared.fewest_windows, declared.fewest_rows
     if signal.name != JOINT and signal.name not in columns:
         yield "name is no column of the profile"
+    if signal.test not in MADE:
+        yield f"test is none that a check by a profile makes: {', '.join(MADE)}"
+    if signal.cohort is not None:
+        yield "cohort is given, and a check by a profile has none"
     if signal.windows < fewest:
         yield f"windows is {signal.windows}, and must be {fewest} at least"
     if not isfinite(signal.rows) or signal.rows < fewest_rows / 2:

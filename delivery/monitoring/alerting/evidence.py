@@ -22,6 +22,7 @@ from delivery.monitoring.alerting.documents import Evidence
 from delivery.monitoring.alerting.noise import CALENDAR, LEAST, QUADRATIC, Noise, Signal, chance, counting, distance
 from delivery.monitoring.alerting.windows import day_of, tested
 from delivery.monitoring.found import Check, Column
+from delivery.registry.deaf import FEWER
 
 CALIBRATOR: Final = 0.1
 """k: the smaller, the more one window of great evidence counts, and the less many of little."""
@@ -75,6 +76,8 @@ def seen(check: Check, noise: Noise | None, declared: Declared) -> list[Seen]:
     for column in counted:
         own = _own(column, len(counted))
         signal = known.get((column.name, column.test, column.cohort)) if column.kind in CALENDAR else None
+        if signal and signal.rows > FEWER * counting(check, column):
+            signal = None  # learnt of far larger windows
         p = _by(signal, column, own, check, declared) if signal else own
         if p is not None:
             p = p if column.matters else 1.0  # less than an e-value may be: of no consequence, however many windows

@@ -14,7 +14,7 @@ from mlops.monitoring.rules import SILENCED_NOTE, SILENCED_TICKET
 from tests.delivery.monitoring.alert_checks import DECLARED, GREAT, day
 from tests.delivery.monitoring.simple_checks import DIGEST
 
-USUAL = Signal("sodium", "ks", None, 2.0, [0.0] * 7, [], 0.3, 500.0, 73)
+USUAL = Signal("sodium", "ks_binned", None, 2.0, [0.0] * 7, [], 0.3, 500.0, 73)
 DEAF = structs.replace(USUAL, level=30.0, spread=5.0)
 """As deaf as a noise may say that it is."""
 
@@ -39,6 +39,13 @@ def test_what_is_learnt_is_taken_as_it_is() -> None:
         pytest.param({"season": [0.0] * 5}, "season has 5 waves", id="a wave less"),
         pytest.param({"rows": 14.0}, "rows is 14, and must be 15 at least", id="few rows"),
         pytest.param({"windows": 27}, "windows is 27, and must be 28 at least", id="few windows"),
+        pytest.param(
+            {"test": "ks"},
+            "test is none that a check by a profile makes: ks_binned",
+            id="of rows, and not of a profile",
+        ),
+        pytest.param({"test": "MRN-4711"}, "test is none that", id="no test"),
+        pytest.param({"cohort": "ward A"}, "cohort is given", id="a group"),
         pytest.param({"name": "MRN-4711"}, "name is no column of the profile", id="another column"),
     ],
 )
@@ -60,7 +67,7 @@ def test_what_is_there_twice_is_not_taken_at_all() -> None:
 def test_of_a_schema_and_of_how_often_the_model_is_right_no_noise_is_taken() -> None:
     check = day(0)
     kinds: tuple[ColumnKind, ...] = ("schema", "data", "prediction", "quality")
-    tests = [Column(kind, "ks", kind, 0.2, 0.05, GREAT, 500, True) for kind in kinds]
+    tests = [Column(kind, "ks_binned", kind, 0.2, 0.05, GREAT, 500, True) for kind in kinds]
     check = structs.replace(check, tests=tests)
     deaf = noise(*(structs.replace(DEAF, name=each) for each in kinds))
     known = {each.kind: (each.ordinary, each.silenced) for each in seen(check, deaf, DECLARED)}
@@ -95,7 +102,7 @@ def test_no_noise_makes_a_distance_usual_that_no_day_has(
 
 
 def drifted(number: int, **changed: Any) -> Check:
-    column = Column("sodium", "ks", "data", 0.2, 0.05, GREAT, 500, True)
+    column = Column("sodium", "ks_binned", "data", 0.2, 0.05, GREAT, 500, True)
     return structs.replace(day(number, **changed), tests=[column])
 
 
@@ -130,3 +137,10 @@ def test_what_an_alert_is_open_of_is_not_silenced() -> None:
         state = advance(state, drifted(number), known, DECLARED).state
     assert state.open
     assert state.silenced == 0
+
+
+@pytest.mark.parametrize(("rows", "taken"), [(7_000.0, True), (9_000.0, False)])
+def test_a_noise_of_far_larger_windows_is_not_taken(rows: float, taken: bool) -> None:
+    """Of 500 rows: whoever says that days are as large as that may say that small windows are anything."""
+    (found,) = seen(drifted(0), noise(structs.replace(DEAF, rows=rows)), DECLARED)
+    assert (found.ordinary, found.silenced) == (taken, taken)
