@@ -27,6 +27,7 @@ def export(foundation: Foundation, cluster: Cluster, mlops: MLOps) -> None:
     pulumi.export("mlflowUserSecretArns", mlops.mlflow.user_secret_arns)
     pulumi.export("mlflowAuditKeySecretArn", mlops.mlflow.audit_key_secret_arn)
     pulumi.export("alertsTopicArn", mlops.alerts_topic_arn)
+    pulumi.export("accountTopicArn", mlops.account_topic_arn)
     pulumi.export("deadmanTopicArn", mlops.deadman_topic_arn)
     pulumi.export("models", mlops.models)
     pulumi.export("modelSigningKeyArn", mlops.model_registry.signing_key_arn)

@@ -81,6 +81,8 @@ class MLOps(pulumi.ComponentResource):
     outcomes: Outcomes
     alerts_topic_arn: pulumi.Output[str]
     """The topic that tells of alerts; who subscribes is the hospital's to say."""
+    account_topic_arn: pulumi.Output[str]
+    """The one of what AWS tells itself; the pager subscribes to all of it."""
     deadman_topic_arn: pulumi.Output[str]
     """The one that tells that alerts are dead; other ways than the former's subscribe."""
     models: list[dict[str, str | bool]]
@@ -155,7 +157,8 @@ class MLOps(pulumi.ComponentResource):
             ),
             pulumi.ResourceOptions(parent=self),
         )
-        self.alerts_topic_arn, self.deadman_topic_arn = alarms.topic_arn, alarms.deadman_arn
+        self.alerts_topic_arn, self.account_topic_arn = alarms.topic_arn, alarms.account_arn
+        self.deadman_topic_arn = alarms.deadman_arn
         Alertmanager(
             f"{name}-alertmanager",
             AlertmanagerArgs(

@@ -20,10 +20,9 @@ from tests.platform.project import PROJECT
 
 PAGES = {"severity": ["page"]}
 TICKETS = {"severity": ["ticket"]}
-OF_AWS = {"severity": ["page", {"exists": False}]}
+OR_NONE = {"severity": ["page", {"exists": False}]}
 BOUNDARIES = ("data", "model", "platform", "security", "clinical")
 NO_PAGE, NO_TICKET = ([f"a {severity} of {each}" for each in BOUNDARIES] for severity in ("page", "ticket"))
-NO_ALARM = "an alarm of AWS's own"
 
 
 @pytest.fixture
@@ -46,25 +45,25 @@ def test_before_there_is_a_topic_nobody_can_listen(sns: Any, write: Write) -> No
 @pytest.mark.parametrize(
     ("policies", "lacks"),
     [
-        ((), [*NO_PAGE, *NO_TICKET, NO_ALARM]),
+        ((), [*NO_PAGE, *NO_TICKET]),
         ((None,), []),
-        ((PAGES,), [*NO_TICKET, NO_ALARM]),
-        ((OF_AWS,), NO_TICKET),
-        ((OF_AWS, TICKETS), []),
-        ((OF_AWS, {**TICKETS, "boundary": ["data", "model"]}), NO_TICKET[2:]),
+        ((PAGES,), NO_TICKET),
+        ((OR_NONE,), NO_TICKET),
+        ((OR_NONE, TICKETS), []),
+        ((OR_NONE, {**TICKETS, "boundary": ["data", "model"]}), NO_TICKET[2:]),
         (
-            ({**OF_AWS, "boundary": ["data", "model", {"exists": False}]}, TICKETS),
+            ({**OR_NONE, "boundary": ["data", "model", {"exists": False}]}, TICKETS),
             NO_PAGE[2:],
         ),
         ((PAGES, TICKETS, {"boundary": [{"exists": False}]}), []),
-        ((TICKETS,), [*NO_PAGE, NO_ALARM]),
+        ((TICKETS,), NO_PAGE),
         ((None, TICKETS), []),
         (({"severity": [{"anything-but": ["ticket", "note"]}, {"exists": False}]},), NO_TICKET),
         (
             ({"team": [{"prefix": "M"}, {"exists": False}]},),
             [f"a {x} of {each}" for x in ("page", "ticket") for each in ("data", "security", "clinical")],
         ),
-        (({"severity": [{"numeric": [">", 1]}]},), [*NO_PAGE, *NO_TICKET, NO_ALARM]),
+        (({"severity": [{"numeric": [">", 1]}]},), [*NO_PAGE, *NO_TICKET]),
     ],
 )
 def test_who_is_told_by_nobody_is_said(
@@ -77,7 +76,7 @@ def test_who_is_told_by_nobody_is_said(
         to = f"arn:aws:sqs:us-east-1:{ACCOUNT}:pager-{number}"
         attributes = {"FilterPolicy": json.dumps(policy)} if policy else {}
         sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=to, Attributes=attributes)
-    (found,) = listeners.check(of)
+    found, *_ = listeners.check(of)
     assert found.state is (State.TO_DO if lacks else State.OK), found.text
     assert not lacks or f"takes {', '.join(lacks)}: nobody is told" in found.text
 
@@ -86,15 +85,22 @@ def test_who_is_told_by_nobody_is_said(
 def test_who_subscribes_as_a_document_says_is_told_of_everything(sns: Any, write: Write, file: str) -> None:
     """SNS gives nobody what no filter takes, and counts no failure: of what is missing here nobody would ever hear."""
     of = account(write)
-    topic = sns.create_topic(Name=f"{of.settings.name}-alerts-0a1b2c3")["TopicArn"]
+    topics = made(sns, of.settings.name)
     commands = re.findall(r"aws sns subscribe (?:.*\\\n)*.*", (PROJECT / file).read_text())
-    for number, command in enumerate(each for each in commands if "alertsTopicArn" in each):
+    for number, command in enumerate(commands):
         said = shlex.split(command.replace("\\\n", ""))
-        attributes = json.loads(said[said.index("--attributes") + 1])
-        to = f"arn:aws:sqs:us-east-1:{ACCOUNT}:pager-{number}"
-        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=to, Attributes=attributes)
-    (found,) = listeners.check(of)
-    assert found.state is State.OK, found.text
+        attributes = json.loads(said[said.index("--attributes") + 1]) if "--attributes" in said else {}
+        for topic in (name for name in topics if f"{name}TopicArn" in command):
+            to = f"arn:aws:sqs:us-east-1:{ACCOUNT}:pager-{number}"
+            sns.subscribe(TopicArn=topics[topic], Protocol="sqs", Endpoint=to, Attributes=attributes)
+    assert [each.state for each in listeners.check(of)] == [State.OK], list(listeners.check(of))
+
+
+def made(sns: Any, stack: str) -> dict[str, str]:
+    """The topics that people listen to, with their ARNs."""
+    return {
+        each: sns.create_topic(Name=f"{stack}-{each}-0a1b2c3")["TopicArn"] for each in ("alerts", "account", "deadman")
+    }
 
 
 def test_the_monthly_trial_comes_as_a_page_of_each_boundary_does(sns: Any) -> None:
@@ -131,35 +137,54 @@ def test_the_monthly_trial_comes_as_a_page_of_each_boundary_does(sns: Any) -> No
 
 @pytest.mark.parametrize(
     ("policies", "heard"),
-    [((), False), (({},), True), ((PAGES,), False), ((OF_AWS,), True), ((PAGES, {}), True)],
+    [
+        ((), False),
+        (({},), True),
+        ((PAGES,), False),
+        # It takes what has attributes, and not this one; of AWS's own none has any.
+        ((OR_NONE,), False),
+        (({"severity": [{"anything-but": ["ticket"]}]},), False),
+        ((PAGES, {}), True),
+    ],
 )
-def test_that_alerts_are_dead_needs_a_listener_of_its_own(
-    sns: Any, write: Write, policies: Sequence[dict[str, Any]], heard: bool
+@pytest.mark.parametrize("lacks", ["account", "deadman"])
+def test_what_aws_tells_itself_needs_a_listener_that_chooses_nothing(
+    sns: Any, write: Write, policies: Sequence[dict[str, Any]], heard: bool, lacks: str
 ) -> None:
     of = account(write)
-    for topic, filters in (("alerts", ({},)), ("deadman", policies)):
-        arn = sns.create_topic(Name=f"{of.settings.name}-{topic}-0a1b2c3")["TopicArn"]
-        for number, policy in enumerate(filters):
+    for topic, arn in made(sns, of.settings.name).items():
+        for number, policy in enumerate(policies if topic == lacks else ({},)):
             to = f"arn:aws:sqs:us-east-1:{ACCOUNT}:pager-{number}"
             attributes = {"FilterPolicy": json.dumps(policy)} if policy else {}
             sns.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=to, Attributes=attributes)
     found, *more = listeners.check(of)
     assert found.state is State.OK
     assert [each.state for each in more] == ([] if heard else [State.TO_DO])
-    assert all("-deadman-0a1b2c3 takes an alarm: that alerts are dead is told to nobody there" in x.text for x in more)
+    assert all(
+        f"no confirmed subscription without a filter of {made(sns, of.settings.name)[lacks]}" in x.text for x in more
+    )
+
+
+def test_a_stack_of_before_is_told_to_make_the_topic_of_what_aws_tells_itself(sns: Any, write: Write) -> None:
+    of = account(write)
+    for topic in ("alerts", "deadman"):
+        arn = sns.create_topic(Name=f"{of.settings.name}-{topic}-0a1b2c3")["TopicArn"]
+        sns.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=f"arn:aws:sqs:us-east-1:{ACCOUNT}:pager")
+    assert [(each.state, "the next up makes it" in each.text) for each in listeners.check(of)] == [
+        (State.OK, False),
+        (State.TO_DO, True),
+    ]
 
 
 @pytest.mark.parametrize("in_sandbox", [True, False])
-@pytest.mark.parametrize("topic", ["alerts", "deadman"])
+@pytest.mark.parametrize("topic", ["alerts", "account", "deadman"])
 def test_a_telephone_that_would_not_ring_is_told(
     sns: Any, write: Write, topic: str, in_sandbox: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An SMS is confirmed by itself, and a new account delivers it to nobody (Amazon SNS Developer Guide, "SMS
     sandbox")."""
     of = account(write)
-    arns = {
-        name: sns.create_topic(Name=f"{of.settings.name}-{name}-0a1b2c3")["TopicArn"] for name in ("alerts", "deadman")
-    }
+    arns = made(sns, of.settings.name)
     for arn in arns.values():
         sns.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=f"arn:aws:sqs:us-east-1:{ACCOUNT}:pager")
     assert [each.state for each in listeners.check(of)] == [State.OK], "without one nobody asks for the sandbox"
@@ -186,5 +211,5 @@ def test_a_subscription_that_nobody_confirmed_counts_for_nothing(
             return type("Paginator", (), {"paginate": lambda *_, **__: [pages[name]]})()
 
     monkeypatch.setattr("operations.account.access.Access.client", lambda *_: Client())
-    (found,) = listeners.check(of)
+    found, *_ = listeners.check(of)
     assert found.state is State.TO_DO

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from mlops.monitoring.alarms import FINDINGS
+from mlops.monitoring.alarms import TOLD
 from mlops.monitoring.owners import FOLDER, owners
 from parapet_mlflow.audit.sinks import LONGEST_PAUSE, SAYS, STOPPED
 from tests.platform.mocked import Made, Recorder, arn, run_program
 from tests.platform.test_break_glass import matches
 
-TOPICS = {"alerts": "logs", "heartbeat": "logs", "deadman": "deadman"}
+TOPICS = {"alerts": "logs", "account": "logs", "heartbeat": "logs", "deadman": "deadman"}
 """Each with its key."""
 
 
@@ -42,9 +42,40 @@ def known(stack: Recorder, name: str) -> str:
     return arn(of.type, of.name, of.inputs)
 
 
-@pytest.mark.parametrize("name", ["alerts", "deadman"])
+@pytest.mark.parametrize("name", ["alerts", "account", "deadman"])
 def test_an_output_names_the_topic(stack: Recorder, name: str) -> None:
     assert stack.outputs[f"{name}TopicArn"] == known(stack, name)
+
+
+def test_what_has_no_attributes_goes_to_no_topic_of_which_subscriptions_choose_by_them(stack: Recorder) -> None:
+    """No filter takes a message without any, `exists: false` neither (Amazon SNS Developer Guide, "Key matching"): of
+    what AWS tells there the pager would never hear."""
+    alerts = known(stack, "alerts")
+    told = [
+        *(each.inputs["arn"] for each in stack.of("cloudwatch/eventTarget:EventTarget")),
+        *(
+            to
+            for each in stack.of("cloudwatch/metricAlarm:MetricAlarm")
+            for to in (*each.inputs.get("alarmActions", ()), *each.inputs.get("okActions", ()))
+        ),
+    ]
+    assert known(stack, "account") in told
+    assert alerts not in told
+    (insecure,) = stack.one("sns/topicPolicy:TopicPolicy", "parapet-test-alerts").policy()
+    assert insecure["Effect"] == "Deny", "no service of AWS's is let in: its messages would be lost there"
+
+
+@pytest.mark.parametrize(("name", "tells"), [("account", "deadman"), ("deadman", "account")])
+def test_a_filter_where_messages_have_no_attributes_is_told_by_another_topic(
+    stack: Recorder, name: str, tells: str
+) -> None:
+    """It takes nothing, and SNS counts no failure."""
+    of = alarm(stack, f"{name}-filtered")
+    assert (of["namespace"], of["metricName"]) == ("AWS/SNS", "NumberOfNotificationsFilteredOut-NoMessageAttributes")
+    assert of["dimensions"] == {"TopicName": topic(stack, name).name}
+    assert (of["comparisonOperator"], of["threshold"], of["statistic"]) == ("GreaterThanOrEqualToThreshold", 1, "Sum")
+    assert (of["period"], of["evaluationPeriods"], of["treatMissingData"]) == (300, 1, "notBreaching")
+    assert of["alarmActions"] == of["okActions"] == [known(stack, tells)]
 
 
 def test_what_tells_that_alerts_are_dead_shares_neither_topic_nor_key_with_them(stack: Recorder) -> None:
@@ -61,7 +92,9 @@ def test_what_tells_that_alerts_are_dead_shares_neither_topic_nor_key_with_them(
     ]
 
 
-@pytest.mark.parametrize(("name", "tells"), [("alerts", "deadman"), ("heartbeat", "deadman"), ("deadman", "alerts")])
+@pytest.mark.parametrize(
+    ("name", "tells"), [*((each, "deadman") for each in ("alerts", "account", "heartbeat")), ("deadman", "account")]
+)
 def test_what_did_not_reach_who_listens_is_told_by_another_topic(stack: Recorder, name: str, tells: str) -> None:
     of = alarm(stack, f"{name}-failed")
     assert (of["namespace"], of["metricName"]) == ("AWS/SNS", "NumberOfNotificationsFailed")
@@ -69,6 +102,8 @@ def test_what_did_not_reach_who_listens_is_told_by_another_topic(stack: Recorder
     assert (of["comparisonOperator"], of["threshold"], of["statistic"]) == ("GreaterThanOrEqualToThreshold", 1, "Sum")
     assert (of["period"], of["evaluationPeriods"], of["treatMissingData"]) == (300, 1, "notBreaching")
     assert of["alarmActions"] == of["okActions"] == [known(stack, tells)]
+    # SNS tries HTTPS again, and counts each attempt that failed.
+    assert "or only at a later attempt" in of["alarmDescription"]
 
 
 def test_a_person_can_open_the_runbook_of_whatever_aws_tells(stack: Recorder) -> None:
@@ -79,7 +114,7 @@ def test_a_person_can_open_the_runbook_of_whatever_aws_tells(stack: Recorder) ->
         for each in stack.of("cloudwatch/eventTarget:EventTarget")
         if "Boundary" in each.inputs.get("inputTransformer", {}).get("inputTemplate", "")
     ]
-    assert len(told) == 12
+    assert len(told) == 17
     for each in told:
         (found,) = re.findall(rf"{re.escape(owners().read_at)}runbooks/([a-z-]+)\.md", each)
         assert (FOLDER / f"{found}.md").exists()
@@ -93,7 +128,7 @@ def test_alerts_that_no_longer_come_are_told_within_a_quarter_of_an_hour(stack: 
     assert of["treatMissingData"] == "breaching"
     assert of["period"] * of["evaluationPeriods"] <= 900
     assert (of["comparisonOperator"], of["threshold"], of["statistic"]) == ("LessThanThreshold", 1, "Sum")
-    assert of["alarmActions"] == of["okActions"] == [known(stack, "deadman"), known(stack, "alerts")]
+    assert of["alarmActions"] == of["okActions"] == [known(stack, "deadman"), known(stack, "account")]
 
 
 def test_a_certificate_that_was_not_renewed_is_told(stack: Recorder) -> None:
@@ -101,7 +136,7 @@ def test_a_certificate_that_was_not_renewed_is_told(stack: Recorder) -> None:
     assert (of["namespace"], of["metricName"]) == ("AWS/CertificateManager", "DaysToExpiry")
     assert of["dimensions"]["CertificateArn"].endswith("parapet-test-gateway")
     assert (of["comparisonOperator"], of["threshold"], of["statistic"]) == ("LessThanThreshold", 30, "Minimum")
-    assert of["alarmActions"]
+    assert of["alarmActions"] == [known(stack, "account")]
 
 
 def test_a_trail_of_mlflows_that_takes_no_lines_is_told_by_what_mlflow_says_of_it(stack: Recorder) -> None:
@@ -115,7 +150,7 @@ def test_a_trail_of_mlflows_that_takes_no_lines_is_told_by_what_mlflow_says_of_i
     assert (of["comparisonOperator"], of["threshold"], of["statistic"]) == ("GreaterThanOrEqualToThreshold", 1, "Sum")
     assert of["period"] >= 2 * LONGEST_PAUSE, "between two tries it is not over"
     assert of["treatMissingData"] == "notBreaching"
-    assert of["alarmActions"] == of["okActions"] == [known(stack, "alerts")]
+    assert of["alarmActions"] == of["okActions"] == [known(stack, "account")]
     assert "Boundary security, severity page" in of["alarmDescription"]
 
 
@@ -123,10 +158,10 @@ def event(source: str, kind: str, **detail: Any) -> dict[str, Any]:
     return {"source": source, "detail-type": kind, "detail": detail}
 
 
-@pytest.mark.parametrize("source", FINDINGS)
-def test_findings_are_told_by_their_kind_and_id_alone(stack: Recorder, source: str) -> None:
+@pytest.mark.parametrize("source", TOLD)
+def test_events_are_told_by_their_kind_and_id_alone(stack: Recorder, source: str) -> None:
     """A title or a description may have the name of an object, and so of a patient."""
-    name, told = f"parapet-test-{source}", topic(stack, "alerts")
+    name, told = f"parapet-test-{source}", topic(stack, "account")
     rule = stack.one("cloudwatch/eventRule:EventRule", name)
     target = stack.one("cloudwatch/eventTarget:EventTarget", name).inputs
     assert (target["rule"], target["arn"]) == (rule.name, arn(told.type, told.name, told.inputs))
@@ -135,12 +170,12 @@ def test_findings_are_told_by_their_kind_and_id_alone(stack: Recorder, source: s
     text = json.loads(target["inputTransformer"]["inputTemplate"])
     assert set(re.findall("<([a-z]+)>", text)) == set(paths)
     assert "runbooks/" in text
-    assert ("aws:sns/topicPolicy:TopicPolicy", "parapet-test-alerts") in stack.waits_for[
+    assert ("aws:sns/topicPolicy:TopicPolicy", "parapet-test-account") in stack.waits_for[
         ("aws:cloudwatch/eventTarget:EventTarget", name)
     ]
 
 
-@pytest.mark.parametrize("source", FINDINGS)
+@pytest.mark.parametrize("source", TOLD)
 def test_a_finding_that_could_not_be_told_is_told_of_by_another_topic(stack: Recorder, source: str) -> None:
     """Who takes EventBridge's right on the topic or its key away silences both, and no other alarm sees it: a refusal
     is not tried again, and the event is dropped."""
@@ -249,10 +284,53 @@ def test_what_ends_the_telling_of_a_finding_is_in_the_message_and_the_runbook(st
     assert "--workflow Status=NOTIFIED" in says
 
 
-def test_guardduty_tells_what_is_of_medium_severity_or_more(stack: Recorder) -> None:
+@pytest.mark.parametrize(
+    ("wakes", "kind", "severity"),
+    [
+        (True, "UnauthorizedAccess:EC2/TorClient", 8),
+        (True, "CredentialAccess:IAMUser/AnomalousBehavior", 4),
+        (False, "Recon:EC2/PortProbeUnprotectedPort", 2),
+        (False, "Persistence:IAMUser/AnomalousBehavior", 3.9),
+        # Of low severity, all of them, and what is done before something else.
+        (True, "Stealth:IAMUser/CloudTrailLoggingDisabled", 2),
+        (True, "Stealth:S3/ServerAccessLoggingDisabled", 2),
+        (True, "Policy:IAMUser/RootCredentialUsage", 2),
+        (True, "Policy:IAMUser/ShortTermRootCredentialUsage", 2),
+        (True, "Policy:S3/BucketBlockPublicAccessDisabled", 2),
+        (False, "Policy:Kubernetes/AnonymousAccessGranted", 2),
+    ],
+)
+def test_guardduty_wakes_for_what_is_grave_and_for_what_goes_before_it(
+    stack: Recorder, wakes: bool, kind: str, severity: float
+) -> None:
     pattern = json.loads(stack.one("cloudwatch/eventRule:EventRule", "parapet-test-guardduty").inputs["eventPattern"])
-    assert pattern == {
-        "source": ["aws.guardduty"],
-        "detail-type": ["GuardDuty Finding"],
-        "detail": {"severity": [{"numeric": [">=", 4]}]},
-    }
+    told = event("aws.guardduty", "GuardDuty Finding", type=kind, severity=severity)
+    assert matches(pattern, told) is wakes
+
+
+@pytest.mark.parametrize(
+    ("wakes", "service", "call"),
+    [
+        *((True, "cloudtrail", each) for each in ("StopLogging", "DeleteTrail", "UpdateTrail", "PutEventSelectors")),
+        *((True, "guardduty", each) for each in ("DeleteDetector", "UpdateDetector", "StopMonitoringMembers")),
+        *((True, "securityhub", each) for each in ("DisableSecurityHub", "DisableSecurityHubV2")),
+        *((False, "cloudtrail", each) for each in ("StartLogging", "LookupEvents", "GetTrailStatus")),
+        (False, "guardduty", "GetFindings"),
+        (False, "events", "DeleteTrail"),
+    ],
+)
+def test_whoever_stops_what_records_or_finds_wakes_somebody_by_the_call_itself(
+    stack: Recorder, wakes: bool, service: str, call: str
+) -> None:
+    """Not every account has GuardDuty, and its finding comes minutes after the call, or no more where it is off."""
+    rule = stack.one("cloudwatch/eventRule:EventRule", "parapet-test-watchers").inputs
+    told = event(
+        f"aws.{service}",
+        "AWS API Call via CloudTrail",
+        eventSource=f"{service}.amazonaws.com",
+        eventName=call,
+    )
+    assert matches(json.loads(rule["eventPattern"]), told) is wakes
+    text = stack.one("cloudwatch/eventTarget:EventTarget", "parapet-test-watchers").inputs["inputTransformer"]
+    assert "runbooks/audit-trail-stopped.md" in text["inputTemplate"]
+    assert {"$.detail.eventName", "$.detail.userIdentity.arn", "$.detail.eventID"} <= set(text["inputPaths"].values())

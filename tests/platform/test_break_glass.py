@@ -112,7 +112,8 @@ def assumed(role: str, *, by: str = "kim") -> dict[str, Any]:
 
 def matches(pattern: dict[str, Any], event: dict[str, Any]) -> bool:
     """As EventBridge compares: each field has one of the values listed, or begins or ends as one says, or is none of
-    them; of a field of several, one of these does (Amazon EventBridge User Guide, "Comparison operators", "Arrays")."""
+    them, or as great; of a field of several, one of these does; and of several patterns under `$or` one is matched
+    (Amazon EventBridge User Guide, "Comparison operators", "Arrays")."""
 
     def holds(want: Any, said: Any) -> bool:
         if isinstance(said, list):
@@ -121,13 +122,17 @@ def matches(pattern: dict[str, Any], event: dict[str, Any]) -> bool:
             return matches(want, said)
         return any(_is(each, said) for each in want)
 
-    return all(field in event and holds(want, event[field]) for field, want in pattern.items())
+    either = "$or" not in pattern or any(matches(each, event) for each in pattern["$or"])
+    fields = {field: want for field, want in pattern.items() if field != "$or"}
+    return either and all(field in event and holds(want, event[field]) for field, want in fields.items())
 
 
 def _is(wanted: Any, said: Any) -> bool:
     match wanted:
         case {"prefix": begins}:
             return said.startswith(begins)
+        case {"numeric": [">=", least]}:
+            return bool(said >= least)
         case {"suffix": ends}:
             return said.endswith(ends)
         case {"anything-but": dict(other)}:

@@ -1,4 +1,4 @@
-"""Where alerts go in AWS: an encrypted topic, what else writes to it, and the alarm that tells when alerts are dead."""
+"""Where alerts go in AWS: encrypted topics, what AWS tells itself, and the alarm that tells when alerts are dead."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -20,12 +20,20 @@ from mlops.monitoring.routes import HEARTBEAT
 from mlops.monitoring.words import RUNBOOKS
 
 ALERTS: Final = "alerts"
-"""What the topic is called, after the stack."""
+"""What Alertmanager's topic is called, after the stack."""
+ACCOUNT: Final = "account"
+"""The topic of what AWS tells itself. Its messages have no attributes, and no filter takes one without any, not by
+`exists: false` either (Amazon SNS Developer Guide, "Key matching"): among Alertmanager's, of which subscriptions choose
+by attributes, they would reach nobody, and SNS would count no failure."""
 DEADMAN: Final = "deadman"
 """The topic, and its key, of what tells that alerts are dead."""
 LEAST_SEVERE: Final = 4
 """Of GuardDuty's findings those of medium severity and more (Amazon GuardDuty User Guide, "Severity levels of GuardDuty
 findings")."""
+BEFORE: Final = ("Stealth:", "Policy:IAMUser/", "Policy:S3/")
+"""How types begin of which each counts, as low as GuardDuty has them: a trail or an access log that was stopped, the
+root user at work, a bucket that lost its block (Amazon GuardDuty User Guide, "GuardDuty IAM finding types", "GuardDuty
+S3 Protection finding types"). Whoever does that does it before something else."""
 LABELS: Final = ("HIGH", "CRITICAL")
 """Of Security Hub's findings (AWS Security Finding Format, Severity)."""
 DONE: Final = ("TTPs", "Effects", "Unusual Behaviors")
@@ -63,19 +71,50 @@ _HUB_V2: Final = {
     "id": "$.detail.findings[0].metadata.uid",
     "time": "$.time",
 }
-FINDINGS: Final[Mapping[str, tuple[str, Mapping[str, Any], Mapping[str, str]]]] = {
-    # Who found it, which findings are told, and what of one: neither its title nor its description, in which the name
-    # of an object may stand.
-    "guardduty": (
+STOPS: Final[Mapping[str, Sequence[str]]] = {
+    "cloudtrail": ("StopLogging", "DeleteTrail", "UpdateTrail", "PutEventSelectors"),
+    "guardduty": ("DeleteDetector", "UpdateDetector", "StopMonitoringMembers"),
+    "securityhub": ("DisableSecurityHub", "DisableSecurityHubV2"),
+}
+"""Calls, by service, by which what records or finds is stopped, or made to leave something out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What EventBridge tells: which events, and what of one."""
+
+    who: str
+    """Whose events, in words."""
+    pattern: Mapping[str, Any]
+    paths: Mapping[str, str]
+    """The values that the message has, by their names in it: neither a title nor a description, in which the name of
+    an object may stand."""
+    says: str
+    runbook: str
+
+
+def _finding(who: str, pattern: Mapping[str, Any], paths: Mapping[str, str]) -> Told:
+    which = "<id> of <product>" if "product" in paths else "<id>"
+    says = f"{who} found <kind>, severity <severity>, at <time>: finding {which}"
+    return Told(who=who, pattern=pattern, paths=paths, says=says, runbook="leaked-credential")
+
+
+TOLD: Final[Mapping[str, Told]] = {
+    "guardduty": _finding(
         "GuardDuty",
         {
             "source": ["aws.guardduty"],
             "detail-type": ["GuardDuty Finding"],
-            "detail": {"severity": [{"numeric": [">=", LEAST_SEVERE]}]},
+            "detail": {
+                "$or": [
+                    {"severity": [{"numeric": [">=", LEAST_SEVERE]}]},
+                    {"type": [{"prefix": each} for each in BEFORE]},
+                ]
+            },
         },
         _GUARDDUTY,
     ),
-    "securityhub": (
+    "securityhub": _finding(
         "Security Hub",
         {
             "source": ["aws.securityhub"],
@@ -96,7 +135,7 @@ FINDINGS: Final[Mapping[str, tuple[str, Mapping[str, Any], Mapping[str, str]]]] 
     ),
     # The newer one has events and a form of its own (AWS Security Hub User Guide, "EventBridge event formats", "OCSF
     # findings in Security Hub").
-    "securityhub-v2": (
+    "securityhub-v2": _finding(
         "Security Hub",
         {
             "source": ["aws.securityhub"],
@@ -121,6 +160,30 @@ FINDINGS: Final[Mapping[str, tuple[str, Mapping[str, Any], Mapping[str, str]]]] 
         },
         _HUB_V2,
     ),
+    # By the call itself: GuardDuty's finding comes minutes later, where the account has GuardDuty, and none comes of
+    # its own end.
+    "watchers": Told(
+        who="CloudTrail",
+        pattern={
+            "source": [f"aws.{service}" for service in STOPS],
+            "detail-type": ["AWS API Call via CloudTrail"],
+            "detail": {
+                "$or": [
+                    {"eventSource": [f"{service}.amazonaws.com"], "eventName": list(calls)}
+                    for service, calls in STOPS.items()
+                ]
+            },
+        },
+        paths={
+            "call": "$.detail.eventName",
+            "caller": "$.detail.userIdentity.arn",
+            "address": "$.detail.sourceIPAddress",
+            "event": "$.detail.eventID",
+            "time": "$.time",
+        },
+        says="<caller> called <call> from <address> at <time>, which may stop what records or finds: event <event>",
+        runbook="audit-trail-stopped",
+    ),
 }
 
 
@@ -144,26 +207,29 @@ class AlarmsArgs:
 
 
 class Alarms(pulumi.ComponentResource):
-    """Three topics: one for people, one for a heartbeat, and one for what tells people that the first is dead.
+    """Four topics: one for Alertmanager's alerts, one for what AWS tells people itself, one for a heartbeat, and one
+    for what tells people that the first is dead.
 
-    All are encrypted; nothing leaves the account but by a subscription that the hospital makes. Alertmanager, the
-    stack's alarms and EventBridge alone write, to the third the alarms alone. Where the heartbeat fails to come for a
-    quarter of an hour, because Prometheus, Alertmanager or the way to SNS is dead, or one of Alertmanager's topics
-    refuses it (`rules.py`), an alarm of CloudWatch, which is none of these, tells by the third topic, which shares no
-    key, policy or subscription with what is dead; and by the first, which may be alive. Of a topic that cannot reach
-    who listens to it the other one tells.
+    All are encrypted; nothing leaves the account but by a subscription that the hospital makes. To the first and the
+    heartbeat's Alertmanager alone writes, to the second the stack's alarms and EventBridge, to the last the alarms
+    alone. Where the heartbeat fails to come for a quarter of an hour, because Prometheus, Alertmanager or the way to
+    SNS is dead, or one of Alertmanager's topics refuses it (`rules.py`), an alarm of CloudWatch, which is none of
+    these, tells by the last topic, which shares no key, policy or subscription with what is dead; and by the second,
+    which may be alive. Of a topic that cannot reach who listens to it another one tells.
     """
 
     topic_arn: pulumi.Output[str]
+    account_arn: pulumi.Output[str]
     heartbeat_arn: pulumi.Output[str]
     deadman_arn: pulumi.Output[str]
 
     def __init__(self, name: str, args: AlarmsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:mlops:Alarms", name, {}, opts)
         self._name, self._args = name, args
-        alerts, written = topic(
+        alerts, _ = topic(args.stack, f"{name}-{ALERTS}", key_arn=args.logs_key_arn, services=(), parent=self)
+        account, written = topic(
             args.stack,
-            f"{name}-{ALERTS}",
+            f"{name}-{ACCOUNT}",
             key_arn=args.logs_key_arn,
             services=("cloudwatch", "events"),
             parent=self,
@@ -172,8 +238,9 @@ class Alarms(pulumi.ComponentResource):
         deadman, by_alarms = topic(
             args.stack, f"{name}-{DEADMAN}", key_arn=self._key().arn, services=("cloudwatch",), parent=self
         )
-        self.topic_arn, self.heartbeat_arn, self.deadman_arn = alerts.arn, beat.arn, deadman.arn
-        people, others = (alerts, written), (deadman, by_alarms)
+        self.topic_arn, self.account_arn = alerts.arn, account.arn
+        self.heartbeat_arn, self.deadman_arn = beat.arn, deadman.arn
+        people, others = (account, written), (deadman, by_alarms)
         self._alarm(
             HEARTBEAT,
             [others, people],
@@ -189,15 +256,31 @@ class Alarms(pulumi.ComponentResource):
             comparison_operator="LessThanThreshold",
             treat_missing_data="breaching",
         )
-        for called, of, told in ((ALERTS, alerts, others), (HEARTBEAT, beat, others), (DEADMAN, deadman, people)):
+        of_aws = ((ACCOUNT, account, others), (DEADMAN, deadman, people))
+        for called, of, told in of_aws:
+            self._alarm(
+                f"{called}-filtered",
+                [told],
+                f"A subscription of the topic {called} of {args.stack.name} has a filter, and took nothing of what it "
+                "told: these messages have no attributes. Take the filter away. Boundary platform, severity page: "
+                f"{self._runbook('pipeline-stopped')}.",
+                namespace="AWS/SNS",
+                metric_name="NumberOfNotificationsFilteredOut-NoMessageAttributes",
+                dimensions={"TopicName": of.name},
+                **ONE_IS_TOO_MANY,
+            )
+        for called, of, told in ((ALERTS, alerts, others), (HEARTBEAT, beat, others), *of_aws):
             self._alarm(
                 f"{called}-failed",
                 [told],
-                f"Somebody who listens to the topic {called} of {args.stack.name} was not reached by what it told: SNS "
-                f"failed to deliver it. Boundary platform, severity page: {self._runbook('pipeline-stopped')}.",
+                f"Somebody who listens to the topic {called} of {args.stack.name} was not reached by what it told, or "
+                "only at a later attempt: SNS failed to deliver it. Boundary platform, severity page: "
+                f"{self._runbook('pipeline-stopped')}.",
                 namespace="AWS/SNS",
                 # Of HTTPS each attempt counts, of mail and telephone what SNS gave up (Amazon SNS Developer Guide,
-                # "Monitoring Amazon SNS topics using CloudWatch").
+                # "Monitoring Amazon SNS topics using CloudWatch"). One is told all the same: what an endpoint refuses
+                # (4xx) is not tried again, so that one attempt may be a page that nobody got, and how many were of
+                # one message nothing says.
                 metric_name="NumberOfNotificationsFailed",
                 dimensions={"TopicName": of.name},
                 **ONE_IS_TOO_MANY,
@@ -219,13 +302,13 @@ class Alarms(pulumi.ComponentResource):
             treat_missing_data="missing",
         )
         self._trail(people)
-        for source, (who, pattern, told) in FINDINGS.items():
-            rule = self._findings(source, who, pattern, told, alerts, written)
+        for source, event in TOLD.items():
+            rule = self._events(source, event, account, written)
             self._alarm(
                 f"{source}-failed",
                 [others],
-                f"What {who} found in the account of {args.stack.name} was told to nobody: EventBridge could not write "
-                f"to the topic {ALERTS}. Boundary security, severity page: {self._runbook('pipeline-stopped')}.",
+                f"What {event.who} found in the account of {args.stack.name} was told to nobody: EventBridge could not "
+                f"write to the topic {ACCOUNT}. Boundary security, severity page: {self._runbook('pipeline-stopped')}.",
                 # A refusal is not tried again, and the event is dropped (Amazon EventBridge User Guide, "Monitoring
                 # Amazon EventBridge", "How EventBridge retries delivering events").
                 namespace="AWS/Events",
@@ -233,7 +316,9 @@ class Alarms(pulumi.ComponentResource):
                 dimensions={"RuleName": rule.name},
                 **ONE_IS_TOO_MANY,
             )
-        self.register_outputs({"topicArn": self.topic_arn, "deadmanArn": self.deadman_arn})
+        self.register_outputs(
+            {"topicArn": self.topic_arn, "accountArn": self.account_arn, "deadmanArn": self.deadman_arn}
+        )
 
     def _key(self) -> aws.kms.Key:
         """Of the third topic alone: a policy of the logs key that somebody broke breaks nothing here."""
@@ -291,34 +376,26 @@ class Alarms(pulumi.ComponentResource):
             **ONE_IS_TOO_MANY,
         )
 
-    def _findings(
-        self,
-        source: str,
-        who: str,
-        pattern: Mapping[str, Any],
-        told: Mapping[str, str],
-        alerts: aws.sns.Topic,
-        written: pulumi.Resource,
+    def _events(
+        self, source: str, event: Told, account: aws.sns.Topic, written: pulumi.Resource
     ) -> aws.cloudwatch.EventRule:
         """Where the organisation has turned the service on for the account; the stack does not."""
         stack = self._args.stack
         rule = aws.cloudwatch.EventRule(
             f"{self._name}-{source}",
-            description=f"{who} found something in the account of {stack.name}.",
-            event_pattern=json.dumps(pattern),
+            description=f"{event.who} has something to tell of the account of {stack.name}.",
+            event_pattern=json.dumps(event.pattern),
             opts=pulumi.ResourceOptions(parent=self),
         )
-        which = "<id> of <product>" if "product" in told else "<id>"
         text = (
-            f"{who} found <kind>, severity <severity>, at <time>: finding {which}. Account of {stack.name}. Boundary "
-            f"security, severity page: {self._runbook('leaked-credential')}."
+            f"{event.says}. Account of {stack.name}. Boundary security, severity page: {self._runbook(event.runbook)}."
         )
         aws.cloudwatch.EventTarget(
             f"{self._name}-{source}",
             rule=rule.name,
             target_id="told",
-            arn=alerts.arn,
-            input_transformer={"input_paths": dict(told), "input_template": json.dumps(text)},
+            arn=account.arn,
+            input_transformer={"input_paths": dict(event.paths), "input_template": json.dumps(text)},
             opts=pulumi.ResourceOptions(parent=self, depends_on=[written]),
         )
         return rule
