@@ -4,12 +4,19 @@ A canary and what it may replace come in turn. Were all begun anew with each, no
 """
 
 from collections.abc import Collection, Sequence
+from datetime import timedelta
+from typing import Final
 
 from msgspec import structs
 
 from delivery.monitoring.alerting.declared import SEVERITIES, Declared
 from delivery.monitoring.alerting.documents import Alert, Evidence, State
 from delivery.registry.documents import moment
+
+HOLDS: Final = timedelta(days=14)
+"""How long after a version's last window what was found of it is told because it still answers somebody. That it does
+is what files of the log say, whose writer may be whose model it is: without an end, one of them a day keeps a page for
+good. A Rollout that waits for longer is told by itself (`MonitorMissesAnswers`)."""
 
 
 def turned(state: State, model: str) -> tuple[State | None, list[State]]:
@@ -35,12 +42,16 @@ def there(
     others: Sequence[State], mine: State, answering: Collection[str], declared: Declared
 ) -> tuple[list[State], list[Alert]]:
     """Those of which a window came within this version's last ones that were judged, or that answered somebody in this
-    one, and the alerts of those that are over by that. Nobody looks at what a Rollout that waits leaves in service:
-    what was found of it holds for whom it answers."""
+    one and were looked at within HOLDS, and the alerts of those that are over by that. Nobody looks at what a Rollout
+    that waits leaves in service: what was found of it holds for whom it answers."""
     full = len(mine.lately) >= declared.calm
-    gone = [each for each in others if each.model not in answering]
+    gone = [each for each in others if each.model not in answering or _long_ago(each, mine)]
     over = [each for each in gone if full and (each.until or "") < mine.lately[0]]
     return [each for each in others if each not in over], [known.alert for each in over for known in each.open]
+
+
+def _long_ago(other: State, mine: State) -> bool:
+    return not (other.until and mine.until) or moment(mine.until) - moment(other.until) > HOLDS
 
 
 def of_this_window(state: State) -> list[State]:

@@ -13,7 +13,7 @@ from delivery.monitoring.alerting.declared import Accepted
 from delivery.monitoring.alerting.documents import read_state
 from delivery.monitoring.alerting.summary import UNNAMED
 from delivery.monitoring.alerting.telling import ROWS, metrics
-from delivery.monitoring.alerting.versions import alerts
+from delivery.monitoring.alerting.versions import HOLDS, alerts
 from delivery.registry.refused import Refused
 from tests.delivery.monitoring.alert_checks import DECLARED, FAIR, GREAT, MODEL, VALUES, day, steps
 from tests.delivery.monitoring.years import instant
@@ -275,6 +275,16 @@ def test_what_was_found_of_a_version_is_told_for_as_long_as_it_answers_anybody()
     (gone,) = steps(day(9, model=new), state=again.state)
     assert [each.model for each in gone.ends] == [before]
     assert alerts(gone.state) == []
+
+
+def test_a_file_a_day_below_an_old_version_keeps_no_page_for_good() -> None:
+    """Who may write the log says who answers: what was found holds for two weeks without another look."""
+    before, new = "readmission@3", "readmission@4"
+    found = steps(*(day(number, model=before, data__sodium=GREAT) for number in (0, 1)))[-1].state
+    said = steps(*(day(number, model=new) for number in range(2, 40)), state=found, answering=[before])
+    ended = [number for number, each in enumerate(said, 2) if [over.model for over in each.ends] == [before]]
+    assert ended == [1 + HOLDS.days + 1]
+    assert alerts(said[-1].state) == []
 
 
 def test_what_is_accepted_of_a_version_that_only_answers_still_ends() -> None:

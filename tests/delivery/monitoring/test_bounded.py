@@ -3,6 +3,7 @@
 import gzip
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,7 +18,6 @@ from delivery.monitoring.bounded import bounded
 from delivery.monitoring.daily import opening, predictions
 from delivery.monitoring.daily.files import Unread
 from delivery.monitoring.daily.opening import Opener
-from delivery.registry.refused import Refused
 
 MIB = 1 << 20
 LITTLE = 256 * MIB
@@ -70,15 +70,48 @@ def test_a_file_that_unpacks_to_more_than_it_says_is_left_out_and_the_next_one_i
         opener.close()
 
 
-def test_after_many_files_that_end_the_process_no_more_are_opened(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opening, "MOST_ENDED", 2)
-    opener = Opener(seconds=0)
-    for _ in range(2):
-        with pytest.raises(Unread, match="0 seconds to open"):
-            opener.table(whole(), 1, KEYS)
-    with pytest.raises(Refused, match="2 files each took more than 2,048 MiB or 0 seconds to open, and no more"):
-        opener.table(whole(), 1, KEYS)
-    opener.close()
+def test_files_that_take_long_take_no_more_than_a_share_of_the_hour_together_and_end_no_check(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """After twenty of 20 KB a check was refused, looked at nothing, and came back to the same files for a week; and
+    sixty that each took 55 seconds had its hour."""
+    clock = [0.0]
+    monkeypatch.setattr(opening, "monotonic", lambda: clock[0])
+    opener = Opener(seconds=60, together=100)
+    ends = opening.pa.ipc.open_stream
+
+    def long(*given: Any) -> Any:
+        clock[0] += 25
+        return ends(*given)
+
+    monkeypatch.setattr(opening.pa.ipc, "open_stream", long)
+    try:
+        assert [opener.table(whole(), 1, KEYS).num_rows for _ in range(4)] == [1] * 4
+        for _ in range(30):
+            with pytest.raises(Unread, match=r"^the files before it took the 100 seconds that all may take to open$"):
+                opener.table(whole(), 1, KEYS)
+    finally:
+        opener.close()
+
+
+def test_however_many_files_end_the_process_the_next_one_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also one that ends before it has read the file."""
+
+    def dead(_: Opener) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(["false"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        process.wait()
+        return process
+
+    opener = Opener()
+    with monkeypatch.context() as ends:
+        ends.setattr(Opener, "_begun", dead)
+        for _ in range(25):
+            with pytest.raises(Unread, match="60 seconds to open"):
+                opener.table(whole(), 1, KEYS)
+    try:
+        assert opener.table(whole(), 1, KEYS).num_rows == 1
+    finally:
+        opener.close()
 
 
 def takes() -> int:
