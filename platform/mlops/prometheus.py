@@ -18,7 +18,7 @@ from cluster.labels import Manifest, metadata
 from cluster.roles import CORE, RBAC, READ, rule
 from foundation.stack import Stack
 from mlops import one_server
-from mlops.monitoring import words
+from mlops.monitoring import served, words
 
 NAME: Final = "prometheus"
 ROLE: Final = "parapet:judge"
@@ -44,12 +44,8 @@ NAMESPACE: Final = "namespace"
 POD: Final = "pod"
 """The labels of every number: which version of which model said it, and where. Two namespaces' pods may say the same
 version and model; the namespace is nobody's word but the API server's."""
-ASKED: Final = (
-    *("requests_total", "request_seconds_bucket", "prediction_bucket", "prediction_count", "start_time_seconds"),
-    "ready",
-)
-"""The numbers that analyses and rules ask for; no other is kept."""
-_OF_MODELS: Final = f"parapet_serving_({'|'.join(ASKED)})"
+PLACES: Final = ("job", "instance", NAMESPACE, VERSION, MODEL, POD)
+"""All that Prometheus itself gives a series."""
 CHECKED_SECONDS: Final = 10
 _EACH: Final = {"body_size_limit": "10MB", "label_limit": 20, "label_value_length_limit": 256}
 LIMITS: Final = {
@@ -58,8 +54,8 @@ LIMITS: Final = {
     ns.MONITORING.name: {**_EACH, "sample_limit": 1_000},
 }
 """What one pod may say in one scrape, and how many of teams' are asked: of one that says more nothing is taken, and
-where teams have more pods none of theirs is asked. So who starts a pod does not fill the memory in which the numbers of
-the stack's models are."""
+where teams have more pods none of theirs is asked. How many it may say in all of them `monitoring/served.py` bounds. So
+who starts a pod does not fill the memory in which the numbers of the stack's models are."""
 RESOURCES: Final = {
     "requests": {"cpu": "200m", "memory": "512Mi", "ephemeral-storage": f"{STORED_GIB}Gi"},
     "limits": {"cpu": "1", "memory": "2Gi", "ephemeral-storage": f"{STORED_GIB + 1}Gi"},
@@ -168,26 +164,30 @@ def configuration(window: int, alerting: Alerting) -> dict[str, Any]:
             "alert_relabel_configs": [{"regex": "|".join(alerting.labels), "action": "labelkeep"}],
             "alertmanagers": [{"static_configs": [{"targets": [alerting.host]}]}],
         },
-        "scrape_configs": [*scrapes(alerting.checks, _OF_MODELS, check_seconds(window)), _alertmanager(alerting.host)],
+        "scrape_configs": [
+            *scrapes(alerting.checks, served.JUDGED, check_seconds(window)),
+            _alertmanager(alerting.host),
+        ],
     }
 
 
 def scrapes(
-    checks: Sequence[str], of_models: str = "parapet_serving_.+", check_seconds: int = CHECKED_SECONDS
+    checks: Sequence[str], of_models: served.Series = served.SHOWN, check_seconds: int = CHECKED_SECONDS
 ) -> list[dict[str, Any]]:
-    """Who is asked: models' pods, of whose numbers those that are called so are kept, and their checks', as often as
-    that."""
+    """Who is asked: models' pods, of which these series are kept, and their checks', as often as that."""
     return [
         # Apart, so that nothing that teams start stands between the stack's models and who judges them.
-        *(_job(each.name, each.name, PREDICTOR, of_models) for each in (ns.MODELS, ns.SERVING)),
+        *(
+            _job(each.name, each.name, PREDICTOR, served.relabelling(of_models, PLACES))
+            for each in (ns.MODELS, ns.SERVING)
+        ),
         # What a check says of its model it says under its own pod's name; what it calls the model is left out.
         {
             **_job(
                 CHECKS,
                 ns.MONITORING.name,
                 CHECK,
-                "|".join(checks),
-                more=_in_known_words(),
+                [{"source_labels": ["__name__"], "regex": "|".join(checks), "action": "keep"}, *_in_known_words()],
             ),
             "scrape_interval": f"{check_seconds}s",
             "scrape_timeout": f"{check_seconds}s",
@@ -202,7 +202,7 @@ def _in_known_words() -> list[dict[str, Any]]:
         {"source_labels": [name], "regex": "|".join(("", *values)), "action": "keep"}
         for name, values in words.VALUES.items()
     ]
-    names = "|".join(("__name__", "job", "instance", NAMESPACE, VERSION, MODEL, POD, *words.VALUES))
+    names = "|".join(("__name__", *PLACES, *words.VALUES))
     return [*known, {"regex": names, "action": "labelkeep"}]
 
 
@@ -216,10 +216,9 @@ def _alertmanager(host: str) -> dict[str, Any]:
     }
 
 
-def _job(
-    job: str, namespace: str, called: Mapping[str, str], kept: str, more: Sequence[Mapping[str, Any]] = ()
-) -> dict[str, Any]:
-    """How the pods of a namespace that are `called` so are asked; metrics are `kept` by a pattern of their names."""
+def _job(job: str, namespace: str, called: Mapping[str, str], kept: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """How the pods of a namespace that are `called` so are asked, and what is `kept` of what they say: a proxy's own
+    numbers are many, as a team's may be, and nobody asks for one."""
     pod = "__meta_kubernetes_pod"
     ((component, value),) = called.items()
     return {
@@ -239,8 +238,7 @@ def _job(
             {"source_labels": [f"{pod}_name"], "target_label": POD},
         ],
         **LIMITS[namespace],
-        # A proxy's own numbers are many, as a team's may be, and nobody asks for one.
-        "metric_relabel_configs": [{"source_labels": ["__name__"], "regex": kept, "action": "keep"}, *more],
+        "metric_relabel_configs": list(kept),
     }
 
 

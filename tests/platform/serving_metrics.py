@@ -13,14 +13,16 @@ from parapet_serving.telling.metrics import Metrics
 def main() -> None:
     output = SimpleNamespace(name="risk", minimum=0.0, maximum=1.0)
     manifest = SimpleNamespace(name="readmission", version="3")
-    bundle: Any = SimpleNamespace(declared=SimpleNamespace(outputs=[output]), manifest=manifest, digest="sha256:0")
+    bundle: Any = SimpleNamespace(
+        declared=SimpleNamespace(outputs=[output]), manifest=manifest, digest=f"sha256:{0:064}"
+    )
     told = Metrics(bundle)
     for route, status, times in (("records", 200, 40), ("infer", 200, 38), ("infer", 500, 2), ("refused", 401, 20)):
         for _ in range(times):
             told.answered(route, status)
     for seconds in (*[0.004] * 60, *[0.2] * 16, *[0.7] * 4):
         told.seconds.observe(seconds)
-    told.failed("timeout")
+    told.failed("time")
     told.batches.observe(8)
     for each in (told.logged, told.lost, told.failures):
         each.inc(8)

@@ -23,6 +23,7 @@ from local.kubernetes.live.process import Place
 from local.toolchain import live as toolchain
 from local.workspace import Workspace
 from mlops import analyses, prometheus
+from mlops.monitoring import served
 from mlops.monitoring.rules import rules
 from tests.cluster import wait_for
 from tests.platform.cluster import manifests
@@ -119,7 +120,7 @@ WRONG = {
 
 def test_no_number_is_kept_but_what_is_asked_for() -> None:
     told = json.dumps(analyses.templates(WINDOW)) + json.dumps(rules(["readmission"], ["readmission"]))
-    assert set(re.findall(r"parapet_serving_(\w+)", told)) == set(prometheus.ASKED)
+    assert set(re.findall(r"parapet_serving_(\w+)", told)) == set(served.JUDGED)
 
 
 @pytest.mark.engine
@@ -140,7 +141,8 @@ def exposed() -> Iterator[int]:
             body = version.says(time.monotonic() - begun).encode()
             if "talks" in self.path:
                 body = "".join(
-                    f'parapet_serving_requests_total{{route="{each}"}} 1\n' for each in range(1_500)
+                    f'parapet_serving_prediction_bucket{{output="{each % 99}",le="{each}"}} 1\n'
+                    for each in range(2_500)
                 ).encode()
             self.send_response(200)
             self.send_header("Content-Type", "text/plain; version=0.0.4")

@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 from cli.__main__ import app
 from cli.output import Refused
 from cluster import monitor
+from cluster import namespaces as ns
 from delivery.monitoring import runs
 from delivery.monitoring.alerting.documents import State
 from delivery.monitoring.daily import pipeline
@@ -32,8 +33,9 @@ from mlops import prometheus
 from mlops.dashboards import dashboards
 from mlops.dashboards.boards import BOARDS
 from mlops.dashboards.grafana import Board, document, written
-from mlops.monitoring import rules, words
+from mlops.monitoring import rules, served, words
 from tests.platform.mocked import run_program
+from tests.platform.relabelled import kept
 from tests.platform.variants import MANY
 
 MODELS = ("readmission", "sepsis")
@@ -286,6 +288,47 @@ def test_no_query_names_a_series_or_a_label_that_nobody_tells(series: dict[str, 
 )
 def test_one_that_does_is_found(series: dict[str, str], wrong: str, found: set[str]) -> None:
     assert untold(wrong, series) == found
+
+
+LABELLED = re.compile(r'(\w+)="(.*?)"')
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("of", [served.SHOWN, served.JUDGED], ids=["shown", "judged"])
+def test_all_that_our_server_says_is_kept_with_its_labels(series: dict[str, str], of: served.Series) -> None:
+    """For dashboards as it is; for analyses and rules all that they ask for, where words that are matched alone are
+    others."""
+    (job,) = (each for each in prometheus.scrapes(words.SHOWN, of) if each["job_name"] == ns.MODELS.name)
+    told, places = set(), set()
+    for each in series:
+        name, _, labels = each.partition("{")
+        if not name.startswith(served.PREFIX):
+            continue
+        own = {"__name__": name, **dict(LABELLED.findall(labels))}
+        left = kept(job, own)
+        name = name.removeprefix(served.PREFIX)
+        asked = of is served.SHOWN or own.get("route") != "refused"
+        assert (left is not None) == (name in of and asked), each
+        if left is not None:
+            assert left.keys() == own.keys()
+            assert left == own or of is served.JUDGED
+            told.add(name)
+            places |= {(left["output"], left["le"])} if name == "prediction_bucket" else set()
+    assert told == set(of)
+    assert len(places) >= (21 if of is served.SHOWN else 14)
+
+
+def test_what_is_known_of_our_server_is_what_it_says() -> None:
+    """Its words stand in its program, which the platform does not import."""
+    program = "\n".join(file.read_text() for file in (ROOT / "delivery/serving/parapet_serving").rglob("*.py"))
+    for name, edges in (("LATENCIES", served.SECONDS), ("ROWS", served.ROWS)):
+        found = re.findall(rf"^{name}: Final = \(([\d., ]*)\)", program, re.MULTILINE)
+        assert [list(map(float, each.split(","))) for each in found] == [list(edges)]
+    wrong = re.findall(r'Wrong\(\*?\(?(\d+), "([a-z ]+)"', program)
+    assert {kind for _, kind in wrong} | {"gone"} == set(served.KINDS)
+    assert {status for status, _ in wrong} | {"200", "499"} <= set(served.STATUSES)
+    routes = set(re.findall(r'\("([a-z ]+)", "(?:GET|POST|)", self\.', program))
+    assert routes | {"refused", "beyond"} == set(served.ROUTES)
 
 
 def within(ours: Any, theirs: Any, where: str = "") -> Iterator[str]:

@@ -1,7 +1,6 @@
 """The Prometheus that judges new versions, its templates, and what dashboards read: that the guardrails take them."""
 
-import re
-from collections.abc import Mapping
+from math import prod
 from typing import Any
 
 import pytest
@@ -11,11 +10,12 @@ from cluster.guardrails.flows import PREDICTOR, PROMETHEUS, Pods, flows
 from cluster.roles import ROLES
 from mlops import analyses, prometheus
 from mlops.dashboards.dashboards import Dashboards, DashboardsArgs
-from mlops.monitoring import words
+from mlops.monitoring import served, words
 from mlops.monitoring.rules import alert_seconds, rules
 from tests.platform.cluster import cases, manifests
 from tests.platform.cluster.api import Api
 from tests.platform.cluster.members import Member, govern, refused
+from tests.platform.relabelled import kept
 
 WINDOW = 300
 
@@ -111,16 +111,60 @@ def test_it_scrapes_the_port_that_its_policies_let_it_reach() -> None:
         assert flow.ports == (int(address["replacement"].partition(":")[2]),)
 
 
-def kept(job: Mapping[str, Any], labels: Mapping[str, str]) -> dict[str, str] | None:
-    """A series as the job's relabelling leaves it (Prometheus, "Configuration", relabel_config)."""
-    for each in job["metric_relabel_configs"]:
-        if each["action"] == "keep":
-            if not re.fullmatch(each["regex"], ";".join(labels.get(name, "") for name in each["source_labels"])):
-                return None
-        else:
-            assert each["action"] == "labelkeep"
-            labels = {name: value for name, value in labels.items() if re.fullmatch(each["regex"], name)}
-    return labels
+JOBS = {
+    "alerts": {
+        each["job_name"]: each for each in prometheus.configuration(WINDOW, manifests.ALERTING)["scrape_configs"]
+    },
+    "dashboards": {each["job_name"]: each for each in prometheus.scrapes(words.SHOWN)},
+}
+MRN = "MRN 48817263 Smith 1957-03-02"
+POD = {
+    **{"job": "models", "instance": "10.0.0.7:15020", "namespace": "models", "pod": "readmission-5d8f-x"},
+    **{"version_hash": "5d8f", "model": "readmission"},
+}
+SAID = [
+    {"__name__": "parapet_serving_requests_total", "route": "infer", "status": "500"},
+    {"__name__": "parapet_serving_request_seconds_bucket", "le": "0.25"},
+    {"__name__": "parapet_serving_request_seconds_bucket", "le": "10.0"},
+    {"__name__": "parapet_serving_request_seconds_bucket", "le": "+Inf"},
+    {"__name__": "parapet_serving_prediction_bucket", "output": "risk", "le": "0.05"},
+    {"__name__": "parapet_serving_prediction_bucket", "output": "risk", "le": "+Inf"},
+    {"__name__": "parapet_serving_prediction_count", "output": "risk"},
+    {"__name__": "parapet_serving_ready"},
+    {"__name__": "parapet_serving_start_time_seconds"},
+]
+
+
+@pytest.mark.parametrize("label", [*served.LABELS, "mrn", "exported_model", "__tmp_le"])
+@pytest.mark.parametrize("job", ["models", "serving"])
+@pytest.mark.parametrize("scraped", JOBS)
+def test_what_a_models_pod_says_in_words_of_its_own_is_not_kept(scraped: str, job: str, label: str) -> None:
+    """It has seen what the model was asked; and by new words each time it would fill the memory."""
+    for said in SAID:
+        own = kept(JOBS[scraped][job], {**said, **POD})
+        assert own is not None
+        assert {name for name, value in own.items() if value} == {*said, *POD}, said
+        assert own.items() >= POD.items()
+        for word in (MRN, f"{MRN};", f"x\n{MRN}", "infer;200"):
+            assert "MRN" not in str(found := kept(JOBS[scraped][job], {**said, **POD, label: word}))
+            assert found is None or found.keys() == own.keys()
+
+
+@pytest.mark.parametrize("job", ["models", "serving"])
+def test_a_pod_has_so_many_series_and_no_more_however_long_it_says_others(job: str) -> None:
+    """Where they are in memory for hours beside what alerts."""
+    found = set[tuple[tuple[str, str], ...]]()
+    for number in range(300):
+        for name in served.JUDGED:
+            labels = {"__name__": f"parapet_serving_{name}", **dict.fromkeys(served.LABELS, str(number)), **POD}
+            told = [
+                {each: labels[each] for each in ("__name__", *of, *POD)} for of in (served.JUDGED[name], served.LABELS)
+            ]
+            found |= {tuple(sorted(own.items())) for each in told if (own := kept(JOBS["alerts"][job], each))}
+    places = [dict(each)["__name__"] for each in found]
+    assert max(map(places.count, places)) == served.REMAINDERS, "of one name and place for each number"
+    most = sum(prod(len(values.split("|")) for values in of.values()) if of else 1 for of in served.JUDGED.values())
+    assert most < 1_300
 
 
 @pytest.mark.parametrize("label", ["severity", "kind", "step", "why", "mrn"])
