@@ -1,5 +1,6 @@
 """The four dashboards. Each asks for what `delivery/` tells, what Prometheus tells of its own asking, or what the rules
-record (`monitoring/rules.py`), and for nothing that names a patient: `monitoring/served.py` has what is kept of a pod."""
+record (`monitoring/rules.py`), and for nothing that names a patient: what is kept of a pod is in `monitoring/served.py`
+and `words.py`."""
 
 from collections.abc import Sequence
 from typing import Final
