@@ -211,9 +211,7 @@ def test_drift_is_told_and_gone_back_from_by_the_runbook(clone: Path, stack: Sta
     assert stack.windows == [*[False] * CALM, *[True] * CONFIRMED, False], "the demo's page was over before"
     (waited,) = stack.waited
     data = routes.configuration(owners(), quiet(), topic_arn="", heartbeat_arn="", region="", reports="")
-    pages = [
-        each for each in walked(data["route"]) if each["receiver"] == owners().of(Boundary.DATA).page + routes.KEPT
-    ]
+    pages = [each for each in walked(data["route"]) if each["receiver"] == owners().of(Boundary.DATA).page]
     looks = {each["group_interval"] for each in pages}
     assert looks == {"1m"}
     assert waited > 60, "until Alertmanager has looked at the group once more, and has forgotten whom it told of it"

@@ -55,7 +55,7 @@ def amtool(tools: Path, *arguments: str) -> str:
 @pytest.mark.engine
 def test_alertmanager_takes_the_configuration(tools: Path, configured: Path) -> None:
     told = amtool(tools, "check-config", str(configured))
-    assert f"{4 * len(Boundary) + 1} receivers" in told
+    assert f"{2 * len(Boundary) + 1} receivers" in told
     assert "SUCCESS" in told
 
 
@@ -63,10 +63,9 @@ def asked() -> list[tuple[dict[str, str], str]]:
     """Labels, and the receiver that is told."""
     of = owners().of
 
-    def receiver(boundary: str, severity: str | None, name: str = "") -> str:
+    def receiver(boundary: str, severity: str | None) -> str:
         owner = of(Boundary(boundary))
-        told = owner.page if severity in (Severity.PAGE, None) else owner.ticket
-        return f"{told}{routes.KEPT if name in routes.HELD else ''}"
+        return owner.page if severity in (Severity.PAGE, None) else owner.ticket
 
     every = [
         ({"boundary": each, "severity": severity}, of(each).page if severity is Severity.PAGE else of(each).ticket)
@@ -78,11 +77,11 @@ def asked() -> list[tuple[dict[str, str], str]]:
         *(
             (
                 {**each.rule()["labels"], "alertname": each.name, "severity": each.severity or Severity.PAGE},
-                routes.HEARTBEAT if each.name == "Watchdog" else receiver(each.boundary, each.severity, each.name),
+                routes.HEARTBEAT if each.name == "Watchdog" else receiver(each.boundary, each.severity),
             )
             for each in ALERTS
         ),
-        ({"alertname": "ModelDrift", "boundary": "model", "severity": "note"}, receiver("model", "note", "ModelDrift")),
+        ({"alertname": "ModelDrift", "boundary": "model", "severity": "note"}, receiver("model", "note")),
         # What nobody thought of is the platform's, and wakes somebody where it says so.
         ({"severity": "page"}, of(Boundary.PLATFORM).page),
         ({"alertname": "Strange"}, of(Boundary.PLATFORM).ticket),
@@ -104,24 +103,34 @@ def test_no_quiet_hour_is_for_a_page_nor_for_what_no_route_knows(configured: Pat
     muted = [
         each for each in walked(told["route"]) if each.get("mute_time_intervals") or each.get("active_time_intervals")
     ]
-    assert len(muted) == 4 * len(Boundary)
+    assert len(muted) == 2 * len(Boundary)
     for each in muted:
-        assert each["receiver"].removesuffix(routes.KEPT) not in pages
+        assert each["receiver"] not in pages
         assert each["matchers"][-1] in ('severity="ticket"', 'severity="note"')
         assert "routes" not in each
     for each in walked(told["route"]):
-        if each["receiver"].removesuffix(routes.KEPT) in pages:
+        if each["receiver"] in pages:
             assert "mute_time_intervals" not in each
 
 
 def test_nobody_is_told_that_something_is_over_which_prometheus_only_forgot(configured: Path) -> None:
-    """What a check said holds until the next one, and no pod of Prometheus for as long."""
-    assert {*routes.OF_CHECKS, "MonitorDead", "PipelineLate", "PipelineFailed"} <= set(routes.HELD)
-    assert not {"ModelDown", "ModelErrorBudgetBurn", "ModelVersionDies", "Watchdog"} & set(routes.HELD)
+    """Of a pod that went Alertmanager keeps an alert for four minutes, and the next one needs five for a model that is
+    down, and hours for a budget: a pager would close what goes on."""
     for each in yaml.safe_load(configured.read_text())["receivers"]:
-        (told,) = each["sns_configs"]
-        forgets = each["name"].endswith(routes.KEPT) or each["name"] == routes.HEARTBEAT
-        assert told["send_resolved"] is not forgets, each["name"]
+        assert [told["send_resolved"] for told in each["sns_configs"]] == [False], each["name"]
+
+
+def test_the_heartbeat_comes_each_four_minutes_and_not_each_five(configured: Path) -> None:
+    """Alertmanager looks each `group_interval`, and holds how old the last message is against `repeat_interval`: a
+    multiple of it is one look late, since that message went a moment after its look."""
+    (beat,) = (
+        each for each in walked(yaml.safe_load(configured.read_text())["route"]) if each["receiver"] == "heartbeat"
+    )
+    looks, again = (
+        int(beat[each][:-1]) * {"s": 1, "m": 60}[beat[each][-1]] for each in ("group_interval", "repeat_interval")
+    )
+    assert again % looks > 5, "as long as SNS takes to take one, and more"
+    assert (again // looks + 1) * looks == 240
 
 
 @pytest.mark.parametrize(("own", "held"), [("10m", "4h"), ("90m", "4h"), ("3599s", "4h"), ("12h", "12h")])
@@ -138,7 +147,7 @@ def test_what_a_check_says_once_a_day_is_not_told_each_few_minutes(own: str, hel
         for each in walked(routes.configuration(changed, never, **where)["route"])
         if "routes" not in each and 'severity="page"' in each["matchers"]
     ]
-    again = {each["receiver"].endswith(routes.KEPT): each["repeat_interval"] for each in pages}
+    again = {each["matchers"][0].startswith("alertname=~"): each["repeat_interval"] for each in pages}
     assert again == {True: held, False: own}
     assert len(pages) == 2 * len(Boundary) + 1
 
@@ -307,9 +316,9 @@ def test_what_explains_another_silences_it_and_one_cause_is_told_once(
 
         of = owners().of
         wanted = {
-            (of(Boundary.DATA).page + routes.KEPT, "readmission", "schema", 1),
-            (of(Boundary.DATA).page + routes.KEPT, "readmission", "data", 1),
-            (of(Boundary.DATA).page + routes.KEPT, "sepsis", "data", 1),
+            (of(Boundary.DATA).page, "readmission", "schema", 1),
+            (of(Boundary.DATA).page, "readmission", "data", 1),
+            (of(Boundary.DATA).page, "sepsis", "data", 1),
             (of(Boundary.MODEL).page, "sepsis", "errors", 1),
             (routes.HEARTBEAT, "", "", 1),
         }

@@ -27,8 +27,10 @@ from mlops.monitoring.words import LABELS, Boundary, Severity
 
 HEARTBEAT: Final = "heartbeat"
 """The receiver, and what its topic is called."""
-BEATS: Final = "4m"
-"""How often a heartbeat is sent, which is looked for every five minutes."""
+BEATS: Final = "210s"
+"""After which a heartbeat is sent again, at the next look at its group: each four minutes, of which one is expected
+every five. Four minutes themselves would make it five: at the fourth look the last one is younger by as long as SNS
+took to take it, since Alertmanager notes it only then."""
 QUIET: Final = "quiet"
 TICKETS_AGAIN: Final = "24h"
 HELD_AGAIN: Final = "4h"
@@ -45,11 +47,7 @@ OF_CHECKS: Final = (DRIFT, CALLERS, NO_DATA, UNREAD, ELSEWHERE, OUTCOMES, OUTCOM
 HELD: Final = sorted(
     {each.name for each in ALERTS if any(said in each.expression for said in words.OF_CHECKS)} | {waiting.NAME}
 )
-"""What was over before morning; and alerts by what checks said, or did not, which Prometheus forgets with its pod and
-is told again within a day, and that a dead check is within two: none is said to be over. A pager would believe it, and
-close what goes on; that it is over the next report says."""
-KEPT: Final = "-until-looked-at"
-"""How the receivers of those are called, behind the owner's own."""
+"""What was over before morning; and alerts by what checks said, or did not, which are told again seldom."""
 
 
 def text(read_at: str, reports: str) -> str:
@@ -73,27 +71,31 @@ def configuration(
     owners: Owners, quiet: Quiet, *, topic_arn: str, heartbeat_arn: str, region: str, reports: str, api: str = ""
 ) -> dict[str, Any]:
     """As Alertmanager reads it. `reports` is the place of the reports of checks of the model OF_MODEL; `api` is where
-    SNS is, if not where the Region has it."""
+    SNS is, if not where the Region has it.
+
+    Nobody is ever told that something is over: what Prometheus knows ends with its pod, and minutes after its last word
+    an alert is over to Alertmanager, while a new pod is not there yet, or still counts the five minutes of a model that
+    is down. A pager would believe it, and close what goes on.
+    """
     message = text(owners.read_at, reports)
 
-    def sns(topic: str, attributes: dict[str, str], resolved: bool) -> dict[str, Any]:
+    def sns(topic: str, attributes: dict[str, str]) -> dict[str, Any]:
         return {
             "topic_arn": topic,
             "sigv4": {"region": region},
             **({"api_url": api} if api else {}),
-            "send_resolved": resolved,
+            "send_resolved": False,
             "subject": SUBJECT,
             "message": message,
             "attributes": attributes,
         }
 
     told = [
-        {"name": f"{name}{kept}", "sns_configs": [sns(topic_arn, _attributes(each, severity), not kept)]}
+        {"name": name, "sns_configs": [sns(topic_arn, _attributes(each, severity))]}
         for each in owners.owners
         for name, severity in ((each.page, Severity.PAGE), (each.ticket, Severity.TICKET))
-        for kept in ("", KEPT)
     ]
-    beat = sns(heartbeat_arn, {"severity": HEARTBEAT}, False)
+    beat = sns(heartbeat_arn, {"severity": HEARTBEAT})
     return {
         "route": _route(owners),
         "inhibit_rules": INHIBITED,
@@ -132,36 +134,23 @@ def _route(owners: Owners) -> dict[str, Any]:
 
 
 def _of(owner: Owner) -> dict[str, Any]:
+    told = {"receiver": owner.ticket, "mute_time_intervals": [QUIET]}
+    seldom = {"repeat_interval": max(owner.again_after, HELD_AGAIN, key=_seconds)}
+    held = f'alertname=~"{"|".join(HELD)}"'
     return {
         "matchers": [f'boundary="{owner.boundary}"'],
         "receiver": owner.ticket,
         "routes": [
-            *_by_severity(owner, KEPT, f'alertname=~"{"|".join(HELD)}"'),
-            *_by_severity(owner, ""),
+            {"matchers": [held, _is(Severity.PAGE)], "receiver": owner.page, **_paged(owner), **seldom},
+            {"matchers": [_is(Severity.PAGE)], "receiver": owner.page, **_paged(owner)},
+            {"matchers": [_is(Severity.TICKET)], **told},
+            {"matchers": [_is(Severity.NOTE)], **told, "repeat_interval": NOTES_AGAIN},
         ],
     }
 
 
-def _by_severity(owner: Owner, kept: str, *which: str) -> list[dict[str, Any]]:
-    return [
-        {"matchers": [*which, _is(Severity.PAGE)], "receiver": f"{owner.page}{kept}", **_paged(owner, kept)},
-        {
-            "matchers": [*which, _is(Severity.TICKET)],
-            "receiver": f"{owner.ticket}{kept}",
-            "mute_time_intervals": [QUIET],
-        },
-        {
-            "matchers": [*which, _is(Severity.NOTE)],
-            "receiver": f"{owner.ticket}{kept}",
-            "repeat_interval": NOTES_AGAIN,
-            "mute_time_intervals": [QUIET],
-        },
-    ]
-
-
-def _paged(owner: Owner, kept: str = "") -> dict[str, str]:
-    again = max(owner.again_after, HELD_AGAIN, key=_seconds) if kept else owner.again_after
-    return {"group_wait": "10s", "group_interval": "1m", "repeat_interval": again}
+def _paged(owner: Owner) -> dict[str, str]:
+    return {"group_wait": "10s", "group_interval": "1m", "repeat_interval": owner.again_after}
 
 
 def _seconds(duration: str) -> int:
