@@ -146,11 +146,10 @@ def _known_since(ended: Ended, last: datetime) -> datetime:
 
 
 def _ended(run: Sequence[Event], now: datetime) -> Ended | None:
-    """None while it may go on. A step that is tried again is as it was the last time."""
+    """None while it may go on."""
     last = {each.step: each for each in run}
-    stopped = [each for each in last.values() if each.word in STOPS]
     step, why = "", ""
-    if stopped:
+    if stopped := _stopped(run):
         first = min(stopped, key=lambda each: each.at)
         step, why = first.step, str(first.word)
     elif not (LAST in last and last[LAST].word is Word.DONE):
@@ -159,6 +158,21 @@ def _ended(run: Sequence[Event], now: datetime) -> Ended | None:
         open_ = [each for each in last.values() if each.word is Word.BEGUN]
         step, why = max(open_ or [run[-1]], key=lambda each: each.at).step, KILLED
     return Ended(run[0].run, step, why, (run[-1].at - run[0].at).total_seconds(), _by_step(run))
+
+
+def _stopped(run: Sequence[Event]) -> Sequence[Event]:
+    """What stopped its steps. One that is begun again is as it is the next time; but for a gate, which says the same of
+    the same. That it is done, said without that, is not believed: words of any run may be added by who starts one."""
+    stands: dict[str, Event] = {}
+    for each in run:
+        before = stands.get(each.step)
+        if before and before.word is Word.GATE:
+            continue
+        if each.word in STOPS:
+            stands[each.step] = each
+        elif each.word is Word.BEGUN:
+            stands.pop(each.step, None)
+    return [*stands.values()]
 
 
 def _by_step(run: Sequence[Event]) -> dict[str, float]:

@@ -112,6 +112,22 @@ def test_a_step_that_is_tried_again_is_as_it_was_the_last_time() -> None:
     assert (found.ended.step, found.ended.by_step["train"]) == ("", 8)
 
 
+@pytest.mark.parametrize("again", [False, True])
+@pytest.mark.parametrize("word", [Word.GATE, Word.REFUSED, Word.ERROR])
+def test_what_is_added_to_a_run_that_stopped_does_not_make_it_one_that_went_well(word: Word, again: bool) -> None:
+    """Who may start runs may add a word to any. What failed may be tried again, and a gate says the same of the same."""
+    run = events("a", NOW - 3 * HOUR, "model-gate", word)
+    more = [Event(run[-1].at + HOUR, "a", "model-gate", Word.BEGUN)] if again else []
+    more += [
+        Event(run[-1].at + 1.1 * HOUR, "a", "model-gate", Word.DONE),
+        Event(run[-1].at + 1.2 * HOUR, "a", "register", Word.DONE),
+    ]
+    found = known([*run, *more])
+    well = again and word is not Word.GATE
+    assert found.ended
+    assert (found.ended.step, found.ended.why, found.failures) == (("", "", 0) if well else ("model-gate", word, 1))
+
+
 def test_what_is_of_a_time_to_come_hides_no_run() -> None:
     found = known(events("a", NOW - HOUR, "train", Word.ERROR), events("b", NOW + 24 * HOUR, "register"))
     assert found.brought is None
