@@ -6,9 +6,11 @@ one holds. It is of whichever version answered: an outcome that is known after a
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from heapq import nlargest
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,6 +42,10 @@ BYTES: Final = 256 << 20
 """Of these files together, at most."""
 AGAIN: Final = 10_000
 """Of these files, likewise: half a minute of S3's."""
+MOST: Final = 150_000
+"""Files of a window and of BEFORE, the newest: outcomes of three thousand a day."""
+LISTED: Final = 1_000_000
+"""Names that are looked through for these, a thousand at a time: some minutes of S3's."""
 LABEL: Final = "label"
 BOTH: Final = pa.array([0.0, 1.0])
 """Outcomes of a model that says how likely one is."""
@@ -75,10 +81,7 @@ def labelled(
     if profile.labels is None or profile.predictions is None:
         return Labelled()
     place, log = places
-    there = sorted(
-        (each for each in place.list() if each.name.endswith(".parquet") and each.modified < span.end),
-        key=lambda each: (each.modified, each.name),
-    )
+    there = _there(place, span)
     came = [each for each in there if span.start <= each.modified]
     told, _ = staging.staged(_outcomes(place, came, span, _binary(profile)), folder, "labels")
     if not told:
@@ -127,8 +130,32 @@ def labelled(
 
 def newest(place: Place, span: Span) -> datetime | None:
     """When the last file of outcomes came, whatever is in it. Raises Refused."""
-    came = (each.modified for each in place.list() if each.name.endswith(".parquet") and each.modified < span.end)
-    return max(came, default=None)
+    return max((each.modified for each in _files(islice(place.list(), LISTED), span)), default=None)
+
+
+def _files(listed: Iterable[Listed], span: Span) -> Iterator[Listed]:
+    return (each for each in listed if each.name.endswith(".parquet") and each.modified < span.end)
+
+
+def _there(place: Place, span: Span) -> list[Listed]:
+    """Those of this window and of BEFORE, as they came; what is more than can be looked at is told."""
+    names, many = place.list(), 0
+
+    def lately() -> Iterator[Listed]:
+        nonlocal many
+        for each in _files(islice(names, LISTED), span):
+            if each.modified >= span.start - BEFORE:
+                many += 1
+                yield each
+
+    there = nlargest(MOST, lately(), key=lambda each: (each.modified, each.name))[::-1]
+    if many > MOST:
+        span.unread += many - MOST
+        span.notes.append(f"{many - MOST:,} files of outcomes, the oldest of more than {MOST:,}, are not looked at.")
+    if next(names, None):
+        span.unread += 1
+        span.notes.append(f"More than {LISTED:,} names are where outcomes come: those after them are not looked at.")
+    return there
 
 
 def _all(tables: list[Any]) -> Any:
@@ -216,12 +243,22 @@ def _before(place: Place, listed: Sequence[Listed], span: Span, binary: bool, fo
     writes the month so far each night has the same ones in thirty files: were each looked at as if it were new, an
     unlucky month would be thirty bad days. One that is another than it was counts: else who told it first would have
     told it for good."""
-    chosen, size = list[Listed](), 0
+    chosen, size, left = list[Listed](), 0, 0
     for each in reversed(listed):
-        size += each.size
-        if each.modified < span.start - BEFORE or size > BYTES or len(chosen) == AGAIN:
+        if each.modified < span.start - BEFORE:
             break
+        if each.size > LARGEST:
+            continue  # as in its own window, where that was told
+        if size + each.size > BYTES or len(chosen) == AGAIN:
+            left += 1
+            continue
+        size += each.size
         chosen.append(each)
+    if left:
+        span.notes.append(
+            f"{left:,} files of outcomes of the {BEFORE.days} days before are not looked at, since they are more than "
+            f"{AGAIN:,} or {BYTES >> 20} MiB together: what of them comes again counts as if it were new."
+        )
     tables = _outcomes(place, chosen, span.aside(), binary)
     known = (each.filter(pc.invert(pc.is_null(each[LABEL], nan_is_null=True))) for each in tables)
     return staging.staged(known, folder, "before")[0]

@@ -117,11 +117,9 @@ def test_a_step_that_is_tried_again_is_as_it_was_the_last_time() -> None:
 def test_what_is_added_to_a_run_that_stopped_does_not_make_it_one_that_went_well(word: Word, again: bool) -> None:
     """Who may start runs may add a word to any. What failed may be tried again, and a gate says the same of the same."""
     run = events("a", NOW - 3 * HOUR, "model-gate", word)
-    more = [Event(run[-1].at + HOUR, "a", "model-gate", Word.BEGUN)] if again else []
-    more += [
-        Event(run[-1].at + 1.1 * HOUR, "a", "model-gate", Word.DONE),
-        Event(run[-1].at + 1.2 * HOUR, "a", "register", Word.DONE),
-    ]
+    words = [("model-gate", Word.BEGUN), ("model-gate", Word.DONE), ("register", Word.DONE)]
+    more = [Event(run[-1].at + HOUR + place * HOUR / 9, "a", *each) for place, each in enumerate(words)]
+    more = more if again else more[1:]
     found = known([*run, *more])
     well = again and word is not Word.GATE
     assert found.ended

@@ -11,6 +11,7 @@ import pytest
 
 from delivery.monitoring.alerting.noise import FORMAT, Noise, Signal
 from delivery.monitoring.daily import __main__ as daily
+from delivery.monitoring.daily import labels as labels_of
 from delivery.monitoring.daily import settings
 from delivery.monitoring.found import Check
 from delivery.monitoring.runs import Event, Word
@@ -270,6 +271,40 @@ def test_outcomes_that_are_delivered_again_count_once(world: World) -> None:
     check, text = looked(world)
     assert "200 outcomes came before this window too, and count no second time." in check.notes
     assert f'parapet_monitor_outcomes{{model="{NAME}"}} 400' in text
+
+
+@pytest.mark.parametrize(
+    ("limits", "again", "says"),
+    [
+        ({"LARGEST": 50_000, "BYTES": 60_000}, 250, None),
+        ({"LARGEST": 90_000, "BYTES": 60_000}, 250, "1 files of outcomes of the 45 days before"),
+        ({"AGAIN": 1, "LARGEST": 90_000}, 0, "2 files of outcomes of the 45 days before"),
+        ({"MOST": 2, "LARGEST": 90_000}, 0, "2 files of outcomes, the oldest"),
+        ({"LISTED": 4}, 250, "More than 4 names are where outcomes come"),
+    ],
+)
+def test_no_file_of_outcomes_makes_the_old_ones_count_again_or_takes_the_memory(
+    world: World, monkeypatch: pytest.MonkeyPatch, limits: dict[str, int], again: int, says: str | None
+) -> None:
+    """One of 256 MiB, the newest of those before, and all of the month so far were as if they had come today. What is
+    not looked at is told."""
+    for name, value in limits.items():
+        monkeypatch.setattr(labels_of, name, value)
+    matrix = asked(250, 25)
+    world.serve(matrix, END - DAY, files=1)
+    right = came(matrix, 26) == 1
+    day = f"labels/model={NAME}/date={END - 2 * DAY:%Y-%m-%d}"
+    for number, first in ((4, 0), (3, 0), (1, 0)):
+        world.put(PHI, f"{day}/{number}.parquet", labels(first, right), END - number * DAY / 2)
+    noise = np.random.default_rng(1).bytes(80_000)
+    world.put(PHI, f"{day}/2.parquet", noise, END - 2.2 * DAY / 2)
+    world.put(PHI, f"{day}/notes.txt", b"", END - 2.2 * DAY / 2)
+    check, _ = looked(world)
+    noted = [each for each in check.notes if "files of outcomes" in each or "names" in each]
+    assert [each for each in check.notes if "came before this window too" in each] == [
+        f"{again:,} outcomes came before this window too, and count no second time."
+    ][: bool(again)]
+    assert (len(noted), [each for each in noted if says and says in each] == noted) == (bool(says), True)
 
 
 def test_a_day_on_which_nobody_asked_has_no_drift_and_no_rows(world: World) -> None:
