@@ -115,7 +115,7 @@ def test_a_step_that_is_tried_again_is_as_it_was_the_last_time() -> None:
 @pytest.mark.parametrize("again", [False, True])
 @pytest.mark.parametrize("word", [Word.GATE, Word.REFUSED, Word.ERROR])
 def test_what_is_added_to_a_run_that_stopped_does_not_make_it_one_that_went_well(word: Word, again: bool) -> None:
-    """Who may start runs may add a word to any. What failed may be tried again, and a gate says the same of the same."""
+    """Who may start runs may add a word to any. What failed may be tried again; a gate says the same of the same."""
     run = events("a", NOW - 3 * HOUR, "model-gate", word)
     words = [("model-gate", Word.BEGUN), ("model-gate", Word.DONE), ("register", Word.DONE)]
     more = [Event(run[-1].at + HOUR + place * HOUR / 9, "a", *each) for place, each in enumerate(words)]
