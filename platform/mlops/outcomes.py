@@ -22,7 +22,7 @@ class Outcomes(pulumi.ComponentResource):
     """The right to add outcomes, from within the VPC or from where the hospital's own systems are; and no other.
 
     No account of the cluster has it: whoever trains a model does not say how often it was right. The bucket's policy
-    refuses everybody else (`foundation/storage/from_within.py`).
+    refuses whoever has not the tag (`foundation/storage/from_within.py`).
     """
 
     policy_arn: pulumi.Output[str]

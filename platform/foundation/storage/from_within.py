@@ -16,7 +16,9 @@ DELIVERS: Final = ("parapet-delivers", "outcomes")
 
 def only_from_within(bucket_arn: pulumi.Output[str], vpc_id: pulumi.Input[str]) -> list[Statement]:
     """Refuse to read, write or delete an object from outside of the VPC, but for writing what comes in; and outcomes
-    to all whose role does not say that it delivers them, from wherever they are: by these a model is judged.
+    to all whose role does not say that it delivers them, from wherever they are: by these a model is judged. Who may
+    have a role say so is the organisation's matter (`docs/alerts.md`, "Who may deliver outcomes"): an administrator of
+    the account could.
 
     A credential that may read every bucket and use every key of the account is of no use elsewhere. An AWS service that
     comes as itself has no VPC; one that calls for somebody is that somebody. Nobody ends a version before its time:
