@@ -17,7 +17,7 @@ from delivery.incidents.owners import Boundary, Owner, owners
 from delivery.incidents.reading import Reading, in_place, reading
 from delivery.incidents.record import Record, incidents
 from delivery.incidents.runbooks import Runbook
-from delivery.registry.chain import Finding
+from delivery.registry.chain import Finding, Subjects
 from delivery.registry.documents import moment, plain, read, written
 from delivery.registry.entry import Who
 from delivery.registry.objects import client
@@ -65,7 +65,7 @@ class Desk:
             role=lambda: str(session.client("sts").get_caller_identity()["Arn"]),
         )
 
-    def names(self) -> list[str]:
+    def names(self) -> Subjects:
         return incidents(self.s3, self.audit)
 
     def examine(self, incident: str) -> tuple[list[Kept], list[Finding]]:
@@ -75,7 +75,7 @@ class Desk:
 
     def _kept(self, incident: str) -> list[Kept]:
         if not (kept := Record(self.s3, self.audit, incident).kept()):
-            names = self.names()
+            names = self.names().names
             more = f" and {len(names) - SHOWN:,} before these" if len(names) > SHOWN else ""
             there = (", ".join(names[-SHOWN:]) or "none yet") + more
             raise Refused(
@@ -93,8 +93,8 @@ class Desk:
     def whole(self, incident: str) -> Reading:
         """The same with what lies beside them. Raises as `entries` does."""
         told = reading(incident, self._kept(incident))
-        if told.stopped:
-            said = "\n".join(f"    {each}" for each in told.stopped)
+        if told.ends:
+            said = "\n".join(f"    {each}" for each in told.ends)
             raise Broken(
                 f"The record of {incident} does not hold, and nothing more is written into it:\n{said}\n"
                 "Somebody may have tampered with it: tell your security officer, and go on in a new one "
@@ -113,9 +113,11 @@ class Desk:
         kept = self._kept(incident)
         told = reading(incident, kept)
         entries = in_place(incident, kept) if told.stopped else told.entries
-        if not entries or not entries[0].about:
+        # What says of what it is, and how severe; what somebody put before it, under a lower number, does not.
+        begun = (number for number, each in enumerate(entries) if each.about and each.severity)
+        if (first := next(begun, None)) is None:
             return self.entries(incident), told.found
-        return entries, told.found
+        return entries[first:], told.found
 
     def runbook(self, name: str) -> Runbook:
         return runbooks.runbook(self.folder, name)
@@ -143,8 +145,8 @@ class Desk:
         if name:
             plain(f"An incident called {name}.", "incident's name", WHERE)
         there = reading(called, Record(self.s3, self.audit, called).kept())
-        if stopped := there.stopped:
-            raise Refused(f"Of an incident {called} there was a record ({stopped[0]}): give this one another --name.")
+        if ends := there.ends:
+            raise Refused(f"Of an incident {called} there was a record ({ends[0]}): give this one another --name.")
         if entries := there.entries:
             raise Refused(
                 f"There is an incident {called} since {entries[0].at}, by {entries[0].who.account}. Join it by "

@@ -7,14 +7,14 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from delivery.incidents.owners import Audience, Boundary, Words
 from delivery.incidents.places import Place
-from delivery.registry.documents import Digest, Instant, Name, Version, Word, digest_of
+from delivery.registry.documents import LINE, Digest, Instant, Name, Number, Version, Word, digest_of
 from delivery.registry.entry import Who
 
 LONGEST: Final = 500
-Text = Annotated[str, Meta(min_length=10, max_length=LONGEST)]
+Text = Annotated[str, Meta(min_length=10, max_length=LONGEST, pattern=LINE)]
 
 
-Offset = Annotated[str, Meta(pattern=r"^[+-](0\d|1[0-4]):[0-5]\d$")]
+Offset = Annotated[str, Meta(pattern=r"^[+-](0\d|1[0-4]):[0-5]\d\Z")]
 """Of a place's clocks from UTC."""
 
 
@@ -81,7 +81,7 @@ class About(Struct, frozen=True, forbid_unknown_fields=True):
     """The owner of the boundary."""
     detected: Instant
     """When the first alert or person knew."""
-    alert: Annotated[str, Meta(pattern=r"^([0-9a-f]{16}|[A-Z][A-Za-z]{2,60}(/[a-z0-9._-]{1,50}){0,2})$")] | None = None
+    alert: Annotated[str, Meta(pattern=r"^([0-9a-f]{16}|[A-Z][A-Za-z]{2,60}(/[a-z0-9._-]{1,50}){0,2})\Z")] | None = None
     """As its message has it, NAME/MODEL/KIND; or a fingerprint, by who can see one."""
     model: Name | None = None
     version: Version | None = None
@@ -98,7 +98,7 @@ class Evidence(Struct, frozen=True, forbid_unknown_fields=True):
 class Struck(Struct, frozen=True, forbid_unknown_fields=True):
     """An entry whose words are left out wherever the record is shown."""
 
-    entry: Annotated[int, Meta(ge=1)]
+    entry: Number
     """Its number."""
     names: Names
 
@@ -108,7 +108,7 @@ class Entry(Struct, frozen=True, forbid_unknown_fields=True):
 
     format: Literal["parapet-incident/1"]
     incident: Name
-    sequence: Annotated[int, Meta(ge=1)]
+    sequence: Number
     previous: Digest | None
     """Of the entry before it; none for the first."""
     at: Instant

@@ -9,7 +9,7 @@ import msgspec
 import yaml
 from msgspec import Meta, Struct
 
-from delivery.registry.documents import told
+from delivery.registry.documents import LINE, told
 from delivery.registry.refused import Refused
 
 
@@ -32,8 +32,8 @@ class Audience(StrEnum):
     STATUS_PAGE = "status-page"
 
 
-Words = Annotated[str, Meta(min_length=3, max_length=80)]
-Receiver = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
+Words = Annotated[str, Meta(min_length=3, max_length=80, pattern=LINE)]
+Receiver = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,62}\Z")]
 
 
 class Owner(Struct, frozen=True, forbid_unknown_fields=True):
@@ -46,14 +46,14 @@ class Owner(Struct, frozen=True, forbid_unknown_fields=True):
     page: Receiver
     """Alertmanager's, that wakes somebody."""
     ticket: Receiver
-    again_after: Annotated[str, Meta(pattern=r"^[1-9]\d{0,2}[smh]$")]
+    again_after: Annotated[str, Meta(pattern=r"^[1-9]\d{0,2}[smh]\Z")]
     """After which a page that is not over is told again; a duration of Prometheus'."""
 
 
 class Owners(Struct, frozen=True, forbid_unknown_fields=True):
     """All of the file."""
 
-    read_at: Annotated[str, Meta(pattern=r"^https://[A-Za-z0-9._~:/@%+=-]+/$")]
+    read_at: Annotated[str, Meta(pattern=r"^https://[A-Za-z0-9._~:/@%+=-]+/\Z")]
     """What comes before `runbooks/NAME.md` where people read it in a browser."""
     owners: list[Owner]
     officers: dict[Audience, Words]

@@ -12,7 +12,7 @@ from delivery.registry.harmless import MACHINES
 from delivery.registry.objects import get, put_new
 from delivery.registry.refused import Refused
 
-PLACE: Final = r"^[A-Za-z0-9/][A-Za-z0-9._:/@+$\[\]#=-]{0,255}$"
+PLACE: Final = r"^[A-Za-z0-9/][A-Za-z0-9._:/@+$\[\]#=-]{0,255}\Z"
 Place = Annotated[str, Meta(pattern=PLACE)]
 """A bucket's object or prefix, a log group with its stream, an ARN, a path: no words."""
 KINDS: Final = ("an e-mail address", "a record's number")

@@ -13,7 +13,7 @@ from typing import Final
 from delivery.incidents import rules
 from delivery.incidents.entry import Entry
 from delivery.incidents.kept import LARGEST, Kept
-from delivery.registry.chain import CLOCKS, Finding, gap
+from delivery.registry.chain import CLOCKS, Finding, beside, folded, gap
 from delivery.registry.documents import canonical, moment
 from delivery.registry.refused import Refused
 
@@ -31,13 +31,20 @@ class Reading:
     found: list[Finding] = field(default_factory=list)
     """All that is amiss, by number."""
     stopped: list[Finding] = field(default_factory=list)
-    """What of that ends the record: nothing more is written into it."""
+    """What of that was done to what lay there, and ends the record."""
+    filled: list[Finding] = field(default_factory=list)
+    """Whether more lies there than is read."""
     taken: set[int] = field(default_factory=set)
     """Numbers under which something lies."""
     _digests: set[str] = field(default_factory=set)
     """Of all entries so far, those beside the chain too."""
     _torn: bool = False
     """Whether the one before cannot be read any more, so that nobody can say what follows it."""
+
+    @property
+    def ends(self) -> list[Finding]:
+        """Why nothing more is written into it; of one that is filled nobody knows the next number."""
+        return [*self.filled, *self.stopped]
 
     @property
     def next(self) -> int:
@@ -59,7 +66,7 @@ class Reading:
         again = again if each.versions > 1 else []
         elsewhere = _misplaced(self.incident, each)
         if not entry or elsewhere:
-            why = elsewhere or Finding("edited", number, f"entry {number} {_large(each) or UNSHAPED}")
+            why = elsewhere or Finding("edited", number, f"entry {number} {each.unread(LARGEST) or UNSHAPED}")
             self._end([*lacks, *again, why])
             self._torn = True
             return
@@ -104,20 +111,19 @@ class Reading:
 def reading(incident: str, kept: Sequence[Kept]) -> Reading:
     """Of all objects under its prefix."""
     told = Reading(incident, taken={each.sequence for each in kept})
-    told.found += [
-        Finding("foreign", 0, f"the object {each.name} is none of the record's") for each in kept if not each.sequence
-    ]
+    told.found += beside("record", kept)
+    told.filled += [each for each in told.found if each.kind == "filled"]
     strange = {each.sequence: found for each in kept if (found := _strange(incident, each))}
     named = {each.previous: each.sequence for each in in_place(incident, kept)}
     wanted = 1
     for each in _by_number(kept):
-        if beside := strange.get(each.sequence):
-            told.found.append(beside)
+        if stranger := strange.get(each.sequence):
+            told.found.append(stranger)
             continue
         lacks = gap(wanted, each.sequence, strange)
         wanted = each.sequence + 1
         told.take(each, lacks, followed=bool(each.entry and named.get(each.entry.digest, 0) > each.sequence))
-    told.found.sort(key=lambda each: each.sequence)
+    told.found = sorted(folded(told.found, told.stopped), key=lambda each: each.sequence)
     told.stopped.sort(key=lambda each: each.sequence)
     return told
 
@@ -146,8 +152,4 @@ def _strange(incident: str, kept: Kept) -> Finding | None:
         return None
     if kept.entry:
         return _misplaced(incident, kept)
-    return Finding("foreign", kept.sequence, f"entry {kept.sequence} {_large(kept) or NONE}")
-
-
-def _large(kept: Kept) -> str | None:
-    return f"has {kept.size} bytes, and none has more than {LARGEST}" if kept.size > LARGEST else None
+    return Finding("foreign", kept.sequence, f"entry {kept.sequence} {kept.unread(LARGEST) or NONE}")

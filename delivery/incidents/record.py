@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from delivery.incidents.entry import Entry
 from delivery.incidents.kept import LARGEST, Kept
-from delivery.registry.chain import Chain, subjects
+from delivery.registry.chain import Chain, Subjects, subjects
 from delivery.registry.documents import canonical
 from delivery.registry.refused import Lost
 
@@ -41,6 +41,6 @@ class Record:
         return Chain(self.s3, self.bucket, f"{PREFIX}/{self.incident}/", largest=LARGEST)
 
 
-def incidents(s3: Any, bucket: str) -> list[str]:
+def incidents(s3: Any, bucket: str) -> Subjects:
     """Those that have a record."""
     return subjects(s3, bucket, PREFIX)

@@ -35,7 +35,7 @@ class Front(Struct, frozen=True, forbid_unknown_fields=True):
     severity: Severity
     """What it begins as."""
     boundary: Boundary
-    alerts: list[Annotated[str, Meta(pattern=r"^[A-Z][A-Za-z]{2,60}$")]]
+    alerts: list[Annotated[str, Meta(pattern=r"^[A-Z][A-Za-z]{2,60}\Z")]]
     """Those that lead here, by Alertmanager's names."""
 
 

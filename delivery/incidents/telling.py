@@ -37,10 +37,12 @@ def shown(entries: Sequence[Entry], found: Sequence[Finding] = ()) -> dict[str, 
 
 def verified(name: str, kept: Sequence[Kept], found: Sequence[Finding]) -> dict[str, Any]:
     """`known` is of these findings and of all that lies there, with its versions: whatever comes after somebody looked,
-    an entry too, makes it another."""
+    an entry too, makes it another. Of what was not read there is none."""
     there = [name, *map(str, found), *(f"{each.name} {each.mark}" for each in kept)]
-    known = digest("\n".join(there).encode()) if found else None
-    return {"name": name, "entries": len(kept), "findings": _findings(found), "known": known}
+    unread = not kept and any(each.kind != "foreign" for each in found)
+    known = digest("\n".join(there).encode()) if found and not unread else None
+    number = sum(not each.filled for each in kept)
+    return {"name": name, "entries": number, "findings": _findings(found), "known": known}
 
 
 def _findings(found: Iterable[Finding]) -> list[dict[str, Any]]:
@@ -86,7 +88,7 @@ def verified_lines(told: Mapping[str, Any]) -> list[str]:
         return [
             f"{told['name']} does not hold:",
             *_amiss(told),
-            f"    If you know of all this, and of nothing else: --known {told['known']}",
+            *([f"    If you know of all this, and of nothing else: --known {told['known']}"] if told["known"] else []),
         ]
     return [f"{told['name']}: {told['entries']} entries, each follows the one before, none missing"]
 

@@ -12,13 +12,15 @@ import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from delivery.registry import approval, gates, program, promotion, telling
 from delivery.registry.approvers import approvers
+from delivery.registry.chain import Finding
 from delivery.registry.desk import Desk
 from delivery.registry.documents import NAME, Environment, canonical
 from delivery.registry.held import held
+from delivery.registry.ledger import PREFIX
 from delivery.registry.program import Asked
 from delivery.registry.refused import Refused
 from delivery.registry.reviewed import reviewed
@@ -35,7 +37,10 @@ RIGHTS: Final = (
 
 def _list(asked: Asked) -> int:
     desk = _desk(asked)
-    found = [telling.listed(desk, model) for model in desk.models()]
+    there = desk.models()
+    for each in there.found:
+        print(f"parapet: beside the ledgers lies what is of none: {each}", file=sys.stderr)
+    found = [telling.listed(desk, model) for model in there.names]
     _tell(asked, found, telling.list_lines(found))
     return 0
 
@@ -48,12 +53,21 @@ def _history(asked: Asked) -> int:
 
 def _verify(asked: Asked) -> int:
     desk = _desk(asked)
-    told = []
-    for model in [_model(asked)] if asked["model"] else desk.models():
-        kept, found = desk.verified(model)
-        told.append(telling.verified(model, len(kept), found))
+    if asked["model"]:
+        told = [telling.verified(_model(asked), *desk.verified(asked["model"]))]
+    else:
+        there = desk.models()
+        told = [_verified(desk, model) for model in there.names]
+        told += [telling.verified(f"{PREFIX}/", (), there.found)] if there.found else []
     _tell(asked, told, [line for each in told for line in telling.verified_lines(each)] or ["There is no ledger yet."])
     return BROKEN if any(each["findings"] for each in told) else 0
+
+
+def _verified(desk: Desk, model: str) -> dict[str, Any]:
+    try:
+        return telling.verified(model, *desk.verified(model))
+    except Refused as refused:  # which keeps nobody from the other ledgers
+        return telling.verified(model, (), [Finding("unread", 0, str(refused))])
 
 
 def _promote(asked: Asked) -> int:

@@ -16,8 +16,8 @@ from delivery.registry import signing
 from delivery.registry.documents import Account, told
 from delivery.registry.refused import Refused
 
-Login = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$")]
-Place = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,149}$")]
+Login = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}\Z")]
+Place = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,149}\Z")]
 
 
 class Person(Struct, frozen=True, forbid_unknown_fields=True):
@@ -48,7 +48,7 @@ class Through(Struct, frozen=True, forbid_unknown_fields=True):
 
     environment: Place
     repository: Place
-    run: Annotated[str, Meta(pattern=r"^\d{1,20}$")]
+    run: Annotated[str, Meta(pattern=r"^\d{1,20}\Z")]
     """Of the workflow, which GitHub shows with its reviewers."""
     login: Login
 

@@ -3,12 +3,18 @@
 A model's ledger is one, an incident's record is another. What their entries say, and who signs them, is theirs.
 """
 
-from collections.abc import Callable, Collection, Sequence
+import re
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol, TypeVar
 
+from botocore.exceptions import ClientError
+
+from delivery.registry.documents import NAME
 from delivery.registry.objects import put_new
 from delivery.registry.refused import Refused
 
@@ -20,12 +26,18 @@ LARGEST: Final = 1 << 20
 locked for years, and each reader of all chains would carry it: so of a larger one only its size is looked at."""
 
 AT_ONCE: Final = 8
+"""Objects that are asked for at a time: who may put one may put ten thousand, which S3 takes 20 ms each to answer."""
 MOST: Final = 10_000
 """Versions of objects under one prefix, and names under a part of a bucket, that are listed: ten pages of S3's list. A
 record of an incident has hundreds, and whoever may write into one may put millions."""
 BYTES: Final = 256 << 20
-"""Of all entries of a chain together, that are read."""
-"""Objects that are asked for at a time: who may put one may put ten thousand, which S3 takes 20 ms each to answer."""
+"""Of all entries of a chain together, that are read, from the first on."""
+ASKED: Final = 64
+"""Numbers that are asked for together where the list does not come to them: where none is there, none is later."""
+SHOWN: Final = 20
+"""Findings of one kind that are told one by one, of those that anybody may make who may put an object."""
+LAST: Final = 99_999_999
+"""The last number that an object's name has room for."""
 
 
 class Link(Protocol):
@@ -60,6 +72,21 @@ class Stored:
     size: int = 0
     mark: str = ""
     """Of all its versions: another once anything is done to it."""
+    archived: bool = False
+    """It lies in a storage class that S3 answers nothing from, and so was not read."""
+    filled: str = ""
+    """No object, but how many there are beside these: somebody fills the chain, which is not read to its end."""
+
+    @property
+    def called(self) -> str:
+        """Its name as it can be shown: who may put an object may call it by anything."""
+        return shown(self.name)
+
+    def unread(self, largest: int = LARGEST) -> str | None:
+        """Why it was not read, where none larger than this is."""
+        if self.size > largest:
+            return f"has {self.size} bytes, and none has more than {largest}"
+        return "lies in an archive, from which nobody reads it" if self.archived else None
 
     @property
     def sequence(self) -> int:
@@ -81,7 +108,12 @@ class Read(Protocol):
     def versions(self) -> int: ...
 
     @property
-    def size(self) -> int: ...
+    def called(self) -> str: ...
+
+    @property
+    def filled(self) -> str: ...
+
+    def unread(self, largest: int = LARGEST) -> str | None: ...
 
     @property
     def sequence(self) -> int: ...
@@ -132,65 +164,172 @@ class Chain:
         return bool(told["ContentLength"] == len(raw) and told["Body"].read() == raw)
 
     def stored(self) -> list[Stored]:
-        """Every object under the prefix, by name, with how many versions it has. Raises Refused for more than MOST, and
-        than BYTES."""
-        versions: dict[str, int] = {}
-        latest: dict[str, tuple[str, datetime, int]] = {}
-        marks: dict[str, list[str]] = {}
-        there = 0
-        for page in self.s3.get_paginator("list_object_versions").paginate(Bucket=self.bucket, Prefix=self.prefix):
-            there += len(page.get("Versions", [])) + len(page.get("DeleteMarkers", []))
-            _bounded(there, f"{self.bucket}/{self.prefix}")
-            for each in page.get("Versions", []):
-                versions[each["Key"]] = versions.get(each["Key"], 0) + 1
-                marks.setdefault(each["Key"], []).append(f"{each['VersionId']} {each.get('ETag', '')} {each['Size']}")
-                if each["IsLatest"]:
-                    latest[each["Key"]] = each["VersionId"], each["LastModified"], each["Size"]
-            for each in page.get("DeleteMarkers", []):
-                marks.setdefault(each["Key"], []).append(f"{each['VersionId']} deleted")
-        found, wanted = list[Stored](), dict[int, tuple[str, str]]()
-        for name in sorted(versions):
-            version, written, size = latest.get(name, (None, None, 0))
-            mark = "\n".join(sorted(marks[name]))
-            raw = None if version is None else b""
-            stored = Stored(name.removeprefix(self.prefix), raw, versions[name], written, size, mark)
-            if version is not None and stored.sequence and size <= self.largest:
-                wanted[len(found)] = name, version
+        """Every object under the prefix, by name, with how many versions it has.
+
+        Of a chain that somebody fills, by more than MOST of them or BYTES, so many as that from the first number on,
+        and one more that says so: what lay there before is read, whatever was put beside it.
+        """
+        listed, filled = self._listed()
+        if filled:
+            listed = self._by_number(listed)
+        found, wanted, size = list[Stored](), dict[int, tuple[str, str]](), 0
+        for name, each in sorted(listed.items()):
+            stored = each.stored(name.removeprefix(self.prefix))
+            if each.latest and stored.sequence and stored.size <= self.largest:
+                if (size := size + stored.size) > BYTES:
+                    filled = f"more than {BYTES:,} bytes of entries"
+                    break
+                wanted[len(found)] = name, each.latest["VersionId"]
             found.append(stored)
-        _bounded(sum(found[place].size for place in wanted), f"{self.bucket}/{self.prefix}", BYTES, "bytes of entries")
         with ThreadPoolExecutor(AT_ONCE) as pool:
             reads = {place: pool.submit(self._version, *which) for place, which in wanted.items()}
         for place, read in reads.items():
-            found[place] = replace(found[place], raw=read.result())
+            raw = read.result()
+            found[place] = replace(found[place], raw=raw or b"", archived=raw is None)
+        return (
+            [*found, Stored("", b"", 0, filled=f"s3://{self.bucket}/{self.prefix} has {filled}")] if filled else found
+        )
+
+    def _listed(self) -> tuple[dict[str, "_Versions"], str]:
+        """By name, up to the page with which they are more than MOST, and that they are."""
+        found, there, filled = dict[str, _Versions](), 0, ""
+        for page in self.s3.get_paginator("list_object_versions").paginate(Bucket=self.bucket, Prefix=self.prefix):
+            there += _take(found, page)
+            if there > MOST:
+                filled = f"more than {MOST:,} objects or versions of them"
+                break
+        return {name: each for name, each in found.items() if each.versions}, filled
+
+    def _by_number(self, listed: Mapping[str, "_Versions"]) -> dict[str, "_Versions"]:
+        """Those alone that entries may be, of a list that has an end only by its bound, and after it those that are
+        asked for by their numbers: whoever may put objects may put ten thousand that come before any number."""
+        last = max(listed, default="")  # of which the list may have a part of the versions alone
+        found = {
+            name: each
+            for name, each in listed.items()
+            if name != last and each.stored(name[len(self.prefix) :]).sequence
+        }
+        first = bisect_left(range(1, LAST + 1), last, key=self._name) + 1
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            while first <= LAST and len(found) <= MOST:
+                numbers = range(first, min(first + ASKED, LAST + 1))
+                there = {name: each for name, each in pool.map(self._numbered, numbers) if each.versions}
+                found |= there
+                first = numbers.stop if there else LAST + 1
         return found
+
+    def _numbered(self, sequence: int) -> tuple[str, "_Versions"]:
+        name, found = self._name(sequence), dict[str, _Versions]()
+        _take(found, self.s3.list_object_versions(Bucket=self.bucket, Prefix=name, MaxKeys=SHOWN))
+        return name, found.get(name, _Versions())
 
     def _name(self, sequence: int) -> str:
         return f"{self.prefix}{sequence:08d}.json"
 
-    def _version(self, name: str, version: str) -> bytes:
+    def _version(self, name: str, version: str) -> bytes | None:
+        """None for what S3 has put away: who may put an object chooses its storage class."""
         if (name, version) not in self.seen:
-            told = self.s3.get_object(Bucket=self.bucket, Key=name, VersionId=version)
+            try:
+                told = self.s3.get_object(Bucket=self.bucket, Key=name, VersionId=version)
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "InvalidObjectState":
+                    raise
+                return None
             self.seen[name, version] = told["Body"].read()
         return self.seen[name, version]
 
 
-def subjects(s3: Any, bucket: str, prefix: str) -> list[str]:
-    """Those that have a chain under this part of the bucket, or had one: of what is deleted, versions are there."""
-    found: set[str] = set()
+@dataclass
+class _Versions:
+    """What the list has of one name."""
+
+    versions: int = 0
+    latest: Mapping[str, Any] | None = None
+    """None where it was deleted."""
+    marks: list[str] = field(default_factory=list)
+
+    def stored(self, name: str) -> Stored:
+        mark = "\n".join(sorted(self.marks))
+        if self.latest is None:
+            return Stored(name, None, self.versions, mark=mark)
+        return Stored(name, b"", self.versions, self.latest["LastModified"], self.latest["Size"], mark)
+
+
+def _take(found: dict[str, _Versions], page: Mapping[str, Any]) -> int:
+    """What a page of the list has goes to what was found; how much that is."""
+    there = page.get("Versions", [])
+    for each in there:
+        of = found.setdefault(each["Key"], _Versions())
+        of.versions += 1
+        of.marks.append(f"{each['VersionId']} {each.get('ETag', '')} {each['Size']}")
+        if each["IsLatest"]:
+            of.latest = each
+    gone = page.get("DeleteMarkers", [])
+    for each in gone:
+        found.setdefault(each["Key"], _Versions()).marks.append(f"{each['VersionId']} deleted")
+    return len(there) + len(gone)
+
+
+@dataclass(frozen=True)
+class Subjects:
+    """Those that have a chain under a part of a bucket, or had one: of what is deleted, versions are there."""
+
+    names: list[str]
+    found: list[Finding]
+    """What lies there beside their chains, and keeps nobody from any of them."""
+
+
+def subjects(s3: Any, bucket: str, prefix: str) -> Subjects:
+    """By name; of more than MOST the first."""
+    found, there, filled = set[str](), 0, list[Finding]()
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=f"{prefix}/", Delimiter="/"):
         found |= {each["Prefix"].split("/")[1] for each in page.get("CommonPrefixes", [])}
-        _bounded(len(found), f"{bucket}/{prefix}/")
-    return sorted(found)
+        there += sum(len(page.get(each, [])) for each in ("CommonPrefixes", "Versions", "DeleteMarkers"))
+        if there > MOST:
+            text = f"s3://{bucket}/{prefix}/ has more than {MOST:,} names, and none behind these is looked at"
+            filled = [Finding("filled", 0, f"{text}: name each that you know of by itself. {FILLS}")]
+            break
+    names = sorted(each for each in found if re.fullmatch(NAME, each))
+    strange = [
+        Finding("foreign", 0, f"{shown(each)}, below {prefix}/, is no name that one has")
+        for each in sorted(found.difference(names))
+    ]
+    return Subjects(names, [*folded(strange), *filled])
 
 
-def _bounded(there: int, where: str, most: int | None = None, what: str = "objects or versions of them") -> None:
-    most = MOST if most is None else most
-    if there > most:
-        raise Refused(
-            f"s3://{where} has more than {most:,} {what}, and is not read: no record has so many, "
-            "so somebody fills it. CloudTrail has who put them; tell your security officer, and begin another one that "
-            "names this one (`./parapet incident start audit-trail-stopped --name NAME`). Nothing in it is lost."
-        )
+FILLS: Final = "Somebody fills it: CloudTrail has who put them (PutObject); tell your security officer."
+
+
+def shown(name: str) -> str:
+    """With what cannot be printed written out: a name in a bucket may have lines of its own."""
+    return name if name.isprintable() else repr(name)
+
+
+def beside(chain: str, kept: Sequence[Read]) -> list[Finding]:
+    """What lies under a chain's prefix and is under none of its numbers."""
+    strange = [each for each in kept if not each.sequence and not each.filled]
+    text = f"and no {chain} has so many: its entries are read from the first on, as far as that. {FILLS}"
+    return [
+        *folded([Finding("foreign", 0, f"the object {each.called} is none of the {chain}'s") for each in strange]),
+        *(Finding("filled", 0, f"{each.filled}, {text}") for each in kept if each.filled),
+    ]
+
+
+def folded(found: Sequence[Finding], but: Collection[Finding] = ()) -> list[Finding]:
+    """The same, and of more than SHOWN of a kind how many there are: ten thousand lines hide the one that counts.
+
+    Those of `but` are all told.
+    """
+    number, told, but = Counter[str](), list[Finding](), set(but)
+    for each in found:
+        number[each.kind] += each not in but
+        if each in but or number[each.kind] <= SHOWN:
+            told.append(each)
+    for kind, there in number.items():
+        if there > SHOWN:
+            last = [each for each in found if each.kind == kind and each not in but][-1]
+            told.append(Finding(kind, last.sequence, f"{there - SHOWN:,} more such, the last of them: {last.text}"))
+    return told
 
 
 R = TypeVar("R", bound=Read)
@@ -201,9 +340,7 @@ def broken(chain: str, subject: str, kept: Sequence[R], amiss: Callable[[R], str
 
     `chain` is what to call it, and `amiss` says of an object why it is no entry, whatever its place.
     """
-    found = [
-        Finding("foreign", 0, f"the object {each.name} is none of the {chain}'s") for each in kept if not each.sequence
-    ]
+    found = beside(chain, kept)
     objects = {each.sequence: each for each in kept if each.sequence}
     before: Link | None = None
     wanted = 1
@@ -239,8 +376,7 @@ def _of_one(chain: str, subject: str, kept: R, before: Link | None, amiss: Calla
     again = (
         [Finding("forked", number, f"entry {number} was written {kept.versions} times")] if kept.versions > 1 else []
     )
-    large = f"has {kept.size} bytes, and none has more than {LARGEST}" if kept.size > LARGEST else None
-    why = large or amiss(kept)
+    why = kept.unread() or amiss(kept)
     if why or entry is None:
         return [*again, Finding("edited", number, f"entry {number} {why or 'is none'}")]
     if entry.subject != subject:

@@ -14,7 +14,7 @@ import msgspec
 from delivery.registry import signing
 from delivery.registry.approvers import approvers
 from delivery.registry.bundle import Bundles
-from delivery.registry.chain import Finding
+from delivery.registry.chain import Finding, Subjects
 from delivery.registry.documents import Environment, read, written
 from delivery.registry.entry import Entry, Who, message
 from delivery.registry.held import held
@@ -99,11 +99,11 @@ class Desk:
     def ledger(self, model: str) -> Ledger:
         return Ledger(self.s3, self.audit, self.key, model, self.seen)
 
-    def models(self) -> list[str]:
+    def models(self) -> Subjects:
         """Those with a ledger, and those that are registered in dev."""
-        ending = f"-{Environment.DEV}"
-        return sorted(
-            {*models(self.s3, self.audit), *(each.removesuffix(ending) for each in self.mlflow.names(ending))}
+        ending, there = f"-{Environment.DEV}", models(self.s3, self.audit)
+        return Subjects(
+            sorted({*there.names, *(each.removesuffix(ending) for each in self.mlflow.names(ending))}), there.found
         )
 
     def examine(self, model: str) -> tuple[list[Kept], list[Finding]]:

@@ -21,21 +21,37 @@ class Environment(StrEnum):
     PROD = "prod"
 
 
-NAME: Final = r"^[a-z0-9]([a-z0-9._-]{0,48}[a-z0-9])?$"
+# Each ends with \Z: before a newline at the end of a text there is a $ too.
+NAME: Final = r"^[a-z0-9]([a-z0-9._-]{0,48}[a-z0-9])?\Z"
 Name = Annotated[str, Meta(pattern=NAME)]
 """A model's. With an environment behind it, it is still a name that the inference server takes."""
-Word = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9._-]{0,62}$")]
-Digest = Annotated[str, Meta(pattern=r"^sha256:[0-9a-f]{64}$")]
-FACT: Final = r"^[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,255}$"
+Word = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9._-]{0,62}\Z")]
+Digest = Annotated[str, Meta(pattern=r"^sha256:[0-9a-f]{64}\Z")]
+FACT: Final = r"^[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,255}\Z"
 Fact = Annotated[str, Meta(pattern=FACT)]
 """A digest, a commit, a seed: no words, so that no sentence about a patient is one."""
-Bucket = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
-ACCOUNT: Final = r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}$"
+Bucket = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\Z")]
+ACCOUNT: Final = r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}\Z"
 Account = Annotated[str, Meta(pattern=ACCOUNT)]
-Version = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,9}$")]
-Reason = Annotated[str, Meta(min_length=10, max_length=300)]
-Instant = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
-"""UTC, to the second."""
+Version = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,9}\Z")]
+Number = Annotated[int, Meta(ge=1, le=99_999_999)]
+"""Of an entry: its object's name has eight digits."""
+LINE: Final = (
+    r"^[^\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    r"\U000e0000-\U000e007f]*\Z"
+)
+"""Of words that are shown beside others: nothing that ends a line, moves a terminal's cursor or turns the order of what
+is read. Python's `isprintable`, by which the commands ask, knows of others with each version of Unicode."""
+Reason = Annotated[str, Meta(min_length=10, max_length=300, pattern=LINE)]
+_DAY: Final = (
+    r"(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)"
+    r"|02-(?:0[1-9]|1[0-9]|2[0-8]))"
+)
+_LEAP: Final = r"(?:2[0-9](?:0[48]|[2468][048]|[13579][26])|2[048]00)-02-29"
+INSTANT: Final = rf"^(?:2[0-9]{{3}}-{_DAY}|{_LEAP})T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z\Z"
+Instant = Annotated[str, Meta(pattern=INSTANT)]
+"""UTC, to the second, of the years 2000 to 2999: a time that is one, and to which days and offsets can be added. What
+reads it must not fail of a document that somebody else wrote."""
 
 COMMIT: Final = r"[0-9a-f]{7,64}"
 CHANGED: Final = "-and-changes"

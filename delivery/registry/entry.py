@@ -12,6 +12,7 @@ from delivery.registry.documents import (
     Fact,
     Instant,
     Name,
+    Number,
     Reason,
     Version,
     Word,
@@ -26,7 +27,7 @@ class Who(Struct, frozen=True, forbid_unknown_fields=True):
 
     account: Account
     """In MLflow."""
-    role: Annotated[str, Meta(pattern=r"^arn:[a-z0-9-]+:(sts|iam)::\d{12}:[A-Za-z0-9+=,.@_/:-]{1,300}$")]
+    role: Annotated[str, Meta(pattern=r"^arn:[a-z0-9-]+:(sts|iam)::\d{12}:[A-Za-z0-9+=,.@_/:-]{1,300}\Z")]
     """In AWS."""
 
 
@@ -61,7 +62,7 @@ class Entry(Struct, frozen=True, forbid_unknown_fields=True):
 
     format: Literal["parapet-ledger/1"]
     model: Name
-    sequence: Annotated[int, Meta(ge=1)]
+    sequence: Number
     previous: Digest | None
     """Of the entry before it; none for the first."""
     at: Instant
@@ -70,7 +71,7 @@ class Entry(Struct, frozen=True, forbid_unknown_fields=True):
     step: Literal["begun", "done", "void"]
     to: Environment
     why: Reason
-    began: Annotated[int, Meta(ge=1)] | None = None
+    began: Number | None = None
     """The number of the entry that this one ends. A rollback is done at once."""
     source: Source | None = None
     digests: dict[Word, Fact] = {}

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from delivery.registry import signing
-from delivery.registry.chain import Chain, subjects
+from delivery.registry.chain import Chain, Subjects, subjects
 from delivery.registry.documents import canonical
 from delivery.registry.entry import Entry, Signed, head_of, message
 from delivery.registry.refused import Lost
@@ -45,7 +45,7 @@ class Ledger:
         return Chain(self.s3, self.bucket, f"{PREFIX}/{self.model}/", self.seen)
 
 
-def models(s3: Any, bucket: str) -> list[str]:
+def models(s3: Any, bucket: str) -> Subjects:
     """The models that have a ledger."""
     return subjects(s3, bucket, PREFIX)
 

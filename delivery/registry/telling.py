@@ -1,6 +1,6 @@
 """What is told of the registry: plain values for programs, and lines for people."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from delivery.registry.approval import Statement
@@ -10,7 +10,7 @@ from delivery.registry.documents import Environment, canonical
 from delivery.registry.entry import Entry
 from delivery.registry.gates import UNWATCHED, Report
 from delivery.registry.promotion import Outcome
-from delivery.registry.refused import Broken
+from delivery.registry.refused import Refused
 from delivery.registry.verification import BESIDE, Kept
 
 
@@ -18,7 +18,7 @@ def listed(desk: Desk, model: str) -> dict[str, Any]:
     """What serves of a model, and whether MLflow says the same."""
     try:
         now = desk.state(model)
-    except Broken as broken:  # which keeps nobody from the other models
+    except Refused as broken:  # which keeps nobody from the other models
         return {"name": model, "dev": [], "serving": [], "underWay": None, "refused": str(broken)}
     serving = []
     kept = desk.ledger(model).kept()
@@ -97,9 +97,9 @@ def outcome(found: Outcome) -> dict[str, Any]:
     }
 
 
-def verified(model: str, entries: int, found: Iterable[Finding]) -> dict[str, Any]:
+def verified(model: str, kept: Sequence[Kept], found: Iterable[Finding]) -> dict[str, Any]:
     listed = [{"kind": each.kind, "sequence": each.sequence, "text": each.text} for each in found]
-    return {"name": model, "entries": entries, "findings": listed}
+    return {"name": model, "entries": sum(not each.filled for each in kept), "findings": listed}
 
 
 def list_lines(models: Iterable[Mapping[str, Any]]) -> list[str]:

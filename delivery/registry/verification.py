@@ -7,7 +7,7 @@ from typing import Final, Self
 
 from delivery.registry import rules, signing
 from delivery.registry.bundle import Manifest, Placed, manifest
-from delivery.registry.chain import CLOCKS, Finding, Stored, broken
+from delivery.registry.chain import CLOCKS, Finding, Stored, broken, shown
 from delivery.registry.documents import Environment, canonical, moment, read
 from delivery.registry.entry import Entry, Head, Signed, message
 from delivery.registry.mlflow import Version
@@ -34,7 +34,7 @@ class Kept(Stored):
             signed = read(stored.raw, Signed, stored.name) if stored.raw is not None else None
         except Refused:
             signed = None
-        return cls(stored.name, stored.raw, stored.versions, stored.written, stored.size, stored.mark, signed)
+        return cls(**vars(stored), signed=signed)
 
     @property
     def entry(self) -> Entry | None:
@@ -62,13 +62,13 @@ def findings(model: str, kept: Sequence[Kept], verifies: Verifies, head: str | N
             return "is not what was signed"
         return None
 
-    objects = {each.sequence: each for each in kept if each.sequence}
-    return broken("ledger", model, kept, amiss) + _of_the_tail(model, objects, verifies, head)
+    return broken("ledger", model, kept, amiss) + _of_the_tail(model, kept, verifies, head)
 
 
-def _of_the_tail(model: str, objects: dict[int, Kept], verifies: Verifies, head: str | None) -> list[Finding]:
+def _of_the_tail(model: str, kept: Sequence[Kept], verifies: Verifies, head: str | None) -> list[Finding]:
     if head is None:
         return []
+    objects = {each.sequence: each for each in kept if each.sequence}
     told = HEAD.fullmatch(head)
     number, digest, signature = told.groups() if told else ("0", "", "")
     last = int(number)
@@ -81,7 +81,7 @@ def _of_the_tail(model: str, objects: dict[int, Kept], verifies: Verifies, head:
         return [Finding("unsigned", last, text)]
     if there and there.entry and there.entry.sequence == last:
         return [Finding("forked", last, f"the registry has another entry {last} for the last than the ledger")]
-    if there is None and last > max(objects, default=0):
+    if there is None and last > max(objects, default=0) and not any(each.filled for each in kept):
         return [Finding("truncated", last, f"the registry knows of entry {last}, and the ledger ends before it")]
     return []
 
@@ -141,6 +141,6 @@ def of_the_bucket(entries: Sequence[Entry], placed: Sequence[Placed]) -> list[Fi
             decision = None
         by_it = decision is not None and each.where == decision.to and manifest(decision, each.version) == each.raw
         if decision is None or not by_it or done.get(decision.sequence, each.version) != each.version:
-            text = f"{each.place} holds what no decision put there. No server must be told to load it: who did?"
+            text = f"{shown(each.place)} holds what no decision put there. No server must be told to load it: who did?"
             found.append(Finding("stray", decision.sequence if decision else 0, text))
     return found

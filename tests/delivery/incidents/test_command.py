@@ -18,6 +18,7 @@ from delivery.incidents.desk import Desk
 from delivery.incidents.entry import What
 from delivery.incidents.reading import reading
 from delivery.incidents.record import Record
+from delivery.registry import chain
 from tests.delivery.incidents.in_process import program, typed
 from tests.delivery.incidents.world import NAME, WHY
 from tests.delivery.registry.killed import decided
@@ -127,6 +128,39 @@ def test_what_names_somebody_is_struck_and_a_stray_object_is_told_of(shell: None
 
 
 @pytest.mark.data
+def test_what_somebody_puts_for_one_record_keeps_nobody_from_the_others(
+    shell: None, s3: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor from what was there of it. It lies there for six years, whatever is done."""
+    for name in ("filled", "sound"):
+        done("start", NAME, "--text", WHY, "--name", name)
+    first = s3.get_object(Bucket=AUDIT, Key="incidents/sound/00000001.json")["Body"].read()
+    wrong = json.loads(first)
+    wrong |= {"incident": "no-day", "about": {**wrong["about"], "detected": "2026-02-31T18:00:00Z"}}
+    by_hand = json.dumps(wrong, sort_keys=True, separators=(",", ":")).encode()
+    for name in ("no-day", "forged\u2028sound: closed"):
+        s3.put_object(Bucket=AUDIT, Key=f"incidents/{name}/00000001.json", Body=by_hand)
+    for number in range(5):
+        s3.put_object(Bucket=AUDIT, Key=f"incidents/filled/!{number}\u202e", Body=b"")
+    monkeypatch.setattr(chain, "MOST", 5)
+    said = done("list")
+    assert "There is no incident no-day; what lies under its name is none of its record." in said
+    assert "The record of filled does not hold" in said
+    assert "sound: open, page" in said
+    said += refused("verify", ends=3)
+    assert "sound: 1 entries, each follows the one before" in said
+    assert "no-day does not hold:\n    foreign: entry 1 is none of the record's" in said
+    assert "filled does not hold:\n    filled: s3://" in said
+    assert "incidents/ does not hold:\n    foreign: 'forged" in said
+    said += done("show", "filled") + done("report", "filled", "--out", "filled.md")
+    assert WHY in said
+    assert "\u202e" not in said
+    assert not any(line.startswith("sound: closed") for line in said.splitlines())
+    known = [each["known"] for each in json.loads(refused("verify", "--json", ends=3)) if each["findings"]]
+    assert "each follows" in done("verify", *(word for each in known for word in ("--known", each)))
+
+
+@pytest.mark.data
 def test_what_cannot_be_is_refused_in_words(shell: None, monkeypatch: pytest.MonkeyPatch) -> None:
     said = refused("start", NAME, "--text", "Patient 8123456 has called twice.")
     assert "The text has a number of six digits or more" in said
@@ -135,6 +169,7 @@ def test_what_cannot_be_is_refused_in_words(shell: None, monkeypatch: pytest.Mon
         (("start", NAME, "--text", WHY, "--name", "Jane Doe"), "That is no incident's name"),
         (("start", NAME, "--text", WHY, "--detected", "noon"), "--detected is a time with its zone"),
         (("start", NAME, "--text", WHY, "--alert", "0815"), "is not as it must be"),
+        (("start", NAME, "--text", WHY, "--detected", "0001-01-01T00:00:00+14:00"), "of this century"),
         (("verify", "none"), "There is no incident none; there are: none yet"),
         (("log", "none", "--text", WHY), "There is no incident none; there are: none yet"),
         (("log", "none", "--text", WHY, "--file", "trail.json"), "give by --place where the file is kept"),

@@ -33,6 +33,11 @@ def after(s3: Any, number: int, **fields: Any) -> Entry:
     return msgspec.structs.replace(second, **{"sequence": number, "previous": second.digest, **fields})
 
 
+def by_hand(s3: Any, **fields: Any) -> bytes:
+    """The third entry, as no command writes one."""
+    return msgspec.json.encode(after(s3, 3, **fields), order="sorted")
+
+
 def ahead(s3: Any, by: timedelta) -> dict[str, str]:
     return {"at": written(moment(entry(s3, 2).at) + by)}
 
@@ -50,6 +55,9 @@ WRONG: dict[str, tuple[Callable[[Any], Entry | bytes], int, str]] = {
         "unsound: entry 3 might not be",
     ),
     "declared again": (lambda s3: entry(s3, 1, sequence=3, previous=entry(s3, 2).digest), 3, "unsound: entry 3 might"),
+    "a day that is none": (lambda s3: by_hand(s3, happened="2026-02-31T18:00:00Z"), 3, "foreign: entry 3 is none of"),
+    "before all days": (lambda s3: by_hand(s3, happened="0001-01-01T00:00:00Z"), 3, "foreign: entry 3 is none of the"),
+    "of lines": (lambda s3: by_hand(s3, text="Seen.\n   4  All is well."), 3, "foreign: entry 3 is none of the"),
     "far ahead": (
         lambda s3: after(s3, 99),
         99,
@@ -66,8 +74,8 @@ def test_an_entry_that_is_wrong_ends_no_record(desk: Desk, s3: Any, what: str) -
     made, number, says = WRONG[what]
     desk.start(NAME, WHY, name=INCIDENT)
     desk.log(INCIDENT, What.SEEN, "Only one ward is concerned.")
-    by_hand = made(s3)
-    stray(s3, number, by_hand if isinstance(by_hand, bytes) else canonical(by_hand))
+    wrong = made(s3)
+    stray(s3, number, wrong if isinstance(wrong, bytes) else canonical(wrong))
     desk.log(INCIDENT, What.RECOVERED, "All calls are answered as before.")
     assert told[0].startswith(says), told
     closed = list(desk.close(INCIDENT, "It was the new version.", ANSWERS))
@@ -93,6 +101,20 @@ def test_a_wrong_entry_in_the_place_of_the_first_keeps_no_incident_from_being_de
     assert desk.start(NAME, WHY, name=INCIDENT).sequence == 2
     assert desk.log(INCIDENT, What.SEEN, "Only one ward is concerned.").sequence == 3
     assert len(desk.examine(INCIDENT)[1]) == 1
+
+
+@pytest.mark.parametrize("without", ["about", "severity"])
+def test_what_can_be_read_of_a_record_that_ends_begins_with_what_says_of_what_it_is(
+    desk: Desk, s3: Any, without: str
+) -> None:
+    """Not with what somebody put under a lower number."""
+    other = desk.start(NAME, WHY, name="other")
+    stray(s3, 1, canonical(msgspec.structs.replace(other, incident=INCIDENT, **{without: None})))
+    made = [desk.start(NAME, WHY, name=INCIDENT), desk.log(INCIDENT, What.SEEN, "Only one ward is concerned.")]
+    put(s3, 3, raw(s3, 3), over=False)
+    entries, found = desk.readable(INCIDENT)
+    assert entries == made
+    assert telling.shown(entries, found)["severity"] == "page"
 
 
 def test_whatever_is_put_behind_a_wrong_entry_is_gone_past_where_the_chain_is_whole_below_it(

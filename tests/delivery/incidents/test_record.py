@@ -510,25 +510,33 @@ def test_a_record_that_was_deleted_as_a_whole_is_told(desk: Desk, s3: Any) -> No
     walked(desk)
     for name in world.objects(s3, INCIDENT):
         s3.delete_object(Bucket=AUDIT, Key=name)
-    assert desk.names() == [INCIDENT]
+    assert desk.names().names == [INCIDENT]
     assert {each.kind for each in desk.examine(INCIDENT)[1]} == {"dropped"}
 
 
-@pytest.mark.parametrize("limit", ["MOST", "BYTES"])
-def test_a_record_that_somebody_fills_is_not_read_without_an_end(
-    desk: Desk, s3: Any, monkeypatch: pytest.MonkeyPatch, limit: str
+@pytest.mark.parametrize(("limit", "reads"), [("MOST", 8), ("BYTES", 7)])
+def test_a_record_that_somebody_fills_is_read_as_far_as_it_was_one(
+    desk: Desk, s3: Any, monkeypatch: pytest.MonkeyPatch, limit: str, reads: int
 ) -> None:
-    """Whoever may write into one may put millions of objects, and each command reads all of a record."""
-    walked(desk)
+    """Whoever may write into one may put millions of objects: what was written before is shown and reported all the
+    same, and each command reads no more than so many."""
+    made = walked(desk)
     monkeypatch.setattr(chain, limit, {"MOST": 7, "BYTES": 20_000}[limit])
     assert len(desk.entries(INCIDENT)) == 7
+    s3.put_object(Bucket=AUDIT, Key=f"incidents/{INCIDENT}/!", Body=b"")
     s3.put_object(Bucket=AUDIT, Key=f"incidents/{INCIDENT}/00000099.json", Body=b"x" * 20_000)
     asked = list[str]()
-    s3.meta.events.register("before-call.s3.GetObject", lambda **_: asked.append("read"))
-    for ask in (desk.entries, desk.examine, desk.readable):
-        with pytest.raises(Refused, match=rf"{INCIDENT}/ has more than .* and is not read: .* begin another one"):
+    desk.s3.meta.events.register("before-call.s3.GetObject", lambda **_: asked.append("read"))
+    entries, found = desk.readable(INCIDENT)
+    assert (entries, len(asked)) == (made, reads)
+    (filled,) = (each for each in found if each.kind == "filled")
+    assert f"- {filled}" in report.drafted(entries, desk.runbook(NAME), [], found)
+    assert filled in desk.examine(INCIDENT)[1]
+    for ask in (desk.entries, lambda name: desk.log(name, What.REVIEWED, "The actions are in the tracker.")):
+        with pytest.raises(Broken, match=rf"(?s)filled: s3://.*/{INCIDENT}/ has more than .* go on in a new one"):
             ask(INCIDENT)
-    assert asked == []
+    with pytest.raises(Refused, match=r"there was a record \(filled: .*another --name"):
+        desk.start(NAME, WHY, name=INCIDENT)
 
 
 def test_of_many_incidents_the_last_names_are_told_and_no_listing_is_without_end(
@@ -538,9 +546,14 @@ def test_of_many_incidents_the_last_names_are_told_and_no_listing_is_without_end
         s3.put_object(Bucket=AUDIT, Key=f"incidents/of-{number:02d}/00000001.json", Body=b"")
     with pytest.raises(Refused, match=r"there are: of-05, .*, of-24 and 5 before these\."):
         desk.entries("none")
+    for each in ("!", *(f"!{number}\u2028{number}" for number in range(chain.SHOWN))):
+        s3.put_object(Bucket=AUDIT, Key=f"incidents/{each}/00000001.json", Body=b"")
+    there = desk.names()
+    assert (len(there.names), {each.kind for each in there.found}) == (25, {"foreign"})
+    assert str(there.found[-1]).startswith("foreign: 1 more such, the last of them: ")
+    assert str(there.found).isprintable()
     monkeypatch.setattr(chain, "MOST", 24)
-    with pytest.raises(Refused, match=r"incidents/ has more than 24 objects"):
-        desk.names()
+    assert any(str(each).startswith("filled: s3://audit-records/incidents/ has more") for each in desk.names().found)
 
 
 def test_who_asks_for_what_is_not_there_is_told_what_is(desk: Desk) -> None:

@@ -46,9 +46,16 @@ def test_a_model_is_promoted_approved_taken_back_and_looked_at(
     assert refused.returncode == 1
     assert "no version before in prod: there is only one" in refused.stderr
     reachable.s3.put_object(Bucket=AUDIT, Key=f"models/{MODEL}/00000002.json", Body=b"{}")
-    broken = typed(tmp_path, "model", "verify", MODEL)
+    for name in ("not-shown", "\u202e"):
+        reachable.s3.put_object(Bucket=AUDIT, Key=f"models/{name}/00000001.json", Body=b"{}")
+    broken = typed(tmp_path, "model", "verify")
     assert broken.returncode == 3
-    assert "forked: entry 2 was written 2 times" in broken.stdout
+    for says in (
+        f"{MODEL} does not hold:\n    forked: entry 2 was written 2 times",
+        "not-shown does not hold:\n    unread: MLflow shows mia no not-shown-prod",
+        "models/ does not hold:\n    foreign: '\\u202e', below models/, is no name that one has",
+    ):
+        assert says in broken.stdout
 
 
 def test_what_cannot_be_is_refused_in_words(reachable: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from botocore.exceptions import ClientError
 
-from delivery.registry import objects, promotion, signing, telling
+from delivery.registry import chain, objects, promotion, signing, telling
 from delivery.registry.chain import Finding
 from delivery.registry.desk import HEAD, Desk
 from delivery.registry.documents import Environment, canonical
@@ -231,6 +231,24 @@ def test_who_is_not_shown_the_head_decides_nothing(world: World, pretended: Pret
     del pretended.models[f"{MODEL}-prod"]
     with pytest.raises(Refused, match="MLflow shows mia no readmission-prod, which has the head"):
         world.promote(b"two", Environment.STAGING)
+    listed = telling.listed(world.desk(), MODEL)  # and the others are listed
+    assert "MLflow shows mia no readmission-prod" in telling.list_lines([listed])[0]
+
+
+def test_a_ledger_that_somebody_fills_is_told_and_nothing_is_decided_on_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.through(b"one", "1")
+    world.s3.put_object(Bucket=AUDIT, Key=f"models/{MODEL}/!", Body=b"")
+    world.s3.put_object(Bucket=AUDIT, Key="models/\u202e/00000001.json", Body=b"")
+    monkeypatch.setattr(chain, "MOST", LAST)
+    assert [(each.kind, each.sequence) for each in amiss(world)] == [("filled", 0)], "all entries were read"
+    with pytest.raises(Refused, match="The ledger of readmission does not hold, and nothing is decided on it"):
+        world.promote(b"two", Environment.STAGING)
+    monkeypatch.setattr(chain, "MOST", 1)
+    (strange, filled) = world.desk().models().found
+    assert "\u202e" not in str(strange)
+    assert filled.kind == "filled"
 
 
 def refusing(world: World, monkeypatch: pytest.MonkeyPatch, call: str, code: str, names: Callable[[str], bool]) -> None:

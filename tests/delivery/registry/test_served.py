@@ -68,7 +68,7 @@ def test_a_model_goes_to_production_and_back_over_the_real_registry(over_mlflow:
     assert (desk.mlflow.alias(f"{MODEL}-prod"), desk.mlflow.alias(f"{MODEL}-staging")) == ("1", "2")
     copied = desk.mlflow.version(f"{MODEL}-prod", "1")
     assert desk.mlflow.file(copied, "model.onnx") == b"one"
-    assert (copied.author, MODEL in desk.models()) == ("bob", True)
+    assert (copied.author, MODEL in desk.models().names) == ("bob", True)
     tags = desk.mlflow.tags(f"{MODEL}-prod")
     assert tags
     assert tags[HEAD].rpartition(" ")[0] == head(desk.state(MODEL).entries)
