@@ -402,6 +402,35 @@ def test_what_was_over_before_the_quiet_hours_were_is_told_when_they_end(promtoo
 
 
 @pytest.mark.engine
+def test_a_ticket_of_the_night_is_told_where_a_note_of_its_kind_was_known(promtool: Path, tmp_path: Path) -> None:
+    """A note of Thursday's check, told by day on Friday; on Saturday's it is a ticket, and a note again on Sunday's. Of
+    another model the note of the night is a ticket in the morning, which is told by itself."""
+
+    def windows(model: str, *checks: int) -> dict[str, str]:
+        series = {}
+        for day, many in enumerate(checks):
+            own = f'job="checks",namespace="monitoring",model="{model}",pod="check-{model}-{day}"'
+            before = (24 * day + 18) * 15
+            series[f"parapet_monitor_time_seconds{{{own}}}"] = f"_x{before} {before * 240} {before * 240} _x3000"
+            series[f"parapet_monitor_silenced_windows{{{own}}}"] = f"_x{before} {many} {many} _x3000"
+        return series
+
+    name, of = waiting.NAME, alert(waiting.NAME, "silenced", Severity.TICKET)
+    series = windows("readmission", 8, 8, 21, 9) | windows("sepsis", 0, 0, 8, 21)
+    over = [told(of, model="readmission")]
+    ticket, note = (alert("DriftHeldUsual", "silenced", each) for each in (Severity.TICKET, Severity.NOTE))
+    expected = [
+        ("67h", "DriftHeldUsual", [told(ticket, model="readmission"), told(note, model="sepsis")]),
+        ("67h", name, []),
+        ("107h20m", "DriftHeldUsual", [told(note, model="readmission"), told(ticket, model="sepsis")]),
+        ("107h20m", name, over),
+        ("108h20m", name, []),
+        ("120h", name, []),
+    ]
+    judge(promtool, tmp_path, series, expected, every="4m", kind="silenced")
+
+
+@pytest.mark.engine
 def test_answers_of_a_version_that_nobody_checks_are_told_where_they_go_on(promtool: Path, tmp_path: Path) -> None:
     """Of a new version that has come within the day most answers of that day were the one's before, and then none."""
     other = CHECKED.replace("readmission", "sepsis")
