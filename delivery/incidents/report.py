@@ -109,7 +109,7 @@ def drafted(
         *([""] if found else ()),
         f"**{struck}**{left_out}",
         "",
-        first.text,
+        f"> {_plainly(first.text)}",
         "",
         *_table(("", ""), facts.items()),
         *("## Times", ""),
@@ -157,10 +157,15 @@ def _answered(book: Runbook, closed: Entry | None) -> Iterable[tuple[str, str]]:
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    told = [" | ".join(str(cell).replace("|", "\\|") for cell in row) for row in rows]
+    told = [" | ".join(_plainly(cell) for cell in row) for row in rows]
     if not told:
         return ["Nothing.", ""]
     return [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *(f"| {row} |" for row in told), ""]
+
+
+def _plainly(words: str) -> str:
+    """As they are: no cell's end, and nothing of HTML, whose comments hide what stands below them."""
+    return str(words).replace("<", "&lt;").replace("|", "\\|")
 
 
 def _moment(text: str | None) -> datetime | None:

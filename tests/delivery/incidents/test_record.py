@@ -215,6 +215,17 @@ def test_the_report_is_drafted_from_the_record_and_leaves_open_what_people_say(d
     assert "| Who was told that it is over? | _To be written._ |" in early
 
 
+@pytest.mark.parametrize("words", ["<!-- Calls fail.", "``` Calls fail.", "# Calls fail.", "Calls fail. <details>"])
+def test_no_words_of_an_entry_hide_what_the_report_has_below_them(desk: Desk, words: str) -> None:
+    """In a page of Markdown a comment, a block of code or a fold goes on to the end."""
+    made = [desk.start(NAME, words, name=INCIDENT), desk.log(INCIDENT, What.SEEN, words)]
+    lines = report.drafted(made, desk.runbook(NAME), []).splitlines()
+    shown = words.replace("<", "&lt;")
+    assert f"> {shown}" in lines
+    assert any(line.startswith("| 2") and line.endswith(f" | {shown} |") for line in lines)
+    assert [line for line in lines if words[:4] in line and not line.startswith(("> ", "| "))] == []
+
+
 @pytest.mark.parametrize(
     ("text", "kind", "value"),
     [
