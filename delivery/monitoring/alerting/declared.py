@@ -8,6 +8,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from delivery.gates.declared import Unambiguous
+from delivery.monitoring import runs
 from delivery.registry.refused import Refused
 
 ALERTING: Final = Path(__file__).parents[1] / "alerting.yaml"
@@ -32,6 +33,8 @@ Days = Annotated[int, Field(ge=1, le=GATHERED, strict=True)]
 Hours = Annotated[int, Field(ge=1, le=7 * 24, strict=True)]
 Silence = Annotated[int, Field(ge=0, le=366, strict=True)]
 """In days; 0 for ever."""
+Late = Annotated[int, Field(ge=0, le=runs.LONGEST, strict=True)]
+"""In hours; 0 never."""
 
 
 class Strict(BaseModel):
@@ -146,6 +149,7 @@ class Declared(Strict):
     other_models: Word
     outcomes: dict[Word, Silence]
     other_outcomes: Silence
+    late_after: dict[Word, Late]
     kinds: Kinds
     sources: dict[Word, dict[str, Weight]]
     other_columns: Weight

@@ -126,7 +126,10 @@ def _outcomes(told: Settings, s3: Any, now: datetime) -> str:
 
 def _pipeline(told: Settings, s3: Any, now: datetime) -> tuple[int, str]:
     try:
-        return 0, pipeline.told(told.model.name, Place.of(s3, told.runs), now) if told.runs else ""
+        if not told.runs:
+            return 0, ""
+        late_after = declared().late_after.get(told.model.name)
+        return 0, pipeline.told(told.model.name, Place.of(s3, told.runs), now, late_after)
     except Exception as error:
         return _failed(error), ""
 

@@ -42,15 +42,17 @@ MOST: Final = 100_000
 Where there are more, that is told as one that was not read. A run each hour leaves 98,000 in the longest part."""
 
 
-def told(model: str, place: Place, now: datetime) -> str:
-    """In Prometheus' text; empty of a model that no run was ever begun of here. Raises Refused where records cannot be
-    listed."""
+def told(model: str, place: Place, now: datetime, declared: int | None = None) -> str:
+    """In Prometheus' text; empty of a model that no run was ever begun of here. `declared` is after how many hours it
+    is late, where that is not for its runs to say. Raises Refused where records cannot be listed."""
     found, cut = _listed(place, now)
     listed = [each for each in found if each.name.endswith(".json")]
     events = {event: each for each in listed if (event := Event.of(each.name))}
     there = runs.came(events, now)
     heard = frozenset(events[each].name for each in there)
     late_after, unreadable, beyond = _late_after(place, [each for each in there if each.at >= now - HOLDS])
+    if declared is not None:
+        late_after, beyond = declared, 0
     others = _of_others(place, model, there)
     wrong = [each for each in listed if each.name not in heard] + [events[each] for each in (*unreadable, *others)]
     lately = sum(_came_lately(each, now) for each in wrong) + beyond + cut

@@ -23,6 +23,8 @@ def test_each_feature_has_a_source_and_a_weight() -> None:
         pytest.param("confirm: 2", "confirm: 2\nconfirm: 1", "twice", id="a field twice"),
         pytest.param("gathers_of: {}", "gathers_of: {icu: 32}", "gathers_of.icu", id="for longer than a month"),
         pytest.param("empty_of: {}", "empty_of: {icu: 169}", "empty_of.icu", id="idle for longer than a week"),
+        pytest.param("late_after: {}", "late_after: {icu: 8785}", "late_after.icu", id="late after more than a year"),
+        pytest.param("late_after: {}", "", "late_after", id="nothing of when a model is late"),
         pytest.param("fewest_rows: 30", "fewest_rows: 5", "fewest_rows", id="a few people"),
         pytest.param("readmission: advises", "readmission: guesses", "guesses.*acts, advises", id="an unknown use"),
         pytest.param("critical: page, usual: ticket", "critical: ticket, usual: page", "graver", id="out of order"),

@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from delivery.monitoring.alerting.declared import ALERTING, declared
 from delivery.monitoring.alerting.noise import FORMAT, Noise, Signal
 from delivery.monitoring.daily import __main__ as daily
 from delivery.monitoring.daily import labels as labels_of
 from delivery.monitoring.daily import settings
 from delivery.monitoring.found import Check
-from delivery.monitoring.runs import Event, Word
+from delivery.monitoring.runs import Event, Said, Word
 from delivery.registry.deaf import MADE
-from delivery.registry.documents import digest, read
+from delivery.registry.documents import canonical, digest, read
 from delivery.registry.refused import Refused
 from tests.delivery.monitoring.daily.world import (
     ARTIFACTS,
@@ -461,6 +462,20 @@ def test_what_one_part_cannot_find_keeps_nobody_from_hearing_what_the_others_did
     assert told - there == set().union(*(missed[each] for each in broken), {"success_time"} if broken else set())
     said = capfd.readouterr().err
     assert (said.count("\n"), "4711" in said) == (len(broken), False)
+
+
+def test_when_a_model_is_late_is_as_it_is_declared(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: None
+) -> None:
+    said = ALERTING.read_text().replace("late_after: {}", f"late_after: {{{NAME}: 30}}")
+    (tmp_path / "alerting.yaml").write_text(said)
+    monkeypatch.setattr(daily, "declared", lambda: declared(tmp_path / "alerting.yaml"))
+    told = Said("parapet-run-step/1", "one", "register", Word.DONE, registered=f"{NAME}-dev:7")
+    world.put(ARTIFACTS, f"{RUNS}{Event(END - DAY, 'one', 'register', Word.DONE).name}", canonical(told))
+    answered = list[str]()
+    monkeypatch.setattr(daily.answering, "answer", lambda text, where: answered.append(text))
+    daily.main([str(world.configuration(runs={"place": f"s3://{ARTIFACTS}/{RUNS}"}))])
+    assert f'parapet_monitor_pipeline_due_seconds{{model="{NAME}"}} {30 * 3600}' in answered[0]
 
 
 def test_a_configuration_that_is_none_is_refused_by_its_place(

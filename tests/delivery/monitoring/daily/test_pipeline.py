@@ -212,6 +212,19 @@ def test_of_a_model_of_which_none_was_registered_for_more_than_a_year_it_is_know
     assert told[f'{words.PIPELINE_DUE}{{model="{MODEL}"}}'] == str(30 * 3600)
 
 
+@pytest.mark.parametrize(("declared", "due"), [(None, 8784), (30, 30), (0, 0)])
+def test_what_is_declared_of_a_model_is_what_makes_it_late_whatever_a_run_says(
+    place: Place, declared: int | None, due: int
+) -> None:
+    """One beginning by hand, of a year, and of a dead pipeline nobody heard for 90 days. Of what nobody declares, the
+    runs say it."""
+    left(place, 40, "ingest", Word.BEGUN, late_after=30)
+    left(place, 39, "register", Word.DONE)
+    left(place, 1, "ingest", Word.BEGUN, late_after=8784, run="by-hand")
+    told = lines(pipeline.told(MODEL, place, NOW, declared))
+    assert told[f'{words.PIPELINE_DUE}{{model="{MODEL}"}}'] == f"{due * 3600:g}"
+
+
 def test_clocks_may_differ_by_a_little(place: Place) -> None:
     left(place, 40, "register", Word.DONE)
     left(place, -4 / 60, "ingest", Word.BEGUN, late_after=20)
