@@ -25,6 +25,12 @@ NARROW: Final = 4 * NEAR
 """How wide that bin is, likewise."""
 UNNAMED: Final = 100
 """Rows of a category that may be too few for its name, where one half of the rows chooses and the other is counted."""
+RARE: Final = 5
+"""Answers that may all be so rare, where nobody says which there may be."""
+UNTOLD: Final = 0.5
+"""Share of the rows whose category may be none to be told: of more, what moved among them is not heard of."""
+MANY: Final = 2_000
+"""Rows from which on that holds however many names there may be: a contract may list names that no row has."""
 COUNTED: Final = 0.3
 """Share of the rows that are counted by category: a half, and by chance fewer."""
 CODE: Final = re.compile(r"(?!.*[0-9]{4})[^@\n]{1,40}")
@@ -63,8 +69,13 @@ def of_categories(
     unnamed = [each for each in allowed or () if each not in counts]
     if not counts and not unnamed:
         return "has no category"
-    if rest > UNNAMED * len(unnamed) and all(map(CODE.fullmatch, unnamed)) and allowed is not None:
-        return f"has {rest:,} of {rows:,} rows in no category, and {len(unnamed)} have no rows of their own"
+    codes = [each for each in unnamed if CODE.fullmatch(each)]
+    rare = UNNAMED * (RARE if allowed is None else len(codes))
+    untold = UNTOLD * rows if allowed is None or len(codes) < len(unnamed) else 0.0
+    if rest > (max(rare, untold) if rows < MANY else min(max(rare, untold), UNTOLD * rows)):
+        return (
+            f"has {rest:,} of {rows:,} rows in no category, and {len(codes)} that may be told have no rows of their own"
+        )
     return ""
 
 

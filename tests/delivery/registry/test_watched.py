@@ -1,5 +1,6 @@
 """What a version's drift is checked by is of that version, and of what somebody approved."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from delivery.registry import watched
+from delivery.registry import hearing, watched
 from delivery.registry.documents import Environment, digest
 from delivery.registry.gates import UNWATCHED, Gate, load
 from delivery.registry.refused import Refused
@@ -154,6 +155,45 @@ def test_a_profile_that_would_find_nothing_is_refused_by_its_place(name: str) ->
     with pytest.raises(Refused, match=f"profile.json is not of the model that its contract.json .*{says}") as refused:
         watched.of_its_model(profiles.raw(told), CONTRACT, None, "readmission@3")
     assert "4711" not in str(refused.value)
+
+
+@pytest.mark.parametrize("besides", [[], ["1234"], ["1234", "5678"]], ids=["no", "one", "two"])
+@pytest.mark.parametrize("counts", [{}, {"icu": 11}], ids=["none", "one of few rows"])
+def test_a_category_of_which_most_rows_have_no_name_is_refused_whatever_names_there_may_be(
+    besides: list[str], counts: dict[str, int]
+) -> None:
+    """One that looks like a record's number has none in an honest profile."""
+    contract = json.loads(CONTRACT)
+    contract["inputs"][3]["categories"] += besides
+    told = profiles.profile()
+    rest = profiles.ROWS - sum(counts.values())
+    _column(told, "ward")["categories"].update(counts=counts, rest=rest)
+    with pytest.raises(Refused, match=f"ward has {rest} of 600 rows in no category"):
+        watched.of_its_model(profiles.raw(told), json.dumps(contract).encode(), None, "readmission@3")
+    most = {"icu": 200, "medical": 110} if besides else {"icu": 300, "medical": 300}
+    _column(told, "ward")["categories"].update(counts=most, rest=profiles.ROWS - sum(most.values()))
+    watched.of_its_model(profiles.raw(told), json.dumps(contract).encode(), None, "readmission@3")
+
+
+@pytest.mark.parametrize(
+    ("counts", "rest", "rows", "present", "allowed", "hears"),
+    [
+        pytest.param({"x": 11}, 49_989, 50_000, 50_000, None, False, id="answers of no name"),
+        pytest.param({"x": 11}, 889, 900, 900, None, False, id="of fewer rows"),
+        pytest.param({"x": 500}, 400, 900, 900, None, True, id="answers of which few have none"),
+        pytest.param({"x": 20}, 45, 65, 130, None, True, id="of so few rows that two have none"),
+        pytest.param({}, 300, 300, 600, {f"w{each}" for each in range(400)}, True, id="of many that are rare"),
+        pytest.param(
+            {}, 5_000, 5_000, 5_000, {f"w{each}" for each in range(400)}, False, id="of many, and enough rows"
+        ),
+        pytest.param({}, 600, 600, 600, {"1234", "5678"}, False, id="records' numbers"),
+        pytest.param({"a": 310}, 290, 600, 600, {"a", "1234"}, True, id="one of them"),
+    ],
+)
+def test_what_hears_of_a_category(
+    counts: dict[str, int], rest: int, rows: int, present: int, allowed: set[str] | None, hears: bool
+) -> None:
+    assert (not hearing.of_categories(counts, rest, rows, present, allowed)) == hears
 
 
 SAID: dict[str, tuple[dict[str, Any], str]] = {
