@@ -1,5 +1,5 @@
-"""Who may write the records of incidents, and who reads them and what alerts point to: policies for the hospital to
-attach to people's roles.
+"""Who may write the records of incidents, who reads them and what alerts point to, and who looks at AWS as the runbooks
+say: policies for the hospital to attach to people's roles.
 
 What is in a record, and why nobody alters one: `runbooks/README.md`.
 """
@@ -11,7 +11,7 @@ from typing import Final
 import pulumi
 import pulumi_aws as aws
 
-from foundation.policy_document import document
+from foundation.policy_document import Statement, allow, document
 from foundation.stack import Stack
 from mlops import written_once
 from mlops.bucket import Bucket
@@ -23,7 +23,29 @@ ENTRY: Final = "*/????????.json"
 """What an entry is called below it. Anything else would lie beside a record for as long as the bucket keeps it."""
 EVIDENCE: Final = "evidence"
 """The part for files that are kept of incidents (`delivery/incidents/places.py`, PREFIX)."""
-RESPONDERS, AUDITORS = "responders", "auditors"
+RESPONDERS, AUDITORS, ON_CALL = "responders", "auditors", "on-call"
+LOOKS: Final = (
+    "acm:DescribeCertificate",
+    "acm:ListCertificates",
+    "acm-pca:DescribeCertificateAuthority",
+    "cloudtrail:DescribeTrails",
+    "cloudtrail:GetTrailStatus",
+    "cloudtrail:LookupEvents",
+    "cloudwatch:DescribeAlarms",
+    "eks:DescribeNodegroup",
+    "eks:DescribePodIdentityAssociation",
+    "eks:ListPodIdentityAssociations",
+    "guardduty:GetFindings",
+    "guardduty:ListDetectors",
+    "guardduty:ListFindings",
+    "health:DescribeEvents",
+    "iam:GetRolePolicy",
+    "iam:ListRolePolicies",
+    "logs:DescribeLogGroups",
+    "logs:GetQueryResults",
+    "rds:DescribeDBInstances",
+)
+"""What the runbooks look at in the account, before anybody changes anything: no object, no row and no line of a log."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +65,7 @@ class IncidentRecords(pulumi.ComponentResource):
     """
 
     policy_arns: Mapping[str, pulumi.Output[str]]
-    """By who is meant to have it: `responders` and `auditors`."""
+    """By who is meant to have it: `responders`, `auditors` and `on-call`."""
 
     def __init__(self, name: str, args: IncidentRecordsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("parapet:mlops:IncidentRecords", name, {}, opts)
@@ -58,6 +80,27 @@ class IncidentRecords(pulumi.ComponentResource):
             for who, what, statements in (
                 (RESPONDERS, f"Adds to the records of incidents of {name}, and reads them.", [*reads_more, *adds]),
                 (AUDITORS, f"Reads and verifies the records of incidents of {name}.", reads),
+                (ON_CALL, f"Looks at the account of {name} at night, and ends a node.", _on_call(args.stack)),
             )
         }
         self.register_outputs({"policyArns": self.policy_arns})
+
+
+def _on_call(stack: Stack) -> list[Statement]:
+    """What the runbooks tell to type before the one who deploys is there."""
+    account = stack.account
+    # Whose lines may hold something of a patient nobody reads by this (`docs/break-glass.md`).
+    trail = account.arn("logs", f"log-group:/{stack.name}/mlflow-audit:*")
+    of_the_cluster = account.arn("logs", f"log-group:/aws/eks/{stack.name}/cluster:*")
+    return [
+        allow("Look", actions=list(LOOKS), resources="*"),
+        allow("LookWhetherTrailsWrite", actions="logs:DescribeLogStreams", resources=[trail, of_the_cluster]),
+        allow("AskTheTrailOfMlflow", actions="logs:StartQuery", resources=trail),
+        allow(
+            "EndANode",
+            actions="ec2:TerminateInstances",
+            resources=account.arn("ec2", "instance/*"),
+            # By EKS's groups and by Karpenter alike.
+            when={"StringEquals": {f"aws:ResourceTag/kubernetes.io/cluster/{stack.name}": "owned"}},
+        ),
+    ]
