@@ -19,6 +19,8 @@ have: fewer are people who could be told (CMS' small cells)."""
 MOST: Final = 0.6
 """Share of the rows that a bin may have, beside one part of them and its few neighbours: a value that more than half of
 the rows have is in a bin of its own."""
+ENDLESS: Final = 2
+"""Parts of the rows that a bin without an end may have: what has more is a value, and is cut off on both sides."""
 NEAR: Final = 1e-6
 """How close to that value, as a share of it where that is more than 1, the cuts on its sides may be."""
 NARROW: Final = 4 * NEAR
@@ -45,10 +47,13 @@ def of_numbers(edges: Sequence[float], counts: Sequence[int], step: float = 0.0)
     rows = sum(counts)
     if rows < HUNDRED:
         return ""
-    most = (MOST + 1 / min(PARTS, rows // CELL)) * rows + 3 * CELL
+    part = rows / min(PARTS, rows // CELL)
+    most = MOST * rows + part + 3 * CELL
     for count, (least, upto) in zip(counts, pairwise([None, *edges, None]), strict=True):
         if count > most and not _one_value(least, upto, step):
             return f"has {count:,} of {rows:,} rows in one bin, and no value is other than another"
+    if (beyond := max(counts[0], counts[-1])) > ENDLESS * part + 3 * CELL:
+        return f"has {beyond:,} of {rows:,} rows in a bin without an end, and what goes farther out is not other"
     return ""
 
 

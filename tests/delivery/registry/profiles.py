@@ -60,5 +60,7 @@ def _column(field: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _numbers(name: str, low: float, high: float) -> dict[str, Any]:
-    held = {"edges": [low, high], "counts": [150, 300, 150], "low": 0, "high": 3, "noise": noise(1.2)}
+    far = (high - low) / 3
+    edges = [low - far, low, high, high + far]
+    held = {"edges": edges, "counts": [0, 150, 300, 150, 0], "low": 1, "high": 4, "noise": noise(1.2)}
     return {"name": name, "type": "float", "role": "number", "missing": 0, "numbers": held}

@@ -47,11 +47,11 @@ FORGED: dict[str, tuple[Change, str]] = {
         "ward has categories that the contract has not",
     ),
     "another range": (
-        lambda told: _column(told, "age")["numbers"].update(edges=[900.0, 990.0]),
+        lambda told: _column(told, "age")["numbers"].update(edges=[900.0, 990.0, 999.0, 1e3]),
         "age lies outside of 18.0 to 90.0",
     ),
     "a tail of another range": (
-        lambda told: _column(told, "age")["numbers"].update(edges=[40.0, 95.0]),
+        lambda told: _column(told, "age")["numbers"].update(edges=[18.0, 40.0, 95.0, 99.0]),
         "age lies outside of 18.0 to 90.0",
     ),
     "a column less": (lambda told: told["columns"].pop(0), "it lacks heart_rate"),
@@ -80,8 +80,16 @@ FORGED: dict[str, tuple[Change, str]] = {
         "age has 600 of 600 rows in one bin",
     ),
     "answers in one bin": (
-        lambda told: told["columns"][4]["numbers"].update(counts=[0, profiles.ROWS, 0]),
+        lambda told: told["columns"][4]["numbers"].update(counts=[0, 0, profiles.ROWS, 0, 0]),
         "scores are of other answers than the column of them|output.readmitted_30d has 600 of 600 rows in one bin",
+    ),
+    "a number of one edge": (
+        lambda told: _column(told, "heart_rate")["numbers"].update(edges=[80.0], counts=[360, 240]),
+        "heart_rate has 360 of 600 rows in a bin without an end",
+    ),
+    "a number of which half is above all edges": (
+        lambda told: _column(told, "age")["numbers"].update(counts=[0, 150, 150, 0, 300]),
+        "age has 300 of 600 rows in a bin without an end",
     ),
     "a number without an edge": (
         lambda told: _column(told, "age")["numbers"].update(edges=[], counts=[profiles.ROWS]),
@@ -124,7 +132,7 @@ FORGED: dict[str, tuple[Change, str]] = {
         r"scores say that the model is worse than chance \(AUROC 0\.\d+\)",
     ),
     "scores of answers that are no such": (
-        lambda told: told["columns"][4]["numbers"].update(edges=[0.02, 0.05]),
+        lambda told: told["columns"][4]["numbers"].update(edges=[0.01, 0.02, 0.05, 0.06]),
         "scores are of other answers than the column of them",
     ),
     "a rate that no answer foresaw": (
