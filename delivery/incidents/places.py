@@ -25,6 +25,8 @@ _MACHINES: Final = re.compile(
             r"(?<![0-9a-f])[0-9a-f]{32,64}(?![0-9a-f])",  # a digest, or a stream of Lambda's
             r"(?<!\d)\d{12}(?!\d)",  # an account of AWS
             r"(?<!\d)20\d{6}T\d{4,6}Z?(?![\dA-Z])",  # when CloudTrail delivered
+            r"(?<=-)(?=\d{0,6}[a-f])[0-9a-f]{7}(?![0-9A-Za-z])",  # what Pulumi ends a name with
+            r"\As3://[a-z0-9.-]+-[0-9a-f]{7}(?=/|\Z)",  # a bucket's, which may be of digits alone
             *MACHINES,
         )
     )

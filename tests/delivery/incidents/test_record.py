@@ -590,6 +590,12 @@ def test_the_place_of_evidence_names_nobody(tmp_path: Path) -> None:
         with pytest.raises(Refused, match=r"The place has an? .* in it") as refused:
             evidence(place, None, TODAY)
         assert "1957" not in str(refused.value)
+    # What Pulumi puts behind a name: of any seven digits and letters, of which six in a row are digits now and then.
+    for place in ("s3://parapet-artifacts-f564986/reports/", "s3://audit-1234567/a", "/parapet/trail-123456a/STREAM"):
+        assert evidence(place, None, TODAY)["place"] == place
+    for place in ("s3://parapet-artifacts-f564986/1234567/", "/parapet/trail-1234567/STREAM", "s3://48817263/a"):
+        with pytest.raises(Refused, match="a number of six digits or more"):
+            evidence(place, None, TODAY)
     with pytest.raises(Refused, match=r"The evidence .* cannot be read: No such file"):
         evidence("s3://audit/evidence/trail.json", tmp_path / "gone", TODAY)
     with pytest.raises(Refused, match=r"The place has a character that no place has.* name a bucket with its prefix"):
