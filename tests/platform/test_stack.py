@@ -173,6 +173,7 @@ def test_components_have_the_tokens_that_state_files_know(with_egress: Recorder)
             "mlops:MlflowServer": 1,
             "mlops:ModelRegistry": 1,
             "mlops:IncidentRecords": 1,
+            "mlops:Outcomes": 1,
             "mlops:SecretDelivery": 1,
             "mlops:WorkloadIdentities": 1,
         }.items()
