@@ -1,10 +1,11 @@
-"""The Deployment of a server that stands once in the namespace `judging`: Prometheus, and Alertmanager beside it."""
+"""What a server is made of that stands once in the namespace `judging`: Prometheus, and Alertmanager beside it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import pulumi
+import pulumi_kubernetes as kubernetes
 
 from cluster import namespaces as ns
 from cluster import restricted
@@ -36,6 +37,20 @@ class Server:
     """How much."""
     resources: Mapping[str, Any]
     environment: Mapping[str, pulumi.Input[str]]
+
+
+def service(
+    name: str, meta: Manifest, selector: Mapping[str, str], port: int, opts: pulumi.ResourceOptions
+) -> kubernetes.core.v1.Service:
+    """By which others in the cluster find it."""
+    spec: Manifest = {
+        "type": "ClusterIP",
+        "selector": selector,
+        "ports": [{"name": "http", "port": port, "targetPort": "http", "appProtocol": "http"}],
+    }
+    # It has no endpoint before there is a pod, and the pod comes after it.
+    annotated: Manifest = {**meta, "annotations": {"pulumi.com/skipAwait": "true"}}
+    return kubernetes.core.v1.Service(name, metadata=annotated, spec=spec, opts=opts)
 
 
 def deployment(stack: Stack, server: Server, digest: pulumi.Input[str]) -> Manifest:

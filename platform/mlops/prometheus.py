@@ -114,18 +114,7 @@ class Prometheus(pulumi.ComponentResource):
             RULES: yaml.dump(args.alerting.rules, Dumper=yaml.CSafeDumper, sort_keys=False),
         }
         config = kubernetes.core.v1.ConfigMap(name, metadata=meta, data=files, opts=own)
-        service: Manifest = {
-            "type": "ClusterIP",
-            "selector": PROMETHEUS,
-            "ports": [{"name": "http", "port": PORT, "targetPort": "http", "appProtocol": "http"}],
-        }
-        kubernetes.core.v1.Service(
-            # It has no endpoint before there is a pod, and the pod comes after it.
-            name,
-            metadata={**meta, "annotations": {"pulumi.com/skipAwait": "true"}},
-            spec=service,
-            opts=own,
-        )
+        one_server.service(name, meta, PROMETHEUS, PORT, own)
         kubernetes.apps.v1.Deployment(
             name,
             metadata=meta,

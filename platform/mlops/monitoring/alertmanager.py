@@ -72,18 +72,7 @@ class Alertmanager(pulumi.ComponentResource):
             automount_service_account_token=False,
             opts=own,
         )
-        service: Manifest = {
-            "type": "ClusterIP",
-            "selector": ALERTMANAGER,
-            "ports": [{"name": "http", "port": PORT, "targetPort": "http", "appProtocol": "http"}],
-        }
-        kubernetes.core.v1.Service(
-            # It has no endpoint before there is a pod, and the pod comes after it.
-            name,
-            metadata={**meta, "annotations": {"pulumi.com/skipAwait": "true"}},
-            spec=service,
-            opts=own,
-        )
+        one_server.service(name, meta, ALERTMANAGER, PORT, own)
         allowed = self._rights(name, args)
         kubernetes.apps.v1.Deployment(
             name,
