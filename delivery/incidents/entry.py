@@ -14,7 +14,7 @@ LONGEST: Final = 500
 Text = Annotated[str, Meta(min_length=10, max_length=LONGEST, pattern=LINE)]
 
 
-Offset = Annotated[str, Meta(pattern=r"^[+-](0\d|1[0-4]):[0-5]\d\Z")]
+Offset = Annotated[str, Meta(pattern=r"^[+-](0[0-9]|1[0-4]):[0-5][0-9]\Z")]
 """Of a place's clocks from UTC."""
 
 

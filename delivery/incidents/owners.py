@@ -46,7 +46,7 @@ class Owner(Struct, frozen=True, forbid_unknown_fields=True):
     page: Receiver
     """Alertmanager's, that wakes somebody."""
     ticket: Receiver
-    again_after: Annotated[str, Meta(pattern=r"^[1-9]\d{0,2}[smh]\Z")]
+    again_after: Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,2}[smh]\Z")]
     """After which a page that is not over is told again; a duration of Prometheus'."""
 
 

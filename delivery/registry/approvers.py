@@ -48,7 +48,7 @@ class Through(Struct, frozen=True, forbid_unknown_fields=True):
 
     environment: Place
     repository: Place
-    run: Annotated[str, Meta(pattern=r"^\d{1,20}\Z")]
+    run: Annotated[str, Meta(pattern=r"^[0-9]{1,20}\Z")]
     """Of the workflow, which GitHub shows with its reviewers."""
     login: Login
 

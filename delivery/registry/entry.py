@@ -27,7 +27,7 @@ class Who(Struct, frozen=True, forbid_unknown_fields=True):
 
     account: Account
     """In MLflow."""
-    role: Annotated[str, Meta(pattern=r"^arn:[a-z0-9-]+:(sts|iam)::\d{12}:[A-Za-z0-9+=,.@_/:-]{1,300}\Z")]
+    role: Annotated[str, Meta(pattern=r"^arn:[a-z0-9-]+:(sts|iam)::[0-9]{12}:[A-Za-z0-9+=,.@_/:-]{1,300}\Z")]
     """In AWS."""
 
 

@@ -8,9 +8,9 @@ from msgspec import Meta, Struct
 from delivery.monitoring.alerting.declared import Boundary, Kind, Severity
 from delivery.registry.documents import Digest, Instant, canonical, read
 
-Model = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,48}(@[1-9][0-9]{0,9})?$")]
+Model = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,48}(@[1-9][0-9]{0,9})?\Z")]
 """NAME, or NAME@VERSION."""
-Fingerprint = Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
+Fingerprint = Annotated[str, Meta(pattern=r"^[0-9a-f]{16}\Z")]
 
 
 class Told(Struct, frozen=True, forbid_unknown_fields=True):

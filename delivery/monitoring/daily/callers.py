@@ -60,7 +60,7 @@ class Known(Struct, frozen=True, forbid_unknown_fields=True):
 
     format: Literal["parapet-callers/1"]
     reference: Digest
-    callers: dict[Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")], list[Seen]] = {}
+    callers: dict[Annotated[str, Meta(pattern=r"^[0-9a-f]{16}\Z")], list[Seen]] = {}
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from msgspec import Meta, Struct
 from delivery.registry.documents import Digest, Environment, Name, Version, read
 from delivery.registry.refused import Refused
 
-PLACE: Final = r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[A-Za-z0-9][A-Za-z0-9=._/-]{0,500}$"
-Owner = Annotated[str, Meta(pattern=r"^(\d{12})?$")]
+PLACE: Final = r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[A-Za-z0-9][A-Za-z0-9=._/-]{0,500}\Z"
+Owner = Annotated[str, Meta(pattern=r"^([0-9]{12})?\Z")]
 
 
 class Section(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):

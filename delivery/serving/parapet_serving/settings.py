@@ -32,7 +32,7 @@ class ModelSettings(Section, frozen=True):
     """Public keys that a model may be signed with: DER as KMS gives it, or PEM."""
     stage: str = ""
     """For which environment it must have been promoted, as its signed facts say; for any, where nothing is told."""
-    source: Annotated[str, Meta(pattern="^(s3://[^/]+/.*[^/])?$")] = ""
+    source: Annotated[str, Meta(pattern=r"^(s3://[^/]+/.*[^/])?\Z")] = ""
     """Where `fetch` has it from: s3://BUCKET/PREFIX."""
     bucket_owner: str = ""
     """The account that the bucket must be of."""

@@ -13,9 +13,9 @@ BESIDE = ("profile.json", "noise.json")
 LARGEST_MANIFEST = 4096
 """Bytes. KMS signs a message of that size itself (Sign, MessageType RAW); a longer one only by its digest."""
 
-Name = Annotated[str, Meta(pattern=r"^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$")]
-Digest = Annotated[str, Meta(pattern=r"^sha256:[0-9a-f]{64}$")]
-Field = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+Name = Annotated[str, Meta(pattern=r"^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?\Z")]
+Digest = Annotated[str, Meta(pattern=r"^sha256:[0-9a-f]{64}\Z")]
+Field = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,62}\Z")]
 Text = Annotated[str, Meta(max_length=500)]
 
 
