@@ -97,10 +97,25 @@ def test_who_is_not_reached_is_told_with_where_to_look() -> None:
             asking("")(f"https://127.0.0.1:{port}/")
 
 
-def test_the_authorities_are_kept_in_a_file_of_this_process_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_authorities_of_the_environment_are_not_among_those_that_are_named(
+    house: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What requests itself would add: those that everybody knows, and a file that a variable names."""
+    address, certificate = house
+    (tmp_path / "known.pem").write_text(certificate)
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "known.pem"))
+    monkeypatch.setattr("requests.adapters.DEFAULT_CA_BUNDLE_PATH", str(tmp_path / "known.pem"))
+    other, _ = authority.made("localhost")
+    assert asking("")(f"{address}/told") == {"a": 1}
+    for form in ({}, {"data": {"a": "b"}}):
+        with pytest.raises(Unreachable, match="certificate of localhost is not trusted"):
+            asking(other)(f"{address}/told", **form)
+
+
+def test_the_authorities_leave_no_file_behind(
+    house: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    asking("a certificate")
-    (file,) = tmp_path.iterdir()
-    assert (file.read_text(), file.stat().st_mode & 0o777) == ("a certificate", 0o600)
+    assert asking(house[1])(f"{house[0]}/told") == {"a": 1}
+    assert not list(tmp_path.iterdir())

@@ -1,11 +1,12 @@
 """Questions to the identity provider over HTTP, and what the operator is told where it gives no answer."""
 
-import tempfile
+import ssl
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import requests
+from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NameResolutionError, NewConnectionError
 
 TIMEOUT: Final = (3.0, 5.0)
@@ -26,33 +27,49 @@ class Rejected(Unreachable):
         self.error = error
 
 
+class _Trusting(HTTPAdapter):
+    """Takes the certificates of one context alone. requests would load into it those that everybody knows, or a file
+    that a variable names, and have the host's name looked at by its own word."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._context = context
+        super().__init__()
+
+    def build_connection_pool_key_attributes(
+        self, request: requests.PreparedRequest, verify: Any, cert: Any = None
+    ) -> Any:
+        host, _ = super().build_connection_pool_key_attributes(request, verify, cert)
+        return host, {"ssl_context": self._context}
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Is the context's: a certificate is required, and that it is the host's."""
+
+
 def asking(authorities: str) -> Ask:
     """What asks a provider whose certificate is of one of these authorities, or, without any, of one that everybody
     knows."""
-    verify: bool | str = True
-    if authorities:
-        with tempfile.NamedTemporaryFile("w", prefix="authorities-", suffix=".pem", delete=False) as file:
-            file.write(authorities)
-        verify = file.name
+    context = ssl.create_default_context(cadata=authorities) if authorities else None
 
     def ask(url: str, **form: Any) -> Mapping[str, Any]:
         try:
-            return _asked(url, verify, form)
+            with requests.Session() as session:
+                if context:
+                    session.mount("https://", _Trusting(context))
+                return _asked(session, url, form)
         except (requests.RequestException, OSError) as error:
             raise Unreachable(_why(str(urlsplit(url).hostname), error)) from None
 
     return ask
 
 
-def _asked(url: str, verify: bool | str, form: Mapping[str, Any]) -> Mapping[str, Any]:
-    with requests.request(
+def _asked(session: requests.Session, url: str, form: Mapping[str, Any]) -> Mapping[str, Any]:
+    with session.request(
         "POST" if form else "GET",
         url,
         timeout=TIMEOUT,
         allow_redirects=False,
         stream=True,
         headers={"accept": "application/json"},
-        verify=verify,
         **form,
     ) as answer:
         body = answer.raw.read(LARGEST + 1, decode_content=True)
