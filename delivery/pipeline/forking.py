@@ -92,18 +92,20 @@ def serve(channel: socket.socket) -> None:
         command, variables = json.loads(asked)
         _import(command[-1])
         gc.freeze()
-        if pid := os.fork():
-            os.close(descriptors[0])
-            channel.send(str(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])).encode())
-        else:
-            channel.close()
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            gc.enable()
-            for stream in (1, 2):
-                os.dup2(descriptors[0], stream)
-            os.close(descriptors[0])
-            os.environ.update(variables)
-            become(command)
+        with tempfile.TemporaryDirectory() as folder:  # of a step that is killed too
+            if pid := os.fork():
+                os.close(descriptors[0])
+                ended = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+            else:
+                channel.close()
+                signal.signal(signal.SIGINT, signal.default_int_handler)
+                gc.enable()
+                for stream in (1, 2):
+                    os.dup2(descriptors[0], stream)
+                os.close(descriptors[0])
+                os.environ.update(variables)
+                become(command, Path(folder) / MODULE)
+        channel.send(str(ended).encode())
 
 
 def _import(step: str) -> None:
@@ -114,14 +116,13 @@ def _import(step: str) -> None:
             importlib.import_module(name)
 
 
-def become(command: Sequence[str]) -> NoReturn:
-    """Is `sh -ec SCRIPT SOURCE ARGUMENTS...` from here on.
+def become(command: Sequence[str], program: Path) -> NoReturn:
+    """Is `sh -ec SCRIPT SOURCE ARGUMENTS...` from here on, with the source in that file.
 
     It ends as forks do, without what C libraries do at the end of a process: DuckDB has a thread from its import on,
     which the process has that imported it, and would end its fork when it is not found there.
     """
     source, *arguments = command[len(SHELL) + 1 :]
-    program = Path(tempfile.mkdtemp()) / MODULE
     program.write_text(source)
     sys.argv[1:] = ["--component_module_path", str(program), *arguments]
     status = 1

@@ -12,7 +12,7 @@ from delivery.pipeline.forking import SCRIPT, SHELL
 pytestmark = pytest.mark.process
 
 PROGRAM = """
-import io, json, os, sys
+import io, json, os, sys, tempfile
 from contextlib import redirect_stdout
 from pathlib import Path
 from kfp.local import subprocess_task_handler as runner
@@ -52,11 +52,12 @@ with open("log", "w") as log, forked(log):
     (server,) = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
     os.kill(int(server), 9)
     found += [ran("alone"), ran("alone")]
+left = os.listdir(tempfile.gettempdir())
 sys.platform, step = "darwin", "pass_gates"
 script = SCRIPT.replace(") printf", "); printf").replace(" _KFP", "; _KFP").replace("python3", sys.executable)
 with open("log", "a") as log, forked(log):
     found.append(ran("refused", PYTHONPATH=""))
-print(json.dumps([server, runner.run_local_subprocess is shell, Path("log").read_text(), found]))
+print(json.dumps([server, runner.run_local_subprocess is shell, Path("log").read_text(), left, found]))
 """
 
 
@@ -65,9 +66,11 @@ def test_a_fork_has_its_own_memory_variables_output_and_end(
     inside: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    server, restored, log, found = inside(PROGRAM, TMPDIR=str(tmp_path))
+    (tmp_path / "own").mkdir()
+    server, restored, log, left, found = inside(PROGRAM, TMPDIR=str(tmp_path / "own"))
     statuses, said = zip(*found, strict=True)
     assert (restored, log) == (True, "")
+    assert left == [], "also of a step that was killed"
     assert statuses == (0, 0, 3, 1, -9, 0, 0, -9, -9, 3), said
     assert "first forgotten one of all\n" in said[0]
     assert "to errors\n" in said[0]
