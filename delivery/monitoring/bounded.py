@@ -4,6 +4,7 @@ A file says of itself what its writer likes. A library that believes it asks for
 the machine, on which others work, is to notice neither.
 """
 
+import ctypes
 import os
 import resource
 import signal
@@ -77,3 +78,19 @@ def limit(memory: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     # Of what is written to alone: that counts what is asked for, and not what is reserved.
     resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
+
+
+def unreadable() -> None:
+    """Keeps what this process has in memory and in its environment from others of its user, so also from what it
+    starts: not under /proc, and not by ptrace or process_vm_readv (prctl(2), PR_SET_DUMPABLE). On Linux alone."""
+    if sys.platform == "linux" and ctypes.CDLL(None, use_errno=True).prctl(_DUMPABLE, 0, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "prctl")
+
+
+_DUMPABLE: Final = 4
+
+
+def closed() -> None:
+    """From here on this process opens nothing, for good: no file and no connection, however it names them. What is open
+    stays so."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))

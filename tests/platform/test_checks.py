@@ -101,6 +101,8 @@ def test_it_reads_and_writes_the_places_that_its_role_has_and_the_ones_that_its_
         each.policy() for each in stack.of("iam/policy:Policy") if each.name == "parapet-test-check-readmission-data"
     )
     allowed = {each["Sid"]: json.dumps(each["Resource"]) for each in policy}
+    (container,) = cron["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    assert told["memoryBytes"] == number(container["resources"]["limits"]["memory"])
     for part in ("predictions", "labels", "reports", "runs"):
         assert f"{told[part]['place'].removeprefix('s3://')}/*" in allowed["Read"], part
         assert (f"{told[part]['place'].removeprefix('s3://')}/*" in allowed["Write"]) == (part == "reports")

@@ -8,7 +8,7 @@ library says of one.
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,9 +21,10 @@ from delivery.monitoring.alerting.declared import GATHERED, declared
 from delivery.monitoring.alerting.documents import State
 from delivery.monitoring.alerting.evidence import judged
 from delivery.monitoring.alerting.versions import alerts
-from delivery.monitoring.bounded import limit
+from delivery.monitoring.bounded import limit, unreadable
 from delivery.monitoring.daily import answering, callers, keeping, pipeline, settings, span
 from delivery.monitoring.daily.looking import looked
+from delivery.monitoring.daily.opening import OPENER
 from delivery.monitoring.daily.places import PATIENCE, Place
 from delivery.monitoring.daily.settings import Settings
 from delivery.monitoring.daily.signed import NoProfile, known
@@ -34,9 +35,6 @@ FEW: Final = (
     f"The rows are too few, and are gathered: the next window begins where this one does, {GATHERED} days back at "
     "most, until there are enough."
 )
-MEMORY: Final = 4 << 30
-"""Bytes that are asked for, of which a gigabyte is set aside and not used: of a pod's 4 GiB
-(`platform/mlops/monitoring/check_pod.py`) a check that needs more says so, and is not killed without a word."""
 UNTOLD: Final = "What it said may hold values of records and is not shown. Is the disk full, or memory short?"
 
 
@@ -85,11 +83,13 @@ def _told(model: str, state: State, now: datetime, due: int) -> str:
     return answering.of_a_check(model, state, time.time()) + answering.of_outcomes(model, state.figures.heard, now, due)
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(arguments: Sequence[str], alone: Callable[[Settings], None] = lambda told: None) -> int:
+    """Its exit status. `alone` is for a process that is nothing else: what holds for all of it."""
     try:
         if len(arguments) != 1:
             raise Refused("Give one file, the configuration.")
         told = settings.load(Path(arguments[0]))
+        alone(told)
         s3, now = boto3.client("s3", config=PATIENCE), datetime.now(UTC).replace(microsecond=0)
         # What one of them cannot find, for whatever reason, keeps nobody from hearing what the others did.
         parts = [part(told, s3, now) for part in (_drift, _pipeline)]
@@ -151,6 +151,13 @@ def _kind_and_place(error: Exception) -> str:
     return f"The check failed with {type(error).__name__} at {where}. {UNTOLD}"
 
 
+def _alone(told: Settings) -> None:
+    """A check that needs more memory than it has says so, and is not killed without a word: what it asks for counts, of
+    which a gigabyte is set aside and not used."""
+    unreadable()
+    limit(told.works_with)
+    OPENER.memory = told.opens_with
+
+
 if __name__ == "__main__":
-    limit(MEMORY)
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1:], _alone))

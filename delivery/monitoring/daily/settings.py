@@ -67,12 +67,24 @@ class Settings(Section, frozen=True):
     runs: Place | None = None
     """Where the pipeline leaves how its runs went; of a check that was made before, it is not said."""
     window_seconds: Annotated[int, Meta(ge=10, le=31 * 86400)] = 86400
+    memory_bytes: Annotated[int, Meta(ge=1 << 30, le=1 << 40)] = 4 << 30
+    """What its pod may have at most; all that a check takes is a part of it."""
     metrics: Metrics = Metrics()
 
     @property
     def window(self) -> timedelta:
         """How long a window is, where every check comes in its time."""
         return timedelta(seconds=self.window_seconds)
+
+    @property
+    def opens_with(self) -> int:
+        """Bytes for the process that opens files (`opening.py`): of 6 GiB 2, four times what a file may hold."""
+        return self.memory_bytes // 3
+
+    @property
+    def works_with(self) -> int:
+        """Bytes for the check itself: what is left."""
+        return self.memory_bytes - self.opens_with
 
 
 def load(path: Path) -> Settings:

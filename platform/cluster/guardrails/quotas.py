@@ -82,8 +82,9 @@ ROOMS: Final = {
 PREDICTOR: Final = Share(cpu=0.5, memory_gib=1, most_cpu=2, most_memory_gib=2)
 """A replica of one of the stack's models. A namespace's room is for what teams start there; the models have theirs
 besides."""
-CHECK: Final = Share(cpu=0.5, memory_gib=2, most_cpu=2, most_memory_gib=4)
-"""A check of one of the stack's models, which comes once a day."""
+CHECK: Final = Share(cpu=0.5, memory_gib=2, most_cpu=2, most_memory_gib=6)
+"""A check of one of the stack's models, which comes once a day. Two thirds of its memory it takes itself, and
+a third is for the process that opens files (`delivery/monitoring/daily/settings.py`)."""
 MOST_CHECKS: Final = 30
 """As many as models (`setting_types/services.py`): after hours without a control plane all may be due at once."""
 PROXY: Final = Share(cpu=0.1, memory_gib=0.125, most_cpu=2, most_memory_gib=1)

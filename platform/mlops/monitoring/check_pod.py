@@ -149,6 +149,7 @@ def configuration(model: Model, args: CheckPodArgs) -> pulumi.Output[str]:
                 "reports": {**place(artifacts, of_model(REPORTS, model.name)), "keyArn": key_arn},
                 "runs": place(artifacts, of_model(RUNS, model.name)),
                 "windowSeconds": args.window_seconds,
+                "memoryBytes": int(CHECK_SHARE.most_memory_gib * 2**30),
                 "metrics": {
                     **{"host": "0.0.0.0", "port": METRICS_PORT, "seconds": HEARD_SECONDS},  # noqa: S104 (the pod's own)
                     **{"times": HEARD_TIMES, "mostSeconds": WAITS_SECONDS},

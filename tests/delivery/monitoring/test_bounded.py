@@ -2,8 +2,10 @@
 
 import gzip
 import os
+import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,9 +15,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from delivery.monitoring import bounded as bounding
 from delivery.monitoring import lines
 from delivery.monitoring.bounded import bounded
-from delivery.monitoring.daily import opening, predictions
+from delivery.monitoring.daily import __main__ as daily
+from delivery.monitoring.daily import opening, predictions, settings
 from delivery.monitoring.daily.files import Unread
 from delivery.monitoring.daily.opening import Opener
 
@@ -179,3 +183,83 @@ def test_a_file_is_opened_without_credentials(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(OSError, match=r"^$"):
         Opener().rows_of(b"", 1)
     assert not [name for name in begun[0] if name.startswith("AWS")]
+
+
+@pytest.mark.skipif("sys.platform != 'linux'", reason="of Linux' limits")
+def test_what_opens_a_file_can_open_nothing_else_and_still_reads_each_form(tmp_path: Path) -> None:
+    """It had its pod's token within reach, and whoever gives credentials for that: they were not in its environment,
+    and no more."""
+    opener = Opener()
+    try:
+        assert opener.table(whole(), 1, KEYS).num_rows == 1
+        assert opener._process
+        limits = Path(f"/proc/{opener._process.pid}/limits").read_text()
+        assert re.search(r"^Max open files +0 +0 ", limits, re.MULTILINE)
+        rows = {
+            "request_id": ["a", "b"] * 500,
+            "row": pa.array([0, None] * 500, pa.int64()),
+            "at": pa.array([0, 1] * 500, pa.timestamp("us", "UTC")),
+            "input.day": pa.array([0, 1] * 500, pa.date32()),
+            "input.ward": pa.array(["icu", None] * 500).dictionary_encode(),
+            "input.sure": [True, None] * 500,
+        }
+        for codec in ("none", "snappy", "gzip", "brotli", "lz4", "zstd"):
+            for version in ("1.0", "2.0"):
+                out = pa.BufferOutputStream()
+                pq.write_table(pa.table(rows), out, compression=codec, data_page_version=version)
+                assert opener.table(out.getvalue().to_pybytes(), 1000, KEYS, ("input.",)).num_rows == 1000
+        with pytest.raises(Unread, match="ArrowInvalid"):
+            opener.table(b"PAR1 nothing", 1, KEYS)
+    finally:
+        opener.close()
+
+
+def test_another_answer_than_was_asked_for_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process may be no longer what was begun."""
+    opener = Opener()
+    for told in ("table", -1, 2, "1", [1], None):
+        monkeypatch.setattr(Opener, "_told", lambda *_, told=told: told)
+        with pytest.raises(Unread, match="another answer"):
+            opener.rows_of(b"", 1)
+        with pytest.raises(Unread, match="another answer"):
+            opener.table(b"", 1, KEYS)
+    monkeypatch.setattr(Opener, "_told", lambda *_: pa.table({"row": [0, 1]}))
+    with pytest.raises(Unread, match="another answer"):
+        opener.table(b"", 1, KEYS)
+
+
+LOOKS = """
+import subprocess
+LOOK = f"print(b'TOKEN=' in open('/proc/{os.getpid()}/environ', 'rb').read())"
+def looks():
+    found = subprocess.run([sys.executable, "-Ic", LOOK], capture_output=True, text=True)
+    return found.stdout or found.stderr.splitlines()[-1].partition(":")[0]
+print(looks(), end="")
+unreadable()
+print(looks())
+"""
+
+
+@pytest.mark.skipif("sys.platform != 'linux'", reason="of Linux' processes")
+def test_what_a_check_starts_cannot_look_into_it() -> None:
+    nobody = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}  # root may look at all
+    python = getattr(sys, "_base_executable", sys.executable)
+    program = Path(bounding.__file__).read_text() + LOOKS
+    told = subprocess.run(
+        [python, "-Ic", program], env={"TOKEN": "of its pod"}, cwd="/", capture_output=True, text=True, **nobody
+    )
+    assert (told.stdout, told.stderr) == ("True\nPermissionError\n", "")
+
+
+@pytest.mark.parametrize("pod", [1 << 30, 4 << 30, (6 << 30) + 1])
+def test_check_and_opener_together_have_what_their_pod_has(pod: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was four and two gigabytes, of a pod's four."""
+    done = list[int]()
+    monkeypatch.setattr(daily, "limit", done.append)
+    monkeypatch.setattr(daily, "unreadable", lambda: done.append(0))
+    monkeypatch.setattr(daily, "OPENER", opener := Opener())
+    place = settings.Place("s3://bucket/here")
+    model = settings.Model("readmission", "3", "", settings.Environment.PROD, [], "s3://bucket/here")
+    daily._alone(settings.Settings(model, place, place, place, memory_bytes=pod))
+    assert done == [0, pod - opener.memory]
+    assert pod // 4 < opener.memory < pod // 2
