@@ -6,7 +6,7 @@ begun and never ended.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -114,7 +114,7 @@ class Heard:
     """What is known of a model's pipeline."""
 
     brought: datetime | None
-    """When a run last registered something."""
+    """When a run last registered something new."""
     ended: Ended | None
     """None before one was over."""
     failures: int = 0
@@ -127,15 +127,16 @@ def came(events: Iterable[Event], now: datetime) -> list[Event]:
     return sorted((each for each in events if each.at <= now + AHEAD), key=lambda each: each.at)
 
 
-def heard(events: Iterable[Event], now: datetime) -> Heard | None:
-    """None where no run ever began. What is of a time that has not come is not looked at."""
+def heard(events: Iterable[Event], now: datetime, again: Collection[Event] = ()) -> Heard | None:
+    """None where no run ever began. What is of a time that has not come is not looked at; ends that are `again` of what
+    was there brought nothing."""
     known = came(events, now)
     if not known:
         return None
     runs: dict[str, list[Event]] = {}
     for each in known:
         runs.setdefault(each.run, []).append(each)
-    brought = [each.at for each in known if (each.step, each.word) == (LAST, Word.DONE)]
+    brought = [each.at for each in known if (each.step, each.word) == (LAST, Word.DONE) and each not in again]
     over = [(ended, run[-1].at) for run in reversed(runs.values()) if (ended := _ended(run, now))]
     failures = sum(bool(each.why) and _known_since(each, last) >= now - LATELY for each, last in over)
     return Heard(brought[-1] if brought else None, over[0][0] if over else None, failures)

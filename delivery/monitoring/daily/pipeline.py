@@ -53,10 +53,10 @@ def told(model: str, place: Place, now: datetime, declared: int | None = None) -
     late_after, unreadable, beyond = _late_after(place, [each for each in there if each.at >= now - HOLDS])
     if declared is not None:
         late_after, beyond = declared, 0
-    others = _of_others(place, model, there)
+    others, again = _ends(place, model, there)
     wrong = [each for each in listed if each.name not in heard] + [events[each] for each in (*unreadable, *others)]
     lately = sum(_came_lately(each, now) for each in wrong) + beyond + cut
-    known = runs.heard([each for each in there if each not in others], now)
+    known = runs.heard([each for each in there if each not in others], now, again)
     return (metrics(model, known, late_after, now) if known else "") + (
         unread(model, lately) if known or lately else ""
     )
@@ -105,18 +105,19 @@ def _late_after(place: Place, events: Sequence[Event]) -> tuple[int, list[Event]
     return 0, unreadable, len(begun[:-TRIED])
 
 
-def _of_others(place: Place, model: str, events: Sequence[Event]) -> list[Event]:
-    """Ends of runs that say to have registered something, and nothing of this model, or a version that an earlier run
-    had registered: all runs have one account, and who may start one may leave a record of each model's. A version need
-    not be larger than those before it: of an invented one no true one is."""
+def _ends(place: Place, model: str, events: Sequence[Event]) -> tuple[list[Event], list[Event]]:
+    """Ends of runs that say to have registered something, and nothing of this model: all runs have one account, and who
+    may start one may leave a record of each model's. And those with the version of the end before them: a run over the
+    same inputs registers what is there, ended well and brought nothing new.
+
+    A version need not be larger than those before it: of an invented one no true one is. Nor one that no earlier end
+    had: MLflow gives them anew where its database was restored.
+    """
     done = [each for each in events if (each.step, each.word) == (runs.LAST, Word.DONE)]
     told = {each: _version(model, each, said) for each, said in _said(place, reversed(done[-BROUGHT:]))}
-    seen, false = set[int | None]([None]), list[Event]()
-    for each in done[-BROUGHT:]:
-        if told[each] in seen:
-            false.append(each)
-        seen.add(told[each])
-    return false
+    known = [each for each in done[-BROUGHT:] if told[each] is not None]
+    others = [each for each in done[-BROUGHT:] if told[each] is None]
+    return others, [each for before, each in pairwise(known) if told[each] == told[before]]
 
 
 def _version(model: str, event: Event, said: Said | None) -> int | None:

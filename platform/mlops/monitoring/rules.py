@@ -431,7 +431,7 @@ _OWN: Final = (
         severity=Severity.TICKET,
         boundary=Boundary.DATA,
         runbook="pipeline-stopped",
-        says="The pipeline registered no model for longer than is declared, or its last run said that it may take.",
+        says="The pipeline registered no new model for longer than is declared, or its last run said that it may take.",
     ),
     Alert(
         name="PipelineFailed",
