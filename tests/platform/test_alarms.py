@@ -121,13 +121,24 @@ def test_a_person_can_open_the_runbook_of_whatever_aws_tells(stack: Recorder) ->
 
 
 def test_alerts_that_no_longer_come_are_told_within_a_quarter_of_an_hour(stack: Recorder) -> None:
-    """By what is neither Prometheus nor Alertmanager; and a heartbeat of which CloudWatch hears nothing is none."""
+    """By what is neither Prometheus nor Alertmanager. Of a topic to which nobody writes there is no number, and of three
+    periods without one an alarm looks at the two before them (Amazon CloudWatch User Guide, "How alarm state is
+    evaluated when data is missing"): it would ring after 25 minutes."""
     of = alarm(stack, "heartbeat")
-    assert (of["namespace"], of["metricName"]) == ("AWS/SNS", "NumberOfMessagesPublished")
-    assert of["dimensions"] == {"TopicName": topic(stack, "heartbeat").name}
+    assert not {"metricName", "period", "statistic"} & of.keys()
+    filled, counted = of["metricQueries"]
+    assert (filled["expression"], filled["returnData"]) == (f"FILL({counted['id']}, 0)", True)
+    assert "returnData" not in counted
+    metric = counted["metric"]
+    assert (metric["namespace"], metric["metricName"], metric["stat"]) == (
+        "AWS/SNS",
+        "NumberOfMessagesPublished",
+        "Sum",
+    )
+    assert metric["dimensions"] == {"TopicName": topic(stack, "heartbeat").name}
     assert of["treatMissingData"] == "breaching"
-    assert of["period"] * of["evaluationPeriods"] <= 900
-    assert (of["comparisonOperator"], of["threshold"], of["statistic"]) == ("LessThanThreshold", 1, "Sum")
+    assert metric["period"] * of["evaluationPeriods"] <= 900
+    assert (of["comparisonOperator"], of["threshold"]) == ("LessThanThreshold", 1)
     assert of["alarmActions"] == of["okActions"] == [known(stack, "deadman"), known(stack, "account")]
 
 

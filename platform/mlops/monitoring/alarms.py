@@ -187,6 +187,17 @@ TOLD: Final[Mapping[str, Told]] = {
 }
 
 
+def _noughts(namespace: str, metric: str, dimensions: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What was counted in each five minutes, and 0 where nothing was. A period without a point is none to an alarm while
+    the two before those that it is to judge have one: of three it rang after five (Amazon CloudWatch User Guide, "How
+    alarm state is evaluated when data is missing")."""
+    counted = {"namespace": namespace, "metric_name": metric, "dimensions": dimensions, "period": 300, "stat": "Sum"}
+    return [
+        {"id": "filled", "label": metric, "expression": "FILL(counted, 0)", "return_data": True},
+        {"id": "counted", "metric": counted},
+    ]
+
+
 def deadman_alias(name: str) -> str:
     """What the account calls the key of that stack's topic that tells that alerts are dead."""
     return f"alias/{name}-{DEADMAN}"
@@ -212,7 +223,7 @@ class Alarms(pulumi.ComponentResource):
 
     All are encrypted; nothing leaves the account but by a subscription that the hospital makes. To the first and the
     heartbeat's Alertmanager alone writes, to the second the stack's alarms and EventBridge, to the last the alarms
-    alone. Where the heartbeat fails to come for a quarter of an hour, because Prometheus, Alertmanager or the way to
+    alone. Where the heartbeat fails to come for three times five minutes, because Prometheus, Alertmanager or the way to
     SNS is dead, or one of Alertmanager's topics refuses it (`rules.py`), an alarm of CloudWatch, which is none of
     these, tells by the last topic, which shares no key, policy or subscription with what is dead; and by the second,
     which may be alive. Of a topic that cannot reach who listens to it another one tells.
@@ -246,11 +257,7 @@ class Alarms(pulumi.ComponentResource):
             [others, people],
             f"Alerts of {args.stack.name} reach nobody, or not all do: its heartbeat stopped. Boundary platform, "
             f"severity page: {self._runbook('pipeline-stopped')}.",
-            namespace="AWS/SNS",
-            metric_name="NumberOfMessagesPublished",
-            dimensions={"TopicName": beat.name},
-            statistic="Sum",
-            period=300,
+            metric_queries=_noughts("AWS/SNS", "NumberOfMessagesPublished", {"TopicName": beat.name}),
             evaluation_periods=3,
             threshold=1,
             comparison_operator="LessThanThreshold",
@@ -321,7 +328,7 @@ class Alarms(pulumi.ComponentResource):
         )
 
     def _key(self) -> aws.kms.Key:
-        """Of the third topic alone: a policy of the logs key that somebody broke breaks nothing here."""
+        """Of the topic of what is dead alone: a policy of the logs key that somebody broke breaks nothing here."""
         stack, name = self._args.stack, f"{self._name}-{DEADMAN}"
         key = aws.kms.Key(
             name,

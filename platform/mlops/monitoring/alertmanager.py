@@ -53,7 +53,7 @@ class AlertmanagerArgs:
 
 
 class Alertmanager(pulumi.ComponentResource):
-    """One Alertmanager, whom Prometheus alone reaches, and which writes to the stack's two topics and nowhere else.
+    """One Alertmanager, whom Prometheus alone reaches, and which writes to two of the stack's topics and nowhere else.
 
     It has an account of its own, without a token for the API server. What it holds in its pod is whom it told of what:
     a new pod tells once more. That it lives is told by the heartbeat (`alarms.py`).
