@@ -121,8 +121,8 @@ def test_a_person_can_open_the_runbook_of_whatever_aws_tells(stack: Recorder) ->
 
 
 def test_alerts_that_no_longer_come_are_told_within_a_quarter_of_an_hour(stack: Recorder) -> None:
-    """By what is neither Prometheus nor Alertmanager. Of a topic to which nobody writes there is no number, and of three
-    periods without one an alarm looks at the two before them (Amazon CloudWatch User Guide, "How alarm state is
+    """By what is neither Prometheus nor Alertmanager. Of a topic to which nobody writes there is no number, and of
+    three periods without one an alarm looks at the two before them (Amazon CloudWatch User Guide, "How alarm state is
     evaluated when data is missing"): it would ring after 25 minutes."""
     of = alarm(stack, "heartbeat")
     assert not {"metricName", "period", "statistic"} & of.keys()

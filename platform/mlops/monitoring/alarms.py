@@ -188,9 +188,9 @@ TOLD: Final[Mapping[str, Told]] = {
 
 
 def _noughts(namespace: str, metric: str, dimensions: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What was counted in each five minutes, and 0 where nothing was. A period without a point is none to an alarm while
-    the two before those that it is to judge have one: of three it rang after five (Amazon CloudWatch User Guide, "How
-    alarm state is evaluated when data is missing")."""
+    """What was counted in each five minutes, and 0 where nothing was. A period without a point is no matter to an alarm
+    while the two before those that it is to judge have one: of three it rang after five (Amazon CloudWatch User Guide,
+    "How alarm state is evaluated when data is missing")."""
     counted = {"namespace": namespace, "metric_name": metric, "dimensions": dimensions, "period": 300, "stat": "Sum"}
     return [
         {"id": "filled", "label": metric, "expression": "FILL(counted, 0)", "return_data": True},
@@ -223,10 +223,10 @@ class Alarms(pulumi.ComponentResource):
 
     All are encrypted; nothing leaves the account but by a subscription that the hospital makes. To the first and the
     heartbeat's Alertmanager alone writes, to the second the stack's alarms and EventBridge, to the last the alarms
-    alone. Where the heartbeat fails to come for three times five minutes, because Prometheus, Alertmanager or the way to
-    SNS is dead, or one of Alertmanager's topics refuses it (`rules.py`), an alarm of CloudWatch, which is none of
-    these, tells by the last topic, which shares no key, policy or subscription with what is dead; and by the second,
-    which may be alive. Of a topic that cannot reach who listens to it another one tells.
+    alone. Where the heartbeat fails to come for three times five minutes, because Prometheus, Alertmanager or the
+    way to SNS is dead, or one of Alertmanager's topics refuses it (`rules.py`), an alarm of CloudWatch, which is
+    none of these, tells by the last topic, which shares no key, policy or subscription with what is dead; and by
+    the second, which may be alive. Of a topic that cannot reach who listens to it another one tells.
     """
 
     topic_arn: pulumi.Output[str]
