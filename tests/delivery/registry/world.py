@@ -1,9 +1,10 @@
 """A registry with its buckets, its key and its people, for tests."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,9 @@ class World:
     """Of the models that reports are of, unless they are given another."""
     own: Desk | None = None
     """Made once: clients of AWS take their time."""
+    hours: Iterator[timedelta] = field(default_factory=lambda: (HOURS - timedelta(seconds=each) for each in count()))
+    """How long each approval lasts, of which no two are the same: none is one of before, though both be of one second
+    and for the same."""
 
     @property
     def s3(self) -> Any:
@@ -114,7 +118,7 @@ class World:
                 "why": WHY,
             },
             "author": self.author,
-            **{"override": (), "now": datetime.now(UTC), "lasts": timedelta(hours=8), **changed},
+            **{"override": (), "now": datetime.now(UTC), "lasts": next(self.hours), **changed},
         }
         key, passphrase = asked.pop("key", self.people.get(who)), asked.pop("passphrase", None)
         return approval.signed(approval.stated(gates.load(report), **asked), key, passphrase)

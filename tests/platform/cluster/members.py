@@ -62,7 +62,9 @@ class Member:
         return self._asked("PATCH", path, patch, MERGE)
 
     def replace(self, path: str, manifest: dict[str, Any]) -> Answer:
-        return self._asked("PUT", path, manifest)
+        """Whatever a controller wrote since it was read: without a resourceVersion the API server asks after none."""
+        known = {name: value for name, value in manifest["metadata"].items() if name != "resourceVersion"}
+        return self._asked("PUT", path, {**manifest, "metadata": known})
 
     def delete(self, path: str, options: dict[str, Any] | None = None) -> Answer:
         return self._asked("DELETE", path, options)
