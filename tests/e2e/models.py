@@ -8,7 +8,7 @@ import ssl
 import subprocess
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -32,6 +32,7 @@ RATE = 20.0
 """Calls a second. A tenth of them, with `ROWS` predictions each, is enough to judge a version by in some seconds."""
 ROWS = 10
 CALLERS = 4
+LAST = 80
 PLACE = Path(__file__).parents[1] / "delivery" / "serving"
 
 
@@ -128,6 +129,17 @@ class Calls:
     versions: Counter[str] = field(default_factory=Counter)
     """How many answers each version gave."""
 
+    last: deque[tuple[str, str]] = field(default_factory=lambda: deque(maxlen=LAST))
+    """The status and the version of each of the last ones."""
+
+    def only(self, version: str) -> bool:
+        """Whether each of the last `LAST` was answered, by this version: by then no proxy leads to another any more.
+
+        The controller's word is what it asked of istiod, which waits up to 10 s for more before it tells the proxies
+        (`PILOT_DEBOUNCE_MAX`). Of a tenth of the calls, 80 miss a version once in 4,600 times.
+        """
+        return list(self.last) == [("200", version)] * LAST
+
     @property
     def failed(self) -> dict[str, int]:
         return {status: times for status, times in self.statuses.items() if status != "200"}
@@ -179,6 +191,7 @@ class Client:
                 with lock:
                     calls.statuses[status] += 1
                     calls.versions[version] += bool(version)
+                    calls.last.append((status, version))
             connection.close()
 
         threads = [threading.Thread(target=call, daemon=True) for _ in range(CALLERS)]
