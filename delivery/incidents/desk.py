@@ -112,7 +112,7 @@ class Desk:
         """
         kept = self._kept(incident)
         told = reading(incident, kept)
-        entries = in_place(incident, kept) if told.stopped else told.entries
+        entries = in_place(incident, kept) if told.stopped or told.doubted else told.entries
         # What says of what it is, and how severe; what somebody put before it, under a lower number, does not.
         begun = (number for number, each in enumerate(entries) if each.about and each.severity)
         if (first := next(begun, None)) is None:

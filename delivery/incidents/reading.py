@@ -1,9 +1,9 @@
 """How a record is read, from its first number on: what is its chain, what lies beside it, and what ends it.
 
-Whoever may write the record may put any object, once, under a number that is free, and it stays for years. So one that
-is wrong by itself ends nothing: it is told, and gone past, with what is chained to it, as long as the entry is there
-that it leaves the record at. What ends a record is what nobody may do to what lies there: an object that was written
-again or deleted, and one that changed or went although others follow it.
+Whoever may write the record may put any object, once, under a number that is free, and it stays for years; and another
+one that names it. So what lies there in one version ends nothing, whatever it says and whatever names it: it is told,
+and gone past, with what is chained to it. What ends a record is what S3 itself says and nobody may do there: an object
+that was written again, or deleted.
 """
 
 from collections.abc import Sequence
@@ -32,6 +32,8 @@ class Reading:
     """All that is amiss, by number."""
     stopped: list[Finding] = field(default_factory=list)
     """What of that was done to what lay there, and ends the record."""
+    doubted: list[Finding] = field(default_factory=list)
+    """What looks as if an entry before it were not as it was, by objects that anybody might have put."""
     filled: list[Finding] = field(default_factory=list)
     """Whether more lies there than is read."""
     taken: set[int] = field(default_factory=set)
@@ -76,10 +78,11 @@ class Reading:
         amiss = amiss or self._unlinked(entry)
         unsound = [] if amiss and not (again or followed) else self._unsound(each, entry)
         self._digests.add(entry.digest)
-        if again or (amiss and followed and (lost or not shaped)):
+        if again:
             self._end([*again, *amiss, *unsound])
         elif amiss or unsound:
-            self.found += amiss or unsound
+            self.found += [*amiss, *unsound]
+            self.doubted += amiss if followed and (lost or not shaped) else []
             return
         self._torn = bool(again)
         self.entries.append(entry)

@@ -12,7 +12,6 @@ from delivery.incidents import report, telling
 from delivery.incidents.desk import Desk
 from delivery.incidents.entry import Entry, What
 from delivery.registry.documents import canonical, moment, written
-from delivery.registry.refused import Broken
 from tests.delivery.incidents.test_record import ANSWERS, INCIDENT, gone, put, raw, stray, walked
 from tests.delivery.incidents.world import NAME, WHY
 from tests.delivery.registry.world import AUDIT
@@ -134,12 +133,57 @@ def test_whatever_is_put_behind_a_wrong_entry_is_gone_past_where_the_chain_is_wh
     assert [each.sequence for each in desk.entries(INCIDENT)] == [1, 2, 5, 7]
 
 
-def test_a_break_below_entries_that_follow_ends_it(desk: Desk, s3: Any) -> None:
-    """Then something of the record is not as it was: the followers name what is not there."""
+PAIRS: dict[str, Callable[[Any], tuple[bytes, Entry]]] = {
+    "spaced": lambda s3: (canonical(after(s3, 3)) + b"\n", after(s3, 4, previous=after(s3, 3).digest)),
+    "follows another": lambda s3: (
+        canonical(first := after(s3, 3, previous=OTHER)),
+        after(s3, 4, previous=first.digest),
+    ),
+    "with a gap": lambda s3: (canonical(first := after(s3, 4, previous=OTHER)), after(s3, 5, previous=first.digest)),
+    "unsound too": lambda s3: (
+        canonical(first := after(s3, 3, previous=OTHER, **ahead(s3, timedelta(hours=1)))),
+        after(s3, 4, previous=first.digest),
+    ),
+}
+
+
+@pytest.mark.parametrize("later_first", [False, True])
+@pytest.mark.parametrize("what", PAIRS)
+def test_two_objects_of_which_one_names_the_other_end_no_record(
+    desk: Desk, s3: Any, what: str, later_first: bool
+) -> None:
+    """They said by each other that something of the record was changed, for the six years that they lie there."""
+    desk.start(NAME, WHY, name=INCIDENT)
+    desk.log(INCIDENT, What.SEEN, "Only one ward is concerned.")
+    raw_first, second = PAIRS[what](s3)
+    pair = [(msgspec.json.decode(raw_first, type=Entry).sequence, raw_first), (second.sequence, canonical(second))]
+    for number, content in reversed(pair) if later_first else pair:
+        stray(s3, number, content)
+    desk.log(INCIDENT, What.RECOVERED, "All calls are answered as before.")
+    closed = list(desk.close(INCIDENT, "It was the new version.", ANSWERS))
+    assert [each.what for each in closed] == [What.DECLARED, What.SEEN, What.RECOVERED, What.CLOSED]
+    found = desk.examine(INCIDENT)[1]
+    assert {number for number, _ in pair} <= {each.sequence for each in found} | {3}, "and both are told"
+    entries, why = desk.readable(INCIDENT)
+    assert why == found
+    assert all(each in entries for each in closed)
+
+
+def test_a_pair_in_the_place_of_the_first_two_keeps_no_incident_from_being_declared(desk: Desk, s3: Any) -> None:
+    other = desk.start(NAME, WHY, name="other")
+    first = msgspec.structs.replace(other, incident=INCIDENT, previous=OTHER)
+    stray(s3, 1, canonical(first))
+    stray(s3, 2, canonical(msgspec.structs.replace(first, sequence=2, previous=first.digest, what=What.SEEN)))
+    assert desk.start(NAME, WHY, name=INCIDENT).sequence == 3
+    assert [each.sequence for each in desk.examine(INCIDENT)[1]] == [1, 2]
+
+
+def test_a_break_below_entries_that_follow_is_told_with_all_that_can_be_read(desk: Desk, s3: Any) -> None:
+    """Either something of the record is not as it was, which its lock lets nobody do, or somebody put what says so."""
     walked(desk)
     put(s3, 5, canonical(entry(s3, 5, text="Another line, without a name.")))
-    with pytest.raises(Broken, match="forked: entry 6 follows another one than that before it"):
-        desk.log(INCIDENT, What.REVIEWED, "The actions are in the tracker.")
+    found = desk.examine(INCIDENT)[1]
+    assert [(each.kind, each.sequence) for each in found] == [("forked", 6), ("forked", 7)]
     assert [each.sequence for each in desk.readable(INCIDENT)[0]] == [1, 2, 3, 4, 5, 6, 7]
 
 

@@ -351,8 +351,17 @@ def dated_back(s3: Any) -> None:
     put(s3, 7, canonical(msgspec.structs.replace(told, at="2026-01-01T00:00:00Z", happened="2026-01-01T00:00:00Z")))
 
 
-LAST = (closed_early, dated_back, of_the_future)
-"""Of which nothing shows that it was not put there by who may add an entry: they are gone past (`test_reading.py`)."""
+def hidden(s3: Any) -> None:
+    s3.delete_object(Bucket=AUDIT, Key=f"incidents/{INCIDENT}/00000007.json")
+
+
+def again(s3: Any) -> None:
+    put(s3, 3, raw(s3, 3), over=False)
+
+
+ENDS = (hidden, again)
+"""What S3 itself says. Of all else nothing shows that it was not put there by who may add an entry (`test_reading.py`):
+what lies there can be read, and is gone past."""
 
 
 @pytest.mark.parametrize(
@@ -361,9 +370,9 @@ LAST = (closed_early, dated_back, of_the_future)
         (edited, ("forked", 3)),
         (spaced, ("edited", 2)),
         (lambda s3: gone(s3, 2), ("dropped", 2)),
-        (lambda s3: s3.delete_object(Bucket=AUDIT, Key=f"incidents/{INCIDENT}/00000007.json"), ("dropped", 7)),
+        (hidden, ("dropped", 7)),
         (reordered, ("reordered", 2)),
-        (lambda s3: put(s3, 3, raw(s3, 3), over=False), ("forked", 3)),
+        (again, ("forked", 3)),
         (of_another, ("foreign", 3)),
         (lambda s3: s3.put_object(Bucket=AUDIT, Key=f"incidents/{INCIDENT}/a.json", Body=b"{}"), ("foreign", 0)),
         (closed_early, ("unsound", 6)),
@@ -381,7 +390,7 @@ def test_what_was_done_to_a_record_is_found(
     assert (amiss[0].kind, amiss[0].sequence) == found
     told = telling.verified_lines(telling.verified(INCIDENT, kept, amiss))
     assert told[0] == "worse-today does not hold:"
-    if found[1] and attack not in LAST:
+    if attack in ENDS:
         with pytest.raises(Broken, match="The record of worse-today does not hold, and nothing more is written"):
             desk.log(INCIDENT, What.REVIEWED, "The actions are in the tracker.")
     readable, why = desk.readable(INCIDENT)
@@ -463,12 +472,12 @@ def test_what_was_done_to_an_entry_is_not_gone_past_for_what_lies_beside_it(desk
     stray(s3, 3, b"By hand.")
     walked(desk)
     edited(s3)
-    assert [each.kind for each in desk.examine(INCIDENT)[1]] == ["foreign", "forked"]
-    with pytest.raises(Broken, match="forked: entry 4 follows another one than that before it"):
-        desk.log(INCIDENT, What.REVIEWED, "The actions are in the tracker.")
+    found = desk.examine(INCIDENT)[1]
+    assert [(each.kind, each.sequence) for each in found] == [("foreign", 3), *(("forked", n) for n in range(4, 9))]
+    assert len(desk.readable(INCIDENT)[0]) == 7, "all that is in its own place"
     for each in (2, 3, 5):
         gone(s3, each)
-    assert [str(each) for each in desk.examine(INCIDENT)[1]] == [
+    assert [str(each) for each in desk.examine(INCIDENT)[1] if each.kind == "dropped"] == [
         "dropped: 2 of the entries 2 to 3 are gone, and later ones are there",
         "dropped: entry 5 is gone, and later ones are there",
     ]
