@@ -520,8 +520,8 @@ def seldom(*counted: int, calls: int, hours: int = 14) -> str:
 def test_a_model_that_is_seldom_asked_and_answers_nobody_is_a_page_until_it_answers(
     promtool: Path, tmp_path: Path
 ) -> None:
-    """30 calls a day, none of which is answered for seven hours; another model, of which each third fails, wakes
-    nobody."""
+    """30 calls a day, none of which is answered for seven hours, by one server or by four in turn; another model, of
+    which each third fails, wakes nobody. A server has each number from its start, with 0 (`test_served.py`)."""
     failed, well = (f'{CALLS}"infer",status="{status}"}}' for status in (500, 200))
     series = {
         failed: seldom(calls=9),
@@ -531,7 +531,10 @@ def test_a_model_that_is_seldom_asked_and_answers_nobody_is_a_page_until_it_answ
             for each, of in ((failed, (0, 3, 6, 9, 12, 15)), (well, (1, 2, 4, 5, 7, 8, 10, 11, 13, 14, 16, 17)))
         },
     }
-    page = burns(ERRORS, Severity.PAGE)
+    in_turn = failed.replace("readmission", "falls").replace("falls-5d8f-x", "falls-NUMBER")
+    series |= {in_turn.replace("NUMBER", str(server)): seldom(*range(server, 9, 4), calls=9) for server in range(4)}
+    four = [{**each, "exp_labels": {**each["exp_labels"], "model": UNCHECKED}} for each in burns(ERRORS, Severity.PAGE)]
+    page = [*burns(ERRORS, Severity.PAGE), *four]
     expected = [("90m", ERRORS, []), ("160m", ERRORS, page), ("7h", ERRORS, page), ("11h", ERRORS, [])]
     # As often as rates are recorded, which sums of them count on.
     judge(promtool, tmp_path, series, expected, every=f"{EVERY_SECONDS}s")

@@ -5,12 +5,14 @@ import re
 import struct
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 from requests.adapters import HTTPAdapter
 
+import parapet_serving
 from delivery.data.keys import Key
 from mlops import analyses
 from tests.delivery.serving.bundles import NAME, OUTPUT, RECORD, VERSION, WARDS, expected, row
@@ -337,6 +339,17 @@ def test_what_judges_a_new_version_finds_its_numbers(served: Served) -> None:
     assert {name for name in names if not re.search(rf"^{name}[{{ ]", told, re.MULTILINE)} == set()
     assert 'requests_total{route="records",status="200"}' in told
     assert 'route=~"records|infer"' in " ".join(queries)
+
+
+def test_what_no_call_was_answered_with_yet_is_there_as_none(served: Served) -> None:
+    """A number that begins with the first failure rises by none, as Prometheus sees it: of one that fails on each of
+    four servers, nobody heard."""
+    sources = "\n".join(each.read_text() for each in Path(parapet_serving.__path__[0]).rglob("*.py"))
+    answers = {"200", *re.findall(r"(?:Wrong\(|status(?:, kind)? = |status=)(\d{3})", sources)}
+    answers -= {"401", "403", "404", "405", "413", "429"}  # who gets one of these made no call
+    assert {"422", "499", "500", "503", "504"} < answers
+    told = set(re.findall(r'parapet_serving_requests_total{route="(\w+)",status="(\d+)"}', served.metrics()))
+    assert {(route, status) for route in ("infer", "records") for status in answers} <= told
 
 
 def test_who_is_not_admitted_makes_no_call(served: Served) -> None:

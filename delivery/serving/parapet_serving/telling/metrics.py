@@ -23,6 +23,11 @@ ROWS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096)
 PARTS: Final = 20
 """Of an output's range, in which predictions are counted: enough to see that they are spread otherwise."""
 
+CALLS: Final = ("records", "infer")
+ANSWERS: Final = (200, 400, 408, 415, 422, 499, 500, 503, 504)
+"""What a call may be answered with. Each is there from the start, with 0: of a number that begins with 1 Prometheus
+sees no rise, and of a model that is seldom asked each server's first failure would be none."""
+
 TOGETHER: Final = 4096
 """Predictions that wait to be counted, at most; who asks for the metrics has them counted."""
 
@@ -113,7 +118,9 @@ class Metrics:
         self.spread = Spread(bundle)
         for each in (self.seconds, self.batches, self.spread):
             self.registry.register(each)
-        self._answered: dict[tuple[str, int], Counter] = {}
+        self._answered: dict[tuple[str, int], Counter] = {
+            (route, status): self._requests.labels(route, str(status)) for route in CALLS for status in ANSWERS
+        }
 
     def answered(self, route: str, status: int) -> None:
         """Counts; the labels' own counter is looked up once."""
