@@ -1,8 +1,9 @@
 """Trust in tokens of others: which workload, of whom, may take a role with one?
 
 An issuer that many share (GitHub, GitLab, an EKS cluster) says in the token's `sub` who asks; whoever uses the issuer
-chooses the rest. Source: IAM User Guide, "Create a role for OpenID Connect federation"; GitHub Docs, "OpenID Connect
-reference"; GitLab Docs, "OpenID Connect"; Amazon EKS User Guide, "IAM roles for service accounts"; read on 2026-11-30.
+chooses the rest. Source: IAM User Guide, "Create a role for OpenID Connect federation" and "Identity-provider controls
+for shared OIDC providers"; GitHub Docs, "OpenID Connect reference"; GitLab Docs, "OpenID Connect"; Amazon EKS User
+Guide, "IAM roles for service accounts"; the issuers' own pages on their subjects; read on 2026-11-30.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from functools import lru_cache
 
 from hipaa.iam.document import Document, Statement
 from hipaa.iam.evaluation import Caller
-from hipaa.iam.patterns import is_wild
+from hipaa.iam.patterns import is_wild, like
 from hipaa.iam.strangers import STRANGER, Asker, Choices
 from hipaa.iam.witness import Steps, TooIntricate, Witness, allowed
 
@@ -34,6 +35,24 @@ class Issuer:
     """A subject of a stranger, with the same three to be filled in."""
     words: str
     """What `owner` and `workload` are."""
+    rests: tuple[str, ...]
+    """What may follow in a stranger's subject."""
+
+
+def _of_parts(name: str, host: str, start: str, owner: str, workload: str, words: str, rest: str) -> Issuer:
+    """An issuer whose subjects are names and values in turn: `organization:OWNER:pipeline:WORKLOAD:...`."""
+    return Issuer(
+        name,
+        re.compile(re.escape(host)),
+        re.compile(f"{start}{owner}:(?P<owner>[^:]*)(?::{workload}:(?P<workload>[^:]*))?(?P<rest>:.*)?"),
+        f"{_FIRST.get(start, start)}{owner}:{{owner}}:{workload}:{{workload}}{{rest}}",
+        words,
+        (rest,),
+    )
+
+
+# Pulumi's subjects begin with what runs: a deployment, an environment.
+_FIRST = {"pulumi:[^:]*:": "pulumi:deploy:"}
 
 
 _ISSUERS = (
@@ -43,6 +62,7 @@ _ISSUERS = (
         re.compile(r"repo:(?P<owner>[^/:]*)(?:/(?P<workload>[^:]*))?(?P<rest>:.*)?"),
         "repo:{owner}/{workload}{rest}",
         "a repository",
+        (":ref:refs/heads/stranger", ":pull_request", ":environment:stranger"),
     ),
     Issuer(
         "GitLab",
@@ -50,28 +70,37 @@ _ISSUERS = (
         re.compile(r"project_path:(?P<owner>[^/:]*)(?:/(?P<workload>[^:]*))?(?P<rest>:.*)?"),
         "project_path:{owner}/{workload}{rest}",
         "a project",
+        (":ref_type:branch:ref:stranger",),
     ),
     Issuer(
         "EKS",
         re.compile(r"oidc\.eks\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/id/.*"),
-        re.compile(r"system:serviceaccount:(?P<owner>[^:]*)(?::(?P<workload>.*))?(?P<rest>)"),
+        re.compile(r"system:serviceaccount:(?P<owner>[^:]*)(?::(?P<workload>[^:]*))?(?P<rest>)"),
         "system:serviceaccount:{owner}:{workload}{rest}",
         "a service account",
+        ("",),
     ),
-    Issuer(
-        "HCP Terraform",
-        re.compile(r"app\.terraform\.io"),
-        re.compile(r"organization:(?P<owner>[^:]*)(?::project:(?P<workload>[^:]*))?(?P<rest>:.*)?"),
-        "organization:{owner}:project:{workload}{rest}",
-        "a workspace",
+    *(
+        _of_parts(*parts)
+        for parts in (
+            (
+                *("HCP Terraform", "app.terraform.io", "", "organization", "project", "a workspace"),
+                ":workspace:stranger:run_phase:apply",
+            ),
+            (
+                *("Buildkite", "agent.buildkite.com", "", "organization", "pipeline", "a pipeline"),
+                ":ref:refs/heads/stranger:commit:stranger:step:stranger",
+            ),
+            (
+                *("Pulumi Cloud", "api.pulumi.com/oidc", "pulumi:[^:]*:", "org", "project", "a project"),
+                ":stack:stranger:operation:update:scope:write",
+            ),
+            ("Vercel", "oidc.vercel.com", "", "owner", "project", "a project", ":environment:production"),
+            ("Codefresh", "oidc.codefresh.io", "", "account", "pipeline", "a pipeline", ":initiator:stranger"),
+            ("Scalr", "scalr.io", "", "account", "environment", "a workspace", ":workspace:stranger:run-type:apply"),
+        )
     ),
 )
-_RESTS = {
-    "GitHub": (":ref:refs/heads/stranger", ":pull_request", ":environment:stranger"),
-    "GitLab": (":ref_type:branch:ref:stranger",),
-    "EKS": ("",),
-    "HCP Terraform": (":workspace:stranger:run_phase:apply",),
-}
 
 
 def issuers(document: Document) -> Iterator[tuple[Issuer, str]]:
@@ -121,19 +150,40 @@ def _audiences(document: Document, host: str) -> Choices:
 
 def _subjects(document: Document, issuer: Issuer, host: str, any_owner: bool) -> Iterator[str]:
     """Strangers' subjects; or, with `any_owner` off, other branches of the workloads that are named."""
-    rests = _RESTS[issuer.name]
+    rests = issuer.rests
     if any_owner:
         yield issuer.another.format(owner=STRANGER, workload=STRANGER, rest=rests[0])
     for text in _wanted(document, f"{host}:sub"):
+        if any_owner:
+            yield from _past_a_wildcard(issuer, text)
         parts = issuer.subject.fullmatch(text)
         if parts is None:
             continue
         owner, name, rest = (parts[group] or "" for group in ("owner", "workload", "rest"))
         whole = f"{owner}{name}" if "*" in owner else name
         if any_owner:
+            if is_wild(owner):
+                yield _filled(text)
             yield from _others(issuer, owner, name, whole, rest or rests[0])
         elif issuer.name != "EKS" and "*" not in owner and not is_wild(name) and name:
             yield from (issuer.another.format(owner=owner, workload=_filled(name), rest=each) for each in rests)
+
+
+def _past_a_wildcard(issuer: Issuer, text: str) -> Iterator[str]:
+    """Subjects of a stranger's that a pattern has whose first wildcard stands before, or in, who the owner is."""
+    head, wildcard, tail = text.partition("*")
+    if not wildcard:
+        return
+    bare = issuer.another.format(owner=STRANGER, workload=STRANGER, rest="")
+    starts = [bare[: part.end()] for part in re.finditer(r"[^:/]+|[:/]", bare)] + [bare + rest for rest in issuer.rests]
+    for start in starts:
+        if len(start) < len(head) or not like(head, start[: len(head)]):
+            continue
+        for name in (STRANGER, ""):
+            made = f"{start}{_filled(tail, name)}"
+            parts = issuer.subject.fullmatch(made)
+            if parts and STRANGER in parts["owner"] and parts["workload"]:
+                yield made
 
 
 def _others(issuer: Issuer, owner: str, name: str, whole: str, rest: str) -> Iterator[str]:
