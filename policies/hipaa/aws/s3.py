@@ -14,6 +14,8 @@ from hipaa.verdict import Verdict, all_of, at_least, is_, one_of, violation
 BUCKET = ("aws:s3/bucket:Bucket", "aws:s3/bucketV2:BucketV2")
 ACL = ("aws:s3/bucketAcl:BucketAcl", "aws:s3/bucketAclV2:BucketAclV2")
 POLICY = "aws:s3/bucketPolicy:BucketPolicy"
+OBJECT = ("aws:s3/bucketObjectv2:BucketObjectv2", "aws:s3/bucketObject:BucketObject", "aws:s3/objectCopy:ObjectCopy")
+DMS_S3 = "aws:dms/s3Endpoint:S3Endpoint"  # what it writes to S3 are objects with an ACL too
 OBJECT_LOCK = (
     "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration",
     "aws:s3/bucketObjectLockConfigurationV2:BucketObjectLockConfigurationV2",
@@ -101,16 +103,56 @@ def bucket_policy_is_not_public(bucket: Properties) -> Verdict:
 )
 def bucket_has_no_public_acl(bucket: Properties) -> Verdict:
     """No access control list opens a bucket to everyone, nor to every AWS account."""
-
-    def is_own(grantee: Properties) -> Verdict:
-        if grantee.get("uri") not in _EVERYONE:
-            return Verdict()
-        return violation(f"a grant goes to the group {grantee.get('uri')}; it must go to a canonical user of one's own")
-
     return all_of(
-        bucket.require("acl", one_of(*_CLOSED_ACLS), default="private"),
-        bucket.each("grants", is_own),
-        bucket.each("accessControlPolicy.grants", lambda grant: grant.each("grantee", is_own)),
+        _opens_to_nobody(bucket),
+        bucket.each("accessControlPolicy.grants", lambda grant: grant.each("grantee", _is_own)),
+    )
+
+
+def _is_own(grantee: Properties) -> Verdict:
+    if grantee.get("uri") not in _EVERYONE:
+        return Verdict()
+    return violation(f"a grant goes to the group {grantee.get('uri')}; it must go to a canonical user of one's own")
+
+
+def _opens_to_nobody(resource: Properties) -> Verdict:
+    return all_of(
+        resource.require("acl", one_of(*_CLOSED_ACLS), default="private"),
+        resource.each("grants", _is_own),
+    )
+
+
+_COPY = {"bucket": "records", "key": "a.csv", "source": "incoming/a.csv"}
+
+
+@rule(
+    "s3-object-has-no-public-acl",
+    on=(*OBJECT, DMS_S3),
+    severity=CRITICAL,
+    fix="Leave the ACL and the grants out, and grant by bucket policy.",
+    sound=[
+        {"bucket": "records", "key": "a.csv"},
+        {"bucket": "records", "key": "a.csv", "acl": "bucket-owner-full-control"},
+        Resource(OBJECT[1], {"bucket": "records", "key": "a.csv", "acl": "private"}),
+        Resource(
+            OBJECT[2],
+            _COPY | {"grants": [{"type": "CanonicalUser", "permissions": ["READ"], "id": "1a2b"}]},
+        ),
+    ],
+    unsound=[
+        {"bucket": "records", "key": "a.csv", "acl": "public-read"},
+        {"bucket": "records", "key": "a.csv", "acl": "authenticated-read"},
+        Resource(OBJECT[1], {"bucket": "records", "key": "a.csv", "acl": "public-read-write"}),
+        Resource(OBJECT[2], _COPY | {"acl": "public-read"}),
+        Resource(OBJECT[2], _COPY | {"grants": [{"type": "Group", "permissions": ["READ"], "uri": _EVERYONE[0]}]}),
+        Resource(DMS_S3, {"endpointId": "lake", "bucketName": "records", "cannedAclForObjects": "public-read"}),
+    ],
+)
+def object_has_no_public_acl(object_: Properties) -> Verdict:
+    """No access control list opens an object to everyone, nor to every AWS account, whatever its bucket's says."""
+    return all_of(
+        _opens_to_nobody(object_),
+        object_.require("cannedAclForObjects", one_of("none", *_CLOSED_ACLS), default="none"),
     )
 
 
