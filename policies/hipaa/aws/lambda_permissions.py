@@ -9,8 +9,8 @@ from hipaa.iam.document import Document, parse
 from hipaa.iam.judging import answer
 from hipaa.iam.questions import deputy, public
 from hipaa.resource import Resource
-from hipaa.rule import CRITICAL, HIGH, rule
-from hipaa.verdict import Verdict, not_applicable, violation
+from hipaa.rule import CRITICAL, HIGH, LOW, rule
+from hipaa.verdict import Verdict, is_set, not_applicable, violation
 
 PERMISSION = "aws:lambda/permission:Permission"
 LAYER_PERMISSION = "aws:lambda/layerVersionPermission:LayerVersionPermission"
@@ -81,6 +81,8 @@ def permission_is_not_public(permission: Resource) -> Verdict:
     sound=[
         _permission("s3.amazonaws.com", sourceArn="arn:aws:s3:::records", sourceAccount="111122223333"),
         _permission("events.amazonaws.com", sourceArn="arn:aws:events:us-east-1:111122223333:rule/nightly"),
+        _permission("s3.amazonaws.com", sourceArn="arn:aws:s3:::partner-*", sourceAccount="111122223333"),
+        _permission("s3.amazonaws.com", sourceArn="arn:aws:s3:::partner-records"),
         _permission("alexa-appkit.amazon.com", eventSourceToken="amzn1.ask.skill.1a2b"),
         _permission("arn:aws:iam::111122223333:role/caller"),
     ],
@@ -89,6 +91,9 @@ def permission_is_not_public(permission: Resource) -> Verdict:
         _permission("apigateway.amazonaws.com"),
         _permission("sns.amazonaws.com", sourceArn="arn:aws:sns:*:*:records"),
         _permission("s3.amazonaws.com", sourceArn="arn:aws:s3:::*"),
+        _permission("s3.amazonaws.com", sourceArn="arn:aws:s3:::partner-*"),
+        _permission("s3.amazonaws.com", sourceArn="arn:aws:s3:::*-incoming-records"),
+        _permission("events.amazonaws.com", sourceArn="arn:aws:events:us-east-1:*:rule/nightly"),
     ],
 )
 def permission_names_its_source(permission: Resource) -> Verdict:
@@ -102,6 +107,25 @@ def permission_names_its_source(permission: Resource) -> Verdict:
     if permission.get("eventSourceToken"):
         return Verdict()
     return answer(_statement(permission), "principal", lambda found: deputy(found, "lambda", (principal.lower(),)))
+
+
+@rule(
+    "lambda-permission-names-the-buckets-account",
+    on=PERMISSION,
+    severity=LOW,
+    advisory="a bucket's name is one account's as long as that keeps the bucket; another can take it after its deletion",
+    fix="Set source_account to the own account's id beside source_arn.",
+    sound=[
+        _permission("s3.amazonaws.com", sourceArn="arn:aws:s3:::records", sourceAccount="111122223333"),
+        _permission("events.amazonaws.com", sourceArn="arn:aws:events:us-east-1:111122223333:rule/nightly"),
+    ],
+    unsound=[_permission("s3.amazonaws.com", sourceArn="arn:aws:s3:::records")],
+)
+def permission_names_the_buckets_account(permission: Resource) -> Verdict:
+    """A bucket calls a function for the account that a permission names: a bucket's ARN names none."""
+    if str(permission.get("principal") or "*") != "s3.amazonaws.com":
+        return not_applicable("no bucket calls by it")
+    return permission.require("sourceAccount", is_set())
 
 
 @rule(

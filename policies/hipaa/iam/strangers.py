@@ -229,7 +229,8 @@ def _like_it(text: str, account: str) -> Iterator[str]:
 def _source_arns(document: Document, account: str) -> tuple[str, ...]:
     """The ARNs that a resource of the account can have, by what the document asks of one.
 
-    A bucket's ARN has no account, and so belongs to whoever has its name: a name that is written out is not free.
+    A bucket's ARN has no account, and so belongs to whoever has its name: a name that is written out is not free, and
+    of those that a wildcard leaves open anybody can take one.
     """
     found = [f"arn:aws:sns:us-east-1:{account}:{STRANGER}", f"arn:aws:s3:::{STRANGER}"]
     for statement in document.statements:
@@ -240,7 +241,9 @@ def _source_arns(document: Document, account: str) -> tuple[str, ...]:
                     continue
                 service = _filled(parts[2], "sns")
                 global_ = service in ("s3", "apigateway", "route53") and parts[4] in ("", "*", "?" * 12)
-                if (global_ and not is_wild(parts[5].split("/")[0])) or (parts[4] and not like(parts[4], account)):
+                name = parts[5].split("/")[0]
+                is_free = ("*" in name or "?" in name) if service == "s3" else is_wild(name)
+                if (global_ and not is_free) or (parts[4] and not like(parts[4], account)):
                     continue
                 region = "" if service == "s3" else _filled(parts[3], "us-east-1")
                 owner = "" if service == "s3" or not parts[4] else account
