@@ -10,7 +10,7 @@ from hipaa.aws.kms import OWN_KEY
 from hipaa.resource import Properties, Resource
 from hipaa.rule import HIGH, LOW, MEDIUM, rule, stack_rule
 from hipaa.stack import Stack
-from hipaa.verdict import Outcome, Verdict, all_of, at_least, is_, is_set, not_applicable, violation
+from hipaa.verdict import Verdict, all_of, at_least, is_, is_set, not_applicable, violation
 
 TRAIL = "aws:cloudtrail/trail:Trail"
 STORE = "aws:cloudtrail/eventDataStore:EventDataStore"
@@ -170,6 +170,11 @@ def _object_events(trail: Resource) -> Iterator[str]:
             yield from ("read", "write") if only is None else ("read",) if "true" in only else ("write",)
 
 
+_READ, _WRITTEN, _KEYS = "reading", "writing", "the use of keys"
+_MANAGEMENT = ["Management"]
+_NOT_KMS = {"field": "eventSource", "notEquals": ["kms.amazonaws.com"]}
+
+
 @stack_rule(
     "cloudtrail-records-management-events",
     on=TRAIL,
@@ -178,49 +183,85 @@ def _object_events(trail: Resource) -> Iterator[str]:
     sound=[
         [_trail()],
         [_trail(eventSelectors=[_events()])],
-        [_trail(eventSelectors=[_events("All", "arn:aws:s3", management=False)])],
-        [_trail(advancedEventSelectors=[_S3])],
+        [_trail(eventSelectors=[_events("All", "arn:aws:s3", management=False)]), _trail("all")],
+        [_trail(eventSelectors=[_events("ReadOnly"), _events("WriteOnly")])],
+        [_trail(advancedEventSelectors=[_S3, _fields(eventCategory=_MANAGEMENT)])],
+        [
+            _trail(advancedEventSelectors=[_fields(eventCategory=_MANAGEMENT, readOnly=["true"])]),
+            _trail("changes", advancedEventSelectors=[_fields(eventCategory=_MANAGEMENT, readOnly=["false"])]),
+        ],
+        [_trail(advancedEventSelectors=[_S3]), _trail("all")],
+        [_trail(advancedEventSelectors=[_S3]), Resource(STORE, {"name": "lake"})],
         [_trail(), _trail("data", eventSelectors=[_events("WriteOnly", "arn:aws:s3")])],
     ],
     unsound=[
         [_trail(eventSelectors=[_events("WriteOnly")])],
         [_trail(eventSelectors=[_events() | {"excludeManagementEventSources": ["kms.amazonaws.com"]}])],
+        [_trail(eventSelectors=[_events("All", "arn:aws:s3", management=False)])],
+        [_trail(advancedEventSelectors=[_S3])],
+        [_trail(advancedEventSelectors=[_S3]), _trail("off", enableLogging=False)],
+        [_trail(advancedEventSelectors=[_fields(eventCategory=_MANAGEMENT, readOnly=["true"])])],
+        [_trail(advancedEventSelectors=[_S3, _fields(eventCategory=_MANAGEMENT, readOnly=["false"])])],
+        [
+            _trail(
+                advancedEventSelectors=[
+                    {"fieldSelectors": [{"field": "eventCategory", "equals": ["Management"]}, _NOT_KMS]}
+                ]
+            )
+        ],
+        [_trail(advancedEventSelectors=[_fields(eventCategory=_MANAGEMENT, eventSource=["iam.amazonaws.com"])])],
     ],
 )
 def records_management_events(trail: Resource, stack: Stack) -> Verdict:
     """A trail of management events leaves out neither reading nor the use of keys, which is how ePHI is decrypted.
 
-    Another of the program's trails may have what one leaves out.
+    Another of the program's trails, or an event data store, may have what one leaves out.
     """
-    if stack.once(_some_has_all):
+    found = stack.once(_management_recorded)
+    lacking = [kind for kind in (_READ, _WRITTEN, _KEYS) if kind not in found]
+    if not lacking:
         return Verdict()
-    return _left_out(trail)
+    where = next((name for name in _SELECTORS if trail.known(name)), _SELECTORS[0])
+    return violation(f"`{trail.where(where)}` of this trail or another leaves out {' and '.join(lacking)}")
 
 
-def _some_has_all(stack: Stack) -> bool:
-    return any("advancedEventSelectors" not in trail and _has_all(trail) for trail in stack.of(TRAIL))
+_SELECTORS = ("eventSelectors", "advancedEventSelectors")
 
 
-def _has_all(trail: Resource) -> bool:
-    told = trail.objects("eventSelectors")
-    asked = not told or any(selector.at("includeManagementEvents", True) is not False for selector in told)
-    return asked and _left_out(trail).outcome is Outcome.PASSED
+def _management_recorded(stack: Stack) -> set[str]:
+    trails = [trail for trail in stack.of(TRAIL) if trail.at("enableLogging", True) is not False]
+    return {kind for trail in (*trails, *stack.of(STORE)) for kind in _management_events(trail)}
 
 
-def _left_out(trail: Resource) -> Verdict:
-
-    def whole(selector: object) -> Verdict:
-        if not isinstance(selector, Properties) or selector.at("includeManagementEvents", True) is False:
-            return Verdict()
-        sources = selector.texts("excludeManagementEventSources")
-        return all_of(
-            selector.require("readWriteType", is_("All"), default="All"),
-            violation(f"`{selector.where('excludeManagementEventSources')}` leaves out the use of keys")
-            if "kms.amazonaws.com" in sources
-            else Verdict(),
+def _management_events(trail: Resource) -> Iterator[str]:
+    """What a trail records of the account's management; all of it where it does not say."""
+    if not any(trail.get(name) for name in _SELECTORS):
+        yield from (_READ, _WRITTEN, _KEYS)
+    for selector in trail.objects("eventSelectors"):
+        if selector.at("includeManagementEvents", True) is not False:
+            without_keys = "kms.amazonaws.com" in selector.texts("excludeManagementEventSources")
+            yield from _of_kind(str(selector.at("readWriteType", "All")), without_keys=without_keys)
+    for selector in trail.objects("advancedEventSelectors"):
+        told = {str(item.at("field")): item for item in selector.objects("fieldSelectors")}
+        # Whatever else must be so leaves all but that out.
+        narrow = any(
+            item.listed(operator)
+            for field, item in told.items()
+            if field not in ("eventCategory", "readOnly")
+            for operator in ("equals", "startsWith", "endsWith")
         )
+        if "eventCategory" in told and "Management" in told["eventCategory"].texts("equals") and not narrow:
+            only = told["readOnly"].texts("equals") if "readOnly" in told else []
+            kind = "All" if not only else "ReadOnly" if "true" in only else "WriteOnly"
+            left_out = told["eventSource"].texts("notEquals") if "eventSource" in told else []
+            yield from _of_kind(kind, without_keys="kms.amazonaws.com" in left_out)
 
-    return trail.each("eventSelectors", whole)
+
+def _of_kind(kind: str, *, without_keys: bool) -> Iterator[str]:
+    if kind != "WriteOnly":
+        yield from (_READ,) if without_keys else (_READ, _KEYS)  # to decrypt counts as reading
+    if kind != "ReadOnly":
+        yield _WRITTEN
 
 
 # What AWS Config's and Prowler's lists for HIPAA want to be woken by, with words that a filter's pattern has for it.

@@ -205,6 +205,32 @@ def cluster_access_is_by_named_roles(resource: Resource) -> Verdict:
 
 
 @rule(
+    "eks-node-group-closes-ssh-to-the-internet",
+    on=NODE_GROUP,
+    severity=CRITICAL,
+    fix="Leave remote_access out and reach nodes with Systems Manager, or name source_security_group_ids in it.",
+    sound=[
+        {},
+        {"remoteAccess": {"ec2SshKey": "operators", "sourceSecurityGroupIds": ["sg-1a2b3c4d"]}},
+        {"remoteAccess": {}},
+    ],
+    unsound=[
+        {"remoteAccess": {"ec2SshKey": "operators"}},
+        {"remoteAccess": {"ec2SshKey": "operators", "sourceSecurityGroupIds": []}},
+    ],
+)
+def node_group_closes_ssh_to_the_internet(group: Properties) -> Verdict:
+    """A node group with a key pair for its nodes names who may reach their SSH.
+
+    EKS opens port 22 (of Windows 3389) to 0.0.0.0/0 for a key pair without source groups: "RemoteAccessConfig", Amazon
+    EKS API Reference, read on 2026-11-30.
+    """
+    if not group.at("remoteAccess.ec2SshKey"):
+        return not_applicable("no key pair is set, and EKS opens no port")
+    return group.require("remoteAccess.sourceSecurityGroupIds", is_set())
+
+
+@rule(
     "eks-node-group-launches-from-own-template",
     on=NODE_GROUP,
     severity=MEDIUM,

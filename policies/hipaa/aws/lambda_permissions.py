@@ -113,7 +113,7 @@ def permission_names_its_source(permission: Resource) -> Verdict:
     "lambda-permission-names-the-buckets-account",
     on=PERMISSION,
     severity=LOW,
-    advisory="a bucket's name is one account's as long as that keeps the bucket; another can take it after its deletion",
+    advisory="a bucket's name is one account's as long as that keeps it; another can take it after its deletion",
     fix="Set source_account to the own account's id beside source_arn.",
     sound=[
         _permission("s3.amazonaws.com", sourceArn="arn:aws:s3:::records", sourceAccount="111122223333"),
