@@ -36,6 +36,11 @@ CHECKS: Final = "checks"
 TELLS: Final = "alertmanager"
 """The job of what Alertmanager says of itself, and all that is kept of that: what it could not tell."""
 NOTIFICATIONS_FAILED: Final = "alertmanager_notifications_failed_total"
+ITSELF: Final = NAME
+"""The job of what it says of itself, and all that is kept of that: rules that it could not evaluate, and alerts that it
+could not hand on."""
+RULES_FAILED: Final = "prometheus_rule_evaluation_failures_total"
+NOTIFICATIONS_DROPPED: Final = "prometheus_notifications_dropped_total"
 LOOKS: Final = 10
 """Scrapes within what an analysis looks at; more than four, so that a rate of it has enough to go by."""
 VERSION: Final = "version_hash"
@@ -155,7 +160,9 @@ def configuration(window: int, alerting: Alerting) -> dict[str, Any]:
         },
         "scrape_configs": [
             *scrapes(alerting.checks, served.JUDGED, check_seconds(window)),
-            _alertmanager(alerting.host),
+            # By the way that alerts go to it.
+            _other(TELLS, alerting.host, NOTIFICATIONS_FAILED),
+            _other(ITSELF, f"127.0.0.1:{PORT}", RULES_FAILED, NOTIFICATIONS_DROPPED),
         ],
     }
 
@@ -176,7 +183,7 @@ def scrapes(
                 CHECKS,
                 ns.MONITORING.name,
                 CHECK,
-                [{"source_labels": ["__name__"], "regex": "|".join(checks), "action": "keep"}, *_in_known_words()],
+                _in_known_words(checks),
             ),
             "scrape_interval": f"{check_seconds}s",
             "scrape_timeout": f"{check_seconds}s",
@@ -184,24 +191,27 @@ def scrapes(
     ]
 
 
-def _in_known_words() -> list[dict[str, Any]]:
-    """Of a series that says something else in a label than it may, nothing is kept; of one with a label of another
-    name, no such label."""
-    known = [
-        {"source_labels": [name], "regex": "|".join(("", *values)), "action": "keep"}
-        for name, values in words.VALUES.items()
+def _in_known_words(checks: Sequence[str]) -> list[dict[str, Any]]:
+    """Of a series that says something else in a label than it may, or has one that is not its own or lacks one, nothing
+    is kept; of one with a label of another name, no such label."""
+
+    def own(name: str, label: str, values: Sequence[str]) -> str:
+        return f"({'|'.join(values)})" if label in words.WORDED.get(name, ()) else ""
+
+    kept = "|".join(";".join((name, *(own(name, *each) for each in words.VALUES.items()))) for name in checks)
+    return [
+        {"source_labels": ["__name__", *words.VALUES], "regex": kept, "action": "keep"},
+        {"regex": "|".join(("__name__", *PLACES, *words.VALUES)), "action": "labelkeep"},
     ]
-    names = "|".join(("__name__", *PLACES, *words.VALUES))
-    return [*known, {"regex": names, "action": "labelkeep"}]
 
 
-def _alertmanager(host: str) -> dict[str, Any]:
-    """How it is asked: by the way that alerts go to it."""
+def _other(job: str, target: str, *kept: str) -> dict[str, Any]:
+    """How something that is no model's is asked, of which these numbers are kept."""
     return {
-        "job_name": TELLS,
-        "static_configs": [{"targets": [host]}],
+        "job_name": job,
+        "static_configs": [{"targets": [target]}],
         **_EACH,
-        "metric_relabel_configs": [{"source_labels": ["__name__"], "regex": NOTIFICATIONS_FAILED, "action": "keep"}],
+        "metric_relabel_configs": [{"source_labels": ["__name__"], "regex": "|".join(kept), "action": "keep"}],
     }
 
 

@@ -110,6 +110,23 @@ def test_where_alertmanager_cannot_write_to_a_topic_the_heartbeat_stops(promtool
 
 
 @pytest.mark.engine
+@pytest.mark.parametrize(
+    "name", ["prometheus_rule_evaluation_failures_total", "prometheus_notifications_dropped_total"]
+)
+def test_where_prometheus_cannot_evaluate_a_rule_or_hand_on_an_alert_the_heartbeat_stops(
+    promtool: Path, tmp_path: Path, name: str
+) -> None:
+    """Of a rule that fails nothing is told, of any model."""
+    always = [told(alert("Watchdog", "heartbeat", Severity.NOTE))]
+    series = {
+        f'{name}{{job="prometheus",of="{each}"}}': values
+        for each, values in (("a", "0x90"), ("b", "0x30 0+2x20 40x40"))
+    }
+    there = [("20m", always), ("33m", []), ("52m", []), ("70m", always)]
+    judge(promtool, tmp_path, series, [(at, "Watchdog", of) for at, of in there])
+
+
+@pytest.mark.engine
 @pytest.mark.parametrize("kind", Drift)
 def test_drift_of_each_kind_is_told_as_grave_as_its_check_says_until_the_next_one(
     promtool: Path, tmp_path: Path, kind: Drift
@@ -254,11 +271,17 @@ def test_a_check_that_found_nothing_to_look_at_and_a_pipeline_that_is_late_or_fa
     series[f"{silenced}{{{by_hand}}}"] = "7 7 _x300"
     cases = (*(("MonitorHasNoData", "no-data"), ("PipelineLate", "late"), ("PipelineUnread", "unread")),)
     expected = [("3h", name, [told(alert(name, kind, Severity.TICKET), model="readmission")]) for name, kind in cases]
+    series |= twice(other)
     of_runs = alert("PipelineFailed", "failed", Severity.TICKET)
     expected.append(("3h", "PipelineFailed", [told(of_runs, model=each) for each in ("falls", "readmission")]))
     note, ticket = (alert("DriftHeldUsual", "silenced", each) for each in (Severity.NOTE, Severity.TICKET))
     expected.append(("3h", "DriftHeldUsual", [told(note, model="falls"), told(ticket, model="readmission")]))
     judge(promtool, tmp_path, series, expected)
+
+
+def twice(own: str) -> dict[str, str]:
+    """Each number of that check two times more, by labels that are not the number's."""
+    return {f'{name}{{{own},kind="{each}"}}': "0 0 _x300" for name in OF_CHECKS for each in ("data", "schema")}
 
 
 def nights(model: str, *ended: bool) -> dict[str, str]:
@@ -309,6 +332,7 @@ def test_a_check_that_was_mended_is_no_page_in_the_nights_after(promtool: Path, 
 
 @pytest.mark.engine
 def test_what_a_check_could_not_look_at_is_told(promtool: Path, tmp_path: Path) -> None:
+    """Whatever another model's check says two times: by one that had two of a number, none of any model was judged."""
     other = CHECKED.replace("readmission", "sepsis")
     series = {
         **{LOOKED.replace("readmission", each): "60 60 _x300" for each in ("readmission", "sepsis")},
@@ -333,6 +357,7 @@ def test_what_a_check_could_not_look_at_is_told(promtool: Path, tmp_path: Path) 
         *(("MonitorLeftFilesOut", "left-out"), ("MonitorMissesOutcomes", "outcomes")),
         *(("OutcomesLate", "outcomes-late"), ("CallerDrift", "caller")),
     )
+    series |= twice(other)
     expected = [("3h", name, [told(alert(name, kind, Severity.TICKET), model="readmission")]) for name, kind in cases]
     judge(promtool, tmp_path, series, expected)
 

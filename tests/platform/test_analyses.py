@@ -188,7 +188,7 @@ def asked(exposed: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
     place = Place(workspace, home / "live", "127.0.0", "", "")
     place.folder.mkdir()
     (spec,) = (each for each in manifests.objects(manifests.record(_made)) if each["kind"] == "ConfigMap")
-    live.configure(spec["data"], place.folder, alerts_to="127.0.0.1:9")
+    live.configure(spec["data"], place.folder, alerts_to="127.0.0.1:9", itself="127.0.0.1:9")
     targets = [discovered(name, exposed) for name in VERSIONS]
     # The proxy's own port, a pod of another kind and one that has ended are not asked.
     targets += [

@@ -118,7 +118,7 @@ def _karpenter(pod: Mapping[str, Any], place: Place, cluster: Cluster) -> Proces
 
 def _prometheus(pod: Mapping[str, Any], place: Place, cluster: Cluster) -> Process:
     told = cluster.config_map(pod["metadata"]["namespace"], PROMETHEUS)
-    prometheus.configure(told, place.folder, alerts_to=alertmanager.address(place))
+    prometheus.configure(told, place.folder, alerts_to=alertmanager.address(place), itself=prometheus.address(place))
     return prometheus.process(pod, place)
 
 

@@ -50,24 +50,25 @@ def address(place: Place) -> str:
     return f"{place.address(ADDRESS)}:{PORT}"
 
 
-def configure(told: Mapping[str, str], folder: Path, alerts_to: str) -> None:
+def configure(told: Mapping[str, str], folder: Path, alerts_to: str, itself: str) -> None:
     """Writes its configuration and rules, which are those of its ConfigMap but for how pods are found, where they are
-    asked, and where Alertmanager is."""
-    rule_files, text = _here(told[CONFIGURATION], folder, alerts_to)
+    asked, and where Alertmanager and it `itself` are."""
+    rule_files, text = _here(told[CONFIGURATION], folder, alerts_to, itself)
     for name in rule_files:
         (folder / name).write_text(told[name])
     (folder / CONFIGURATION).write_text(text)
 
 
 @lru_cache(8)  # each look asks, and it changes seldom
-def _here(text: str, folder: Path, alerts_to: str) -> tuple[tuple[str, ...], str]:
+def _here(text: str, folder: Path, alerts_to: str, itself: str) -> tuple[tuple[str, ...], str]:
     """The names of its files of rules, and its configuration."""
     content = yaml.load(text, yaml.CSafeLoader)
     for each in content.get("alerting", {}).get("alertmanagers", []):
         each["static_configs"] = [{"targets": [alerts_to]}]
     for job in content["scrape_configs"]:
-        if job.pop(DISCOVERY, None) is None:  # Alertmanager, which is asked where alerts are sent
-            job["static_configs"] = [{"targets": [alerts_to]}]
+        if job.pop(DISCOVERY, None) is None:  # Alertmanager, which is asked where alerts are sent, or it itself
+            own = job["static_configs"] == [{"targets": [f"127.0.0.1:{PORT}"]}]
+            job["static_configs"] = [{"targets": [itself if own else alerts_to]}]
             continue
         job["file_sd_configs"] = [{"files": [str(folder / TARGETS)], "refresh_interval": "5s"}]
         job["metrics_path"] = "/metrics"  # of the process itself, which its proxy would hand on

@@ -13,7 +13,15 @@ from mlops.analyses import ASKED_ROUTES, CALLS
 from mlops.monitoring import waiting, words
 from mlops.monitoring.owners import Quiet, quiet
 from mlops.monitoring.words import RUNBOOKS, Boundary, Drift, Severity
-from mlops.prometheus import MODEL, NAMESPACE, NOTIFICATIONS_FAILED, POD, scrape_seconds
+from mlops.prometheus import (
+    MODEL,
+    NAMESPACE,
+    NOTIFICATIONS_DROPPED,
+    NOTIFICATIONS_FAILED,
+    POD,
+    RULES_FAILED,
+    scrape_seconds,
+)
 
 EVERY_SECONDS: Final = 30
 """How often rates are recorded, and alerts are looked for at least."""
@@ -77,8 +85,12 @@ OUTCOMES: Final = "MonitorMissesOutcomes"
 OUTCOMES_LATE: Final = "OutcomesLate"
 CALLERS: Final = "CallerDrift"
 DOWN: Final = "ModelDown"
-_UNSENT: Final = f'sum(increase({NOTIFICATIONS_FAILED}{{integration="sns"}}[8m])) > 0'
-"""Alertmanager could not publish to one of its topics. While it cannot, it tries again after five minutes at most
+_UNSENT: Final = " or ".join(
+    f"(sum(increase({each}[8m])) > 0)"
+    for each in (f'{NOTIFICATIONS_FAILED}{{integration="sns"}}', NOTIFICATIONS_DROPPED, RULES_FAILED)
+)
+"""Alertmanager could not publish to one of its topics, or Prometheus not hand on what it found, or not evaluate a rule:
+whatever that one tells, nobody hears. While Alertmanager cannot publish, it tries again after five minutes at most
 (`routes.py`, group_interval); what failed once ends before the heartbeat's alarm would ring."""
 
 
@@ -275,7 +287,7 @@ def any_said(metric: str) -> str:
     """PromQL: what each check of the last days said, by its pod, of what comes once: a file or an outcome is counted by
     the check of its own day, and that the next one found none ends nothing. Tickets wait for a weekend, and
     Alertmanager tells nothing that is over by then."""
-    return f"last_over_time({metric}[{LOOKS_BACK}])"
+    return f"max by ({MODEL}, {POD}) (last_over_time({metric}[{LOOKS_BACK}]))"
 
 
 def unready() -> str:
@@ -333,7 +345,7 @@ _OWN: Final = (
         severity=Severity.NOTE,
         boundary=Boundary.PLATFORM,
         runbook="pipeline-stopped",
-        says="It is there while alerts are sent: where it no longer arrives, no alert does.",
+        says="It is there while rules are judged and alerts sent: where it does not arrive, no alert does, or not all.",
     ),
     _drift(Drift.SCHEMA, Boundary.DATA, "schema-break", "What the model is asked is not of its contract."),
     _drift(Drift.DATA, Boundary.DATA, "data-drift", "What the model is asked is spread otherwise than what it learnt."),

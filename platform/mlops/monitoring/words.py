@@ -107,3 +107,11 @@ VALUES: Final[dict[str, tuple[str, ...]]] = {
 }
 """The labels that a check gives its numbers, and what each may be. A check's pod reads what a model was asked: a label
 of another name, or of any text, would be a way for it out of the account, by telephone."""
+WORDED: Final[dict[str, tuple[str, ...]]] = {
+    DRIFTED: ("kind", "severity"),
+    PIPELINE_FAILED: ("step",),
+    PIPELINE_STOPPED: ("why",),
+    STEP_SECONDS: ("step",),
+}
+"""Which of these a number has; the others have none. Two of one check, by a label that is not the number's, would be
+two where a rule compares one with one: Prometheus judges none by that rule then, of any model."""

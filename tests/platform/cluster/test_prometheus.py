@@ -102,7 +102,7 @@ def test_it_scrapes_the_port_that_its_policies_let_it_reach() -> None:
     (flow,) = (each for each in flows() if each.name == "scrapes-models")
     assert Pods(ns.JUDGING.name, PROMETHEUS) in flow.source
     every = {each["job_name"]: each for each in prometheus.configuration(WINDOW, manifests.ALERTING)["scrape_configs"]}
-    assert sorted(every) == ["alertmanager", "checks", "models", "serving"]
+    assert sorted(every) == ["alertmanager", "checks", "models", "prometheus", "serving"]
     jobs = [every["models"], every["serving"]]
     assert all(Pods(each["job_name"], PREDICTOR) in flow.target for each in jobs)
     assert len(flow.target) == len(jobs)
@@ -180,7 +180,28 @@ def test_what_a_check_says_in_words_of_its_own_is_not_kept(scraped: str, label: 
     assert kept(job, {**one, "exported_model": "another"}) == one
     said = kept(job, {**told, "__name__": words.DRIFTED, label: "MRN 48817263 Smith 1957-03-02"})
     assert "MRN" not in str(said)
-    assert all(kept(job, {**one, name: each}) for name, values in words.VALUES.items() for each in values)
+
+
+@pytest.mark.parametrize("name", words.SHOWN)
+def test_a_number_of_a_check_has_its_own_labels_and_neither_more_nor_fewer(name: str) -> None:
+    """With another number's label a check has two where a rule compares one with one, and of no model is it judged."""
+    (job,) = (each for each in prometheus.scrapes(words.SHOWN) if each["job_name"] == prometheus.CHECKS)
+    own = words.WORDED.get(name, ())
+    told = {"__name__": name, "pod": "check-readmission-1", **{label: words.VALUES[label][0] for label in own}}
+    assert kept(job, told) == told
+    for label, values in words.VALUES.items():
+        if label in own:
+            assert all(kept(job, {**told, label: each}) for each in values)
+        assert kept(job, {**told, label: "" if label in own else values[0]}) is None
+
+
+def test_it_asks_itself_what_it_could_not_evaluate_or_hand_on(pod: dict[str, Any]) -> None:
+    job = JOBS["alerts"][prometheus.ITSELF]
+    listens = next(each for each in pod["spec"]["containers"][0]["args"] if "listen-address" in each)
+    assert job["static_configs"] == [{"targets": [f"127.0.0.1:{listens.rpartition(':')[2]}"]}]
+    for name in ("prometheus_rule_evaluation_failures_total", "prometheus_notifications_dropped_total"):
+        assert kept(job, {"__name__": name})
+    assert kept(job, {"__name__": "prometheus_rule_evaluations_total"}) is None
 
 
 @pytest.mark.parametrize("window", [10, 40, 300, 3600])

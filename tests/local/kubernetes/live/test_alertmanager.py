@@ -78,9 +78,10 @@ def test_prometheus_here_tells_it(place: Place) -> None:
         for each in manifests.objects(manifests.record(manifests.prometheus))
         if each["kind"] == "ConfigMap"
     )
-    prometheus.configure(told, place.folder, alerts_to=alertmanager.address(place))
+    itself = prometheus.address(place)
+    prometheus.configure(told, place.folder, alerts_to=alertmanager.address(place), itself=itself)
     written = yaml.safe_load((place.folder / prometheus.CONFIGURATION).read_text())
     assert written["alerting"]["alertmanagers"] == [{"static_configs": [{"targets": ["127.9.8.12:9093"]}]}]
     asked = [job["static_configs"] for job in written["scrape_configs"] if "static_configs" in job]
-    assert asked == [[{"targets": ["127.9.8.12:9093"]}]], "what it could not tell is asked there too"
+    assert asked == [[{"targets": ["127.9.8.12:9093"]}], [{"targets": [itself]}]], "what they could not tell is asked"
     assert all((place.folder / each).is_file() for each in written["rule_files"])
