@@ -7,6 +7,7 @@ counted and gone past: it ends no other's being heard.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice, pairwise
 from typing import Final
@@ -32,7 +33,8 @@ TRIED: Final = 2_000
 """Beginnings of runs that are looked at for one that says when the next model is late, the newest first. Where more say
 nothing, those that were not looked at are told as unread: one of them may be the schedule's."""
 BROUGHT: Final = 50
-"""Ends of runs that are looked at for one that registered a version of the model, likewise."""
+"""Versions of the model that ends of runs name, the newest first, after which no more ends are looked at; of those
+TRIED, likewise. What is older is neither believed nor told, unless no more than the bound kept it from being read."""
 HOLDS: Final = timedelta(days=90)
 """For how long that is believed, where no later run says otherwise."""
 BACK: Final = tuple(timedelta(days=each) for each in (366, 180, 90, 30, 7, 1))
@@ -53,10 +55,12 @@ def told(model: str, place: Place, now: datetime, declared: int | None = None) -
     late_after, unreadable, beyond = _late_after(place, [each for each in there if each.at >= now - HOLDS])
     if declared is not None:
         late_after, beyond = declared, 0
-    others, again = _ends(place, model, there)
-    wrong = [each for each in listed if each.name not in heard] + [events[each] for each in (*unreadable, *others)]
-    lately = sum(_came_lately(each, now) for each in wrong) + beyond + cut
-    known = runs.heard([each for each in there if each not in others], now, again)
+    ends = _ends(place, model, there)
+    wrong = [each for each in listed if each.name not in heard] + [events[each] for each in (*unreadable, *ends.others)]
+    lately = sum(_came_lately(each, now) for each in wrong) + beyond + cut + len(ends.beyond)
+    known = runs.heard([each for each in there if each not in ends.others | ends.beyond], now, ends.again)
+    if known and not known.brought and ends.since:
+        known = replace(known, brought=ends.since)
     return (metrics(model, known, late_after, now) if known else "") + (
         unread(model, lately) if known or lately else ""
     )
@@ -105,19 +109,41 @@ def _late_after(place: Place, events: Sequence[Event]) -> tuple[int, list[Event]
     return 0, unreadable, len(begun[:-TRIED])
 
 
-def _ends(place: Place, model: str, events: Sequence[Event]) -> tuple[list[Event], list[Event]]:
-    """Ends of runs that say to have registered something, and nothing of this model: all runs have one account, and who
-    may start one may leave a record of each model's. And those with the version of the end before them: a run over the
-    same inputs registers what is there, ended well and brought nothing new.
+@dataclass(frozen=True)
+class _Ends:
+    """What the records of the ends of runs say."""
 
-    A version need not be larger than those before it: of an invented one no true one is. Nor one that no earlier end
-    had: MLflow gives them anew where its database was restored.
-    """
+    others: frozenset[Event]
+    """Those that say to have registered something, and nothing of this model: all runs have one account, and who may
+    start one may leave a record of each model's."""
+    again: frozenset[Event]
+    """Those with a version that an earlier one had: a run over the same inputs, or over others that were there before,
+    registers what is there, ended well and brought nothing new."""
+    beyond: frozenset[Event]
+    """Those that TRIED left unread: none of them is believed."""
+    since: datetime | None
+    """The last model came no later than this, where some are beyond: when the oldest came of those that were read."""
+
+
+def _ends(place: Place, model: str, events: Sequence[Event]) -> _Ends:
+    """A version need not be larger than those before it, or after an invented one no true one were new. So what MLflow
+    gives anew where its database was restored is none either until it comes to a number that no end has."""
     done = [each for each in events if (each.step, each.word) == (runs.LAST, Word.DONE)]
-    told = {each: _version(model, each, said) for each, said in _said(place, reversed(done[-BROUGHT:]))}
-    known = [each for each in done[-BROUGHT:] if told[each] is not None]
-    others = [each for each in done[-BROUGHT:] if told[each] is None]
-    return others, [each for before, each in pairwise(known) if told[each] == told[before]]
+    told, versions = dict[Event, int | None](), set[int]()
+    for each, said in _said(place, reversed(done[-TRIED:])):
+        told[each] = version = _version(model, each, said)
+        if version is not None:
+            versions.add(version)
+        if len(versions) >= BROUGHT:
+            break
+    enough = len(versions) >= BROUGHT
+    first = {version: each for each, version in told.items()}  # the newest stand first, and the last one counts
+    return _Ends(
+        others=frozenset(each for each, version in told.items() if version is None),
+        again=frozenset(each for each, version in told.items() if version is not None and first[version] != each),
+        beyond=frozenset() if enough else frozenset(done[:-TRIED]),
+        since=min((each.at for each in told), default=None) if done[:-TRIED] and not enough else None,
+    )
 
 
 def _version(model: str, event: Event, said: Said | None) -> int | None:

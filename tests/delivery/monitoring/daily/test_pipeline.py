@@ -9,7 +9,7 @@ from moto import mock_aws
 from moto.s3.models import s3_backends
 
 from delivery.monitoring.daily import pipeline
-from delivery.monitoring.daily.places import Listed, Place
+from delivery.monitoring.daily.places import AHEAD, Listed, Place
 from delivery.monitoring.runs import STEPS, STOPS, Event, Said, Word
 from delivery.registry.documents import canonical
 from mlops.monitoring import words
@@ -177,7 +177,9 @@ def whole(place: Place, hours_ago: float, run: str, version: int) -> None:
         pytest.param((3, 3), 48, id="of the same feed"),
         pytest.param((3, 3, 3), 48, id="twice so"),
         pytest.param((3, 4), 14, id="of another feed"),
-        pytest.param((4, 5, 4), 14, id="after the database was restored to before both"),
+        pytest.param((4, 5, 4), 31, id="of a feed before the last"),
+        pytest.param((4, 5, 4, 5, 4), 39.5, id="of two feeds in turn"),
+        pytest.param((4, 5, 5, 4, 6), 14, id="of another after that"),
     ],
 )
 def test_a_run_over_the_same_inputs_ended_well_and_brought_nothing_new(
@@ -193,8 +195,59 @@ def test_a_run_over_the_same_inputs_ended_well_and_brought_nothing_new(
     told = lines(pipeline.told(MODEL, place, NOW))
     tells = [words.PIPELINE_FAILURES, words.PIPELINE_FAILED, words.PIPELINE_STOPPED, words.PIPELINE_UNREAD]
     assert {value for name, value in told.items() if name.startswith(tuple(tells))} == {"0"}
-    assert told[f'{words.PIPELINE_AGE}{{model="{MODEL}"}}'] == str(age * 3600)
+    assert told[f'{words.PIPELINE_AGE}{{model="{MODEL}"}}'] == f"{age * 3600:g}"
     assert told[f'{words.PIPELINE_DUE}{{model="{MODEL}"}}'] == str(36 * 3600)
+
+
+@pytest.mark.parametrize("registered", ["", f"{MODEL}-dev:7", f"{MODEL}-dev:6"], ids=["nothing", "the last", "before"])
+@pytest.mark.parametrize("number", [50, 51, 60])
+def test_no_number_of_ends_that_bring_nothing_hides_since_when_no_model_came_and_where_the_last_run_stopped(
+    place: Place, number: int, registered: str
+) -> None:
+    """What was older than the newest fifty was believed unread: fifty-one of nothing made the oldest the last model."""
+    left(place, 24 * 50, "register", Word.DONE, run="six", registered=f"{MODEL}-dev:6")
+    left(place, 24 * 40, "register", Word.DONE, run="seven")
+    left(place, 30, "train", Word.BEGUN, run="last")
+    left(place, 29, "train", Word.ERROR, run="last")
+    for each in range(number):
+        left(place, 28 - each / 10, "register", Word.DONE, run=f"no-{each}", registered=registered)
+    text = pipeline.told(MODEL, place, NOW)
+    assert lines(text)[f'{words.PIPELINE_AGE}{{model="{MODEL}"}}'] == f"{24 * 40 * 3600:g}"
+    if not registered:
+        assert (lines(text)[f'{words.PIPELINE_FAILED}{{model="{MODEL}",step="train"}}'], unread(text)) == (
+            "1",
+            str(number),
+        )
+
+
+def test_of_ends_that_are_more_than_are_looked_at_none_is_believed(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last model came no later than before those that were: so old it is at least."""
+    monkeypatch.setattr(pipeline, "TRIED", 8)
+    left(place, 24 * 40, "register", Word.DONE)
+    left(place, 30, "train", Word.BEGUN, run="last")
+    left(place, 29, "train", Word.ERROR, run="last")
+    for each in range(10):
+        left(place, 28 - each, "register", Word.DONE, run=f"no-{each}", registered="")
+    told = lines(text := pipeline.told(MODEL, place, NOW))
+    assert told[f'{words.PIPELINE_AGE}{{model="{MODEL}"}}'] == str(26 * 3600)
+    assert (told[f'{words.PIPELINE_FAILED}{{model="{MODEL}",step="train"}}'], unread(text)) == ("1", "11")
+
+
+def test_a_pipeline_of_each_hour_has_its_newest_ends_read_and_no_others(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "BROUGHT", 3)
+    for version in range(1, 60):
+        left(place, 61 - version, "register", Word.DONE, run=f"n-{version}", registered=f"{MODEL}-dev:{version}")
+    asked: list[str] = []
+    place.s3.meta.events.register("before-call.s3.GetObject", lambda **_: asked.append("read"))
+    text = pipeline.told(MODEL, place, NOW)
+    told = lines(text)
+    assert (told[f'{words.PIPELINE_AGE}{{model="{MODEL}"}}'], unread(text)) == (str(2 * 3600), "0")
+    assert told[f'{words.PIPELINE_FAILURES}{{model="{MODEL}"}}'] == "0"
+    assert len(asked) <= 3 + AHEAD
 
 
 def test_a_version_that_somebody_invents_takes_nothing_from_those_that_come_after_it(place: Place) -> None:
