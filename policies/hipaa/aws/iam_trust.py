@@ -9,13 +9,16 @@ from typing import Any
 from hipaa.aws.iam_documents import ROLE
 from hipaa.iam.document import NONE, Document, document
 from hipaa.iam.evaluation import Caller, is_account
-from hipaa.iam.federation import Issuer, branch, workload
+from hipaa.iam.federation import Issuer, branch, guests, workload
 from hipaa.iam.judging import answer, not_public
 from hipaa.iam.strangers import Asker
 from hipaa.iam.witness import Steps, TooIntricate, Witness, allowed
 from hipaa.resource import Resource
-from hipaa.rule import CRITICAL, HIGH, MEDIUM, rule
-from hipaa.verdict import Verdict, all_of, not_applicable, undecided, violation
+from hipaa.rule import CRITICAL, HIGH, MEDIUM, rule, stack_rule
+from hipaa.stack import Stack
+from hipaa.verdict import Verdict, all_of, is_, not_applicable, undecided, violation
+
+IDENTITY_POOL = "aws:cognito/identityPool:IdentityPool"
 
 _TRUST = "assumeRolePolicy"
 _OWN, _OTHER = "111122223333", "444455556666"
@@ -30,8 +33,10 @@ def _trusts(principal: Any, action: str = "sts:AssumeRole", **condition: Any) ->
     return {_TRUST: json.dumps({"Version": "2012-10-17", "Statement": [statement]})}
 
 
-def _token(host: str, subject: Any = None, operator: str = "StringLike") -> dict[str, Any]:
+def _token(host: str, subject: Any = None, operator: str = "StringLike", **claims: str) -> dict[str, Any]:
     condition: dict[str, Any] = {"StringEquals": {f"{host}:aud": "sts.amazonaws.com"}}
+    if claims:
+        condition["StringLike"] = {f"{host}:{claim}": value for claim, value in claims.items()}
     if subject is not None:
         condition.setdefault(operator, {})[f"{host}:sub"] = subject
     federated = {"Federated": f"arn:aws:iam::{_OWN}:oidc-provider/{host}"}
@@ -65,6 +70,10 @@ def trust_is_not_public(role: Resource) -> Verdict:
     An external id is no secret, and a name is whoever's who takes it.
     """
     return not_public(role, "sts", _TRUST, takes_unsigned=False)
+
+
+def _by(host: str, **condition: Any) -> dict[str, Any]:
+    return _trusts({"Federated": host}, "sts:AssumeRoleWithWebIdentity", **condition)
 
 
 def _names(where: str, token: tuple[Issuer, Witness] | None) -> Verdict:
@@ -108,10 +117,30 @@ def _judged(role: Resource, branches: bool) -> Verdict:
         _token(_GITHUB, "????:hospital/records:environment:*", "StringLike"),
         _token("agent.buildkite.com", "organization:hospital:pipeline:records:*"),
         _token("api.pulumi.com/oidc", "pulumi:deploy:org:hospital:project:records:*"),
+        _token(_GITHUB, repository="hospital/records", environment="production"),
+        _token(_GITHUB, repository_id="74", ref="refs/heads/main"),
+        _token(_GITHUB, job_workflow_ref="hospital/workflows/.github/workflows/deploy.yml@refs/heads/*"),
+        _by("accounts.google.com", StringEquals={"accounts.google.com:aud": "108.apps.googleusercontent.com"}),
+        _by("www.amazon.com", StringEquals={"www.amazon.com:app_id": "amzn1.application.1a2b"}),
+        _token("login.hospital.example", "ward:*"),
+        _by("cognito-identity.amazonaws.com"),
+        _trusts({"Federated": f"arn:aws:iam::{_OWN}:saml-provider/hospital"}, "sts:AssumeRoleWithSAML"),
         _trusts({"Service": "ec2.amazonaws.com"}),
     ],
     unsound=[
         _token(_GITHUB),
+        _token(_GITHUB, ref="refs/heads/main"),
+        _token(_GITHUB, "repo:*", ref="refs/heads/main"),
+        _token(_GITHUB, workflow="deploy"),
+        _token(_GITHUB, environment="production"),
+        _token(_GITHUB, repository="*/records"),
+        _token(_GITHUB, job_workflow_ref="*/.github/workflows/deploy.yml@refs/heads/main"),
+        _token(_GITHUB, actor="*"),
+        _by("accounts.google.com"),
+        _by("accounts.google.com", StringLike={"accounts.google.com:aud": "*"}),
+        _by("www.amazon.com"),
+        _by(f"arn:aws:iam::{_OWN}:oidc-provider/login.hospital.example"),
+        _by("graph.facebook.com", StringLike={"graph.facebook.com:app_id": "*"}),
         _token(_GITHUB, "*"),
         _token(_GITHUB, "repo:*"),
         _token(_GITHUB, "repo:hospital/*"),
@@ -152,9 +181,78 @@ def _judged(role: Resource, branches: bool) -> Verdict:
 def oidc_trust_names_its_workload(role: Resource) -> Verdict:
     """A role that is taken with a token of GitHub, GitLab or a cluster names the repository or account that it is for.
 
-    Everybody's workloads have tokens of these issuers: the audience is whatever a workload asks for.
+    Everybody's workloads have tokens of these issuers: the audience is whatever a workload asks for. For a token of any
+    other issuer it names something of it: an audience, a subject.
     """
     return _judged(role, branches=False)
+
+
+_COGNITO = "cognito-identity.amazonaws.com"
+_POOL = "us-east-1:1a2b3c4d-5e6f-7a8b-9c0d-1e2f3a4b5c6d"
+
+
+def _signed_in(how: str | None, pool: str | None = _POOL, operator: str = "ForAnyValue:StringLike") -> dict[str, Any]:
+    conditions: dict[str, Any] = {operator: {f"{_COGNITO}:amr": how}} if how else {}
+    if pool:
+        conditions.setdefault("StringEquals", {})[f"{_COGNITO}:aud"] = pool
+    return _by(_COGNITO, **conditions)
+
+
+@stack_rule(
+    "iam-role-trust-admits-no-guests",
+    on=ROLE,
+    severity=CRITICAL,
+    fix="Add the condition ForAnyValue:StringLike cognito-identity.amazonaws.com:amr authenticated.",
+    sound=[
+        [Resource(ROLE, _signed_in("authenticated"))],
+        [Resource(ROLE, _signed_in("authenticated", operator="StringEquals"))],
+        [
+            Resource(ROLE, _signed_in(None)),
+            Resource(IDENTITY_POOL, {"id": _POOL, "allowUnauthenticatedIdentities": False}),
+        ],
+        [Resource(ROLE, _trusts({"Service": "ec2.amazonaws.com"}))],
+    ],
+    unsound=[
+        [Resource(ROLE, _signed_in("unauthenticated"))],
+        [Resource(ROLE, _signed_in("*"))],
+        [Resource(ROLE, _signed_in(None))],
+        [Resource(ROLE, _signed_in(None, None))],
+        [Resource(ROLE, _signed_in(None)), Resource(IDENTITY_POOL, {"allowUnauthenticatedIdentities": False})],
+        [
+            Resource(ROLE, _signed_in(None)),
+            Resource(IDENTITY_POOL, {"id": _POOL, "allowUnauthenticatedIdentities": True}),
+        ],
+    ],
+)
+def trust_admits_no_guests(role: Resource, stack: Stack) -> Verdict:
+    """A role that an identity pool of Cognito's gives out goes to nobody who has not signed in.
+
+    A guest is whoever asks the pool, from anywhere, with no name.
+    """
+    found = document(role, _TRUST)
+    if found is NONE:
+        return not_applicable("no trust policy is set here")
+    closed = tuple(
+        str(pool.known("id"))
+        for pool in stack.of(IDENTITY_POOL)
+        if pool.known("id") and pool.at("allowUnauthenticatedIdentities", False) is not True
+    )
+    verdict = answer(found, role.where(_TRUST), lambda each: guests(each, closed))
+    return all_of(verdict, *map(undecided, found.unknown))
+
+
+@rule(
+    "cognito-pool-admits-no-guests",
+    on=IDENTITY_POOL,
+    severity=MEDIUM,
+    advisory="what guests may do is their role's to say, which may be nothing of records",
+    fix="Leave allow_unauthenticated_identities out or set it to False.",
+    sound=[{"identityPoolName": "ward"}, {"identityPoolName": "ward", "allowUnauthenticatedIdentities": False}],
+    unsound=[{"identityPoolName": "ward", "allowUnauthenticatedIdentities": True}],
+)
+def pool_admits_no_guests(pool: Resource) -> Verdict:
+    """An identity pool gives credentials to nobody who has not signed in."""
+    return pool.require("allowUnauthenticatedIdentities", is_(False), default=False)
 
 
 @rule(
@@ -167,9 +265,12 @@ def oidc_trust_names_its_workload(role: Resource) -> Verdict:
         _token(_GITHUB, "repo:hospital/records:ref:refs/heads/main"),
         _token(_GITHUB, "repo:hospital/records:environment:prod"),
         _token(_EKS, "system:serviceaccount:records:reader"),
+        _token(_GITHUB, "repo:hospital/records:*", "StringLike", environment="prod"),
+        _token(_GITHUB, "repo:hospital/records:*", "StringLike", ref="refs/heads/main"),
     ],
     unsound=[
         _token(_GITHUB, "repo:hospital/records:*"),
+        _token(_GITHUB, "repo:hospital/records:*", "StringLike", repository="hospital/records"),
         _token(_GITHUB, ["repo:hospital/records:ref:refs/heads/main", "repo:hospital/records:pull_request"]),
         _token(_GITHUB, "repo:hospital/records:ref:refs/heads/*"),
         _token("gitlab.com", "project_path:hospital/records:*"),

@@ -103,16 +103,55 @@ _ISSUERS = (
 )
 
 
+# Of what STS looks at in a token of GitHub's: what says whose it is, by a name or by a number that GitHub gives out.
+# All else (a branch's name, a workflow's, an environment's) whoever has a repository chooses. "AWS STS supports
+# validation of identity provider specific claims", What's New with AWS, January 2026, read on 2026-11-30.
+_WHOSE = {
+    "GitHub": ("repository", "repository_id", "job_workflow_ref", "actor", "actor_id", "enterprise", "enterprise_id"),
+}
+_WHICH = ("ref", "environment")
+"""What says which part of a workload may: a branch that is protected, an environment with its approvals."""
+_OF_OTHERS = ("cognito-identity.amazonaws.com",)  # which `guests` is about
+
+
 def issuers(document: Document) -> Iterator[tuple[Issuer, str]]:
-    """The shared issuers that the document trusts, with the provider that stands for each."""
+    """The issuers that the document trusts, with the provider that stands for each."""
     if document.is_intricate:
         raise TooIntricate
     providers = [provider for each in document.statements if each.allows for provider in _providers(each)]
     for provider in dict.fromkeys(providers):
-        host = provider.partition("oidc-provider/")[2] or provider
-        found = next((issuer for issuer in _ISSUERS if issuer.host.fullmatch(host)), None)
-        if found:
-            yield found, provider
+        host = _host(provider)
+        if "saml-provider/" not in provider and host not in _OF_OTHERS and "*" not in provider:
+            yield next((issuer for issuer in _ISSUERS if issuer.host.fullmatch(host)), _unlisted(host)), provider
+
+
+def _host(provider: str) -> str:
+    return provider.partition("oidc-provider/")[2] or provider
+
+
+def _unlisted(host: str) -> Issuer:
+    """An issuer of which nothing is known but that it has several subjects."""
+    anything = re.compile(r"(?P<owner>.*)(?P<workload>)(?P<rest>)")
+    return Issuer(host[:60], anything, anything, "{owner}", "somebody", ("",))
+
+
+@lru_cache(maxsize=1024)
+def guests(document: Document, closed: tuple[str, ...] = ()) -> Witness | None:
+    """A request for the role by somebody whom an identity pool of Cognito's knows nothing of.
+
+    `closed` are the ids of pools that let no such guests in. Raises as `workload`.
+    """
+    if document.is_intricate:
+        raise TooIntricate
+    provider, steps = _OF_OTHERS[0], Steps()
+    caller = Caller("a guest of the identity pool, who signs in nowhere", provider=provider)
+    wanted = (text for text in _wanted(document, f"{provider}:aud") if text not in closed)
+    pools: Choices = tuple((text,) for text in dict.fromkeys((_POOL, *wanted)))
+    keys: dict[str, Choices] = {f"{provider}:amr": (("unauthenticated",),), f"{provider}:aud": pools}
+    return allowed(document, Asker(caller, keys, {f"{provider}:": ((_POOL,),)}), _WEB_IDENTITY, "*", steps)
+
+
+_POOL = "us-east-1:stranger"
 
 
 @lru_cache(maxsize=1024)
@@ -130,17 +169,46 @@ def branch(document: Document) -> tuple[Issuer, Witness] | None:
 def _found(document: Document, any_owner: bool) -> tuple[Issuer, Witness] | None:
     steps = Steps()
     for issuer, provider in issuers(document):
-        host = (provider.partition("oidc-provider/")[2] or provider).lower()
+        host = _host(provider).lower()
+        is_listed = issuer in _ISSUERS
+        if not (is_listed or any_owner):
+            continue
         subjects: Choices = tuple((text,) for text in dict.fromkeys(_subjects(document, issuer, host, any_owner)))
         if len(subjects) > _MOST_SUBJECTS:
             raise TooIntricate
         caller = Caller(f"{issuer.words} of {issuer.name}'s that it does not name", provider=provider)
-        # The audience is whatever the workload asks for; other claims say who it is, as the subject does.
-        keys = {f"{host}:sub": subjects, f"{host}:aud": _audiences(document, host)}
+        keys: dict[str, Choices] = {f"{host}:sub": subjects}
+        for key in _keys(document, host):
+            if key not in keys:
+                keys[key] = _claims(document, issuer, key, host, any_owner=any_owner)
         asker = Asker(caller, keys, {f"{host}:": ((STRANGER,), None)})
         if subjects and (witness := allowed(document, asker, _WEB_IDENTITY, "*", steps)):
             return issuer, witness
     return None
+
+
+def _keys(document: Document, host: str) -> Iterator[str]:
+    for statement in document.statements:
+        yield from (each.key for each in statement.conditions if each.key.startswith(f"{host}:"))
+
+
+def _claims(document: Document, issuer: Issuer, key: str, host: str, *, any_owner: bool) -> Choices:
+    """The values that a claim of a token can have which is not for whom the document names."""
+    wanted, claim = _wanted(document, key), key.removeprefix(f"{host}:")
+    whose = _WHOSE.get(issuer.name, ())
+    if issuer in _ISSUERS and claim == "aud":  # is whatever the workload asks for
+        return _audiences(document, host)
+    if whose and claim in (whose if any_owner else _WHICH):
+        # A wildcard before or in the owner's name leaves that open.
+        wanted = [text for text in wanted if re.search(r"[*?]", text.partition("/")[0] if any_owner else text)]
+    elif not whose:
+        wanted = [text for text in wanted if _begins_open(text)]
+    made = dict.fromkeys((STRANGER, f"{STRANGER}/{STRANGER}", *map(_filled, wanted)))
+    return (None, *((text,) for text in made))
+
+
+def _begins_open(text: str) -> bool:
+    return text[:1] in ("*", "?")
 
 
 def _audiences(document: Document, host: str) -> Choices:
@@ -153,6 +221,9 @@ def _subjects(document: Document, issuer: Issuer, host: str, any_owner: bool) ->
     rests = issuer.rests
     if any_owner:
         yield issuer.another.format(owner=STRANGER, workload=STRANGER, rest=rests[0])
+    if issuer not in _ISSUERS:
+        yield from (_filled(text) for text in _wanted(document, f"{host}:sub") if _begins_open(text))
+        return
     for text in _wanted(document, f"{host}:sub"):
         if any_owner:
             yield from _past_a_wildcard(issuer, text)
