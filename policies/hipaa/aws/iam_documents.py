@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from hipaa.iam.document import NONE, Document, document
 from hipaa.iam.witness import TooIntricate
-from hipaa.resource import Properties, Resource
+from hipaa.resource import Properties, Resource, UnknownValue
 from hipaa.stack import Stack
 from hipaa.verdict import Verdict, all_of, not_applicable, undecided, violation
 
@@ -20,6 +21,7 @@ _ATTACHMENTS = tuple(
     f"aws:iam/{name[0].lower()}{name[1:]}:{name}"
     for name in ("RolePolicyAttachment", "UserPolicyAttachment", "GroupPolicyAttachment", "PolicyAttachment")
 )
+ROLE_ATTACHMENT, USER_ATTACHMENT, GROUP_ATTACHMENT, _ = _ATTACHMENTS
 DOCUMENTS = (POLICY, ROLE_POLICY, USER_POLICY, GROUP_POLICY, ROLE, PERMISSION_SET_POLICY)
 """The types that have an identity policy."""
 
@@ -49,6 +51,47 @@ def each_document(resource: Resource, stack: Stack, check: Callable[[Document, s
             return not_applicable("the role has no policy of its own here")
         return resource.each("inlinePolicies", lambda each: _checked(each, "policy", check))
     return _checked(resource, "inlinePolicy" if resource.type == PERMISSION_SET_POLICY else "policy", check)
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A role, user or group that an identity policy is for, or the managed policy that it is: its kind and its name."""
+
+    kind: str
+    name: str
+
+
+def holders_of(resource: Resource, stack: Stack) -> list[Holder]:
+    """Whom a resource's identity policies are for, as far as the program tells by name.
+
+    What everybody is who has a policy of one's own, a user whose name is one's own, is always among them.
+    """
+    found = [Holder("user", "nobody")]
+    if resource.type == POLICY:
+        found += [Holder("policy", str(resource.known("arn")))] if resource.known("arn") else []
+        held = [
+            (kind, str(each.known(kind) or ""))
+            for kind, type_ in (("role", ROLE_ATTACHMENT), ("user", USER_ATTACHMENT), ("group", GROUP_ATTACHMENT))
+            for each in _of_policy(resource, stack, type_)
+        ]
+    else:
+        held = [(kind, str(resource.known(by) or "")) for kind, by in _HELD_BY.get(resource.type, ())]
+    return found + [Holder(kind, name) for kind, name in held if name]
+
+
+_HELD_BY = {
+    ROLE: (("role", "name"),),
+    ROLE_POLICY: (("role", "role"),),
+    USER_POLICY: (("user", "user"),),
+    GROUP_POLICY: (("group", "group"),),
+}
+
+
+def _of_policy(policy: Resource, stack: Stack, type_: str) -> list[Resource]:
+    try:
+        return stack.companions(policy, type_, by="policyArn")
+    except UnknownValue:  # of one that may be for this policy it is not known which it names
+        return []
 
 
 def _is_boundary_alone(policy: Resource, stack: Stack) -> bool:

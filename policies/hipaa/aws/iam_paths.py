@@ -19,6 +19,15 @@ class Path:
     """The service that a role is passed to, where `iam:PassRole` is among the actions."""
 
 
+UPON_ITSELF = {
+    "role": ("iam:PutRolePolicy", "iam:AttachRolePolicy", "iam:DeleteRolePermissionsBoundary"),
+    "user": ("iam:PutUserPolicy", "iam:AttachUserPolicy", "iam:DeleteUserPermissionsBoundary"),
+    "group": ("iam:PutGroupPolicy", "iam:AttachGroupPolicy"),
+    "policy": ("iam:CreatePolicyVersion", "iam:SetDefaultPolicyVersion"),
+}
+"""What gives more rights to whoever may do it to the role, user, group or policy by which they may."""
+
+
 def _alone(action: str, comes_to: str) -> Path:
     return Path(comes_to, (action,))
 
@@ -55,6 +64,10 @@ PATHS = (
     _alone("cloudformation:UpdateStack", "changing any stack under that stack's role"),
     _alone("codebuild:UpdateProject", "running its own build under any project's role"),
     _alone("ecs:ExecuteCommand", "a shell in any task, under its role"),
+    _alone("kms:PutKeyPolicy", "letting itself use any key"),
+    _alone("sso:PutInlinePolicyToPermissionSet", "writing any permission set a policy"),
+    _alone("sso:AttachManagedPolicyToPermissionSet", "giving any permission set any policy"),
+    Path("administering any cluster", ("eks:CreateAccessEntry", "eks:AssociateAccessPolicy")),
     _passing("ec2", "an instance with any role", "ec2:RunInstances"),
     _passing("lambda", "a function with any role", "lambda:CreateFunction"),
     _passing("glue", "a Glue job with any role", "glue:CreateJob"),

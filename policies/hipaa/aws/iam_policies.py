@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+import re
+
 from hipaa.aws.iam_documents import (
     DOCUMENTS,
+    GROUP_POLICY,
     POLICY,
     ROLE,
+    ROLE_ATTACHMENT,
+    ROLE_POLICY,
     USER_POLICY,
+    Holder,
     allowing,
     each_document,
+    holders_of,
     holding,
     inline,
     says,
 )
-from hipaa.aws.iam_paths import PATHS, Path
+from hipaa.aws.iam_paths import PATHS, UPON_ITSELF, Path
 from hipaa.iam.document import Document
-from hipaa.iam.holding import grants
+from hipaa.iam.holding import grants, grants_on
 from hipaa.resource import Resource
 from hipaa.rule import CRITICAL, HIGH, LOW, MEDIUM, stack_rule
 from hipaa.stack import Stack
 from hipaa.verdict import Verdict
 
 _OWN = "arn:aws:iam::111122223333"
+_ARN = {"arn": f"{_OWN}:policy/own"}
+_AS_ARN = {"policyArn": _ARN["arn"]}
+_AWS_ALL = "arn:aws:iam::aws:policy/AdministratorAccess"
 # One of a kind: whoever may do each of these to anything may do what it likes to the account's data.
 _OF_EVERYTHING = (
     *("s3:GetObject", "ec2:RunInstances", "dynamodb:Scan", "secretsmanager:GetSecretValue", "rds:ModifyDBInstance"),
@@ -180,6 +190,31 @@ def _leads_up(found: Document, path: Path) -> bool:
     )
 
 
+def _raises_itself(found: Document, holders: list[Holder]) -> str:
+    """The first action by which who holds the document may widen it; nothing where there is none."""
+    for holder in holders:
+        for action in UPON_ITSELF[holder.kind]:
+            user = holder.name if holder.kind == "user" else ""
+            if any(grants_on(found, action, arn, user) for arn in _named(found, holder)):
+                return action
+    return ""
+
+
+def _named(found: Document, holder: Holder) -> list[str]:
+    """The ARNs that a holder may have, by what the document says of things of its name."""
+    if holder.name.startswith("arn:"):
+        return [holder.name]
+    texts = [text for each in found.statements if each.allows for text in each.resources or ()]
+    accounts = dict.fromkeys((*re.findall(r"(?<=:)\d{12}(?=:)", " ".join(texts)), "111122223333"))
+    paths = dict.fromkeys(("", *(text.partition(f":{holder.kind}/")[2].rpartition("/")[0] for text in texts)))
+    return [
+        f"arn:aws:iam::{account}:{holder.kind}/{path}{'/' if path else ''}{holder.name}"
+        for account in list(accounts)[:4]
+        for path in list(paths)[:8]
+        if "*" not in path and "$" not in path
+    ]
+
+
 @stack_rule(
     "iam-policy-leads-to-no-more-rights",
     on=DOCUMENTS,
@@ -193,6 +228,21 @@ def _leads_up(found: Document, path: Path) -> bool:
         [Resource(POLICY, allowing("ssm:StartSession", StringEquals={"ssm:resourceTag/team": "ward-7"}))],
         [Resource(POLICY, allowing("sts:AssumeRole", resource=f"{_OWN}:role/reader"))],
         [Resource(POLICY, allowing("lambda:CreateFunction", "iam:GetRole"))],
+        [Resource(ROLE_POLICY, {"role": "ci"} | allowing("iam:PutRolePolicy", resource=f"{_OWN}:role/app"))],
+        [
+            Resource(
+                ROLE_POLICY,
+                {"role": "ci"}
+                | allowing(
+                    "iam:AttachRolePolicy",
+                    resource=f"{_OWN}:role/ci",
+                    ArnEquals={"iam:PolicyARN": f"{_OWN}:policy/reader"},
+                ),
+            )
+        ],
+        [Resource(POLICY, allowing("iam:ChangePassword", "iam:GetUser", resource=f"{_OWN}:user/${{aws:username}}"))],
+        [Resource(POLICY, allowing("kms:PutKeyPolicy", resource="arn:aws:kms:us-east-1:111122223333:key/1234abcd"))],
+        [Resource(POLICY, allowing("eks:CreateAccessEntry"))],
         [
             Resource(
                 POLICY,
@@ -220,6 +270,36 @@ def _leads_up(found: Document, path: Path) -> bool:
         [Resource(POLICY, allowing("ssm:SendCommand"))],
         [inline("iam:PutRolePolicy")],
         [Resource(POLICY, holding({"Effect": "Allow", "NotAction": "s3:*", "Resource": f"{_OWN}:role/*"}))],
+        [Resource(POLICY, allowing("iam:PutUserPolicy", resource=f"{_OWN}:user/${{aws:username}}"))],
+        [Resource(POLICY, allowing("iam:AttachUserPolicy", resource="arn:aws:iam::*:user/${aws:username}"))],
+        [Resource(POLICY, allowing("iam:AddUserToGroup", resource=f"{_OWN}:group/*"))],
+        [Resource(ROLE_POLICY, {"role": "ci"} | allowing("iam:PutRolePolicy", resource=f"{_OWN}:role/ci"))],
+        [Resource(ROLE_POLICY, {"role": "ci"} | allowing("iam:AttachRolePolicy", resource=f"{_OWN}:role/apps/ci"))],
+        [
+            Resource(
+                ROLE,
+                {
+                    "name": "ci",
+                    "inlinePolicies": [{"name": "own", **allowing("iam:Put*", resource=f"{_OWN}:role/ci")}],
+                },
+            )
+        ],
+        [
+            Resource(POLICY, allowing("iam:AttachRolePolicy", resource=f"{_OWN}:role/ci") | _ARN, name="own"),
+            Resource(ROLE_ATTACHMENT, {"role": "ci"} | _AS_ARN),
+        ],
+        [Resource(POLICY, allowing("iam:CreatePolicyVersion", resource=_ARN["arn"]) | _ARN)],
+        [Resource(USER_POLICY, {"user": "ann"} | allowing("iam:PutUserPolicy", resource=f"{_OWN}:user/ann"))],
+        [Resource(GROUP_POLICY, {"group": "ops"} | allowing("iam:AttachGroupPolicy", resource=f"{_OWN}:group/ops"))],
+        [
+            Resource(
+                POLICY,
+                allowing("iam:CreateRole", "iam:AttachRolePolicy", StringEquals={"iam:PermissionsBoundary": _AWS_ALL}),
+            )
+        ],
+        [Resource(POLICY, allowing("kms:PutKeyPolicy"))],
+        [Resource(POLICY, allowing("eks:CreateAccessEntry", "eks:AssociateAccessPolicy"))],
+        [Resource(POLICY, allowing("sso:AttachManagedPolicyToPermissionSet", "sso:CreateAccountAssignment"))],
     ],
 )
 def policy_leads_to_no_more_rights(resource: Resource, stack: Stack) -> Verdict:
@@ -233,6 +313,8 @@ def policy_leads_to_no_more_rights(resource: Resource, stack: Stack) -> Verdict:
         if _is_administrator(found):
             return Verdict()  # which is said once
         ways = [path for path in PATHS if _leads_up(found, path)]
+        if not ways and (action := _raises_itself(found, holders_of(resource, stack))):
+            return says(where, f"allows {action} on what it is itself held by, which may then be given everything")
         if not ways:
             return Verdict()
         more = f", and {len(ways) - 1} more ways" if len(ways) > 1 else ""

@@ -14,14 +14,16 @@ from hipaa.iam.patterns import plain
 from hipaa.iam.strangers import Asker, Choices, Value
 from hipaa.iam.witness import Steps, TooIntricate, Witness, allowed
 
+_ALL = "arn:aws:iam::aws:policy/AdministratorAccess"
 _NOBODY = "nobody"
 _ACCOUNT = "111122223333"
 _NEVER: Choices = (None,)
 _ANOTHER: tuple[Value, ...] = (None, (_NOBODY,))
 # Source: IAM User Guide, "Actions, resources, and condition keys for AWS services", read on 2026-11-30.
 _KEYS: dict[str, Choices] = {
-    "iam:permissionsboundary": _NEVER,
-    "iam:policyarn": (("arn:aws:iam::aws:policy/AdministratorAccess",),),
+    # AWS's own policy of all actions is a boundary that bounds nothing.
+    "iam:permissionsboundary": (None, (_ALL,)),
+    "iam:policyarn": ((_ALL,),),
     "iam:associatedresourcearn": _NEVER,
     "kms:viaservice": _NEVER,
     "kms:resourcealiases": _ANOTHER,
@@ -59,7 +61,15 @@ _TAILS = {
     "states": ("stateMachine:nobody",),
     "cloudtrail": ("trail/nobody",),
 }
-_OF_IAM = (("User", "user"), ("AccessKey", "user"), ("LoginProfile", "user"), ("Role", "role"), ("Group", "group"))
+_OF_IAM = (
+    ("ToGroup", "group"),
+    ("FromGroup", "group"),
+    ("User", "user"),
+    ("AccessKey", "user"),
+    ("LoginProfile", "user"),
+    ("Role", "role"),
+    ("Group", "group"),
+)
 
 
 @lru_cache(maxsize=8192)
@@ -84,6 +94,25 @@ def grants(document: Document, action: str, **keys: str) -> Witness | None:
     if steps.cut:
         raise TooIntricate
     return None
+
+
+@lru_cache(maxsize=8192)
+def grants_on(document: Document, action: str, resource: str, user: str = "") -> Witness | None:
+    """A request for this action on this one resource; `user` is the name of who asks, where that is a user.
+
+    Raises:
+        TooIntricate: as `grants`.
+    """
+    if document.is_intricate:
+        raise TooIntricate
+    if not any(each.allows and covers(each, action) for each in document.statements):
+        return None
+    steps = Steps()
+    asker = Asker(_HOLDER.caller, _KEYS | {"aws:username": ((user,),) if user else _NEVER}, _FAMILIES)
+    found = allowed(document, asker, action, resource, steps)
+    if steps.cut and not found:
+        raise TooIntricate
+    return found
 
 
 def _things(document: Document, action: str) -> tuple[str, ...]:
