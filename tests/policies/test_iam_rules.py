@@ -44,7 +44,11 @@ def broken(*resources: Resource) -> set[str]:
         ({"Action": ["iam:PassRole", "ec2:RunInstances"]}, {"iam-policy-leads-to-no-more-rights"}),
         ({"Action": "iam:PassRole"}, {"iam-policy-passes-named-roles"}),
         ({"Action": "sts:AssumeRole"}, {"iam-policy-leads-to-no-more-rights"}),
-        ({"Action": "s3:GetObject"}, set()),
+        ({"Action": "kms:PutKeyPolicy"}, {"iam-policy-leads-to-no-more-rights"}),
+        ({"Action": "s3:GetObject"}, {"iam-policy-reads-named-records"}),
+        ({"Action": "s3:GetObject", "Resource": "arn:aws:s3:::records/*"}, set()),
+        ({"Action": "secretsmanager:Get*"}, {"iam-policy-reads-named-secrets"}),
+        ({"Action": "secretsmanager:*"}, {"iam-policy-grants-no-whole-data-service"}),
         ({"Action": "*", "Condition": {"StringEquals": {"aws:ResourceTag/team": "ward-7"}}}, set()),
         ({"Action": "*", "Resource": f"{OWN}:role/worker"}, set()),
     ],
@@ -54,7 +58,7 @@ def test_each_fault_is_said_once(statement: dict[str, Any], names: set[str]) -> 
 
 
 def test_a_deny_takes_away_what_an_allow_gives() -> None:
-    allowed = {"Action": ["s3:GetObject", "iam:*"]}
+    allowed = {"Action": ["s3:ListBucket", "iam:*"]}
     denied = {"Effect": "Deny", "NotAction": ["s3:*", "iam:Get*", "iam:List*"]}
     assert broken(Resource(POLICY, {"policy": policy(allowed)})) == {"iam-policy-is-no-administrator"}
     assert broken(Resource(POLICY, {"policy": policy(allowed, denied)})) == set()

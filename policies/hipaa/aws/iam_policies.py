@@ -47,10 +47,12 @@ _OF_DATA = (
     *("s3", "dynamodb", "secretsmanager", "kms", "rds", "rds-data", "redshift", "redshift-data", "es", "aoss"),
     *("elasticfilesystem", "healthlake", "medical-imaging", "backup", "neptune-db", "docdb-elastic", "lakeformation"),
 )
+_KEY_POLICY = ("kms:PutKeyPolicy",)
 _ANY_ACTION = "Nobodyknows"  # an action that only a pattern for all of a service's can mean
 
 
-def _is_administrator(found: Document) -> str:
+def is_administrator(found: Document) -> str:
+    """What a document allows where that is everything, or the way to it, in words; nothing where it does not."""
     if all(grants(found, action) for action in _OF_EVERYTHING):
         return "everything"
     return "all of IAM, and so everything" if all(grants(found, action) for action in _OF_IAM) else ""
@@ -108,7 +110,7 @@ def policy_is_no_administrator(resource: Resource, stack: Stack) -> Verdict:
     """
 
     def check(found: Document, where: str) -> Verdict:
-        what = _is_administrator(found)
+        what = is_administrator(found)
         return (
             says(where, f"allows {what}, whatever it is written as; it must allow what a task needs")
             if what
@@ -118,9 +120,9 @@ def policy_is_no_administrator(resource: Resource, stack: Stack) -> Verdict:
     return each_document(resource, stack, check)
 
 
-def _whole(found: Document) -> list[str]:
+def whole(found: Document) -> list[str]:
     """The services all of which the document allows, on anything in them."""
-    if _is_administrator(found):
+    if is_administrator(found):
         return []  # which is said once
     named = {
         text.partition(":")[0].lower()
@@ -155,8 +157,8 @@ def policy_grants_no_whole_data_service(resource: Resource, stack: Stack) -> Ver
     """No policy allows all that a service with records in it can do, on all that is in it."""
 
     def check(found: Document, where: str) -> Verdict:
-        whole = [prefix for prefix in _whole(found) if prefix in _OF_DATA]
-        return says(where, f"allows all of {', '.join(whole)} on anything; it must list both") if whole else Verdict()
+        parts = [prefix for prefix in whole(found) if prefix in _OF_DATA]
+        return says(where, f"allows all of {', '.join(parts)} on anything; it must list both") if parts else Verdict()
 
     return each_document(resource, stack, check)
 
@@ -177,13 +179,15 @@ def policy_grants_no_whole_service(resource: Resource, stack: Stack) -> Verdict:
     """No policy allows all that a service can do, on all that is in it."""
 
     def check(found: Document, where: str) -> Verdict:
-        whole = [prefix for prefix in _whole(found) if prefix not in _OF_DATA]
-        return says(where, f"allows all of {', '.join(whole)} on anything; it must list both") if whole else Verdict()
+        parts = [prefix for prefix in whole(found) if prefix not in _OF_DATA]
+        return says(where, f"allows all of {', '.join(parts)} on anything; it must list both") if parts else Verdict()
 
     return each_document(resource, stack, check)
 
 
 def _leads_up(found: Document, path: Path) -> bool:
+    if path.actions == _KEY_POLICY and grants(found, f"kms:{_ANY_ACTION}"):
+        return False  # which is said of all of KMS
     return all(
         grants(found, action, passed=path.passed) if action == "iam:PassRole" else grants(found, action)
         for action in path.actions
@@ -310,7 +314,7 @@ def policy_leads_to_no_more_rights(resource: Resource, stack: Stack) -> Verdict:
     """
 
     def check(found: Document, where: str) -> Verdict:
-        if _is_administrator(found):
+        if is_administrator(found):
             return Verdict()  # which is said once
         ways = [path for path in PATHS if _leads_up(found, path)]
         if not ways and (action := _raises_itself(found, holders_of(resource, stack))):
@@ -340,7 +344,7 @@ def policy_passes_named_roles(resource: Resource, stack: Stack) -> Verdict:
     """No policy lets its holder pass any role to a service."""
 
     def check(found: Document, where: str) -> Verdict:
-        if not grants(found, "iam:PassRole") or _is_administrator(found):
+        if not grants(found, "iam:PassRole") or is_administrator(found):
             return Verdict()
         if any(_leads_up(found, path) for path in PATHS if path.passed):
             return Verdict()  # which is another rule's to say
@@ -379,7 +383,7 @@ def policy_decrypts_with_named_keys(resource: Resource, stack: Stack) -> Verdict
 
     def check(found: Document, where: str) -> Verdict:
         opens = [action for action in ("kms:Decrypt", "kms:ReEncryptFrom") if grants(found, action)]
-        if not opens or _is_administrator(found) or grants(found, f"kms:{_ANY_ACTION}"):
+        if not opens or is_administrator(found) or grants(found, f"kms:{_ANY_ACTION}"):
             return Verdict()  # the rest is another rule's to say
         return says(where, f"allows {opens[0]} with any key; it must name the keys")
 
@@ -405,7 +409,7 @@ def policy_subscribes_to_no_product(resource: Resource, stack: Stack) -> Verdict
     """No policy lets its holder subscribe to whatever the marketplace offers, which may then run in the account."""
 
     def check(found: Document, where: str) -> Verdict:
-        if not grants(found, "aws-marketplace:Subscribe") or _is_administrator(found):
+        if not grants(found, "aws-marketplace:Subscribe") or is_administrator(found):
             return Verdict()
         return says(where, "allows aws-marketplace:Subscribe on any product; it must name the products")
 

@@ -60,6 +60,10 @@ _TAILS = {
     "cloudformation": ("stack/nobody/nobody",),
     "states": ("stateMachine:nobody",),
     "cloudtrail": ("trail/nobody",),
+    "rds-db": ("dbuser:cluster-nobody/nobody",),
+    "redshift": ("dbuser:nobody/nobody",),
+    "guardduty": ("detector/nobody",),
+    "backup": ("recovery-point:nobody",),
 }
 _OF_IAM = (
     ("ToGroup", "group"),
