@@ -75,7 +75,17 @@ def _install(folder: Path, lock: Path) -> None:
         _run(uv, "pip", "install", "--quiet", "--compile-bytecode", *into, "--require-hashes", "-r", str(lock))
     else:
         _run(sys.executable, "-m", "venv", str(folder))
-        _run(str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(lock))
+        _run(
+            str(folder / "bin" / "python"),
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--require-hashes",
+            "-r",
+            str(lock),
+        )
 
 
 def _lay_over(folder: Path, packages: Path, image: Path, own: list[Path], programs: list[Path]) -> None:
