@@ -5,14 +5,15 @@ and why is said in one line: then nobody is told that it ended well. Nothing of 
 library says of one.
 """
 
+import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import boto3
 from msgspec import structs
@@ -35,6 +36,9 @@ FEW: Final = (
     f"The rows are too few, and are gathered: the next window begins where this one does, {GATHERED} days back at "
     "most, until there are enough."
 )
+LOOKS_SECONDS: Final = 2_400
+"""For which a check looks for drift: of the hour that its pod has (`platform/mlops/monitoring/check_pod.py`) the rest
+is for the pipeline, and to be asked for what was found."""
 UNTOLD: Final = "What it said may hold values of records and is not shown. Is the disk full, or memory short?"
 
 
@@ -83,16 +87,17 @@ def _told(model: str, state: State, now: datetime, due: int) -> str:
     return answering.of_a_check(model, state, time.time()) + answering.of_outcomes(model, state.figures.heard, now, due)
 
 
-def main(arguments: Sequence[str], alone: Callable[[Settings], None] = lambda told: None) -> int:
-    """Its exit status. `alone` is for a process that is nothing else: what holds for all of it."""
+def main(arguments: Sequence[str], alone: Callable[[Settings], AbstractContextManager[object]] = nullcontext) -> int:
+    """Its exit status. `alone` is for a process that is nothing else: what holds while it looks for drift."""
     try:
         if len(arguments) != 1:
             raise Refused("Give one file, the configuration.")
         told = settings.load(Path(arguments[0]))
-        alone(told)
         s3, now = boto3.client("s3", config=PATIENCE), datetime.now(UTC).replace(microsecond=0)
         # What one of them cannot find, for whatever reason, keeps nobody from hearing what the others did.
-        parts = [part(told, s3, now) for part in (_drift, _pipeline)]
+        with alone(told):
+            drift = _drift(told, s3, now)
+        parts = [drift, _pipeline(told, s3, now)]
         status = max(status for status, _ in parts)
         text = "".join(text for _, text in parts)
         text += answering.succeeded(told.model.name, time.time()) if status == 0 else ""
@@ -151,12 +156,26 @@ def _kind_and_place(error: Exception) -> str:
     return f"The check failed with {type(error).__name__} at {where}. {UNTOLD}"
 
 
-def _alone(told: Settings) -> None:
-    """A check that needs more memory than it has says so, and is not killed without a word: what it asks for counts, of
-    which a gigabyte is set aside and not used."""
+@contextmanager
+def _alone(told: Settings) -> Iterator[None]:
+    """A check that needs more memory or time than it has says so, and is not killed without a word: what it asks for
+    counts, of which a gigabyte is set aside and not used."""
     unreadable()
     limit(told.works_with)
     OPENER.memory = told.opens_with
+    signal.signal(signal.SIGALRM, _overdue)
+    signal.alarm(LOOKS_SECONDS)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+
+
+def _overdue(*_: object) -> NoReturn:
+    raise Refused(
+        f"It looked for drift for {LOOKS_SECONDS:,} seconds, and was not through: the log or the outcomes have more "
+        "than one look has time for, or S3 is slow. Who writes so much?"
+    )
 
 
 if __name__ == "__main__":

@@ -19,8 +19,8 @@ GROUPS: Final = 10_000
 """Parts that a file's rows are in; a server writes one."""
 NAMED: Final = 300
 """Characters of a column's name."""
-TEXT: Final = 4_096
-"""Bytes of one text: longer is no category and no name of a request."""
+TEXT: Final = 512
+"""Bytes of one text: longer is no category, of which a contract takes 100 characters, and no name of a request."""
 KEY: Final = 64
 """Bytes of what a row or who asked is known by; a server's own are 36 and 32."""
 KEYS: Final = ("request_id", "caller")
@@ -97,10 +97,11 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _short(found: pa.Table) -> None:
-    """That each text is, and all of a column: what is read by its place among the texts that there are is as long as
+    """That each text is, and all of the file: what is read by its place among the texts that there are is as long as
     all of them in the end, each as often as it is there."""
+    unpacked = 0
     for name, column in zip(found.column_names, found.columns, strict=True):
-        longest = unpacked = 0
+        longest = 0
         for chunk in column.chunks:
             told = chunk.dictionary if pa.types.is_dictionary(chunk.type) else chunk
             if not _is_text(told.type):
@@ -113,4 +114,4 @@ def _short(found: pa.Table) -> None:
         if longest > most:
             raise Unread(f"a text of more than {most:,} bytes")
         if unpacked > UNPACKED:
-            raise Unread(f"texts of more than {UNPACKED >> 20} MiB in a column")
+            raise Unread(f"texts of more than {UNPACKED >> 20} MiB")

@@ -25,7 +25,7 @@ from delivery.monitoring.daily.files import Unread
 from delivery.monitoring.daily.opening import OPENER
 from delivery.monitoring.daily.places import Listed, Odd, Place
 from delivery.monitoring.daily.predictions import KEYS, WRITTEN, Days
-from delivery.monitoring.daily.span import Span
+from delivery.monitoring.daily.span import FILES, LATE, LISTED, Span
 from delivery.monitoring.profile import Profile
 
 DAY: Final = re.compile(r"(?:^|/)date=(\d{4}-\d\d-\d\d)/", re.ASCII)
@@ -34,8 +34,6 @@ ROWS: Final = 2_000_000
 """Of one file."""
 DAYS: Final = 45
 """Of predictions, that outcomes of one window are joined with: of more, the newest that the log has."""
-FILES: Final = 150_000
-"""Of the log, likewise: two servers that write one a minute have 130,000 in 45 days (`bench.daily_files`)."""
 BEFORE: Final = timedelta(days=45)
 """How long before a window files are looked at for outcomes that come again."""
 BYTES: Final = 256 << 20
@@ -44,8 +42,6 @@ AGAIN: Final = 10_000
 """Of these files, likewise: half a minute of S3's."""
 MOST: Final = 150_000
 """Files of a window and of BEFORE, the newest: outcomes of three thousand a day."""
-LISTED: Final = 1_000_000
-"""Names that are looked through for these, a thousand at a time: some minutes of S3's."""
 LABEL: Final = "label"
 BOTH: Final = pa.array([0.0, 1.0])
 """Outcomes of a model that says how likely one is."""
@@ -98,10 +94,17 @@ def labelled(
         return Labelled()
     days = _days(came, span, known)
     aside = span.aside()
-    listed, older = _listed(log, known, days)
+    listed, older, late = _listed(log, known, days)
     if older:
         span.notes.append(
-            f"Of the days that outcomes came of the log has more than {FILES:,} files: the oldest {older} are left out."
+            f"Of the days that outcomes came of the log has more than {FILES:,} files: the oldest {older} are left "
+            "out, or looked at in part."
+        )
+    if late:
+        span.unread += late
+        span.notes.append(
+            f"{late:,} files of the log came more than {LATE.days} days after their time, and are joined with no "
+            "outcome: nobody writes them who was asked then. Who put them?"
         )
     asked, left = staging.staged(_answers(log, version, listed, profile.predictions, aside), folder, "answers")
     if left + aside.unread:
@@ -109,7 +112,9 @@ def labelled(
     if not asked:
         span.notes.append("Outcomes came, and the log has no predictions of their days.")
         return Labelled(came=many, last=last)
-    answers, _ = staging.once(connection, asked)
+    answers, twice = staging.once(connection, asked)
+    if twice:
+        span.other(staging.contradicted(connection, asked, (*KEYS, VERSION)))
     joined = [
         one.inner_join(other.drop(staging.PLACE), list(KEYS)).rename({profile.labels: LABEL})
         for one in answers
@@ -187,25 +192,28 @@ def _days(came: list[Listed], span: Span, known: Days) -> set[date]:
 def _answers(log: Place, version: str, listed: dict[str, list[Listed]], output: str, span: Span) -> Iterator[pa.Table]:
     """What each version answered in these files; this one's first, which counts where two have a row."""
     for each in sorted(listed, key=lambda named: named != version):
-        in_order = sorted(listed[each], key=lambda of: of.name)
+        in_order = sorted(listed[each], key=lambda of: (of.modified, of.name))
         for table in predictions.answers(log, each, in_order, output, span):
             yield table.append_column(VERSION, pa.array([each] * table.num_rows, pa.string()))
 
 
-def _listed(log: Place, known: Days, days: set[date]) -> tuple[dict[str, list[Listed]], int]:
+def _listed(log: Place, known: Days, days: set[date]) -> tuple[dict[str, list[Listed]], int, int]:
     """Each version's files that may have rows of these days, the newest days first, as long as there are FILES at most;
-    and how many days that leaves out."""
+    how many days that leaves out, or has in part; and how many files came too late."""
     listed: dict[str, list[Listed]] = {each: [] for each in known}
     of_files = sorted({day for each in known.values() for day in predictions.spread(days, each)}, reverse=True)
-    files = 0
+    files = late = 0
     for place, day in enumerate(of_files):
-        there = {each: predictions.of_day(log, each, day) for each in known if day in known[each]}
-        files += sum(map(len, there.values()))
-        if files > FILES and place:
-            return listed, len(of_files) - place
-        for each, of in there.items():
-            listed[each] += of
-    return listed, 0
+        for each in (version for version in known if day in known[version]):
+            there, too_late, more = predictions.of_day(log, each, day, FILES - files)
+            late += too_late
+            if more and place:
+                return listed, len(of_files) - place, late
+            listed[each] += there
+            files += len(there)
+            if more:
+                return listed, len(of_files), late
+    return listed, 0, late
 
 
 def _binary(profile: Profile) -> bool:

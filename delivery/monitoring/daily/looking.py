@@ -57,12 +57,13 @@ def looked(
     """The check of this window. `places` are the log's, the labels' and that of the versions that were promoted;
     `whose` is what is known of callers, `heard` when outcomes last came. Raises Refused."""
     log, outcomes, promoted = places
-    known, others = predictions.days(log, promoted, model.version)
+    known, others = predictions.days(log, promoted, model.version, span.now)
     if others:
         span.notes.append(f"The log has rows of {others:,} versions that were never promoted, which are not looked at.")
     with tempfile.TemporaryDirectory(prefix="parapet-daily-") as work, engine() as connection:
         folder = Path(work)
-        answered = predictions.tables(log, model.version, known.get(model.version, ()), span)
+        columns = {each.name for each in profile.columns}
+        answered = predictions.tables(log, model.version, known.get(model.version, ()), span, columns)
         files, left = staging.staged(answered, folder, "log")
         if left:
             span.unread += left
@@ -71,6 +72,7 @@ def looked(
         rows = staging.written(connection, tables, folder, "window") or [_none(profile, folder / "none.parquet")]
         if twice:
             span.notes.append(f"{twice:,} rows are in the log more than once, and count once.")
+            span.other(staging.contradicted(connection, files))
         elsewhere = _elsewhere(log, model.version, known, span)
         answering = frozenset(f"{model.name}@{version}" for version, rows in elsewhere.items() if rows)
         came = labels.labelled(connection, profile, span, model.version, (outcomes, log), known, folder)

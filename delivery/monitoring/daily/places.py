@@ -91,10 +91,13 @@ class Place:
         except (BotoCoreError, ClientError) as error:
             raise self._refused("listed", below, error) from None
 
-    def folders(self, below: str = "") -> Iterator[str]:
-        """What stands next in the names of all that is there, up to a slash. Raises Refused."""
+    def folders(self, below: str = "", after: str = "") -> Iterator[str]:
+        """What stands next in the names of all that is there, up to a slash; of those that come after that name. Raises
+        Refused."""
         bucket, prefix = self._split
         where = {"Bucket": bucket, "Prefix": f"{prefix}/{below}", "Delimiter": "/", **self.owner}
+        if after:
+            where["StartAfter"] = f"{prefix}/{after}"
         try:
             for page in self.s3.get_paginator("list_objects_v2").paginate(**where):
                 for each in page.get("CommonPrefixes", []):

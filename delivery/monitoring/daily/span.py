@@ -27,6 +27,11 @@ NEW: Final = 0.75
 no other window that says the same."""
 LATE: Final = timedelta(days=3)
 """How late a file comes at most: what a server has held for longer is not looked for."""
+FILES: Final = 150_000
+"""Of the log, that one look opens, the newest: two servers that write one a minute have 130,000 in 45 days
+(`bench.daily_files`)."""
+LISTED: Final = 1_000_000
+"""Names that are looked through for these, a thousand at a time: some minutes of S3's."""
 TOLD: Final = 3
 """Of files that are left out so many are told of one by one."""
 
@@ -62,6 +67,10 @@ class Span:
     lag: timedelta = timedelta()
     """How long after its end a file is still of it."""
     files: int = 0
+    room: int = field(default_factory=lambda: FILES)
+    """How many files of the log may still be opened."""
+    listed: int = 0
+    """Names of the log that were looked through."""
     later: int = 0
     """Rows of a time that has not come."""
     later_files: int = 0
@@ -115,6 +124,15 @@ class Span:
         self.unread += 1
         if self.unread <= TOLD:
             self.notes.append(f"{which} is left out in part: {why}.")
+
+    def other(self, rows: int) -> None:
+        """Rows of the log that are there more than once, and are not the same."""
+        if rows:
+            self.unread += 1
+            self.notes.append(
+                f"{rows:,} rows are in the log more than once with other values, which no server writes that writes "
+                "again: those count whose file came first. Who put the others?"
+            )
 
     def told(self) -> list[str]:
         """What else should be known of it."""

@@ -1,6 +1,6 @@
 """Rows that came in many files, in one file of each form, of which each row counts once."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -83,6 +83,28 @@ def once(connection: Backend, files: list[Path], last: bool = False) -> tuple[li
     kept = connection.create_table(ibis.util.gen_name("kept"), kept, temp=True)
     left = number(keys.count()) - number(kept.count())
     return [each.semi_join(kept, PLACE) for each in tables] if left else tables, left
+
+
+def contradicted(connection: Backend, files: list[Path], keys: Sequence[str] = KEYS) -> int:
+    """How many of these are there more than once, and not as the same row each time."""
+    tables = [connection.read_parquet(path, table_name=ibis.util.gen_name("asked")) for path in files]
+    all_of_them = _union(each.select(*keys) for each in tables)
+    often = all_of_them.group_by(list(keys)).aggregate(_times=all_of_them.count())
+    often = connection.create_table(ibis.util.gen_name("often"), often.filter(often["_times"] > 1), temp=True)
+    there = [each.semi_join(often, list(keys)).drop(PLACE) for each in tables]
+    rows = _union(each.select(*keys, _said=_all_of(each, place)) for place, each in enumerate(there))
+    differ = rows.group_by(list(keys)).aggregate(_many=rows["_said"].nunique())
+    return number(differ.filter(differ["_many"] > 1).count())
+
+
+def _union(tables: Iterable[ir.Table]) -> ir.Table:
+    first, *others = tables
+    return ibis.union(first, *others) if others else first
+
+
+def _all_of(table: ir.Table, form: int) -> Any:
+    """A hash of a whole row, and of which form it is."""
+    return ibis.struct({"_form": ibis.literal(form), **{name: table[name] for name in table.columns}}).hash()
 
 
 def written(connection: Backend, tables: Iterable[ir.Table], folder: Path, name: str) -> list[Path]:

@@ -23,6 +23,7 @@ from delivery.monitoring.daily import opening, predictions, settings
 from delivery.monitoring.daily.files import Unread
 from delivery.monitoring.daily.opening import Opener
 
+ROOT = Path(__file__).parents[3]
 MIB = 1 << 20
 LITTLE = 256 * MIB
 KEYS = ("request_id", "row", "at")
@@ -260,6 +261,27 @@ def test_check_and_opener_together_have_what_their_pod_has(pod: int, monkeypatch
     monkeypatch.setattr(daily, "OPENER", opener := Opener())
     place = settings.Place("s3://bucket/here")
     model = settings.Model("readmission", "3", "", settings.Environment.PROD, [], "s3://bucket/here")
-    daily._alone(settings.Settings(model, place, place, place, memory_bytes=pod))
-    assert done == [0, pod - opener.memory]
-    assert pod // 4 < opener.memory < pod // 2
+    with daily._alone(settings.Settings(model, place, place, place, memory_bytes=pod)):
+        assert done == [0, pod - opener.memory]
+        assert pod // 4 < opener.memory < pod // 2
+
+
+def test_a_check_that_is_not_through_in_time_says_so_and_tells_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its pod was killed, and not a word told of outcomes and the pipeline."""
+    program = """
+import sys, time, types
+from delivery.monitoring.daily import __main__ as daily
+daily.LOOKS_SECONDS = 1
+daily.settings.load = lambda _: types.SimpleNamespace(
+    model=types.SimpleNamespace(name="readmission"), works_with=4 << 30, opens_with=2 << 30,
+    window=None, runs=None, metrics=None)
+daily.span.ending = lambda *_: None
+daily.boto3.client = lambda *_, **__: None
+daily.checked = lambda *_: time.sleep(60)
+daily.answering.answer = lambda text, _: print(text)
+sys.exit(daily.main(["x"], daily._alone))
+"""
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=50, cwd=ROOT)
+    assert told.returncode == 1
+    assert told.stderr.startswith("parapet: It looked for drift for 1 seconds, and was not through: ")
+    assert 'parapet_monitor_time_seconds{model="readmission"}' in told.stdout

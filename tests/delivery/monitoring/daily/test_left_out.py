@@ -13,7 +13,7 @@ from msgspec import structs
 
 from delivery.monitoring.alerting.documents import read_state
 from delivery.monitoring.daily import __main__ as daily
-from delivery.monitoring.daily import files, predictions, settings
+from delivery.monitoring.daily import files, predictions, settings, span
 from delivery.monitoring.daily import labels as labels_of
 from delivery.monitoring.daily.files import Unread
 from delivery.monitoring.daily.places import Odd, Place
@@ -137,13 +137,13 @@ def repeated(name: str, text: str, rows: int, **more: Any) -> bytes:
 
 def test_a_text_that_a_file_has_once_and_each_row_again_is_not_written_out_for_each() -> None:
     """A file of some kilobytes was 8 GiB of names of requests, or of one field's categories."""
-    rows = 300_000
+    rows = 1_200_000
     numbers = {"row": np.zeros(rows, np.int8), "label": np.zeros(rows)}
     long_names = repeated("request_id", "r" * 65, rows, **numbers)
     long_outcomes = repeated("label", "1" * files.TEXT, rows, request_id=["r"] * rows, row=numbers["row"])
     assert max(map(len, (long_names, long_outcomes))) < 1_000_000
     before = pa.total_allocated_bytes()
-    for raw, says in ((long_names, "a text of more than 64 bytes"), (long_outcomes, "more than 512 MiB in a column")):
+    for raw, says in ((long_names, "a text of more than 64 bytes"), (long_outcomes, "more than 512 MiB")):
         with pytest.raises(Unread, match=says):
             labels_of._read(raw)
     at = np.full(50_000, NOON.timestamp() * 1e6).astype("datetime64[us]")
@@ -171,7 +171,7 @@ def test_files_of_many_forms_push_out_none_of_what_servers_write(world: World) -
     world.serve(asked(60, 36), END, files=1, first=1_000)
     check, text = looked(world)
     assert check.rows == 60 + 2, "whose requests are of one name"
-    assert figure(text, "files_unread") == 71 - 8
+    assert figure(text, "files_unread") == 71 - 8 + 1, "and their rows say other things of the same requests"
 
 
 def test_an_object_that_cannot_be_opened_is_no_matter_of_rights() -> None:
@@ -326,3 +326,121 @@ def test_no_letter_that_cannot_be_seen_is_printed(capfd: pytest.CaptureFixture[s
     """A name of an object could turn the line of a terminal round, or colour it."""
     assert daily._say("a \x1b[31m\u202e name\x07 of\nan object") == 1
     assert capfd.readouterr().err == "parapet: a ?[31m? name? of an object\n"
+
+
+# What the model's own pod may write beside its rows
+
+
+def sick(rows: int, seed: int) -> Any:
+    """Of whom the check hears."""
+    matrix = asked(rows, seed)
+    matrix[:, 1] += 25
+    return matrix
+
+
+def test_rows_that_were_there_are_not_put_away_by_a_file_whose_name_sorts_before_them(world: World) -> None:
+    """With their requests and calm values it was the one that counted: nothing had drifted, and nobody was told."""
+    matrix = sick(600, 41)
+    world.serve(matrix)
+    at = np.sort(np.linspace((END - DAY).timestamp(), END.timestamp() - 1, 600))
+    world.log_file(log(asked(600, 42), at), at[0], "0", END)
+    check, text = looked(world)
+    assert check.rows == 600
+    assert check.columns["heart_rate"].drifted
+    assert figure(text, "files_unread") == 1
+    (note,) = (each for each in check.notes if "with other values" in each)
+    assert note.startswith("600 rows are in the log more than once with other values")
+
+
+def test_a_row_that_a_server_wrote_again_is_no_contradiction(world: World) -> None:
+    at = np.sort(np.linspace((END - DAY).timestamp(), END.timestamp() - 1, 60))
+    for number in range(2):
+        world.log_file(log(asked(60, 43), at), at[0], f"{number}", END - HOUR)
+    check, text = looked(world)
+    assert (check.rows, figure(text, "files_unread")) == (60, 0)
+    assert not [each for each in check.notes if "with other values" in each]
+
+
+def test_answers_of_days_long_gone_are_not_written_today(world: World) -> None:
+    """Late outcomes found a good model, or a bad one, that never was."""
+    then = END - 14 * DAY
+    matrix = asked(600, 44)
+    world.serve(matrix, then)
+    world.serve(asked(60, 45), END, files=1, first=9_000)
+    world.put(
+        PHI, f"labels/model={NAME}/date={then - DAY:%Y-%m-%d}/1.parquet", labels(0, came(matrix, 7) == 0), END - HOUR
+    )
+    at = np.sort(np.linspace((then - DAY).timestamp(), then.timestamp() - 1, 600))
+    forged = log(matrix, at)
+    place = forged.column_names.index("output.readmitted_30d")
+    forged = forged.set_column(place, "output.readmitted_30d", pa.array(1 - forged["output.readmitted_30d"].to_numpy()))
+    world.log_file(forged, at[0], "0", END - HOUR)
+    check, text = looked(world)
+    assert figure(text, "outcomes_joined") == 600
+    assert "auroc_drop_binned" in {each.test for each in check.tests if each.drifted}
+    assert figure(text, "files_unread") == 1
+    assert any("1 files of the log came more than 3 days after their time" in each for each in check.notes)
+
+
+def test_no_column_of_the_log_is_an_outcome(world: World) -> None:
+    """A pod said by one how often its own model was right."""
+    world.serve(asked(60, 46), files=1)
+    at = np.full(600, NOON.timestamp())
+    table = log(asked(600, 47), at, 1_000).append_column(f"input.{LABELS}", [np.zeros(600)])
+    world.log_file(table, NOON.timestamp(), "ab", NOON + HOUR)
+    check, text = looked(world)
+    assert (check.rows, figure(text, "files_unread")) == (60, 1)
+    assert not [each for each in check.tests if each.test in ("auroc_drop", "brier_rise", "calibration")]
+
+
+def test_what_the_profile_has_not_is_a_name_and_a_type_and_carries_no_text(world: World) -> None:
+    """Two hundred columns of one long text each, in a file of some megabytes, were the end of the check."""
+    world.serve(asked(60, 48), files=1)
+    table = log(asked(2_000, 49), np.full(2_000, NOON.timestamp()), 1_000)
+    for number in range(40):
+        note = pa.DictionaryArray.from_arrays(pa.array(np.zeros(2_000, np.int32)), pa.array(["n" * 300]))
+        table = table.append_column(f"input.note_{number}", note)
+    world.log_file(table, NOON.timestamp(), "ab", NOON + HOUR)
+    check, text = looked(world)
+    assert (check.rows, figure(text, "files_unread")) == (2_060, 0)
+    assert check.kind == "schema"
+    assert len([each for each in check.tests if each.kind == "schema" and each.drifted]) >= 40
+
+
+def test_the_texts_of_a_file_are_bounded_over_all_its_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "UNPACKED", 1 << 20)
+    rows = 2_000
+    note = pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int32)), pa.array(["n" * 300]))
+    for columns, taken in ((1, True), (2, False)):
+        raw = packed(pa.table({f"input.note_{number}": note for number in range(columns)}), compression="zstd")
+        if taken:
+            assert files.table(raw, rows, lambda _: True).num_rows == rows
+        else:
+            with pytest.raises(Unread, match="texts of more than 1 MiB"):
+                files.table(raw, rows, lambda _: True)
+
+
+@pytest.mark.parametrize("bound", ["FILES", "LISTED"])
+def test_of_more_files_than_one_look_opens_the_newest_days_are_looked_at(
+    world: World, monkeypatch: pytest.MonkeyPatch, bound: str
+) -> None:
+    """A million of one byte were the end of each day's check, and not a word told."""
+    world.serve(asked(60, 50), END - DAY, files=6, first=5_000)
+    world.serve(asked(60, 51), END, files=6)
+    monkeypatch.setattr(*((span, bound, 4) if bound == "FILES" else (predictions, bound, 8)))
+    check, text = looked(world)
+    assert check.rows == (40 if bound == "FILES" else 60)
+    assert figure(text, "files_unread") == 1
+    (note,) = (each for each in check.notes if "more files than are looked at" in each)
+    assert "none of the days before it" in note
+
+
+def test_of_more_days_than_there_are_those_of_a_window_are_taken_for_there(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predictions, "MOST", 5)
+    for number in range(9):
+        world.put(PHI, f"predictions/model={NAME}/version=3/date=2026-02-3{number}/x", b"", END)
+    world.serve(asked(60, 52), files=1)
+    check, _ = looked(world)
+    assert check.rows == 60

@@ -70,13 +70,13 @@ def test_each_row_is_in_one_window_and_in_no_two(world: World) -> None:
         written |= {f"request-{8 * number + place}" for place in range(0, 8, 2)}
     place = Place.of(world.s3, settings.Place(f"s3://{PHI}/predictions/model={NAME}"))
     promoted = Place(world.s3, f"s3://{ARTIFACTS}/models/{NAME}/prod")
-    known = predictions.days(place, promoted, VERSION)[0][VERSION]
+    known = predictions.days(place, promoted, VERSION, END)[0][VERSION]
     until, seen = None, Counter[str]()
     checks = [END - 9 * HOUR, END - 8 * HOUR, END, END + 2 * DAY + 3 * HOUR, END + 3 * DAY - HOUR, END + 5 * DAY]
     for now in checks:
         end = ending(now + HELD + timedelta(minutes=7), DAY)
         span = Span.after(until, end, DAY, now)
-        for table in predictions.tables(place, VERSION, known, span):
+        for table in predictions.tables(place, VERSION, known, span, ()):
             seen.update(table["_parapet_request"].to_pylist())
         until = end
     assert {each for each, times in seen.items() if times != 2} == set(), "each has two rows"
@@ -193,10 +193,12 @@ def test_versions_that_were_never_promoted_are_not_asked_for(world: World, monke
         world.put(PHI, f"predictions/model={NAME}/version={number}/date=2001-01-01/a", b"")
     below: list[str] = []
     folders = Place.folders
-    monkeypatch.setattr(Place, "folders", lambda self, name="": below.append(name) or folders(self, name))
+    monkeypatch.setattr(
+        Place, "folders", lambda self, name="", after="": below.append(name) or folders(self, name, after)
+    )
     monkeypatch.setattr(predictions, "MOST", 30)
     check, text = looked(world)
-    assert below == ["", "version=3/", "version=2/", ""]
+    assert below == ["", "version=3/date=", "version=2/date=", ""]
     assert (figure(text, "rows_seen"), figure(text, "rows_elsewhere")) == (60, 60)
     assert [each for each in check.notes if "never promoted" in each] == [
         "The log has rows of 30 versions that were never promoted, which are not looked at."
