@@ -236,12 +236,18 @@ import pulumi_kubernetes as k8s
 cluster = aws.eks.Cluster(
     "main", name="main", role_arn="arn:aws:iam::111122223333:role/c", vpc_config={"subnet_ids": ["subnet-1a2b3c4d"]}
 )
-aws.ec2.LaunchTemplate("nodes", key_name="operators", user_data="ZXhwb3J0IERCX1BBU1NXT1JEPWh1bnRlcjI=")
+public = aws.ec2.Subnet("public", vpc_id="vpc-1a2b3c4d", cidr_block="10.0.0.0/24", map_public_ip_on_launch=True)
+aws.ec2.LaunchTemplate(
+    "nodes",
+    key_name="operators",
+    user_data="ZXhwb3J0IERCX1BBU1NXT1JEPWh1bnRlcjI=",
+    network_interfaces=[{"associate_public_ip_address": "true"}],
+)
 aws.eks.NodeGroup(
     "nodes",
     cluster_name=cluster.name,
     node_role_arn="arn:aws:iam::111122223333:role/nodes",
-    subnet_ids=["subnet-1a2b3c4d"],
+    subnet_ids=[public.id],
     scaling_config={"min_size": 1, "max_size": 1, "desired_size": 1},
     remote_access={"ec2_ssh_key": "operators"},
 )

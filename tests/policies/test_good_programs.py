@@ -17,6 +17,9 @@ from local.aws.sdk_types import Property
 from tests.policies import kubernetes_types
 from tests.policies.test_registry import resource_model, wrong
 
+# The programs of pulumi/examples over AWS in Python, each with what breaks the Security Rule in it.
+EXAMPLES: dict[str, list[str]] = yaml.safe_load(Path(__file__).with_name("pulumi_examples.yaml").read_text("utf-8"))
+
 PROGRAMS = sorted(Path(__file__).with_name("good").glob("*.yaml"))
 
 every_program = pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.stem)
@@ -60,3 +63,14 @@ def test_it_is_written_with_the_providers_properties(program: Path) -> None:
         assert model is not None, f"the provider has no type {resource.type}"
         known = model.inputs | model.outputs | {"id": Property("str", False)}
         assert list(wrong(resource._values, known, model)) == []
+
+
+def test_every_example_of_pulumi_has_a_sound_part_that_is_judged() -> None:
+    assert len(EXAMPLES) == 26, "at the commit that the table names"
+    assert {name for name in (path.stem for path in PROGRAMS) if name.startswith("aws-py-")} == set(EXAMPLES)
+    mandatory = {rule.name for rule in hipaa.rules() if not rule.advisory}
+    assert {rule for broken in EXAMPLES.values() for rule in broken} <= mandatory
+    assert [name for name, broken in EXAMPLES.items() if not broken] == [
+        "aws-py-secrets-manager",
+        "aws-py-stepfunctions",
+    ]

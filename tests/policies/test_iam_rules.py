@@ -103,3 +103,16 @@ def test_a_planted_secret_is_in_no_message() -> None:
             names = ("policy", "assumeRolePolicy", "policyArn", "user", "principal", "sourceArn")
             resource = Resource(type_, dict.fromkeys(names, text) | {"inlinePolicies": [{"policy": text}]})
             assert not any(planted in each for each in rule.judge(resource, Stack([resource])).violations)
+
+
+def test_whose_account_a_role_is_in_is_known_once_it_is_there() -> None:
+    trust = {"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    for arn, outcome in (
+        (UNKNOWN, Outcome.UNDECIDED),
+        ("arn:aws:iam::111122223333:role/own", Outcome.PASSED),
+        ("arn:aws:iam::444455556666:role/other", Outcome.FAILED),
+    ):
+        role = Resource("aws:iam/role:Role", {"arn": arn, "assumeRolePolicy": document})
+        (rule,) = (one for one in hipaa.rules() if one.name == "iam-role-trust-asks-others-for-an-external-id")
+        assert rule.judge(role, Stack([role])).outcome is outcome

@@ -27,7 +27,7 @@ from tests.policies.harness import (
 pytestmark = pytest.mark.pack
 
 KEY = "aws:kms/key:Key"
-OBJECT_LOCK = "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration"
+DEFAULT_GROUP = "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"
 
 OF_WAIVERS = list(signals.OF_WAIVERS)
 
@@ -57,7 +57,7 @@ def test_every_rule_is_a_policy_of_its_level_with_its_law(pack: analyzer_pb2_grp
 def test_what_is_good_practice_and_no_more_stops_nothing(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
     levels = {policy.name: policy.enforcementLevel for policy in pack.GetAnalyzerInfo(Empty()).policies}
     assert levels["s3-bucket-has-lifecycle"] == levels["vpc-records-dns-queries"] == analyzer_pb2.ADVISORY
-    assert levels["s3-bucket-encrypts-with-cmk"] == analyzer_pb2.MANDATORY
+    assert levels["s3-bucket-keeps-versions"] == analyzer_pb2.MANDATORY
 
 
 def said(response: analyzer_pb2.AnalyzeResponse, rule: str) -> list[analyzer_pb2.AnalyzeDiagnostic]:
@@ -98,9 +98,9 @@ def test_unknown_is_not_yet_decided(pack: analyzer_pb2_grpc.AnalyzerStub) -> Non
 
 
 def test_violation_beside_an_unknown_survives(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
-    retention = {"mode": "GOVERNANCE", "years": UNKNOWN_ON_THE_WIRE}
-    response = analyze(pack, OBJECT_LOCK, {"rule": {"defaultRetention": retention}})
-    levels = [diagnostic.enforcementLevel for diagnostic in said(response, "s3-object-lock-keeps-six-years")]
+    within = [{"protocol": "-1", "fromPort": 0, "toPort": 0, "self": True}]
+    response = analyze(pack, DEFAULT_GROUP, {"ingress": within, "egress": UNKNOWN_ON_THE_WIRE})
+    levels = [diagnostic.enforcementLevel for diagnostic in said(response, "default-security-group-is-closed")]
     assert levels == [analyzer_pb2.MANDATORY, analyzer_pb2.ADVISORY]
 
 

@@ -14,6 +14,7 @@ OVER_RECORDS = {
     "ecr-repository-keeps-tags-immutable",
     "ecr-repository-scans-on-push",
     "rds-insights-encrypt-with-cmk",
+    "rds-instance-encrypts-storage",
     "rds-instance-encrypts-with-cmk",
     "rds-instance-exports-its-log",
     "rds-instance-is-kept-from-deletion",

@@ -6,10 +6,18 @@ OWN_KEY_IS_MORE = (
     "AWS encrypts it under a key of its own, which 164.312(a)(2)(iv) is met by; a key of one's own also bounds and "
     "records who reads"
 )
+WHAT_IS_GIVEN_IS_ENCRYPTED = (
+    "a password that a program gives is a secret in its state, which Pulumi encrypts (164.312(a)(2)(iv)); one that "
+    "nobody knows is better"
+)
+"""The SDK makes secrets of such properties by itself, so that none is in plain sight there."""
 MORE_THAN_ONE_IS_MORE = (
     "164.308(a)(7) asks for a plan to go on in an emergency, which may be a restore; a second one in wait is faster"
 )
 KEPT_FROM_DELETION_IS_MORE = "164.308(a)(7)(ii)(A) asks for copies that can be retrieved, which backups are"
+KEY_PAIR_OPENS_NOTHING = (
+    "a key pair opens nothing while no security group lets SSH in; it names nobody, and never expires"
+)
 OWN_VPC_IS_MORE = (
     "AWS's own network reaches data by TLS and IAM alone; a VPC adds endpoints and flow logs (164.312(e)(1))"
 )

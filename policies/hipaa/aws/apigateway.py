@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from hipaa.aws import tls
 from hipaa.aws.elb import ASSOCIATION
+from hipaa.facts import fact
 from hipaa.resource import UNKNOWN, Properties, Resource, UnknownValue
 from hipaa.rule import HIGH, LOW, MEDIUM, rule, stack_rule
 from hipaa.stack import Stack
@@ -14,6 +16,7 @@ from hipaa.verdict import Verdict, all_of, is_, is_set, not_applicable, one_of, 
 
 STAGE = "aws:apigateway/stage:Stage"
 METHOD_SETTINGS = "aws:apigateway/methodSettings:MethodSettings"
+API_RESOURCE = "aws:apigateway/resource:Resource"
 METHOD = "aws:apigateway/method:Method"
 REST_API = "aws:apigateway/restApi:RestApi"
 REST_API_POLICY = "aws:apigateway/restApiPolicy:RestApiPolicy"
@@ -260,6 +263,15 @@ _CALLERS = json.dumps(
 )
 
 
+_FOR_EVERYBODY = not_applicable("what is read there is for everybody by its nature, and no record")
+_WORDS_FOR_EVERYBODY = re.compile(fact("api-paths-for-everybody"), re.IGNORECASE)
+
+
+def _is_for_everybody(method: str, path: str) -> bool:
+    """Whether it is read before anybody can sign in: how a server is, what it can, where to sign in."""
+    return method.upper() in ("GET", "HEAD") and bool(_WORDS_FOR_EVERYBODY.fullmatch(path))
+
+
 @stack_rule(
     "api-method-authenticates",
     on=METHOD,
@@ -269,6 +281,7 @@ _CALLERS = json.dumps(
         [_method(authorization="AWS_IAM")],
         [_method(authorization="COGNITO_USER_POOLS", authorizerId="a1")],
         [_method(httpMethod="OPTIONS")],
+        [_method(httpMethod="GET", resourceId="r2"), Resource(API_RESOURCE, {"id": "r2", "path": "/healthz"})],
         [_method(), _api(**_PRIVATE)],
         [_method(), _api(policy=_CALLERS)],
         [_method(), _api(), Resource(REST_API_POLICY, {"restApiId": "api1", "policy": _CALLERS})],
@@ -290,6 +303,9 @@ def api_method_authenticates(method: Resource, stack: Stack) -> Verdict:
         return Verdict()
     if str(method.at("httpMethod", "")).upper() == "OPTIONS":
         return not_applicable("a preflight has no credentials")
+    for place in stack.named_by(method, "resourceId", API_RESOURCE):
+        if _is_for_everybody(str(method.at("httpMethod", "")), str(place.known("path") or "")):
+            return _FOR_EVERYBODY
     for api in stack.named_by(method, "restApi", REST_API):
         if api.at("endpointConfiguration.types") == "PRIVATE" or api.is_set_by_program("policy"):
             return not_applicable("the API has another guard")
@@ -311,6 +327,9 @@ def _route(**properties: Any) -> Resource:
         [_route(authorizationType="JWT", authorizerId="a1")],
         [_route(authorizationType="AWS_IAM")],
         [_route(routeKey="OPTIONS /{proxy+}")],
+        [_route(routeKey="GET /health")],
+        [_route(routeKey="GET /fhir/R4/metadata")],
+        [_route(routeKey="GET /fhir/.well-known/smart-configuration")],
         [_route(routeKey="$disconnect"), _api(API, protocolType="WEBSOCKET")],
         [_route(routeKey="send"), _api(API, protocolType="WEBSOCKET")],
         [_route(routeKey="$connect", authorizationType="CUSTOM"), _api(API, protocolType="WEBSOCKET")],
@@ -319,6 +338,9 @@ def _route(**properties: Any) -> Resource:
         [_route()],
         [_route(authorizationType="NONE"), _api(API, protocolType="HTTP")],
         [_route(routeKey="$default")],
+        [_route(routeKey="POST /health")],
+        [_route(routeKey="GET /health/{patient}")],
+        [_route(routeKey="GET /metadata/{proxy+}")],
         [_route(routeKey="$connect"), _api(API, protocolType="WEBSOCKET")],
         [_route(apiKeyRequired=True)],
     ],
@@ -330,6 +352,8 @@ def api_route_authenticates(route: Resource, stack: Stack) -> Verdict:
     key = str(route.at("routeKey", ""))
     if key.upper().startswith("OPTIONS "):
         return not_applicable("a preflight has no credentials")
+    if _is_for_everybody(*key.partition(" ")[::2]):
+        return _FOR_EVERYBODY
     apis = stack.named_by(route, "apiId", API)
     if key != "$connect" and (key == "$disconnect" or any(api.at("protocolType") == "WEBSOCKET" for api in apis)):
         return not_applicable("a WebSocket API authenticates when the connection is made")

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from hipaa.aws.ec2_launch import LAUNCH_CONFIGURATION, LAUNCH_TEMPLATE
+from hipaa.aws.eks import NODE_GROUP
+from hipaa.aws.vpc import SUBNET
 from hipaa.resource import UNKNOWN, Properties, Resource, UnknownValue
-from hipaa.rule import LOW, MEDIUM, rule, stack_rule
+from hipaa.rule import HIGH, LOW, MEDIUM, rule, stack_rule
 from hipaa.stack import Stack
 from hipaa.verdict import Verdict, all_of, is_, is_set, violation
 
@@ -87,6 +90,75 @@ def group_launches_from_template(group: Resource) -> Verdict:
     if group.get("launchTemplate") or group.get("mixedInstancesPolicy"):
         return Verdict()
     return violation("`launch_template` is not set; it must be")
+
+
+_PUBLIC = Resource(SUBNET[0], {"id": "subnet-p", "mapPublicIpOnLaunch": True}, name="public")
+
+
+def _template(**interface: Any) -> Resource:
+    said = {"networkInterfaces": [{"deviceIndex": 0} | interface]} if interface else {}
+    return Resource(LAUNCH_TEMPLATE, {"id": "lt-1", "name": "web"} | said, name="template")
+
+
+_IN_PUBLIC = _group(vpcZoneIdentifiers=["subnet-p"], launchTemplate={"id": "lt-1", "version": "1"})
+_NODES = Resource(NODE_GROUP, {"subnetIds": ["subnet-p"], "launchTemplate": {"id": "lt-1", "version": "1"}})
+
+
+@stack_rule(
+    "auto-scaling-group-gives-no-public-address",
+    on=(GROUP, NODE_GROUP),
+    severity=HIGH,
+    fix="Name subnets that give no public addresses, or a launch template with associate_public_ip_address false.",
+    sound=[
+        [_group(vpcZoneIdentifiers=["subnet-1a2b3c4d"]), _PUBLIC],
+        [_IN_PUBLIC, _PUBLIC, _template(associatePublicIpAddress="false")],
+        [_NODES, _PUBLIC, _template(associatePublicIpAddress="false")],
+        [_group(vpcZoneIdentifiers=["subnet-a"]), Resource(SUBNET[0], {"id": "subnet-a"})],
+    ],
+    unsound=[
+        [_IN_PUBLIC, _PUBLIC],
+        [_IN_PUBLIC, _PUBLIC, _template()],
+        [_NODES, _PUBLIC, _template()],
+        [Resource(NODE_GROUP, {"subnetIds": ["subnet-p"]}), _PUBLIC],
+        [
+            Resource(GROUP, {"vpcZoneIdentifiers": UNKNOWN}, sources={"vpcZoneIdentifiers": [_PUBLIC.urn]}),
+            _PUBLIC,
+        ],
+        [_group(vpcZoneIdentifiers=["subnet-d"]), Resource(SUBNET[1], {"id": "subnet-d"})],
+    ],
+)
+def group_gives_no_public_address(group: Resource, stack: Stack) -> Verdict:
+    """A group starts no instance with an address that the internet can reach.
+
+    What the launch template says of addresses is done; where it says nothing, the subnet decides.
+    """
+    by = "vpcZoneIdentifiers" if group.type == GROUP else "subnetIds"
+    public = [
+        subnet
+        for subnet in stack.named_by(group, by, SUBNET)
+        if subnet.at("mapPublicIpOnLaunch", subnet.type == SUBNET[1]) is not False
+    ]
+    if not public or _says_no_address(group, stack):
+        return Verdict()
+    return violation(f"`{group.where(by)}` has {public[0].name}, which gives each instance a public address")
+
+
+def _says_no_address(group: Resource, stack: Stack) -> bool:
+    """Whether a template or launch configuration of the program, whose group it is, asks for no public address."""
+    named = [
+        *stack.named_by(group, "launchTemplate.id", LAUNCH_TEMPLATE),
+        *stack.named_by(group, "launchTemplate.name", LAUNCH_TEMPLATE),
+        *stack.named_by(group, "launchConfiguration", LAUNCH_CONFIGURATION),
+        *stack.find(LAUNCH_TEMPLATE, (), group.sources.get("launchTemplate", ())),
+    ]
+    return any(
+        str(asked).lower() == "false"
+        for template in named
+        for asked in (
+            template.at("associatePublicIpAddress"),
+            *(interface.at("associatePublicIpAddress") for interface in template.objects("networkInterfaces")),
+        )
+    )
 
 
 @rule(

@@ -92,6 +92,7 @@ def validates_its_files(trail: Properties) -> Verdict:
     "cloudtrail-encrypts-with-cmk",
     on=TRAIL,
     severity=HIGH,
+    advisory=OWN_KEY_IS_MORE,
     fix="Set kms_key_id to the ARN of a customer managed key whose policy allows cloudtrail.amazonaws.com.",
     sound=[{"s3BucketName": "trail", "kmsKeyId": _KEY}],
     unsound=[{"s3BucketName": "trail"}, {"s3BucketName": "trail", "kmsKeyId": ""}],

@@ -6,56 +6,19 @@ import re
 from typing import Any
 
 from hipaa.resource import Properties
-from hipaa.rule import CRITICAL, HIGH, LOW, MEDIUM, rule
+from hipaa.rule import HIGH, LOW, MEDIUM, rule
 from hipaa.verdict import Verdict, all_of, is_, one_of, violation
 
 PROJECT = "aws:codebuild/project:Project"
 REPORT_GROUP = "aws:codebuild/reportGroup:ReportGroup"
 SOURCE_CREDENTIAL = "aws:codebuild/sourceCredential:SourceCredential"
 
-_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-# What access keys' identifiers begin with: "IAM identifiers", IAM User Guide, read on 2026-11-30.
-_KEY_ID = re.compile(r"(AKIA|ASIA)[A-Z0-9]{16}")
 _SIGNED_IN = re.compile(r"^https?://[^/@\s]+@")
 
 
 def _project(**told: Any) -> dict[str, Any]:
     source = {"type": "GITHUB", "location": "https://github.com/example/ward.git"}
     return {"serviceRole": "role", "source": source, "artifacts": {"type": "NO_ARTIFACTS"}} | told
-
-
-def _variable(name: str, type_: str = "PLAINTEXT") -> dict[str, Any]:
-    variables = [{"name": name, "value": "records", "type": type_}]
-    return {"environment": {"image": "aws/codebuild/standard:7.0", "environmentVariables": variables}}
-
-
-@rule(
-    "codebuild-project-holds-no-keys",
-    on=PROJECT,
-    severity=CRITICAL,
-    fix="Leave the variable out, since the project has a role; or set its type to SECRETS_MANAGER.",
-    sound=[
-        _project(),
-        _project(**_variable("AWS_ACCESS_KEY_ID", "SECRETS_MANAGER")),
-        _project(**_variable("AWS_DEFAULT_REGION")),
-    ],
-    unsound=[
-        _project(**_variable("AWS_ACCESS_KEY_ID")),
-        _project(**_variable("AWS_SECRET_ACCESS_KEY")),
-        _project(environment={"environmentVariables": [{"name": "KEY", "value": "AKIAIOSFODNN7EXAMPLE"}]}),
-    ],
-)
-def project_holds_no_keys(project: Properties) -> Verdict:
-    """A project's variables hold no access keys in plain text: who may look at a project sees them."""
-    found = [
-        str(variable.at("name"))
-        for variable in project.objects("environment.environmentVariables")
-        if (str(variable.at("name", "")).upper() in _KEYS or _KEY_ID.search(str(variable.at("value", ""))))
-        and variable.at("type", "PLAINTEXT") == "PLAINTEXT"
-    ]
-    return all_of(
-        *(violation(f"`environment.environment_variables` holds {name[:60]} in plain text") for name in found)
-    )
 
 
 @rule(

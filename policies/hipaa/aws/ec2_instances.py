@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from hipaa.aws.advice import KEY_PAIR_OPENS_NOTHING
 from hipaa.aws.ebs import BY_DEFAULT, encrypts_by_default
 from hipaa.aws.ec2_launch import LAUNCH_TEMPLATE
 from hipaa.aws.kms import OWN_KEY
@@ -283,7 +284,7 @@ def instance_acts_under_a_role(instance: Resource) -> Verdict:
     "instance-has-no-key-pair",
     on=INSTANCE,
     severity=MEDIUM,
-    advisory="a key pair opens nothing while no security group lets SSH in; it names nobody, and never expires",
+    advisory=KEY_PAIR_OPENS_NOTHING,
     fix="Leave key_name out, and reach the instance with Systems Manager.",
     sound=[{}],
     unsound=[{"keyName": "operators"}],

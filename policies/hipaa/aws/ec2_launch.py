@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from hipaa.aws.advice import KEY_PAIR_OPENS_NOTHING, OWN_KEY_IS_MORE
+from hipaa.aws.ebs import BY_DEFAULT, encrypts_by_default
 from hipaa.aws.kms import OWN_KEY
 from hipaa.resource import UNKNOWN, Properties, Resource, UnknownValue
-from hipaa.rule import HIGH, MEDIUM, rule
+from hipaa.rule import HIGH, MEDIUM, rule, stack_rule
+from hipaa.stack import Stack
 from hipaa.verdict import Requirement, Verdict, all_of, at_most, is_, is_empty, not_applicable, undecided, violation
 
 LAUNCH_TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
@@ -85,6 +88,7 @@ def _volume(**ebs: Any) -> dict[str, Any]:
     "launch-template-encrypts-volumes-with-cmk",
     on=LAUNCH_TEMPLATE,
     severity=HIGH,
+    advisory=OWN_KEY_IS_MORE,
     fix="Map the root device in block_device_mappings, each ebs with encrypted true and a kms_key_id.",
     sound=[
         _volume(encrypted="true", kmsKeyId=_KEY),
@@ -106,7 +110,7 @@ def _volume(**ebs: Any) -> dict[str, Any]:
         {"blockDeviceMappings": [UNKNOWN, {"deviceName": "/dev/sdb", "ebs": {"encrypted": "false"}}]},
     ],
 )
-def launch_template_encrypts_volumes(template: Properties) -> Verdict:
+def launch_template_encrypts_volumes_with_cmk(template: Properties) -> Verdict:
     """Each volume that a launch template makes is encrypted with a customer managed key.
 
     A volume that the template does not name is made as the image says, and images are seldom encrypted.
@@ -131,33 +135,76 @@ def _is_encrypted(mapping: Properties) -> Verdict:
     return all_of(mapping.require("ebs.encrypted", _ON), mapping.require("ebs.kmsKeyId", OWN_KEY))
 
 
+@stack_rule(
+    "launch-template-encrypts-volumes",
+    on=LAUNCH_TEMPLATE,
+    severity=HIGH,
+    fix="Map the root device in block_device_mappings, each ebs with encrypted true.",
+    sound=[
+        [Resource(LAUNCH_TEMPLATE, _volume(encrypted="true"))],
+        [Resource(LAUNCH_TEMPLATE, _volume(volumeSize=100)), BY_DEFAULT],
+        [Resource(LAUNCH_TEMPLATE, {}), BY_DEFAULT],
+        [Resource(LAUNCH_TEMPLATE, {"blockDeviceMappings": [{"deviceName": "/dev/sdc", "noDevice": ""}]}), BY_DEFAULT],
+    ],
+    unsound=[
+        [Resource(LAUNCH_TEMPLATE, {})],
+        [Resource(LAUNCH_TEMPLATE, _volume(volumeSize=100))],
+        [Resource(LAUNCH_TEMPLATE, _volume(encrypted="false", kmsKeyId=_KEY)), BY_DEFAULT],
+        [Resource(LAUNCH_TEMPLATE, {"blockDeviceMappings": [{"deviceName": "/dev/sdb", "virtualName": "ephemeral0"}]})],
+    ],
+)
+def launch_template_encrypts_volumes(template: Resource, stack: Stack) -> Verdict:
+    """Each volume that a launch template makes is encrypted, by its own word or by the account's default.
+
+    A volume that the template does not name is made as the image says, and images are seldom encrypted.
+    """
+    default = encrypts_by_default(stack)
+
+    def encrypted(mapping: Properties) -> Verdict:
+        if "ebs" not in mapping:
+            return not_applicable("the mapping makes no EBS volume")
+        return mapping.require("ebs.encrypted", _ON, default="true" if default else None)
+
+    return all_of(
+        Verdict() if default else _maps_volumes(template), template.each_object("blockDeviceMappings", encrypted)
+    )
+
+
+@rule(
+    "launch-template-has-no-key-pair",
+    on=(LAUNCH_TEMPLATE, LAUNCH_CONFIGURATION),
+    severity=MEDIUM,
+    advisory=KEY_PAIR_OPENS_NOTHING,
+    fix="Leave key_name out, and reach instances with Systems Manager.",
+    sound=[{}, Resource(LAUNCH_CONFIGURATION, {})],
+    unsound=[{"keyName": "operators"}, Resource(LAUNCH_CONFIGURATION, {"keyName": "operators"})],
+)
+def launch_template_has_no_key_pair(template: Properties) -> Verdict:
+    """An instance has no key pair to log in with: it names nobody, and never expires."""
+    return template.require("keyName", is_empty())
+
+
 @rule(
     "launch-template-lets-no-one-in",
     on=(LAUNCH_TEMPLATE, LAUNCH_CONFIGURATION),
     severity=HIGH,
-    fix="Leave key_name and associate_public_ip_address out, and reach instances with Systems Manager.",
+    fix="Leave associate_public_ip_address out, and reach instances with Systems Manager.",
     sound=[
         {},
         {"networkInterfaces": [{"deviceIndex": 0, "associatePublicIpAddress": "false"}]},
         Resource(LAUNCH_CONFIGURATION, {"associatePublicIpAddress": False}),
     ],
     unsound=[
-        {"keyName": "operators"},
         {"networkInterfaces": [{"deviceIndex": 0}, {"deviceIndex": 1, "associatePublicIpAddress": "true"}]},
         {"networkInterfaces": [{"ipv6AddressCount": 1}]},
         {"networkInterfaces": [{"ipv6Addresses": ["2001:db8::1"]}]},
         {"networkInterfaces": [{"associateCarrierIpAddress": "true"}]},
         Resource(LAUNCH_CONFIGURATION, {"associatePublicIpAddress": True}),
-        Resource(LAUNCH_CONFIGURATION, {"keyName": "operators"}),
     ],
 )
 def launch_template_lets_no_one_in(template: Properties) -> Verdict:
-    """An instance has no address that the internet can reach, and no key pair to log in with.
-
-    A key pair names nobody, and never expires.
-    """
+    """An instance that a launch template makes has no address that the internet can reach."""
     return all_of(
-        template.require("keyName", is_empty()),
         template.require("associatePublicIpAddress", _OFF, default=False),
         template.each("networkInterfaces", _has_no_public_address),
     )

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from hipaa import networks
-from hipaa.aws.advice import PROPOSED_PATCHES
+from hipaa.aws.advice import OWN_KEY_IS_MORE, PROPOSED_PATCHES
 from hipaa.facts import fact
 from hipaa.resource import Properties, Resource
 from hipaa.rule import CRITICAL, HIGH, MEDIUM, rule
@@ -92,6 +92,7 @@ def _public_access_is_narrow(cluster: Properties) -> Verdict:
     "eks-cluster-encrypts-secrets-with-cmk",
     on=CLUSTER,
     severity=HIGH,
+    advisory=OWN_KEY_IS_MORE,
     fix="Set encryption_config with resources [secrets] and a customer managed key's ARN as provider.key_arn.",
     sound=[{"encryptionConfig": {"resources": ["secrets"], "provider": {"keyArn": _KEY}}}],
     unsound=[
@@ -166,6 +167,7 @@ _ROLE = Requirement(
     "eks-cluster-access-is-by-named-roles",
     on=(CLUSTER, ACCESS_POLICY_ASSOCIATION),
     severity=HIGH,
+    advisory="the aws-auth map names roles and users as well (164.312(a)(2)(i)); entries are bound and recorded by AWS",
     fix="Set authentication_mode API and bootstrap_cluster_creator_admin_permissions=False; let roles administer.",
     sound=[
         _cluster("API"),

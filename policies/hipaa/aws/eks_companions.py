@@ -5,8 +5,8 @@ from __future__ import annotations
 from hipaa.aws.eks import CLUSTER
 from hipaa.aws.logs import LOG_GROUP
 from hipaa.facts import fact
-from hipaa.resource import UNKNOWN, Resource, UnknownValue
-from hipaa.rule import HIGH, stack_rule
+from hipaa.resource import UNKNOWN, Properties, Resource, UnknownValue
+from hipaa.rule import HIGH, MEDIUM, rule, stack_rule
 from hipaa.stack import Stack
 from hipaa.verdict import Verdict, all_of, undecided, violation
 
@@ -22,7 +22,8 @@ def _cluster(*log_types: str, name: object = "main") -> Resource:
 @stack_rule(
     "eks-cluster-keeps-every-log",
     on=CLUSTER,
-    severity=HIGH,
+    severity=MEDIUM,
+    advisory="audit and authenticator tell who did what (164.312(b)); the other logs help to find why something broke",
     fix="Enable all five log types, and make the LogGroup /aws/eks/<name>/cluster before the cluster.",
     sound=[
         [_cluster(*_LOG_TYPES), _GROUP],
@@ -42,18 +43,34 @@ def cluster_keeps_every_log(cluster: Resource, stack: Stack) -> Verdict:
     The audit log is the only record of who read which object. A group that EKS makes by itself is not encrypted with a
     key of one's own, and the rules over log groups never see it.
     """
-    return all_of(_logs_every_type(cluster), _has_its_group(cluster, stack))
+    return all_of(_logs(cluster, _LOG_TYPES), _has_its_group(cluster, stack))
 
 
-def _logs_every_type(cluster: Resource) -> Verdict:
+@rule(
+    "eks-cluster-records-who-did-what",
+    on=CLUSTER,
+    severity=HIGH,
+    fix="Enable the log types audit and authenticator.",
+    sound=[
+        {"enabledClusterLogTypes": ["audit", "authenticator"]},
+        {"enabledClusterLogTypes": list(_LOG_TYPES)},
+    ],
+    unsound=[{}, {"enabledClusterLogTypes": ["api", "audit"]}, {"enabledClusterLogTypes": ["scheduler"]}],
+)
+def cluster_records_who_did_what(cluster: Properties) -> Verdict:
+    """A cluster logs who signed in and what each did: EKS keeps no record of it unless told."""
+    return _logs(cluster, ("audit", "authenticator"))
+
+
+def _logs(cluster: Properties, types: tuple[str, ...]) -> Verdict:
     try:
         enabled = set(cluster.texts("enabledClusterLogTypes"))
     except UnknownValue as unknown:
         return undecided(unknown.path)
-    missing = [kind for kind in _LOG_TYPES if kind not in enabled]
+    missing = [kind for kind in types if kind not in enabled]
     if not missing:
         return Verdict()
-    return violation(f"`enabled_cluster_log_types` lacks {', '.join(missing)}; it must have all five")
+    return violation(f"`enabled_cluster_log_types` lacks {', '.join(missing)}; it must have {', '.join(types)}")
 
 
 def _has_its_group(cluster: Resource, stack: Stack) -> Verdict:

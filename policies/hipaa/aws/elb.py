@@ -24,6 +24,8 @@ ASSOCIATION = (
 # TCP listener there is readable. On other ports a network load balancer may well pass TLS on to its targets.
 PLAIN_PORTS = {21: "FTP", 23: "Telnet", 80: "HTTP", 110: "POP3", 143: "IMAP", 389: "LDAP", 8080: "HTTP"}
 
+_UNLOGGED = ("TCP", "UDP", "TCP_UDP", "QUIC", "TCP_QUIC")
+
 _REDIRECT = {"type": "redirect", "redirect": {"protocol": "HTTPS", "port": "443", "statusCode": "HTTP_301"}}
 _FORWARD = {"type": "forward", "targetGroupArn": "arn:aws:elasticloadbalancing:us-east-1:111122223333:targetgroup/a/1"}
 _REFUSE = {"type": "fixed-response", "fixedResponse": {"contentType": "text/plain", "statusCode": "403"}}
@@ -186,35 +188,55 @@ def lb_is_kept_from_deletion(balancer: Properties) -> Verdict:
 _LOGS = {"accessLogs": {"bucket": "logs", "enabled": True}}
 
 
-@rule(
+def _balancer(type_: str = LOAD_BALANCER[0], **properties: Any) -> Resource:
+    return Resource(type_, {"arn": "arn:b", "id": "arn:b"} | properties, name="balancer")
+
+
+def _of_balancer(protocol: str) -> Resource:
+    return _listener(protocol, _FORWARD, port=5432, loadBalancerArn="arn:b")
+
+
+@stack_rule(
     "lb-keeps-access-logs",
     on=(*LOAD_BALANCER, CLASSIC),
     severity=MEDIUM,
     fix="Set access_logs with enabled True and the name of a bucket.",
     sound=[
-        _LOGS,
-        _LOGS | {"loadBalancerType": "network"},
-        {"loadBalancerType": "gateway"},
-        Resource(CLASSIC, {"accessLogs": {"bucket": "logs"}}),
-        Resource(LOAD_BALANCER[0], {"accessLogs": {"bucket": UNKNOWN, "enabled": True}}, sources={"accessLogs": ["b"]}),
+        [_balancer(**_LOGS)],
+        [_balancer(**_LOGS, loadBalancerType="network"), _of_balancer("TLS")],
+        [_balancer(loadBalancerType="gateway")],
+        [_balancer(loadBalancerType="network"), _of_balancer("TCP"), _of_balancer("UDP")],
+        [_balancer(CLASSIC, accessLogs={"bucket": "logs"})],
+        [
+            Resource(
+                LOAD_BALANCER[0], {"accessLogs": {"bucket": UNKNOWN, "enabled": True}}, sources={"accessLogs": ["b"]}
+            )
+        ],
     ],
     unsound=[
-        {},
-        {"accessLogs": {"bucket": "logs"}},
-        {"accessLogs": {"bucket": "logs", "enabled": False}},
-        {"accessLogs": {"bucket": "", "enabled": True}},
-        {"connectionLogs": {"bucket": "logs", "enabled": True}},
-        Resource(CLASSIC, {}),
-        Resource(CLASSIC, {"accessLogs": {"bucket": "logs", "enabled": False}}),
+        [_balancer()],
+        [_balancer(accessLogs={"bucket": "logs"})],
+        [_balancer(accessLogs={"bucket": "logs", "enabled": False})],
+        [_balancer(accessLogs={"bucket": "", "enabled": True})],
+        [_balancer(connectionLogs={"bucket": "logs", "enabled": True})],
+        [_balancer(loadBalancerType="network")],
+        [_balancer(loadBalancerType="network"), _of_balancer("TCP"), _of_balancer("TLS")],
+        [_balancer(CLASSIC)],
+        [_balancer(CLASSIC, accessLogs={"bucket": "logs", "enabled": False})],
     ],
 )
-def lb_keeps_access_logs(balancer: Resource) -> Verdict:
+def lb_keeps_access_logs(balancer: Resource, stack: Stack) -> Verdict:
     """A load balancer records each request, from whom and when.
 
-    Whoever looks into an incident begins here.
+    Whoever looks into an incident begins here. A network load balancer records what comes to listeners of TLS alone
+    ("Access logs for your Network Load Balancer", Elastic Load Balancing); of the others flow logs tell.
     """
     if balancer.type != CLASSIC and _kind(balancer) == "gateway":
         return not_applicable("a gateway load balancer keeps no access logs")
+    if balancer.type != CLASSIC and _kind(balancer) == "network" and "accessLogs" not in balancer:
+        listeners = stack.companions(balancer, LISTENER, by="loadBalancerArn")
+        if listeners and all(str(one.at("protocol", "")).upper() in _UNLOGGED for one in listeners):
+            return not_applicable("a network load balancer logs what comes by TLS alone, and this one ends none")
     if "accessLogs" not in balancer:
         return violation("`access_logs` is not set; it must name a bucket")
     return all_of(

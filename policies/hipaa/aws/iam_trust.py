@@ -23,6 +23,8 @@ IDENTITY_POOL = "aws:cognito/identityPool:IdentityPool"
 _TRUST = "assumeRolePolicy"
 _OWN, _OTHER = "111122223333", "444455556666"
 _OWN_ROLE = f"arn:aws:iam::{_OWN}:role/deploy"
+_AUDITOR = f"arn:aws:iam::{_OTHER}:role/auditor"
+_MINE = {"arn": f"arn:aws:iam::{_OWN}:role/mine"}
 _GITHUB = "token.actions.githubusercontent.com"
 _EKS = "oidc.eks.us-east-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B716D3041E"
 
@@ -281,26 +283,32 @@ def oidc_trust_names_its_branch(role: Resource) -> Verdict:
     return _judged(role, branches=True)
 
 
-@rule(
+@stack_rule(
     "iam-role-trust-asks-others-for-an-external-id",
     on=ROLE,
     severity=MEDIUM,
     advisory="an account that is trusted may keep its own users apart; a vendor with many customers may not",
     fix="Add a condition on sts:ExternalId, or name the role in the other account instead of the account.",
     sound=[
-        _trusts({"AWS": f"arn:aws:iam::{_OTHER}:role/auditor"}),
-        _trusts({"AWS": _OTHER}, StringEquals={"sts:ExternalId": "1a2b3c"}),
-        _trusts({"AWS": _OTHER}, StringEquals={"aws:PrincipalOrgID": "o-1a2b3c4d5e"}),
-        _trusts({"AWS": _OTHER}, ArnEquals={"aws:PrincipalArn": f"arn:aws:iam::{_OTHER}:role/auditor"}),
+        [Resource(ROLE, _MINE | _trusts({"AWS": _AUDITOR}))],
+        [Resource(ROLE, _MINE | _trusts({"AWS": _OWN_ROLE.split(":")[4]}))],
+        [Resource(ROLE, _MINE | _trusts({"AWS": _OTHER}, StringEquals={"sts:ExternalId": "1a2b3c"}))],
+        [Resource(ROLE, _MINE | _trusts({"AWS": _OTHER}, StringEquals={"aws:PrincipalOrgID": "o-1a2b3c4d5e"}))],
+        [
+            Resource(
+                ROLE,
+                _MINE | _trusts({"AWS": _OTHER}, ArnEquals={"aws:PrincipalArn": _AUDITOR}),
+            )
+        ],
     ],
     unsound=[
-        _trusts({"AWS": f"arn:aws:iam::{_OTHER}:root"}),
-        _trusts({"AWS": [_OWN_ROLE, _OTHER]}),
-        _trusts({"AWS": _OTHER}, Bool={"aws:SecureTransport": "true"}),
-        _trusts({"AWS": _OTHER}, StringLike={"sts:ExternalId": "*"}),
+        [Resource(ROLE, _MINE | _trusts({"AWS": f"arn:aws:iam::{_OTHER}:root"}))],
+        [Resource(ROLE, _MINE | _trusts({"AWS": [_OWN_ROLE, _OTHER]}))],
+        [Resource(ROLE, _MINE | _trusts({"AWS": _OTHER}, Bool={"aws:SecureTransport": "true"}))],
+        [Resource(ROLE, _MINE | _trusts({"AWS": _OTHER}, StringLike={"sts:ExternalId": "*"}))],
     ],
 )
-def trust_asks_others_for_an_external_id(role: Resource) -> Verdict:
+def trust_asks_others_for_an_external_id(role: Resource, stack: Stack) -> Verdict:
     """A role that trusts another account as a whole asks it for an external id.
 
     Else a vendor acts on this account for another of its customers who knows the role's name.
@@ -325,10 +333,13 @@ def trust_asks_others_for_an_external_id(role: Resource) -> Verdict:
 
 
 def _own_account(role: Resource) -> str:
-    arn = str(role.known("arn") or "")
-    if "arn" in role and not arn and role.known("arn") is None:
-        role.at("arn")  # not known before the update, and so nor is whose account is one's own
-    return arn.split(":")[4] if arn.count(":") >= 5 else ""
+    """The account that the role is in, which its ARN tells once it is there.
+
+    Raises:
+        UnknownValue: before that: whose account one's own is, is not known yet.
+    """
+    parts = str(role.at("arn", "")).split(":")
+    return parts[4] if len(parts) > 4 else ""
 
 
 def _anyone_of(found: Document, account: str, steps: Steps) -> Witness | None:

@@ -158,6 +158,7 @@ def key_policy_names_its_principals(key: Properties) -> Verdict:
     "kms-key-policy-separates-administration-from-use",
     on=(KEY, KEY_POLICY, REPLICA_KEY, EXTERNAL_KEY),
     severity=HIGH,
+    advisory="164.308(a)(4) asks that access be granted for a reason; that two people share it is a second safeguard",
     fix="Allow administration (kms:Put*, kms:ScheduleKeyDeletion, ...) and use (kms:Decrypt, ...) to different roles.",
     sound=[
         _policy(

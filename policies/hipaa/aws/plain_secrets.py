@@ -11,9 +11,10 @@ import json
 from typing import Any
 
 from hipaa import secrets
+from hipaa.aws.advice import WHAT_IS_GIVEN_IS_ENCRYPTED
 from hipaa.resource import UNKNOWN, Properties, Resource, Secret
 from hipaa.rule import HIGH, Unreadable, rule
-from hipaa.verdict import Verdict, all_of, not_applicable
+from hipaa.verdict import Verdict, all_of, not_applicable, violation
 
 _ELSEWHERE = "it must come from Secrets Manager or Parameter Store when it runs"
 _ARN = "arn:aws:secretsmanager:us-east-1:111122223333:secret:db-AbCdEf"
@@ -264,6 +265,8 @@ def _building(*variables: dict[str, Any]) -> dict[str, Any]:
     unsound=[
         _building({"name": "DB_PASSWORD", "value": "correct horse"}),
         _building({"name": "DB_PASSWORD", "value": "correct horse", "type": "PLAINTEXT"}),
+        _building({"name": "AWS_ACCESS_KEY_ID", "value": "records"}),
+        _building({"name": "AWS_SECRET_ACCESS_KEY", "value": "records"}),
         _building({"name": UNKNOWN, "value": "x"}, {"name": "SETTING", "value": "AKIAIOSFODNN7EXAMPLE"}),
     ],
 )
@@ -276,6 +279,8 @@ def codebuild_variables_hold_no_secrets(project: Properties) -> Verdict:
     def plain(variable: Properties) -> Verdict:
         if variable.at("type", "PLAINTEXT") != "PLAINTEXT":
             return Verdict()
+        if str(variable.at("name", "")).upper() == "AWS_ACCESS_KEY_ID":
+            return violation("the variable 'AWS_ACCESS_KEY_ID' is half of a key; the project's role must do")
         return secrets.of_setting("the variable", str(variable.at("name", "")), variable, "value", _ELSEWHERE)
 
     return project.each("environment.environmentVariables", plain)
@@ -310,6 +315,7 @@ def glue_job_arguments_hold_no_secrets(job: Properties) -> Verdict:
     "glue-connection-leaves-its-password-to-secrets-manager",
     on="aws:glue/connection:Connection",
     severity=HIGH,
+    advisory=WHAT_IS_GIVEN_IS_ENCRYPTED,
     fix="Set SECRET_ID in connection_properties, and leave PASSWORD out.",
     sound=[
         {},

@@ -8,7 +8,7 @@ encryption, and is made anew where a source would be restored.
 
 from __future__ import annotations
 
-from hipaa.aws.advice import OWN_KEY_IS_MORE
+from hipaa.aws.advice import OWN_KEY_IS_MORE, WHAT_IS_GIVEN_IS_ENCRYPTED
 from hipaa.aws.kms import OWN_KEY
 from hipaa.facts import fact
 from hipaa.resource import UNKNOWN, Properties, Resource
@@ -45,9 +45,39 @@ def is_custom(database: Properties) -> bool:
 
 
 @rule(
+    "rds-instance-encrypts-storage",
+    on=(INSTANCE, CLUSTER),
+    severity=HIGH,
+    fix="Set storage_encrypted=True.",
+    sound=[
+        {"storageEncrypted": True},
+        Resource(CLUSTER, {"storageEncrypted": True}),
+        REPLICA,
+        Resource(CLUSTER, _FOLLOWER),
+    ],
+    unsound=[
+        {},
+        {"storageEncrypted": False, "kmsKeyId": _KEY},
+        {"snapshotIdentifier": "rds:records-2026-01-01"},
+        Resource(CLUSTER, {"engine": "aurora-postgresql"}),
+    ],
+)
+def instance_encrypts_storage(database: Properties) -> Verdict:
+    """A database encrypts its storage, and with it its backups and snapshots: RDS does not unless told.
+
+    RDS makes no encrypted copy of what is not encrypted, nor the other way round. What is restored is encrypted as its
+    snapshot was: saying so here has the provider refuse to call it the same database where it is not.
+    """
+    if is_copy(database):
+        return not_applicable("a copy is encrypted as its source is")
+    return database.require("storageEncrypted", is_(True), default=False)
+
+
+@rule(
     "rds-instance-encrypts-with-cmk",
     on=(INSTANCE, CLUSTER),
     severity=HIGH,
+    advisory=OWN_KEY_IS_MORE,
     fix="Set storage_encrypted=True and kms_key_id to the ARN of a customer managed key.",
     sound=[
         {"storageEncrypted": True, "kmsKeyId": _KEY},
@@ -68,11 +98,7 @@ def is_custom(database: Properties) -> bool:
     ],
 )
 def instance_encrypts_with_cmk(database: Properties) -> Verdict:
-    """A database encrypts its storage, backups and snapshots with a customer managed key.
-
-    RDS makes no encrypted copy of what is not encrypted, nor the other way round. What is restored is encrypted as its
-    snapshot was: saying so here has the provider refuse to call it the same database where it is not.
-    """
+    """A database encrypts its storage, backups and snapshots with a customer managed key."""
     if is_copy(database):
         if "kmsKeyId" not in database:
             return not_applicable("a copy is encrypted as its source is")
@@ -106,6 +132,7 @@ _MANAGED = {"manageMasterUserPassword": True, "masterUserSecretKmsKeyId": _KEY}
     "rds-instance-leaves-its-password-to-secrets-manager",
     on=(INSTANCE, CLUSTER),
     severity=HIGH,
+    advisory=WHAT_IS_GIVEN_IS_ENCRYPTED,
     fix="Set manage_master_user_password=True and master_user_secret_kms_key_id; leave the password out.",
     sound=[
         _MANAGED,

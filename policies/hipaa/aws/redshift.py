@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hipaa.aws.advice import OWN_KEY_IS_MORE, PROPOSED_PATCHES, UPGRADES_MAY_BE_BY_HAND
+from hipaa.aws.advice import OWN_KEY_IS_MORE, PROPOSED_PATCHES, UPGRADES_MAY_BE_BY_HAND, WHAT_IS_GIVEN_IS_ENCRYPTED
 from hipaa.aws.kms import OWN_KEY
 from hipaa.facts import fact
 from hipaa.resource import UNKNOWN, Properties, Resource
@@ -221,7 +221,7 @@ def routes_through_its_vpc(warehouse: Properties) -> Verdict:
     "redshift-leaves-its-password-to-secrets-manager",
     on=(CLUSTER, NAMESPACE),
     severity=MEDIUM,
-    advisory="a password that a program holds as a secret is none in plain sight; one that nobody knows is better",
+    advisory=WHAT_IS_GIVEN_IS_ENCRYPTED,
     fix="Set manage_master_password=True (a namespace's manage_admin_password); leave the password out.",
     sound=[
         _NODES | {"manageMasterPassword": True},

@@ -100,6 +100,15 @@ queue = _is_not_public(
     "A queue's policy lets no stranger send, read or delete messages.",
     takes_unsigned=True,
 )
+secret = _is_not_public(
+    "secret-policy-is-not-public",
+    {
+        "aws:secretsmanager/secretPolicy:SecretPolicy": "policy",
+        "aws:secretsmanager/secret:Secret": "policy",
+    },
+    "secretsmanager:GetSecretValue",
+    "A secret's own policy, where it has one, lets no stranger read or change it.",
+)
 file_system = _is_not_public(
     "efs-file-system-policy-is-not-public",
     {"aws:efs/fileSystemPolicy:FileSystemPolicy": "policy"},

@@ -160,6 +160,7 @@ def object_has_no_public_acl(object_: Properties) -> Verdict:
     "s3-object-lock-keeps-six-years",
     on=OBJECT_LOCK,
     severity=HIGH,
+    advisory="164.316(b)(2)(i) keeps documentation for six years, not data; copies against ransom are locked for weeks",
     fix="Set rule.default_retention to mode COMPLIANCE and years 6.",
     sound=[
         {"rule": {"defaultRetention": {"mode": "COMPLIANCE", "years": 6}}},

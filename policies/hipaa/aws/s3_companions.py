@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from hipaa.aws.advice import OWN_KEY_IS_MORE
 from hipaa.aws.kms import OWN_KEY
 from hipaa.aws.log_targets import Keys, keys_of_deliveries
 from hipaa.aws.s3 import ACL, BUCKET, POLICY, policy
@@ -98,6 +99,7 @@ _WITH_CMK = _encrypted("aws:kms", kmsMasterKeyId=_CMK)
     "s3-bucket-encrypts-with-cmk",
     on=BUCKET,
     severity=HIGH,
+    advisory=OWN_KEY_IS_MORE,
     fix="Add a BucketServerSideEncryptionConfiguration with sse_algorithm aws:kms and a customer managed key's ARN.",
     sound=[
         [_BUCKET, _with(ENCRYPTION[0], _WITH_CMK)],

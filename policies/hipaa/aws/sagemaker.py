@@ -27,6 +27,7 @@ _ISOLATION_IS_MORE = "a security group that lets nothing out bounds it as well (
     "sagemaker-notebook-encrypts-with-cmk",
     on=NOTEBOOK,
     severity=HIGH,
+    advisory=OWN_KEY_IS_MORE,
     fix="Set kms_key_id to the ARN of a customer managed key.",
     sound=[{"kmsKeyId": _KEY}],
     unsound=[{}, {"kmsKeyId": ""}],
@@ -116,6 +117,7 @@ def _variants(*types: str, count: int = 2, **more: Any) -> dict[str, Any]:
     "sagemaker-endpoint-encrypts-with-cmk",
     on=ENDPOINT,
     severity=HIGH,
+    advisory=OWN_KEY_IS_MORE,
     fix="Set kms_key_arn to the ARN of a customer managed key.",
     sound=[
         _variants("ml.m6i.large", kmsKeyArn=_KEY),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hipaa.aws.advice import OWN_KEY_IS_MORE
+from hipaa.aws.advice import OWN_KEY_IS_MORE, WHAT_IS_GIVEN_IS_ENCRYPTED
 from hipaa.aws.kms import OWN_KEY
 from hipaa.resource import UNKNOWN, Properties, Resource
 from hipaa.rule import CRITICAL, HIGH, MEDIUM, rule
@@ -80,6 +80,7 @@ def secret_can_be_recovered(secret: Resource) -> Verdict:
     "secret-value-stays-out-of-state",
     on=SECRET_VERSION,
     severity=CRITICAL,
+    advisory=WHAT_IS_GIVEN_IS_ENCRYPTED,
     fix="Leave secret_string and secret_binary out: let AWS generate the value, or write it with secret_string_wo.",
     sound=[{"secretId": "records"}, {"secretId": "records", "secretStringWo": "{}", "secretStringWoVersion": 1}],
     unsound=[

@@ -42,6 +42,7 @@ def _policy(policy: Any, arn: str = _ARN) -> Resource:
     "secret-policy-names-its-readers",
     on=SECRET,
     severity=HIGH,
+    advisory="IAM decides already who may read a secret (164.312(a)(1)); its own policy is a second bound",
     fix="Add a SecretPolicy that denies secretsmanager:GetSecretValue to `*` where aws:PrincipalArn is not a reader's.",
     sound=[
         [_SECRET, _policy(_document())],

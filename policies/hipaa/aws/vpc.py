@@ -15,6 +15,7 @@ FLOW_LOG = "aws:ec2/flowLog:FlowLog"
     "subnet-assigns-no-public-address",
     on=SUBNET,
     severity=HIGH,
+    advisory="a subnet for load balancers and NAT gateways may give addresses; what is in it is judged by itself",
     fix="Leave map_public_ip_on_launch out; give what must be reached an address of its own.",
     sound=[{"mapPublicIpOnLaunch": False}, {}],
     unsound=[{"mapPublicIpOnLaunch": True}, Resource(SUBNET[1], {})],

@@ -7,12 +7,13 @@ from typing import Any
 from hipaa.aws.advice import PROPOSED_PORTS
 from hipaa.aws.s3 import policy
 from hipaa.aws.vpc import DEFAULT_SECURITY_GROUP, FLOW_LOG
+from hipaa.facts import fact
 from hipaa.iam.document import NONE, document
 from hipaa.iam.judging import answer
 from hipaa.iam.questions import leaves
 from hipaa.iam.services import of_endpoint, takes_no_policy
 from hipaa.resource import UNKNOWN, Properties, Resource, UnknownValue
-from hipaa.rule import HIGH, MEDIUM, stack_rule
+from hipaa.rule import HIGH, LOW, MEDIUM, stack_rule
 from hipaa.stack import Stack
 from hipaa.verdict import Verdict, all_of, not_applicable, undecided, violation
 
@@ -97,13 +98,14 @@ def _allow(**elements: Any) -> dict[str, str]:
     return policy({"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"} | elements)
 
 
+_SSM = "com.amazonaws.us-east-1.ssmmessages"
 _OWN_ACCOUNT = {"StringEquals": {"aws:PrincipalAccount": "111122223333"}}
 
 
 @stack_rule(
     "vpc-endpoint-limits-access",
     on=ENDPOINT,
-    severity=MEDIUM,
+    severity=HIGH,
     fix="Set policy to one that bounds the principals (aws:PrincipalAccount) or the resources (aws:ResourceAccount).",
     sound=[
         [_endpoint(_allow(Condition=_OWN_ACCOUNT))],
@@ -112,6 +114,7 @@ _OWN_ACCOUNT = {"StringEquals": {"aws:PrincipalAccount": "111122223333"}}
         [_endpoint({}), Resource(ENDPOINT_POLICY, {"vpcEndpointId": "vpce-1a2b3c4d"} | _allow(Condition=_OWN_ACCOUNT))],
         [_endpoint({"vpcEndpointType": "GatewayLoadBalancer"})],
         [_endpoint({"vpcEndpointType": "Interface", "serviceName": "com.amazonaws.us-east-1.email-smtp"})],
+        [_endpoint({"vpcEndpointType": "Interface", "serviceName": "com.amazonaws.us-east-1.ssmmessages"})],
         [_endpoint(_allow(Principal={"AWS": "arn:aws:iam::111122223333:root"}))],
         [_endpoint(_allow(Condition={"StringEqualsIfExists": {"aws:ResourceAccount": "111122223333"}}))],
     ],
@@ -129,7 +132,32 @@ _OWN_ACCOUNT = {"StringEquals": {"aws:PrincipalAccount": "111122223333"}}
     ],
 )
 def vpc_endpoint_limits_access(endpoint: Resource, stack: Stack) -> Verdict:
-    """An endpoint's policy bounds who may use it, or on whose resources: else data can leave by it to any account."""
+    """An endpoint to where data is kept bounds who may use it, or on whose resources: else it leaves to any account."""
+    return _limits(endpoint, stack, of_stores=True)
+
+
+@stack_rule(
+    "vpc-endpoint-limits-calls",
+    on=ENDPOINT,
+    severity=LOW,
+    advisory="IAM decides who may call the service (164.312(a)(1)), and nothing is kept there that could be taken away",
+    fix="Set policy to one that bounds the principals (aws:PrincipalAccount) or the resources (aws:ResourceAccount).",
+    sound=[
+        [_endpoint({"vpcEndpointType": "Interface", "serviceName": _SSM} | _allow(Condition=_OWN_ACCOUNT))],
+        [_endpoint({})],
+        [_endpoint({"vpcEndpointType": "Interface", "serviceName": "com.amazonaws.us-east-1.email-smtp"})],
+    ],
+    unsound=[
+        [_endpoint({"vpcEndpointType": "Interface", "serviceName": _SSM})],
+        [_endpoint({"vpcEndpointType": "Interface", "serviceName": _SSM} | _allow())],
+    ],
+)
+def vpc_endpoint_limits_calls(endpoint: Resource, stack: Stack) -> Verdict:
+    """An endpoint to a service that keeps no data of a caller's choice bounds who may use it too."""
+    return _limits(endpoint, stack, of_stores=False)
+
+
+def _limits(endpoint: Resource, stack: Stack, *, of_stores: bool) -> Verdict:
     if endpoint.get("vpcEndpointType", "Gateway") not in ("Gateway", "Interface"):
         return not_applicable("endpoints of this type take no policy")
     try:
@@ -138,13 +166,15 @@ def vpc_endpoint_limits_access(endpoint: Resource, stack: Stack) -> Verdict:
         return undecided(unknown.path)
     if takes_no_policy(name):
         return not_applicable("the service behind it takes no endpoint policy")
+    prefix = of_endpoint(name)
+    if (prefix in fact("services-that-keep-what-is-put")) is not of_stores:
+        return not_applicable("another rule is about endpoints to this service")
     sources: list[Properties] = list(stack.companions(endpoint, ENDPOINT_POLICY, by="vpcEndpointId"))
     if not sources and endpoint.is_set_by_program("policy"):
         sources = [endpoint]
     found = [(policy, source.where("policy")) for source in sources if (policy := document(source)) is not NONE]
     if not found:
         return violation("no endpoint policy is set: the default one allows everything to everyone")
-    prefix = of_endpoint(name)
     return all_of(
         *(answer(policy, where, lambda policy: leaves(policy, prefix)) for policy, where in found),
         *(undecided(path) for policy, _ in found for path in policy.unknown),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hipaa.aws.advice import OTHER_RECORDS_MAY_DO
 from hipaa.resource import UNKNOWN, Properties, Resource
 from hipaa.rule import LOW, MEDIUM, rule, stack_rule
 from hipaa.stack import Stack
@@ -26,6 +27,7 @@ _ACL = Resource(WEB_ACL, {"arn": "arn:acl", "id": "acl", "scope": "REGIONAL"}, n
     "web-acl-keeps-a-log",
     on=(WEB_ACL, *WEB_ACL_CLASSIC),
     severity=MEDIUM,
+    advisory=OTHER_RECORDS_MAY_DO,
     fix="Add a WebAclLoggingConfiguration with resource_arn of the web ACL.",
     sound=[
         [_ACL, Resource(WEB_ACL_LOGGING, {"resourceArn": "arn:acl", "logDestinationConfigs": ["arn:aws:logs:waf"]})],

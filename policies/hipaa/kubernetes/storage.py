@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hipaa.aws.advice import OWN_KEY_IS_MORE
 from hipaa.resource import Properties
 from hipaa.rule import HIGH, rule
 from hipaa.verdict import Requirement, Verdict, all_of, not_applicable, violation
@@ -24,9 +25,27 @@ def _class(provisioner: str, **parameters: Any) -> dict[str, Any]:
 
 
 @rule(
+    "storage-class-encrypts",
+    on=STORAGE_CLASS,
+    severity=HIGH,
+    fix="Set the parameter 'encrypted' to 'true'.",
+    sound=[
+        _class(_EBS[0], type="gp3", encrypted="true"),
+        _class(_EBS[2], Encrypted="True"),
+        _class("efs.csi.aws.com", provisioningMode="efs-ap"),
+    ],
+    unsound=[{"provisioner": _EBS[0]}, _class(_EBS[0], type="gp3"), _class(_EBS[1], encrypted="false", kmsKeyId=_KEY)],
+)
+def storage_class_encrypts(class_: Properties) -> Verdict:
+    """A storage class makes EBS volumes that are encrypted: the driver does not encrypt them unless told."""
+    return _requires(class_, "encrypted")
+
+
+@rule(
     "storage-class-encrypts-with-cmk",
     on=STORAGE_CLASS,
     severity=HIGH,
+    advisory=OWN_KEY_IS_MORE,
     fix="Set the parameters 'encrypted' to 'true' and 'kmsKeyId' to the ARN of a customer managed key.",
     sound=[
         _class(_EBS[0], type="gp3", encrypted="true", kmsKeyId=_KEY),
@@ -47,6 +66,10 @@ def storage_class_encrypts_with_cmk(class_: Properties) -> Verdict:
 
     A claim names a class and never a key: what the class leaves out, nobody can add.
     """
+    return _requires(class_, *_REQUIRED)
+
+
+def _requires(class_: Properties, *wanted: str) -> Verdict:
     if class_.get("provisioner") not in _EBS:
         return not_applicable("the class makes no EBS volume")
     parameters = class_.object("parameters")
@@ -54,8 +77,8 @@ def storage_class_encrypts_with_cmk(class_: Properties) -> Verdict:
     names = {str(name).lower(): name for name in parameters}
     return all_of(
         *(
-            violation(f"the parameter {name!r} is not {requirement.text}")
-            for name, requirement in _REQUIRED.items()
-            if not requirement.met(parameters.get(names.get(name.lower(), name)))
+            violation(f"the parameter {name!r} is not {_REQUIRED[name].text}")
+            for name in wanted
+            if not _REQUIRED[name].met(parameters.get(names.get(name.lower(), name)))
         )
     )
