@@ -234,13 +234,17 @@ def trust_admits_no_guests(role: Resource, stack: Stack) -> Verdict:
     found = document(role, _TRUST)
     if found is NONE:
         return not_applicable("no trust policy is set here")
-    closed = tuple(
+    closed = stack.once(_closed_pools)
+    verdict = answer(found, role.where(_TRUST), lambda each: guests(each, closed))
+    return all_of(verdict, *map(undecided, found.unknown))
+
+
+def _closed_pools(stack: Stack) -> tuple[str, ...]:
+    return tuple(
         str(pool.known("id"))
         for pool in stack.of(IDENTITY_POOL)
         if pool.known("id") and pool.at("allowUnauthenticatedIdentities", False) is not True
     )
-    verdict = answer(found, role.where(_TRUST), lambda each: guests(each, closed))
-    return all_of(verdict, *map(undecided, found.unknown))
 
 
 @rule(
