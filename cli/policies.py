@@ -133,6 +133,38 @@ def check_waivers(
     raise typer.Exit(int(any(each["state"] in ("too broad", "expired") for each in told)))
 
 
+@app.command("mutate")
+def mutate(
+    file: Annotated[
+        Path | None,
+        typer.Option(help="Your stack: what `pulumi stack export` or `pulumi preview --json` writes."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Weaken every property of a sound stack, one at a time, and tell which rule speaks of it; a minute or two.
+
+    Without a file it is this clone's own stack, with every option on, and nothing is asked of anybody.
+    """
+    import time
+
+    from cli import mutation
+    from hipaa.mutation import survivors
+    from hipaa.mutation.score import measure
+
+    begun = time.monotonic()
+    try:
+        measured = measure(mutation.stack_of(file) if file else mutation.own_stack(), mutation.is_needed)
+    except survivors.UnusableSurvivors as error:
+        raise Refused(str(error)) from None
+    seconds = time.monotonic() - begun
+    if as_json:
+        _print_json({**measured.told(), "seconds": round(seconds, 1)})
+        return
+    for line in mutation.lines(measured):
+        _print(line)
+    note(f"It took {seconds:.0f} s; --json tells each change.")
+
+
 @app.command("write")
 def write_pages() -> None:
     """Write the reference pages of docs/policies, one a rule, from the rules themselves."""

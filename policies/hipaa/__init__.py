@@ -8,8 +8,8 @@ from functools import cache
 
 from hipaa.rule import Rule
 
-# The adapter needs pulumi-policy; rules must be readable without it.
-_ADAPTER = "hipaa.pack"
+# The adapter needs pulumi-policy, without which rules must be readable; what measures the rules holds none.
+_WITHOUT_RULES = ("hipaa.pack", "hipaa.mutation")
 
 
 class UnusableRules(Exception):
@@ -25,7 +25,7 @@ def rules() -> tuple[Rule, ...]:
     """
     found: dict[str, Rule] = {}
     for info in pkgutil.walk_packages(__path__, f"{__name__}."):
-        if info.name == _ADAPTER:
+        if info.name.startswith(_WITHOUT_RULES):
             continue
         try:
             module = importlib.import_module(info.name)
