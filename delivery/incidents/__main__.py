@@ -18,6 +18,7 @@ from delivery.incidents.desk import Desk
 from delivery.incidents.entry import Entry, Names, What
 from delivery.incidents.owners import Boundary
 from delivery.incidents.places import evidence
+from delivery.incidents.reading import Reading
 from delivery.incidents.record import PREFIX
 from delivery.registry import program
 from delivery.registry.chain import Finding
@@ -104,7 +105,7 @@ def _answer(asked: Asked) -> int:
 def _close(asked: Asked) -> int:
     desk, out = _desk(asked), _free(asked)
     entries = desk.close(_name(asked["incident"]), asked["text"], asked["answers"])
-    _draft(desk, entries, desk.whole(asked["incident"]).found, out)
+    _draft(desk, desk.whole(asked["incident"]), out)
     told = telling.shown(entries)
     lines = [f"{told['name']} is closed: {telling.times_line(told)}", f"    The report to review: {out}"]
     _tell(asked, {**told, "report": str(out)}, lines)
@@ -113,13 +114,14 @@ def _close(asked: Asked) -> int:
 
 def _report(asked: Asked) -> int:
     desk, out = _desk(asked), _free(asked)
-    _draft(desk, *desk.readable(asked["incident"]), out, asked["without"])
+    _draft(desk, desk.readable(asked["incident"]), out, asked["without"])
     print(out)
     return 0
 
 
 def _show(asked: Asked) -> int:
-    told = telling.shown(*_desk(asked).readable(_name(asked["incident"])))
+    readable = _desk(asked).readable(_name(asked["incident"]))
+    told = telling.shown(readable.entries, readable.found, readable.beside)
     _tell(asked, told, telling.shown_lines(told))
     return 0
 
@@ -175,7 +177,7 @@ def _listed(desk: Desk, name: str) -> dict[str, Any]:
         told = telling.shown(whole.entries, whole.found)
     except Refused as refused:  # which keeps nobody from the other records
         return {"name": name, "refused": str(refused)}
-    del told["entries"]
+    del told["entries"], told["beside"]
     return {**told, "refused": None}
 
 
@@ -187,13 +189,13 @@ def _free(asked: Asked) -> Path:
     return file
 
 
-def _draft(
-    desk: Desk, entries: Sequence[Entry], found: Sequence[Finding], file: Path, without: Sequence[int] = ()
-) -> None:
+def _draft(desk: Desk, told: Reading, file: Path, without: Sequence[int] = ()) -> None:
     """Raises Refused."""
+    entries = told.entries
     about = entries[0].about
     assert about
-    text = report.drafted(entries, desk.runbook(about.runbook), runbooks.every_review(desk.folder), found, without)
+    book, every_review = desk.runbook(about.runbook), runbooks.every_review(desk.folder)
+    text = report.drafted(entries, book, every_review, told.found, without, told.beside)
     try:
         file.write_text(text)
     except OSError as error:

@@ -14,7 +14,7 @@ from delivery.incidents import places, rules, runbooks
 from delivery.incidents.entry import LONGEST, Entry, Names, Severity, Struck, What
 from delivery.incidents.kept import Kept
 from delivery.incidents.owners import Boundary, Owner, owners
-from delivery.incidents.reading import Reading, in_place, reading
+from delivery.incidents.reading import Reading, reading
 from delivery.incidents.record import Record, incidents
 from delivery.incidents.runbooks import Runbook
 from delivery.registry.chain import Finding, Subjects
@@ -105,19 +105,18 @@ class Desk:
             raise Refused(f"There is no incident {incident}; what lies under its name is none of its record.")
         return told
 
-    def readable(self, incident: str) -> tuple[list[Entry], list[Finding]]:
+    def readable(self, incident: str) -> Reading:
         """What can be read of a record that may not hold, and what is amiss with it: in an incident people need both.
 
         Raises Broken where nothing says of what it is, Refused where there is none.
         """
-        kept = self._kept(incident)
-        told = reading(incident, kept)
-        entries = in_place(incident, kept) if told.stopped or told.doubted else told.entries
-        # What says of what it is, and how severe; what somebody put before it, under a lower number, does not.
-        begun = (number for number, each in enumerate(entries) if each.about and each.severity)
+        told = reading(incident, self._kept(incident))
+        # What says of what it is, and how severe; one that has lost its beginning may have others before that.
+        begun = (number for number, each in enumerate(told.entries) if each.about and each.severity)
         if (first := next(begun, None)) is None:
-            return self.entries(incident), told.found
-        return entries[first:], told.found
+            return self.whole(incident)
+        told.entries = told.entries[first:]
+        return told
 
     def runbook(self, name: str) -> Runbook:
         return runbooks.runbook(self.folder, name)
@@ -179,7 +178,10 @@ class Desk:
 
     def strike(self, incident: str, number: int, names: Names, reason: str) -> Entry:
         """From now on nobody is shown the words of this entry. Raises Refused, and Lost."""
-        return self._write(self.whole(incident), incident, What.STRUCK, reason, None, strikes=Struck(number, names))
+        whole = self.whole(incident)
+        if number not in whole.taken:
+            raise Refused(f"{incident} has no entry {number}: `./parapet incident show {incident}` has their numbers.")
+        return self._write(whole, incident, What.STRUCK, reason, None, strikes=Struck(number, names))
 
     def asks(self, incident: str) -> Mapping[str, str]:
         """What its runbook asks before it is over."""

@@ -34,6 +34,9 @@ class Reading:
     """What of that was done to what lay there, and ends the record."""
     doubted: list[Finding] = field(default_factory=list)
     """What looks as if an entry before it were not as it was, by objects that anybody might have put."""
+    beside: list[Entry] = field(default_factory=list)
+    """Of a record that ends or is doubted, the entries that are none of its chain. People read them; nothing that is
+    told of the incident is taken from them, since anybody may have put them there."""
     filled: list[Finding] = field(default_factory=list)
     """Whether more lies there than is read."""
     taken: set[int] = field(default_factory=set)
@@ -117,7 +120,8 @@ def reading(incident: str, kept: Sequence[Kept]) -> Reading:
     told.found += beside("record", kept)
     told.filled += [each for each in told.found if each.kind == "filled"]
     strange = {each.sequence: found for each in kept if (found := _strange(incident, each))}
-    named = {each.previous: each.sequence for each in in_place(incident, kept)}
+    placed = _in_place(incident, kept)
+    named = {each.previous: each.sequence for each in placed}
     wanted = 1
     for each in _by_number(kept):
         if stranger := strange.get(each.sequence):
@@ -128,10 +132,13 @@ def reading(incident: str, kept: Sequence[Kept]) -> Reading:
         told.take(each, lacks, followed=bool(each.entry and named.get(each.entry.digest, 0) > each.sequence))
     told.found = sorted(folded(told.found, told.stopped), key=lambda each: each.sequence)
     told.stopped.sort(key=lambda each: each.sequence)
+    if told.stopped or told.doubted:
+        chained = {each.sequence for each in told.entries}
+        told.beside = [each for each in placed if each.sequence not in chained]
     return told
 
 
-def in_place(incident: str, kept: Sequence[Kept]) -> list[Entry]:
+def _in_place(incident: str, kept: Sequence[Kept]) -> list[Entry]:
     """Every entry of the record under its own number, those beside the chain too."""
     return [each.entry for each in _by_number(kept) if each.entry and not _misplaced(incident, each)]
 

@@ -78,12 +78,14 @@ def drafted(
     every_review: Sequence[str],
     found: Sequence[Finding] = (),
     without: Collection[int] = (),
+    beside: Sequence[Entry] = (),
 ) -> str:
     """Markdown. What people have to say is left open; all else is the record's, but the words of entries `without`, and
-    of those that were struck."""
+    of those that were struck. What lies `beside` its chain stands by itself."""
     last, struck = entries[-1], striking.counted(entries)
     chosen = ", ".join(map(str, sorted(set(without))))
     left_out = f" Besides, who drafted this left out the words of {chosen}." if chosen else ""
+    beside = striking.shown_beside(beside, entries, without)
     entries = striking.shown(entries, without)
     first = entries[0]
     about = first.about
@@ -120,6 +122,7 @@ def drafted(
         "",
         *("## What happened", ""),
         *_table(("when", "what", "who", ""), (_row(each) for each in entries)),
+        *(_beside(beside) if beside else ()),
         *("## Who was told", ""),
         *_table(("when", "whom", ""), ((each.happened, each.told, each.text) for each in entries if each.told)),
         *("## Evidence", ""),
@@ -131,6 +134,15 @@ def drafted(
     for question in (*every_review, *book.review):
         lines += [f"### {question}", "", TO_WRITE, ""]
     return "\n".join([*lines, "## Actions", "", *_table(("what", "owner", "by when"), [("", "", "")])])
+
+
+def _beside(entries: Sequence[Entry]) -> list[str]:
+    return [
+        *("## Beside the chain", ""),
+        "Who may write into a record may have put these by hand. Nothing else of this page is taken from them.",
+        "",
+        *_table(("entry", "when", "what", "who", ""), ((str(each.sequence), *_row(each)) for each in entries)),
+    ]
 
 
 def lasted(number: int | None) -> str:

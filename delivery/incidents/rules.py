@@ -67,11 +67,10 @@ def check(before: Sequence[Entry], entry: Entry) -> None:
     closed = any(each.what is What.CLOSED for each in before)
     if entry.strikes:
         struck = next((each for each in before if each.sequence == entry.strikes.entry), None)
-        if not struck:
-            raise Refused(
-                f"{name} has no entry {entry.strikes.entry}: `./parapet incident show {name}` has their numbers."
-            )
-        if struck.what is What.STRUCK:
+        # One beside the chain may be struck too: its words are shown as well.
+        if not struck and entry.strikes.entry >= entry.sequence:
+            raise Refused(f"{name} has no entry {entry.strikes.entry} before this one, which is {entry.sequence}.")
+        if struck and struck.what is What.STRUCK:
             raise Refused(
                 f"Entry {struck.sequence} says why another one's words are left out, and nothing takes that away. "
                 "Where it names somebody tell your privacy officer: who may read the record is what can be changed."

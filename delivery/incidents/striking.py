@@ -6,7 +6,9 @@ from typing import Final
 
 import msgspec
 
-from delivery.incidents.entry import Entry, What
+from delivery.incidents.entry import LONGEST, Entry, What
+from delivery.registry.documents import plain
+from delivery.registry.refused import Refused
 
 LEFT_OUT: Final = "_Left out: it may name somebody._"
 
@@ -16,8 +18,14 @@ def shown(entries: Sequence[Entry], without: Collection[int] = ()) -> list[Entry
 
     Their digests are others than the record's.
     """
-    struck = {*strikes(entries), *without}
-    return [_wordless(each) if each.sequence in struck else each for each in entries]
+    return _without(entries, {*strikes(entries), *without})
+
+
+def shown_beside(beside: Sequence[Entry], entries: Sequence[Entry], without: Collection[int] = ()) -> list[Entry]:
+    """Those beside the chain likewise, by what its `entries` strike, and without words that no command writes. Of the
+    chain's own these are not asked for: what a text may have in it changes with each version, and a record holds."""
+    refused = {each.sequence for each in beside if not all(map(_is_plain, (each.text, *each.answers.values())))}
+    return _without(beside, {*strikes(entries), *without, *refused})
 
 
 def strikes(entries: Sequence[Entry]) -> Mapping[int, Entry]:
@@ -36,6 +44,18 @@ def counted(entries: Sequence[Entry]) -> str:
     each = ", ".join(f"{number} by {by.who.account} (entry {by.sequence} says why)" for number, by in struck)
     number = "1 entry is" if len(struck) == 1 else f"{len(struck)} entries are"
     return f"{number} struck, and shown without words: {each}."
+
+
+def _is_plain(text: str) -> bool:
+    try:
+        plain(text, "text", "the record", LONGEST)
+    except Refused:
+        return False
+    return True
+
+
+def _without(entries: Sequence[Entry], numbers: Collection[int]) -> list[Entry]:
+    return [_wordless(each) if each.sequence in numbers else each for each in entries]
 
 
 def _wordless(entry: Entry) -> Entry:

@@ -12,8 +12,8 @@ from delivery.registry.chain import Finding
 from delivery.registry.documents import digest
 
 
-def shown(entries: Sequence[Entry], found: Sequence[Finding] = ()) -> dict[str, Any]:
-    """All of a record but what was struck, and what is amiss with it."""
+def shown(entries: Sequence[Entry], found: Sequence[Finding] = (), beside: Sequence[Entry] = ()) -> dict[str, Any]:
+    """All of a record but what was struck, what is amiss with it, and what lies beside its chain."""
     first, last = entries[0], entries[-1]
     return {
         "name": first.incident,
@@ -26,10 +26,8 @@ def shown(entries: Sequence[Entry], found: Sequence[Finding] = ()) -> dict[str, 
         ],
         "struckCounted": striking.counted(entries),
         "about": msgspec.to_builtins(first.about),
-        "entries": [
-            {**msgspec.to_builtins(told), "digest": each.digest}
-            for each, told in zip(entries, striking.shown(entries), strict=True)
-        ],
+        "entries": _entries(entries, striking.shown(entries)),
+        "beside": _entries(beside, striking.shown_beside(beside, entries)),
         "digest": last.digest,
         "findings": _findings(found),
     }
@@ -43,6 +41,10 @@ def verified(name: str, kept: Sequence[Kept], found: Sequence[Finding]) -> dict[
     known = digest("\n".join(there).encode()) if found and not unread else None
     number = sum(not each.filled for each in kept)
     return {"name": name, "entries": number, "findings": _findings(found), "known": known}
+
+
+def _entries(entries: Sequence[Entry], shown: Sequence[Entry]) -> list[dict[str, Any]]:
+    return [{**msgspec.to_builtins(told), "digest": each.digest} for each, told in zip(entries, shown, strict=True)]
 
 
 def _findings(found: Iterable[Finding]) -> list[dict[str, Any]]:
@@ -59,6 +61,8 @@ def shown_lines(told: Mapping[str, Any]) -> list[str]:
         f"    {times_line(told)}",
         f"    {told['struckCounted']}",
         *map(_line, told["entries"]),
+        *(["Beside the chain, and no part of what is told above:"] if told["beside"] else ()),
+        *map(_line, told["beside"]),
     ]
 
 

@@ -1,5 +1,7 @@
 """One wrong object ends no record, by whomever it was put: what ends one is what was done to what lay there."""
 
+import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -10,8 +12,10 @@ import pytest
 
 from delivery.incidents import report, telling
 from delivery.incidents.desk import Desk
-from delivery.incidents.entry import Entry, What
+from delivery.incidents.entry import Entry, Evidence, Names, Severity, Struck, What
+from delivery.incidents.reading import Reading
 from delivery.registry.documents import canonical, moment, written
+from delivery.registry.refused import Refused
 from tests.delivery.incidents.test_record import ANSWERS, INCIDENT, gone, put, raw, stray, walked
 from tests.delivery.incidents.world import NAME, WHY
 from tests.delivery.registry.world import AUDIT
@@ -35,6 +39,14 @@ def after(s3: Any, number: int, **fields: Any) -> Entry:
 def by_hand(s3: Any, **fields: Any) -> bytes:
     """The third entry, as no command writes one."""
     return msgspec.json.encode(after(s3, 3, **fields), order="sorted")
+
+
+def shown(told: Reading) -> dict[str, Any]:
+    return telling.shown(told.entries, told.found, told.beside)
+
+
+def drafted(desk: Desk, told: Reading, *without: int) -> str:
+    return report.drafted(told.entries, desk.runbook(NAME), [], told.found, without, told.beside)
 
 
 def ahead(s3: Any, by: timedelta) -> dict[str, str]:
@@ -81,12 +93,12 @@ def test_an_entry_that_is_wrong_ends_no_record(desk: Desk, s3: Any, what: str) -
     whats = [What.DECLARED, What.SEEN, What.RECOVERED, What.CLOSED]
     assert [each.what for each in closed] == whats
     assert number not in [each.sequence for each in closed]
-    entries, found = desk.readable(INCIDENT)
-    assert entries == desk.entries(INCIDENT) == closed
+    told_of = desk.readable(INCIDENT)
+    assert told_of.entries == desk.entries(INCIDENT) == closed
     (only,) = desk.examine(INCIDENT)[1]
-    assert found == [only]
+    assert told_of.found == [only]
     assert only.kind == says.partition(":")[0]
-    assert f"- {only}" in report.drafted(entries, desk.runbook(NAME), [], found)
+    assert f"- {only.kind}: " in drafted(desk, told_of)
 
 
 @pytest.mark.parametrize("what", ["closed before it began", "follows another"])
@@ -111,9 +123,9 @@ def test_what_can_be_read_of_a_record_that_ends_begins_with_what_says_of_what_it
     stray(s3, 1, canonical(msgspec.structs.replace(other, incident=INCIDENT, **{without: None})))
     made = [desk.start(NAME, WHY, name=INCIDENT), desk.log(INCIDENT, What.SEEN, "Only one ward is concerned.")]
     put(s3, 3, raw(s3, 3), over=False)
-    entries, found = desk.readable(INCIDENT)
-    assert entries == made
-    assert telling.shown(entries, found)["severity"] == "page"
+    told = desk.readable(INCIDENT)
+    assert told.entries == made
+    assert shown(told)["severity"] == "page"
 
 
 def test_whatever_is_put_behind_a_wrong_entry_is_gone_past_where_the_chain_is_whole_below_it(
@@ -164,9 +176,81 @@ def test_two_objects_of_which_one_names_the_other_end_no_record(
     assert [each.what for each in closed] == [What.DECLARED, What.SEEN, What.RECOVERED, What.CLOSED]
     found = desk.examine(INCIDENT)[1]
     assert {number for number, _ in pair} <= {each.sequence for each in found} | {3}, "and both are told"
-    entries, why = desk.readable(INCIDENT)
-    assert why == found
-    assert all(each in entries for each in closed)
+    told = desk.readable(INCIDENT)
+    assert (told.entries, told.found) == (closed, found)
+    assert {each.sequence for each in told.beside} == {number for number, _ in pair}
+
+
+FORGED: dict[str, dict[str, Any]] = {
+    "closed": {"what": What.CLOSED, "answers": {"serves": "The version that they forged."}},
+    "recovered": {"what": What.RECOVERED},
+    "mitigated": {"what": What.MITIGATED},
+    "detected": {"what": What.DETECTED, "happened": "2020-01-01T00:00:00Z"},
+    "severity": {"what": What.SEVERITY, "severity": Severity.TICKET},
+    "told": {"what": What.TOLD, "told": "executives"},
+    "kept": {"what": What.KEPT, "evidence": Evidence("s3://audit/forged.json")},
+    "struck": {"what": What.STRUCK, "strikes": Struck(2, Names.NAME)},
+    "declared": {"what": What.DECLARED, "severity": Severity.TICKET},
+}
+
+
+def test_what_lies_beside_the_chain_takes_no_part_in_what_is_told(desk: Desk, s3: Any) -> None:
+    """By a pair of which the second names the first, an open incident was closed, no page any more, and an entry's
+    words were left out, in `show` and in the report; `list` and `log` knew better."""
+    first = desk.start(NAME, WHY, name=INCIDENT)
+    made = [first, desk.log(INCIDENT, What.SEEN, "Only one ward is concerned.")]
+    before, as_it_was = shown(desk.readable(INCIDENT)), drafted(desk, desk.readable(INCIDENT))
+    before_that, words = OTHER, list[str]()
+    for number, (what, fields) in enumerate(FORGED.items(), 3):
+        words.append(f"The words of who forged {what}.")
+        more = {"about": first.about} if what == "declared" else {}
+        forged = after(s3, number, previous=before_that, text=words[-1], **fields, **more)
+        stray(s3, number, canonical(forged))
+        before_that = forged.digest
+    told = desk.readable(INCIDENT)
+    assert told.entries == made
+    values = shown(told)
+    lines = telling.shown_lines(values)
+    assert f"    {telling.times_line(before)}" in lines
+    assert [each["text"] for each in values.pop("beside")] == words
+    assert values.pop("findings")
+    assert values == {name: value for name, value in before.items() if name not in ("beside", "findings")}
+    (place,) = (number for number, line in enumerate(lines) if line.startswith("Beside the chain"))
+    assert all(each in "".join(lines[place:]) for each in words)
+    assert "who forged" not in "".join(lines[:place])
+    text = drafted(desk, told)
+    (between,) = re.findall(r"(?s)## Beside the chain\n.*?(?=## )", text)
+    assert all(each in between for each in words)
+    rest = re.sub(r"(?s)\*\*The record does not hold\*\*.*?(?=\*\*No entry)", "", text.replace(between, ""))
+    assert rest == as_it_was
+
+
+def test_words_beside_the_chain_that_may_name_somebody_are_shown_to_nobody(desk: Desk, s3: Any) -> None:
+    """What a command would refuse to write, and what somebody struck."""
+    desk.start(NAME, WHY, name=INCIDENT)
+    desk.log(INCIDENT, What.SEEN, "Only one ward is concerned.")
+    first = after(s3, 3, previous=OTHER, text="It is about patient 4711, they say.")
+    second = after(s3, 4, previous=first.digest, text="Smith of the ward saw it.")
+    stray(s3, 3, canonical(first))
+    stray(s3, 4, canonical(second))
+
+    def everywhere(*without: int) -> list[str]:
+        told = desk.readable(INCIDENT)
+        lines = "\n".join(telling.shown_lines(shown(told)))
+        return [lines, json.dumps(shown(told)), drafted(desk, told, *without)]
+
+    for each in everywhere():
+        assert "4711" not in each
+        assert "Smith" in each
+    assert "Smith" not in everywhere(4)[-1]
+    with pytest.raises(Refused, match="has no entry 9"):
+        desk.strike(INCIDENT, 9, Names.NAME, "By the privacy officer's word.")
+    assert desk.strike(INCIDENT, 4, Names.NAME, "By the privacy officer's word.").sequence == 5
+    for each in everywhere():
+        assert "Smith" not in each
+        assert "1 entry is struck, and shown without words: 4 by mia (entry 5 says why)" in each
+        assert "Only one ward is concerned." in each
+    assert not [each for each in desk.examine(INCIDENT)[1] if each.sequence == 5]
 
 
 def test_a_pair_in_the_place_of_the_first_two_keeps_no_incident_from_being_declared(desk: Desk, s3: Any) -> None:
@@ -184,7 +268,9 @@ def test_a_break_below_entries_that_follow_is_told_with_all_that_can_be_read(des
     put(s3, 5, canonical(entry(s3, 5, text="Another line, without a name.")))
     found = desk.examine(INCIDENT)[1]
     assert [(each.kind, each.sequence) for each in found] == [("forked", 6), ("forked", 7)]
-    assert [each.sequence for each in desk.readable(INCIDENT)[0]] == [1, 2, 3, 4, 5, 6, 7]
+    told = desk.readable(INCIDENT)
+    assert [each.sequence for each in told.entries] == [1, 2, 3, 4, 5]
+    assert [each.sequence for each in told.beside] == [6, 7]
 
 
 # What somebody has looked into

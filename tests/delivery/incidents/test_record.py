@@ -393,10 +393,10 @@ def test_what_was_done_to_a_record_is_found(
     if attack in ENDS:
         with pytest.raises(Broken, match="The record of worse-today does not hold, and nothing more is written"):
             desk.log(INCIDENT, What.REVIEWED, "The actions are in the tracker.")
-    readable, why = desk.readable(INCIDENT)
-    assert why == amiss
-    assert f"- {amiss[0]}" in report.drafted(readable, desk.runbook(NAME), [], why)
-    lines = telling.shown_lines(telling.shown(readable, why))
+    told_of = desk.readable(INCIDENT)
+    assert told_of.found == amiss
+    assert f"- {amiss[0].kind}: " in report.drafted(told_of.entries, desk.runbook(NAME), [], told_of.found)
+    lines = telling.shown_lines(telling.shown(told_of.entries, told_of.found, told_of.beside))
     assert lines[:2] == ["worse-today does not hold; this is what can be read of it:", f"    {amiss[0]}"]
     assert any("One line, without a name." in line for line in lines) or found[1] == 3
     desk.start(NAME, WHY, name="another")
@@ -456,7 +456,8 @@ def test_an_object_in_an_entrys_place_ends_no_record(
     made = list(desk.close(INCIDENT, "It was the new version.", ANSWERS))
     assert [each.what for each in made] == [What.DECLARED, What.SEEN, What.RECOVERED, What.CLOSED]
     assert desk.entries(INCIDENT) == made
-    entries, why = desk.readable(INCIDENT)
+    readable = desk.readable(INCIDENT)
+    entries, why = readable.entries, readable.found
     assert (entries, [str(each) for each in why]) == (made, amiss)
     text = report.drafted(entries, desk.runbook(NAME), [], why)
     assert f"- {amiss[0]}" in text
@@ -474,7 +475,8 @@ def test_what_was_done_to_an_entry_is_not_gone_past_for_what_lies_beside_it(desk
     edited(s3)
     found = desk.examine(INCIDENT)[1]
     assert [(each.kind, each.sequence) for each in found] == [("foreign", 3), *(("forked", n) for n in range(4, 9))]
-    assert len(desk.readable(INCIDENT)[0]) == 7, "all that is in its own place"
+    told = desk.readable(INCIDENT)
+    assert len(told.entries) + len(told.beside) == 7, "all that is in its own place"
     for each in (2, 3, 5):
         gone(s3, each)
     assert [str(each) for each in desk.examine(INCIDENT)[1] if each.kind == "dropped"] == [
@@ -500,7 +502,8 @@ def test_words_that_name_somebody_are_shown_to_nobody_any_more(desk: Desk, s3: A
     for number in (1, 2, 4):
         struck = desk.strike(INCIDENT, number, Names.NAME, "By the privacy officer's word.")
         assert (struck.what, struck.strikes) == (What.STRUCK, Struck(number, Names.NAME))
-    entries, found = desk.readable(INCIDENT)
+    readable = desk.readable(INCIDENT)
+    entries, found = readable.entries, readable.found
     assert (found, entries[: len(made)], raw(s3, 1)) == ([], list(made), before)
     told = telling.shown(entries)
     for shown in (
@@ -547,7 +550,8 @@ def test_a_record_that_somebody_fills_is_read_as_far_as_it_was_one(
     s3.put_object(Bucket=AUDIT, Key=f"incidents/{INCIDENT}/00000099.json", Body=b"x" * 20_000)
     asked = list[str]()
     desk.s3.meta.events.register("before-call.s3.GetObject", lambda **_: asked.append("read"))
-    entries, found = desk.readable(INCIDENT)
+    readable = desk.readable(INCIDENT)
+    entries, found = readable.entries, readable.found
     assert (entries, len(asked)) == (made, reads)
     (filled,) = (each for each in found if each.kind == "filled")
     assert f"- {filled}" in report.drafted(entries, desk.runbook(NAME), [], found)
