@@ -322,6 +322,7 @@ def test_every_precondition_is_looked_at_and_told_in_one_line(aws: LocalAws, wri
         "settings",
         "state",
         "tools",
+        "trail",
         "versions",
         "zones",
     }

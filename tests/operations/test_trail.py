@@ -1,4 +1,5 @@
-"""Whether somebody would be told of a session of who breaks the glass: CloudTrail's answers, held against its model."""
+"""Whether somebody would be told of who turns off what records, and of a session of who breaks the glass: CloudTrail's
+answers, held against its model."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -36,8 +37,40 @@ def there(cloudtrail: Stubber, selectors: dict[str, Any] | None, *, logging: boo
         cloudtrail.add_response("get_event_selectors", selectors, {"TrailName": ARN})
 
 
-def test_nobody_is_asked_where_nobody_breaks_the_glass(cloudtrail: Stubber, write: Write) -> None:
-    assert list(trail.check(account(write))) == []
+WRITES, NO_WRITES = (
+    "all tells of who turns off a trail, GuardDuty or Security Hub",
+    f"no trail of {ACCOUNT} logs management events that write, in us-east-1",
+)
+
+
+@pytest.mark.parametrize(
+    ("selectors", "more", "told"),
+    [
+        ({"EventSelectors": [{"ReadWriteType": "All", "IncludeManagementEvents": True}]}, {}, WRITES),
+        ({"EventSelectors": [{"ReadWriteType": "WriteOnly", "IncludeManagementEvents": True}]}, {}, WRITES),
+        ({"EventSelectors": [{"ReadWriteType": "ReadOnly", "IncludeManagementEvents": True}]}, {}, NO_WRITES),
+        (
+            {"AdvancedEventSelectors": [{"FieldSelectors": [MANAGEMENT, {"Field": "readOnly", "Equals": ["false"]}]}]},
+            {},
+            WRITES,
+        ),
+        (
+            {"AdvancedEventSelectors": [{"FieldSelectors": [MANAGEMENT, {"Field": "readOnly", "Equals": ["true"]}]}]},
+            {},
+            NO_WRITES,
+        ),
+        (None, {"logging": False}, NO_WRITES),
+        (None, {"IsMultiRegionTrail": False}, NO_WRITES),
+    ],
+)
+def test_an_account_is_told_whether_anybody_hears_of_who_turns_off_what_records(
+    cloudtrail: Stubber, write: Write, selectors: dict[str, Any] | None, more: dict[str, Any], told: str
+) -> None:
+    """EventBridge has such calls from a trail alone, whoever breaks no glass: the rule was there and its alarm well."""
+    there(cloudtrail, selectors, **more)
+    (found,) = trail.check(account(write))
+    assert told in found.text
+    assert found.state is (State.OK if told == WRITES else State.TO_DO)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +85,7 @@ def test_nobody_is_asked_where_nobody_breaks_the_glass(cloudtrail: Stubber, writ
 )
 def test_a_trail_that_has_who_took_a_role_is_ok(cloudtrail: Stubber, write: Write, selectors: dict[str, Any]) -> None:
     there(cloudtrail, selectors)
-    (found,) = trail.check(account(write, GRANTED))
+    _, found = trail.check(account(write, GRANTED))
     assert (found.state, found.text) == (State.OK, "all tells of each session of breakGlass")
 
 
@@ -75,12 +108,11 @@ def test_one_that_has_not_is_told_with_what_to_do(
     cloudtrail: Stubber, write: Write, selectors: dict[str, Any] | None, of_the_trail: dict[str, Any]
 ) -> None:
     there(cloudtrail, selectors, **of_the_trail)
-    (found,) = trail.check(account(write, GRANTED))
+    _, found = trail.check(account(write, GRANTED))
     assert found.state is State.TO_DO
     assert f"no trail of {ACCOUNT} logs management events that read, in us-east-1" in found.text
 
 
 def test_an_account_without_a_trail_is_told(cloudtrail: Stubber, write: Write) -> None:
     cloudtrail.add_response("describe_trails", {"trailList": []}, {})
-    (found,) = trail.check(account(write, GRANTED))
-    assert found.state is State.TO_DO
+    assert [each.state for each in trail.check(account(write, GRANTED))] == [State.TO_DO] * 2
