@@ -39,6 +39,7 @@ def counted(source: Source, predictions: str | None, labels: str | None) -> tupl
     """What a comparison with the rows themselves needs of it: no categories, no correlations; and the rows' codes.
     Raises Refused where it lacks a column that is asked for."""
     schema.named(list(source.types))
+    schema.no_row(source)
     for name, what in ((predictions, "--predictions"), (labels, "--labels")):
         if name is not None and name not in source.types:
             raise schema.lacks(what, name, list(source.types))

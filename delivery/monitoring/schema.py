@@ -3,15 +3,17 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from difflib import SequenceMatcher
-from typing import Final
+from typing import Any, Final
 
 from delivery.monitoring.profile import Held, Type
-from delivery.monitoring.reading import Layout, same
+from delivery.monitoring.reading import Layout, Source, same
 from delivery.monitoring.tested import Tested
 from delivery.registry.refused import Refused
 
 VALUE: Final = re.compile(r"[^A-Za-z]|.*[0-9]{4}")
 """What begins as no name does, or has a number of four digits in it: a date, a record's number, a measured value."""
+NUMBER: Final = re.compile(r"[-+]?([0-9]+[.,]?[0-9]*|[.,][0-9]+)")
+DAY: Final = re.compile(r"[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}([T ].*)?")
 ALIKE: Final = 0.5
 """Of two names, from which on one is the other's, where several columns came and went."""
 PLACE: Final = 0.2
@@ -35,6 +37,45 @@ def named(names: Sequence[str]) -> None:
             f"The reference: {values} of its {len(names)} columns are called as a value is, by numbers or dates. If its"
             " first line is a row, write a line of names above it; else rename them."
         )
+
+
+def no_row(source: Source) -> None:
+    """Raises Refused where the first line of a reference is a row: where a name is a day in a column of days, a number
+    between a column's own, or two are among their own columns' texts. One may be (`smoker`). They are not told."""
+    names = list(source.types)
+    if not source.rows or names == [str(number) for number in range(len(names))]:
+        return
+    asked = {name: _among(source.table[name], kind, _said(name, names)) for name, kind in source.types.items()}
+    own = {name: of for name, of in asked.items() if of is not None}
+    if not own:
+        return
+    looked: Any = source.table.aggregate(**{f"c{place}": of for place, of in enumerate(own.values())})
+    among = dict(zip(own, looked.to_pyarrow().to_pylist()[0].values(), strict=True))
+    texts = sum(bool(is_) for name, is_ in among.items() if source.types[name] == "text")
+    others = sum(map(bool, among.values())) - texts
+    if others or texts > 1:
+        raise Refused(
+            f"The reference: {others + texts} of its {len(names)} columns are called by a value of their own. If its "
+            "first line is a row, write a line of names above it; else rename them."
+        )
+
+
+def _said(name: str, names: Sequence[str]) -> str:
+    """As the line has it: of what is there twice DuckDB numbers the second."""
+    before = re.sub(r"_[0-9]{1,3}$", "", name)
+    return before if before in names else name
+
+
+def _among(column: Any, kind: Type, name: str) -> Any:
+    """Whether it is one of the column's, for Ibis; None where it cannot be."""
+    if kind == "text":
+        return (column == name).any()
+    if kind in ("integer", "float") and NUMBER.fullmatch(name):
+        value = float(name.replace(",", "."))
+        return (column.min() <= value) & (column.max() >= value)
+    if kind in ("date", "moment") and DAY.fullmatch(name):
+        return column.notnull().any()
+    return None
 
 
 def lacks(option: str, column: str, names: Sequence[str]) -> Refused:

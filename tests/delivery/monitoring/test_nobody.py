@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from msgspec import structs
+from pyarrow.csv import read_csv
 
 from delivery.monitoring.found import Check
 from delivery.monitoring.running import check_files, profile_files
@@ -69,6 +70,44 @@ def test_a_reference_without_a_line_of_names_is_refused(tmp_path: Path) -> None:
             ask()
         assert "Smith" not in str(refused.value)
     assert not (tmp_path / "profile.json").exists()
+
+
+SEX, DIAGNOSIS = (["F", "M"] * (ROWS // 2), ["I50", "J18"] * (ROWS // 2))
+FLAG = np.arange(ROWS) % 2
+FIRST_ROWS = {
+    "two texts": {"sex": SEX, "diagnosis": DIAGNOSIS},
+    "a number": {"sex": SEX, "age": np.arange(ROWS) % 70 + 20},
+    "a broken number": {"pressure": np.arange(ROWS) % 90 + 40.5},
+    "a day": {"day": [f"2026-01-{number % 28 + 1:02d}" for number in range(ROWS)], "sex": SEX},
+    "two of one value": {"sex": SEX, "diagnosis": DIAGNOSIS, "one": FLAG, "other": FLAG, "third": FLAG},
+}
+
+
+@pytest.mark.parametrize(
+    ("case", "form"), [*((case, "csv") for case in FIRST_ROWS), ("two texts", "parquet"), ("a number", "parquet")]
+)
+def test_a_first_row_that_looks_much_like_names_is_in_no_message(tmp_path: Path, case: str, form: str) -> None:
+    """Of a patient's name, sex, diagnosis and age the window was said to lack each."""
+    own = {name: [f"{name} {number}" for number in range(ROWS)] for name in ("Muster", "note", "plan", "word")}
+    told: dict[str, Any] = own | FIRST_ROWS[case]
+    lines = [",".join(map(str, row)) for row in zip(*told.values(), strict=True)]
+    (tmp_path / "none.csv").write_text("\n".join(lines[7:]) + "\n")
+    (tmp_path / "now.csv").write_text("\n".join((",".join(told), *lines)) + "\n")
+    if form == "parquet":  # as one is made of it
+        pq.write_table(read_csv(tmp_path / "none.csv"), tmp_path / "none.parquet")
+    with pytest.raises(Refused, match="columns are called by a value of their own") as refused:
+        check_files([tmp_path / f"none.{form}"], [tmp_path / "now.csv"])
+    assert not re.search("Muster|I50|J18|note|plan|2026", str(refused.value))
+
+
+def test_names_that_only_might_be_values_are_names(tmp_path: Path) -> None:
+    """A code of which each row has whether, a year, and one text that is its column's name."""
+    rng = np.random.default_rng(5)
+    told = {"428": rng.integers(0, 2, ROWS), "2019": rng.normal(3, 1, ROWS), "lab": rng.normal(3, 1, ROWS)}
+    told |= {"y": rng.choice([True, False], ROWS), "smoker": rng.choice(["smoker", "never"], ROWS).tolist()}
+    told |= {f"column_{number}": rng.normal(0, 1, ROWS) for number in range(3)}
+    file = written(tmp_path / "named.parquet", told)
+    assert not check_files([file], [file]).drifted
 
 
 def test_columns_that_were_numbered_are_names(tmp_path: Path) -> None:
