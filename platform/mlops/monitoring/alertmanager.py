@@ -31,6 +31,9 @@ HOST: Final = f"{NAME}.{ns.JUDGING.name}.svc.cluster.local:{PORT}"
 FOLDER: Final = "/etc/alertmanager"
 DATA: Final = "/alertmanager"
 FILE: Final = "alertmanager.yaml"
+RETENTION: Final = "2000h"
+"""For how long it knows whom it told of what: twice what an owner may have as `again_after` (`owners.py`), of which
+what comes again more seldom is to it something new (its own default is 120h, and notes come each 168h)."""
 RESOURCES: Final = {
     "requests": {"cpu": "50m", "memory": "64Mi", "ephemeral-storage": "128Mi"},
     "limits": {"cpu": "500m", "memory": "256Mi", "ephemeral-storage": "256Mi"},
@@ -145,6 +148,7 @@ def deployment(stack: Stack, text: pulumi.Input[str]) -> Manifest:
         arguments=[
             f"--config.file={FOLDER}/{FILE}",
             f"--storage.path={DATA}",
+            f"--data.retention={RETENTION}",
             f"--web.listen-address=0.0.0.0:{PORT}",
             # There is no other to tell.
             "--cluster.listen-address=",

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from cluster import namespaces as ns
 from cluster.guardrails.flows import ALERTMANAGER, PROMETHEUS, Pods, Range, flows
@@ -11,8 +12,9 @@ from cluster.guardrails.identity_rules import identity_rule
 from cluster.mesh import callers, principal
 from cluster.roles import ROLES
 from mlops import prometheus
-from mlops.monitoring import alertmanager
-from mlops.monitoring.words import LABELS
+from mlops.monitoring import alertmanager, routes
+from mlops.monitoring.owners import Owner
+from mlops.monitoring.words import LABELS, Boundary
 from tests.platform.cluster import cases, manifests
 from tests.platform.cluster.api import Api
 from tests.platform.cluster.members import Member, govern, refused
@@ -91,6 +93,17 @@ def test_prometheus_asks_it_what_it_could_not_tell_where_it_sends_it_alerts() ->
     (kept,) = job["metric_relabel_configs"]
     assert (kept["regex"], kept["action"]) == (prometheus.NOTIFICATIONS_FAILED, "keep")
     assert "relabel_configs" not in job
+
+
+def test_it_knows_of_what_it_told_until_long_after_it_tells_it_again(pod: dict[str, Any]) -> None:
+    """Else notes of each week came each fifth day. Also where an owner has as long a time as one may have."""
+    found = {each.partition("=")[0]: each.partition("=")[2] for each in pod["spec"]["containers"][0]["args"]}
+    retention = found["--data.retention"]
+    longest = Owner(boundary=Boundary.DATA, team="x", page="x", ticket="x-t", again_after="999h").again_after
+    assert retention.endswith("h")
+    assert int(retention[:-1]) >= 2 * max(int(each[:-1]) for each in (longest, routes.NOTES_AGAIN))
+    with pytest.raises(ValidationError):
+        Owner(boundary=Boundary.DATA, team="x", page="x", ticket="x-t", again_after="1000h")
 
 
 def test_its_pod_has_no_token_of_the_cluster_and_waits_for_its_role(

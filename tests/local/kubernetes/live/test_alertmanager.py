@@ -68,6 +68,9 @@ def test_it_runs_with_its_pods_configuration_and_tells_the_aws_api_here(
             assert b"cluster" in answer.read()
     finally:
         processes.stop(place.folder, record)
+    log = (place.folder / "log").read_text()
+    assert "Starting Alertmanager" in log
+    assert "greater than the data retention" not in log, "it knows of what it told until long after it tells it again"
     receivers = yaml.safe_load((place.folder / alertmanager.CONFIGURATION).read_text())["receivers"]
     assert {each["api_url"] for receiver in receivers for each in receiver["sns_configs"]} == {place.endpoint}
 
