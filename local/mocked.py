@@ -15,7 +15,7 @@ from pulumi.runtime import rpc
 from pulumi.runtime.mocks import MockCallArgs, MockMonitor
 from pulumi.runtime.proto import resource_pb2, source_pb2
 
-from local.engine.program import declare
+from local.engine.program import declare, holds_unknown
 
 ACCOUNT_ID = "123456789012"
 RANGES = {"s3": "198.51.100.0/24", "dynamodb": "203.0.113.0/24"}
@@ -266,6 +266,7 @@ def record(
         with (
             mock.patch.object(pulumi.runtime.resource, "_get_stack_trace", source_pb2.StackTrace),
             mock.patch.object(rpc, "declare_dependency", declare),
+            mock.patch.object(rpc, "contains_unknowns", holds_unknown),
         ):
             pulumi.runtime.test(make)()
     finally:
