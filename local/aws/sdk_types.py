@@ -25,6 +25,7 @@ Type = Any
 _SCALARS = {"str": "str", "int": "int", "float": "float", "bool": "bool", "Any": "any"}
 _ASSETS = {"Asset", "Archive", "AssetOrArchive"}
 _REPLACES = re.compile(r"forces?\s+(?:\w+\s+)?(?:new|re-?creation|creation of a new|replacement|a new)", re.IGNORECASE)
+_GETTER = re.compile(r"^    @(?:_?builtins\.)?property$", re.MULTILINE)
 
 
 @dataclass
@@ -162,7 +163,12 @@ class _Reader:
 
     def properties(self, source: str) -> dict[str, Property]:
         """Every getter of a class, under the name that goes over the wire."""
-        (node,) = (entry for entry in _parse(source).body if isinstance(entry, ast.ClassDef))
+        first = _GETTER.search(source)  # what stands before them, much of it examples, is most of the text
+        if first is None:
+            return {}
+        (node,) = (
+            entry for entry in _parse(f"class _:\n{source[first.start() :]}").body if isinstance(entry, ast.ClassDef)
+        )
         found: dict[str, Property] = {}
         for entry in node.body:
             if not isinstance(entry, ast.FunctionDef) or entry.returns is None:
