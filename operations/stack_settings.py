@@ -17,6 +17,9 @@ from setting_types import NAMESPACE
 if TYPE_CHECKING:
     from settings import Settings
 
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""libyaml, where PyYAML was built with it: `Pulumi.yaml` has hundreds of lines, and a command reads it often."""
+
 
 @dataclass(frozen=True)
 class StackFile:
@@ -65,7 +68,7 @@ def _text(value: Any) -> str:
 
 def _mapping(path: Path) -> dict[str, Any]:
     try:
-        found = yaml.safe_load(path.read_text()) or {}
+        found = yaml.load(path.read_text(), _LOADER) or {}  # noqa: S506 (a safe one)
     except (OSError, yaml.YAMLError) as error:
         raise Refused(f"{path.name} cannot be read: {error}") from None
     if not isinstance(found, dict):

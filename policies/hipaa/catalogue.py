@@ -15,6 +15,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 import hipaa
+from hipaa.own_yaml import Loader
 
 _CITATION = re.compile(r"164\.(308|310|312|314|316)(\([a-z]\)(\([0-9]+\)(\([ivx]+\)(\([A-Z]\))?)?)?)")
 _ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5, "vi": 6, "vii": 7, "viii": 8, "ix": 9, "x": 10}
@@ -110,7 +111,7 @@ def parse(text: str) -> dict[str, dict[str, object]]:
     return entries
 
 
-class _StrictLoader(yaml.SafeLoader):
+class _StrictLoader(Loader):
     """YAML whose mappings repeat no key: the plain loader silently keeps the last one."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:

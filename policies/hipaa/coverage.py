@@ -10,10 +10,10 @@ from functools import cache
 from importlib import resources
 from typing import Annotated, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 import hipaa
+from hipaa import own_yaml
 
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=15)]
 
@@ -71,7 +71,7 @@ def load() -> dict[str, Checklist]:
     Raises:
         UnusableCoverage: when a row has no answer or two, a rule does not exist, or a list's names are not all there.
     """
-    entries = yaml.safe_load(resources.files(hipaa).joinpath("coverage.yaml").read_text(encoding="utf-8"))
+    entries = own_yaml.read("coverage.yaml")
     try:
         lists = {key: Checklist.model_validate(entry) for key, entry in entries.items()}
     except ValidationError as error:

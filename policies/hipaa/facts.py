@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import datetime
 from functools import cache
-from importlib import resources
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
-import hipaa
+from hipaa import own_yaml
 
 _FRESH = datetime.timedelta(days=365)
 
@@ -35,7 +33,7 @@ def facts() -> dict[str, Fact]:
     Raises:
         pydantic.ValidationError: when one lacks its source, its day or its value.
     """
-    entries = yaml.safe_load(resources.files(hipaa).joinpath("facts.yaml").read_text(encoding="utf-8"))
+    entries = own_yaml.read("facts.yaml")
     return {name: Fact.model_validate(entry) for name, entry in entries.items()}
 
 
