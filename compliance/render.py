@@ -10,10 +10,11 @@ import re
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from compliance.model import Enforcement, Evaluation, Review, RuleReview, Status
@@ -89,7 +90,9 @@ def escape_markdown(text: object) -> Markup:
     return Markup(marked.replace("@", "@<!-- -->"))  # noqa: S704  escaped in the line above
 
 
-def _render(template: str, review: Review, escape: Callable[[object], Markup] | None = None) -> str:
+@cache
+def _template(name: str, escape: Callable[[object], Markup] | None) -> Template:
+    """Compiled once by a process."""
     environment = Environment(
         loader=PackageLoader("compliance"),
         autoescape=True,
@@ -99,9 +102,13 @@ def _render(template: str, review: Review, escape: Callable[[object], Markup] | 
         keep_trailing_newline=True,
         finalize=escape,
     )
+    return environment.get_template(name)
+
+
+def _render(template: str, review: Review, escape: Callable[[object], Markup] | None = None) -> str:
     rules = {rule.name: rule for rule in review.rules}
     by_section = groupby(review.specifications, key=lambda specification: specification.section)
-    return environment.get_template(template).render(
+    return _template(template, escape).render(
         review=review,
         totals=review.totals,
         rules=rules,

@@ -5,6 +5,7 @@ must be.
 """
 
 from collections.abc import Mapping
+from functools import cache
 from ipaddress import IPv4Network
 from typing import Any
 
@@ -238,10 +239,16 @@ class Settings(BaseModel):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            schema = cls.model_json_schema()
+            schema = _schema()
             problems = error.errors(include_url=False)
             lines = [setting_errors.line(problem, NAMESPACE, schema, secrets) for problem in problems]
             raise pulumi.RunError("\n".join(lines)) from None
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    """What a message about a bad setting is told from; a command that looks at several stacks makes it once."""
+    return Settings.model_json_schema()
 
 
 def _configuration() -> tuple[dict[str, Any], frozenset[str]]:

@@ -4,6 +4,7 @@ import re
 import subprocess
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import botocore.session
 import typer.main
@@ -32,9 +33,15 @@ def described(words: list[str]) -> str:
     return " ".join(words)
 
 
+@cache
+def parapet() -> Any:
+    """The command line, put together once."""
+    return typer.main.get_command(app)
+
+
 def unknown_of_parapet(words: list[str]) -> str | None:
     """What of a `./parapet` command the command line does not know."""
-    command, rest = typer.main.get_command(app), words[1:]
+    command, rest = parapet(), words[1:]
     while isinstance(command, TyperGroup):
         name = rest[0] if rest else ""
         if name not in command.commands:

@@ -138,10 +138,12 @@ def chance(signal: Signal, column: Column, rows: float, day: date, other_years: 
     expected, slack = signal.level + signal.weekdays[day.weekday()], 0.0
     quiet = signal.level + min(signal.weekdays)
     if signal.season:
-        expected += float(np.dot(signal.season, season(day)))
-        quiet += float((seasons_near(day, HALF_A_YEAR) @ np.array(signal.season)).min())
-        near = seasons_near(day, other_years.days) @ np.array(signal.season)
-        slack = other_years.stronger * float(np.abs(near).max())
+        slopes = np.array(signal.season)
+        expected += float(season(day) @ slopes)
+        quiet += float(np.minimum.reduce(seasons_near(day, HALF_A_YEAR) @ slopes))
+        if other_years.stronger:
+            near = seasons_near(day, other_years.days) @ slopes
+            slack = other_years.stronger * float(np.abs(near).max())
     # As far as chance does not make one day more quiet than another, of so few windows.
     quiet += UNSURE * signal.spread * sqrt((len(signal.weekdays) + len(signal.season)) / signal.windows)
     learnt = max(expected, 0.0)

@@ -1,8 +1,9 @@
 """The model's card: one page that asks nothing of anybody else."""
 
+from functools import cache
 from importlib.resources import files
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, Template
 
 from parapet_serving.bundle.folder import Bundle
 from parapet_serving.bundle.manifest import Input
@@ -12,20 +13,28 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none';
 """What a browser may do with the page (Content Security Policy): show it."""
 
 
-def page(bundle: Bundle) -> bytes:
-    """Of a bundle that was verified. Its texts are still texts, never markup."""
-    template = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True).from_string(
+@cache
+def _template() -> Template:
+    return Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True).from_string(
         files("parapet_serving").joinpath("card.html.j2").read_text("utf-8")
     )
+
+
+def page(bundle: Bundle) -> bytes:
+    """Of a bundle that was verified. Its texts are still texts, never markup."""
     declared = bundle.declared
-    return template.render(
-        manifest=bundle.manifest,
-        digest=bundle.digest,
-        card=declared.card,
-        inputs=declared.inputs,
-        outputs=declared.outputs,
-        allowed=_allowed,
-    ).encode()
+    return (
+        _template()
+        .render(
+            manifest=bundle.manifest,
+            digest=bundle.digest,
+            card=declared.card,
+            inputs=declared.inputs,
+            outputs=declared.outputs,
+            allowed=_allowed,
+        )
+        .encode()
+    )
 
 
 def _allowed(field: Input) -> str:
