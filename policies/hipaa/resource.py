@@ -151,6 +151,17 @@ class Properties(Mapping[str, Any]):
 
         return self.each(path, checked)
 
+    def texts_within(self) -> Iterator[tuple[tuple[str, ...], str, str]]:
+        """Each text in it that is known and no secret, however deep: the way to it, what it is called, the text.
+
+        A text is called as its property is; `value` as what is beside it says (`key`, `name`), or as it belongs to.
+        """
+        return _texts(self._values, (), "")
+
+    def way(self, names: Sequence[str]) -> str:
+        """A way of `texts_within` as a message tells it."""
+        return ".".join(self._words(name) for name in names)
+
     def _items(self, path: str) -> Sequence[Any]:
         value = self.at(path)
         if value is None:
@@ -182,6 +193,24 @@ class Properties(Mapping[str, Any]):
     def _at(self, name: str) -> str:
         name = self._words(name)
         return f"{self._path}.{name}" if self._path else name
+
+
+_BESIDE = ("key", "name", "headerName", "parameterKey", "Name", "Key")
+
+
+def _texts(value: Any, way: tuple[str, ...], called: str) -> Iterator[tuple[tuple[str, ...], str, str]]:
+    if isinstance(value, str):
+        yield way, called, value
+    elif isinstance(value, Mapping):
+        for name, inner in value.items():
+            if name in ("value", "Value"):
+                beside = next((value[each] for each in _BESIDE if isinstance(value.get(each), str)), None)
+                yield from _texts(inner, (*way, name), beside or f"{called} {name}")
+            elif inner is not None and not isinstance(inner, bool | int | float):
+                yield from _texts(inner, (*way, name), name)
+    elif isinstance(value, Sequence):
+        for place, inner in enumerate(value):
+            yield from _texts(inner, (*way, str(place)), called)
 
 
 class Items(Sequence[Any]):

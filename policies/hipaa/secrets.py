@@ -63,6 +63,8 @@ _ELSEWHERE = re.compile(
     r"|^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"  # the identifier of something
     r"|^[a-z][a-z0-9+.-]*://[^\s@]*$"  # a URL without a password in it
     r"|^\*+$"
+    r"|^\$\$?\.|^States\."  # of a state machine's input
+    r"|^!(?:Ref|Sub|GetAtt|ImportValue|FindInMap|Join|Select|If)\b"  # of CloudFormation's
 )
 """What a value looks like that says where its secret comes from."""
 
@@ -124,6 +126,8 @@ def names_one(name: str) -> bool:
         return not _OF_MODELS & set(words)
     if last == "SECRET":
         return before not in _NAMES_OF_ONE
+    if last == "VERIFY":  # the header by which an origin knows its CDN
+        return before == "ORIGIN"
     return last in _NOUNS or last.endswith(("PASSWORD", "PASSWD"))
 
 
@@ -169,6 +173,33 @@ def _is_plain(value: str) -> bool:
 
 def _is_pgpass(name: str, value: str) -> bool:
     return "pgpass" in name.lower() and any(map(_is_plain, _PGPASS.findall(value)))
+
+
+_UNMISTAKABLE = re.compile(
+    r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|-----BEGIN (?:[A-Z]+ )*PRIVATE KEY(?: BLOCK)?-----"
+    r"|\bgh[pousr]_[A-Za-z0-9]{36}|\bgithub_pat_\w{22}|\bglpat-[\w-]{20}|\bnpm_[A-Za-z0-9]{36}|\bpypi-AgEI[\w-]{20}"
+    r"|\bxox[abeoprs]-[\w-]{10}|hooks\.slack\.com/services/T\w{6,}/B\w{6,}/\w{20}"
+    r"|\b[rs]k_live_\w{20}|\bsk-(?:ant|proj)-[A-Za-z0-9_-]{24}|\bSG\.[\w-]{20,24}\.[\w-]{40,44}"
+)
+_MARKS = (
+    *("://", "AKIA", "ASIA", "PRIVATE KEY", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "npm_"),
+    *("pypi-", "xox", "slack", "k_live_", "sk-", "SG."),
+)
+"""One of these is in whatever is unmistakable: to look for them is quick."""
+_ITSELF = re.compile(
+    r"(?:^|.*[a-z0-9])?(?:[pP]asswords?|[pP]assphrase|[cC]lientSecret|[sS]ecretAccessKey|[pP]resharedKey|[aA]uthToken|oauthToken)"
+    r"|secretKey|secretToken"
+)
+"""What AWS's own properties are called that are a secret, and nothing else is."""
+
+
+def is_unmistakable(name: str, text: str) -> bool:
+    """Whether a text is a secret wherever it stands: by its form, or by the name that a provider's property has."""
+    if len(text) > 8 and any(mark in text for mark in _MARKS):
+        text = text[:_LONGEST]
+        if _UNMISTAKABLE.search(text) or any(map(_is_plain, _IN_URL.findall(text))):
+            return True
+    return bool(_ITSELF.fullmatch(name)) and _is_plain(text)
 
 
 def decoded(text: str) -> str:

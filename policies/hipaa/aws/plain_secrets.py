@@ -111,7 +111,7 @@ def _parsed(holder: Properties, path: str) -> list[Properties]:
     if not isinstance(text, str) or not text.strip():
         return []
     try:
-        found = json.loads(text)
+        found = _in_camel_case(json.loads(text))
     except (ValueError, RecursionError):
         raise Unreadable(f"`{holder.where(path)}` is not JSON; it must be") from None
     listed = found if isinstance(found, list) else [found]
@@ -121,6 +121,13 @@ def _parsed(holder: Properties, path: str) -> list[Properties]:
         for number, each in enumerate(listed)
         if isinstance(each, dict)
     ]
+
+
+def _in_camel_case(value: Any) -> Any:
+    """JSON with its names as AWS's API has them: the provider takes `Environment` for `environment` too."""
+    if isinstance(value, dict):
+        return {name[:1].lower() + name[1:]: _in_camel_case(inner) for name, inner in value.items()}
+    return [_in_camel_case(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _of_container(container: Properties) -> Verdict:
@@ -155,6 +162,7 @@ def _task(*containers: dict[str, Any]) -> dict[str, Any]:
         _task({"name": "a"}, {"name": "b", "environment": [{"name": "URL", "value": "redis://:horse@cache:6379"}]}),
         _task({"name": "app", "command": ["serve", "--password", "correct-horse"]}),
         _task({"name": "app", "entryPoint": ["sh", "-c", "DB_PASSWORD=correct-horse exec app"]}),
+        _task({"Name": "app", "Environment": [{"Name": "DB_PASSWORD", "Value": "correct horse"}]}),
         {"containerDefinitions": "no JSON"},
     ],
 )

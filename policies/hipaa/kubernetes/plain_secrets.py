@@ -211,3 +211,33 @@ def _is_secret(values: Properties, name: str) -> Verdict:
     return violation(
         f"`{values.where(name)}` is a literal of the program; it must be a secret of it, or come from elsewhere"
     )
+
+
+_RELEASE = "kubernetes:helm.sh/v3:Release"
+
+
+@rule(
+    "helm-values-hold-no-secrets",
+    on=_RELEASE,
+    severity=HIGH,
+    fix="Name an existing Secret in the values, or give the value as a secret of Pulumi's configuration.",
+    sound=[
+        {"chart": "postgresql", "values": {"auth": {"existingSecret": "db", "username": "app"}}},
+        {"chart": "postgresql", "values": {"auth": {"postgresPassword": Secret("correct horse")}}},
+        {"chart": "app", "values": {"tokenUrl": "https://login.example.org/token", "replicas": 2}},
+    ],
+    unsound=[
+        {"chart": "postgresql", "values": {"auth": {"postgresPassword": "correct horse"}}},
+        {"chart": "app", "values": {"env": [{"name": "DB_PASSWORD", "value": "correct horse"}]}},
+        {"chart": "app", "values": {"config": "url: postgres://app:horse@db/phi"}},
+        {"chart": "app", "repositoryOpts": {"repo": "https://charts.example.org", "password": "correct horse"}},
+    ],
+)
+def helm_values_hold_no_secrets(release: Resource) -> Verdict:
+    """The values of a Helm release hold no secret.
+
+    Helm keeps them beside the release, and whoever may read it reads them.
+    """
+    found = [way for way, called, text in release.texts_within() if secrets.is_secret(called, text)]
+    where = "it must come from a Secret, or be a secret of Pulumi's"
+    return all_of(*(violation(f"`{release.way(way)}` holds a secret in plain text; {where}") for way in found[:10]))
