@@ -116,3 +116,8 @@ def _less(network: Network, reserved: tuple[Network, ...]) -> int:
         if network.overlaps(other):
             count -= min(network.num_addresses, other.num_addresses)
     return count
+
+
+# Ports of protocols that are plain by their own definition (IANA's service names, read on 2026-11-30): what passes a
+# TCP listener there is readable. On other ports a load balancer of TCP may well pass TLS on to its targets.
+PLAIN_PORTS = {21: "FTP", 23: "Telnet", 80: "HTTP", 110: "POP3", 143: "IMAP", 389: "LDAP", 8080: "HTTP"}

@@ -42,7 +42,7 @@ from pulumi_policy import policy as sdk
 import hipaa
 from hipaa import catalogue, signals
 from hipaa.parameter import UnusableSetting
-from hipaa.resource import UNKNOWN, Resource, Secret
+from hipaa.resource import UNKNOWN, Resource, Secret, provided
 from hipaa.rule import BrokenRule, Rule
 from hipaa.stack import Stack
 from hipaa.verdict import Outcome, Verdict
@@ -256,7 +256,7 @@ class _Servicer(sdk._PolicyAnalyzerServicer):
 
     def Analyze(self, request: Any, _context: object) -> Any:  # noqa: N802
         """What the rules about one resource say of it."""
-        plan = self._plan(request.type)
+        plan = self._plan(provided(request.type))
         response = analyzer_pb2.AnalyzeResponse()
         response.CopyFrom(plan.others)
         if not plan.asked:
@@ -334,7 +334,7 @@ class _Servicer(sdk._PolicyAnalyzerServicer):
             if not mended.fields:
                 mended.CopyFrom(request.properties)
             verdict = Verdict()
-            if rule.is_about(request.type) and not self._pack.waiver(rule, request.urn):
+            if rule.is_about(provided(request.type)) and not self._pack.waiver(rule, request.urn):
                 verdict = self._judge(rule, _Sent(request))
             if not verdict.violations or verdict.error:
                 self._not_applicable(response, policy, "nothing is to be mended")

@@ -245,6 +245,16 @@ class Items(Sequence[Any]):
         return len(self._places)
 
 
+def provided(type_: str) -> str:
+    """A type by the name that its provider has for it.
+
+    A `CustomResource` of Kubernetes takes any kind by its API version and name. Kinds of the group without a name
+    (`v1`, `ConfigMap`) are called otherwise than the provider's own of the same kind, and are the same objects.
+    """
+    start = "kubernetes:v1:"
+    return f"kubernetes:core/v1:{type_.removeprefix(start)}" if type_.startswith(start) else type_
+
+
 class Resource(Properties):
     """One resource: its type token, name and URN, its properties, and where they come from.
 
@@ -262,7 +272,7 @@ class Resource(Properties):
         sources: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         super().__init__(properties or {}, words=words_of(type_))
-        self.type = type_
+        self.type = provided(type_)
         self.name = name
         self.urn = urn or f"urn:pulumi:example::example::{type_}::{name}"
         self.sources = {key: tuple(urns) for key, urns in (sources or {}).items()}

@@ -143,6 +143,7 @@ custom(
     "networking.istio.io/v1", "Gateway", {"servers": [{"port": port, "tls": {"mode": "SIMPLE"}, "hosts": ["app"]}]}
 )
 custom("security.istio.io/v1", "PeerAuthentication", {"mtls": {"mode": "STRICT"}})
+custom("networking.istio.io/v1", "ServiceEntry", {"hosts": ["fhir.example.org"], "location": "MESH_EXTERNAL"})
 caller = {"source": {"principals": ["cluster.local/ns/ingress/sa/gateway"]}}
 custom("security.istio.io/v1", "AuthorizationPolicy", {"action": "ALLOW", "rules": [{"from": [caller]}]})
 tls = {"tls": {"mode": "ISTIO_MUTUAL"}}
@@ -257,6 +258,7 @@ k8s.networking.v1.NetworkPolicy(
 )
 pod = {
     "host_network": True,
+    "share_process_namespace": True,
     "security_context": {
         "app_armor_profile": {"type": "Unconfined"}, "sysctls": [{"name": "kernel.msgmax", "value": "1"}]
     },
@@ -297,6 +299,7 @@ listener = {"name": "http", "port": 80, "protocol": "HTTP"}
 custom("gateway.networking.k8s.io/v1", "Gateway", {"gatewayClassName": "alb", "listeners": [listener]})
 custom("networking.istio.io/v1", "Gateway", {"servers": [{"port": {"number": 80, "protocol": "HTTP"}, "hosts": ["*"]}]})
 custom("security.istio.io/v1", "PeerAuthentication", {"mtls": {"mode": "PERMISSIVE"}})
+custom("networking.istio.io/v1", "ServiceEntry", {"hosts": ["*"]})
 custom("security.istio.io/v1", "AuthorizationPolicy", {"rules": [{}]})
 tls = {"tls": {"mode": "DISABLE"}}
 custom("networking.istio.io/v1", "DestinationRule", {"host": "predictor", "trafficPolicy": tls})

@@ -87,6 +87,16 @@ def test_pods_are_judged_in_a_kind_that_no_list_has(pack: analyzer_pb2_grpc.Anal
         assert "workload-pins-images-by-digest" in {item.policy_name for item in response.not_applicable}
 
 
+def test_a_custom_resource_of_a_core_kind_is_judged_as_the_kind(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
+    """A program says `CustomResource(api_version="v1", kind="ConfigMap")`, and the engine `kubernetes:v1:ConfigMap`."""
+    for type_ in ("kubernetes:core/v1:ConfigMap", "kubernetes:v1:ConfigMap"):
+        response = analyze(pack, type_, {"data": {"DB_PASSWORD": "correct horse battery"}})
+        (told,) = said(response, "config-map-holds-no-secrets")
+        assert told.enforcementLevel == analyzer_pb2.MANDATORY
+    pod = {"spec": {"hostNetwork": True, "containers": [{"name": "app", "image": "app:1"}]}}
+    assert said(analyze(pack, "kubernetes:v1:Pod", pod), "workload-stays-off-the-host")
+
+
 def test_unknown_is_not_yet_decided(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
     response = analyze(pack, KEY, {"enableKeyRotation": UNKNOWN_ON_THE_WIRE, "deletionWindowInDays": 7})
     (unknown,) = said(response, "kms-key-rotates")

@@ -187,3 +187,10 @@ def test_nulls_in_a_list_say_nothing_and_the_others_keep_their_places() -> None:
     assert group.at("rules.0.to") == 1
     (rule,) = group.objects("rules")
     assert rule.where("to") == "rules.1.to"
+
+
+def test_a_kind_of_the_core_is_the_same_by_its_api_version_alone() -> None:
+    for kind in ("ConfigMap", "PodList"):
+        assert Resource(f"kubernetes:v1:{kind}").type == f"kubernetes:core/v1:{kind}"
+    for type_ in ("kubernetes:apps/v1:Deployment", "kubernetes:v1alpha1:Thing", "aws:s3/bucket:Bucket"):
+        assert Resource(type_).type == type_

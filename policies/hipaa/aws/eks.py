@@ -228,7 +228,7 @@ def node_group_closes_ssh_to_the_internet(group: Properties) -> Verdict:
     EKS API Reference, read on 2026-11-30.
     """
     if not group.at("remoteAccess.ec2SshKey"):
-        return not_applicable("no key pair is set, and EKS opens no port")
+        return Verdict()  # EKS opens no port
     return group.require("remoteAccess.sourceSecurityGroupIds", is_set())
 
 

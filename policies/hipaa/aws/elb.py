@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hipaa.aws import tls
+from hipaa.networks import PLAIN_PORTS
 from hipaa.resource import UNKNOWN, Properties, Resource
 from hipaa.rule import HIGH, LOW, MEDIUM, rule, stack_rule
 from hipaa.stack import Stack
@@ -20,9 +21,6 @@ ASSOCIATION = (
     "aws:wafregional/webAclAssociation:WebAclAssociation",
 )
 
-# Ports of protocols that are plain by their own definition (IANA's service names, read on 2026-11-30): what passes a
-# TCP listener there is readable. On other ports a network load balancer may well pass TLS on to its targets.
-PLAIN_PORTS = {21: "FTP", 23: "Telnet", 80: "HTTP", 110: "POP3", 143: "IMAP", 389: "LDAP", 8080: "HTTP"}
 
 _UNLOGGED = ("TCP", "UDP", "TCP_UDP", "QUIC", "TCP_QUIC")
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from hipaa.aws import tls
-from hipaa.aws.elb import CLASSIC, PLAIN_PORTS
+from hipaa.aws.elb import CLASSIC
+from hipaa.networks import PLAIN_PORTS
 from hipaa.resource import UNKNOWN, Properties, Resource
 from hipaa.rule import HIGH, LOW, rule, stack_rule
 from hipaa.stack import Stack

@@ -10,6 +10,7 @@ from typing import Any
 from hipaa.iam.document import NONE, Document, document
 from hipaa.iam.witness import TooIntricate
 from hipaa.resource import Properties, Resource, UnknownValue
+from hipaa.rule import Unreadable
 from hipaa.stack import Stack
 from hipaa.verdict import Verdict, all_of, not_applicable, undecided, violation
 
@@ -79,12 +80,107 @@ def holders_of(resource: Resource, stack: Stack) -> list[Holder]:
     return found + [Holder(kind, name) for kind, name in held if name]
 
 
+_OF_HOLDERS = {
+    ROLE: ("role", ROLE_POLICY, ROLE_ATTACHMENT),
+    USER: ("user", USER_POLICY, USER_ATTACHMENT),
+    GROUP: ("group", GROUP_POLICY, GROUP_ATTACHMENT),
+}
 _HELD_BY = {
     ROLE: (("role", "name"),),
     ROLE_POLICY: (("role", "role"),),
     USER_POLICY: (("user", "user"),),
     GROUP_POLICY: (("group", "group"),),
 }
+
+
+def boundaries_of(resource: Resource, stack: Stack) -> list[Document]:
+    """The permissions boundaries of all whom a resource's policies are for; none where one of them has none.
+
+    What somebody may do is what both allow. A boundary that the program does not have is not known, and bounds nothing
+    here.
+    """
+    if resource.type in (ROLE, USER):
+        holders = [resource]
+    elif resource.type == POLICY:
+        holders = [
+            *(
+                holder
+                for kind, type_, attachment in (("role", ROLE, ROLE_ATTACHMENT), ("user", USER, USER_ATTACHMENT))
+                for each in _of_policy(resource, stack, attachment)
+                for holder in stack.named_by(each, kind, type_)
+            ),
+            *_managed_of(resource, stack),
+        ]
+        if _of_policy(resource, stack, GROUP_ATTACHMENT):
+            return []  # its members are not the program's to tell
+    else:
+        holders = [
+            holder
+            for kind, type_ in (("role", ROLE), ("user", USER))
+            if kind in resource
+            for holder in stack.named_by(resource, kind, type_)
+        ]
+    found: list[Document] = []
+    for holder in holders:
+        bounds = [
+            bound
+            for policy in stack.named_by(holder, "permissionsBoundary", POLICY)
+            if policy.known("policy") is not None and (bound := document(policy)) is not NONE
+        ]
+        if not bounds:
+            return []
+        found += bounds
+    return found
+
+
+def _managed_of(policy: Resource, stack: Stack) -> list[Resource]:
+    try:
+        return stack.companions(policy, ROLE, by="managedPolicyArns")
+    except UnknownValue:
+        return []
+
+
+def held_by(holder: Resource, stack: Stack) -> tuple[list[Document], list[str]]:
+    """Each identity policy that the program has of a role, user or group; and what of them is not known yet."""
+    kind, own, attachment = _OF_HOLDERS[holder.type]
+    found: list[Document] = []
+    unknown: list[str] = []
+
+    def read(policy: Properties, path: str = "policy") -> None:
+        try:
+            text = document(policy, path)
+        except UnknownValue as error:
+            unknown.append(error.path)
+            return
+        except Unreadable:
+            return  # which is said of it itself
+        found.append(text)
+        unknown.extend(text.unknown)
+
+    try:
+        for each in holder.objects("inlinePolicies"):
+            read(each)
+        for each in stack.companions(holder, own, by=kind):
+            read(each)
+        for attached in stack.companions(holder, attachment, by=kind):
+            for policy in stack.named_by(attached, "policyArn", POLICY):
+                read(policy)
+        for policy in stack.named_by(holder, "managedPolicyArns", POLICY):
+            read(policy)
+    except UnknownValue as error:
+        unknown.append(error.path)
+    return [each for each in found if each is not NONE], unknown
+
+
+def together(documents: list[Document]) -> Document:
+    """Several policies of one holder as one: what any allows and none denies."""
+    return Document(
+        tuple(statement for each in documents for statement in each.statements),
+        hidden_deny=any(each.hidden_deny for each in documents),
+        has_variables=any(each.has_variables for each in documents),
+        text="\n".join(each.text for each in documents),
+        is_intricate=any(each.is_intricate for each in documents),
+    )
 
 
 def _of_policy(policy: Resource, stack: Stack, type_: str) -> list[Resource]:

@@ -3,34 +3,49 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from hipaa.aws.iam_documents import (
     DOCUMENTS,
+    GROUP,
     GROUP_POLICY,
     POLICY,
     ROLE,
     ROLE_ATTACHMENT,
     ROLE_POLICY,
+    USER,
     USER_POLICY,
     Holder,
     allowing,
+    boundaries_of,
     each_document,
+    held_by,
     holders_of,
     holding,
     inline,
     says,
+    together,
 )
 from hipaa.aws.iam_paths import PATHS, UPON_ITSELF, Path
 from hipaa.iam.document import Document
 from hipaa.iam.holding import grants, grants_on
+from hipaa.iam.witness import TooIntricate
 from hipaa.resource import Resource
 from hipaa.rule import CRITICAL, HIGH, LOW, MEDIUM, stack_rule
 from hipaa.stack import Stack
-from hipaa.verdict import Verdict
+from hipaa.verdict import Verdict, all_of, not_applicable, undecided, violation
 
 _OWN = "arn:aws:iam::111122223333"
 _ARN = {"arn": f"{_OWN}:policy/own"}
 _AS_ARN = {"policyArn": _ARN["arn"]}
+_BOUND = Resource(ROLE, {"name": "ci", "permissionsBoundary": f"{_OWN}:policy/b"}, name="ci")
+
+
+def _bounding(*actions: str) -> Resource:
+    return Resource(POLICY, allowing(*actions) | {"arn": f"{_OWN}:policy/b"}, name="b")
+
+
+_BOUNDARY = _bounding("logs:*", "s3:GetObject", "iam:PassRole")
 _AWS_ALL = "arn:aws:iam::aws:policy/AdministratorAccess"
 # One of a kind: whoever may do each of these to anything may do what it likes to the account's data.
 _OF_EVERYTHING = (
@@ -109,8 +124,12 @@ def policy_is_no_administrator(resource: Resource, stack: Stack) -> Verdict:
     Whoever takes over what holds it (a pod, a function, a person's laptop) has the account and all its records.
     """
 
+    bounds = boundaries_of(resource, stack)
+
     def check(found: Document, where: str) -> Verdict:
         what = is_administrator(found)
+        if bounds and not any(is_administrator(bound) for bound in bounds):
+            return Verdict()
         return (
             says(where, f"allows {what}, whatever it is written as; it must allow what a task needs")
             if what
@@ -194,6 +213,11 @@ def _leads_up(found: Document, path: Path) -> bool:
     )
 
 
+def _is_left(path: Path, bounds: list[Document]) -> bool:
+    """Whether a way is there for any of those whose permissions boundaries these are."""
+    return not bounds or any(_leads_up(bound, path) for bound in bounds)
+
+
 def _raises_itself(found: Document, holders: list[Holder]) -> str:
     """The first action by which who holds the document may widen it; nothing where there is none."""
     for holder in holders:
@@ -247,6 +271,8 @@ def _named(found: Document, holder: Holder) -> list[str]:
         [Resource(POLICY, allowing("iam:ChangePassword", "iam:GetUser", resource=f"{_OWN}:user/${{aws:username}}"))],
         [Resource(POLICY, allowing("kms:PutKeyPolicy", resource="arn:aws:kms:us-east-1:111122223333:key/1234abcd"))],
         [Resource(POLICY, allowing("eks:CreateAccessEntry"))],
+        [Resource(ROLE_POLICY, {"role": "ci"} | allowing("iam:PassRole", "ec2:RunInstances")), _BOUND, _BOUNDARY],
+        [Resource(ROLE_POLICY, {"role": "ci"} | allowing("*")), _BOUND, _BOUNDARY],
         [
             Resource(
                 POLICY,
@@ -302,6 +328,11 @@ def _named(found: Document, holder: Holder) -> list[str]:
             )
         ],
         [Resource(POLICY, allowing("kms:PutKeyPolicy"))],
+        [
+            Resource(ROLE_POLICY, {"role": "ci"} | allowing("iam:PassRole", "ec2:RunInstances")),
+            _BOUND,
+            _bounding("iam:PassRole", "ec2:*"),
+        ],
         [Resource(POLICY, allowing("eks:CreateAccessEntry", "eks:AssociateAccessPolicy"))],
         [Resource(POLICY, allowing("sso:AttachManagedPolicyToPermissionSet", "sso:CreateAccountAssignment"))],
     ],
@@ -313,11 +344,13 @@ def policy_leads_to_no_more_rights(resource: Resource, stack: Stack) -> Verdict:
     look like one.
     """
 
+    bounds = boundaries_of(resource, stack)
+
     def check(found: Document, where: str) -> Verdict:
-        if is_administrator(found):
+        if is_administrator(found) and not bounds:
             return Verdict()  # which is said once
-        ways = [path for path in PATHS if _leads_up(found, path)]
-        if not ways and (action := _raises_itself(found, holders_of(resource, stack))):
+        ways = [path for path in PATHS if _leads_up(found, path) and _is_left(path, bounds)]
+        if not ways and not bounds and (action := _raises_itself(found, holders_of(resource, stack))):
             return says(where, f"allows {action} on what it is itself held by, which may then be given everything")
         if not ways:
             return Verdict()
@@ -326,6 +359,95 @@ def policy_leads_to_no_more_rights(resource: Resource, stack: Stack) -> Verdict:
         return says(where, f"allows {actions} on what it does not name, which comes to {ways[0].comes_to}{more}")
 
     return each_document(resource, stack, check)
+
+
+def _half(*actions: str, role: str = "ci", **more: Any) -> Resource:
+    return Resource(ROLE_POLICY, {"role": role} | allowing(*actions, **more), name=actions[0])
+
+
+_CI = Resource(ROLE, {"name": "ci", "id": "ci"}, name="ci")
+_PASSING = _half("iam:PassRole")
+_MAKING = Resource(POLICY, allowing("lambda:CreateFunction", "lambda:InvokeFunction") | _ARN, name="own")
+_ATTACHED = Resource(ROLE_ATTACHMENT, {"role": "ci"} | _AS_ARN)
+
+
+@stack_rule(
+    "iam-policies-lead-together-to-no-more-rights",
+    on=(ROLE, USER, GROUP),
+    severity=CRITICAL,
+    fix="Name the roles that may be passed in Resource, or take one of the two away.",
+    sound=[
+        [_CI, _PASSING],
+        [_CI, _PASSING, _half("lambda:CreateFunction", role="another")],
+        [_CI, _half("iam:PassRole", resource=f"{_OWN}:role/worker"), _half("lambda:CreateFunction")],
+        [
+            _CI,
+            _PASSING,
+            _half("lambda:CreateFunction"),
+            Resource(
+                ROLE_POLICY,
+                {"role": "ci"} | holding({"Effect": "Deny", "Action": "lambda:Create*", "Resource": "*"}),
+                name="deny",
+            ),
+        ],
+        [_BOUND, _BOUNDARY, _PASSING, _half("lambda:CreateFunction")],
+        [_CI, _half("iam:PassRole", "lambda:CreateFunction")],
+        [Resource(ROLE, {"name": "ci", "permissionsBoundary": f"{_OWN}:policy/of-another-program"}), _PASSING, _MAKING],
+    ],
+    unsound=[
+        [_CI, _PASSING, _MAKING, _ATTACHED],
+        [_CI, _PASSING, _half("lambda:Create*")],
+        [_BOUND, _bounding("iam:*", "lambda:*"), _PASSING, _half("lambda:CreateFunction")],
+        [
+            Resource(
+                ROLE,
+                {
+                    "name": "ci",
+                    "inlinePolicies": [{"name": "own", **allowing("iam:PassRole")}],
+                    "managedPolicyArns": [_ARN["arn"]],
+                },
+            ),
+            _MAKING,
+        ],
+        [
+            Resource(GROUP, {"name": "ops"}),
+            Resource(GROUP_POLICY, {"group": "ops"} | allowing("iam:PassRole")),
+            Resource(GROUP_POLICY, {"group": "ops"} | allowing("ec2:RunInstances"), name="run"),
+        ],
+    ],
+)
+def policies_lead_together_to_no_more_rights(holder: Resource, stack: Stack) -> Verdict:
+    """The policies of one role, user or group lead together to no rights that none of them gives.
+
+    One passes any role and another starts what takes it: neither shows it. A boundary that does not allow both, or a
+    policy that denies one, is the end of it.
+    """
+    documents, unknown = held_by(holder, stack)
+    if len(documents) < 2:
+        return all_of(not_applicable("it has not two policies in the program"), *map(undecided, unknown))
+    bounds = boundaries_of(holder, stack)
+    if holder.is_set_by_program("permissionsBoundary") and not bounds:
+        return not_applicable("what its permissions boundary leaves of them is not in the program")
+    try:
+        if any(is_administrator(each) for each in documents):
+            return Verdict()  # which is said of the one
+        whole = together(documents)
+        ways = [
+            path
+            for path in PATHS
+            if len(path.actions) > 1
+            and _leads_up(whole, path)
+            and _is_left(path, bounds)
+            and not any(_leads_up(each, path) for each in documents)
+        ]
+    except TooIntricate:
+        return undecided("policy")
+    if not ways:
+        return all_of(*map(undecided, unknown))
+    if whole.hidden_deny:
+        return undecided("policy")
+    actions = " and ".join(ways[0].actions)
+    return violation(f"its policies allow together {actions} on what they do not name: {ways[0].comes_to}")
 
 
 @stack_rule(

@@ -218,6 +218,25 @@ def _stays_off_the_host(pod: Properties) -> Verdict:
     )
 
 
+@rule(
+    "workload-shares-no-processes",
+    on=WORKLOADS,
+    besides=may_describe_pods,
+    severity=MEDIUM,
+    advisory="the containers of a pod are one application already; a debugger or a reaper needs to see processes",
+    fix="Leave share_process_namespace out.",
+    sound=[example(), example(pod={"shareProcessNamespace": False})],
+    unsound=[example(pod={"shareProcessNamespace": True})],
+)
+def workload_shares_no_processes(workload: Resource) -> Verdict:
+    """A pod's containers see no processes but their own.
+
+    Else each reads of the others, in /proc, their variables, open files and whole file systems, secrets among them
+    ("Share Process Namespace between Containers in a Pod", Kubernetes' documentation).
+    """
+    return each_pod(workload, lambda pod: pod.require("shareProcessNamespace", is_(False), default=False))
+
+
 def _is_of_its_own(volume: Properties) -> Verdict:
     if "hostPath" not in volume:
         return Verdict()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from hipaa.kubernetes.names import namespace_of
+from hipaa.networks import PLAIN_PORTS
 from hipaa.resource import UNKNOWN, Properties, Resource, UnknownValue
 from hipaa.rule import HIGH, rule, stack_rule
 from hipaa.stack import Stack
@@ -60,6 +61,8 @@ _HTTP = _listener("HTTP", 80)
         [_gateway(_HTTPS, _HTTP), _route(_REDIRECT, section=None)],
         [_gateway(_listener("HTTPS", 443, tls=_CERTIFIED | {"options": {"minimum": "1.2"}}))],
         [_gateway(_HTTPS), _route(_SERVED, section=None)],
+        [_gateway(_listener("TCP", 5432))],
+        [_gateway(_listener("UDP", 53))],
     ],
     unsound=[
         [_gateway(_HTTP)],
@@ -70,6 +73,10 @@ _HTTP = _listener("HTTP", 80)
         [_gateway(_HTTPS, _HTTP), _route(_REDIRECT, section="https")],
         [_gateway(_listener("HTTPS", 443))],
         [_gateway(UNKNOWN, _HTTP)],
+        [_gateway(_listener("TCP", 80))],
+        [_gateway(_listener("TCP", 389), _HTTPS)],
+        [_gateway(_listener("TLS", 443))],
+        [_gateway(_listener("TLS", 443, tls={"mode": "Terminate"}))],
     ],
 )
 def gateway_ends_tls(gateway: Resource, stack: Stack) -> Verdict:
@@ -83,10 +90,14 @@ def gateway_ends_tls(gateway: Resource, stack: Stack) -> Verdict:
         match listener.at("protocol"):
             case "HTTP":
                 return _only_redirects(gateway, listener, stack)
-            case "HTTPS" if not listener.at("tls.certificateRefs") and listener.at("tls.mode") != "Passthrough":
+            case ("HTTPS" | "TLS") as said if (
+                not listener.at("tls.certificateRefs") and listener.at("tls.mode") != "Passthrough"
+            ):
                 if listener.at("tls.options"):
                     return Verdict()  # some controllers take the certificate from there
-                return violation(f"`{where}` is 'HTTPS' without tls.certificateRefs; it must name a certificate")
+                return violation(f"`{where}` is {said!r} without tls.certificateRefs; it must name a certificate")
+            case "TCP" if isinstance(port := listener.at("port"), int | float) and int(port) in PLAIN_PORTS:
+                return violation(f"`{where}` is 'TCP' on {int(port)}, where plain {PLAIN_PORTS[int(port)]} is spoken")
         return Verdict()
 
     return gateway.each("spec.listeners", is_encrypted)

@@ -18,6 +18,8 @@ PEER_AUTHENTICATION = _custom("security.istio.io", "PeerAuthentication", "v1", "
 AUTHORIZATION_POLICY = _custom("security.istio.io", "AuthorizationPolicy", "v1", "v1beta1")
 DESTINATION_RULE = _custom("networking.istio.io", "DestinationRule", "v1", "v1beta1", "v1alpha3")
 
+SERVICE_ENTRY = _custom("networking.istio.io", "ServiceEntry", "v1", "v1beta1", "v1alpha3")
+
 _ROOT = "istio-system"
 
 
@@ -71,6 +73,48 @@ def mesh_requires_mutual_tls(authentication: Properties) -> Verdict:
         return violation(f"`{port.where('mode')}` is {said}; it must be STRICT")
 
     return all_of(verdict, *(ports.each(port, is_strict) for port in ports))
+
+
+def _entry(*hosts: Any, **spec: Any) -> dict[str, Any]:
+    return {"metadata": {"namespace": "serving"}, "spec": {"hosts": list(hosts), "location": "MESH_EXTERNAL"} | spec}
+
+
+@rule(
+    "mesh-lets-out-to-named-hosts",
+    on=SERVICE_ENTRY,
+    severity=HIGH,
+    fix="Name in hosts whom workloads may call: a host, or `*.` before a domain of one owner.",
+    sound=[
+        _entry("sqs.us-east-1.amazonaws.com"),
+        _entry("*.s3.us-east-1.amazonaws.com", "fhir.example.org"),
+        _entry("*.example.org", resolution="DYNAMIC_DNS"),
+        _entry("*", addresses=["10.9.0.0/24"], ports=[{"number": 1433, "name": "tcp", "protocol": "TCP"}]),
+        _entry("records.serving.svc.cluster.local", location="MESH_INTERNAL"),
+    ],
+    unsound=[
+        _entry("*"),
+        _entry("*.com"),
+        _entry("fhir.example.org", "*"),
+        _entry("*", addresses=["0.0.0.0/0"]),
+        _entry("*.com.", UNKNOWN),
+        Resource(SERVICE_ENTRY[1], _entry("*")),
+    ],
+)
+def mesh_lets_out_to_named_hosts(entry: Properties) -> Verdict:
+    """An entry of the mesh lets workloads out to hosts that it names, and never to all that there are.
+
+    Where the mesh lets out to its registry alone, an entry of all hosts is the end of that.
+    """
+    addresses = entry.texts("spec.addresses")
+    bounded = bool(addresses) and not is_the_internet(addresses)
+
+    def is_named(host: Any) -> Verdict:
+        labels = str(host).rstrip(".").split(".")
+        if "*" not in str(host) or len(labels) > 2 or bounded:
+            return Verdict()
+        return violation(f"`{entry.where('spec.hosts')}` has {str(host)[:60]!r}; it must name hosts, or a domain")
+
+    return entry.each("spec.hosts", is_named)
 
 
 def _allowing(*rules: Any, action: str | None = "ALLOW", **spec: Any) -> dict[str, Any]:
