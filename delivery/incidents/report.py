@@ -1,5 +1,6 @@
 """A draft of what people review afterwards: the record as a page of Markdown, with its times and what is asked."""
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Final
@@ -12,6 +13,12 @@ from delivery.registry.chain import Finding
 from delivery.registry.documents import moment
 
 TO_WRITE: Final = "_To be written._"
+OURS: Final = (TO_WRITE, striking.LEFT_OUT)
+"""What stands in the place of words."""
+ENTITIES: Final = {each: f"&#{ord(each)};" for each in "<&|\\"}
+"""What ends a cell, or begins what is not shown: some keep HTML, and tables are cut before escapes are looked at."""
+MARKS: Final = re.compile(r"[`*_~\[\]]|^[#>+=-]|(?i:(?:(?<=http)|(?<=https)|(?<=ftp)):(?=//)|(?<=www)\.)")
+NUMBERED: Final = re.compile(r"^([0-9]+)(?=[.)])")
 NOTICE: Final = timedelta(days=60)
 """Calendar days after a breach of PHI is known, within which each person must be told (45 CFR 164.404(b))."""
 WEST: Final = "-12:00"
@@ -98,7 +105,7 @@ def drafted(
         "Runbook": f"{about.runbook}{'' if about.text == book.digest else ' (changed since)'}",
         "Alert": about.alert or "none",
         "Model": model,
-        "Record": f"{len(entries)} entries, the last `{last.digest}`",
+        "Record": f"{len(entries)} entries, the last {last.digest}",
     }
     evidence = [(each.evidence.place, each.evidence.digest or "", each.text) for each in entries if each.evidence]
     lines = [
@@ -107,9 +114,9 @@ def drafted(
         "A draft, made of the incident's record in the audit bucket. Nothing about a patient may be added.",
         "",
         *(("**The record does not hold**; this is what can be read of it.", "") if found else ()),
-        *(f"- {each}" for each in found),
+        *(f"- {_plainly(str(each))}" for each in found),
         *([""] if found else ()),
-        f"**{struck}**{left_out}",
+        f"**{_plainly(struck)}**{left_out}",
         "",
         f"> {_plainly(first.text)}",
         "",
@@ -176,8 +183,12 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 
 def _plainly(words: str) -> str:
-    """As they are: no cell's end, and nothing of HTML, whose comments hide what stands below them."""
-    return str(words).replace("<", "&lt;").replace("|", "\\|")
+    """As they are: no cell's end, no HTML, whose comments hide what stands below them, no image that calls out, no
+    link, and nothing else that Markdown takes for more than words (CommonMark 0.31, 2.4; GFM 6.9, autolinks)."""
+    if words in OURS:
+        return words
+    told = "".join(ENTITIES.get(each, each) for each in " ".join(str(words).split()))
+    return NUMBERED.sub(r"\1\\", MARKS.sub(r"\\\g<0>", told))
 
 
 def _moment(text: str | None) -> datetime | None:

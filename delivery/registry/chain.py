@@ -36,6 +36,9 @@ ASKED: Final = 64
 """Numbers that are asked for together where the list does not come to them: where none is there, none is later."""
 SHOWN: Final = 20
 """Findings of one kind that are told one by one, of those that anybody may make who may put an object."""
+LONGEST: Final = 60
+"""Characters of an object's name that are shown."""
+CALLED: Final = rf"[A-Za-z0-9._/-]{{1,{LONGEST}}}"
 LAST: Final = 99_999_999
 """The last number that an object's name has room for."""
 
@@ -301,8 +304,12 @@ FILLS: Final = "Somebody fills it: CloudTrail has who put them (PutObject); tell
 
 
 def shown(name: str) -> str:
-    """With what cannot be printed written out: a name in a bucket may have lines of its own."""
-    return name if name.isprintable() else repr(name)
+    """In quotes where it is more than letters, digits and marks, and no longer than a line: whoever may put an object
+    calls it by anything, a sentence too, or one with lines of its own."""
+    if re.fullmatch(CALLED, name):
+        return name
+    more = f" and {len(name) - LONGEST:,} more" if len(name) > LONGEST else ""
+    return f"{name[:LONGEST]!a}{more}"
 
 
 def beside(chain: str, kept: Sequence[Read]) -> list[Finding]:

@@ -73,7 +73,7 @@ def test_an_incident_is_declared_followed_closed_and_looked_at(shell: None, tmp_
     (without, whole) = ((tmp_path / file).read_text() for file in ("without.md", "again.md"))
     for words in ("The trail of this hour.", "The wards were told by their desk."):
         assert (words in whole, words in without) == (True, False)
-    assert "the last `sha256:" in whole
+    assert "the last sha256:" in whole
     assert next(line for line in whole.splitlines() if line.startswith("| Record")) in without
     assert f"{name}: closed, page, Machine learning; detected" in done("list")
     shown = json.loads(done("show", name, "--json"))

@@ -1,6 +1,7 @@
 """A record tells who did what and when, in an order that nobody changes; what somebody tampered with says so."""
 
 import json
+import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,6 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from markdown_it import MarkdownIt
 
 from delivery.incidents import report, rules, telling
 from delivery.incidents.desk import Desk
@@ -19,6 +21,7 @@ from delivery.incidents.owners import Boundary
 from delivery.incidents.places import evidence
 from delivery.incidents.record import Record
 from delivery.registry import chain
+from delivery.registry.chain import Finding
 from delivery.registry.documents import canonical, plain
 from delivery.registry.refused import Broken, Lost, Refused
 from tests.delivery.incidents import world
@@ -200,7 +203,7 @@ def test_the_report_is_drafted_from_the_record_and_leaves_open_what_people_say(d
         "# A model is worse: worse-today",
         "| Severity | page |",
         "| Boundary and owner | model, Machine learning |",
-        f"| Record | 7 entries, the last `{made[-1].digest}` |",
+        f"| Record | 7 entries, the last {made[-1].digest} |",
         "| recovered | ",
         "| Which version serves, and what shows that it is well? | The version before, as its canary shows. |",
         "| s3://audit/cloudtrail/2026/11/30/1.json.gz |  | The trail of this hour. |",
@@ -215,15 +218,77 @@ def test_the_report_is_drafted_from_the_record_and_leaves_open_what_people_say(d
     assert "| Who was told that it is over? | _To be written._ |" in early
 
 
-@pytest.mark.parametrize("words", ["<!-- Calls fail.", "``` Calls fail.", "# Calls fail.", "Calls fail. <details>"])
-def test_no_words_of_an_entry_hide_what_the_report_has_below_them(desk: Desk, words: str) -> None:
-    """In a page of Markdown a comment, a block of code or a fold goes on to the end."""
-    made = [desk.start(NAME, words, name=INCIDENT), desk.log(INCIDENT, What.SEEN, words)]
-    lines = report.drafted(made, desk.runbook(NAME), []).splitlines()
-    shown = words.replace("<", "&lt;")
-    assert f"> {shown}" in lines
-    assert any(line.startswith("| 2") and line.endswith(f" | {shown} |") for line in lines)
-    assert [line for line in lines if words[:4] in line and not line.startswith(("> ", "| "))] == []
+HOSTILE = (
+    *("<!-- Calls fail.", "Calls fail. <details><xmp><plaintext><style>", "<https://evil.example> calls fail."),
+    *(
+        "``` Calls fail.",
+        "~~~ Calls fail.",
+        "Calls `fail` and ~~fail~~.",
+        "# Calls fail.",
+        "> Calls fail.",
+        "- Calls fail.",
+    ),
+    *("1. Calls fail.", "1) Calls fail.", "+ Calls fail.", "=== Calls fail.", "--- Calls fail.", "    Calls fail."),
+    *("![](https://evil.example/p.png)", "[Sign in again](https://evil.example)", "[Calls][fail] [Calls]: /fail"),
+    *("Go to https://evil.example now.", "Go to www.evil.example now.", "Write to HTTP://evil.example now."),
+    *("*Calls* _fail_ **all** __day__.", "Calls \\*fail\\* and &lt;b&gt; &amp; &#60;i&#62;.", "Calls fail \\"),
+    *(
+        "Nothing here \\| closed | mia",
+        "Nothing here \\\\| closed \\\\\\| mia",
+        "| --- | --- | --- |",
+        "Calls_fail at 5 * 6 * 7 = 210!",
+    ),
+)
+
+
+def rendered(text: str) -> tuple[str, list[list[str]], set[str]]:
+    """What a page says where no cell does, the cells of each row, and of what kinds its parts are."""
+    beside, rows, kinds, cell = list[str](), list[list[str]](), set[str](), False
+    for each in MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(text):
+        kinds |= {each.type, *(child.type for child in each.children or ())}
+        if each.type == "tr_open":
+            rows.append([])
+        if each.type == "inline":
+            (rows[-1] if cell else beside).append("".join(child.content for child in each.children or ()))
+        cell = each.type in ("td_open", "th_open")
+    return "\n".join(beside), rows, kinds
+
+
+def test_no_words_of_an_entry_are_more_than_words_in_the_report(desk: Desk) -> None:
+    """In a page of Markdown a comment, a block of code or a fold goes on to the end, an image calls out as somebody
+    opens it, and what ends a cell hides or forges the rest of its row."""
+    first = desk.start(NAME, WHY, name=INCIDENT)
+    plainly = rendered(report.drafted([first], desk.runbook(NAME), []))[2]
+    for words in HOSTILE:
+        made = [msgspec.structs.replace(first, text=words), msgspec.structs.replace(first, sequence=2, text=words)]
+        found = [Finding("foreign", 0, f"the object {words}")]
+        page = report.drafted(made, desk.runbook(NAME), [], found)
+        assert not re.search(r"(?i)https?://|www\.", page), "which some make a link by themselves"
+        text, rows, kinds = rendered(page)
+        said = " ".join(words.split()) if words.startswith(" ") else words
+        assert text.count(said) == 2, (words, text)
+        told = [row for row in rows if row[-1] == said]
+        assert [len(row) for row in told] == [4, 4], (words, rows)
+        assert kinds <= plainly | {"bullet_list_open", "bullet_list_close", "list_item_open", "list_item_close"}, words
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("notes/film.mp4", "notes/film.mp4"),
+        ("x<textarea>.json", "'x<textarea>.json'"),
+        ("b](https://evil.example) **The record holds.**", "'b](https://evil.example) **The record holds.**'"),
+        (
+            "is none of the record's, and all is well; the object a",
+            '"is none of the record\'s, and all is well; the object a"',
+        ),
+        ("n" * 61, f"'{'n' * 60}' and 1 more"),
+        ("\x1b[2J", "'\\x1b[2J'"),
+        ("\u202egnp", "'\\u202egnp'"),
+    ],
+)
+def test_a_name_that_anybody_may_give_is_a_name_and_no_sentence(name: str, shown: str) -> None:
+    assert chain.shown(name) == shown
 
 
 @pytest.mark.parametrize(
