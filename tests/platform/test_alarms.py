@@ -114,7 +114,7 @@ def test_a_person_can_open_the_runbook_of_whatever_aws_tells(stack: Recorder) ->
         for each in stack.of("cloudwatch/eventTarget:EventTarget")
         if "Boundary" in each.inputs.get("inputTransformer", {}).get("inputTemplate", "")
     ]
-    assert len(told) == 17
+    assert len(told) == 20
     for each in told:
         (found,) = re.findall(rf"{re.escape(owners().read_at)}runbooks/([a-z-]+)\.md", each)
         assert (FOLDER / f"{found}.md").exists()
@@ -309,14 +309,27 @@ def test_what_ends_the_telling_of_a_finding_is_in_the_message_and_the_runbook(st
         (True, "Policy:IAMUser/ShortTermRootCredentialUsage", 2),
         (True, "Policy:S3/BucketBlockPublicAccessDisabled", 2),
         (False, "Policy:Kubernetes/AnonymousAccessGranted", 2),
+        (False, "archived UnauthorizedAccess:EC2/TorClient", 8),
     ],
 )
 def test_guardduty_wakes_for_what_is_grave_and_for_what_goes_before_it(
     stack: Recorder, wakes: bool, kind: str, severity: float
 ) -> None:
     pattern = json.loads(stack.one("cloudwatch/eventRule:EventRule", "parapet-test-guardduty").inputs["eventPattern"])
-    told = event("aws.guardduty", "GuardDuty Finding", type=kind, severity=severity)
+    archived = kind.startswith("archived ")
+    service = {"archived": archived, "count": 3}
+    told = event("aws.guardduty", "GuardDuty Finding", type=kind.split()[-1], severity=severity, service=service)
     assert matches(pattern, told) is wakes
+
+
+def test_what_ends_the_telling_of_guarddutys_is_in_the_runbook_and_ends_it(stack: Recorder) -> None:
+    """It sends a finding again with its later occurrences, also of one that somebody archived by hand."""
+    says = (FOLDER / "leaked-credential.md").read_text()
+    for call in ("get-findings", "archive-findings"):
+        assert f"aws guardduty {call} --detector-id DETECTOR --finding-ids ID" in says
+    assert "aws guardduty list-detectors" in says
+    text = stack.one("cloudwatch/eventTarget:EventTarget", "parapet-test-guardduty").inputs["inputTransformer"]
+    assert "of a kind that begins with Stealth, the runbook is audit-trail-stopped" in text["inputTemplate"]
 
 
 @pytest.mark.parametrize(
@@ -345,3 +358,43 @@ def test_whoever_stops_what_records_or_finds_wakes_somebody_by_the_call_itself(
     text = stack.one("cloudwatch/eventTarget:EventTarget", "parapet-test-watchers").inputs["inputTransformer"]
     assert "runbooks/audit-trail-stopped.md" in text["inputTemplate"]
     assert {"$.detail.eventName", "$.detail.userIdentity.arn", "$.detail.eventID"} <= set(text["inputPaths"].values())
+
+
+TOPIC = "arn:aws:sns:us-east-1:123456789012"
+
+
+@pytest.mark.parametrize(
+    ("wakes", "service", "call", "asked"),
+    [
+        *((True, "events", each, {"name": "parapet-test-watchers-1f2e"}) for each in ("DisableRule", "DeleteRule")),
+        (True, "events", "RemoveTargets", {"rule": "parapet-test-guardduty-1f2e", "ids": ["told"]}),
+        (True, "monitoring", "DisableAlarmActions", {"alarmNames": ["other", "parapet-test-heartbeat-1f2e"]}),
+        (True, "monitoring", "DeleteAlarms", {"alarmNames": ["parapet-test-heartbeat-1f2e"]}),
+        (True, "sns", "Unsubscribe", {"subscriptionArn": f"{TOPIC}:parapet-test-account-1f2e:0a1b"}),
+        (True, "sns", "SetSubscriptionAttributes", {"subscriptionArn": f"{TOPIC}:parapet-test-alerts-1f2e:0a1b"}),
+        *((True, "sns", each, {"topicArn": f"{TOPIC}:parapet-test-deadman-1f2e"}) for each in ("DeleteTopic",)),
+        (True, "sns", "SetTopicAttributes", {"topicArn": f"{TOPIC}:parapet-test-alerts-1f2e"}),
+        (True, "logs", "DeleteMetricFilter", {"logGroupName": "/aws/containerinsights/parapet-test/application"}),
+        (True, "logs", "PutRetentionPolicy", {"logGroupName": "/aws/eks/parapet-test/cluster"}),
+        (True, "kms", "ScheduleKeyDeletion", {"keyId": "1f2e"}),
+        (False, "events", "DisableRule", {"name": "another-rule"}),
+        (False, "events", "PutRule", {"name": "parapet-test-watchers-1f2e"}),
+        (False, "monitoring", "DeleteAlarms", {"alarmNames": ["other"]}),
+        (False, "sns", "Unsubscribe", {"subscriptionArn": f"{TOPIC}:other:0a1b"}),
+        (False, "sns", "Publish", {"topicArn": f"{TOPIC}:parapet-test-alerts-1f2e"}),
+        (False, "logs", "DeleteLogGroup", {"logGroupName": "/aws/lambda/other"}),
+        (False, "kms", "Decrypt", {"keyId": "1f2e"}),
+    ],
+)
+def test_whoever_turns_off_what_tells_wakes_somebody_by_another_way(
+    stack: Recorder, wakes: bool, service: str, call: str, asked: dict[str, Any]
+) -> None:
+    """Nothing fails where nobody listens, and nothing is counted of a rule that is off: each other alarm was well."""
+    rule = stack.one("cloudwatch/eventRule:EventRule", "parapet-test-muted")
+    said = {"eventSource": f"{service}.amazonaws.com", "eventName": call, "requestParameters": asked}
+    told = event(f"aws.{service}", "AWS API Call via CloudTrail", **said)
+    assert matches(json.loads(rule.inputs["eventPattern"]), told) is wakes
+    of = alarm(stack, "muted")
+    assert (of["namespace"], of["metricName"]) == ("AWS/Events", "TriggeredRules")
+    assert of["dimensions"] == {"RuleName": rule.name}
+    assert of["alarmActions"] == [known(stack, "deadman")], "who took the account's listener away took what says who"

@@ -2,6 +2,7 @@
 
 import json
 import re
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
@@ -135,6 +136,8 @@ def _is(wanted: Any, said: Any) -> bool:
             return bool(said >= least)
         case {"suffix": ends}:
             return said.endswith(ends)
+        case {"wildcard": form}:
+            return fnmatchcase(said, form)
         case {"anything-but": dict(other)}:
             return not _is(other, said)
         case {"anything-but": others}:

@@ -77,6 +77,36 @@ STOPS: Final[Mapping[str, Sequence[str]]] = {
     "securityhub": ("DisableSecurityHub", "DisableSecurityHubV2"),
 }
 """Calls, by service, by which what records or finds is stopped, or made to leave something out."""
+STACK: Final = "<stack>"
+"""What patterns of TOLD have in the place of the stack's name, before which and after which names have more."""
+_NAMED: Final = [{"prefix": f"{STACK}-"}]
+_ARN: Final = [{"wildcard": f"*:{STACK}-*"}]
+MUTES: Final[Sequence[tuple[str, Sequence[str], Mapping[str, Any]]]] = (
+    ("events", ("DisableRule", "DeleteRule"), {"name": _NAMED}),
+    ("events", ("RemoveTargets",), {"rule": _NAMED}),
+    ("monitoring", ("DeleteAlarms", "DisableAlarmActions"), {"alarmNames": _NAMED}),
+    ("sns", ("DeleteTopic", "SetTopicAttributes"), {"topicArn": _ARN}),
+    ("sns", ("Unsubscribe", "SetSubscriptionAttributes"), {"subscriptionArn": _ARN}),
+    (
+        "logs",
+        ("DeleteLogGroup", "DeleteMetricFilter", "PutRetentionPolicy"),
+        {"logGroupName": [{"wildcard": f"*{STACK}*"}]},
+    ),
+    ("kms", ("DisableKey", "ScheduleKeyDeletion"), {}),
+)
+"""Calls, by service, by which nobody is told any more, or nothing of what is kept can be read, and what of the stack
+they name: a key has none of its names. Where nobody listens to a topic SNS counts no failure, and where a rule is off
+nothing is counted either, so that every other alarm is well."""
+
+
+MUTED: Final = "muted"
+_CALL: Final = {
+    "call": "$.detail.eventName",
+    "caller": "$.detail.userIdentity.arn",
+    "address": "$.detail.sourceIPAddress",
+    "event": "$.detail.eventID",
+    "time": "$.time",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,9 +123,9 @@ class Told:
     runbook: str
 
 
-def _finding(who: str, pattern: Mapping[str, Any], paths: Mapping[str, str]) -> Told:
+def _finding(who: str, pattern: Mapping[str, Any], paths: Mapping[str, str], also: str = "") -> Told:
     which = "<id> of <product>" if "product" in paths else "<id>"
-    says = f"{who} found <kind>, severity <severity>, at <time>: finding {which}"
+    says = f"{who} found <kind>, severity <severity>, at <time>: finding {which}{also}"
     return Told(who=who, pattern=pattern, paths=paths, says=says, runbook="leaked-credential")
 
 
@@ -106,13 +136,16 @@ TOLD: Final[Mapping[str, Told]] = {
             "source": ["aws.guardduty"],
             "detail-type": ["GuardDuty Finding"],
             "detail": {
+                # One that somebody has archived comes again with each occurrence, and is no news.
+                "service": {"archived": [False]},
                 "$or": [
                     {"severity": [{"numeric": [">=", LEAST_SEVERE]}]},
                     {"type": [{"prefix": each} for each in BEFORE]},
-                ]
+                ],
             },
         },
         _GUARDDUTY,
+        " (of a kind that begins with Stealth, the runbook is audit-trail-stopped)",
     ),
     "securityhub": _finding(
         "Security Hub",
@@ -174,14 +207,29 @@ TOLD: Final[Mapping[str, Told]] = {
                 ]
             },
         },
-        paths={
-            "call": "$.detail.eventName",
-            "caller": "$.detail.userIdentity.arn",
-            "address": "$.detail.sourceIPAddress",
-            "event": "$.detail.eventID",
-            "time": "$.time",
-        },
+        paths=_CALL,
         says="<caller> called <call> from <address> at <time>, which may stop what records or finds: event <event>",
+        runbook="audit-trail-stopped",
+    ),
+    # By a rule of its own: of who turns off the one the other tells.
+    MUTED: Told(
+        who="CloudTrail",
+        pattern={
+            "source": sorted({f"aws.{service}" for service, _, _ in MUTES}),
+            "detail-type": ["AWS API Call via CloudTrail"],
+            "detail": {
+                "$or": [
+                    {
+                        "eventSource": [f"{service}.amazonaws.com"],
+                        "eventName": list(calls),
+                        **({"requestParameters": of} if of else {}),
+                    }
+                    for service, calls, of in MUTES
+                ]
+            },
+        },
+        paths=_CALL,
+        says="<caller> called <call> from <address> at <time>, by which nobody may be told any more: event <event>",
         runbook="audit-trail-stopped",
     ),
 }
@@ -323,6 +371,19 @@ class Alarms(pulumi.ComponentResource):
                 dimensions={"RuleName": rule.name},
                 **ONE_IS_TOO_MANY,
             )
+            if source == MUTED:
+                self._alarm(
+                    MUTED,
+                    [others],
+                    f"Somebody called what may keep others from being told by {args.stack.name}: the topic {ACCOUNT} "
+                    "says who, if anybody listens to it still; else CloudTrail does. Boundary security, severity page: "
+                    f"{self._runbook(event.runbook)}.",
+                    # That the rule was matched (Amazon EventBridge User Guide, "Monitoring Amazon EventBridge").
+                    namespace="AWS/Events",
+                    metric_name="TriggeredRules",
+                    dimensions={"RuleName": rule.name},
+                    **ONE_IS_TOO_MANY,
+                )
         self.register_outputs(
             {"topicArn": self.topic_arn, "accountArn": self.account_arn, "deadmanArn": self.deadman_arn}
         )
@@ -391,7 +452,7 @@ class Alarms(pulumi.ComponentResource):
         rule = aws.cloudwatch.EventRule(
             f"{self._name}-{source}",
             description=f"{event.who} has something to tell of the account of {stack.name}.",
-            event_pattern=json.dumps(event.pattern),
+            event_pattern=json.dumps(event.pattern).replace(STACK, self._name),
             opts=pulumi.ResourceOptions(parent=self),
         )
         text = (
