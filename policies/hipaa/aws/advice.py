@@ -29,5 +29,6 @@ PROPOSED_PATCHES = "164.308(a)(4) would have flaws of critical risk mended withi
 PROPOSED_SCANS = "164.312(h) would have systems scanned for vulnerabilities every six months at least"
 PROPOSED_AUDIT = "164.312(d) would have activity watched as it happens, and somebody told of what nobody may do"
 PROPOSED_BACKUPS = "164.312(i) would have copies that are at most 48 hours older than the ePHI"
+PROPOSED_SEGMENTS = "164.312(a)(2)(vi) would have systems segmented, so that who is in one part is not in all others"
 PROPOSED_PORTS = "164.312(c) would have network ports turned off that nothing needs"
 """What the proposal of January 6, 2025 (90 FR 898) would ask for; its paragraphs are those that it would write anew."""

@@ -204,6 +204,7 @@ def _of_balancer(protocol: str) -> Resource:
         [_balancer(**_LOGS, loadBalancerType="network"), _of_balancer("TLS")],
         [_balancer(loadBalancerType="gateway")],
         [_balancer(loadBalancerType="network"), _of_balancer("TCP"), _of_balancer("UDP")],
+        [_balancer(loadBalancerType="network")],
         [_balancer(CLASSIC, accessLogs={"bucket": "logs"})],
         [
             Resource(
@@ -217,7 +218,6 @@ def _of_balancer(protocol: str) -> Resource:
         [_balancer(accessLogs={"bucket": "logs", "enabled": False})],
         [_balancer(accessLogs={"bucket": "", "enabled": True})],
         [_balancer(connectionLogs={"bucket": "logs", "enabled": True})],
-        [_balancer(loadBalancerType="network")],
         [_balancer(loadBalancerType="network"), _of_balancer("TCP"), _of_balancer("TLS")],
         [_balancer(CLASSIC)],
         [_balancer(CLASSIC, accessLogs={"bucket": "logs", "enabled": False})],
@@ -233,7 +233,7 @@ def lb_keeps_access_logs(balancer: Resource, stack: Stack) -> Verdict:
         return not_applicable("a gateway load balancer keeps no access logs")
     if balancer.type != CLASSIC and _kind(balancer) == "network" and "accessLogs" not in balancer:
         listeners = stack.companions(balancer, LISTENER, by="loadBalancerArn")
-        if listeners and all(str(one.at("protocol", "")).upper() in _UNLOGGED for one in listeners):
+        if all(str(one.at("protocol", "")).upper() in _UNLOGGED for one in listeners):
             return not_applicable("a network load balancer logs what comes by TLS alone, and this one ends none")
     if "accessLogs" not in balancer:
         return violation("`access_logs` is not set; it must name a bucket")

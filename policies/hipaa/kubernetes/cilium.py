@@ -80,6 +80,34 @@ def cilium_policy_names_its_peers(policy: Resource) -> Verdict:
     return all_of(policy.each("spec", judged), policy.each("specs", judged))
 
 
+def denies_by_default(policy: Resource, direction: str, namespace: str) -> bool:
+    """Whether a policy takes all pods of a namespace, and lets in (`Ingress`) or out nobody but whom it names.
+
+    A policy with a rule for a direction denies what no rule allows, unless it says otherwise ("Policy Enforcement
+    Modes" and `enableDefaultDeny` in Cilium's documentation, 1.18); an empty rule allows nothing.
+
+    Raises:
+        UnknownValue: when it is not known before the update.
+    """
+    of_cluster, name = policy.type == OF_CLUSTER, direction.lower()
+    for spec in (*policy.objects("spec"), *policy.objects("specs")):
+        has_rules = bool(spec.listed(name) or spec.listed(f"{name}Deny"))
+        if not has_rules or spec.at(f"enableDefaultDeny.{name}") is False:
+            continue
+        takes_all = _takes_all_of(spec.object("endpointSelector"), namespace, of_cluster)
+        if takes_all and not _is_bounded(spec, name, of_cluster).violations:
+            return True
+    return False
+
+
+def _takes_all_of(selector: Properties, namespace: str, of_cluster: bool) -> bool:
+    if selectors.is_empty(selector):
+        return True
+    labels = selector.object("matchLabels")
+    its = {str(key).rpartition(":")[2]: labels.get(key) for key in labels}
+    return of_cluster and not selector.get("matchExpressions") and its == {_NAMESPACE: namespace}
+
+
 def _is_bounded(spec: Properties, direction: str, of_cluster: bool) -> Verdict:
     word = "from" if direction == "ingress" else "to"
     blocks: list[str] = []
