@@ -90,6 +90,7 @@ _BAD_FOR_EACH: dict[str, Any] = {
 }
 BAD: dict[str, Any] = {
     "hostNetwork": True,
+    "shareProcessNamespace": True,
     "securityContext": {"sysctls": [{"name": "kernel.msgmax", "value": "1"}]},
     "volumes": [{"name": "files", "nfs": {"server": "files.internal", "path": "/"}}],
     "containers": [_BAD_FOR_EACH],
