@@ -7,6 +7,7 @@ from typing import Any
 
 from hipaa import networks
 from hipaa.aws.advice import OWN_KEY_IS_MORE, PROPOSED_PATCHES
+from hipaa.aws.kms import OWN_KEY
 from hipaa.facts import fact
 from hipaa.resource import Properties, Resource
 from hipaa.rule import CRITICAL, HIGH, MEDIUM, rule
@@ -99,6 +100,7 @@ def _public_access_is_narrow(cluster: Properties) -> Verdict:
         {},
         {"encryptionConfig": {"resources": [], "provider": {"keyArn": _KEY}}},
         {"encryptionConfig": {"resources": ["secrets"], "provider": {"keyArn": ""}}},
+        {"encryptionConfig": {"resources": ["secrets"], "provider": {"keyArn": "alias/aws/eks"}}},
     ],
 )
 def cluster_encrypts_secrets_with_cmk(cluster: Properties) -> Verdict:
@@ -109,7 +111,7 @@ def cluster_encrypts_secrets_with_cmk(cluster: Properties) -> Verdict:
     encrypts_secrets = has("secrets")
     return all_of(
         cluster.require("encryptionConfig.resources", encrypts_secrets),
-        cluster.require("encryptionConfig.provider.keyArn", is_set()),
+        cluster.require("encryptionConfig.provider.keyArn", OWN_KEY),
     )
 
 

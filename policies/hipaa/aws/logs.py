@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from hipaa.aws.advice import OWN_KEY_IS_MORE
+from hipaa.aws.kms import OWN_KEY
 from hipaa.parameter import Parameter
 from hipaa.resource import Properties
 from hipaa.rule import HIGH, MEDIUM, rule
-from hipaa.verdict import Requirement, Verdict, at_least, is_set, not_applicable
+from hipaa.verdict import Requirement, Verdict, at_least, not_applicable
 
 LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
 
@@ -22,14 +23,14 @@ _LEAST_DAYS = 365
     advisory=OWN_KEY_IS_MORE,
     fix="Set kms_key_id to the ARN of a customer managed key whose policy allows logs.<region>.amazonaws.com.",
     sound=[{"kmsKeyId": "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"}],
-    unsound=[{}, {"kmsKeyId": ""}],
+    unsound=[{}, {"kmsKeyId": ""}, {"kmsKeyId": "arn:aws:kms:us-east-1:111122223333:alias/aws/logs"}],
 )
 def log_group_encrypts_with_cmk(group: Properties) -> Verdict:
     """A log group is encrypted with a customer managed key.
 
     Logs repeat what passed through a system; only a key of one's own bounds and records who reads them.
     """
-    return group.require("kmsKeyId", is_set())
+    return group.require("kmsKeyId", OWN_KEY)
 
 
 @rule(
