@@ -39,7 +39,7 @@ def judge(name: str, properties: dict[str, Any], type_: str = WORKLOADS[0]) -> V
 
 
 def test_rules_over_pods_are_all_here() -> None:
-    assert len(OF_PODS) == 16
+    assert len(OF_PODS) == 17
 
 
 @pytest.mark.parametrize("type_", WORKLOADS)
@@ -186,7 +186,7 @@ def test_no_nesting_hides_a_privileged_container(outer: str) -> None:
 def test_each_rule_finds_it_there(rule: Rule) -> None:
     for name in ("containers", "sidecars", "steps", "container", "script", "driver", "by name", "a list in a list"):
         of_the_pod = {part: BAD[part] for part in ("securityContext", "volumes")}
-        templates = [HELD[name] | of_the_pod | {"hostPID": True}]
+        templates = [HELD[name] | of_the_pod | {"hostPID": True, "shareProcessNamespace": True}]
         resource = Resource("kubernetes:argoproj.io/v1alpha1:Workflow", {"spec": {"templates": templates}})
         assert rule.judge(resource, Stack([resource])).outcome is Outcome.FAILED, name
 
