@@ -96,25 +96,42 @@ def keep(place: Place, told: Known, tag: str | None) -> None:
 
 def apart(
     connection: Backend, tables: Sequence[Any], profile: Profile, names: set[str], before: Known, folder: Path
-) -> dict[str, list[Tested]]:
-    """How far each caller's rows are from the profile, in these columns: of the most that limits.COHORTS allow, those
-    that were known before first. Nothing where there is one caller alone, who is the window."""
+) -> tuple[dict[str, list[Tested]], list[str]]:
+    """How far each caller's rows are from the profile, in these columns, of those that are `chosen`; and a note of how
+    many were not. Nothing where there is one caller alone, who is the window."""
     rows = Counter[str | None]()
     for table in tables:
         told = table.group_by(CALLER).aggregate(rows=table.count()).to_pyarrow()
         rows.update(dict(zip(told[CALLER].to_pylist(), told["rows"].to_pylist(), strict=True)))
     if len(rows) < 2:
-        return {}
-    many = [each for each, of in rows.items() if each is not None and of >= limits.ROWS]
-    many.sort(key=lambda each: (-len(before.callers.get(_fingerprint(each), ())), -rows[each], each))
+        return {}, []
     found = {}
-    for place, each in enumerate(many[: limits.COHORTS]):
+    looked, beyond = chosen(rows, before)
+    for place, each in enumerate(looked):
         own = [of for table in tables if number((of := table.filter(table[CALLER] == each)).count())]
         files = staging.written(connection, own, folder, f"caller-{place}")
         window = source(connection, files, f"caller_{place}", checking.profile_types(profile))
         tests = checking.columns(profile, window, names)
         found[_fingerprint(each)] = [one for one in tests if one.test in TESTS and one.value is not None]
-    return found
+    were = "was" if beyond == 1 else "were"
+    note = (
+        f"Of {len(looked) + beyond:,} callers of {limits.ROWS} rows and more {beyond:,} {were} not looked at by "
+        f"{'itself' if beyond == 1 else 'themselves'}: there is place for {limits.COHORTS}."
+    )
+    return found, [note] if beyond else []
+
+
+def chosen(rows: Mapping[str | None, int], before: Known) -> tuple[list[str], int]:
+    """Whose rows are looked at by themselves, of those who ask enough, and how many are not: as many as limits.COHORTS
+    allow, half of them by their rows, the others by how many windows before are known. By either alone whoever may ask
+    by many names, or writes the log, would keep any other from being looked at."""
+    many = [(each, of) for each, of in rows.items() if each is not None and of >= limits.ROWS]
+    largest = [each for each, _ in sorted(many, key=lambda each: (-each[1], each[0]))]
+    first = largest[: (limits.COHORTS + 1) // 2]
+    # Of two that are known as long the one of more rows: sorting keeps their order.
+    others = sorted(largest[len(first) :], key=lambda each: -len(before.callers.get(_fingerprint(each), ())))
+    found = [*first, *others][: limits.COHORTS]
+    return found, len(many) - len(found)
 
 
 def judged(before: Known, found: Mapping[str, Sequence[Tested]], until: str) -> Judged:

@@ -81,9 +81,9 @@ def looked(
         found = check(Reference(profile), window, at=span.end, labelled=labelled)
         other = {each.name for each in found.tests if each.kind == "schema" and each.drifted}
         names = {held.name for held in profile.columns if held.name not in {*other, profile.labels}}
-        apart = callers.apart(connection, tables, profile, names, whose, folder) if found.enough else {}
+        apart, beyond = callers.apart(connection, tables, profile, names, whose, folder) if found.enough else ({}, [])
     judged = callers.judged(whose, apart, written(span.end))
-    notes = [*span.told(), *judged.notes, *found.notes]
+    notes = [*span.told(), *judged.notes, *beyond, *found.notes]
     told = structs.replace(found, model=model.told, start=written(span.start), end=written(span.end), notes=notes)
     heard = written(came.last) if came.came and came.last else heard or _since(outcomes, known, span)
     figures = Figures(found.rows, sum(elsewhere.values()), came.came, came.joined, span.unread, judged.drifted, heard)

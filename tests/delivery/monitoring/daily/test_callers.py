@@ -1,6 +1,7 @@
 """What one caller asks is held against what it asked before, however much others ask."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -8,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 import pytest
 
-from delivery.monitoring import tested
+from delivery.monitoring import limits, tested
 from delivery.monitoring.daily import callers
 from delivery.monitoring.daily.callers import CONFIRM, LEARNS, USUAL, Known, Seen
 from delivery.registry.documents import written
@@ -109,6 +110,33 @@ def test_a_window_that_is_looked_at_once_more_is_not_held_against_itself() -> No
     again = callers.judged(first.known, {"ab" * 8: [far(0.9)]}, until)
     assert (first.notes, first.known) == (again.notes, again.known)
     assert (first.drifted, again.drifted, len(first.notes)) == (0, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("rows", "windows", "left"),
+    [
+        pytest.param({"ward": 40}, {}, 0, id="alone"),
+        pytest.param({"ward": 40} | dict.fromkeys("abcdef", 30), dict.fromkeys("abcdef", 9), 3, id="of longer history"),
+        pytest.param({"ward": 40} | dict.fromkeys("abcdef", 90), {"ward": 1}, 3, id="of more rows"),
+        pytest.param({"ward": 40, "small": 29, None: 400}, {}, 0, id="too small"),
+    ],
+)
+def test_neither_by_rows_nor_by_windows_before_does_another_take_each_place(
+    monkeypatch: pytest.MonkeyPatch, rows: dict[str | None, int], windows: dict[str, int], left: int
+) -> None:
+    """Who was known before stood first for good: by as many names as there are places, nobody new was looked at."""
+    monkeypatch.setattr(limits, "COHORTS", 4)
+    seen = {callers._fingerprint(each): [Seen(written(END), {})] * of for each, of in windows.items()}
+    chosen, beyond = callers.chosen(Counter(rows), Known("parapet-callers/1", f"sha256:{'a' * 64}", seen))
+    assert "ward" in chosen
+    assert (len(chosen), beyond) == (min(len(set(rows) - {"small", None}), 4), left)
+
+
+def test_how_many_callers_no_place_was_left_for_is_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "COHORTS", 1)
+    check, _ = looked(world, a_day(world, 0, more=0))
+    assert "Of 2 callers of 30 rows and more 1 was not looked at by itself: there is place for 1." in check.notes
+    assert len(known(world)["callers"]) == 1
 
 
 def test_many_callers_are_bounded_and_their_chances_shared() -> None:
