@@ -15,7 +15,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 import hipaa
-from hipaa.own_yaml import Loader
+from hipaa.own_yaml import Loader, NoKeyTwice
 
 _CITATION = re.compile(r"164\.(308|310|312|314|316)(\([a-z]\)(\([0-9]+\)(\([ivx]+\)(\([A-Z]\))?)?)?)")
 _ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5, "vi": 6, "vii": 7, "viii": 8, "ix": 9, "x": 10}
@@ -111,14 +111,8 @@ def parse(text: str) -> dict[str, dict[str, object]]:
     return entries
 
 
-class _StrictLoader(Loader):
-    """YAML whose mappings repeat no key: the plain loader silently keeps the last one."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
-        keys = [self.construct_object(key, deep=deep) for key, _ in node.value]
-        if twice := [key for key, count in Counter(keys).items() if count > 1]:
-            raise yaml.YAMLError(f"{node.start_mark}: {twice[0]} is there twice")
-        return super().construct_mapping(node, deep=deep)
+class _StrictLoader(NoKeyTwice, Loader):
+    """YAML whose mappings repeat no key."""
 
 
 def _order(citation: str) -> tuple[int | str, ...]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property, partial
@@ -196,14 +196,20 @@ class _Pack:
                     f"than {MOST_RESOURCES}; name those that need it, or lower the rule's level in the configuration"
                 )
 
-    def unused(self, waived: Mapping[Waiver, set[str]], open_: Mapping[Waiver, bool], urns: list[str]) -> Iterator[str]:
+    def unused(
+        self,
+        waived: Mapping[Waiver, set[str]],
+        open_: Mapping[Waiver, bool],
+        urns: list[str],
+        is_asked: Callable[[str], bool],
+    ) -> Iterator[str]:
         """Waivers that nothing in this stack needs.
 
         One whose stack is a wildcard is for several, and is unused in this one only where what it names is there and
-        does not need it.
+        does not need it. Of one whose rule is disabled nobody knows whether it is needed.
         """
         for waiver in self.waivers:
-            if waived.get(waiver) or not waiver.holds(self.today) or open_.get(waiver):
+            if waived.get(waiver) or not waiver.holds(self.today) or open_.get(waiver) or not is_asked(waiver.rule):
                 continue
             named = [urn for urn in urns if waiver.matches(urn)]
             if named or (urns and waiver.names_stack_of(urns[0])):
@@ -293,7 +299,7 @@ class _Servicer(sdk._PolicyAnalyzerServicer):
             for name, messages in (
                 (signals.WAIVERS_ARE_CURRENT, self._pack.expired()),
                 (signals.WAIVERS_ARE_NARROW, self._pack.broad(self._waived)),
-                (signals.WAIVERS_ARE_USED, self._pack.unused(self._waived, self._open, urns)),
+                (signals.WAIVERS_ARE_USED, self._pack.unused(self._waived, self._open, urns, self._is_asked)),
             ):
                 self._tell(response, name, [(message, "") for message in messages], passes=True)
         return response
@@ -366,7 +372,7 @@ class _Servicer(sdk._PolicyAnalyzerServicer):
             self._open[waiver] = True
             return None
         self._waived[waiver].add(urn)
-        return f"{rule.name}: {waiver} ({'; '.join(verdict.violations)})"
+        return f"{rule.name}: {waiver} ({rule.severity.value}: {'; '.join(verdict.violations)})"
 
     def _plan(self, type_: str) -> _Plan:
         """The enabled rules about resources of a type. There are few types and many resources."""
@@ -386,6 +392,10 @@ class _Servicer(sdk._PolicyAnalyzerServicer):
                 self._tell(others, signals.ACCEPTED_RISK, [])
             self._plans[type_] = _Plan(tuple(asked), others)
         return self._plans[type_]
+
+    def _is_asked(self, rule: str) -> bool:
+        """Whether the configuration leaves a rule on."""
+        return self._level(self._named[rule]) is not EnforcementLevel.DISABLED
 
     def _level(self, policy: Policy) -> EnforcementLevel:
         return self._get_enforcement_level(policy)

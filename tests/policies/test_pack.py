@@ -202,7 +202,8 @@ def test_waived_violation_is_told_by_an_advisory(tmp_path: Path) -> None:
     assert "kms-key-rotates" in {item.policy_name for item in response.not_applicable}
     (told,) = said(response, signals.ACCEPTED_RISK)
     assert told.enforcementLevel == analyzer_pb2.ADVISORY
-    assert "by you@x: Imported. (`enable_key_rotation` is false" in told.message
+    assert "by you@x: Imported. In the meantime: Nobody uses it. Owner: me@x; asked for by me@x. (" in told.message
+    assert ": `enable_key_rotation` is false" in told.message
     assert said(clean, signals.ACCEPTED_RISK) == []
     assert "kms-key-rotates" not in {item.policy_name for item in clean.not_applicable}
 
@@ -225,7 +226,7 @@ def counts(key: Resource) -> Verdict:
 
 
 def test_a_rule_is_asked_once_of_a_resource_though_its_waiver_is_told_elsewhere(tmp_path: Path) -> None:
-    text = waivers({"rule": "counts-its-verdicts", "urn": "*::*key:Key::its-*", "reason": "Old."})
+    text = waivers({"rule": "counts-its-verdicts", "urn": "*::*key:Key::its-*", "reason": "Old one."})
     folder = copy_of_pack(tmp_path / "pack", waivers=text, module=COUNTING)
     cited = folder / "hipaa" / "catalogue.yaml"
     rotates = "    - kms-key-rotates\n"
@@ -234,7 +235,8 @@ def test_a_rule_is_asked_once_of_a_resource_though_its_waiver_is_told_elsewhere(
         responses = [analyze(pack, KEY, {"enableKeyRotation": True}) for _ in range(3)]
     for response in responses:
         (told,) = said(response, signals.ACCEPTED_RISK)
-        assert "by you@x: Old. (it is a key)" in told.message
+        assert "by you@x: Old one. In the meantime: " in told.message
+        assert "(low: it is a key)" in told.message
     assert (folder / "hipaa" / "aws" / "verdicts").read_text() == "one\n" * 3
 
 
@@ -264,6 +266,18 @@ def test_waivers_that_are_broad_or_that_nothing_needs_are_violations(tmp_path: P
     assert all(
         one.enforcementLevel == analyzer_pb2.MANDATORY for one in stack.diagnostics if "waiver of" in one.message
     )
+
+
+def test_waiver_of_a_rule_that_the_stack_disabled_is_neither_needed_nor_not(tmp_path: Path) -> None:
+    text = waivers({"rule": "kms-key-rotates", "urn": f"urn:pulumi:dev::under-test::{KEY}::old"})
+    with served(copy_of_pack(tmp_path / "pack", waivers=text)) as pack:
+        for level, told in ((analyzer_pb2.DISABLED, 0), (analyzer_pb2.MANDATORY, 1)):
+            request = analyzer_pb2.ConfigureAnalyzerRequest()
+            request.policyConfig["kms-key-rotates"].enforcementLevel = level
+            pack.Configure(request)
+            analyze(pack, KEY, {"enableKeyRotation": True}, "old")
+            stack = analyze_stack(pack, (KEY, "old", {"enableKeyRotation": True}))
+            assert len(said(stack, signals.WAIVERS_ARE_USED)) == told
 
 
 def test_version_is_that_of_the_project_file(tmp_path: Path) -> None:

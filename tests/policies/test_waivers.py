@@ -38,7 +38,13 @@ def test_waiver_holds_from_the_day_of_its_approval(tmp_path: Path) -> None:
     assert [waiver.holds(day) for day in (date(2026, 11, 23), date(2026, 11, 24))] == [False, True]
 
 
-@pytest.mark.parametrize("urn", ["*", "urn:*", "urn:pulumi:dev::*::aws:s3/bucket:Bucket::*", "*::a?", "*::?*?"])
+@pytest.mark.parametrize(
+    "urn",
+    [
+        *("*", "urn:*", "urn:pulumi:dev::*::aws:s3/bucket:Bucket::*", "*::a?", "*::?*?"),
+        *("*::----*", "*::...", "*::*e*e*e*", "*::*%%%*", "*::___"),
+    ],
+)
 def test_waiver_that_names_nothing_waives_nothing(tmp_path: Path, urn: str) -> None:
     (waiver,) = loaded(tmp_path, SOUND.replace("urn:pulumi:dev::*::aws:s3/bucket:Bucket::scratch", urn))
     assert not waiver.is_narrow
@@ -52,7 +58,10 @@ def test_waiver_is_for_one_rule_and_one_kind_of_name(tmp_path: Path) -> None:
 
 
 def test_waiver_says_who_why_and_until_when(tmp_path: Path) -> None:
-    assert str(loaded(tmp_path, SOUND)[0]) == "waived until 2027-03-31 by security@example.com: Emptied every night."
+    assert str(loaded(tmp_path, SOUND)[0]) == (
+        "waived until 2027-03-31 by security@example.com: Emptied every night. In the meantime: It is encrypted like "
+        "any other. Owner: data@example.com; asked for by data@example.com."
+    )
 
 
 @pytest.mark.parametrize("text", ["", "[]", "# nothing\n"])
@@ -86,7 +95,10 @@ def test_no_file_is_no_waivers(tmp_path: Path) -> None:
             "Data@Example.com",
             "both 'Data@Example.com'; who accepts a risk must be somebody else",
         ),
-        ("2027-03-31", "2027-11-26", "approved on 2026-11-24 and expires on 2027-11-26; it must end within a year"),
+        ("2027-03-31", "2027-11-25", "expires on 2027-11-25; it must end within a year, on 2027-11-24 at the latest"),
+        ("2026-11-24", "2026-13-24", "not YAML: month must be in"),
+        ("  approved_by:", "  approved_by: a@example.com\n  approved_by:", "approved_by is there twice"),
+        ("- rule:", "- ? [a]\n  : 1\n  rule:", "not YAML"),
         ("2027-03-31", "2026-11-23", "approved on 2026-11-24 and expires on 2026-11-23"),
         ("  owner:", "  color: blue\n  owner:", "waiver 1: color"),
         ("- rule:", "rule:", "not YAML|must be a list"),
@@ -96,6 +108,54 @@ def test_no_file_is_no_waivers(tmp_path: Path) -> None:
 def test_malformed_waiver_is_refused(tmp_path: Path, old: str, new: str, message: str) -> None:
     with pytest.raises(UnusableWaivers, match=message):
         loaded(tmp_path, SOUND.replace(old, new))
+
+
+@pytest.mark.parametrize(
+    "approver",
+    [
+        *(
+            "data+1@example.com",
+            "DATA@EXAMPLE.COM",
+            "Ann  Lee <data@example.com>",
+            '"data@example.com\\u200b"',
+            "Ann Lee",
+        ),
+        *("\uff44ata@example.com", "data@example.com.", "TBD", "n/a", "xxx", "d\u0430ta@example.com"),
+    ],
+)
+def test_who_asked_for_it_approves_it_under_no_other_form_of_the_name(tmp_path: Path, approver: str) -> None:
+    with pytest.raises(UnusableWaivers, match=r"must be somebody else|must be a plain e-mail address"):
+        loaded(tmp_path, SOUND.replace("security@example.com", approver))
+
+
+@pytest.mark.parametrize("words", ["none", "N/A", "...", "TBD", "xxxx", "None.", "to do", "Emptied  every NIGHT"])
+def test_what_says_nothing_is_no_compensating_control(tmp_path: Path, words: str) -> None:
+    with pytest.raises(UnusableWaivers, match=r"says nothing|is the reason again|at least 3"):
+        loaded(tmp_path, SOUND.replace("It is encrypted like any other.", words))
+
+
+def test_a_year_from_a_leap_day_ends_before_march(tmp_path: Path) -> None:
+    leap = SOUND.replace("2026-11-24", "2028-02-29")
+    assert loaded(tmp_path, leap.replace("2027-03-31", "2029-02-28"))
+    with pytest.raises(UnusableWaivers, match=r"on 2029-02-28 at the latest"):
+        loaded(tmp_path, leap.replace("2027-03-31", "2029-03-01"))
+
+
+@pytest.mark.parametrize("content", ["reason: é".encode("latin-1"), b"[" * 3000, None])
+def test_file_that_cannot_be_read_is_refused_with_words(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "waivers.yaml"
+    if content is None:
+        file.mkdir()
+    else:
+        file.write_bytes(content)
+    with pytest.raises(UnusableWaivers, match=r"waivers\.yaml (is not UTF-8|is nested too deep|cannot be read)"):
+        load(file)
+
+
+def test_file_of_another_name_is_not_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "waivers.yml").write_text(SOUND)
+    with pytest.raises(UnusableWaivers, match=r"rename it to waivers\.yaml"):
+        load(tmp_path / "waivers.yaml")
 
 
 def test_everything_wrong_is_said_at_once(tmp_path: Path) -> None:
