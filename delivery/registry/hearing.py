@@ -25,6 +25,9 @@ NEAR: Final = 1e-6
 """How close to that value, as a share of it where that is more than 1, the cuts on its sides may be."""
 NARROW: Final = 4 * NEAR
 """How wide that bin is, likewise."""
+QUARTER: Final = 0.25
+FARTHEST: Final = 4.0
+"""How many ranges between the quartiles a fence may lie from them: three by its maker, of a part of the rows."""
 UNNAMED: Final = 100
 """Rows of a category that may be too few for its name, where one half of the rows chooses and the other is counted."""
 RARE: Final = 5
@@ -40,8 +43,12 @@ CODE: Final = re.compile(r"(?!.*[0-9]{4})[^@\n]{1,40}")
 birth, a ZIP code or a record's."""
 
 
-def of_numbers(edges: Sequence[float], counts: Sequence[int], step: float = 0.0) -> str:
-    """Why it hears nothing; empty where it does. Two values are `step` apart at least."""
+def of_numbers(edges: Sequence[float], counts: Sequence[int], step: float = 0.0, *, low: int, high: int) -> str:
+    """Why it hears nothing; empty where it does. Two values are `step` apart at least; bins below `low`, and from
+    `high` on, are far out.
+
+    How many bins there are says nothing: a number with three values has no more, and none may have MOST of the rows.
+    """
     if not edges or len(counts) != len(edges) + 1:
         return "has other counts than edges"
     rows = sum(counts)
@@ -54,6 +61,26 @@ def of_numbers(edges: Sequence[float], counts: Sequence[int], step: float = 0.0)
             return f"has {count:,} of {rows:,} rows in one bin, and no value is other than another"
     if (beyond := max(counts[0], counts[-1])) > ENDLESS * part + 3 * CELL:
         return f"has {beyond:,} of {rows:,} rows in a bin without an end, and what goes farther out is not other"
+    return _of_fences(edges, counts, step, low, high)
+
+
+def _of_fences(edges: Sequence[float], counts: Sequence[int], step: float, low: int, high: int) -> str:
+    """What most rows have is a bin of its own, beside which the rest is heard, far out or not. Of any other number each
+    side has a fence, which is not farther from the quartiles than its maker puts it."""
+    rows, places = sum(counts), range(len(counts))
+    sides = list(pairwise([None, *edges, None]))
+    if any(2 * counts[each] >= rows and _one_value(*sides[each], step) for each in places):
+        return ""
+    if low < 1 or high > len(edges):
+        return "has no bin for what lies far out"
+    upto = list(_sums(counts))
+    first = next(each for each in places if upto[each + 1] >= QUARTER * rows)
+    last = next(each for each in places if upto[each + 1] >= (1 - QUARTER) * rows)
+    least, most = edges[max(first - 1, 0)], edges[min(last, len(edges) - 1)]
+    far = FARTHEST * (most - least) + NEAR * max(abs(least), abs(most), 1.0)
+    # Where a quartile lies in the bin before a fence, that fence is what is known of it.
+    if (first >= low and edges[low - 1] < least - far) or (last < high - 1 and edges[high - 1] > most + far):
+        return "calls far out what lies much farther out than its own quartiles have it"
     return ""
 
 
@@ -77,7 +104,7 @@ def of_categories(
     codes = [each for each in unnamed if CODE.fullmatch(each)]
     rare = UNNAMED * (RARE if allowed is None else len(codes))
     untold = UNTOLD * rows if allowed is None or len(codes) < len(unnamed) else 0.0
-    if rest > (max(rare, untold) if rows < MANY else min(max(rare, untold), UNTOLD * rows)):
+    if rest > (max(rare, untold) if present < MANY else min(max(rare, untold), UNTOLD * rows)):
         return (
             f"has {rest:,} of {rows:,} rows in no category, and {len(codes)} that may be told have no rows of their own"
         )

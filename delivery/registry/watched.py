@@ -9,6 +9,7 @@ everything, would find no drift for as long as the version serves. The profile's
 
 from collections.abc import Iterator, Sequence
 from math import inf
+from statistics import median
 from typing import Final
 
 from msgspec import Struct
@@ -26,6 +27,14 @@ LABEL: Final = "label."
 NOISIEST: Final = 10.0
 """How much more parts of the reference may differ than chance has them: ten rows of a patient, one after the other. The
 rows of a pipeline are in no order: theirs are below 3. By 50, a quarter of a thousand rows elsewhere is chance."""
+NOISY: Final = 3.0
+"""What no more than half of the columns may have: all of them at NOISIEST, and half a deviation's drift of each is
+chance."""
+UNSURE: Final = 30.0
+"""The middle variance of correlations, times their rows: of normal scores it is 1, and 3 of two that are the same; of
+values that few rows have more."""
+PAIRED: Final = 40
+"""Numbers of which a profile has the correlations, where it has so many (`delivery/monitoring/profiling.py`)."""
 OUTSIDE: Final = 0.1
 """The share of a field's rows that may lie outside of its contract: servers refuse such a call, a gate counts them."""
 NUMBERS: Final = ("number", "integer")
@@ -65,6 +74,8 @@ class Noise(Struct, frozen=True):
 class Numbers(Struct, frozen=True):
     edges: list[float]
     counts: list[int]
+    low: int
+    high: int
     noise: Noise | None = None
 
 
@@ -92,6 +103,16 @@ class Column(Struct, frozen=True):
         held = (self.numbers, self.categories)
         return [each for each in (self.missing_noise, *(of.noise for of in held if of)) if each]
 
+    @property
+    def noisiest(self) -> float:
+        return max((value for each in self.noises for value in (*each.parts, each.longer)), default=1.0)
+
+
+class Pairs(Struct, frozen=True):
+    names: list[str]
+    rows: int
+    noise: list[list[float | None]]
+
 
 class Profile(Struct, frozen=True):
     rows: int
@@ -99,6 +120,7 @@ class Profile(Struct, frozen=True):
     predictions: str | None = None
     labels: str | None = None
     scores: Scores | None = None
+    pairs: Pairs | None = None
 
 
 class Learnt(Struct, frozen=True):
@@ -143,8 +165,11 @@ def _wrong(profile: Profile, contract: Contract, gates: dict[str, tuple[float, i
     for place, column in enumerate(profile.columns):
         if column.name not in known:
             yield f"columns[{place}] is none of the contract's"
-        if any(value > NOISIEST for noise in column.noises for value in (*noise.parts, noise.longer)):
+        if column.noisiest > NOISIEST:
             yield f"columns[{place}] has a noise of more than {NOISIEST:g}"
+    if (noisy := sum(each.noisiest > NOISY for each in profile.columns)) > len(profile.columns) / 2:
+        yield f"{noisy} of {len(profile.columns)} columns have a noise of more than {NOISY:g}"
+    yield from _pairs(profile)
     if profile.predictions not in answers:
         yield "predictions is none of the contract's answers"
     if not (profile.labels or "").startswith(LABEL) or profile.labels not in held:
@@ -162,6 +187,25 @@ def _wrong(profile: Profile, contract: Contract, gates: dict[str, tuple[float, i
     for name, field in fields.items():
         if name in held and (why := _unlike(held[name], field, profile.rows)):
             yield f"{name} {why}"
+
+
+def _pairs(profile: Profile) -> Iterator[str]:
+    """Whether two numbers that hang together otherwise would be heard of."""
+    numbers = [
+        each.name
+        for each in profile.columns
+        if each.numbers
+        and max(each.numbers.counts, default=0) < sum(each.numbers.counts)
+        and each.name not in (profile.predictions, profile.labels)
+    ]
+    if profile.rows < hearing.HUNDRED or len(numbers) < 2:
+        return
+    if not profile.pairs or len(set(profile.pairs.names) & set(numbers)) < min(len(numbers), PAIRED):
+        yield "pairs are not of its numbers"
+        return
+    noise = [value for row in profile.pairs.noise for value in row if value is not None]
+    if noise and median(noise) * profile.pairs.rows > UNSURE:
+        yield "pairs.noise explains every change"
 
 
 def _scores(profile: Profile, contract: Contract, held: dict[str, Column]) -> Iterator[str]:
@@ -190,7 +234,8 @@ def _scores(profile: Profile, contract: Contract, held: dict[str, Column]) -> It
 def _deaf(column: Column, rows: int, allowed: set[str] | None, step: float = 0.0) -> str:
     """Why nothing of it would be heard; empty where it would."""
     if column.numbers:
-        return hearing.of_numbers(column.numbers.edges, column.numbers.counts, step)
+        numbers = column.numbers
+        return hearing.of_numbers(numbers.edges, numbers.counts, step, low=numbers.low, high=numbers.high)
     if not column.categories:
         return ""
     told = column.categories

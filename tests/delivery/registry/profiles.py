@@ -26,8 +26,15 @@ def profile(contract: bytes = CONTRACT) -> dict[str, Any]:
     columns += [_numbers(each, 0.2, 0.8) for each in answers]
     label = answers[0].replace("output.", "label.")
     scores = {"kind": "scores", "rows": ROWS, "loss": 0.17, "variance": 0.02, **_hundredths()}
+    numbers = [each["name"] for each in columns if each["role"] == "number" and each["name"] not in answers]
+    pairs = {
+        "names": numbers,
+        "rows": ROWS,
+        "products": [[0.0] * len(numbers)] * len(numbers),
+        "noise": [[1 / ROWS] * len(numbers)] * len(numbers),
+    }
     return {
-        **{"rows": ROWS, "columns": [*columns, _numbers(label, 0.2, 0.8)], "scores": scores},
+        **{"rows": ROWS, "columns": [*columns, _numbers(label, 0.2, 0.8)], "scores": scores, "pairs": pairs},
         **{"predictions": answers[0], "labels": label},
     }
 

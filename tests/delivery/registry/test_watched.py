@@ -91,6 +91,30 @@ FORGED: dict[str, tuple[Change, str]] = {
         lambda told: _column(told, "age")["numbers"].update(counts=[0, 150, 150, 0, 300]),
         "age has 300 of 600 rows in a bin without an end",
     ),
+    "a number of which nothing is far out": (
+        lambda told: _column(told, "age")["numbers"].update(low=0, high=5),
+        "age has no bin for what lies far out",
+    ),
+    "a number of which nothing is far above": (
+        lambda told: _column(told, "heart_rate")["numbers"].update(high=5),
+        "heart_rate has no bin for what lies far out",
+    ),
+    "a number of which nothing is so far out": (
+        lambda told: _column(told, "heart_rate")["numbers"].update(
+            edges=[-1e9, 70.0, 80.0, 90.0, 1e9], counts=[0, 120, 180, 180, 120, 0], high=5
+        ),
+        "heart_rate calls far out what lies much farther out than its own quartiles have it",
+    ),
+    "no correlations": (lambda told: told.update(pairs=None), "pairs are not of its numbers"),
+    "correlations of one number": (lambda told: told["pairs"].update(names=["age"]), "pairs are not of its numbers"),
+    "correlations that may be any": (
+        lambda told: told["pairs"].update(noise=[[1.0, 1.0], [1.0, 1.0]]),
+        "pairs.noise explains every change",
+    ),
+    "a noise that explains much of every column": (
+        lambda told: [each["numbers"].update(noise=profiles.noise(9)) for each in told["columns"] if "numbers" in each],
+        "4 of 6 columns have a noise of more than 3",
+    ),
     "a number without an edge": (
         lambda told: _column(told, "age")["numbers"].update(edges=[], counts=[profiles.ROWS]),
         "age has other counts than edges",
@@ -140,7 +164,7 @@ FORGED: dict[str, tuple[Change, str]] = {
         "scores.foreseen are not of their hundredths",
     ),
     "no labels": (lambda told: told.update(labels=None), "columns.5. is none|labels is no column"),
-    "predictions that are a field": (lambda told: told.update(predictions="age"), "predictions is none"),
+    "predictions that are a field": (lambda told: told.update(predictions="age"), "pairs are not of|predictions is none"),
 }
 
 
