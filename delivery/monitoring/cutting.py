@@ -122,7 +122,7 @@ def _rise(sample: ir.Table, names: list[str]) -> list[str]:
     most rows lack two seldom stand one after the other, and a handful that do rise by chance."""
     window = ibis.window(order_by=sample[ORDER])
     # NaN is above all numbers, and no step from one number to the next.
-    real = [ibis.ifelse(finite(sample[name]), sample[name], ibis.null("float64")) for name in names]
+    real: list[Any] = [ibis.ifelse(finite(sample[name]), sample[name], ibis.null("float64")) for name in names]
     steps = sample.select(**{f"s{n}": each - each.lag().over(window) for n, each in enumerate(real)})
     rises: dict[str, Any] = {f"s{n}": _positive(steps[f"s{n}"]).all() for n in range(len(names))}
     known: dict[str, Any] = {f"k{n}": steps[f"s{n}"].count() for n in range(len(names))}

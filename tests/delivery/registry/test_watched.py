@@ -164,7 +164,10 @@ FORGED: dict[str, tuple[Change, str]] = {
         "scores.foreseen are not of their hundredths",
     ),
     "no labels": (lambda told: told.update(labels=None), "columns.5. is none|labels is no column"),
-    "predictions that are a field": (lambda told: told.update(predictions="age"), "pairs are not of|predictions is none"),
+    "predictions that are a field": (
+        lambda told: told.update(predictions="age"),
+        "pairs are not of|predictions is none",
+    ),
 }
 
 
