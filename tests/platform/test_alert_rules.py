@@ -615,6 +615,10 @@ def test_a_model_whose_servers_die_or_are_not_there_is_a_page(promtool: Path, tm
         # A team's of the same name.
         ready.replace('namespace="models"', 'namespace="serving"'): "1+0x80",
         **{f"up{{{SERVED}}}".replace("readmission", each): "1+0x80" for each in (*MODELS, UNCHECKED)},
+        **{
+            f"up{{{SERVED}}}".replace("readmission", each).replace("-x", "-y"): "1+0x80"
+            for each in ("readmission", UNCHECKED)
+        },
     }
     down, gone = (told(alert("ModelDown", "down", Severity.PAGE), model=each) for each in MODELS)
     judge(
@@ -628,6 +632,24 @@ def test_a_model_whose_servers_die_or_are_not_there_is_a_page(promtool: Path, tm
             ("30m", "ModelDown", [down, gone]),
         ],
     )
+
+
+@pytest.mark.engine
+def test_that_one_server_says_it_is_ready_is_not_believed_of_the_others(promtool: Path, tmp_path: Path) -> None:
+    """Whoever has taken one over may let it say so while the others are dead, and callers hear nothing. Of a new
+    version as many may not be ready yet."""
+    said = {
+        "readmission": ["1+0x60", "0+0x60", "stale"],
+        "sepsis": ["1+0x60", "1+0x60", "0+0x60"],
+        UNCHECKED: ["1+0x60", "0+0x60"],
+    }
+    series = {}
+    for model, pods in said.items():
+        for number, values in enumerate(pods):
+            pod = SERVED.replace("readmission", model).replace("-x", f"-{number}")
+            series |= {f"parapet_serving_ready{{{pod}}}": values, f"up{{{pod}}}": "1+0x60"}
+    down = told(alert("ModelDown", "down", Severity.PAGE), model="readmission")
+    judge(promtool, tmp_path, series, [("4m", "ModelDown", []), ("20m", "ModelDown", [down])])
 
 
 def test_every_alert_has_the_labels_that_routes_go_by_and_leads_to_a_runbook() -> None:

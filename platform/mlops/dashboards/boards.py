@@ -309,8 +309,8 @@ PLATFORM: Final = Board(
             bounds=(1.0,),
         ),
         Panel(
-            title="Models of which no server is ready",
-            says="Models of the settings of which no server says that it is ready. Each is an alert.",
+            title="Models of which most servers are not ready",
+            says="Models of which fewer than half of the servers say that they are ready. Each is an alert.",
             queries=[Query(f"{rules.unready()} or {rules.DECLARED} * 0", "{{model}}")],
             kind="stat",
             bounds=(1.0,),

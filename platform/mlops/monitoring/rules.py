@@ -47,7 +47,7 @@ NOON_SECONDS: Final = 12 * 3600
 """Since a day of checks begins: one that starts late in the evening ends on the next date."""
 MOST: Final = 0.5
 """The share of the outcomes that came, below which those that are of a known prediction are too few; and of calls that
-failed, from which on a model that is seldom asked answers nobody."""
+failed, from which on a model that is seldom asked answers nobody; and of its servers, below which it is down."""
 ELSEWHERE_SHARE: Final = 0.1
 """Of the answers, the share of versions that nobody checks above which somebody is told where it goes on: of a Rollout
 that is paused at half of the calls it is a bit more on one day and a bit less on the next."""
@@ -291,10 +291,12 @@ def any_said(metric: str) -> str:
 
 
 def unready() -> str:
-    """PromQL: models of which no server says itself that it is ready. A pod's proxy answers for one that is dead
-    (`up`), with no word of it."""
-    ready = f'parapet_serving_ready{{{NAMESPACE}="{ns.MODELS.name}"}}'
-    return f"{DECLARED} unless on ({MODEL}) (max by ({MODEL}) ({ready}) == 1)"
+    """PromQL: models of which fewer than half of the servers say themselves that they are ready. A pod's proxy answers
+    for one that is dead (`up`), with no word of it: so how many there are is the API server's word, and one that was
+    taken over speaks for itself alone. Of a new version there are at most as many as of the one that serves."""
+    where = f'{NAMESPACE}="{ns.MODELS.name}"'
+    ready = f"count by ({MODEL}) (parapet_serving_ready{{{where}}} == 1)"
+    return f"{DECLARED} unless on ({MODEL}) ({ready} >= {MOST} * count by ({MODEL}) (up{{{where}}}))"
 
 
 def _elsewhere() -> str:
@@ -502,7 +504,7 @@ _OWN: Final = (
         boundary=Boundary.MODEL,
         runbook="degraded-model",
         lasts="5m",
-        says="No server of the model says that it is ready.",
+        says="Fewer than half of the model's servers say that they are ready.",
     ),
     Alert(
         name="ModelVersionDies",
