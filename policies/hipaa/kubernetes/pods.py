@@ -46,6 +46,13 @@ _OF_KUBERNETES = frozenset(
     }
 )
 """The groups whose kinds the provider knows."""
+_OF_POLICIES = frozenset(
+    {
+        *("kyverno.io", "policies.kyverno.io", "constraints.gatekeeper.sh", "templates.gatekeeper.sh"),
+        *("mutations.gatekeeper.sh", "expansion.gatekeeper.sh", "config.gatekeeper.sh"),
+    }
+)
+"""The groups of engines of policies: what looks like a pod there is what a pod is compared with, and none is made."""
 _OTHERS_WORDS = frozenset({"metadata", "status"})
 """Where an object describes no pod, whatever is there: what is noted of it, and what became of it."""
 _PART_OF_ONE = ("Patch", "List")
@@ -107,6 +114,8 @@ def is_custom(type_: str) -> bool:
 
 def may_describe_pods(type_: str) -> bool:
     """Whether one of a type that is not listed may have pods: a custom kind, a part of a listed one, or a list."""
+    if type_.partition(":")[2].partition("/")[0] in _OF_POLICIES:
+        return False
     return is_custom(type_) or any(type_.endswith(end) and type_.removesuffix(end) in WORKLOADS for end in _PART_OF_ONE)
 
 
