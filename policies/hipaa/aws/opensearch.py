@@ -176,6 +176,22 @@ def domain_controls_access_by_user(domain: Properties) -> Verdict:
 
 
 @rule(
+    "opensearch-domain-asks-who-calls",
+    on=DOMAINS[0],
+    severity=HIGH,
+    fix="Leave advanced_security_options.anonymous_auth_enabled out or set it to False.",
+    sound=[{}, {"advancedSecurityOptions": {"enabled": True, "anonymousAuthEnabled": False}}],
+    unsound=[{"advancedSecurityOptions": {"enabled": True, "anonymousAuthEnabled": True}}],
+)
+def domain_asks_who_calls(domain: Properties) -> Verdict:
+    """A domain answers nobody who has not signed in.
+
+    The switch is for the thirty days in which callers of a domain that had no users move to it.
+    """
+    return domain.require("advancedSecurityOptions.anonymousAuthEnabled", is_(False), default=False)
+
+
+@rule(
     "opensearch-domain-spans-zones",
     on=DOMAINS,
     severity=LOW,

@@ -13,7 +13,7 @@ from typing import Any
 from hipaa.iam.judging import not_public
 from hipaa.resource import Resource
 from hipaa.rule import CRITICAL, HIGH, Rule, Severity, rule
-from hipaa.verdict import Verdict, not_applicable
+from hipaa.verdict import Verdict, not_applicable, violation
 
 TOPIC, TOPIC_POLICY = "aws:sns/topic:Topic", "aws:sns/topicPolicy:TopicPolicy"
 QUEUE, QUEUE_POLICY = "aws:sqs/queue:Queue", "aws:sqs/queuePolicy:QueuePolicy"
@@ -201,6 +201,9 @@ access_point = _is_not_public(
         "aws:s3control/accessPointPolicy:AccessPointPolicy": "policy",
         "aws:s3/accessPoint:AccessPoint": "policy",
         "aws:s3control/multiRegionAccessPointPolicy:MultiRegionAccessPointPolicy": "details.policy",
+        "aws:s3control/objectLambdaAccessPointPolicy:ObjectLambdaAccessPointPolicy": "policy",
+        "aws:s3control/bucketPolicy:BucketPolicy": "policy",
+        "aws:s3control/accessGrantsInstanceResourcePolicy:AccessGrantsInstanceResourcePolicy": "policy",
     },
     "s3:GetObject",
     "An access point's policy lets no stranger read or write through it.",
@@ -250,6 +253,7 @@ logs = _is_not_public(
     {
         "aws:cloudwatch/logResourcePolicy:LogResourcePolicy": "policyDocument",
         "aws:cloudwatch/logDestinationPolicy:LogDestinationPolicy": "accessPolicy",
+        "aws:cloudwatch/logDeliveryDestinationPolicy:LogDeliveryDestinationPolicy": "deliveryDestinationPolicy",
     },
     "logs:PutLogEvents",
     """The policies of logs and log destinations let no stranger write.
@@ -266,7 +270,7 @@ authority = _is_not_public(
 )
 archive = _is_not_public(
     "glacier-vault-policy-is-not-public",
-    {"aws:glacier/vault:Vault": "accessPolicy"},
+    {"aws:glacier/vault:Vault": "accessPolicy", "aws:glacier/vaultLock:VaultLock": "policy"},
     "glacier:InitiateJob",
     "An archive's policy lets no stranger read or delete what is kept in it.",
 )
@@ -291,6 +295,33 @@ service_network = _is_not_public(
     severity=HIGH,
     takes_unsigned=True,
 )
+other_stores = _is_not_public(
+    "store-policy-is-not-public",
+    {
+        "aws:dsql/clusterPolicy:ClusterPolicy": "policy",
+        "aws:s3/filesFileSystemPolicy:FilesFileSystemPolicy": "policy",
+        "aws:mediastore/containerPolicy:ContainerPolicy": "policy",
+        "aws:cloudsearch/domainServiceAccessPolicy:DomainServiceAccessPolicy": "accessPolicy",
+    },
+    "dsql:DbConnect",
+    "The policies of Aurora DSQL, S3 Files, MediaStore and CloudSearch let no stranger at what is kept there.",
+    takes_unsigned=True,
+)
+other_services = _is_not_public(
+    "service-policy-is-not-public",
+    {
+        "aws:networkfirewall/resourcePolicy:ResourcePolicy": "policy",
+        "aws:schemas/registryPolicy:RegistryPolicy": "policy",
+        "aws:codebuild/resourcePolicy:ResourcePolicy": "policy",
+        "aws:opensearchingest/resourcePolicy:ResourcePolicy": "policy",
+        "aws:xray/resourcePolicy:ResourcePolicy": "policyDocument",
+        "aws:bedrock/agentcoreResourcePolicy:AgentcoreResourcePolicy": "policy",
+        "aws:pinpoint/smsvoicev2ResourcePolicy:Smsvoicev2ResourcePolicy": "policy",
+    },
+    "network-firewall:CreateFirewallPolicy",
+    "The policies of firewalls, schemas, builds, pipelines, traces and agents let no stranger use what they share.",
+    severity=HIGH,
+)
 functions = _is_not_public(
     "lambda-policy-is-not-public",
     {"aws:lambda/resourcePolicy:ResourcePolicy": "policy"},
@@ -304,3 +335,21 @@ metrics = _is_not_public(
     "The policies of metric workspaces and monitoring sinks let no stranger read or write.",
     severity=HIGH,
 )
+
+
+_SIGNER = "aws:signer/signingProfilePermission:SigningProfilePermission"
+
+
+@rule(
+    "signer-profile-is-shared-with-named-accounts",
+    on=_SIGNER,
+    severity=HIGH,
+    fix="Set principal to an account's id or a role's ARN.",
+    sound=[{"profileName": "code", "action": "signer:StartSigningJob", "principal": _OWN}],
+    unsound=[{"profileName": "code", "action": "signer:StartSigningJob", "principal": "*"}],
+)
+def signer_profile_is_shared_with_named_accounts(permission: Resource) -> Verdict:
+    """A signing profile signs for accounts that are named: whoever may use it makes code that is believed."""
+    if "*" not in str(permission.get("principal", "")):
+        return Verdict()
+    return violation(f"`{permission.where('principal')}` is every account; it must name one")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
 
 from hipaa.aws.advice import OTHER_RECORDS_MAY_DO
@@ -53,7 +55,25 @@ def web_acl_keeps_a_log(acl: Resource, stack: Stack) -> Verdict:
     return violation("no WebAclLoggingConfiguration is there for this web ACL")
 
 
-_RULE = {"name": "common", "priority": 1}
+_RULE: dict[str, Any] = {"name": "common", "priority": 1}
+_COUNTED: dict[str, Any] = {"name": "counted", "priority": 2, "overrideAction": {"count": {}}}
+_COUNTS = "only count what they match, and stop nothing; one of them must block, or be left to its group"
+
+
+def _counts(rule_: Properties) -> bool:
+    return any("count" in rule_.object(name) for name in ("action", "overrideAction"))
+
+
+def _all_count_in(written: Any) -> bool:
+    try:
+        rules = json.loads(written) if isinstance(written, str) else []
+    except (ValueError, RecursionError):
+        return False
+    found = [each for each in rules if isinstance(each, dict)] if isinstance(rules, list) else []
+    actions = [[each.get(name) for name in ("Action", "OverrideAction") if each.get(name)] for each in found]
+    return bool(actions) and all(
+        each and all(isinstance(action, dict) and "Count" in action for action in each) for each in actions
+    )
 
 
 @stack_rule(
@@ -68,20 +88,33 @@ _RULE = {"name": "common", "priority": 1}
         [_ACL, Resource(WEB_ACL_RULE_GROUP, {"webAclArn": "arn:acl", "ruleName": "common", "priority": 1})],
         [Resource(WEB_ACL, {"defaultAction": {"block": {}}})],
         [Resource(RULE_GROUP, {"rules": [_RULE]})],
+        [Resource(WEB_ACL, {"rules": [_COUNTED, _RULE | {"action": {"block": {}}}]})],
+        [Resource(WEB_ACL, {"rules": [_COUNTED], "defaultAction": {"block": {}}})],
     ],
     unsound=[
         [_ACL],
         [Resource(WEB_ACL, {"rules": [], "defaultAction": {"allow": {}}})],
         [Resource(RULE_GROUP, {"capacity": 10})],
+        [Resource(WEB_ACL, {"rules": [_COUNTED], "defaultAction": {"allow": {}}})],
+        [Resource(WEB_ACL, {"rules": [_COUNTED, _RULE | {"action": {"count": {}}}]})],
+        [Resource(RULE_GROUP, {"rules": [_RULE | {"action": {"count": {}}}]})],
+        [Resource(WEB_ACL, {"ruleJson": json.dumps([{"Name": "a", "OverrideAction": {"Count": {}}}])})],
         [Resource(WEB_ACL_CLASSIC[0], {"metricName": "acl"})],
     ],
 )
 def web_acl_has_rules(acl: Resource, stack: Stack) -> Verdict:
-    """A web ACL, or a group of rules for one, has rules."""
-    if any(acl.is_set_by_program(name) and acl.known(name) != "" for name in ("ruleJson", "rulesJson")):
+    """A web ACL, or a group of rules for one, has rules that do more than count.
+
+    What only counts stops nothing ("Testing and tuning your AWS WAF protections", AWS WAF Developer Guide).
+    """
+    if "block" in acl.object("defaultAction"):
         return Verdict()
-    if acl.get("rules") or "block" in acl.object("defaultAction"):
-        return Verdict()
+    for name in ("ruleJson", "rulesJson"):
+        if acl.is_set_by_program(name) and (written := acl.known(name)) != "":
+            return violation(f"`{acl.where(name)}` {_COUNTS}") if _all_count_in(written) else Verdict()
+    if acl.get("rules"):
+        counted = [_counts(rule_) for rule_ in acl.objects("rules")]
+        return violation(f"`rules` {_COUNTS}") if counted and all(counted) else Verdict()
     if acl.type == WEB_ACL and stack.companions(acl, (WEB_ACL_RULE_GROUP, WEB_ACL_RULE), by="webAclArn"):
         return Verdict()
     return violation("`rules` is empty; it must have the rules that requests are looked at by")
@@ -173,3 +206,52 @@ def network_firewall_has_rules(policy: Properties) -> Verdict:
 def network_firewall_is_kept_from_deletion(firewall: Properties) -> Verdict:
     """A network firewall cannot be deleted by a slip."""
     return firewall.require("deleteProtection", is_(True), default=False)
+
+
+FIREWALL_RULES = "aws:networkfirewall/ruleGroup:RuleGroup"
+_PASSES_ALL = re.compile(
+    r"^\s*pass\s+(?:ip|tcp|udp)\s+any\s+any\s+(?:->|<>)\s+any\s+any\b", re.IGNORECASE | re.MULTILINE
+)
+_ANY = "ANY"
+
+
+def _firewall_rules(**source: Any) -> dict[str, Any]:
+    return {"type": "STATEFUL", "capacity": 10, "ruleGroup": {"rulesSource": source}}
+
+
+def _header(**told: str) -> dict[str, Any]:
+    everything = dict.fromkeys(("source", "sourcePort", "destination", "destinationPort"), _ANY)
+    return everything | {"protocol": "IP", "direction": "ANY"} | told
+
+
+@rule(
+    "network-firewall-passes-what-it-names",
+    on=FIREWALL_RULES,
+    severity=MEDIUM,
+    advisory="security groups and routes bound traffic already; a firewall that lets the rest pass adds little to them",
+    fix="Name in a rule that passes the source and the destination that may; drop or alert on the rest.",
+    sound=[
+        _firewall_rules(rulesString='pass tls $HOME_NET any -> any 443 (tls.sni; content:"example.org"; sid:1;)'),
+        _firewall_rules(rulesString="drop ip any any -> any any (sid:1;)"),
+        _firewall_rules(statefulRules=[{"action": "PASS", "header": _header(destination="10.0.0.0/8")}]),
+        _firewall_rules(statefulRules=[{"action": "DROP", "header": _header()}]),
+    ],
+    unsound=[
+        _firewall_rules(rulesString="pass ip any any -> any any (sid:1;)"),
+        _firewall_rules(rulesString="drop tcp any any -> any 23 (sid:1;)\npass tcp any any <> any any (sid:2;)"),
+        {"type": "STATEFUL", "capacity": 10, "rules": "PASS IP any any -> any any (sid:1;)"},
+        _firewall_rules(statefulRules=[{"action": "PASS", "header": _header()}]),
+    ],
+)
+def network_firewall_passes_what_it_names(group: Properties) -> Verdict:
+    """A rule of a network firewall that lets traffic pass says whose, or where to: else no other rule is reached."""
+    source = "ruleGroup.rulesSource"
+    for path in ("rules", f"{source}.rulesString"):
+        if _PASSES_ALL.search(str(group.at(path, ""))):
+            return violation(f"`{group.where(path)}` passes anything from anywhere to anywhere")
+    for each in group.objects(f"{source}.statefulRules"):
+        ends = [str(each.at(f"header.{end}", "")).upper() for end in ("source", "destination")]
+        ports = [str(each.at(f"header.{end}", _ANY)).upper() for end in ("sourcePort", "destinationPort")]
+        if str(each.at("action", "")).upper() == "PASS" and set(ends) <= {_ANY, "0.0.0.0/0"} and set(ports) == {_ANY}:
+            return violation(f"`{group.where(f'{source}.statefulRules')}` passes anything from anywhere to anywhere")
+    return Verdict()
