@@ -80,6 +80,37 @@ def pytest_runtestloop() -> None:
     gc.enable()
 
 
+SHOWN = 0.005
+"""Seconds from which the list of the slowest shows a set-up, by itself."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A set-up or an end that went well, said nothing and took no time is not told to who hands out the tests, nor what
+    is shown with `-v` alone.
+
+    Two of three reports are of these, thirty thousand times; to send, read and count one takes longer than most tests.
+    """
+    told_by = [one for one in config.pluginmanager.get_plugins() if type(one).__name__ == "WorkerInteractor"]
+    if not told_by:  # no worker
+        return
+    (interactor,) = told_by
+    send = interactor.sendevent
+
+    def sendevent(name: str, **told: Any) -> None:
+        if name == "testreport":
+            data = told["data"]
+            quick = data["duration"] < SHOWN and not data["sections"]
+            if data["outcome"] == "passed":
+                if data["when"] != "call" and quick:
+                    return
+                data["keywords"] = {}
+        elif name == "logstart" and config.option.verbose < 0:
+            return
+        send(name, **told)
+
+    interactor.sendevent = sendevent
+
+
 @pytest.fixture(scope="session", autouse=True)
 def shared_recordings(tmp_path_factory: pytest.TempPathFactory) -> None:
     """A program under mocks that one worker recorded is read by the others."""
