@@ -7,8 +7,7 @@ reads through it, a message never shows it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, overload
@@ -333,27 +332,43 @@ class Reading:
         self.last = ""
 
 
+PLAIN = frozenset({str, bool, int, float, type(None)})
+"""Types of values that hold no others. To ask of an abstract class takes longer, and most values are of these."""
 _READING: ContextVar[Reading | None] = ContextVar("reading", default=None)
 
 
-@contextmanager
-def reading() -> Generator[Reading, None, None]:
+class _Noting:
+    """By a generator it would take three times as long, a million times in a big stack."""
+
+    __slots__ = ("_around", "_noted", "_token")
+
+    def _begin(self) -> Reading:
+        self._noted, self._around = Reading(), _READING.get()
+        self._token = _READING.set(self._noted)
+        return self._noted
+
+    def __exit__(self, *_: object) -> None:
+        _READING.reset(self._token)
+        if self._around is not None and self._noted.last:
+            self._around.last = self._noted.last
+
+
+class reading(_Noting):  # noqa: N801 (a context)
     """Notes what is read inside."""
-    noted, around = Reading(), _READING.get()
-    token = _READING.set(noted)
-    try:
-        yield noted
-    finally:
-        _READING.reset(token)
-        if around is not None and noted.last:
-            around.last = noted.last
+
+    __slots__ = ()
+
+    def __enter__(self) -> Reading:
+        return self._begin()
 
 
-@contextmanager
-def secrets_read() -> Generator[list[str], None, None]:
+class secrets_read(_Noting):  # noqa: N801 (a context)
     """The paths of the secrets that are read inside; who is around is not told of them."""
-    with reading() as noted:
-        yield noted.secrets
+
+    __slots__ = ()
+
+    def __enter__(self) -> list[str]:
+        return self._begin().secrets
 
 
 def read_secrets(paths: Sequence[str]) -> None:
@@ -373,6 +388,8 @@ def _read(value: Any, path: str, secret: bool, words: Words) -> Any:
         noted.last = path
         if secret:
             noted.secrets.append(path)
+    if type(value) in PLAIN:
+        return value
     if value is UNKNOWN:
         raise UnknownValue(path)
     if isinstance(value, Mapping):

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from hipaa.resource import Items, Properties, Resource, UnknownValue, secrets_read
+from hipaa.resource import PLAIN, Items, Properties, Resource, UnknownValue, secrets_read
 from hipaa.verdict import Verdict, all_of, not_applicable, undecided
 
 WORKLOADS = (
@@ -180,9 +180,10 @@ def _places_of(value: Any, looking: _Looking, left_out: Collection[str] = ()) ->
                 if name.lower().endswith(_PLACES) and not (found and _containers(value, name)):
                     yield unknown
             else:
-                if name.lower().endswith(_PLACES):
-                    yield from (each for each in _items(inner) if isinstance(each, UnknownValue))
-                yield from _places_of(inner, looking)
+                if type(inner) not in PLAIN:
+                    if name.lower().endswith(_PLACES):
+                        yield from (each for each in _items(inner) if isinstance(each, UnknownValue))
+                    yield from _places_of(inner, looking)
                 if looking.texts and name not in _PROGRAMS:
                     for text in [inner] if isinstance(inner, str) else _items(inner):
                         yield from _in_text(text, value.where(name), bool(secrets), looking)
@@ -227,6 +228,8 @@ def _containers(holder: Properties, name: str) -> list[Properties | UnknownValue
         value = holder[name]
     except UnknownValue as unknown:
         return [unknown] if name in (*_LISTS[:3], *_ALONE) else []
+    if type(value) in PLAIN:
+        return []
     listed = name in _LISTS
     if isinstance(value, Items):
         items = _items(value)
