@@ -33,13 +33,24 @@ def review_rules(
     rules: Sequence[Rule], run: Run, configured: Levels | None, citations: Mapping[str, tuple[str, ...]]
 ) -> tuple[RuleReview, ...]:
     """Each rule's evaluations and status, by name. `configured` is None where nobody knows what was configured."""
+    is_known = _is_known(rules, run, configured)
     return tuple(
-        _review_rule(rule, run, _ran(rule, rules, run, configured), configured, citations.get(rule.name, ()))
+        _review_rule(rule, run, _ran(rule, is_known, run, configured), configured, citations.get(rule.name, ()))
         for rule in sorted(rules, key=lambda rule: rule.name)
     )
 
 
-def _ran(rule: Rule, rules: Sequence[Rule], run: Run, configured: Levels | None) -> bool | None:
+def _is_known(rules: Sequence[Rule], run: Run, configured: Levels | None) -> bool:
+    """Whether the pack that ran is the one that is known here, as its roll call tells."""
+    known = {
+        rule.name
+        for rule in rules
+        if rule.scope == "resource" and _level(rule.name, configured) is not Enforcement.DISABLED
+    }
+    return configured is not None and known == (run.roll or set()) - OF_THE_PACK
+
+
+def _ran(rule: Rule, is_known: bool, run: Run, configured: Levels | None) -> bool | None:
     """Whether the rule was in the pack that ran, and enabled; None when nothing tells."""
     if run.answered(rule.name):
         return True
@@ -48,12 +59,7 @@ def _ran(rule: Rule, rules: Sequence[Rule], run: Run, configured: Levels | None)
     if rule.scope == "resource":
         return None if run.roll is None else rule.name in run.roll
     # Rules over the whole stack are in no roll call: a silent one is there if the pack is the one that is known here.
-    known = {
-        other.name
-        for other in rules
-        if other.scope == "resource" and _level(other.name, configured) is not Enforcement.DISABLED
-    }
-    return True if configured is not None and known == (run.roll or set()) - OF_THE_PACK else None
+    return True if is_known else None
 
 
 def _level(rule: str, configured: Levels | None) -> Enforcement | None:
