@@ -31,4 +31,9 @@ PROPOSED_AUDIT = "164.312(d) would have activity watched as it happens, and some
 PROPOSED_BACKUPS = "164.312(i) would have copies that are at most 48 hours older than the ePHI"
 PROPOSED_SEGMENTS = "164.312(a)(2)(vi) would have systems segmented, so that who is in one part is not in all others"
 PROPOSED_PORTS = "164.312(c) would have network ports turned off that nothing needs"
-"""What the proposal of January 6, 2025 (90 FR 898) would ask for; its paragraphs are those that it would write anew."""
+"""What the proposal of January 6, 2025 (90 FR 898) would ask for; its paragraphs are those that it would write anew.
+
+The days, months and hours were read again on 2026-11-30 in two accounts of it (dataprotectionreport.com, February 2025;
+blogs.manageengine.com, on patches); the proposal's own text was not there to read, and its letters of paragraphs are as
+they were known.
+"""
