@@ -37,10 +37,11 @@ TELLS: Final = "alertmanager"
 """The job of what Alertmanager says of itself, and all that is kept of that: what it could not tell."""
 NOTIFICATIONS_FAILED: Final = "alertmanager_notifications_failed_total"
 ITSELF: Final = NAME
-"""The job of what it says of itself, and all that is kept of that: rules that it could not evaluate, and alerts that it
-could not hand on."""
+"""The job of what it says of itself, and all that is kept of that: rules that it could not evaluate, alerts that it
+could not hand on, and how much is in its memory."""
 RULES_FAILED: Final = "prometheus_rule_evaluation_failures_total"
 NOTIFICATIONS_DROPPED: Final = "prometheus_notifications_dropped_total"
+IN_MEMORY: Final = "prometheus_tsdb_head_series"
 LOOKS: Final = 10
 """Scrapes within what an analysis looks at; more than four, so that a rate of it has enough to go by."""
 VERSION: Final = "version_hash"
@@ -60,7 +61,9 @@ LIMITS: Final = {
 }
 """What one pod may say in one scrape, and how many of teams' are asked: of one that says more nothing is taken, and
 where teams have more pods none of theirs is asked. How many it may say in all of them `monitoring/served.py` bounds. So
-who starts a pod does not fill the memory in which the numbers of the stack's models are."""
+one pod does not fill the memory in which the numbers of the stack's models are. Pods that come and go do: each has
+series of its own, for the three hours that the newest are in memory, and Prometheus has no bound to all (`SERIES` of
+`monitoring/rules.py` is when somebody is told)."""
 RESOURCES: Final = {
     "requests": {"cpu": "200m", "memory": "512Mi", "ephemeral-storage": f"{STORED_GIB}Gi"},
     "limits": {"cpu": "1", "memory": "2Gi", "ephemeral-storage": f"{STORED_GIB + 1}Gi"},
@@ -162,7 +165,7 @@ def configuration(window: int, alerting: Alerting) -> dict[str, Any]:
             *scrapes(alerting.checks, served.JUDGED, check_seconds(window)),
             # By the way that alerts go to it.
             _other(TELLS, alerting.host, NOTIFICATIONS_FAILED),
-            _other(ITSELF, f"127.0.0.1:{PORT}", RULES_FAILED, NOTIFICATIONS_DROPPED),
+            _other(ITSELF, f"127.0.0.1:{PORT}", RULES_FAILED, NOTIFICATIONS_DROPPED, IN_MEMORY),
         ],
     }
 

@@ -10,8 +10,9 @@ import yaml
 
 from local.toolchain import live as toolchain
 from local.workspace import Workspace
+from mlops import prometheus
 from mlops.monitoring import waiting
-from mlops.monitoring.rules import ALERTS, EVERY_SECONDS, Alert, rules
+from mlops.monitoring.rules import ALERTS, EVERY_SECONDS, SERIES, Alert, rules
 from mlops.monitoring.words import LABELS, OF_CHECKS, RUNBOOKS, Boundary, Drift, Severity
 from tests.platform.project import PROJECT
 
@@ -632,6 +633,18 @@ def test_a_model_whose_servers_die_or_are_not_there_is_a_page(promtool: Path, tm
             ("30m", "ModelDown", [down, gone]),
         ],
     )
+
+
+@pytest.mark.engine
+def test_somebody_is_told_before_the_memory_of_what_alerts_is_full(promtool: Path, tmp_path: Path) -> None:
+    """Of pods that come and go each has series of its own, which stay for hours: what one may say is bounded, and not
+    how many there were. By then there is room for as many again."""
+    fills = told(alert("PrometheusFills", "series", Severity.PAGE))
+    series = {'prometheus_tsdb_head_series{job="prometheus"}': "3000 60000 200000 400000 600000"}
+    judge(promtool, tmp_path, series, [("2m", "PrometheusFills", []), ("3m", "PrometheusFills", [fills])])
+    limit = prometheus.RESOURCES["limits"]["memory"]
+    assert limit == "2Gi"
+    assert 2 * SERIES * 4 * 1024 <= 2 << 30, "some four KiB each"
 
 
 @pytest.mark.engine

@@ -14,6 +14,7 @@ from mlops.monitoring import waiting, words
 from mlops.monitoring.owners import Quiet, quiet
 from mlops.monitoring.words import RUNBOOKS, Boundary, Drift, Severity
 from mlops.prometheus import (
+    IN_MEMORY,
     MODEL,
     NAMESPACE,
     NOTIFICATIONS_DROPPED,
@@ -62,6 +63,10 @@ season is told once, and what a model came with to be deaf by is told at all."""
 LOOKS_BACK: Final = "74h"
 """For how long what a check said holds: until another one says it, and where none does, for longer than `DEAD_HOURS`.
 What is open is not over because nobody looks any more, and by then that nobody does is a page of its own."""
+
+SERIES: Final = 250_000
+"""In Prometheus' memory, above which it will be full: some four KiB each, half of what it has. A hundred models' pods
+have 15,000, and four hundred of teams' 60,000."""
 
 DECLARED: Final = "parapet:model_declared"
 CHECKED: Final = "parapet:model_checked"
@@ -348,6 +353,15 @@ _OWN: Final = (
         boundary=Boundary.PLATFORM,
         runbook="pipeline-stopped",
         says="It is there while rules are judged and alerts sent: where it does not arrive, no alert does, or not all.",
+    ),
+    Alert(
+        name="PrometheusFills",
+        kind="series",
+        expression=f"max({IN_MEMORY}) > {SERIES}",
+        severity=Severity.PAGE,
+        boundary=Boundary.PLATFORM,
+        runbook="pipeline-stopped",
+        says="What alerts will have no memory: pods come and go, each with series of its own.",
     ),
     _drift(Drift.SCHEMA, Boundary.DATA, "schema-break", "What the model is asked is not of its contract."),
     _drift(Drift.DATA, Boundary.DATA, "data-drift", "What the model is asked is spread otherwise than what it learnt."),

@@ -199,8 +199,8 @@ def test_it_asks_itself_what_it_could_not_evaluate_or_hand_on(pod: dict[str, Any
     job = JOBS["alerts"][prometheus.ITSELF]
     listens = next(each for each in pod["spec"]["containers"][0]["args"] if "listen-address" in each)
     assert job["static_configs"] == [{"targets": [f"127.0.0.1:{listens.rpartition(':')[2]}"]}]
-    for name in ("prometheus_rule_evaluation_failures_total", "prometheus_notifications_dropped_total"):
-        assert kept(job, {"__name__": name})
+    for name in ("rule_evaluation_failures_total", "notifications_dropped_total", "tsdb_head_series"):
+        assert kept(job, {"__name__": f"prometheus_{name}"})
     assert kept(job, {"__name__": "prometheus_rule_evaluations_total"}) is None
 
 
