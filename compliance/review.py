@@ -13,12 +13,12 @@ from compliance.law import citations_of, review_law
 from compliance.model import Outcome, Pack, Review, RuleReview, SpecificationReview, Tally, Totals, UnruledType
 from compliance.rules import OF_THE_PACK, levels_of, review_rules
 from compliance.run import PACK, ROOT_TYPE, Run, hear
-from hipaa import signals
+from hipaa import configured, signals
 from hipaa.catalogue import Catalogue
 from hipaa.rule import Rule
+from hipaa.unruled import MAKERS, is_bookkeeping, knows_what_it_judges
 
 _BOOKKEEPING = (ROOT_TYPE, "pulumi:providers:")
-_COMPONENTS = ("kubernetes:helm.sh/v4:Chart", "kubernetes:kustomize/v2:", "kubernetes:yaml/v2:")
 
 
 def review(
@@ -49,8 +49,8 @@ def review(
     rules = hipaa.rules() if rules is None else rules
     run = hear(last_operation(events))
     law = catalogue.specifications.values()
-    configured = None if policy_config is None else levels_of(policy_config)
-    reviewed = review_rules(rules, run, configured, citations_of(law))
+    levels = None if policy_config is None else levels_of(policy_config)
+    reviewed = review_rules(rules, run, levels, citations_of(law))
     by_name = {rule.name: rule for rule in reviewed}
     specifications = review_law(law, by_name)
     return Review(
@@ -60,7 +60,7 @@ def review(
         operation=run.operation,
         outcome=run.outcome,
         complete=run.complete,
-        warnings=_warnings(run, by_name),
+        warnings=_warnings(run, by_name, policy_config),
         engine_version=engine_version,
         pack=Pack(name=PACK, version=run.version),
         other_packs=len(run.others),
@@ -72,7 +72,7 @@ def review(
     )
 
 
-def _warnings(run: Run, rules: Mapping[str, RuleReview]) -> tuple[str, ...]:
+def _warnings(run: Run, rules: Mapping[str, RuleReview], policy_config: Mapping[str, Any] | None) -> tuple[str, ...]:
     warnings = []
     if run.outcome is Outcome.CUT_SHORT:
         warnings.append(
@@ -82,6 +82,7 @@ def _warnings(run: Run, rules: Mapping[str, RuleReview]) -> tuple[str, ...]:
         warnings.append(
             f"The {run.operation} stopped before the pack was shown every resource: no rule counts as passed."
         )
+    warnings += configured.strangers(policy_config or {}, rules)
     warnings += [f"A rule is broken: {error}" for error in run.errors]
     warnings += [
         violation.message.strip().partition("\n")[2]
@@ -99,23 +100,16 @@ def _warnings(run: Run, rules: Mapping[str, RuleReview]) -> tuple[str, ...]:
 
 
 def _unruled(run: Run, rules: Sequence[Rule], reviewed: Sequence[RuleReview]) -> tuple[UnruledType, ...]:
-    """What the pack was shown, and no rule is about or looks at beside another."""
+    """What the pack was shown, and no rule is about or looks at beside another; and what makes what no rule sees."""
     looked_at = {type_ for rule in rules for type_ in rule.looks_at}
-    judged = {evaluation.urn for rule in reviewed for evaluation in rule.evaluations}
+    knowing = {rule.name for rule in rules if knows_what_it_judges(rule)}
+    judged = {evaluation.urn for rule in reviewed if rule.name in knowing for evaluation in rule.evaluations}
     names: dict[str, list[str]] = {}
     for urn, parsed in run.seen.items():
-        if parsed.type not in looked_at and urn not in judged and not _is_bookkeeping(parsed.type):
+        silent = parsed.type not in looked_at and urn not in judged and not is_bookkeeping(parsed.type)
+        if silent or parsed.type in MAKERS:
             names.setdefault(parsed.type, []).append(parsed.name)
     return tuple(UnruledType(type=type_, resources=tuple(sorted(names[type_]))) for type_ in sorted(names))
-
-
-def _is_bookkeeping(type_: str) -> bool:
-    """Whether it is the stack itself, a provider or a component, which is nothing but what is in it.
-
-    A component's type has no slash in the middle, where that of a provider's resource has its file; but for those of
-    the Kubernetes SDK itself.
-    """
-    return type_.startswith((*_BOOKKEEPING, *_COMPONENTS)) or "/" not in type_.partition(":")[2].partition(":")[0]
 
 
 def _totals(run: Run, rules: Sequence[RuleReview], specifications: Sequence[SpecificationReview]) -> Totals:

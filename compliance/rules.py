@@ -10,8 +10,8 @@ from compliance.run import ROOT_TYPE, STACK, Run
 from hipaa import signals
 from hipaa.rule import Level, Rule
 
-OF_THE_PACK = frozenset(signals.OF_WAIVERS)
-"""Policies of the pack that are no rules: what they report is told of the rules that they are about."""
+OF_THE_PACK = frozenset(signals.OWN_LEVELS)
+"""Policies of the pack that are no rules: what they report is told of the rules or types that they are about."""
 
 Levels = dict[str, Enforcement]
 """Enforcement levels that a policy configuration sets, by rule; `all` stands for the rest."""

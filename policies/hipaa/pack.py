@@ -40,7 +40,7 @@ from pulumi_policy import (
 from pulumi_policy import policy as sdk
 
 import hipaa
-from hipaa import catalogue, signals
+from hipaa import catalogue, configured, signals, unruled
 from hipaa.parameter import UnusableSetting
 from hipaa.resource import UNKNOWN, Resource, Secret, provided
 from hipaa.rule import BrokenRule, Rule
@@ -111,7 +111,7 @@ def policies(rules: Iterable[Rule], *, with_waivers: bool) -> list[Policy]:
             )
         else:
             made.append(ResourceValidationPolicy(validate=_answered_elsewhere, **_metadata(rule)))
-    return made + (_waiver_policies() if with_waivers else [])
+    return made + _own_policies() + (_waiver_policies() if with_waivers else [])
 
 
 def _answered_elsewhere(*_asked: object) -> NoReturn:
@@ -119,22 +119,28 @@ def _answered_elsewhere(*_asked: object) -> NoReturn:
     raise RuntimeError("the pack answers through its own servicer")
 
 
+def _own_policies() -> list[Policy]:
+    every = "Each type of the program's resources is looked at by some rule."
+    weakens = "The policy configuration weakens no rule. What it weakens is told whatever level this has."
+    return [
+        _over_stack(signals.EVERY_TYPE_IS_JUDGED, every),
+        _over_stack(signals.CONFIGURATION_WEAKENS_NO_RULE, weakens),
+    ]
+
+
 def _waiver_policies() -> list[Policy]:
-    current = "No waiver has expired."
     narrow = f"A waiver names the resource that it is for, and is for at most {MOST_RESOURCES} of a stack."
-    used = "A waiver is gone when nothing needs it."
     return [
         ResourceValidationPolicy(signals.ACCEPTED_RISK, _ACCEPTED, _answered_elsewhere, EnforcementLevel.ADVISORY),
-        *(
-            StackValidationPolicy(name, text, _answered_elsewhere, level)
-            for name, text, level in (
-                (signals.ACCEPTED_RISK_IN_STACK, _ACCEPTED, EnforcementLevel.ADVISORY),
-                (signals.WAIVERS_ARE_CURRENT, current, EnforcementLevel.MANDATORY),
-                (signals.WAIVERS_ARE_NARROW, narrow, EnforcementLevel.MANDATORY),
-                (signals.WAIVERS_ARE_USED, used, EnforcementLevel.MANDATORY),
-            )
-        ),
+        _over_stack(signals.ACCEPTED_RISK_IN_STACK, _ACCEPTED),
+        _over_stack(signals.WAIVERS_ARE_CURRENT, "No waiver has expired."),
+        _over_stack(signals.WAIVERS_ARE_NARROW, narrow),
+        _over_stack(signals.WAIVERS_ARE_USED, "A waiver is gone when nothing needs it."),
     ]
+
+
+def _over_stack(name: str, text: str) -> Policy:
+    return StackValidationPolicy(name, text, _answered_elsewhere, EnforcementLevel(signals.OWN_LEVELS[name]))
 
 
 def _metadata(rule: Rule) -> dict[str, Any]:
@@ -170,6 +176,11 @@ class _Pack:
         for waiver in waivers:
             if waiver.holds(today):
                 self._in_force[waiver.rule].append(waiver)
+
+    @cached_property
+    def looked_at(self) -> frozenset[str]:
+        """The types that some rule is about or looks at."""
+        return frozenset(type_ for rule in self.rules.values() for type_ in rule.looks_at)
 
     def waiver(self, rule: Rule, urn: str) -> Waiver | None:
         """The first waiver that accepts this rule's violation by this resource today."""
@@ -241,11 +252,17 @@ class _Servicer(sdk._PolicyAnalyzerServicer):
         self._waived: defaultdict[Waiver, set[str]] = defaultdict(set)
         self._open: dict[Waiver, bool] = {}
         """Waivers of resources of which a rule is not decided yet: they may be needed."""
+        self._weakened: tuple[str, ...] = ()
+        self._spoken: set[str] = set()
+        """Resources that a rule spoke of though no list has their types."""
 
     def Configure(self, request: Any, _context: grpc.ServicerContext) -> Any:  # noqa: N802
-        """Takes levels and parameters, and refuses what a parameter cannot be."""
+        """Takes levels and parameters, and refuses what a parameter cannot be, and a name that nothing has."""
         answer = super().Configure(request, _context)
-        wrong: list[str] = []
+        rules = self._pack.rules
+        levels = {policy.name: _weight(self._level(policy)) for policy in self._policies}
+        waived = {waiver.rule for waiver in self._pack.waivers if self._is_asked(waiver.rule)}
+        wrong = [*configured.strangers(request.policyConfig, rules), *configured.without_watch(levels, waived)]
         self._plans.clear()
         self._settings.clear()
         self._mending.clear()
@@ -258,6 +275,7 @@ class _Servicer(sdk._PolicyAnalyzerServicer):
                 wrong.append(str(error))
         if wrong:
             _context.abort(grpc.StatusCode.INVALID_ARGUMENT, "\n".join(wrong))
+        self._weakened = configured.weakened(rules.values(), levels, self._settings)
         return answer
 
     def Analyze(self, request: Any, _context: object) -> Any:  # noqa: N802
@@ -294,6 +312,9 @@ class _Servicer(sdk._PolicyAnalyzerServicer):
             if rule is not None and rule.scope == "stack" and level is not EnforcementLevel.DISABLED:
                 accepted += self._analyze_stack(response, policy, rule, level, stack)
         self._tell(response, signals.ACCEPTED_RISK_IN_STACK, accepted)
+        types = ((resource.type, resource.urn in self._spoken) for resource in stack.resources)
+        self._tell_own(response, signals.EVERY_TYPE_IS_JUDGED, unruled.told(types, self._pack.looked_at))
+        self._tell_own(response, signals.CONFIGURATION_WEAKENS_NO_RULE, self._weakened)
         if self._pack.waivers:
             urns = [resource.urn for resource in stack.resources]
             for name, messages in (
@@ -301,7 +322,7 @@ class _Servicer(sdk._PolicyAnalyzerServicer):
                 (signals.WAIVERS_ARE_NARROW, self._pack.broad(self._waived)),
                 (signals.WAIVERS_ARE_USED, self._pack.unused(self._waived, self._open, urns, self._is_asked)),
             ):
-                self._tell(response, name, [(message, "") for message in messages], passes=True)
+                self._tell_own(response, name, messages)
         return response
 
     def _analyze_stack(
@@ -357,9 +378,12 @@ class _Servicer(sdk._PolicyAnalyzerServicer):
 
     def _judge(self, rule: Rule, resource: Resource, stack: Stack | None = None) -> Verdict:
         try:
-            return rule.judge(resource, stack, self._settings.get(rule.name))
+            verdict = rule.judge(resource, stack, self._settings.get(rule.name))
         except BrokenRule as error:  # a defect in one rule must neither pass nor hide the others
-            return Verdict(violations=(signals.broken(error),), error=True)
+            verdict = Verdict(violations=(signals.broken(error),), error=True)
+        if rule.besides and verdict.outcome is not Outcome.NOT_APPLICABLE and unruled.knows_what_it_judges(rule):
+            self._spoken.add(resource.urn)
+        return verdict
 
     def _accept(self, rule: Rule, urn: str, verdict: Verdict) -> str | None:
         """What a waiver says of a violation; None where none accepts it. A rule that broke cannot be waived."""
@@ -428,16 +452,30 @@ class _Servicer(sdk._PolicyAnalyzerServicer):
     def _not_applicable(self, response: Any, policy: Policy, reason: str) -> None:
         response.not_applicable.add(policy_name=policy.name, reason=reason)
 
+    def _tell_own(self, response: Any, name: str, messages: Iterable[str]) -> None:
+        """The answer of a policy of the pack over the stack, which passes where it has nothing to tell."""
+        self._tell(response, name, [(message, "") for message in messages], passes=True)
+
     def _tell(self, response: Any, name: str, messages: list[tuple[str, str]], *, passes: bool = False) -> None:
-        """The answer of a policy on waivers, which is in the pack where there are any."""
+        """The answer of a policy that is no rule; those on waivers are in the pack where there are any."""
         policy = self._named.get(name)
-        if policy is None or self._level(policy) is EnforcementLevel.DISABLED:
+        if policy is None:
             return
-        told = self._create_report_violation(response, name, policy.description, self._level(policy), policy.severity)
+        level = self._level(policy)
+        if level is EnforcementLevel.DISABLED:
+            if name != signals.CONFIGURATION_WEAKENS_NO_RULE:
+                return
+            level = EnforcementLevel.ADVISORY  # what weakens the rules does not take away its own trace
+        told = self._create_report_violation(response, name, policy.description, level, policy.severity)
         for message, urn in messages:
             told(message, urn)
         if not messages and not passes:
             self._not_applicable(response, policy, "nothing is waived here")
+
+
+def _weight(level: EnforcementLevel) -> str:
+    """A level as the configuration's words for what it stops; what `remediate` did not mend is refused."""
+    return "mandatory" if level is EnforcementLevel.REMEDIATE else str(level.value)
 
 
 class _Sent(Resource):

@@ -7,7 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hipaa.networks import public_addresses
+
 _FOR_THE_ENGINE = {"number": {"type": "number"}, "ranges": {"type": "array", "items": {"type": "string"}}}
+
+WIDEST = {4: 2**24, 6: 2 ** (128 - 20)}
+"""Public addresses, by IP version: the largest that IANA and the registries gave to one who uses them himself."""
 
 
 class UnusableSetting(Exception):
@@ -37,7 +42,7 @@ class Parameter:
     def allowed(self) -> str:
         """What a value must be, in words that follow "it must be"."""
         if self.kind == "ranges":
-            return "a list of CIDR blocks, like 198.51.100.0/24"
+            return "a list of CIDR blocks (198.51.100.0/24), together no wider than a /8 of IPv4 or a /20 of IPv6"
         return f"a whole number from {self.least} to {self.most}"
 
     @property
@@ -63,4 +68,5 @@ def _are_ranges(value: Any) -> bool:
             ipaddress.ip_network(item)
     except ValueError:
         return False
-    return all(isinstance(item, str) for item in value)
+    covered = public_addresses(value)
+    return all(isinstance(item, str) for item in value) and all(covered[ip] <= most for ip, most in WIDEST.items())

@@ -22,6 +22,20 @@ WAIVERS_ARE_USED = "waivers-are-used"
 OF_WAIVERS = (ACCEPTED_RISK, ACCEPTED_RISK_IN_STACK, WAIVERS_ARE_CURRENT, WAIVERS_ARE_NARROW, WAIVERS_ARE_USED)
 """Policies of the pack that are no rules: what they report is told of waivers."""
 
+CONFIGURATION_WEAKENS_NO_RULE = "configuration-weakens-no-rule"
+EVERY_TYPE_IS_JUDGED = "every-type-is-judged"
+
+OWN_LEVELS = {
+    EVERY_TYPE_IS_JUDGED: "advisory",
+    CONFIGURATION_WEAKENS_NO_RULE: "advisory",
+    ACCEPTED_RISK: "advisory",
+    ACCEPTED_RISK_IN_STACK: "advisory",
+    WAIVERS_ARE_CURRENT: "mandatory",
+    WAIVERS_ARE_NARROW: "mandatory",
+    WAIVERS_ARE_USED: "mandatory",
+}
+"""All policies of the pack that are no rules, with the level that each has by itself."""
+
 _MEND = "\n  To mend it: "
 
 

@@ -366,6 +366,25 @@ def test_the_stacks_choice_is_the_profile_that_it_is_nearest_to() -> None:
     assert compliance.review(FIXTURES / "preview.jsonl", rules=rules, catalogue=CATALOGUE).choice is None
 
 
+def test_a_choice_that_lowers_what_holds_waivers_to_their_terms_is_shown_and_a_name_of_nothing_is_a_warning() -> None:
+    config = {"waivers-are-narrow": "disabled", "accepted-risk": "mandatory", "kms-key-rotatez": "disabled"}
+    review = compliance.review(FIXTURES / "preview.jsonl", rules=RULES, catalogue=CATALOGUE, policy_config=config)
+    assert review.choice is not None
+    assert [(one.rule, one.level) for one in review.choice.deviations] == [("waivers-are-narrow", "disabled")]
+    assert any("'kms-key-rotatez' is no rule of this pack" in warning for warning in review.warnings)
+    off = compliance.review(
+        FIXTURES / "preview.jsonl", rules=RULES, catalogue=CATALOGUE, policy_config={"all": "disabled"}
+    )
+    assert off.choice is not None
+    assert {"waivers-are-current", "waivers-are-used", RULES[0].name} <= {one.rule for one in off.choice.deviations}
+
+
+@pytest.mark.parametrize("type_", ["aws-native:s3:Bucket", "aws:cloudformation/stack:Stack"])
+def test_what_makes_others_unseen_or_comes_of_another_provider_is_named(tmp_path: Path, type_: str) -> None:
+    review = changed(tmp_path, "up-clean", lambda line: line.replace("aws:kms/key:Key::phi", f"{type_}::phi"))
+    assert [(one.type, one.resources) for one in review.unruled] == [(type_, ("phi",))]
+
+
 def test_a_rule_that_broke_is_an_error_and_not_a_failure(tmp_path: Path) -> None:
     broken = signals.broken(BrokenRule("kms-key-rotates", "enable_key_rotation"))
     review = changed(

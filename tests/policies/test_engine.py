@@ -25,7 +25,7 @@ def policy(arn):
 bucket = aws.s3.Bucket("data")
 aws.s3.BucketPolicy("data", bucket=bucket.id, policy=bucket.arn.apply(policy))
 """
-ONLY = ("s3-bucket-denies-insecure-transport", "s3-bucket-policy-is-not-public", "kms-key-rotates", "broken-on-purpose")
+ONLY = ("s3-bucket-denies-insecure-transport", "s3-bucket-policy-is-not-public", "kms-key-rotates")
 
 
 def program(engine: Engine, folder: Path, code: str) -> Path:
@@ -35,7 +35,7 @@ def program(engine: Engine, folder: Path, code: str) -> Path:
 
 def only(folder: Path) -> list[str]:
     """The arguments that leave a few policies on: a test is about one thing."""
-    levels = {"all": "disabled"} | dict.fromkeys(ONLY, "mandatory")
+    levels = {"all": "disabled"} | signals.OWN_LEVELS | dict.fromkeys(ONLY, "mandatory")
     file = folder / "levels.json"
     file.write_text(json.dumps(levels))
     return ["--policy-pack-config", str(file)]

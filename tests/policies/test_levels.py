@@ -68,11 +68,14 @@ def test_parameter_moves_the_limit() -> None:
 
 def test_ranges_of_known_owners_are_not_the_internet() -> None:
     rule = RULES["security-group-opens-only-https-to-internet"]
-    ssh = {"protocol": "tcp", "fromPort": 22, "toPort": 22, "cidrBlocks": ["16.0.0.0/10", "2a00::/16"]}
+    ssh = {"protocol": "tcp", "fromPort": 22, "toPort": 22, "cidrBlocks": ["16.0.0.0/10", "2a00::/20"]}
     group = Resource(rule.on[0], {"ingress": [ssh]})
     assert rule.judge(group).outcome is Outcome.FAILED
-    known = rule.settings({"allowed_ranges": ["16.0.0.0/8", "2a00::/12"]})
+    known = rule.settings({"allowed_ranges": ["16.0.0.0/8", "2a00::/20"]})
     assert rule.judge(group, settings=known).outcome is Outcome.PASSED
+    for wide in (["0.0.0.0/0"], ["16.0.0.0/7"], ["16.0.0.0/8", "131.107.0.0/16"], ["::/0"], ["2a00::/19"]):
+        with pytest.raises(UnusableSetting, match=r"together no wider than a /8 of IPv4 or a /20 of IPv6"):
+            rule.settings({"allowed_ranges": wide})
     assert rule.judge(group).outcome is Outcome.FAILED, "what one run was told holds in that alone"
     narrow = rule.settings({"public_addresses": 0})
     one = Resource(rule.on[0], {"ingress": [ssh | {"cidrBlocks": ["131.107.1.1/32"]}]})

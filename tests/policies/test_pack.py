@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import grpc
 import psutil
 import pytest
 from google.protobuf.empty_pb2 import Empty
@@ -29,8 +30,6 @@ pytestmark = pytest.mark.pack
 KEY = "aws:kms/key:Key"
 DEFAULT_GROUP = "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"
 
-OF_WAIVERS = list(signals.OF_WAIVERS)
-
 
 @pytest.fixture(scope="module")
 def pack() -> Iterator[analyzer_pb2_grpc.AnalyzerStub]:
@@ -41,9 +40,9 @@ def pack() -> Iterator[analyzer_pb2_grpc.AnalyzerStub]:
 def test_every_rule_is_a_policy_of_its_level_with_its_law(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
     info = pack.GetAnalyzerInfo(Empty())
     assert info.name == "hipaa"
-    # Last come those that tell of the repository's waivers.
+    # Last come those that tell of the configuration, and of the repository's waivers.
     rules, telling = info.policies[: len(hipaa.rules())], info.policies[len(hipaa.rules()) :]
-    assert [policy.name for policy in telling] == OF_WAIVERS
+    assert [policy.name for policy in telling] == list(signals.OWN_LEVELS)
     for policy, rule in zip(rules, hipaa.rules(), strict=True):
         assert policy.name == rule.name
         assert policy.description == rule.title
@@ -278,6 +277,100 @@ def test_waiver_of_a_rule_that_the_stack_disabled_is_neither_needed_nor_not(tmp_
             analyze(pack, KEY, {"enableKeyRotation": True}, "old")
             stack = analyze_stack(pack, (KEY, "old", {"enableKeyRotation": True}))
             assert len(said(stack, signals.WAIVERS_ARE_USED)) == told
+
+
+LEVELS = {"disabled": analyzer_pb2.DISABLED, "advisory": analyzer_pb2.ADVISORY, "mandatory": analyzer_pb2.MANDATORY}
+
+
+def configure(pack: analyzer_pb2_grpc.AnalyzerStub, levels: dict[str, str]) -> str:
+    """Configures the pack; what it refuses, or nothing."""
+    request = analyzer_pb2.ConfigureAnalyzerRequest()
+    for name, level in levels.items():
+        request.policyConfig[name].enforcementLevel = LEVELS[level]
+    try:
+        pack.Configure(request)
+    except grpc.RpcError as refused:
+        return str(refused.details())
+    return ""
+
+
+def test_configuration_that_weakens_is_told_whatever_it_says(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
+    told = signals.CONFIGURATION_WEAKENS_NO_RULE
+    sound = (KEY, "sound", {"enableKeyRotation": True})
+    assert configure(pack, {"kms-key-rotates": "advisory", "s3-bucket-keeps-versions": "disabled"}) == ""
+    messages = [one.message for one in said(analyze_stack(pack, sound), told)]
+    assert "makes 1 mandatory rules disabled: s3-bucket-keeps-versions" in messages[0]
+    assert "makes 1 mandatory rules advisory: kms-key-rotates" in messages[1]
+
+    all_off = dict.fromkeys((*(rule.name for rule in hipaa.rules()), *signals.OWN_LEVELS), "disabled")
+    assert configure(pack, all_off) == "", "what is waived of a rule that is off needs no watch"
+    (one,) = said(analyze_stack(pack, sound), told)
+    assert one.enforcementLevel == analyzer_pb2.ADVISORY
+    assert re.search(r"makes [0-9]{3} mandatory rules disabled: .* and [0-9]+ more", one.message)
+
+    request = analyzer_pb2.ConfigureAnalyzerRequest()
+    request.policyConfig["log-group-is-kept-a-year"].enforcementLevel = analyzer_pb2.MANDATORY
+    request.policyConfig["log-group-is-kept-a-year"].properties.update({"days": 1})
+    pack.Configure(request)
+    (one,) = said(analyze_stack(pack, sound), told)
+    assert "sets days of log-group-is-kept-a-year to 1; it is 365 by itself" in one.message
+    assert configure(pack, {"s3-bucket-has-lifecycle": "mandatory"}) == ""
+    assert said(analyze_stack(pack, sound), told) == []
+
+
+@pytest.mark.parametrize("level", ["disabled", "advisory"])
+@pytest.mark.parametrize(
+    "policy", [signals.WAIVERS_ARE_NARROW, signals.WAIVERS_ARE_CURRENT, signals.WAIVERS_ARE_USED, signals.ACCEPTED_RISK]
+)
+def test_what_holds_waivers_to_their_terms_is_not_switched_off(
+    pack: analyzer_pb2_grpc.AnalyzerStub, policy: str, level: str
+) -> None:
+    refused = configure(pack, {policy: level})
+    if (policy, level) == (signals.ACCEPTED_RISK, "advisory"):
+        assert refused == ""
+    else:
+        assert f"{policy} is {level}, while there are waivers of " in refused
+        assert f"it must be {signals.OWN_LEVELS[policy]}" in refused
+
+
+def test_name_that_nothing_has_is_refused_with_those_near_it(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
+    refused = configure(pack, {"kms-key-rotatez": "disabled", "waivers-are-narow": "mandatory"})
+    assert "'kms-key-rotatez' is no rule of this pack" in refused
+    assert "near it: kms-key-rotates" in refused
+    assert "near it: waivers-are-narrow" in refused
+
+
+def test_what_no_rule_looks_at_is_told_by_type(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
+    configure(pack, {})
+    odd = "kubernetes:nobody-yet.example/v9:Thing"
+    resources = [
+        ("pulumi:pulumi:Stack", "it", {}),
+        ("pulumi:providers:aws", "it", {"region": "us-east-1"}),
+        ("eks:index:Cluster", "component", {}),
+        (KEY, "key", {"enableKeyRotation": True}),
+        ("aws-native:s3:Bucket", "one", {"accessControl": "PublicRead"}),
+        ("aws-native:s3:Bucket", "two", {}),
+        ("aws:chime/voiceConnector:VoiceConnector", "line", {}),
+        ("aws:cloudcontrol/resource:Resource", "cc", {"desiredState": "{}"}),
+        ("aws:cloudformation/stack:Stack", "cf", {"templateBody": "{}"}),
+        ("kubernetes:helm.sh/v3:Release", "chart", {"chart": "it"}),
+        (odd, "silent", {"spec": {"hosts": ["app"]}}),
+        ("kubernetes:other.example/v9:Thing", "pods", {"spec": {"containers": [{"name": "app", "image": "app:1"}]}}),
+    ]
+    for type_, name, properties in resources:
+        analyze(pack, type_, properties, name)
+    told = said(analyze_stack(pack, *resources), signals.EVERY_TYPE_IS_JUDGED)
+    assert {one.enforcementLevel for one in told} == {analyzer_pb2.ADVISORY}
+    assert (
+        f"is no pass: aws-native:s3:Bucket (2), aws:chime/voiceConnector:VoiceConnector (1), {odd} (1)"
+        in told[0].message
+    )
+    assert [one.message.partition("\n")[2] for one in told[1:]] == [
+        "aws:cloudcontrol/resource:Resource (1): no rule sees the resource of its `desired_state`",
+        "aws:cloudformation/stack:Stack (1): no rule sees the resources of its template",
+        "kubernetes:helm.sh/v3:Release (1): no rule sees the objects of its chart",
+    ]
+    assert said(analyze_stack(pack, resources[3]), signals.EVERY_TYPE_IS_JUDGED) == []
 
 
 def test_version_is_that_of_the_project_file(tmp_path: Path) -> None:

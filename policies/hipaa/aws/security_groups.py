@@ -16,7 +16,7 @@ from hipaa.aws.security_group_openings import (
     too_wide,
 )
 from hipaa.aws.vpc import DEFAULT_SECURITY_GROUP
-from hipaa.parameter import Parameter
+from hipaa.parameter import WIDEST, Parameter
 from hipaa.resource import UNKNOWN, Properties, Resource, UnknownValue
 from hipaa.rule import CRITICAL, HIGH, rule, stack_rule
 from hipaa.stack import Stack
@@ -85,7 +85,7 @@ _QUARTERS = ["0.0.0.0/2", "64.0.0.0/2", "128.0.0.0/2", "192.0.0.0/2"]
     ],
     parameters=[
         Parameter(
-            "public_addresses", "Public IPv4 addresses that may be let in at the most", networks.LIMIT, most=2**32
+            "public_addresses", "Public IPv4 addresses that may be let in at the most", networks.LIMIT, most=WIDEST[4]
         ),
         Parameter("allowed_ranges", "Ranges that are not counted, because their owners are known", ()),
     ],
