@@ -42,6 +42,8 @@ class Run:
     """What a process took."""
 
     seconds: float
+    processor: float
+    """Seconds of it, on all cores: beside other work the clock says little."""
     peak: int
     """Bytes of memory, at most."""
 
@@ -61,7 +63,7 @@ def run(command: Sequence[str], asked: str = "", allowed: Sequence[int] = (0,)) 
         if process.returncode not in allowed:
             told.seek(0)
             raise SystemExit(f"{command[:4]} ended with {process.returncode}:\n{told.read().decode()[-2000:]}")
-    return Run(seconds, used.ru_maxrss * 1024)
+    return Run(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)
 
 
 def made(path: Path, rows: int, numbers: int, words: int, seed: int) -> Path:
@@ -96,7 +98,10 @@ def check(reference: Path, current: Path) -> Run:
 
 
 def told(what: str, found: Run) -> None:
-    print(f"  {what}: {found.seconds:.1f} s, {found.peak / 2**20:.0f} MiB at most", flush=True)
+    print(
+        f"  {what}: {found.seconds:.1f} s, {found.processor:.1f} s of a core, {found.peak / 2**20:.0f} MiB at most",
+        flush=True,
+    )
 
 
 def beside(folder: Path) -> None:
@@ -113,8 +118,10 @@ def beside(folder: Path) -> None:
     other = run([str(python), str(PEER / "judge.py"), str(reference), str(current)])
     told("Evidently's preset", other)
     for name, ours in (("against a profile", mine), ("against the rows", whole)):
+        by_core = other.processor / ours.processor
         print(
-            f"Evidently's seconds over ours, {name}: {other.seconds / ours.seconds:.1f} (at least {LEAST:g}; one run)"
+            f"Evidently's seconds over ours, {name}: {other.seconds / ours.seconds:.1f}, of a core {by_core:.1f} "
+            f"(at least {LEAST:g}; one run)"
         )
 
 
@@ -128,7 +135,8 @@ def growth(folder: Path, most: int) -> None:
         window.unlink()
         told(f"{rows:,} rows, {FEW} features", found)
         if before:
-            print(f"    {found.seconds / before.seconds:.1f} times as long for 10 times the rows")
+            longer, by_core = found.seconds / before.seconds, found.processor / before.processor
+            print(f"    {longer:.1f} times as long for 10 times the rows, {by_core:.1f} times of a core")
         rows, before = rows * 10, found
         if found.peak > MEMORY:
             print(f"    more than {MEMORY / 2**30:g} GiB")
