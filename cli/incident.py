@@ -196,10 +196,13 @@ def draft_report(
     _end("report", runbooks, incident=incident, out=str(out) if out else None, without=without or [])
 
 
+After = Annotated[str, typer.Option(help="Those alone whose names come after this one, of more than are told at once.")]
+
+
 @app.command("list")
-def tell_incidents(runbooks: Folder = RUNBOOKS, as_json: AsJson = False) -> None:
+def tell_incidents(after: After = "", runbooks: Folder = RUNBOOKS, as_json: AsJson = False) -> None:
     """Tell which incidents there were, and which are open."""
-    _end("list", runbooks, json=as_json)
+    _end("list", runbooks, after=after, json=as_json)
 
 
 @app.command("show")
@@ -215,11 +218,12 @@ def verify(
         list[str] | None,
         typer.Option(help="What it said of a record that somebody looked into: with that alone it ends with 0."),
     ] = None,
+    after: After = "",
     runbooks: Folder = RUNBOOKS,
     as_json: AsJson = False,
 ) -> None:
     """Look for what was edited, dropped, reordered or written twice, or might not follow; then it ends with 3."""
-    _end("verify", runbooks, incident=incident, known=known or [], json=as_json)
+    _end("verify", runbooks, incident=incident, known=known or [], after=after, json=as_json)
 
 
 def at_a_terminal() -> bool:

@@ -128,7 +128,7 @@ def _show(asked: Asked) -> int:
 
 def _list(asked: Asked) -> int:
     desk = _desk(asked)
-    there = desk.names()
+    there = desk.names(asked.get("after") or "")
     for each in there.found:
         print(f"parapet: beside the records lies what is of none: {each}", file=sys.stderr)
     found = [_listed(desk, name) for name in there.names]
@@ -141,7 +141,7 @@ def _verify(asked: Asked) -> int:
     if asked["incident"]:
         told = [telling.verified(_name(asked["incident"]), *desk.examine(asked["incident"]))]
     else:
-        there = desk.names()
+        there = desk.names(asked.get("after") or "")
         told = [_verified(desk, name) for name in there.names]
         told += [telling.verified(f"{PREFIX}/", (), there.found)] if there.found else []
     _tell(asked, told, [line for each in told for line in telling.verified_lines(each)] or telling.list_lines([]))

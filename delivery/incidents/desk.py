@@ -65,8 +65,8 @@ class Desk:
             role=lambda: str(session.client("sts").get_caller_identity()["Arn"]),
         )
 
-    def names(self) -> Subjects:
-        return incidents(self.s3, self.audit)
+    def names(self, after: str = "") -> Subjects:
+        return incidents(self.s3, self.audit, after)
 
     def examine(self, incident: str) -> tuple[list[Kept], list[Finding]]:
         """The objects of its record, and what is amiss. Raises Refused where there is none."""

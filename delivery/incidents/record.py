@@ -41,6 +41,6 @@ class Record:
         return Chain(self.s3, self.bucket, f"{PREFIX}/{self.incident}/", largest=LARGEST)
 
 
-def incidents(s3: Any, bucket: str) -> Subjects:
-    """Those that have a record."""
-    return subjects(s3, bucket, PREFIX)
+def incidents(s3: Any, bucket: str, after: str = "") -> Subjects:
+    """Those that have a record, behind that name."""
+    return subjects(s3, bucket, PREFIX, after)

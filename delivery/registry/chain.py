@@ -4,6 +4,7 @@ A model's ledger is one, an incident's record is another. What their entries say
 """
 
 import re
+import shlex
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -282,15 +283,19 @@ class Subjects:
     """What lies there beside their chains, and keeps nobody from any of them."""
 
 
-def subjects(s3: Any, bucket: str, prefix: str) -> Subjects:
-    """By name; of more than MOST the first."""
+def subjects(s3: Any, bucket: str, prefix: str, after: str = "") -> Subjects:
+    """By name; of more than MOST the first, or the first that come after that one."""
     found, there, filled = set[str](), 0, list[Finding]()
-    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=f"{prefix}/", Delimiter="/"):
+    where = {"KeyMarker": f"{prefix}/{after}/"} if after else {}  # as S3 itself goes on behind a name
+    pages = s3.get_paginator("list_object_versions")
+    for page in pages.paginate(Bucket=bucket, Prefix=f"{prefix}/", Delimiter="/", **where):
         found |= {each["Prefix"].split("/")[1] for each in page.get("CommonPrefixes", [])}
         there += sum(len(page.get(each, [])) for each in ("CommonPrefixes", "Versions", "DeleteMarkers"))
         if there > MOST:
             text = f"s3://{bucket}/{prefix}/ has more than {MOST:,} names, and none behind these is looked at"
-            filled = [Finding("filled", 0, f"{text}: name each that you know of by itself. {FILLS}")]
+            last = max(found, key=lambda each: f"{each}/", default="")
+            how = f"name each that you know of by itself, or those after {shlex.quote(shown(last))}"
+            filled = [Finding("filled", 0, f"{text}: {how}. {FILLS}")]
             break
     names = sorted(each for each in found if re.fullmatch(NAME, each))
     strange = [

@@ -643,6 +643,8 @@ def test_of_many_incidents_the_last_names_are_told_and_no_listing_is_without_end
     assert str(there.found).isprintable()
     monkeypatch.setattr(chain, "MOST", 24)
     assert any(str(each).startswith("filled: s3://audit-records/incidents/ has more") for each in desk.names().found)
+    assert desk.names("of-21").names == ["of-22", "of-23", "of-24"], "those behind are told, however many come before"
+    assert not desk.names("of-24").names
 
 
 def test_who_asks_for_what_is_not_there_is_told_what_is(desk: Desk) -> None:
