@@ -456,21 +456,34 @@ def test_a_ticket_of_the_night_is_told_where_a_note_of_its_kind_was_known(promto
     judge(promtool, tmp_path, series, expected, every="4m", kind="silenced")
 
 
+def shares(model: str, *checks: tuple[float, int, int] | float) -> dict[str, str]:
+    """What checks say, each by a pod of its own: after how many hours, how many answers of the version that it looks
+    at, and how many of others; of one that failed, the hours alone."""
+    series = {}
+    for number, each in enumerate(checks):
+        hours, *found = each if isinstance(each, tuple) else (each,)
+        own = f'job="checks",namespace="monitoring",model="{model}",pod="check-{model}-{number}"'
+        steps = round(hours * 15)
+        told = [("time_seconds", steps * 240), *zip(("rows_seen", "rows_elsewhere"), found, strict=False)]
+        series |= {f"parapet_monitor_{name}{{{own}}}": f"_x{steps} {many} {many} _x1400" for name, many in told}
+    return series
+
+
 @pytest.mark.engine
-def test_answers_of_a_version_that_nobody_checks_are_told_where_they_go_on(promtool: Path, tmp_path: Path) -> None:
-    """Of a new version that has come within the day most answers of that day were the one's before, and then none."""
-    other = CHECKED.replace("readmission", "sepsis")
-    ends = " ".join(f"{number * 86_400 + 60} {number * 86_400 + 60} _x358" for number in range(2))
+def test_answers_of_a_version_that_nobody_checks_are_told_where_two_checks_found_them(
+    promtool: Path, tmp_path: Path
+) -> None:
+    """Of a new version that has come within the day most answers of that day were the one's before, and then none:
+    however late the next check is, one alone tells nobody, nor one that is started again, nor one that fails."""
     series = {
-        **{LOOKED.replace("readmission", each): ends for each in ("readmission", "sepsis")},
-        f"parapet_monitor_rows_seen{{{CHECKED}}}": "40 40 _x358 40 40 _x358",
-        f"parapet_monitor_rows_elsewhere{{{CHECKED}}}": "900 900 _x358 900 900 _x358",
-        f"parapet_monitor_rows_seen{{{other}}}": "400 400 _x358 900 900 _x358",
-        f"parapet_monitor_rows_elsewhere{{{other}}}": "500 500 _x358 0 0 _x358",
+        **shares("readmission", (1, 40, 900), (25, 40, 900)),
+        **shares("sepsis", (1, 400, 500), 24.5, (26.5, 900, 0)),
+        **shares("falls", (1, 40, 900), (3, 40, 900), 25),
     }
     name = "MonitorMissesAnswers"
-    found = told(alert(name, "elsewhere", Severity.TICKET), model="readmission")
-    judge(promtool, tmp_path, series, [("20h", name, []), ("30h", name, [found])], every="4m")
+    found = [told(alert(name, "elsewhere", Severity.TICKET), model="readmission")]
+    expected = [("20h", []), ("26h", found), ("26h28m", found), ("30h", found), ("70h", found), ("76h", [])]
+    judge(promtool, tmp_path, series, [(at, name, of) for at, of in expected], every="4m")
 
 
 @pytest.mark.engine
@@ -478,15 +491,12 @@ def test_answers_of_a_rollout_that_somebody_paused_at_half_of_the_calls_are_told
     promtool: Path, tmp_path: Path
 ) -> None:
     """By chance the one that nobody checks answers a bit more on one day, and a bit less on the next. Of a model that
-    is asked a few times a day, those of before its version came are told to nobody."""
-    other = CHECKED.replace("readmission", "sepsis")
-    ends = " ".join(f"{number * 86_400 + 60} {number * 86_400 + 60} _x358" for number in range(2))
+    is asked a few times a day, those of before its version came are told to nobody; nor what the next one found
+    mended."""
     series = {
-        **{LOOKED.replace("readmission", each): ends for each in ("readmission", "sepsis")},
-        f"parapet_monitor_rows_seen{{{CHECKED}}}": "490 490 _x358 510 510 _x358",
-        f"parapet_monitor_rows_elsewhere{{{CHECKED}}}": "510 510 _x358 490 490 _x358",
-        f"parapet_monitor_rows_seen{{{other}}}": "4 4 _x358 8 8 _x358",
-        f"parapet_monitor_rows_elsewhere{{{other}}}": "3 3 _x358 3 3 _x358",
+        **shares("readmission", (1, 490, 510), (25, 510, 490)),
+        **shares("sepsis", (1, 4, 3), (25, 8, 3)),
+        **shares("falls", (1, 490, 510), (25, 1000, 0)),
     }
     name = "MonitorMissesAnswers"
     found = told(alert(name, "elsewhere", Severity.TICKET), model="readmission")

@@ -44,6 +44,8 @@ FEW_HOURS: Final = 100
 FEW: Final = 3
 """Days of these on which a check ended well, below which somebody is told now that another one is overdue: a change on
 each second day is not found else, and none of these silences is as long as two days."""
+WINDOW_SECONDS: Final = 18 * 3600
+"""Less than this after the last a check looks at nothing new (`delivery/monitoring/daily/span.py`)."""
 NOON_SECONDS: Final = 12 * 3600
 """Since a day of checks begins: one that starts late in the evening ends on the next date."""
 MOST: Final = 0.5
@@ -274,9 +276,9 @@ def _few() -> str:
     return f"{CHECKED} and on ({MODEL}) ({CHECKED} offset {FEW_HOURS}h) and on ({MODEL}) ({days} < {FEW})"
 
 
-def said(metric: str, *by: str, of: str = "") -> str:
-    """PromQL: what the last check said that said anything of it, whose pod is long gone. `of` chooses series by their
-    labels.
+def said(metric: str, *by: str, of: str = "", before: bool = False) -> str:
+    """PromQL: what the last check said that said anything of it, whose pod is long gone; or the one `before` that, of
+    another window. `of` chooses series by their labels.
 
     Of the last one alone, of several within a day too: else what drifted an hour ago would go on for a day after a
     check that found it mended, and one that found no rows would not be heard. One that could not look says nothing of
@@ -284,6 +286,9 @@ def said(metric: str, *by: str, of: str = "") -> str:
     """
     told = f"last_over_time({metric}{of}[{LOOKS_BACK}])"
     ended = f"last_over_time({words.LOOKED}[{LOOKS_BACK}]) and on ({MODEL}, {POD}) {told}"
+    if before:
+        # One that an operator starts again within the day says of the same window the same.
+        ended = f"({ended}) <= on ({MODEL}) group_left () (max by ({MODEL}) ({ended}) - {WINDOW_SECONDS})"
     last = f"({ended}) == on ({MODEL}) group_left () max by ({MODEL}) ({ended})"
     return f"max by ({', '.join((MODEL, *by))}) ({told} and on ({MODEL}, {POD}) ({last}))"
 
@@ -304,11 +309,12 @@ def unready() -> str:
     return f"{DECLARED} unless on ({MODEL}) ({ready} >= {MOST} * count by ({MODEL}) (up{{{where}}}))"
 
 
-def _elsewhere() -> str:
-    """PromQL: a model of which versions that nobody checks answer more than is no matter."""
-    others, seen = said(words.ELSEWHERE), said(words.SEEN)
+def _elsewhere(*, before: bool = False) -> str:
+    """PromQL: a model of which versions that nobody checks answer more than is no matter, by the last check or the one
+    `before`."""
+    others, seen = said(words.ELSEWHERE, before=before), said(words.SEEN, before=before)
     share = f"{ELSEWHERE_SHARE / (1 - ELSEWHERE_SHARE):.6g}"
-    return f"(({others}) >= {ELSEWHERE_FEWEST} > on ({MODEL}) ({share} * {seen})) or ({others} > on ({MODEL}) {seen})"
+    return f"((({others}) >= {ELSEWHERE_FEWEST} > on ({MODEL}) ({share} * {seen})) or ({others} > on ({MODEL}) {seen}))"
 
 
 def _drift(kind: Drift, boundary: Boundary, runbook: str, says: str) -> Alert:
@@ -420,12 +426,12 @@ _OWN: Final = (
     Alert(
         name=ELSEWHERE,
         kind="elsewhere",
-        expression=_elsewhere(),
+        # A new version that has come within a day is no such matter: the next check says otherwise. For how long it
+        # holds says nothing of how many found it: the next may be late, or fail.
+        expression=f"{_elsewhere()} and on ({MODEL}) {_elsewhere(before=True)}",
         severity=Severity.TICKET,
         boundary=Boundary.MODEL,
         runbook="pipeline-stopped",
-        # A new version that has come within a day is no such matter: the next check says otherwise.
-        lasts=f"{CHECK_HOURS - 1}h",
         says=(
             f"Two checks in a row found more than {ELSEWHERE_SHARE:.0%} of the answers to be another version's, which "
             "nobody checks."
