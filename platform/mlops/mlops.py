@@ -154,6 +154,7 @@ class MLOps(pulumi.ComponentResource):
                 read_at=owners().read_at,
                 certificate_arn=args.foundation.certificate.arn,
                 application_log=cluster.application_log,
+                cluster_name=cluster.control_plane.cluster_name,
             ),
             pulumi.ResourceOptions(parent=self),
         )

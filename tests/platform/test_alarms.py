@@ -114,7 +114,7 @@ def test_a_person_can_open_the_runbook_of_whatever_aws_tells(stack: Recorder) ->
         for each in stack.of("cloudwatch/eventTarget:EventTarget")
         if "Boundary" in each.inputs.get("inputTransformer", {}).get("inputTemplate", "")
     ]
-    assert len(told) == 20
+    assert len(told) == 22
     for each in told:
         (found,) = re.findall(rf"{re.escape(owners().read_at)}runbooks/([a-z-]+)\.md", each)
         assert (FOLDER / f"{found}.md").exists()
@@ -163,6 +163,29 @@ def test_a_trail_of_mlflows_that_takes_no_lines_is_told_by_what_mlflow_says_of_i
     assert of["treatMissingData"] == "notBreaching"
     assert of["alarmActions"] == of["okActions"] == [known(stack, "account")]
     assert "Boundary security, severity page" in of["alarmDescription"]
+
+
+@pytest.mark.parametrize(
+    ("name", "namespace", "metric", "minutes"),
+    [
+        ("nodes", "ContainerInsights", "cluster_failed_node_count", 10),
+        ("no-room", "AWS/EKS", "scheduler_pending_pods_UNSCHEDULABLE", 60),
+    ],
+)
+def test_a_node_that_is_gone_and_pods_without_room_are_told(
+    stack: Recorder, name: str, namespace: str, metric: str, minutes: int
+) -> None:
+    """Of the first ten minutes of the runbook nothing ever began any. No node that comes or goes as it should, and no
+    pod that waits for a node that starts."""
+    of = alarm(stack, name)
+    assert (of["namespace"], of["metricName"]) == (namespace, metric)
+    (cluster,) = stack.of("eks/cluster:Cluster")
+    assert of["dimensions"] == {"ClusterName": cluster.name}
+    assert (of["comparisonOperator"], of["threshold"]) == ("GreaterThanOrEqualToThreshold", 1)
+    assert of["period"] * of["evaluationPeriods"] == minutes * 60
+    assert of["alarmActions"] == [known(stack, "account")]
+    assert "severity ticket" in of["alarmDescription"]
+    assert "lost-node-or-region" in of["alarmDescription"]
 
 
 def event(source: str, kind: str, **detail: Any) -> dict[str, Any]:

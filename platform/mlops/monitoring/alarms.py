@@ -49,6 +49,10 @@ ONE_IS_TOO_MANY: Final[Mapping[str, Any]] = {
     "treat_missing_data": "notBreaching",
 }
 """How what is counted when it goes wrong, and only then, is watched."""
+NODE_MINUTES: Final = 10
+"""For which a node is not well before somebody is told: one that starts, or is taken away by Karpenter, is for less."""
+ROOM_MINUTES: Final = 60
+"""For which pods wait for room: a node with a GPU, or of Spot capacity, may take that long to come."""
 EXPIRES_DAYS: Final = 30
 """ACM renews a certificate 60 days before its end (AWS Certificate Manager User Guide, "Managed certificate renewal"):
 one that has fewer days left was not renewed."""
@@ -263,6 +267,7 @@ class AlarmsArgs:
     """Of the gateway."""
     application_log: pulumi.Input[str]
     """The log group of what containers write."""
+    cluster_name: pulumi.Input[str]
 
 
 class Alarms(pulumi.ComponentResource):
@@ -357,6 +362,7 @@ class Alarms(pulumi.ComponentResource):
             treat_missing_data="missing",
         )
         self._trail(people)
+        self._cluster(people)
         for source, event in TOLD.items():
             rule = self._events(source, event, account, written)
             self._alarm(
@@ -443,6 +449,33 @@ class Alarms(pulumi.ComponentResource):
             metric_name=name,
             **ONE_IS_TOO_MANY,
         )
+
+    def _cluster(self, people: tuple[aws.sns.Topic, pulumi.Resource]) -> None:
+        """What the agents of the nodes say of them (Amazon CloudWatch User Guide, "Amazon EKS and Kubernetes Container
+        Insights metrics"), and EKS of pods that no node has room for (Amazon EKS User Guide, "Basic metrics in Amazon
+        CloudWatch")."""
+        stack = self._args.stack.name
+        for which, says, minutes, metric in (
+            (
+                "nodes",
+                f"A node of {stack} is not well: it does not answer, or its disk, memory or processes are at their end",
+                NODE_MINUTES,
+                {"namespace": "ContainerInsights", "metric_name": "cluster_failed_node_count", "statistic": "Maximum"},
+            ),
+            (
+                "no-room",
+                f"Pods of {stack} wait for a node for {ROOM_MINUTES} minutes",
+                ROOM_MINUTES,
+                {"namespace": "AWS/EKS", "metric_name": "scheduler_pending_pods_UNSCHEDULABLE", "statistic": "Sum"},
+            ),
+        ):
+            self._alarm(
+                which,
+                [people],
+                f"{says}. Boundary platform, severity ticket: {self._runbook('lost-node-or-region')}.",
+                dimensions={"ClusterName": self._args.cluster_name},
+                **{**ONE_IS_TOO_MANY, **metric, "evaluation_periods": minutes * 60 // ONE_IS_TOO_MANY["period"]},
+            )
 
     def _events(
         self, source: str, event: Told, account: aws.sns.Topic, written: pulumi.Resource

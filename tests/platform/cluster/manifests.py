@@ -148,6 +148,7 @@ def alertmanager() -> None:
             read_at=owners().read_at,
             certificate_arn=CERTIFICATE_ARN,
             application_log="/aws/containerinsights/parapet-test/application",
+            cluster_name="parapet-test",
         ),
     )
     Alertmanager(
