@@ -1,4 +1,8 @@
-"""Somebody who listens: a queue of SQS, subscribed to the stack's topic as a pager is, to pages alone."""
+"""Somebody who listens: a queue of SQS, subscribed to the stack's topic as a pager is, to pages alone.
+
+Who reads tickets has a subscription of their own (docs/alerts.md), and a demo waits for what wakes somebody: were it
+subscribed to both, a page that lost its severity on its way would be heard all the same.
+"""
 
 import json
 import urllib.request

@@ -52,12 +52,19 @@ def table(raw: bytes, rows: int, wanted: Callable[[str], bool]) -> pa.Table:
         if odd := [each for each in chosen if not _plain(each.type)]:
             raise Unread(f"{len(odd)} columns of a kind that none has")
         texts = [each.name for each in chosen if _is_text(each.type)]
-        found = pq.ParquetFile(pa.BufferReader(raw), read_dictionary=texts).read(names, use_threads=False)
+        try:
+            found = _read(raw, names, texts)
+        except (OSError, NotImplementedError):  # an encoding that Arrow has no reader of places of
+            found = _read(raw, names, [])
         found.validate(full=True)
         _short(found)
     except FAILS as error:
         raise Unread(type(error).__name__) from None
     return found
+
+
+def _read(raw: bytes, names: list[str], texts: list[str]) -> pa.Table:
+    return pq.ParquetFile(pa.BufferReader(raw), read_dictionary=texts).read(names, use_threads=False)
 
 
 def rows_of(raw: bytes, most: int) -> int:

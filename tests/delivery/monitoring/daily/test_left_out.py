@@ -420,6 +420,14 @@ def test_the_texts_of_a_file_are_bounded_over_all_its_columns(monkeypatch: pytes
                 files.table(raw, rows, lambda _: True)
 
 
+@pytest.mark.parametrize("encoding", ["PLAIN", "DELTA_BYTE_ARRAY", "DELTA_LENGTH_BYTE_ARRAY"])
+def test_outcomes_are_read_in_whatever_encoding_a_job_writes(encoding: str) -> None:
+    """Spark's and DuckDB's second version of Parquet writes deltas of texts, and was left out as an OSError."""
+    told = {"request_id": [f"request-{number}" for number in range(50)], "row": [0] * 50, "label": [1.0, 0.0] * 25}
+    raw = packed(pa.table(told), use_dictionary=False, column_encoding={"request_id": encoding})
+    assert labels_of._read(raw)["_parapet_request"].to_pylist() == told["request_id"]
+
+
 @pytest.mark.parametrize("bound", ["FILES", "LISTED"])
 def test_of_more_files_than_one_look_opens_the_newest_days_are_looked_at(
     world: World, monkeypatch: pytest.MonkeyPatch, bound: str
