@@ -126,6 +126,8 @@ def classic_lb_refuses_old_tls(balancer: Resource, stack: Stack) -> Verdict:
     ]
     if any(map(_refuses_old, policies)):
         return Verdict()
+    if policies:
+        return violation("the LoadBalancerPolicy here takes TLS 1.0 or 1.1, or suites of those; it must not")
     return violation(
         f"no LoadBalancerPolicy refuses TLS 1.0 here: {tls.default_of(tls.LOAD_BALANCERS)} holds; one must be added"
     )

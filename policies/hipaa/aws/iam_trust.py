@@ -11,7 +11,7 @@ from hipaa.iam.document import NONE, Document, document
 from hipaa.iam.evaluation import Caller, is_account
 from hipaa.iam.federation import Issuer, branch, guests, workload
 from hipaa.iam.judging import answer, not_public
-from hipaa.iam.strangers import Asker
+from hipaa.iam.strangers import Asker, Choices
 from hipaa.iam.witness import Steps, TooIntricate, Witness, allowed
 from hipaa.resource import Resource
 from hipaa.rule import CRITICAL, HIGH, MEDIUM, rule, stack_rule
@@ -360,6 +360,45 @@ def _anyone_of(found: Document, account: str, steps: Steps) -> Witness | None:
     families = {"aws:principaltag/": (None, ("stranger",)), "aws:principalorgpaths": (None,)}
     asker = Asker(Caller(f"anyone of account {account}", arn), known, families)
     return allowed(found, asker, "sts:AssumeRole", "*", steps)
+
+
+_ANYWHERE = "rolesanywhere.amazonaws.com"
+_ANCHOR = f"arn:aws:rolesanywhere:us-east-1:{_OWN}:trust-anchor/1a2b3c4d"
+
+
+@rule(
+    "iam-roles-anywhere-trust-names-its-anchor",
+    on=ROLE,
+    severity=MEDIUM,
+    advisory="each anchor is the account's own; a role for all of them is for whoever has a certificate of any",
+    fix="Add a condition ArnEquals aws:SourceArn of the trust anchor, or one on aws:PrincipalTag/x509Subject/CN.",
+    sound=[
+        _trusts({"Service": _ANYWHERE}, ArnEquals={"aws:SourceArn": _ANCHOR}),
+        _trusts({"Service": _ANYWHERE}, StringEquals={"aws:PrincipalTag/x509Subject/CN": "ward-7"}),
+        _trusts({"Service": "ec2.amazonaws.com"}),
+    ],
+    unsound=[
+        _trusts({"Service": _ANYWHERE}),
+        _trusts({"Service": _ANYWHERE}, StringEquals={"aws:SourceAccount": _OWN}),
+        _trusts({"Service": _ANYWHERE}, ArnLike={"aws:SourceArn": f"arn:aws:rolesanywhere:*:{_OWN}:trust-anchor/*"}),
+    ],
+)
+def roles_anywhere_trust_names_its_anchor(role: Resource) -> Verdict:
+    """A role for machines elsewhere, by IAM Roles Anywhere, names the trust anchor or the certificate's subject."""
+    found = document(role, _TRUST)
+    if found is NONE:
+        return not_applicable("no trust policy is set here")
+    accounts = tuple(dict.fromkeys((_OWN, *re.findall(r"(?<!\d)\d{12}(?!\d)", found.text))))
+    keys: dict[str, Choices] = {
+        "aws:sourcearn": tuple((f"arn:aws:rolesanywhere:us-east-1:{each}:trust-anchor/another",) for each in accounts),
+        "aws:sourceaccount": tuple((each,) for each in accounts),
+    }
+    caller = Caller("whoever has a certificate of another trust anchor", service=_ANYWHERE)
+    asker = Asker(caller, keys, {"aws:principaltag/": (("stranger",), None)})
+    return all_of(
+        answer(found, role.where(_TRUST), lambda each: allowed(each, asker, "sts:AssumeRole", "*", Steps())),
+        *map(undecided, found.unknown),
+    )
 
 
 @rule(

@@ -10,7 +10,7 @@ from hipaa.aws.advice import OTHER_RECORDS_MAY_DO
 from hipaa.resource import UNKNOWN, Properties, Resource
 from hipaa.rule import LOW, MEDIUM, rule, stack_rule
 from hipaa.stack import Stack
-from hipaa.verdict import Requirement, Verdict, all_of, is_, violation
+from hipaa.verdict import Verdict, all_of, is_, is_set, violation
 
 WEB_ACL = "aws:wafv2/webAcl:WebAcl"
 WEB_ACL_CLASSIC = ("aws:wafregional/webAcl:WebAcl", "aws:waf/webAcl:WebAcl")
@@ -161,11 +161,14 @@ _GROUP = {"statefulRuleGroupReferences": [{"resourceArn": "arn:aws:network-firew
 )
 def network_firewall_looks_at_the_rest(policy: Properties) -> Verdict:
     """A network firewall drops what no rule of it names, or looks at it closer: it lets nothing pass unseen."""
-    seen = Requirement("without 'aws:pass'", lambda actions: bool(actions) and "aws:pass" not in list(actions))
-    return all_of(
-        policy.require("firewallPolicy.statelessDefaultActions", seen),
-        policy.require("firewallPolicy.statelessFragmentDefaultActions", seen),
-    )
+    paths = (f"firewallPolicy.{name}" for name in ("statelessDefaultActions", "statelessFragmentDefaultActions"))
+    return all_of(*(_passes_nothing(policy, path) for path in paths))
+
+
+def _passes_nothing(policy: Properties, path: str) -> Verdict:
+    if "aws:pass" in policy.listed(path):
+        return violation(f"`{policy.where(path)}` has 'aws:pass'; it must be aws:drop or aws:forward_to_sfe")
+    return policy.require(path, is_set())
 
 
 @rule(

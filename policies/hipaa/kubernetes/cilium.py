@@ -20,6 +20,7 @@ _EVERYBODY = ("world", "world-ipv4", "world-ipv6", "all", "cluster")
 _NAMESPACE = "io.kubernetes.pod.namespace"
 _OF_NAMESPACES = "io.cilium.k8s.namespace.labels."
 _PORTS = [{"ports": [{"port": "443", "protocol": "TCP"}]}]
+_EDGE = {"matchLabels": {"app": "ingress-nginx"}}
 
 
 def _policy(*, ingress: Any = None, egress: Any = None, **spec: Any) -> dict[str, Any]:
@@ -45,6 +46,8 @@ def _policy(*, ingress: Any = None, egress: Any = None, **spec: Any) -> dict[str
         {"specs": [{"endpointSelector": {}, "ingress": [{"fromEndpoints": [{"matchLabels": {"app": "a"}}]}]}]},
         _policy(ingressDeny=[{"fromEntities": ["world"]}]),
         Resource(OF_CLUSTER, _policy(ingress={"fromEndpoints": [{"matchLabels": {"app": "gateway"}}]})),
+        _policy(ingress={"fromEntities": ["world"], "toPorts": _PORTS}, endpointSelector=_EDGE),
+        _policy(egress={"toCIDRSet": [{"cidr": "0.0.0.0/0"}], "toPorts": _PORTS}, endpointSelector=_EDGE),
     ],
     unsound=[
         _policy(ingress={"fromEntities": ["world"]}),
@@ -55,6 +58,8 @@ def _policy(*, ingress: Any = None, egress: Any = None, **spec: Any) -> dict[str
         _policy(egress={"toCIDRSet": [{"cidr": "0.0.0.0/0", "except": ["169.254.169.254/32"]}], "toPorts": _PORTS}),
         _policy(ingress={"toPorts": _PORTS}),
         _policy(egress={"toPorts": _PORTS}),
+        _policy(ingress={"fromEntities": ["world"]}, endpointSelector=_EDGE),
+        _policy(ingress={"fromEntities": ["cluster"], "toPorts": _PORTS}, endpointSelector=_EDGE),
         _policy(egress={"toFQDNs": [{"matchPattern": "*"}]}),
         _policy(ingress={"fromEndpoints": [{"matchExpressions": [{"key": _NAMESPACE, "operator": "Exists"}]}]}),
         _policy(
@@ -112,11 +117,14 @@ def _is_bounded(spec: Properties, direction: str, of_cluster: bool) -> Verdict:
     word = "from" if direction == "ingress" else "to"
     blocks: list[str] = []
 
-    def entity(name: str) -> Verdict:
-        return violation(f"a rule for {direction} names the entity {name}") if name in _EVERYBODY else Verdict()
+    def entity(name: str, is_edge: bool) -> Verdict:
+        if name not in _EVERYBODY or (is_edge and name.startswith("world")):
+            return Verdict()
+        return violation(f"a rule for {direction} names the entity {name}")
 
-    def block(cidr: Any) -> Verdict:
-        blocks.append(str(cidr.at("cidr", "")) if isinstance(cidr, Properties) else str(cidr))
+    def block(cidr: Any, is_edge: bool) -> Verdict:
+        if not is_edge:
+            blocks.append(str(cidr.at("cidr", "")) if isinstance(cidr, Properties) else str(cidr))
         return Verdict()
 
     def endpoint(selector: Properties) -> Verdict:
@@ -135,10 +143,11 @@ def _is_bounded(spec: Properties, direction: str, of_cluster: bool) -> Verdict:
         peers = [name for name in rule_ if name.startswith(word) and name != "toPorts"]
         if not peers and ("toPorts" in rule_ or "icmps" in rule_):
             return violation(f"a rule for {direction} names ports and no peer, which means all of them")
+        is_edge = selectors.names(spec.object("endpointSelector")) and _is_https_alone(rule_)
         return all_of(
-            rule_.each(f"{word}Entities", entity),
-            rule_.each(f"{word}CIDR", block),
-            rule_.each(f"{word}CIDRSet", block),
+            rule_.each(f"{word}Entities", lambda name: entity(name, is_edge)),
+            rule_.each(f"{word}CIDR", lambda cidr: block(cidr, is_edge)),
+            rule_.each(f"{word}CIDRSet", lambda cidr: block(cidr, is_edge)),
             rule_.each(f"{word}Endpoints", endpoint),
             rule_.each("toFQDNs", domain),
         )
@@ -147,6 +156,17 @@ def _is_bounded(spec: Properties, direction: str, of_cluster: bool) -> Verdict:
     if not is_the_internet(blocks):
         return verdict
     return all_of(verdict, violation(f"its rules for {direction} name {measure(blocks)}; they must be narrow"))
+
+
+def _is_https_alone(rule_: Properties) -> bool:
+    """Whether a rule is for HTTPS and nothing else: what the edge of a network may have, as a NetworkPolicy may."""
+    ports = [port for each in rule_.objects("toPorts") for port in each.objects("ports")]
+    return bool(ports) and all(
+        str(port.at("port")) in ("443", "8443", "https")
+        and not port.at("endPort")
+        and port.at("protocol", "ANY") in ("TCP", "ANY")
+        for port in ports
+    )
 
 
 def _speaks_of_namespaces(selector: Properties) -> bool:

@@ -257,32 +257,47 @@ def _asking(**metric: Any) -> dict[str, Any]:
         _asking(failureCondition="result[0] > 0.01", failureLimit=3),
         {"spec": {"metrics": [{"name": "smoke", "provider": {"job": {"spec": {}}}}]}},
         Resource(_TEMPLATES[1], _asking(successCondition="len(result) == 1")),
+        {"spec": _asking(successCondition="result[0] <= 0.01")["spec"] | {"dryRun": [{"metricName": "another"}]}},
     ],
     unsound=[
         _asking(),
         _asking(successCondition="result[0] <= 0.01", failureLimit=-1),
         _asking(successCondition="true"),
+        {"spec": _asking(successCondition="result[0] <= 0.01")["spec"] | {"dryRun": [{"metricName": ".*"}]}},
+        {"spec": _asking(successCondition="result[0] <= 0.01")["spec"] | {"dryRun": [{"metricName": "errors"}]}},
         Resource(_TEMPLATES[1], _asking()),
     ],
 )
 def analysis_can_say_no(template: Properties) -> Verdict:
     """An analysis has numbers that fail it.
 
-    One that cannot say no lets every version through, and looks as if it were there.
+    One that cannot say no lets every version through, and looks as if it were there. So does one of metrics that only
+    run to be looked at ("Dry-Run Mode", Argo Rollouts' documentation).
     """
+    tried = [str(each.at("metricName", "")) for each in template.objects("spec.dryRun")]
 
     def can_fail(metric: Properties) -> Verdict:
+        if any(_is_meant(pattern, str(metric.at("name", ""))) for pattern in tried):
+            return violation(f"`{template.where('spec')}.dryRun` has this metric, which then fails nothing")
         if metric.at("failureLimit") == -1:
             return violation(f"`{metric.where('failureLimit')}` is -1, which no number of failures reaches")
         said = str(metric.at("successCondition") or metric.at("failureCondition") or "").strip()
         by_itself = any(name in metric.object("provider") for name in ("job", "kayenta"))
         if by_itself or said not in ("", "true"):
             return Verdict()
-        return violation(
-            f"`{metric.where('successCondition')}` is not set; a condition must tell when the metric fails"
-        )
+        is_ = "'true'" if said else "not set"
+        return violation(f"`{metric.where('successCondition')}` is {is_}; a condition must tell when the metric fails")
 
     return template.each("spec.metrics", can_fail)
+
+
+def _is_meant(pattern: str, name: str) -> bool:
+    """Whether a pattern of Argo's has a name, as far as it is of names, `.*` and `|`: others' patterns may take hours."""
+    for each in pattern[:200].split("|"):
+        parts = each.strip("^$()").split(".*")
+        if re.fullmatch(".*".join(map(re.escape, parts)), name[:200]):
+            return True
+    return False
 
 
 def _serving(name: str = "sepsis", component: str = "predictor") -> Resource:
