@@ -281,7 +281,10 @@ def _is_for_everybody(method: str, path: str) -> bool:
         [_method(authorization="AWS_IAM")],
         [_method(authorization="COGNITO_USER_POOLS", authorizerId="a1")],
         [_method(httpMethod="OPTIONS")],
-        [_method(httpMethod="GET", resourceId="r2"), Resource(API_RESOURCE, {"id": "r2", "path": "/healthz"})],
+        [
+            _method(httpMethod="GET", resourceId="place-2"),
+            Resource(API_RESOURCE, {"id": "place-2", "path": "/healthz"}),
+        ],
         [_method(), _api(**_PRIVATE)],
         [_method(), _api(policy=_CALLERS)],
         [_method(), _api(), Resource(REST_API_POLICY, {"restApiId": "api1", "policy": _CALLERS})],
@@ -304,7 +307,7 @@ def api_method_authenticates(method: Resource, stack: Stack) -> Verdict:
     if str(method.at("httpMethod", "")).upper() == "OPTIONS":
         return not_applicable("a preflight has no credentials")
     for place in stack.named_by(method, "resourceId", API_RESOURCE):
-        if _is_for_everybody(str(method.at("httpMethod", "")), str(place.known("path") or "")):
+        if _is_for_everybody(str(method.at("httpMethod", "")), str(place.at("path", ""))):
             return _FOR_EVERYBODY
     for api in stack.named_by(method, "restApi", REST_API):
         if api.at("endpointConfiguration.types") == "PRIVATE" or api.is_set_by_program("policy"):

@@ -98,6 +98,9 @@ def boundaries_of(resource: Resource, stack: Stack) -> list[Document]:
 
     What somebody may do is what both allow. A boundary that the program does not have is not known, and bounds nothing
     here.
+
+    Raises:
+        UnknownValue, Unreadable: as `document`.
     """
     if resource.type in (ROLE, USER):
         holders = [resource]
@@ -125,7 +128,7 @@ def boundaries_of(resource: Resource, stack: Stack) -> list[Document]:
         bounds = [
             bound
             for policy in stack.named_by(holder, "permissionsBoundary", POLICY)
-            if policy.known("policy") is not None and (bound := document(policy)) is not NONE
+            if (bound := document(policy)) is not NONE
         ]
         if not bounds:
             return []

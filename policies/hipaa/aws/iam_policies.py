@@ -38,7 +38,7 @@ from hipaa.verdict import Verdict, all_of, not_applicable, undecided, violation
 _OWN = "arn:aws:iam::111122223333"
 _ARN = {"arn": f"{_OWN}:policy/own"}
 _AS_ARN = {"policyArn": _ARN["arn"]}
-_BOUND = Resource(ROLE, {"name": "ci", "permissionsBoundary": f"{_OWN}:policy/b"}, name="ci")
+_BOUND = Resource(ROLE, {"name": "builder", "permissionsBoundary": f"{_OWN}:policy/b"}, name="builder")
 
 
 def _bounding(*actions: str) -> Resource:
@@ -256,14 +256,14 @@ def _named(found: Document, holder: Holder) -> list[str]:
         [Resource(POLICY, allowing("ssm:StartSession", StringEquals={"ssm:resourceTag/team": "ward-7"}))],
         [Resource(POLICY, allowing("sts:AssumeRole", resource=f"{_OWN}:role/reader"))],
         [Resource(POLICY, allowing("lambda:CreateFunction", "iam:GetRole"))],
-        [Resource(ROLE_POLICY, {"role": "ci"} | allowing("iam:PutRolePolicy", resource=f"{_OWN}:role/app"))],
+        [Resource(ROLE_POLICY, {"role": "builder"} | allowing("iam:PutRolePolicy", resource=f"{_OWN}:role/app"))],
         [
             Resource(
                 ROLE_POLICY,
-                {"role": "ci"}
+                {"role": "builder"}
                 | allowing(
                     "iam:AttachRolePolicy",
-                    resource=f"{_OWN}:role/ci",
+                    resource=f"{_OWN}:role/builder",
                     ArnEquals={"iam:PolicyARN": f"{_OWN}:policy/reader"},
                 ),
             )
@@ -271,8 +271,8 @@ def _named(found: Document, holder: Holder) -> list[str]:
         [Resource(POLICY, allowing("iam:ChangePassword", "iam:GetUser", resource=f"{_OWN}:user/${{aws:username}}"))],
         [Resource(POLICY, allowing("kms:PutKeyPolicy", resource="arn:aws:kms:us-east-1:111122223333:key/1234abcd"))],
         [Resource(POLICY, allowing("eks:CreateAccessEntry"))],
-        [Resource(ROLE_POLICY, {"role": "ci"} | allowing("iam:PassRole", "ec2:RunInstances")), _BOUND, _BOUNDARY],
-        [Resource(ROLE_POLICY, {"role": "ci"} | allowing("*")), _BOUND, _BOUNDARY],
+        [Resource(ROLE_POLICY, {"role": "builder"} | allowing("iam:PassRole", "ec2:RunInstances")), _BOUND, _BOUNDARY],
+        [Resource(ROLE_POLICY, {"role": "builder"} | allowing("*")), _BOUND, _BOUNDARY],
         [
             Resource(
                 POLICY,
@@ -303,20 +303,25 @@ def _named(found: Document, holder: Holder) -> list[str]:
         [Resource(POLICY, allowing("iam:PutUserPolicy", resource=f"{_OWN}:user/${{aws:username}}"))],
         [Resource(POLICY, allowing("iam:AttachUserPolicy", resource="arn:aws:iam::*:user/${aws:username}"))],
         [Resource(POLICY, allowing("iam:AddUserToGroup", resource=f"{_OWN}:group/*"))],
-        [Resource(ROLE_POLICY, {"role": "ci"} | allowing("iam:PutRolePolicy", resource=f"{_OWN}:role/ci"))],
-        [Resource(ROLE_POLICY, {"role": "ci"} | allowing("iam:AttachRolePolicy", resource=f"{_OWN}:role/apps/ci"))],
+        [Resource(ROLE_POLICY, {"role": "builder"} | allowing("iam:PutRolePolicy", resource=f"{_OWN}:role/builder"))],
+        [
+            Resource(
+                ROLE_POLICY,
+                {"role": "builder"} | allowing("iam:AttachRolePolicy", resource=f"{_OWN}:role/apps/builder"),
+            )
+        ],
         [
             Resource(
                 ROLE,
                 {
-                    "name": "ci",
-                    "inlinePolicies": [{"name": "own", **allowing("iam:Put*", resource=f"{_OWN}:role/ci")}],
+                    "name": "builder",
+                    "inlinePolicies": [{"name": "own", **allowing("iam:Put*", resource=f"{_OWN}:role/builder")}],
                 },
             )
         ],
         [
-            Resource(POLICY, allowing("iam:AttachRolePolicy", resource=f"{_OWN}:role/ci") | _ARN, name="own"),
-            Resource(ROLE_ATTACHMENT, {"role": "ci"} | _AS_ARN),
+            Resource(POLICY, allowing("iam:AttachRolePolicy", resource=f"{_OWN}:role/builder") | _ARN, name="own"),
+            Resource(ROLE_ATTACHMENT, {"role": "builder"} | _AS_ARN),
         ],
         [Resource(POLICY, allowing("iam:CreatePolicyVersion", resource=_ARN["arn"]) | _ARN)],
         [Resource(USER_POLICY, {"user": "ann"} | allowing("iam:PutUserPolicy", resource=f"{_OWN}:user/ann"))],
@@ -329,7 +334,7 @@ def _named(found: Document, holder: Holder) -> list[str]:
         ],
         [Resource(POLICY, allowing("kms:PutKeyPolicy"))],
         [
-            Resource(ROLE_POLICY, {"role": "ci"} | allowing("iam:PassRole", "ec2:RunInstances")),
+            Resource(ROLE_POLICY, {"role": "builder"} | allowing("iam:PassRole", "ec2:RunInstances")),
             _BOUND,
             _bounding("iam:PassRole", "ec2:*"),
         ],
@@ -361,14 +366,14 @@ def policy_leads_to_no_more_rights(resource: Resource, stack: Stack) -> Verdict:
     return each_document(resource, stack, check)
 
 
-def _half(*actions: str, role: str = "ci", **more: Any) -> Resource:
+def _half(*actions: str, role: str = "builder", **more: Any) -> Resource:
     return Resource(ROLE_POLICY, {"role": role} | allowing(*actions, **more), name=actions[0])
 
 
-_CI = Resource(ROLE, {"name": "ci", "id": "ci"}, name="ci")
+_CI = Resource(ROLE, {"name": "builder", "id": "builder"}, name="builder")
 _PASSING = _half("iam:PassRole")
 _MAKING = Resource(POLICY, allowing("lambda:CreateFunction", "lambda:InvokeFunction") | _ARN, name="own")
-_ATTACHED = Resource(ROLE_ATTACHMENT, {"role": "ci"} | _AS_ARN)
+_ATTACHED = Resource(ROLE_ATTACHMENT, {"role": "builder"} | _AS_ARN)
 
 
 @stack_rule(
@@ -386,13 +391,17 @@ _ATTACHED = Resource(ROLE_ATTACHMENT, {"role": "ci"} | _AS_ARN)
             _half("lambda:CreateFunction"),
             Resource(
                 ROLE_POLICY,
-                {"role": "ci"} | holding({"Effect": "Deny", "Action": "lambda:Create*", "Resource": "*"}),
+                {"role": "builder"} | holding({"Effect": "Deny", "Action": "lambda:Create*", "Resource": "*"}),
                 name="deny",
             ),
         ],
         [_BOUND, _BOUNDARY, _PASSING, _half("lambda:CreateFunction")],
         [_CI, _half("iam:PassRole", "lambda:CreateFunction")],
-        [Resource(ROLE, {"name": "ci", "permissionsBoundary": f"{_OWN}:policy/of-another-program"}), _PASSING, _MAKING],
+        [
+            Resource(ROLE, {"name": "builder", "permissionsBoundary": f"{_OWN}:policy/of-another-program"}),
+            _PASSING,
+            _MAKING,
+        ],
     ],
     unsound=[
         [_CI, _PASSING, _MAKING, _ATTACHED],
@@ -402,7 +411,7 @@ _ATTACHED = Resource(ROLE_ATTACHMENT, {"role": "ci"} | _AS_ARN)
             Resource(
                 ROLE,
                 {
-                    "name": "ci",
+                    "name": "builder",
                     "inlinePolicies": [{"name": "own", **allowing("iam:PassRole")}],
                     "managedPolicyArns": [_ARN["arn"]],
                 },
@@ -444,8 +453,8 @@ def policies_lead_together_to_no_more_rights(holder: Resource, stack: Stack) -> 
         return undecided("policy")
     if not ways:
         return all_of(*map(undecided, unknown))
-    if whole.hidden_deny:
-        return undecided("policy")
+    if whole.hidden_deny or unknown:  # what is not known yet may be a policy that denies it
+        return all_of(*map(undecided, unknown or ["policy"]))
     actions = " and ".join(ways[0].actions)
     return violation(f"its policies allow together {actions} on what they do not name: {ways[0].comes_to}")
 

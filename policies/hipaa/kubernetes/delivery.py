@@ -292,7 +292,7 @@ def analysis_can_say_no(template: Properties) -> Verdict:
 
 
 def _is_meant(pattern: str, name: str) -> bool:
-    """Whether a pattern of Argo's has a name, as far as it is of names, `.*` and `|`: others' patterns may take hours."""
+    """Whether a pattern of Argo's has a name, as far as it is of names, `.*` and `|`: others may take hours."""
     for each in pattern[:200].split("|"):
         parts = each.strip("^$()").split(".*")
         if re.fullmatch(".*".join(map(re.escape, parts)), name[:200]):
