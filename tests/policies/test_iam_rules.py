@@ -11,7 +11,8 @@ from hipaa.stack import Stack
 from hipaa.verdict import Outcome
 
 RULES = {rule.name: rule for rule in hipaa.rules()}
-IAM = [rule for name, rule in RULES.items() if name.startswith("iam-")]
+# One is about words, and says them of whatever a policy comes to; the others are about what that is.
+IAM = [rule for name, rule in RULES.items() if name.startswith("iam-") and name != "iam-policy-names-its-actions"]
 POLICY, ROLE = "aws:iam/policy:Policy", "aws:iam/role:Role"
 OWN = "arn:aws:iam::111122223333"
 
