@@ -13,7 +13,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from delivery.incidents import report, runbooks, telling
+from delivery.incidents import every, report, runbooks, telling
 from delivery.incidents.desk import Desk
 from delivery.incidents.entry import Entry, Names, What
 from delivery.incidents.owners import Boundary
@@ -21,7 +21,7 @@ from delivery.incidents.places import evidence
 from delivery.incidents.reading import Reading
 from delivery.incidents.record import PREFIX
 from delivery.registry import program
-from delivery.registry.chain import Finding
+from delivery.registry.chain import FILLS, Finding
 from delivery.registry.documents import ACCOUNT, NAME
 from delivery.registry.program import Asked
 from delivery.registry.refused import Refused
@@ -131,20 +131,32 @@ def _list(asked: Asked) -> int:
     there = desk.names(asked.get("after") or "")
     for each in there.found:
         print(f"parapet: beside the records lies what is of none: {each}", file=sys.stderr)
-    found = [_listed(desk, name) for name in there.names]
-    _tell(asked, found, telling.list_lines(found))
-    return 0
+    found = list[dict[str, Any]]()
+    for _, told in every.each(there.names, desk.newest, lambda name: _listed(desk, name)):
+        found.append(told)
+        _say(asked, telling.list_lines([told]))
+    if unread := _unread(len(there.names), len(found)):
+        print(f"parapet: {unread.text}", file=sys.stderr)
+    _say(asked, [] if found else telling.list_lines([]))
+    return _all(asked, found)
 
 
 def _verify(asked: Asked) -> int:
     desk = _desk(asked)
     if asked["incident"]:
         told = [telling.verified(_name(asked["incident"]), *desk.examine(asked["incident"]))]
+        _say(asked, telling.verified_lines(told[0]))
     else:
-        there = desk.names(asked.get("after") or "")
-        told = [_verified(desk, name) for name in there.names]
-        told += [telling.verified(f"{PREFIX}/", (), there.found)] if there.found else []
-    _tell(asked, told, [line for each in told for line in telling.verified_lines(each)] or telling.list_lines([]))
+        there, told = desk.names(asked.get("after") or ""), list[dict[str, Any]]()
+        for _, found in every.each(there.names, desk.newest, lambda name: _verified(desk, name)):
+            told.append(found)
+            _say(asked, telling.verified_lines(found))
+        unread = _unread(len(there.names), len(told))
+        if amiss := [*there.found, *([unread] if unread else [])]:
+            told.append(telling.verified(f"{PREFIX}/", (), amiss))
+            _say(asked, telling.verified_lines(told[-1]))
+        _say(asked, [] if told else telling.list_lines([]))
+    _all(asked, told)
     unknown = [each for each in told if each["findings"] and each["known"] not in (asked.get("known") or [])]
     return BROKEN if unknown else 0
 
@@ -169,6 +181,12 @@ def _verified(desk: Desk, name: str) -> dict[str, Any]:
         return telling.verified(name, *desk.examine(name))
     except Refused as refused:  # which keeps nobody from the other records
         return telling.verified(name, (), [Finding("unread", 0, str(refused))])
+
+
+def _unread(names: int, read: int) -> Finding | None:
+    """Whether the time did not reach all."""
+    text = f"{names - read:,} of {names:,} names were not looked at within {every.SECONDS:g} s"
+    return Finding("unread", 0, f"{text}: name each that you know of by itself. {FILLS}") if read < names else None
 
 
 def _listed(desk: Desk, name: str) -> dict[str, Any]:
@@ -236,6 +254,18 @@ def _instant(text: str | None, called: str) -> datetime | None:
     if found is None or found.tzinfo is None or not 2000 < found.year < 2999:
         raise Refused(f"--{called} is a time with its zone, such as 2026-11-30T20:05:00-06:00, of this century.")
     return found
+
+
+def _say(asked: Asked, lines: list[str]) -> None:
+    """As it comes, for people; programs are told all at once."""
+    if lines and not asked["json"]:
+        print("\n".join(lines), flush=True)
+
+
+def _all(asked: Asked, values: object) -> int:
+    if asked["json"]:
+        print(json.dumps(values))
+    return 0
 
 
 def _tell(asked: Asked, values: object, lines: list[str]) -> None:

@@ -68,6 +68,10 @@ class Desk:
     def names(self, after: str = "") -> Subjects:
         return incidents(self.s3, self.audit, after)
 
+    def newest(self, incident: str) -> datetime | None:
+        """When something was last put into its record."""
+        return Record(self.s3, self.audit, incident).newest()
+
     def examine(self, incident: str) -> tuple[list[Kept], list[Finding]]:
         """The objects of its record, and what is amiss. Raises Refused where there is none."""
         kept = self._kept(incident)

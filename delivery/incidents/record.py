@@ -1,6 +1,7 @@
 """The record of one incident: a chain of entries in the locked audit bucket."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from delivery.incidents.entry import Entry
@@ -11,6 +12,9 @@ from delivery.registry.refused import Lost
 
 PREFIX: Final = "incidents"
 """The records' part of the audit bucket."""
+BYTES: Final = 32 << 20
+"""Of all entries of one, that are read: a thousand of the largest. Some are read at a time, and whoever may write into
+one may fill each."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +40,14 @@ class Record:
         """Every object under the record's prefix, by name, with how many versions it has."""
         return [Kept.of(each) for each in self._chain.stored()]
 
+    def newest(self) -> datetime | None:
+        """When something was last written into it."""
+        return self._chain.newest()
+
     @property
     def _chain(self) -> Chain:
-        return Chain(self.s3, self.bucket, f"{PREFIX}/{self.incident}/", largest=LARGEST)
+        where = f"{PREFIX}/{self.incident}/"
+        return Chain(self.s3, self.bucket, where, largest=LARGEST, together=BYTES)
 
 
 def incidents(s3: Any, bucket: str, after: str = "") -> Subjects:

@@ -32,7 +32,7 @@ MOST: Final = 10_000
 """Versions of objects under one prefix, and names under a part of a bucket, that are listed: ten pages of S3's list. A
 record of an incident has hundreds, and whoever may write into one may put millions."""
 BYTES: Final = 256 << 20
-"""Of all entries of a chain together, that are read, from the first on."""
+"""Of all entries of a chain together, where it has no bound of its own."""
 ASKED: Final = 64
 """Numbers that are asked for together where the list does not come to them: where none is there, none is later."""
 SHOWN: Final = 20
@@ -150,6 +150,8 @@ class Chain:
     """Versions of objects that were read before, which never change."""
     largest: int = LARGEST
     """Bytes that an entry of this one has at most."""
+    together: int = BYTES
+    """Bytes of all its entries that are read, from the first on."""
 
     def add(self, sequence: int, raw: bytes) -> bool:
         """Whether it is there; False where another one has its number. Writing the same one again is nothing new.
@@ -170,8 +172,8 @@ class Chain:
     def stored(self) -> list[Stored]:
         """Every object under the prefix, by name, with how many versions it has.
 
-        Of a chain that somebody fills, by more than MOST of them or BYTES, so many as that from the first number on,
-        and one more that says so: what lay there before is read, whatever was put beside it.
+        Of a chain that somebody fills, by more than MOST of them or `together`, so many as that from the first number
+        on, and one more that says so: what lay there before is read, whatever was put beside it.
         """
         listed, filled = self._listed()
         if filled:
@@ -180,8 +182,8 @@ class Chain:
         for name, each in sorted(listed.items()):
             stored = each.stored(name.removeprefix(self.prefix))
             if each.latest and stored.sequence and stored.size <= self.largest:
-                if (size := size + stored.size) > BYTES:
-                    filled = f"more than {BYTES:,} bytes of entries"
+                if (size := size + stored.size) > self.together:
+                    filled = f"more than {self.together:,} bytes of entries"
                     break
                 wanted[len(found)] = name, each.latest["VersionId"]
             found.append(stored)
@@ -193,6 +195,11 @@ class Chain:
         return (
             [*found, Stored("", b"", 0, filled=f"s3://{self.bucket}/{self.prefix} has {filled}")] if filled else found
         )
+
+    def newest(self) -> datetime | None:
+        """When something was last put there, as far as the first page of its list says; None where nothing lies."""
+        page = self.s3.list_object_versions(Bucket=self.bucket, Prefix=self.prefix)
+        return max((each["LastModified"] for each in page.get("Versions", [])), default=None)
 
     def _listed(self) -> tuple[dict[str, "_Versions"], str]:
         """By name, up to the page with which they are more than MOST, and that they are."""
@@ -294,7 +301,8 @@ def subjects(s3: Any, bucket: str, prefix: str, after: str = "") -> Subjects:
         if there > MOST:
             text = f"s3://{bucket}/{prefix}/ has more than {MOST:,} names, and none behind these is looked at"
             last = max(found, key=lambda each: f"{each}/", default="")
-            how = f"name each that you know of by itself, or those after {shlex.quote(shown(last))}"
+            last = shlex.quote(last if last.isprintable() else shown(last))  # whole: it is typed again
+            how = f"name each that you know of by itself, or those after {last}"
             filled = [Finding("filled", 0, f"{text}: {how}. {FILLS}")]
             break
     names = sorted(each for each in found if re.fullmatch(NAME, each))

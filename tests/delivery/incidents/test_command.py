@@ -1,6 +1,7 @@
 """`./parapet incident`: what a user types and gets; and what a kill leaves."""
 
 import json
+import re
 import signal
 from itertools import count
 from pathlib import Path
@@ -12,7 +13,7 @@ from typer.testing import CliRunner
 from cli import incident
 from cli.__main__ import app
 from cli.programs import Packages
-from delivery.incidents import entry, owners
+from delivery.incidents import entry, every, owners
 from delivery.incidents.desk import AUDIT as VARIABLE
 from delivery.incidents.desk import Desk
 from delivery.incidents.entry import What
@@ -158,6 +159,9 @@ def test_what_somebody_puts_for_one_record_keeps_nobody_from_the_others(
     assert not any(line.startswith("sound: closed") for line in said.splitlines())
     known = [each["known"] for each in json.loads(refused("verify", "--json", ends=3)) if each["findings"]]
     assert "each follows" in done("verify", *(word for each in known for word in ("--known", each)))
+    monkeypatch.setattr(every, "SECONDS", -1.0)
+    assert re.search(r"parapet: (\d+) of \1 names were not looked at within", done("list"))
+    assert re.search(r"unread: (\d+) of \1 names were not looked at within", refused("verify", ends=3))
 
 
 @pytest.mark.data

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from markdown_it import MarkdownIt
 
-from delivery.incidents import report, rules, telling
+from delivery.incidents import every, record, report, rules, telling
 from delivery.incidents.desk import Desk
 from delivery.incidents.entry import Entry, Names, Struck, What
 from delivery.incidents.kept import LARGEST
@@ -609,7 +609,7 @@ def test_a_record_that_somebody_fills_is_read_as_far_as_it_was_one(
     """Whoever may write into one may put millions of objects: what was written before is shown and reported all the
     same, and each command reads no more than so many."""
     made = walked(desk)
-    monkeypatch.setattr(chain, limit, {"MOST": 7, "BYTES": 20_000}[limit])
+    monkeypatch.setattr(*{"MOST": (chain, "MOST", 7), "BYTES": (record, "BYTES", 20_000)}[limit])
     assert len(desk.entries(INCIDENT)) == 7
     s3.put_object(Bucket=AUDIT, Key=f"incidents/{INCIDENT}/!", Body=b"")
     s3.put_object(Bucket=AUDIT, Key=f"incidents/{INCIDENT}/00000099.json", Body=b"x" * 20_000)
@@ -645,6 +645,28 @@ def test_of_many_incidents_the_last_names_are_told_and_no_listing_is_without_end
     assert any(str(each).startswith("filled: s3://audit-records/incidents/ has more") for each in desk.names().found)
     assert desk.names("of-21").names == ["of-22", "of-23", "of-24"], "those behind are told, however many come before"
     assert not desk.names("of-24").names
+
+
+@pytest.mark.parametrize(("few", "order"), [(5, "abcde"), (4, "ebdca")])
+def test_of_many_records_the_newest_are_read_first_and_as_they_come_for_so_long_and_no_longer(
+    monkeypatch: pytest.MonkeyPatch, few: int, order: str
+) -> None:
+    """Ten thousand names of somebody's took ten minutes with not a word said, and no true one had its turn."""
+    monkeypatch.setattr(every, "FEW", few)
+    monkeypatch.setattr(every, "AT_ONCE", 1)
+    clock, read = [0.0], list[str]()
+    monkeypatch.setattr(every.time, "monotonic", lambda: clock[0])
+    days = dict(zip("abcde", (1, 4, 2, 3, 5), strict=True))
+
+    def ask(name: str) -> str:
+        read.append(name)
+        clock[0] += 60
+        return name.upper()
+
+    found = every.each("abcde", lambda name: datetime(2026, 11, days[name], tzinfo=UTC), ask)
+    assert next(found) == (order[0], order[0].upper())
+    assert read == [order[0]], "it is told before the next one is read"
+    assert [name for name, _ in found] == [*order[1:4]], "three minutes, and one that was begun"
 
 
 def test_who_asks_for_what_is_not_there_is_told_what_is(desk: Desk) -> None:
