@@ -31,11 +31,13 @@ from delivery.registry.documents import Digest, Instant, canonical, read
 from delivery.registry.refused import Refused
 
 FILE: Final = "callers.json"
-LARGEST: Final = 16 << 20
+LARGEST: Final = 64 << 20
 LEARNS: Final = 7
 """Windows of a caller from which on it is judged: no weekday is new by then."""
 USUAL: Final = 28
-"""Windows of each that are known: what has been otherwise for as long is learnt anew."""
+"""Windows of each in which, where it was otherwise in all of them, that is what it does: it is learnt anew."""
+KEPT: Final = USUAL + LEARNS
+"""Windows of each that are known: those, and as many from before as it is judged by."""
 KNOWN: Final = 200
 """Callers, those that came last."""
 CONFIRM: Final = 2
@@ -148,18 +150,30 @@ def judged(before: Known, found: Mapping[str, Sequence[Tested]], until: str) -> 
             names = ", ".join(sorted(other)[:SHOWN])
             since = f", for {CONFIRM} windows and more" if again else ""
             notes.append(f"What the caller {caller} asks is otherwise than in its windows before: {names}{since}.")
+        if windows and (
+            learnt := {each.name for each in tests if not _known_enough(each, usual)} & {*windows[-1].drifted}
+        ):
+            names = ", ".join(sorted(learnt)[:SHOWN])
+            notes.append(
+                f"What the caller {caller} asks has been otherwise for {USUAL} windows: {names}. It is taken for usual "
+                "from now on, mended or not."
+            )
         far = {_key(each): round(abs(each.value or 0.0), 6) for each in tests}
-        callers[caller] = [*windows, Seen(until, far, sorted(other))][-USUAL:]
+        callers[caller] = [*windows, Seen(until, far, sorted(other))][-KEPT:]
     last = sorted(callers, key=lambda each: (callers[each][-1].until, len(callers[each]), each))[-KNOWN:]
     kept = {each: callers[each] for each in sorted(last)}
     return Judged(Known(before.format, before.reference, kept), drifted, notes)
 
 
 def _is_other(each: Tested, usual: Sequence[Seen], chance: float) -> bool:
-    before = [window.far[_key(each)] for window in usual if _key(each) in window.far]
-    if len(before) < LEARNS:
+    if not _known_enough(each, usual):
         return False
+    before = [window.far[_key(each)] for window in usual if _key(each) in window.far]
     return abs(each.value or 0.0) - max(before) >= max(each.threshold or 0.0, float(each.reach(chance)))
+
+
+def _known_enough(each: Tested, usual: Sequence[Seen]) -> bool:
+    return sum(_key(each) in window.far for window in usual) >= LEARNS
 
 
 def _key(each: Tested) -> str:
