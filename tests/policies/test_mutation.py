@@ -15,7 +15,7 @@ from hipaa.mutation import survivors
 from hipaa.mutation.graph import Planned, UnusableGraph, read
 from hipaa.mutation.judging import Judge
 from hipaa.mutation.mutators import MUTATORS, Mutant, mutants
-from hipaa.mutation.score import Score, measure, shown
+from hipaa.mutation.score import MARK, Judged, Score, measure, shown
 from hipaa.mutation.survivors import Kind, Survivor, Survivors, UnusableSurvivors
 from hipaa.resource import Resource, Secret
 from hipaa.stack import Stack
@@ -252,9 +252,15 @@ def test_a_reason_for_a_mutator_that_there_is_not_is_refused(monkeypatch: pytest
 
 
 @pytest.fixture(scope="module")
-def sample() -> Score:
-    """Of the stack with every option on, one change in so many."""
-    return measure(mutation.own_stack(), mutation.is_needed, every=17)
+def own() -> tuple[Planned, ...]:
+    """The stack with every option on."""
+    return mutation.own_stack()
+
+
+@pytest.fixture(scope="module")
+def sample(own: tuple[Planned, ...]) -> Score:
+    """One change in so many, the same each time."""
+    return measure(own, mutation.is_needed, every=17)
 
 
 def test_every_mutator_finds_something_in_the_own_stack(sample: Score) -> None:
@@ -269,6 +275,14 @@ def test_no_rule_breaks_on_a_weaker_stack(sample: Score) -> None:
     assert [one.mutant for one in sample.judged if one.broke] == []
 
 
+def test_nothing_that_no_rule_speaks_of_is_without_a_reason(sample: Score) -> None:
+    assert {(one.mutant.resource.type, one.mutant.property, one.mutant.mutator) for one in unexplained(sample)} == set()
+
+
+def test_a_sample_of_the_weakenings_is_noticed(sample: Score) -> None:
+    assert sample.score >= MARK
+
+
 def test_what_is_told_adds_up(sample: Score) -> None:
     told = sample.told()
     assert len(told["mutants"]) == len(sample.judged) > 500
@@ -276,3 +290,17 @@ def test_what_is_told_adds_up(sample: Score) -> None:
     assert told["score"] == round(100 * told["caught"] / (told["caught"] + told["hole"]), 2)
     assert all(("reason" in one) != bool(one["rules"]) for one in told["mutants"] if one["outcome"] != "hole")
     json.dumps(told)
+
+
+@pytest.mark.plan  # a minute of a core
+@pytest.mark.timeout(1800)
+def test_the_whole_stack_is_noticed_and_each_reason_needed(own: tuple[Planned, ...]) -> None:
+    whole = measure(own, mutation.is_needed)
+    assert whole.score >= MARK
+    assert [one.mutant for one in whole.judged if one.broke] == []
+    assert {(one.mutant.resource.type, one.mutant.property, one.mutant.mutator) for one in unexplained(whole)} == set()
+    assert [(one.types, one.properties, one.mutators) for one in whole.unused] == []
+
+
+def unexplained(score: Score) -> list[Judged]:
+    return [one for one in score.judged if not one.rules and not one.reason]

@@ -85,11 +85,13 @@ ADVISED = {
 }
 
 # Advice that charts do without in places, as their makers ship them: accounts of controllers, ports of metrics alone.
-# Between nodes, and between the workers of one training, everything is open: who is there is one's own.
+# Between nodes, and between the workers of one training, everything is open: who is there is one's own. Layers of
+# images and tokens of roles are asked for by who has no account yet.
 ADVISED_IN_PLACES = {
     "network-policy-names-its-ports",
     "security-group-names-its-ports",
     "service-account-mounts-no-token",
+    "vpc-endpoint-binds-callers-and-resources",
     "workload-says-when-it-is-ready",
 }
 

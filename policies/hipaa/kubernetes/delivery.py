@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -445,15 +446,21 @@ def _alerts(holder: Resource) -> Iterator[str]:
         for name in data if isinstance(data, Properties) else ():
             text = str(data[name])
             if "alert:" in text:
-                try:
-                    files.append(yaml.safe_load(text))
-                except yaml.YAMLError:
-                    continue
+                files.append(_read(text))
     for file in files:
         for group in _listed(file, "groups"):
             for each in _listed(group, "rules"):
                 if isinstance(each, dict) and each.get("alert"):
                     yield f"{each.get('alert')} {each.get('expr')} {each.get('labels')}"
+
+
+@lru_cache(maxsize=32)
+def _read(text: str) -> Any:
+    """What a file of rules says, and it is only looked at; nothing where it is no YAML."""
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return None
 
 
 def _listed(value: Any, name: str) -> list[Any]:
