@@ -363,6 +363,98 @@ def api_route_authenticates(route: Resource, stack: Stack) -> Verdict:
     return violation("`authorization_type` is NONE; it must be JWT, AWS_IAM or CUSTOM")
 
 
+_SIGNED = {"sigv4": {"type": "apiKey", "name": "Authorization", "x-amazon-apigateway-authtype": "awsSigv4"}}
+_KEY_ALONE = {"key": {"type": "apiKey", "name": "x-api-key", "in": "header"}}
+_BEARER = {"jwt": {"type": "oauth2", "x-amazon-apigateway-authorizer": {"type": "jwt"}}}
+_OPERATIONS = ("get", "put", "post", "delete", "patch", "head", "x-amazon-apigateway-any-method")
+
+
+def _described(*security: str, path: str = "/patients", method: str = "get", **document: Any) -> dict[str, Any]:
+    operation = {"security": [{name: []} for name in security]} if security else {}
+    return {"body": json.dumps({"swagger": "2.0", "paths": {path: {method: operation}}} | document)}
+
+
+@stack_rule(
+    "api-description-authenticates",
+    on=(REST_API, API),
+    severity=HIGH,
+    fix="Give each operation of body a security whose scheme has x-amazon-apigateway-authtype or -authorizer.",
+    sound=[
+        [Resource(REST_API, _described("sigv4", securityDefinitions=_SIGNED))],
+        [Resource(REST_API, _described(security=[{"sigv4": []}], securityDefinitions=_SIGNED))],
+        [Resource(REST_API, _described(path="/health"))],
+        [Resource(REST_API, _described(method="options"))],
+        [Resource(REST_API, _described() | {"endpointConfiguration": {"types": "PRIVATE"}})],
+        [Resource(REST_API, _described() | {"id": "api1"}), Resource(REST_API_POLICY, {"restApiId": "api1"})],
+        [Resource(REST_API, _described(**{"x-amazon-apigateway-policy": {"Statement": []}}))],
+        [Resource(API, _described("jwt", openapi="3.0.1", components={"securitySchemes": _BEARER}))],
+        [Resource(API, _described("jwt"))],
+        [Resource(REST_API, {"name": "api"})],
+    ],
+    unsound=[
+        [Resource(REST_API, _described())],
+        [Resource(REST_API, _described(method="x-amazon-apigateway-any-method", path="/{proxy+}"))],
+        [Resource(REST_API, _described("key", securityDefinitions=_KEY_ALONE))],
+        [Resource(REST_API, _described(path="/health", method="post"))],
+        [Resource(API, _described(openapi="3.0.1"))],
+        [
+            Resource(
+                REST_API,
+                {"body": json.dumps({"security": [{"sigv4": []}], "paths": {"/a": {"get": {"security": []}}}})},
+            )
+        ],
+    ],
+)
+def api_description_authenticates(api: Resource, stack: Stack) -> Verdict:
+    """Each operation of an API that is described by a document knows who calls it.
+
+    A scheme that is a key of a usage plan and no more tells callers apart, and authenticates nobody.
+    """
+    text = api.at("body")
+    if not isinstance(text, str) or not text:
+        return not_applicable("no document describes the API here")
+    try:
+        document = json.loads(text)
+        open_ = sorted(_open_operations(document))
+    except (ValueError, AttributeError, TypeError, RecursionError):
+        return not_applicable("the document is none of JSON that a rule reads")
+    if not open_:
+        return Verdict()
+    guarded = (
+        api.at("endpointConfiguration.types") == "PRIVATE"
+        or api.is_set_by_program("policy")
+        or "x-amazon-apigateway-policy" in document
+        or stack.companions(api, REST_API_POLICY, by="restApiId")
+    )
+    if guarded:
+        return not_applicable("the API has another guard")
+    more = f", and {len(open_) - 1} more" if len(open_) > 1 else ""
+    return violation(f"`body` has {open_[0][:80]} without security that authenticates{more}")
+
+
+def _open_operations(document: dict[str, Any]) -> list[str]:
+    """The operations of an OpenAPI document that ask nobody who they are."""
+    schemes = document.get("securityDefinitions") or (document.get("components") or {}).get("securitySchemes") or {}
+    keys_alone = {
+        name
+        for name, scheme in schemes.items()
+        if scheme.get("type") == "apiKey" and not any(word.startswith("x-amazon-apigateway-auth") for word in scheme)
+    }
+
+    def asks(requirements: list[dict[str, Any]] | None) -> bool:
+        return bool(requirements) and all(set(each) - keys_alone for each in requirements or ())
+
+    return [
+        f"{method.removeprefix('x-amazon-apigateway-')} {path}"
+        for path, operations in (document.get("paths") or {}).items()
+        for method, operation in operations.items()
+        if method in _OPERATIONS
+        and not asks(operation.get("security", document.get("security")))
+        and "x-amazon-apigateway-auth" not in operation
+        and not _is_for_everybody(method, path)
+    ]
+
+
 @rule(
     "api-quick-create-authenticates",
     on=API,
