@@ -12,7 +12,7 @@ from hipaa.facts import fact
 from hipaa.resource import UNKNOWN, Properties, Resource, UnknownValue
 from hipaa.rule import HIGH, LOW, MEDIUM, rule, stack_rule
 from hipaa.stack import Stack
-from hipaa.verdict import Verdict, all_of, is_, is_set, not_applicable, one_of, violation
+from hipaa.verdict import Verdict, all_of, is_, is_set, not_applicable, one_of, undecided, violation
 
 STAGE = "aws:apigateway/stage:Stage"
 METHOD_SETTINGS = "aws:apigateway/methodSettings:MethodSettings"
@@ -263,8 +263,12 @@ _CALLERS = json.dumps(
 )
 
 
+_HEALTH = Resource(API_RESOURCE, {"id": "res-2", "pathPart": "healthz", "path": "/healthz"}, name="health")
 _FOR_EVERYBODY = not_applicable("what is read there is for everybody by its nature, and no record")
 _WORDS_FOR_EVERYBODY = re.compile(fact("api-paths-for-everybody"), re.IGNORECASE)
+
+
+_WELL_KNOWN = ("smart-configuration", "openid-configuration", "oauth-authorization-server", "jwks.json")
 
 
 def _is_for_everybody(method: str, path: str) -> bool:
@@ -281,10 +285,7 @@ def _is_for_everybody(method: str, path: str) -> bool:
         [_method(authorization="AWS_IAM")],
         [_method(authorization="COGNITO_USER_POOLS", authorizerId="a1")],
         [_method(httpMethod="OPTIONS")],
-        [
-            _method(httpMethod="GET", resourceId="place-2"),
-            Resource(API_RESOURCE, {"id": "place-2", "path": "/healthz"}),
-        ],
+        [_method(httpMethod="GET", resourceId="res-2"), _HEALTH],
         [_method(), _api(**_PRIVATE)],
         [_method(), _api(policy=_CALLERS)],
         [_method(), _api(), Resource(REST_API_POLICY, {"restApiId": "api1", "policy": _CALLERS})],
@@ -307,8 +308,12 @@ def api_method_authenticates(method: Resource, stack: Stack) -> Verdict:
     if str(method.at("httpMethod", "")).upper() == "OPTIONS":
         return not_applicable("a preflight has no credentials")
     for place in stack.named_by(method, "resourceId", API_RESOURCE):
-        if _is_for_everybody(str(method.at("httpMethod", "")), str(place.at("path", ""))):
+        asked, part = str(method.at("httpMethod", "")), str(place.known("pathPart") or "")
+        if _is_for_everybody(asked, str(place.known("path") or "")):
             return _FOR_EVERYBODY
+        # Where it is, is known only afterwards; what it is called, before.
+        if place.known("path") is None and (_is_for_everybody(asked, f"/{part}") or part in _WELL_KNOWN):
+            return undecided(f"path of {place.name}")
     for api in stack.named_by(method, "restApi", REST_API):
         if api.at("endpointConfiguration.types") == "PRIVATE" or api.is_set_by_program("policy"):
             return not_applicable("the API has another guard")
@@ -370,7 +375,7 @@ _OPERATIONS = ("get", "put", "post", "delete", "patch", "head", "x-amazon-apigat
 
 
 def _described(*security: str, path: str = "/patients", method: str = "get", **document: Any) -> dict[str, Any]:
-    operation = {"security": [{name: []} for name in security]} if security else {}
+    operation: dict[str, Any] = {"security": [{name: []} for name in security]} if security else {}
     return {"body": json.dumps({"swagger": "2.0", "paths": {path: {method: operation}}} | document)}
 
 
@@ -434,7 +439,8 @@ def api_description_authenticates(api: Resource, stack: Stack) -> Verdict:
 
 def _open_operations(document: dict[str, Any]) -> list[str]:
     """The operations of an OpenAPI document that ask nobody who they are."""
-    schemes = document.get("securityDefinitions") or (document.get("components") or {}).get("securitySchemes") or {}
+    schemes: dict[str, Any] = document.get("securityDefinitions") or {}
+    schemes = schemes or (document.get("components") or {}).get("securitySchemes") or {}
     keys_alone = {
         name
         for name, scheme in schemes.items()
@@ -442,7 +448,7 @@ def _open_operations(document: dict[str, Any]) -> list[str]:
     }
 
     def asks(requirements: list[dict[str, Any]] | None) -> bool:
-        return bool(requirements) and all(set(each) - keys_alone for each in requirements or ())
+        return bool(requirements) and all(set(each) - keys_alone for each in requirements or [])
 
     return [
         f"{method.removeprefix('x-amazon-apigateway-')} {path}"
