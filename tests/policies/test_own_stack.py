@@ -70,6 +70,8 @@ NEVER_PASSED = {
     "workload-mounts-no-account-token",
     "rds-instance-is-kept-from-deletion",
     "resource-names-the-own-account-alone",  # the echo's ARNs tell no account
+    # No bucket of the stack calls its function.
+    "lambda-permission-names-the-buckets-account",
 }
 
 # Advice that the stack does without: CloudWatch's alarms and Performance Insights watch its database, and the local
@@ -86,13 +88,14 @@ ADVISED = {
 
 # Advice that charts do without in places, as their makers ship them: accounts of controllers, ports of metrics alone.
 # Between nodes, and between the workers of one training, everything is open: who is there is one's own. Layers of
-# images and tokens of roles are asked for by who has no account yet.
+# images and tokens of roles are asked for by who has no account yet. A workload of a chart sees its pod's processes.
 ADVISED_IN_PLACES = {
     "network-policy-names-its-ports",
     "security-group-names-its-ports",
     "service-account-mounts-no-token",
     "vpc-endpoint-binds-callers-and-resources",
     "workload-says-when-it-is-ready",
+    "workload-shares-no-processes",
 }
 
 
