@@ -40,18 +40,19 @@ from pulumi_policy import (
 from pulumi_policy import policy as sdk
 
 import hipaa
-from hipaa import catalogue, configured, signals, unruled
+from hipaa import catalogue, configured, place, signals, unruled
 from hipaa.parameter import UnusableSetting
 from hipaa.resource import UNKNOWN, Resource, Secret, provided
 from hipaa.rule import BrokenRule, Rule
 from hipaa.stack import Stack
-from hipaa.verdict import Outcome, Verdict
+from hipaa.verdict import Outcome, Verdict, undecided
 from hipaa.waivers import MOST_RESOURCES, UnusableWaivers, Waiver, load
 
 NAME = "hipaa"
 
 _UNKNOWNS = frozenset(value for name, value in vars(proxy).items() if name.startswith("UNKNOWN_"))
 _LONGEST_UNKNOWN = max(map(len, _UNKNOWNS))
+_LEFT_OUT = "all that the provider adds, for --target or --exclude leaves this resource out"
 _OTHER_TYPE = "the rule is about resources of another type"
 _ACCEPTED = "A violation that a waiver accepts is reported, and does not fail the deployment."
 
@@ -252,6 +253,8 @@ class _Servicer(sdk._PolicyAnalyzerServicer):
         self._waived: defaultdict[Waiver, set[str]] = defaultdict(set)
         self._open: dict[Waiver, bool] = {}
         """Waivers of resources of which a rule is not decided yet: they may be needed."""
+        self._inputs: dict[str, struct_pb2.Struct] = {}
+        """What the program gave each resource, by its URN: of one that `--target` leaves out nothing else is told."""
         self._weakened: tuple[str, ...] = ()
         self._spoken: set[str] = set()
         """Resources that a rule spoke of though no list has their types."""
@@ -280,6 +283,7 @@ class _Servicer(sdk._PolicyAnalyzerServicer):
 
     def Analyze(self, request: Any, _context: object) -> Any:  # noqa: N802
         """What the rules about one resource say of it."""
+        self._inputs[request.urn] = request.properties
         plan = self._plan(provided(request.type))
         response = analyzer_pb2.AnalyzeResponse()
         response.CopyFrom(plan.others)
@@ -304,7 +308,7 @@ class _Servicer(sdk._PolicyAnalyzerServicer):
     def AnalyzeStack(self, request: Any, _context: object) -> Any:  # noqa: N802
         """What the rules about several resources at once say of a stack."""
         response = analyzer_pb2.AnalyzeResponse()
-        stack = Stack(map(_Sent, request.resources))
+        stack = Stack(_placed(request.resources, self._inputs))
         accepted: list[tuple[str, str]] = []
         for policy in self._policies:
             rule = self._pack.rules.get(policy.name)
@@ -335,6 +339,8 @@ class _Servicer(sdk._PolicyAnalyzerServicer):
         held = False
         for resource in stack.judged_by(rule.is_about):
             verdict = self._judge(rule, resource, stack)
+            if isinstance(resource, _Sent) and resource.is_left_out and verdict.violations and not verdict.error:
+                verdict = undecided(_LEFT_OUT)
             if told := self._accept(rule, resource.urn, verdict):
                 accepted.append((told, resource.urn))
                 continue
@@ -366,7 +372,7 @@ class _Servicer(sdk._PolicyAnalyzerServicer):
             if not verdict.violations or verdict.error:
                 self._not_applicable(response, policy, "nothing is to be mended")
                 continue
-            mended.update(rule.remedy)
+            mended.update(self._needed(rule, request))
             response.remediations.add(
                 policyName=policy.name,
                 policyPackName=NAME,
@@ -375,6 +381,18 @@ class _Servicer(sdk._PolicyAnalyzerServicer):
                 properties=mended,
             )
         return response
+
+    def _needed(self, rule: Rule, request: Any) -> dict[str, Any]:
+        """As much of a rule's remedy as mends a resource: what was sound stays as it is."""
+        needed = dict(rule.remedy)
+        for name in rule.remedy:
+            less = {other: value for other, value in needed.items() if other != name}
+            tried = struct_pb2.Struct()
+            tried.CopyFrom(request.properties)
+            tried.update(less)
+            if not self._judge(rule, _Sent(request, tried)).violations:
+                needed = less
+        return needed
 
     def _judge(self, rule: Rule, resource: Resource, stack: Stack | None = None) -> Verdict:
         try:
@@ -479,9 +497,15 @@ def _weight(level: EnforcementLevel) -> str:
 
 
 class _Sent(Resource):
-    """A resource as the engine sent it; its properties are read when the first rule wants one."""
+    """A resource as the engine sent it; its properties are read when the first rule wants one.
 
-    def __init__(self, sent: Any) -> None:
+    `properties` are others in place of those sent.
+    """
+
+    is_left_out = False
+    """Whether this run makes and changes nothing of it, and the engine tells nothing but that it is there."""
+
+    def __init__(self, sent: Any, properties: struct_pb2.Struct | None = None) -> None:
         origins = getattr(sent, "propertyDependencies", {})
         super().__init__(
             sent.type,
@@ -489,12 +513,48 @@ class _Sent(Resource):
             urn=sent.urn,
             sources={name: tuple(origins[name].urns) for name in origins},
         )
-        self._sent = sent.properties
+        self.sent = sent.properties if properties is None else properties
         del self._values
 
     @cached_property
     def _values(self) -> dict[str, Any]:  # type: ignore[override]
-        return _object(self._sent)
+        return _object(self.sent)
+
+
+def _placed(sent: Iterable[Any], inputs: Mapping[str, struct_pb2.Struct]) -> Iterator[Resource]:
+    """The resources of a stack, each with the place that its provider and its own `region` tell.
+
+    One that is there for the first time and is left out of the run is sent without any property: it counts, as
+    another's companion too, by its `inputs`.
+    """
+    sent = tuple(sent)
+    origins = {
+        each.urn: {name: tuple(each.propertyDependencies[name].urns) for name in each.propertyDependencies}
+        for each in sent
+        if each.type.startswith("pulumi:providers:")
+    }
+    places: dict[str, place.Place | None] = {}
+    for each in sent:
+        given = inputs.get(each.urn)
+        resource = _Sent(each)
+        if not each.properties.fields and inputs and (given is None or given.fields):
+            resource = _Sent(each, given)
+            resource.is_left_out = True
+        if each.HasField("provider"):
+            by = each.provider
+            if by.urn not in places:
+                places[by.urn] = place.of_provider(by.type, _object(by.properties), origins.get(by.urn, {}))
+            if (where := places[by.urn]) is not None:
+                resource.place = where.of(each.type, _region(resource.sent))
+        yield resource
+
+
+def _region(properties: struct_pb2.Struct) -> str | None:
+    """The Region of a resource's own, where it is known."""
+    if "region" not in properties.fields:
+        return None
+    text = properties.fields["region"].string_value
+    return text if text and text not in _UNKNOWNS else None
 
 
 def _object(struct: struct_pb2.Struct) -> Any:

@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from hipaa.sdk import MAPS, Words, as_written, words_of
 from hipaa.verdict import Requirement, Verdict, all_of, undecided, violation
+
+if TYPE_CHECKING:
+    from hipaa.place import Place
 
 
 class _Unknown:
@@ -275,6 +278,8 @@ class Resource(Properties):
         self.name = name
         self.urn = urn or f"urn:pulumi:example::example::{type_}::{name}"
         self.sources = {key: tuple(urns) for key, urns in (sources or {}).items()}
+        self.place: Place | None = None
+        """Where it is made; None where nobody said, which is anywhere."""
         self.noted: dict[tuple[str, ...], Any] = {}
         """What one rule has found in it that others look for too; it is only read, and so it stays true."""
 

@@ -177,7 +177,7 @@ class Rule:
                 if self.scope == "resource":
                     verdict = self.check(resource, **given)
                 else:
-                    verdict = self.check(resource, stack or Stack(()), **given)
+                    verdict = self.check(resource, (stack or Stack(())).seen_from(resource), **given)
             except UnknownValue as unknown:
                 return undecided(unknown.path)
             except Unreadable as unreadable:

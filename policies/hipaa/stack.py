@@ -5,6 +5,9 @@ flow log). Before the first update their common identifier is unknown; the engin
 property was made from, so a companion is found by value where both are known and by origin where they are not.
 
 Each resource is looked at once for a property, whoever asks: what was found is kept in an index.
+
+A rule sees the stack from where the resource is that it judges: what is in another Region, account or cluster
+completes nothing there. What names another by its ARN means that one, wherever it is.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias, TypeVar
 
+from hipaa.place import Place
 from hipaa.resource import Items, Resource, UnknownValue, read_secrets, reading
 
 _IDENTIFIERS = ("id", "arn", "bucket", "name", "clusterIdentifier", "identifier", "url")
@@ -24,14 +28,32 @@ Made = TypeVar("Made")
 class Stack:
     """All resources of a stack. They do not change: what is asked twice is found once."""
 
+    beyond: Stack | None = None
+    """The whole stack, where this is what is seen of it from one place."""
+
     def __init__(self, resources: Iterable[Resource]) -> None:
         self.resources = tuple(resources)
+        self._seen_from: dict[Place, Stack] = {}
         self._by_type: dict[str, list[Resource]] = {}
         self._namers: dict[tuple[str, str], _Namers] = {}
         self._named: dict[str, _Named] = {}
         self._made: dict[object, tuple[Any, tuple[str, ...]]] = {}
         for resource in self.resources:
             self._by_type.setdefault(resource.type, []).append(resource)
+
+    def seen_from(self, resource: Resource) -> Stack:
+        """What of the stack may be where a resource is."""
+        place = resource.place
+        if place is None:
+            return self
+        if place not in self._seen_from:
+            near = [other for other in self.resources if other.place is None or place.may_be(other.place)]
+            seen = self
+            if len(near) < len(self.resources):
+                seen = Stack(near)
+                seen.beyond = self
+            self._seen_from[place] = seen
+        return self._seen_from[place]
 
     def of(self, *types: str) -> list[Resource]:
         """The resources of these types, in the stack's order."""
@@ -47,7 +69,7 @@ class Stack:
         With a `prefix` it names it behind that, as `table/records` does.
 
         Raises:
-            UnknownValue: when none is found, and one is there of which nothing tells yet whom it names.
+            UnknownValue: when none is found, and one is there of which nothing tells yet whom it names, or where.
         """
         indexes = [self._namers_of(type_, by) for type_ in _each(types)]
         if found := [candidate for index in indexes for candidate in index.of(resource, prefix)]:
@@ -55,7 +77,13 @@ class Stack:
         for index in indexes:
             if index.undecided:
                 raise UnknownValue(f"{by} of {index.undecided.name}")
-        return []
+        if self.beyond is None:
+            return []
+        return [
+            candidate
+            for candidate in self.beyond.companions(resource, types, by, prefix)
+            if _names_by_arn(candidate, by, candidate.name)
+        ]
 
     def named_by(self, resource: Resource, by: str, types: Types) -> list[Resource]:
         """The resources of these types that `resource` names in its property `by`, by value or by origin.
@@ -63,7 +91,10 @@ class Stack:
         The property may be a list of names. What it names and the program has not is not found: nor is it an error.
         """
         values, unknown = _said(resource, by)
-        return [found for type_ in _each(types) for found in self._named_of(type_).by(resource, by, values, unknown)]
+        found = [found for type_ in _each(types) for found in self._named_of(type_).by(resource, by, values, unknown)]
+        if found or self.beyond is None:
+            return found
+        return [found for found in self.beyond.named_by(resource, by, types) if _names_by_arn(resource, by, "")]
 
     def find(self, types: Types, values: Iterable[str], origins: Iterable[str] = ()) -> list[Resource]:
         """The resources of these types that are named so, or that something was made from: `origins` are their URNs."""
@@ -159,6 +190,18 @@ class _Named:
             if place is not None and (unknown or not values or self._candidates[place].known("id") is None):
                 places.add(place)
         return [self._candidates[place] for place in sorted(places)]
+
+
+def _names_by_arn(resource: Resource, by: str, name: str) -> bool:
+    """Whether a property names what is elsewhere, as an ARN does and a bare name does not.
+
+    Raises:
+        UnknownValue: when it is not known yet which of them it holds.
+    """
+    values, unknown = _said(resource, by)
+    if unknown and not values:
+        raise UnknownValue(f"{by} of {name}" if name else by)
+    return any(value.startswith("arn:") for value in values)
 
 
 def _each(types: Types) -> tuple[str, ...]:

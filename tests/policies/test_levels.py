@@ -137,5 +137,9 @@ def test_the_pack_mends_where_it_is_told_to_and_nowhere_else(pack: analyzer_pb2_
     (after,) = mended(pack, weak)
     assert (after["enableKeyRotation"], after["description"]) == (True, secret_on_the_wire("hunter2"))
     assert mended(pack, after) == []
+    (sound,) = mended(pack, {"enableKeyRotation": False, "rotationPeriodInDays": 90})
+    assert sound == {"enableKeyRotation": True, "rotationPeriodInDays": 90}, "what was sound stays as it is"
+    (both,) = mended(pack, {"enableKeyRotation": False, "rotationPeriodInDays": 2000})
+    assert both == {"enableKeyRotation": True, "rotationPeriodInDays": 365}
     left = [one.enforcementLevel for one in analyze(pack, "aws:kms/key:Key", weak).diagnostics]
     assert left == [analyzer_pb2.MANDATORY], "what is not mended is refused"

@@ -373,6 +373,58 @@ def test_what_no_rule_looks_at_is_told_by_type(pack: analyzer_pb2_grpc.AnalyzerS
     assert said(analyze_stack(pack, resources[3]), signals.EVERY_TYPE_IS_JUDGED) == []
 
 
+BUCKET = "aws:s3/bucket:Bucket"
+BLOCK = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
+BLOCKED = {"bucket": "data-1"} | dict.fromkeys(
+    ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets"), True
+)
+
+
+def test_what_a_run_leaves_out_counts_by_what_the_program_gave_it(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
+    analyze(pack, BUCKET, {"bucket": "data-1"}, "made")
+    analyze(pack, BUCKET, {"bucket": "data-2"}, "left-out")
+    analyze(pack, BLOCK, BLOCKED, "left-out")
+    response = analyze_stack(
+        pack, (BUCKET, "made", {"bucket": "data-1", "id": "data-1"}), (BUCKET, "left-out", {}), (BLOCK, "left-out", {})
+    )
+    (told,) = said(response, "s3-bucket-blocks-public-access")
+    assert told.enforcementLevel == analyzer_pb2.ADVISORY
+    assert (
+        "left-out: known only after the update: `all that the provider adds, for --target or --exclude" in told.message
+    )
+    assert not [
+        one.message
+        for one in response.diagnostics
+        if one.urn.endswith("::left-out") and one.enforcementLevel == analyzer_pb2.MANDATORY
+    ]
+
+
+def test_region_of_a_provider_and_of_a_resource_is_where_a_companion_counts(
+    pack: analyzer_pb2_grpc.AnalyzerStub,
+) -> None:
+    def asked(far: str, own: str) -> bool:
+        request = analyzer_pb2.AnalyzeStackRequest()
+        for type_, region, properties in (
+            (
+                "aws:ebs/encryptionByDefault:EncryptionByDefault",
+                far,
+                {"enabled": True} | ({"region": own} if own else {}),
+            ),
+            ("aws:ebs/volume:Volume", "us-east-1", {"availabilityZone": "us-east-1a", "size": 8}),
+        ):
+            sent = request.resources.add(type=type_, urn=f"urn:pulumi:dev::under-test::{type_}::it", name="it")
+            sent.properties.update(properties)
+            sent.provider.type, sent.provider.urn = (
+                "pulumi:providers:aws",
+                f"urn:pulumi:dev::p::pulumi:providers:aws::{region}",
+            )
+            sent.provider.properties.update({"region": region})
+        return bool(said(pack.AnalyzeStack(request), "volume-is-encrypted"))
+
+    assert [asked("us-east-1", ""), asked("eu-west-1", ""), asked("us-east-1", "eu-west-1")] == [False, True, True]
+    assert not asked("eu-west-1", "us-east-1")
+
+
 def test_version_is_that_of_the_project_file(tmp_path: Path) -> None:
     folder = copy_of_pack(tmp_path / "pack")
     file = folder / "PulumiPolicy.yaml"
