@@ -309,7 +309,7 @@ def _is_met(requirement: Requirement, value: Any) -> bool:
 
 
 def show(value: Any) -> str:
-    """A value as a message shows it, cut where it is long."""
+    """A value as a message shows it, cut where it is long; never what is plainly a secret, kept as one or not."""
     if value is None:
         return "not set"
     if isinstance(value, bool):
@@ -320,6 +320,11 @@ def show(value: Any) -> str:
         return "an object"
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
+    if isinstance(value, str):
+        from hipaa.secrets import holds_one  # it reads resources itself
+
+        if holds_one(value):
+            return "a text with a secret in it"
     text = repr(value) if isinstance(value, str) else str(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+import hipaa
 from hipaa.resource import UNKNOWN, Items, Properties, Resource, Secret, UnknownValue, secrets_read, show
 from hipaa.rule import HIGH, Rule, Unreadable, rule
 from hipaa.verdict import (
@@ -194,3 +195,16 @@ def test_a_kind_of_the_core_is_the_same_by_its_api_version_alone() -> None:
         assert Resource(f"kubernetes:v1:{kind}").type == f"kubernetes:core/v1:{kind}"
     for type_ in ("kubernetes:apps/v1:Deployment", "kubernetes:v1alpha1:Thing", "aws:s3/bucket:Bucket"):
         assert Resource(type_).type == type_
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["http://ftp:hunter2Xq@partner.example.com", "postgresql://app:hunter2Xq@db/records", "AKIA2E0A8F3B244C9986"],
+)
+def test_secret_in_plain_sight_is_told_by_no_message(text: str) -> None:
+    (connector,) = (one for one in hipaa.rules() if one.name == "transfer-connector-uses-tls")
+    (told,) = Resource("t", {"url": text}).require("url", is_("https")).violations
+    assert told == "`url` is a text with a secret in it; it must be 'https'"
+    assert not any(text in one for one in connector.judge(Resource(connector.on[0], {"url": text})).violations)
+    plain = connector.judge(Resource(connector.on[0], {"url": "http://partner.example.com"}))
+    assert "'http://partner.example.com'" in plain.violations[0]
