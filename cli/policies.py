@@ -1,7 +1,7 @@
 """`./parapet policies`: what the policy pack asks for, of whom, and which risks were accepted."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +15,6 @@ from local.workspace import Workspace
 app = typer.Typer(help="What the policy pack asks for, of whom, and which risks were accepted.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="For programs: one JSON object.")]
-SOON = timedelta(30)
 
 
 @app.command("list")
@@ -103,7 +102,7 @@ def check_waivers(
 
     Whether one is still needed only a preview tells: `waivers-are-used` fails there.
     """
-    from hipaa.waivers import UnusableWaivers, load
+    from hipaa.waivers import DO_NOT_HOLD, UnusableWaivers, load
 
     path = file or Workspace().policies / "waivers.yaml"
     if not path.exists():
@@ -113,24 +112,14 @@ def check_waivers(
     except UnusableWaivers as error:
         raise Refused(str(error)) from None
     today = datetime.now(UTC).date()
-    told: list[dict[str, Any]] = []
-    for waiver in waivers:
-        if not waiver.is_narrow:
-            state = "too broad"
-        elif waiver.has_expired(today):
-            state = "expired"
-        elif not waiver.holds(today):
-            state = "not in force yet"
-        else:
-            state = "expires soon" if waiver.expires - today < SOON else "in force"
-        told.append(waiver.model_dump(mode="json") | {"state": state})
+    told = [waiver.model_dump(mode="json") | {"state": waiver.state(today)} for waiver in waivers]
     if as_json:
         _print_json({"waivers": told})
     else:
         for each in told:
             _print(f"{each['state']:16} {each['expires']}  {each['rule']}  {each['urn']}")
         note(f"{len(told)} waivers.")
-    raise typer.Exit(int(any(each["state"] in ("too broad", "expired") for each in told)))
+    raise typer.Exit(int(any(each["state"] in DO_NOT_HOLD for each in told)))
 
 
 @app.command("mutate")

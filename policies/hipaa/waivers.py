@@ -29,6 +29,9 @@ from hipaa.own_yaml import NoKeyTwice
 MOST_RESOURCES = 10
 """So many resources of one stack may one waiver be for: more are a decision about the rule, not about a resource."""
 
+DO_NOT_HOLD = ("too broad", "expired")
+_SOON = datetime.timedelta(days=30)
+
 _NAMES = re.compile(r"[^\W_]{3}")
 """So many letters or digits in a row are a name, or a part of one."""
 
@@ -118,6 +121,16 @@ class Waiver(BaseModel):
     def has_expired(self, today: datetime.date) -> bool:
         """Whether its last day is over."""
         return today > self.expires
+
+    def state(self, today: datetime.date) -> str:
+        """Whether it holds, in words; `DO_NOT_HOLD` are those that somebody has to see to."""
+        if not self.is_narrow:
+            return "too broad"
+        if self.has_expired(today):
+            return "expired"
+        if not self.holds(today):
+            return "not in force yet"
+        return "expires soon" if self.expires - today < _SOON else "in force"
 
     def matches(self, urn: str) -> bool:
         """Whether it is about this resource."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from hipaa.__main__ import main
 from hipaa.waivers import UnusableWaivers, Waiver, load, waiver_of
 
 URN = "urn:pulumi:dev::clinic::aws:s3/bucket:Bucket::scratch"
@@ -179,3 +180,16 @@ def test_the_packs_own_waivers_can_be_used() -> None:
     own = load(Path(__file__).parents[2] / "policies" / "waivers.yaml")
     assert own
     assert all(waiver.is_narrow for waiver in own)
+
+
+def test_the_pack_alone_tells_of_rules_profiles_and_waivers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "waivers.yaml"
+    file.write_text(SOUND.replace("2026-11-24", "2020-11-24").replace("2027-03-31", "2021-03-31"))
+    assert main(["check-waivers", str(file)]) == 1
+    assert "expired          2021-03-31  s3-bucket-has-lifecycle" in capsys.readouterr().out
+    file.write_text("- 7\n")
+    assert main(["check-waivers", str(file)]) == main(["check-waivers", str(tmp_path / "none")]) == 2
+    assert main(["explain", "kms-key-rotatez"]) == 2
+    assert "Near it: kms-key-rotates" in capsys.readouterr().err
+    assert main(["explain", "kms-key-rotates"]) == main(["list"]) == main(["profile", "hipaa-nprm-2025"]) == 0
+    assert '": "mandatory"' in capsys.readouterr().out
