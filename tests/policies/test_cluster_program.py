@@ -14,6 +14,8 @@ OVER_CLUSTERS = {
     rule.name
     for rule in hipaa.rules()
     if any(token.startswith(("kubernetes:", "aws:eks/", "aws:ec2/launchTemplate")) for token in rule.on)
+    # About whatever names an account, which a cluster's administrators do; the account's own ARNs are needed for it.
+    and rule.name != "resource-names-the-own-account-alone"
 }
 
 SOUND = """
@@ -146,6 +148,13 @@ custom("security.istio.io/v1", "PeerAuthentication", {"mtls": {"mode": "STRICT"}
 custom("networking.istio.io/v1", "ServiceEntry", {"hosts": ["fhir.example.org"], "location": "MESH_EXTERNAL"})
 caller = {"source": {"principals": ["cluster.local/ns/ingress/sa/gateway"]}}
 custom("security.istio.io/v1", "AuthorizationPolicy", {"action": "ALLOW", "rules": [{"from": [caller]}]})
+k8s.apiextensions.CustomResource(
+    "nobody",
+    api_version="security.istio.io/v1",
+    kind="AuthorizationPolicy",
+    metadata={"name": "nobody"} | place,
+    spec={},
+)
 tls = {"tls": {"mode": "ISTIO_MUTUAL"}}
 custom("networking.istio.io/v1", "DestinationRule", {"host": "predictor", "trafficPolicy": tls})
 custom("cilium.io/v2", "CiliumNetworkPolicy", {"endpointSelector": {}, "ingress": [{"fromEndpoints": [{}]}]})
@@ -170,6 +179,27 @@ custom(
 )
 metric = {"name": "errors", "successCondition": "result[0] < 1", "provider": {"prometheus": {"query": "errors"}}}
 custom("argoproj.io/v1alpha1", "AnalysisTemplate", {"metrics": [metric]})
+disk = {"deviceName": "/dev/xvda", "ebs": {"encrypted": True}}
+node = {"metadataOptions": {"httpTokens": "required", "httpPutResponseHopLimit": 1}, "blockDeviceMappings": [disk]}
+custom("karpenter.k8s.aws/v1", "EC2NodeClass", node)
+pager = [{"name": "on-call", "pagerdutyConfigs": [{"sendResolved": True}]}]
+custom("monitoring.coreos.com/v1beta1", "AlertmanagerConfig", {"route": {"receiver": "on-call"}, "receivers": pager})
+chosen = {"namespaces": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
+watched = {"name": "scrapes", "action": "Allow", "from": [chosen]}
+custom(
+    "policy.networking.k8s.io/v1alpha1",
+    "AdminNetworkPolicy",
+    {"priority": 10, "subject": {"namespaces": {}}, "ingress": [watched]},
+)
+custom(
+    "kyverno.io/v2",
+    "PolicyException",
+    {
+        "exceptions": [{"policyName": "host-path", "ruleNames": ["host-path"]}],
+        "match": {"any": [{"resources": {"kinds": ["Pod"], "namespaces": ["monitoring"]}}]},
+    },
+)
+k8s.helm.v3.Release("database", chart="postgresql", values={"auth": {"existingSecret": "database"}})
 alerts = "groups: [{name: models, rules: [{alert: Errs, expr: sum by (model) (errors) > 1}]}]"
 k8s.core.v1.ConfigMap("alerts", metadata={"name": "alerts"} | place, data={"rules.yaml": alerts})
 k8s.batch.v1.CronJob(
@@ -301,6 +331,14 @@ custom("networking.istio.io/v1", "Gateway", {"servers": [{"port": {"number": 80,
 custom("security.istio.io/v1", "PeerAuthentication", {"mtls": {"mode": "PERMISSIVE"}})
 custom("networking.istio.io/v1", "ServiceEntry", {"hosts": ["*"]})
 custom("security.istio.io/v1", "AuthorizationPolicy", {"rules": [{}]})
+caller = {"source": {"principals": ["cluster.local/ns/ingress/sa/gateway"]}}
+k8s.apiextensions.CustomResource(
+    "callers",
+    api_version="security.istio.io/v1",
+    kind="AuthorizationPolicy",
+    metadata={"name": "callers"},
+    spec={"rules": [{"from": [caller]}]},
+)
 tls = {"tls": {"mode": "DISABLE"}}
 custom("networking.istio.io/v1", "DestinationRule", {"host": "predictor", "trafficPolicy": tls})
 custom("cilium.io/v2", "CiliumNetworkPolicy", {"endpointSelector": {}, "egress": [{"toEntities": ["world"]}]})
@@ -308,6 +346,38 @@ who = {"app.kubernetes.io/name": "sepsis", "app.kubernetes.io/component": "predi
 canary = {"canary": {"steps": [{"setWeight": 50}]}}
 custom("argoproj.io/v1alpha1", "Rollout", {"strategy": canary, "template": {"metadata": {"labels": who}}})
 custom("argoproj.io/v1alpha1", "AnalysisTemplate", {"metrics": [{"name": "errors", "provider": {"prometheus": {}}}]})
+custom(
+    "monitoring.coreos.com/v1beta1",
+    "AlertmanagerConfig",
+    {"route": {"receiver": "nobody"}, "receivers": [{"name": "nobody"}]},
+)
+opened = {"name": "all", "action": "Allow", "from": [{"namespaces": {}}]}
+custom(
+    "policy.networking.k8s.io/v1alpha1",
+    "AdminNetworkPolicy",
+    {"priority": 10, "subject": {"namespaces": {}}, "ingress": [opened]},
+)
+excepted = {"exceptions": [{"policyName": "*", "ruleNames": ["*"]}]}
+custom("kyverno.io/v2", "PolicyException", excepted | {"match": {"any": [{"resources": {"kinds": ["Pod"]}}]}})
+disk = {"deviceName": "/dev/xvda", "ebs": {"volumeSize": "100Gi"}}
+node = {"metadataOptions": {"httpTokens": "optional"}, "associatePublicIPAddress": True, "blockDeviceMappings": [disk]}
+custom("karpenter.k8s.aws/v1", "EC2NodeClass", node)
+named = {"namespace_selector": {}, "pod_selector": {"match_labels": {"app": "gateway"}}}
+k8s.networking.v1.NetworkPolicy(
+    "by-label",
+    metadata={"name": "by-label", "namespace": "serving"},
+    spec={"pod_selector": {}, "ingress": [{"from": [named]}]},
+)
+k8s.helm.v3.Release("database", chart="postgresql", values={"auth": {"postgresPassword": "hunter2"}})
+k8s.core.v1.Namespace(
+    "agents", metadata={"name": "agents", "labels": {"pod-security.kubernetes.io/enforce": "baseline"}}
+)
+edge = {"from": [{"ip_block": {"cidr": "0.0.0.0/0"}}], "ports": [{"port": 443}]}
+k8s.networking.v1.NetworkPolicy(
+    "edge",
+    metadata={"name": "edge", "namespace": "serving"},
+    spec={"pod_selector": {"match_labels": {"app": "edge"}}, "ingress": [edge]},
+)
 web = {"containers": [{"name": "web", "ports": [{"container_port": 80}]}]}
 k8s.apps.v1.Deployment(
     "web",
