@@ -9,9 +9,10 @@ from hipaa.kubernetes.names import namespace_of
 from hipaa.resource import Resource, UnknownValue
 from hipaa.rule import HIGH, stack_rule
 from hipaa.stack import Stack
-from hipaa.verdict import Verdict, not_applicable, violation
+from hipaa.verdict import Verdict, not_applicable, undecided, violation
 
 _ROOT = "istio-system"
+_UNTOLD = "?"  # of one that may be there it is not known yet where, or what it says
 _ELSEWHERE = "the mesh's own policies may be another program's, with the mesh itself"
 _SOURCES = ("principals", "namespaces", "serviceAccounts")
 
@@ -60,6 +61,8 @@ def mesh_refuses_by_default(policy: Resource, stack: Stack) -> Verdict:
     refusing = stack.once(_refusing)
     if refusing & {_ROOT, namespace_of(policy)}:
         return Verdict()
+    if _UNTOLD in refusing:
+        return undecided("metadata.namespace")
     return violation("no AuthorizationPolicy without rules and selector is there, in its namespace or the mesh's own")
 
 
@@ -84,8 +87,11 @@ def mesh_policy_rests_on_mutual_tls(policy: Resource, stack: Stack) -> Verdict:
     sources = [each.object("source") for one in policy.objects("spec.rules") for each in one.objects("from")]
     if not any(source.listed(part) for source in sources for part in _SOURCES):
         return not_applicable("it names no caller of the mesh")
-    if stack.once(_strict_in) & {_ROOT, namespace_of(policy)}:
+    strict = stack.once(_strict_in)
+    if strict & {_ROOT, namespace_of(policy)}:
         return Verdict()
+    if _UNTOLD in strict:
+        return undecided("metadata.namespace")
     return violation("no PeerAuthentication that is STRICT for all is there, in its namespace or the mesh's own")
 
 
@@ -98,7 +104,7 @@ def _refusing(stack: Stack) -> set[str]:
             if spec.at("action", "ALLOW") == "ALLOW" and not spec.at("selector") and not spec.listed("rules"):
                 found.add(namespace_of(each))
         except UnknownValue:
-            continue  # what is not known yet refuses nobody
+            found.add(_UNTOLD)
     return found
 
 
@@ -110,5 +116,5 @@ def _strict_in(stack: Stack) -> set[str]:
             if each.at("spec.mtls.mode") == "STRICT" and not each.at("spec.selector"):
                 found.add(namespace_of(each))
         except UnknownValue:
-            continue
+            found.add(_UNTOLD)
     return found
