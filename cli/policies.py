@@ -74,7 +74,10 @@ def coverage(as_json: AsJson = False) -> None:
             for kind, names in (("rules", item.rules), ("live checks", item.live), ("documents", item.documents))
             if names
         ]
-        _print(f"{citation:24} {item.title:58} {', '.join(served) or item.uncovered or 'by its specifications'}")
+        # A standard without any is met by its specifications, where it has some.
+        by_its_own = citation in {each.standard for each in specifications.values()}
+        otherwise = item.uncovered or ("by its specifications" if by_its_own else "nothing yet")
+        _print(f"{citation:24} {item.title:58} {', '.join(served) or otherwise}")
     for key, checklist in lists.items():
         counted = ", ".join(f"{count} {how}" for how, count in checklist.counted().items())
         _print(f"{key:24} {len(checklist.rows)} checks: {counted}")

@@ -50,7 +50,10 @@ def test_coverage_tells_what_serves_each_specification() -> None:
     specifications = json.loads(told("coverage", "--json"))["specifications"]
     cited = {name for each in specifications for name in each["rules"]}
     assert cited == {rule.name for rule in hipaa.rules()}
-    assert "164.312(a)(2)(iv)" in told("coverage")
+    lines = {line.split()[0]: line for line in told("coverage").splitlines()}
+    assert "rules" in lines["164.312(a)(2)(iv)"]
+    assert lines["164.308(a)(1)(ii)(A)"].endswith("nothing yet"), "of a specification that nothing serves"
+    assert lines["164.308(a)(1)(i)"].endswith("by its specifications")
 
 
 def test_coverage_tells_what_answers_to_the_lists_of_others() -> None:

@@ -53,6 +53,11 @@ def test_every_rule_is_cited() -> None:
     assert [rule.name for rule in hipaa.rules() if not law.citations(rule.name)] == []
 
 
+def test_no_resource_fails_what_binds_a_clearinghouse_alone() -> None:
+    """164.308(a)(4)(ii)(A) is for a clearinghouse that is part of a larger organization; a hospital is none."""
+    assert catalogue.load().specifications["164.308(a)(4)(ii)(A)"].uncovered
+
+
 def with_rules(*rules: str) -> Catalogue:
     """The catalogue with other rules under one citation."""
     specifications = dict(catalogue.load().specifications)
