@@ -390,7 +390,7 @@ def roles_anywhere_trust_names_its_anchor(role: Resource) -> Verdict:
         return not_applicable("no trust policy is set here")
     accounts = tuple(dict.fromkeys((_OWN, *re.findall(r"(?<!\d)\d{12}(?!\d)", found.text))))
     keys: dict[str, Choices] = {
-        "aws:sourcearn": tuple((f"arn:aws:rolesanywhere:us-east-1:{each}:trust-anchor/another",) for each in accounts),
+        "aws:sourcearn": tuple((f"arn:aws:rolesanywhere:any-region:{each}:trust-anchor/another",) for each in accounts),
         "aws:sourceaccount": tuple((each,) for each in accounts),
     }
     caller = Caller("whoever has a certificate of another trust anchor", service=_ANYWHERE)

@@ -8,6 +8,7 @@ from typing import Any
 from hipaa.iam.document import Document, parse
 from hipaa.iam.judging import answer
 from hipaa.iam.questions import deputy, public
+from hipaa.iam.witness import Witness
 from hipaa.resource import Resource
 from hipaa.rule import CRITICAL, HIGH, LOW, rule
 from hipaa.verdict import Verdict, is_set, not_applicable, violation
@@ -15,7 +16,6 @@ from hipaa.verdict import Verdict, is_set, not_applicable, violation
 PERMISSION = "aws:lambda/permission:Permission"
 LAYER_PERMISSION = "aws:lambda/layerVersionPermission:LayerVersionPermission"
 
-_FUNCTION = "arn:aws:lambda:us-east-1:111122223333:function:own"
 # What the provider has as properties stands in the policy as these conditions ("AddPermission", AWS Lambda API).
 _CONDITIONS = {
     "sourceArn": ("ArnLike", "AWS:SourceArn"),
@@ -43,8 +43,12 @@ def _statement(permission: Resource) -> Document:
         if value := permission.get(name):
             conditions.setdefault(operator, {})[key] = str(value)
     action = str(permission.get("action") or "lambda:*")
-    statement = {"Effect": "Allow", "Principal": who, "Action": action, "Resource": _FUNCTION, "Condition": conditions}
+    statement = {"Effect": "Allow", "Principal": who, "Action": action, "Resource": "*", "Condition": conditions}
     return parse(json.dumps({"Version": "2012-10-17", "Statement": statement}))
+
+
+def _by(where: str, witness: Witness) -> str:
+    return f"by `{where}` {witness}"  # a permission is one statement, which the user has not written
 
 
 @rule(
@@ -70,7 +74,7 @@ def permission_is_not_public(permission: Resource) -> Verdict:
 
     What a function may read, whoever may call it reads by its leave.
     """
-    return answer(_statement(permission), "principal", lambda found: public(found, "lambda"))
+    return answer(_statement(permission), "principal", lambda found: public(found, "lambda"), _by)
 
 
 @rule(
@@ -106,7 +110,7 @@ def permission_names_its_source(permission: Resource) -> Verdict:
         return not_applicable("no service is named")
     if permission.get("eventSourceToken"):
         return Verdict()
-    return answer(_statement(permission), "principal", lambda found: deputy(found, "lambda", (principal.lower(),)))
+    return answer(_statement(permission), "principal", lambda found: deputy(found, "lambda", (principal.lower(),)), _by)
 
 
 @rule(

@@ -8,7 +8,7 @@ from typing import Any
 from hipaa.aws.resource_policies import BUS_POLICY, QUEUE, QUEUE_POLICY, TOPIC, TOPIC_POLICY, policy
 from hipaa.facts import fact
 from hipaa.iam.document import NONE, document
-from hipaa.iam.judging import answer, bounds_services
+from hipaa.iam.judging import answer, bounds_services, takes_plain_http
 from hipaa.iam.questions import over_plain_http
 from hipaa.resource import Properties, Resource
 from hipaa.rule import CRITICAL, HIGH, MEDIUM, rule, stack_rule
@@ -124,7 +124,7 @@ def _denies(resource: Resource, policies: list[Resource], prefix: str, actions: 
     own = (str(arn),) if (arn := resource.known("arn")) else ()
     verdicts = [
         all_of(
-            answer(each, where, lambda each: over_plain_http(each, prefix, own, actions)),
+            answer(each, where, lambda each: over_plain_http(each, prefix, own, actions), takes_plain_http),
             *map(undecided, each.unknown),
         )
         for each, where in found

@@ -10,7 +10,7 @@ from hipaa.aws.kms import OWN_KEY
 from hipaa.aws.log_targets import Keys, keys_of_deliveries
 from hipaa.aws.s3 import ACL, BUCKET, POLICY, policy
 from hipaa.iam.document import Document, document
-from hipaa.iam.judging import answer
+from hipaa.iam.judging import answer, takes_plain_http
 from hipaa.iam.questions import over_plain_http
 from hipaa.iam.witness import Witness
 from hipaa.resource import UNKNOWN, Properties, Resource
@@ -259,7 +259,7 @@ def _refuses_plain_http(source: Properties, own: tuple[str, ...]) -> Verdict:
         here = tuple(arn.replace("arn:aws:", f"arn:{partition[1]}:") for arn in own) if partition else own
         return over_plain_http(found, "s3", here)
 
-    return all_of(answer(found, source.where("policy"), find), *map(undecided, found.unknown))
+    return all_of(answer(found, source.where("policy"), find, takes_plain_http), *map(undecided, found.unknown))
 
 
 def _arns(bucket: Resource) -> tuple[str, ...]:

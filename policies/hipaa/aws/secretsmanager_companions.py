@@ -8,7 +8,7 @@ from typing import Any
 
 from hipaa.aws.secretsmanager import OF_A_SERVICE, SECRET, is_of_a_service
 from hipaa.iam.document import document
-from hipaa.iam.judging import answer
+from hipaa.iam.judging import answer, bounds_nobody
 from hipaa.iam.questions import public, unbounded
 from hipaa.parameter import Parameter
 from hipaa.resource import UNKNOWN, Properties, Resource
@@ -85,7 +85,7 @@ def secret_policy_names_its_readers(secret: Resource, stack: Stack) -> Verdict:
     open_ = [
         answer(each, where, lambda each: public(each, "secretsmanager", takes_unsigned=False)) for each, where in found
     ]
-    bounds = [answer(each, where, lambda each: unbounded(each, _READ, own)) for each, where in found]
+    bounds = [answer(each, where, lambda each: unbounded(each, _READ, own), bounds_nobody) for each, where in found]
     bounded = next((verdict for verdict in bounds if verdict == Verdict()), bounds[0])
     return all_of(*open_, bounded, *(undecided(path) for each, _ in found for path in each.unknown))
 

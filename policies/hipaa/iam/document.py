@@ -22,6 +22,7 @@ _VARIABLES_SINCE = "2012-10-17"
 _LONGEST = 131_072  # characters; the longest that a service takes are OpenSearch's 102,400
 _MOST_PATTERNS, _LONGEST_PATTERN = 1_000, 2_048
 _UNKNOWN_HERE = "an unknown part"
+_NTH = ["zeroth", "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,9 @@ class Statement:
     """One statement; every element is a tuple, whatever form it had."""
 
     sid: str
+    """Its name; empty where it has none."""
+    place: int
+    """Which of its document's statements it is, from 1."""
     allows: bool
     principals: tuple[tuple[str, str], ...] | None
     """Each kind (`AWS`, `Service`, `Federated`, `CanonicalUser`, or `*` for everyone) with who it names; None where it
@@ -42,6 +46,8 @@ class Statement:
     conditions: tuple[Condition, ...]
 
     def __str__(self) -> str:
+        if not self.sid:
+            return f"the {_NTH[self.place]} statement" if self.place < len(_NTH) else f"statement no. {self.place}"
         shown = self.sid if len(self.sid) <= 40 else f"{self.sid[:37]}..."
         return f"statement {shown!r}"
 
@@ -120,7 +126,8 @@ def _statement(item: Mapping[str, Any], number: int) -> Statement:
     resources, not_resources = _pair(item, "Resource")
     principals, not_principals = _pair(item, "Principal")
     return Statement(
-        sid=str(item.get("Sid") or number),
+        sid=str(item.get("Sid") or ""),
+        place=number,
         allows=effect == "Allow",
         principals=None if principals is None else _principals(principals),
         not_principals=not_principals,

@@ -7,7 +7,7 @@ filled by a name that it does not have. Actions and resources that the same stat
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from typing import TypeAlias, TypeVar
@@ -42,7 +42,7 @@ def _public(document: Document, prefix: str, takes_unsigned: bool) -> Witness | 
         return None
     askers = [*outsiders(document), *([unsigned(document)] if takes_unsigned else [])]
     askers += services(document, [_ANY_SERVICE])
-    return _first(document, askers, allowed, _actions(document, prefix), _own(document, prefix))
+    return _first(document, askers, allowed, _actions(document, prefix), _own(document, prefix), _itself(prefix))
 
 
 @lru_cache(maxsize=2048)
@@ -61,7 +61,9 @@ def deputy(document: Document, prefix: str, principals: tuple[str, ...]) -> Witn
         return None
     # What a service delivers for an account it puts under `AWSLogs/` and that account's id: no stranger's is there.
     things = [text for text in _own(document, prefix) if not re.search(r"/AWSLogs/\d{12}/", text)]
-    return _first(document, list(services(document, found)), allowed, _actions(document, prefix), things)
+    return _first(
+        document, list(services(document, found)), allowed, _actions(document, prefix), things, _itself(prefix)
+    )
 
 
 @lru_cache(maxsize=2048)
@@ -82,14 +84,16 @@ def over_plain_http(
         undenied,
         actions or (*_actions(document, prefix), f"{prefix}:Stranger"),
         own or _own(document, prefix),
+        _itself(prefix),
     )
 
 
 @lru_cache(maxsize=2048)
 def unbounded(document: Document, action: str, own: tuple[str, ...] = ()) -> Witness | None:
     """A request by a principal of one's own account, whom the document does not name, that no statement denies."""
+    prefix = action.partition(":")[0]
     return _first(
-        document, list(insiders(document)), undenied, (action,), own or _own(document, action.partition(":")[0])
+        document, list(insiders(document)), undenied, (action,), own or _own(document, prefix), _itself(prefix)
     )
 
 
@@ -100,7 +104,8 @@ def leaves(document: Document, prefix: str) -> Witness | None:
     askers = [*outsiders(document), unsigned(document)]
     theirs = [_with(asker, _foreign(asker)) for asker in askers]
     resources = _foreign_resources(document, prefix)
-    return _first(document, theirs, allowed, _actions(document, prefix), resources)
+    theirs_too = dict.fromkeys(_any_of(document, prefix), "somebody else's resource")
+    return _first(document, theirs, allowed, _actions(document, prefix), resources, theirs_too)
 
 
 _PLAIN_HTTP: dict[str, tuple[tuple[str, ...] | None, ...]] = {
@@ -130,8 +135,14 @@ def _readable(document: Document) -> None:
 
 
 def _first(
-    document: Document, askers: list[Asker], ask: _Ask, actions: Iterable[str], resources: Iterable[str]
+    document: Document,
+    askers: list[Asker],
+    ask: _Ask,
+    actions: Iterable[str],
+    resources: Iterable[str],
+    made_up: Mapping[str, str],
 ) -> Witness | None:
+    """The first request that `ask` finds; `made_up` has words for the resources that no program names."""
     steps, spoken = Steps(), {id(asker): _about(document, asker) for asker in askers}
     askers = [asker for asker in askers if ask is undenied or any(each.allows for each in spoken[id(asker)].statements)]
     if not askers:
@@ -144,7 +155,7 @@ def _first(
                 continue
             for asker in askers:
                 if found := ask(spoken[id(asker)], asker, action, resource, steps):
-                    return found
+                    return replace(found, thing=made_up.get(resource, ""))
     if steps.cut:
         raise TooIntricate
     return None
@@ -221,19 +232,29 @@ def _own(document: Document, prefix: str) -> tuple[str, ...]:
         found += [filled, _filled(text, "")]
     if found:
         return tuple(dict.fromkeys(found))
+    return tuple(_itself(prefix))
+
+
+def _itself(prefix: str) -> dict[str, str]:
+    """ARNs for a policy's own resource where the document names none, and what a message calls it."""
     known = service(prefix)
     if prefix == "s3":
-        return (f"arn:aws:s3:::{known.tail}", f"arn:aws:s3:::{known.tail}/{STRANGER}")
-    return (f"arn:aws:{prefix}:us-east-1:{_ACCOUNT}:{known.tail}",)
+        bucket = f"arn:aws:s3:::{known.tail}"
+        return {bucket: "the bucket itself", f"{bucket}/{STRANGER}": "an object in it"}
+    return {f"arn:aws:{prefix}:us-east-1:{_ACCOUNT}:{known.tail}": "the resource itself"}
+
+
+def _any_of(document: Document, prefix: str) -> list[str]:
+    """ARNs of a stranger's resources, where nothing is known of their names."""
+    known = service(prefix)
+    if prefix == "s3":
+        return [f"arn:aws:s3:::{known.tail}", f"arn:aws:s3:::{known.tail}/{STRANGER}"]
+    return [f"arn:aws:{prefix}:us-east-1:{foreign_accounts(document)[0]}:{known.tail}"]
 
 
 def _foreign_resources(document: Document, prefix: str) -> tuple[str, ...]:
     """Resources of a stranger's account: by no name, and by names that the document's patterns leave to anyone."""
-    known, account = service(prefix), foreign_accounts(document)[0]
-    if prefix == "s3":
-        found = [f"arn:aws:s3:::{known.tail}", f"arn:aws:s3:::{known.tail}/{STRANGER}"]
-    else:
-        found = [f"arn:aws:{prefix}:us-east-1:{account}:{known.tail}"]
+    account, found = foreign_accounts(document)[0], _any_of(document, prefix)
     for statement in document.statements:
         for text in statement.resources or ():
             parts = _settled(text).split(":", 5)

@@ -96,13 +96,14 @@ def _service(document: Document, name: str, account: str) -> Asker:
 
 def insiders(document: Document) -> Iterator[Asker]:
     """Users and roles of the accounts that the document speaks of, by names that it does not have, and without tags."""
-    found = list(islice(dict.fromkeys(_ACCOUNT.findall(document.text)), 4)) or ["111122223333"]
-    for account in found:
+    found = list(islice(dict.fromkeys(_ACCOUNT.findall(document.text)), 4))
+    for account in found or ["111122223333"]:
+        whose = f"account {account}" if found else "its own account"
         for name in ("role/stranger", "user/stranger"):
             arn = f"arn:aws:iam::{account}:{name}"
             keys = _signed(document, arn) | {"aws:principalorgid": (None,)}
             yield Asker(
-                Caller(f"a principal of account {account} that it does not name, {name}", arn),
+                Caller(f"a principal of {whose} that it does not name, {name}", arn),
                 keys,
                 {"aws:principaltag/": (None, (STRANGER,))},
             )

@@ -36,12 +36,20 @@ class Witness:
 
     request: Request
     statement: Statement | None
+    thing: str = ""
+    """What is asked for, in words, where the document names nothing of the kind and the search made up an ARN."""
+
+    @property
+    def what(self) -> str:
+        """What is asked for, and of what."""
+        thing = self.thing or self.request.resource
+        return self.request.action if thing == "*" else f"{self.request.action} on {_cut(thing, 60)}"
 
     def __str__(self) -> str:
         request = self.request
         shown = [f"{key} {'/'.join(value)}" for key, value in sorted(request.context.items()) if key in self.told]
         with_ = f", with {', '.join(shown)}" if shown else ""
-        return f"{request.caller.kind}, may ask for {request.action} on {_cut(request.resource, 60)}{_cut(with_, 70)}"
+        return f"{request.caller.kind}, may ask for {self.what}{_cut(with_, 70)}"
 
     @property
     def told(self) -> set[str]:

@@ -378,8 +378,11 @@ def _approves_none(role: Properties) -> Verdict:
             return Verdict()
         named = [str(name) for name in grant.listed("resourceNames")]
         wrong = [name for name in named if name in _OF_CLIENTS or name.endswith("*")]
-        if wrong or not named:
-            return violation(f"`{grant.where('resources')}` grants signers {', '.join(wrong)}; it must name others")
+        where = grant.where("resources")
+        if not named:
+            return violation(f"`{where}` grants all signers and names no signers; it must name those that are meant")
+        if wrong:
+            return violation(f"`{where}` grants signers {', '.join(wrong)}; it must name others")
         of_servers = True
         return Verdict()
 
