@@ -253,8 +253,6 @@ class _Servicer(sdk._PolicyAnalyzerServicer):
         self._waived: defaultdict[Waiver, set[str]] = defaultdict(set)
         self._open: dict[Waiver, bool] = {}
         """Waivers of resources of which a rule is not decided yet: they may be needed."""
-        self._inputs: dict[str, struct_pb2.Struct] = {}
-        """What the program gave each resource, by its URN: of one that `--target` leaves out nothing else is told."""
         self._weakened: tuple[str, ...] = ()
         self._spoken: set[str] = set()
         """Resources that a rule spoke of though no list has their types."""
@@ -283,7 +281,6 @@ class _Servicer(sdk._PolicyAnalyzerServicer):
 
     def Analyze(self, request: Any, _context: object) -> Any:  # noqa: N802
         """What the rules about one resource say of it."""
-        self._inputs[request.urn] = request.properties
         plan = self._plan(provided(request.type))
         response = analyzer_pb2.AnalyzeResponse()
         response.CopyFrom(plan.others)
@@ -308,7 +305,7 @@ class _Servicer(sdk._PolicyAnalyzerServicer):
     def AnalyzeStack(self, request: Any, _context: object) -> Any:  # noqa: N802
         """What the rules about several resources at once say of a stack."""
         response = analyzer_pb2.AnalyzeResponse()
-        stack = Stack(_placed(request.resources, self._inputs))
+        stack = Stack(_placed(request.resources))
         accepted: list[tuple[str, str]] = []
         for policy in self._policies:
             rule = self._pack.rules.get(policy.name)
@@ -496,6 +493,16 @@ def _weight(level: EnforcementLevel) -> str:
     return "mandatory" if level is EnforcementLevel.REMEDIATE else str(level.value)
 
 
+class _Untold(dict[str, Any]):
+    """The properties of a resource of which the engine told nothing: any may be there."""
+
+    def __contains__(self, _name: object) -> bool:
+        return True
+
+    def __missing__(self, _name: str) -> Any:
+        return UNKNOWN
+
+
 class _Sent(Resource):
     """A resource as the engine sent it; its properties are read when the first rule wants one.
 
@@ -521,11 +528,11 @@ class _Sent(Resource):
         return _object(self.sent)
 
 
-def _placed(sent: Iterable[Any], inputs: Mapping[str, struct_pb2.Struct]) -> Iterator[Resource]:
+def _placed(sent: Iterable[Any]) -> Iterator[Resource]:
     """The resources of a stack, each with the place that its provider and its own `region` tell.
 
-    One that is there for the first time and is left out of the run is sent without any property: it counts, as
-    another's companion too, by its `inputs`.
+    One that the program has for the first time and that `--target` leaves out of the run is sent without any property,
+    as no provider leaves one: it counts as not known, as another's companion too.
     """
     sent = tuple(sent)
     origins = {
@@ -535,10 +542,9 @@ def _placed(sent: Iterable[Any], inputs: Mapping[str, struct_pb2.Struct]) -> Ite
     }
     places: dict[str, place.Place | None] = {}
     for each in sent:
-        given = inputs.get(each.urn)
         resource = _Sent(each)
-        if not each.properties.fields and inputs and (given is None or given.fields):
-            resource = _Sent(each, given)
+        if not each.properties.fields and each.HasField("provider"):
+            resource._values = _Untold()
             resource.is_left_out = True
         if each.HasField("provider"):
             by = each.provider

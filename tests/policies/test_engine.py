@@ -191,3 +191,20 @@ def test_a_value_that_a_parameter_cannot_be_is_refused_with_what_is_allowed(engi
     assert done.status != 0
     assert "log-group-is-kept-a-year: days is 0; it must be a whole number from 1 to 3653" in done.text
     assert "Traceback" not in done.text
+
+
+GUARDED = """
+import pulumi_aws as aws
+
+for name in ("made", "left-out"):
+    bucket = aws.s3.Bucket(name)
+    aws.s3.BucketVersioning(name, bucket=bucket.id, versioning_configuration={"status": "Enabled"})
+"""
+
+
+def test_what_a_run_leaves_out_is_not_yet_decided(engine: Engine, tmp_path: Path) -> None:
+    """Neither is what it completes: the engine tells of it without its properties."""
+    done = run(engine, program(engine, tmp_path, GUARDED), "preview", "--target", "**Bucket::made")
+    told = done.violations("s3-bucket-keeps-versions")
+    assert {event["enforcementLevel"] for event in told} == {"advisory"}
+    assert all(signals.undecided_urns(event["message"]) for event in told)

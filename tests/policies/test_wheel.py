@@ -46,6 +46,7 @@ def test_a_pack_of_ones_own_takes_it(tmp_path: Path) -> None:
         info = pack.GetAnalyzerInfo(Empty())
         response = analyze(pack, "aws:kms/key:Key", {"enableKeyRotation": False})
     assert (info.name, info.version) == ("hipaa", version)
-    assert [policy.name for policy in info.policies] == [rule.name for rule in hipaa.rules()]
+    own = [signals.EVERY_TYPE_IS_JUDGED, signals.CONFIGURATION_WEAKENS_NO_RULE]
+    assert [policy.name for policy in info.policies] == [*(rule.name for rule in hipaa.rules()), *own]
     assert "kms-key-rotates" in {diagnostic.policyName for diagnostic in response.diagnostics}
     assert signals.WAIVERS_ARE_CURRENT not in {policy.name for policy in info.policies}, "it has no waivers"
