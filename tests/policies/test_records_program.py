@@ -101,7 +101,7 @@ aws.rds.Instance(
 )
 secret = aws.secretsmanager.Secret("session", recovery_window_in_days=0)
 aws.secretsmanager.SecretVersion("session", secret_id=secret.id, secret_string="hunter2")
-aws.ecr.Repository("mlflow")
+aws.ecr.Repository("mlflow", name="mlflow")
 """
 
 
