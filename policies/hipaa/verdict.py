@@ -86,7 +86,8 @@ def is_(expected: bool | int | str) -> Requirement:
 
 def one_of(*expected: str) -> Requirement:
     """One of these strings."""
-    return Requirement(f"one of {', '.join(map(repr, expected))}", lambda value: value in expected)
+    named = ", ".join(map(repr, expected))
+    return Requirement(named if len(expected) == 1 else f"one of {named}", lambda value: value in expected)
 
 
 def at_least(least: int, unit: str = "") -> Requirement:

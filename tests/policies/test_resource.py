@@ -208,3 +208,7 @@ def test_secret_in_plain_sight_is_told_by_no_message(text: str) -> None:
     assert not any(text in one for one in connector.judge(Resource(connector.on[0], {"url": text})).violations)
     plain = connector.judge(Resource(connector.on[0], {"url": "http://partner.example.com"}))
     assert "'http://partner.example.com'" in plain.violations[0]
+
+
+def test_one_of_a_single_value_is_that_value() -> None:
+    assert (one_of("https-only").text, one_of("a", "b").text) == ("'https-only'", "one of 'a', 'b'")
