@@ -40,7 +40,7 @@ from pulumi_policy import (
 from pulumi_policy import policy as sdk
 
 import hipaa
-from hipaa import catalogue, configured, place, signals, unruled
+from hipaa import catalogue, configured, place, signals, spelling, unruled
 from hipaa.parameter import UnusableSetting
 from hipaa.resource import UNKNOWN, Resource, Secret, provided
 from hipaa.rule import BrokenRule, Rule
@@ -294,7 +294,7 @@ class _Servicer(sdk._PolicyAnalyzerServicer):
                 accepted.append(told)
                 self._not_applicable(response, policy, "")
                 continue
-            self._report(response, policy, rule, level, verdict)
+            self._report(response, policy, rule, level, verdict, resource)
             if verdict.unknown:
                 self._not_yet_decided(response, policy, [(resource.urn, verdict.unknown)])
             elif verdict.outcome is Outcome.NOT_APPLICABLE:
@@ -341,7 +341,7 @@ class _Servicer(sdk._PolicyAnalyzerServicer):
             if told := self._accept(rule, resource.urn, verdict):
                 accepted.append((told, resource.urn))
                 continue
-            self._report(response, policy, rule, level, verdict, resource.urn)
+            self._report(response, policy, rule, level, verdict, resource, resource.urn)
             if verdict.unknown:
                 unknown.append((resource.urn, verdict.unknown))
             if verdict.outcome is Outcome.NOT_APPLICABLE:
@@ -440,14 +440,26 @@ class _Servicer(sdk._PolicyAnalyzerServicer):
         return self._get_enforcement_level(policy)
 
     def _report(
-        self, response: Any, policy: Policy, rule: Rule, level: EnforcementLevel, verdict: Verdict, urn: str = ""
+        self,
+        response: Any,
+        policy: Policy,
+        rule: Rule,
+        level: EnforcementLevel,
+        verdict: Verdict,
+        resource: Resource,
+        urn: str = "",
     ) -> None:
+        if not verdict.violations:
+            return
         if verdict.error or level is EnforcementLevel.REMEDIATE:
             # A rule that broke stops everything, good practice or not; what a remedy did not mend is a violation.
             level = EnforcementLevel.MANDATORY
         told = self._create_report_violation(response, policy.name, policy.description, level, policy.severity)
+        fix = rule.fix_for(self._settings.get(rule.name) or rule.settings({}))
+        maker = signals.made_by(getattr(resource, "parent", ""))
         for message in verdict.violations:
-            told(message if verdict.error else signals.mended(message, rule.fix), urn)
+            more = (spelling.told(rule, f"{message} {fix}"), maker)
+            told(message if verdict.error else signals.mended(message, fix, *more), urn)
 
     def _not_yet_decided(self, response: Any, policy: Policy, unknown: list[tuple[str, tuple[str, ...]]]) -> None:
         """The SDK's own advisory for a policy that reads what is not known yet, in its own words."""
@@ -521,6 +533,8 @@ class _Sent(Resource):
             sources={name: tuple(origins[name].urns) for name in origins},
         )
         self.sent = sent.properties if properties is None else properties
+        self.parent = getattr(sent, "parent", "") or sent.options.parent
+        """The URN of what it belongs to, which may be a component."""
         del self._values
 
     @cached_property

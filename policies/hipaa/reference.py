@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from hipaa import catalogue
+from hipaa import catalogue, spelling
 from hipaa.resource import UNKNOWN, Resource, Secret
 from hipaa.rule import Example, Profile, Rule
 
@@ -63,6 +63,9 @@ def page(rule: Rule) -> str:
     if told["looks_at"]:
         lines.append(f"- **Looks at, beside it:** {_types(told['looks_at'])}")
     lines.append(f"- **To mend it:** {rule.fix}")
+    if names := spelling.of_the_provider(rule, rule.fix):
+        listed = ", ".join(f"`{name}`" for name in names)
+        lines.append(f"- **Outside Python,** and in the examples below: {listed}.")
     if rule.remedy:
         lines.append(f"- **With the level `remediate`:** sets `{json.dumps(dict(rule.remedy))}`.")
     for each in rule.parameters:

@@ -84,7 +84,8 @@ class Rule:
     name: str
     on: tuple[str, ...]
     severity: Severity
-    fix: str
+    mending: str
+    """What to write instead; the name of a parameter in braces stands for its value."""
     sound: tuple[Example, ...]
     unsound: tuple[Example, ...]
     scope: Literal["resource", "stack"]
@@ -102,6 +103,15 @@ class Rule:
     def __post_init__(self) -> None:
         if self.proposed and not self.advisory:
             raise ValueError(f"{self.name}: what the proposal says matters for what is advisory under the law alone")
+
+    @property
+    def fix(self) -> str:
+        """What to write instead, where the configuration sets nothing."""
+        return self.fix_for(self.settings({}))
+
+    def fix_for(self, settings: Mapping[str, Any]) -> str:
+        """What to write instead, given what `settings` made of a configuration."""
+        return self.mending.format(**settings) if self.parameters else self.mending
 
     def level(self, profile: Profile = Profile.LAW) -> Level:
         """What its violation does, under a profile."""

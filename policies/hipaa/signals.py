@@ -37,6 +37,7 @@ OWN_LEVELS = {
 """All policies of the pack that are no rules, with the level that each has by itself."""
 
 _MEND = "\n  To mend it: "
+_COMPONENTS_OF_KUBERNETES = ("kubernetes:helm.sh/", "kubernetes:yaml", "kubernetes:kustomize")
 
 
 def undecided(unknown: Iterable[tuple[str, tuple[str, ...]]]) -> str:
@@ -69,9 +70,23 @@ def broken(error: BrokenRule) -> str:
     )
 
 
-def mended(message: str, fix: str) -> str:
-    """A violation's message with what to write instead."""
-    return f"{message}{_MEND}{fix}"
+def mended(message: str, fix: str, *more: str) -> str:
+    """A violation's message with what to write instead, and what else helps to."""
+    return "\n  ".join([f"{message}{_MEND}{fix}", *filter(None, more)])
+
+
+def made_by(parent: str) -> str:
+    """What to say of a resource that a component makes, of whose properties its user has only the arguments.
+
+    `parent` is the URN of what it belongs to; nothing where that is the stack, or a resource that is no component.
+    """
+    parts = parent.split("::", 3)
+    type_ = parts[2].rpartition("$")[2] if len(parts) == 4 else ""
+    # Providers name a resource's type by its module (`s3/bucket`); so does Kubernetes, some components included.
+    is_component = type_.startswith(_COMPONENTS_OF_KUBERNETES) or "/" not in type_
+    if not type_ or not is_component or type_.startswith("pulumi:"):
+        return ""
+    return f"If you did not write it: the component {type_} {parts[3]!r} makes it; see what its arguments set."
 
 
 def without_fix(message: str) -> str:

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -66,6 +67,16 @@ def test_parameter_moves_the_limit() -> None:
     assert rule.judge(group, settings=rule.settings({"days": 90.0})).outcome is Outcome.PASSED
 
 
+@pytest.mark.parametrize("rule", WITH_PARAMETERS, ids=lambda rule: rule.name)
+def test_what_is_to_be_written_follows_the_parameter(rule: Rule) -> None:
+    for parameter in rule.parameters:
+        if isinstance(parameter.default, int):
+            said = rule.fix_for(rule.settings({parameter.name: parameter.most}))
+            assert (str(parameter.most) in said) == (str(parameter.default) in rule.fix)
+            assert not re.search(rf"\b{parameter.default}\b", said)
+    assert "{" not in rule.fix
+
+
 def test_ranges_of_known_owners_are_not_the_internet() -> None:
     rule = RULES["security-group-opens-only-https-to-internet"]
     ssh = {"protocol": "tcp", "fromPort": 22, "toPort": 22, "cidrBlocks": ["16.0.0.0/10", "2a00::/20"]}
@@ -120,6 +131,10 @@ def test_the_pack_takes_parameters_and_levels_and_refuses_what_cannot_be(pack: a
         configure(pack, rule, level, {"days": days})
         answers = analyze(pack, group, {"retentionInDays": 90}).diagnostics
         assert [one.enforcementLevel for one in answers if one.policyName == rule] == [level] * told
+    configure(pack, rule, analyzer_pb2.MANDATORY, {"days": 2192})
+    (answer,) = [one for one in analyze(pack, group, {"retentionInDays": 731}).diagnostics if one.policyName == rule]
+    assert "at least 2192 days" in answer.message
+    assert "Set retention_in_days to 2192 or more" in answer.message
 
 
 def mended(pack: analyzer_pb2_grpc.AnalyzerStub, properties: dict[str, Any]) -> list[dict[str, Any]]:

@@ -67,6 +67,21 @@ def test_violation_is_mandatory_and_says_what_to_change(pack: analyzer_pb2_grpc.
     (diagnostic,) = said(analyze(pack, KEY, {"enableKeyRotation": False}), "kms-key-rotates")
     assert diagnostic.enforcementLevel == analyzer_pb2.MANDATORY
     assert "`enable_key_rotation` is false; it must be true" in diagnostic.message
+    assert "Outside Python: `enableKeyRotation`, `rotationPeriodInDays`" in diagnostic.message
+    assert "component" not in diagnostic.message
+
+
+def test_what_a_component_made_is_told_with_it(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
+    cluster, group = "urn:pulumi:dev::under-test::eks:index:Cluster::main", "aws:s3/bucket:Bucket"
+    request = analyzer_pb2.AnalyzeRequest(type=KEY, urn="urn:pulumi:dev::under-test::a::b", name="b")
+    request.options.parent = cluster
+    (diagnostic,) = said(pack.Analyze(request), "kms-key-rotates")
+    assert "the component eks:index:Cluster 'main' makes it" in diagnostic.message
+    stack = analyzer_pb2.AnalyzeStackRequest()
+    bucket = stack.resources.add(type=group, urn="urn:pulumi:dev::under-test::b::c", name="c", parent=cluster)
+    bucket.properties.update({"bucket": "c"})
+    (diagnostic,) = said(pack.AnalyzeStack(stack), "s3-bucket-keeps-versions")
+    assert "the component eks:index:Cluster 'main' makes it" in diagnostic.message
 
 
 def test_rules_of_other_types_do_not_apply(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:

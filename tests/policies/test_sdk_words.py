@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import hipaa
+from hipaa import spelling
 from hipaa.resource import UNKNOWN, Resource, UnknownValue
 from hipaa.rule import Rule
 from hipaa.sdk import snake_case, words_of
@@ -79,3 +80,28 @@ def test_messages_are_in_the_users_words(rules: Sequence[Rule]) -> None:
 
 def test_fixes_are_in_the_users_words() -> None:
     assert {rule.name: rule.fix for rule in hipaa.rules() if in_the_providers_words(rule.fix)} == {}
+
+
+@cache
+def pythons_words() -> dict[str, set[str]]:
+    """What Python has another word for than the provider, with the provider's."""
+    found: dict[str, set[str]] = {}
+    for sdk in SDKS:
+        for camel, python in names(sdk):
+            if camel != python.rstrip("_"):
+                found.setdefault(python, set()).add(camel)
+    return found
+
+
+@every_service
+def test_who_does_not_write_python_is_told_the_providers_words(rules: Sequence[Rule]) -> None:
+    """Each name of a property in a message, by itself and never by a guess."""
+    for rule in rules:
+        messages = [message for each in rule.unsound for one in rule.judge_example(each) for message in one.violations]
+        for text in (rule.fix, *messages):
+            told = spelling.of_the_provider(rule, text)
+            said = re.findall(r"(?<![\w'.])[a-z][a-z0-9]*(?:_[a-z0-9]+)+(?!\w)", re.sub(r"'[^']*'", "", text))
+            for word in dict.fromkeys(said):
+                if word in pythons_words():
+                    assert pythons_words()[word] & set(told), (rule.name, word, text)
+            assert all(any(name in wanted for wanted in pythons_words().values()) for name in told), (rule.name, told)

@@ -44,3 +44,29 @@ def test_fix_is_told_and_can_be_left_out() -> None:
     told = signals.mended("`acl` is 'public-read'; it must be 'private'", "Set acl='private'.")
     assert told.endswith("To mend it: Set acl='private'.")
     assert signals.without_fix(told) == "`acl` is 'public-read'; it must be 'private'"
+
+
+ROOT = "urn:pulumi:dev::clinic::pulumi:pulumi:Stack::clinic-dev"
+CHART = "urn:pulumi:dev::clinic::kubernetes:helm.sh/v4:Chart::prometheus"
+CLUSTER = "urn:pulumi:dev::clinic::my:index:Platform$eks:index:Cluster::main"
+
+
+@pytest.mark.parametrize(
+    ("parent", "told"),
+    [
+        ("", ""),
+        (ROOT, ""),
+        ("urn:pulumi:dev::clinic::aws:s3/bucket:Bucket::records", ""),
+        ("urn:pulumi:dev::clinic::kubernetes:core/v1:Namespace::prod", ""),
+        (CLUSTER, "eks:index:Cluster 'main'"),
+        ("urn:pulumi:dev::clinic::awsx:ec2:Vpc::net", "awsx:ec2:Vpc 'net'"),
+        (CHART, "kubernetes:helm.sh/v4:Chart 'prometheus'"),
+        ("urn:pulumi:dev::clinic::kubernetes:yaml/v2:ConfigFile::crds", "kubernetes:yaml/v2:ConfigFile 'crds'"),
+    ],
+)
+def test_what_a_component_made_is_mended_by_its_arguments(parent: str, told: str) -> None:
+    said = signals.made_by(parent)
+    assert bool(said) == bool(told)
+    if told:
+        assert f"the component {told} makes it" in said
+        assert signals.without_fix(signals.mended("bad", "Set a=True.", said)) == "bad"

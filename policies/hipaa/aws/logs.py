@@ -37,7 +37,7 @@ def log_group_encrypts_with_cmk(group: Properties) -> Verdict:
     "log-group-is-kept-a-year",
     on=LOG_GROUP,
     severity=MEDIUM,
-    fix="Set retention_in_days to 365 or more, or to 0 to keep events for ever.",
+    fix="Set retention_in_days to {days} or more, or to 0 to keep events for ever.",
     sound=[{}, {"retentionInDays": 0}, {"retentionInDays": 365}, {"retentionInDays": 2192}],
     unsound=[{"retentionInDays": 30}, {"retentionInDays": 180, "logGroupClass": "INFREQUENT_ACCESS"}],
     parameters=[Parameter("days", "Days for which events are kept at the least", _LEAST_DAYS, least=1, most=3653)],

@@ -19,7 +19,7 @@ _LEAST_BACKUP_DAYS = 7  # What AWS Security Hub's control RDS.11 asks for unless
     "rds-instance-keeps-backups",
     on=(INSTANCE, CLUSTER),
     severity=HIGH,
-    fix="Set backup_retention_period to 7 or more (35 at most).",
+    fix="Set backup_retention_period to {days} or more (35 at most).",
     sound=[
         {"backupRetentionPeriod": 7},
         Resource(CLUSTER, {"backupRetentionPeriod": 35}),
