@@ -31,6 +31,9 @@ class Row(BaseModel):
     also_live: Reason | None = Field(
         default=None, description="What of it the rules cannot see, and the account shows."
     )
+    leaves_out: Reason | None = Field(
+        default=None, description="What of it the rules do not answer to, and why nothing has to."
+    )
     live: Reason | None = Field(default=None, description="Why only a look at the live account can tell.")
     not_applicable: Reason | None = Field(default=None, description="Why nothing has to answer to it.")
 
@@ -40,6 +43,8 @@ class Row(BaseModel):
             raise ValueError("a row has exactly one of rules, live and not_applicable")
         if self.also_live and not self.rules:
             raise ValueError("also_live goes beside rules")
+        if self.leaves_out and not self.rules:
+            raise ValueError("leaves_out goes beside rules")
         known = {rule.name for rule in hipaa.rules()}
         if unknown := [name for name in self.rules if name not in known]:
             raise ValueError(f"no rule of this pack is named {', '.join(unknown)}")

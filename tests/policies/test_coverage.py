@@ -1,5 +1,6 @@
 """Each check of the lists of others is answered to, by a rule that there is or by a reason; and the README's number."""
 
+import json
 import re
 from pathlib import Path
 
@@ -9,6 +10,9 @@ from pydantic import ValidationError
 import hipaa
 from hipaa import coverage
 from hipaa.coverage import Row, UnusableCoverage
+from hipaa.resource import Resource
+from hipaa.stack import Stack
+from hipaa.verdict import Outcome
 from tests.policies.harness import PACK
 
 # Counted where the lists were read.
@@ -42,6 +46,7 @@ def test_most_are_answered_to_by_rules() -> None:
         {"rules": ["key-is-blue"]},
         {"live": "what happens there is in no program", "also_live": "and more of it on the account"},
         {"rules": []},
+        {"live": "what happens there is in no program", "leaves_out": "and this is nobody's to answer to"},
     ],
 )
 def test_row_without_one_answer_is_refused(entry: dict[str, object]) -> None:
@@ -59,6 +64,122 @@ def test_name_that_is_left_out_or_made_up_is_refused(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(coverage, "names", lambda key: list(true(key))[1:] if key == "cdk-nag-hipaa" else true(key))
     with pytest.raises(UnusableCoverage, match="cdk-nag-hipaa has ALBHttpDropInvalidHeaderEnabled, which its list"):
         coverage.load.__wrapped__()
+
+
+_ARN = "arn:aws:ec2:us-east-1:111122223333"
+_USED = {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:role/enclave"}, "Action": "kms:Decrypt"}
+_ATTESTED = {"Condition": {"StringEqualsIgnoreCase": {"kms:RecipientAttestation:ImageSha384": "1a2b"}}}
+
+
+def _enclave(*statements: dict[str, object]) -> Resource:
+    policy = {"Version": "2012-10-17", "Statement": [each | {"Resource": "*"} for each in statements]}
+    return Resource("aws:kms/key:Key", {"description": "of the enclave", "policy": json.dumps(policy)})
+
+
+# What the check of another list finds, and a rule of its row must. A row whose claim was found false has one here.
+VIOLATING: list[tuple[str, Resource]] = [
+    (
+        "elbv2-acm-certificate-required",
+        Resource(
+            "aws:lb/listener:Listener",
+            {"protocol": "HTTPS", "certificateArn": "arn:aws:iam::111122223333:server-certificate/a"},
+        ),
+    ),
+    ("elbv2-acm-certificate-required", Resource("aws:lb/listener:Listener", {"protocol": "TLS", "port": 443})),
+    ("IAMNoInlinePolicy", Resource("aws:iam/userPolicy:UserPolicy", {"user": "ann", "policy": "{}"})),
+    ("rds-snapshot-encrypted", Resource("aws:rds/instance:Instance", {"engine": "postgres"})),
+    ("rds-snapshot-encrypted", Resource("aws:rds/snapshotCopy:SnapshotCopy", {"sourceDbSnapshotIdentifier": "s"})),
+    (
+        "rds-snapshot-encrypted",
+        Resource("aws:rds/clusterSnapshotCopy:ClusterSnapshotCopy", {"sourceDbClusterSnapshotIdentifier": "s"}),
+    ),
+    (
+        "EC2_ENIS_SOURCE_DESTINATION_CHECK_ENABLED",
+        Resource("aws:ec2/networkInterface:NetworkInterface", {"sourceDestCheck": False}),
+    ),
+    (
+        "EKS_CLUSTER_SUPPORTED_VERSION",
+        Resource("aws:eks/cluster:Cluster", {"version": "1.24", "upgradePolicy": {"supportType": "STANDARD"}}),
+    ),
+    (
+        "EKS_CLUSTER_SUPPORTED_VERSION",
+        Resource("aws:eks/cluster:Cluster", {"version": "1.9", "upgradePolicy": {"supportType": "STANDARD"}}),
+    ),
+    ("ec2-resources-protected-by-backup-plan", Resource("aws:ec2/instance:Instance", {"arn": f"{_ARN}:instance/i-1"})),
+    ("ec2-resources-protected-by-backup-plan", Resource("aws:ebs/volume:Volume", {"arn": f"{_ARN}:volume/vol-1"})),
+    ("rds-in-backup-plan", Resource("aws:rds/instance:Instance", {"backupRetentionPeriod": 0})),
+    ("dynamodb-in-backup-plan", Resource("aws:dynamodb/table:Table", {"name": "records"})),
+    ("aurora-resources-protected-by-backup-plan", Resource("aws:rds/cluster:Cluster", {"engine": "aurora-mysql"})),
+    (
+        "internet-gateway-authorized-vpc-only",
+        Resource("aws:ec2/route:Route", {"destinationCidrBlock": "0.0.0.0/0", "gatewayId": "igw-1a2b3c4d"}),
+    ),
+    (
+        "ec2_networkacl_allow_ingress_any_port",
+        Resource(
+            "aws:ec2/networkAcl:NetworkAcl",
+            {"ingress": [{"ruleNo": 1, "protocol": "-1", "action": "allow", "cidrBlock": "0.0.0.0/0"}]},
+        ),
+    ),
+    ("kms_key_enclave_attestation_not_enforced", _enclave(_USED)),
+    ("kms_key_enclave_attestation_bypassable_path", _enclave(_USED | _ATTESTED, _USED)),
+]
+RULES = {rule.name: rule for rule in hipaa.rules()}
+
+
+def _same(name: str) -> str:
+    """A check's name as several lists have it: `ELBv2ACMCertificateRequired`, `elbv2-acm-certificate-required`."""
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def _rows() -> list[tuple[str, Row]]:
+    return [(name, row) for checklist in coverage.load().values() for name, row in checklist.rows.items()]
+
+
+@pytest.mark.parametrize(("check", "resource"), VIOLATING)
+def test_what_a_check_finds_a_rule_of_its_row_finds(check: str, resource: Resource) -> None:
+    rows = [row for name, row in _rows() if _same(name) == _same(check)]
+    assert rows
+    for row in rows:
+        asked = [rule for name in row.rules if (rule := RULES[name]).is_about(resource.type)]
+        found = [rule.name for rule in asked if rule.judge(resource, Stack([resource])).outcome is Outcome.FAILED]
+        assert found, f"none of {row.rules} finds it"
+
+
+def test_each_rule_of_a_row_finds_something() -> None:
+    """By an example of its own; so a row names no rule that only ever passes."""
+    for name in {name for _, row in _rows() for name in row.rules}:
+        rule = RULES[name]
+        assert any(one.violations for each in rule.unsound for one in rule.judge_example(each)), name
+
+
+def test_a_check_that_several_lists_have_is_answered_alike() -> None:
+    answers: dict[str, set[Row]] = {}
+    for name, row in _rows():
+        answers.setdefault(_same(name), set()).add(row)
+    assert {name: found for name, found in answers.items() if len(found) > 1} == {}
+
+
+@pytest.mark.parametrize(
+    ("check", "why"),
+    [
+        ("kms-cmk-not-scheduled-for-deletion", "live"),
+        ("s3-bucket-default-lock-enabled", "not_applicable"),
+        ("kms_key_enclave_debug_attestation_detected", "live"),
+        ("kms_key_enclave_attestation_unknown_image", "live"),
+        ("iam-no-inline-policy-check", "leaves_out"),
+        ("IAMNoInlinePolicy", "leaves_out"),
+        ("rds-in-backup-plan", "leaves_out"),
+        ("dynamodb-in-backup-plan", "leaves_out"),
+        ("aurora-resources-protected-by-backup-plan", "leaves_out"),
+        ("internet-gateway-authorized-vpc-only", "leaves_out"),
+        ("ec2_networkacl_allow_ingress_any_port", "leaves_out"),
+    ],
+)
+def test_what_no_rule_answers_to_is_said(check: str, why: str) -> None:
+    rows = [row for name, row in _rows() if _same(name) == _same(check)]
+    assert rows
+    assert all(getattr(row, why, None) for row in rows)
 
 
 @pytest.mark.parametrize("readme", [PACK / "README.md"], ids=str)

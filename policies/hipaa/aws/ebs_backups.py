@@ -1,16 +1,18 @@
-"""Amazon EBS volumes with what keeps copies of them: a plan of AWS Backup or a policy of the Data Lifecycle Manager."""
+"""Amazon EBS volumes, and instances with their own disks, with what copies them: AWS Backup, or a lifecycle policy."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from hipaa.aws.advice import PROPOSED_BACKUPS
 from hipaa.aws.backup_plans import SELECTION, is_backed_up
 from hipaa.aws.ebs import VOLUME
 from hipaa.resource import Properties, Resource
-from hipaa.rule import MEDIUM, stack_rule
+from hipaa.rule import LOW, MEDIUM, stack_rule
 from hipaa.stack import Stack
 from hipaa.verdict import Verdict, violation
 
+INSTANCE = "aws:ec2/instance:Instance"
 LIFECYCLE = "aws:dlm/lifecyclePolicy:LifecyclePolicy"
 
 _VOLUME = Resource(
@@ -49,12 +51,51 @@ def volume_is_backed_up(volume: Resource, stack: Stack) -> Verdict:
     return violation("no selection of AWS Backup and no LifecyclePolicy of the program takes up the volume")
 
 
-def _takes(policy: Resource, volume: Resource) -> bool:
+_MACHINE = Resource(
+    INSTANCE,
+    {"arn": "arn:aws:ec2:us-east-1:111122223333:instance/i-1a2b3c4d", "tags": {"backup": "daily"}},
+    name="records",
+)
+
+
+@stack_rule(
+    "instance-is-backed-up",
+    on=INSTANCE,
+    severity=LOW,
+    advisory="an instance may hold nothing that is not elsewhere too; where it does, make this mandatory",
+    proposed=PROPOSED_BACKUPS,
+    fix="Tag the instance for a Selection of AWS Backup, or it or its volumes (volume_tags) for a LifecyclePolicy.",
+    sound=[
+        [_MACHINE, Resource(SELECTION, {"resources": ["arn:aws:ec2:*:*:instance/*"]})],
+        [_MACHINE, _policy(resourceTypes=["INSTANCE"], targetTags={"backup": "daily"})],
+        [_MACHINE, Resource(LIFECYCLE, {"description": "all", "defaultPolicy": "INSTANCE", "state": "ENABLED"})],
+        [
+            Resource(INSTANCE, {"volumeTags": {"backup": "daily"}}, name="records"),
+            _policy(resourceTypes=["VOLUME"], targetTags={"backup": "daily"}),
+        ],
+    ],
+    unsound=[
+        [_MACHINE],
+        [_MACHINE, _policy(resourceTypes=["VOLUME"], targetTags={"backup": "daily"})],
+        [_MACHINE, Resource(SELECTION, {"resources": ["arn:aws:ec2:us-east-1:111122223333:volume/*"]})],
+    ],
+)
+def instance_is_backed_up(instance: Resource, stack: Stack) -> Verdict:
+    """An instance's own disks are copied by plan; those of a volume of the program's are that volume's to say."""
+    if is_backed_up(instance, stack, "ec2"):
+        return Verdict()
+    for policy in stack.of(LIFECYCLE):
+        if _takes(policy, instance, "INSTANCE") or _takes(policy, instance, "VOLUME", "volumeTags"):
+            return Verdict()
+    return violation("no selection of AWS Backup and no LifecyclePolicy of the program takes up the instance")
+
+
+def _takes(policy: Resource, resource: Resource, kind: str = "VOLUME", named: str = "tags") -> bool:
     if policy.at("state", "ENABLED") != "ENABLED":
         return False
-    if policy.at("defaultPolicy") == "VOLUME":
+    if policy.at("defaultPolicy") == kind:
         return True
-    wanted, tags = policy.at("policyDetails.targetTags"), volume.at("tags")
-    if "VOLUME" not in policy.texts("policyDetails.resourceTypes") or not isinstance(wanted, Properties):
+    wanted, tags = policy.at("policyDetails.targetTags"), resource.at(named)
+    if kind not in policy.texts("policyDetails.resourceTypes") or not isinstance(wanted, Properties):
         return False
     return isinstance(tags, Properties) and any(tags.get(name) == wanted[name] for name in wanted)

@@ -15,6 +15,7 @@ from hipaa.stack import Stack
 from hipaa.verdict import Requirement, Verdict, all_of, at_most, is_, is_empty, is_set, not_applicable, violation
 
 INSTANCE = ("aws:ec2/instance:Instance", "aws:ec2/spotInstanceRequest:SpotInstanceRequest")
+NETWORK_INTERFACE = "aws:ec2/networkInterface:NetworkInterface"
 SPOT_FLEET = "aws:ec2/spotFleetRequest:SpotFleetRequest"
 SUBNET = ("aws:ec2/subnet:Subnet", "aws:ec2/defaultSubnet:DefaultSubnet")
 EIP = "aws:ec2/eip:Eip"
@@ -318,15 +319,15 @@ def instance_names_its_subnet(instance: Resource) -> Verdict:
 
 @rule(
     "instance-forwards-for-no-other",
-    on=INSTANCE,
+    on=(*INSTANCE, NETWORK_INTERFACE),
     severity=LOW,
     advisory="a NAT or firewall instance must forward; the check is a second barrier beside security groups",
     fix="Leave source_dest_check out, and forward with a NAT gateway.",
-    sound=[{}, {"sourceDestCheck": True}],
-    unsound=[{"sourceDestCheck": False}],
+    sound=[{}, {"sourceDestCheck": True}, Resource(NETWORK_INTERFACE, {"subnetId": "subnet-1a2b3c4d"})],
+    unsound=[{"sourceDestCheck": False}, Resource(NETWORK_INTERFACE, {"sourceDestCheck": False})],
 )
 def instance_forwards_for_no_other(instance: Properties) -> Verdict:
-    """An instance takes and sends only what is its own: it is no way around a route."""
+    """An instance, or an interface for one, takes and sends only what is its own: it is no way around a route."""
     return instance.require("sourceDestCheck", is_(True), default=True)
 
 

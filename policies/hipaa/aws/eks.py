@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from hipaa import networks
+from hipaa import facts, networks
 from hipaa.aws.advice import OWN_KEY_IS_MORE, PROPOSED_PATCHES
 from hipaa.aws.kms import OWN_KEY
 from hipaa.facts import fact
@@ -115,15 +115,20 @@ def cluster_encrypts_secrets_with_cmk(cluster: Properties) -> Verdict:
     )
 
 
+_SUPPORTED = Requirement("a version that has standard support today", lambda version: _has_standard_support(version))
+
+
 @rule(
     "eks-cluster-version-is-pinned-and-supported",
     on=CLUSTER,
     severity=MEDIUM,
     advisory="AWS goes on mending a version under extended support; the newest one is good practice",
     proposed=PROPOSED_PATCHES,
-    fix="Set version, and upgrade_policy with support_type STANDARD.",
+    fix="Set version to one that has standard support today, and upgrade_policy with support_type STANDARD.",
     sound=[{"version": "1.36", "upgradePolicy": {"supportType": "STANDARD"}}],
     unsound=[
+        {"version": "1.24", "upgradePolicy": {"supportType": "STANDARD"}},
+        {"version": "1.9", "upgradePolicy": {"supportType": "STANDARD"}},
         {"version": "1.36"},
         {"version": "1.36", "upgradePolicy": {"supportType": "EXTENDED"}},
         {"upgradePolicy": {"supportType": "STANDARD"}},
@@ -136,9 +141,25 @@ def cluster_version_is_pinned_and_supported(cluster: Properties) -> Verdict:
     after the community's last fix.
     """
     return all_of(
-        cluster.require("version", is_set()),
+        cluster.require("version", _SUPPORTED),
         cluster.require("upgradePolicy.supportType", is_("STANDARD"), default=fact("eks-support")),
     )
+
+
+def _has_standard_support(version: Any) -> bool:
+    """Whether it is no version whose standard support has ended; of one that is newer than the list nothing is said."""
+    found = re.fullmatch(r"(\d+)\.(\d+)", str(version))
+    if found is None:
+        return False
+    ends = facts.fact("eks-versions")
+    oldest = min(ends, key=_number)
+    if _number(str(version)) < _number(oldest):
+        return False
+    return str(version) not in ends or facts.today() < ends[str(version)]
+
+
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
 
 
 def _cluster(mode: str, creator: bool | None = False) -> dict[str, Any]:

@@ -9,12 +9,13 @@ from hipaa.networks import PLAIN_PORTS
 from hipaa.resource import UNKNOWN, Properties, Resource
 from hipaa.rule import HIGH, LOW, MEDIUM, rule, stack_rule
 from hipaa.stack import Stack
-from hipaa.verdict import Verdict, all_of, is_, is_set, not_applicable, one_of, violation
+from hipaa.verdict import Requirement, Verdict, all_of, is_, is_set, not_applicable, one_of, violation
 
 LOAD_BALANCER = ("aws:lb/loadBalancer:LoadBalancer", "aws:alb/loadBalancer:LoadBalancer")
 LISTENER = ("aws:lb/listener:Listener", "aws:alb/listener:Listener")
 LISTENER_RULE = ("aws:lb/listenerRule:ListenerRule", "aws:alb/listenerRule:ListenerRule")
 TARGET_GROUP = ("aws:lb/targetGroup:TargetGroup", "aws:alb/targetGroup:TargetGroup")
+CERTIFICATE = ("aws:lb/listenerCertificate:ListenerCertificate", "aws:alb/listenerCertificate:ListenerCertificate")
 CLASSIC = "aws:elb/loadBalancer:LoadBalancer"
 ASSOCIATION = (
     "aws:wafv2/webAclAssociation:WebAclAssociation",
@@ -27,6 +28,7 @@ _UNLOGGED = ("TCP", "UDP", "TCP_UDP", "QUIC", "TCP_QUIC")
 _REDIRECT = {"type": "redirect", "redirect": {"protocol": "HTTPS", "port": "443", "statusCode": "HTTP_301"}}
 _FORWARD = {"type": "forward", "targetGroupArn": "arn:aws:elasticloadbalancing:us-east-1:111122223333:targetgroup/a/1"}
 _REFUSE = {"type": "fixed-response", "fixedResponse": {"contentType": "text/plain", "statusCode": "403"}}
+_OF_ACM = Requirement("the ARN of a certificate of ACM", lambda arn: ":acm:" in str(arn))
 _STRONG = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 
 
@@ -91,6 +93,30 @@ def listener_encrypts(listener: Resource, stack: Stack) -> Verdict:
     if protocol in ("TCP", "TCP_UDP") and spoken:
         return violation(f"`port` is {int(port)}, where plain {spoken} is spoken; the listener must end TLS, or go")
     return not_applicable(f"what passes a listener for {protocol[:20]} is encrypted by those who speak, or is not")
+
+
+@rule(
+    "lb-certificate-renews-by-itself",
+    on=(*LISTENER, *CERTIFICATE),
+    severity=LOW,
+    advisory="an uploaded certificate encrypts as well, until somebody forgets to renew it",
+    fix="Set certificate_arn to the ARN of a certificate of ACM.",
+    sound=[
+        {"protocol": "HTTPS", "certificateArn": "arn:aws:acm:us-east-1:111122223333:certificate/1a2b"},
+        {"protocol": "HTTP", "port": 80},
+        Resource(CERTIFICATE[0], {"certificateArn": "arn:aws:acm:us-east-1:111122223333:certificate/1a2b"}),
+    ],
+    unsound=[
+        {"protocol": "HTTPS", "certificateArn": "arn:aws:iam::111122223333:server-certificate/a"},
+        {"protocol": "TLS", "port": 443},
+        Resource(CERTIFICATE[1], {"certificateArn": "arn:aws:iam::111122223333:server-certificate/a"}),
+    ],
+)
+def lb_certificate_renews(listener: Resource) -> Verdict:
+    """A listener's certificates are ACM's, which renews those that it issued in time."""
+    if listener.type in LISTENER and str(listener.at("protocol", "")).upper() not in ("HTTPS", "TLS"):
+        return not_applicable("the listener has no certificate")
+    return listener.require("certificateArn", _OF_ACM)
 
 
 def _sends_nothing(action: Properties) -> Verdict:

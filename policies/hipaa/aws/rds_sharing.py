@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from hipaa.aws.advice import OTHER_RECORDS_MAY_DO
+from hipaa.aws.rds import CLUSTER, INSTANCE
 from hipaa.resource import UNKNOWN, Properties, Resource
-from hipaa.rule import CRITICAL, HIGH, LOW, rule
-from hipaa.verdict import Verdict, is_, not_applicable, violation
+from hipaa.rule import CRITICAL, HIGH, LOW, rule, stack_rule
+from hipaa.stack import Stack
+from hipaa.verdict import Verdict, is_, is_set, not_applicable, undecided, violation
 
 SNAPSHOT = "aws:rds/snapshot:Snapshot"
 CLUSTER_SNAPSHOT = "aws:rds/clusterSnapshot:ClusterSnapshot"
@@ -52,6 +54,53 @@ def snapshot_is_not_public(snapshot: Properties) -> Verdict:
             else Verdict()
         ),
     )
+
+
+_KEY = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+_COPY = Resource(SNAPSHOT_COPY, {"sourceDbSnapshotIdentifier": "before"})
+_OF_RECORDS = Resource(SNAPSHOT, {"id": "before", "dbInstanceIdentifier": "records"})
+
+
+@stack_rule(
+    "rds-snapshot-copy-is-encrypted",
+    on=(SNAPSHOT_COPY, CLUSTER_SNAPSHOT_COPY),
+    severity=HIGH,
+    advisory="a copy of an encrypted snapshot is encrypted, and what another program's snapshot is nobody knows here",
+    fix="Set kms_key_id to the ARN of a customer managed key.",
+    sound=[
+        [Resource(SNAPSHOT_COPY, {"sourceDbSnapshotIdentifier": "before", "kmsKeyId": _KEY})],
+        [Resource(CLUSTER_SNAPSHOT_COPY, {"sourceDbClusterSnapshotIdentifier": "before", "kmsKeyId": _KEY})],
+        [_COPY, _OF_RECORDS, Resource(INSTANCE, {"identifier": "records", "storageEncrypted": True})],
+        [_COPY, Resource(SNAPSHOT, {"id": "before", "encrypted": True})],
+    ],
+    unsound=[
+        [_COPY],
+        [Resource(CLUSTER_SNAPSHOT_COPY, {"sourceDbClusterSnapshotIdentifier": "before"})],
+        [_COPY, _OF_RECORDS, Resource(INSTANCE, {"identifier": "records", "storageEncrypted": False})],
+    ],
+)
+def snapshot_copy_is_encrypted(copy: Resource, stack: Stack) -> Verdict:
+    """A copy of a database's snapshot is encrypted: with a key of its own, or since what it is made from is.
+
+    A snapshot itself is as its database is, which a rule of its own looks at.
+    """
+    if copy.get("kmsKeyId"):
+        return Verdict()
+    if copy.type == SNAPSHOT_COPY:
+        by, kind, of, database = "sourceDbSnapshotIdentifier", SNAPSHOT, "dbInstanceIdentifier", INSTANCE
+    else:
+        by, kind, of, database = "sourceDbClusterSnapshotIdentifier", CLUSTER_SNAPSHOT, "dbClusterIdentifier", CLUSTER
+    sources = stack.named_by(copy, by, kind)
+    databases = [each for source in sources for each in stack.named_by(source, of, database)]
+    if any(each.known("encrypted") is True or each.known("storageEncrypted") is True for each in sources + databases):
+        return Verdict()
+    for each in sources + databases:
+        each.at("encrypted")  # these may be known only after the update
+        each.at("storageEncrypted")
+    # So may the names be by which one is found.
+    if not databases and stack.has_unnamed((kind, database)):
+        return undecided(copy.where("kmsKeyId"))
+    return copy.require("kmsKeyId", is_set())
 
 
 @rule(
