@@ -12,6 +12,7 @@ from google.protobuf import json_format
 from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 
 import hipaa
+from hipaa.aws import advice
 from hipaa.parameter import UnusableSetting
 from hipaa.resource import Resource
 from hipaa.rule import Level, Profile, Rule
@@ -38,6 +39,41 @@ def test_the_proposal_makes_more_mandatory_and_nothing_less() -> None:
         assert (law is not proposal) == (rule.name in proposed)
         assert law is Level.ADVISORY or proposal is Level.MANDATORY
     assert "a proposal and no law" in Profile.PROPOSAL.text
+
+
+# By what the names of rules say that they are about; and which the same words mean otherwise.
+CONCERNS = {
+    "PATCHES": r"takes-(minor-)?up(grades|dates)$|latest-platform|approves-in-a-month|version-is-pinned-and-supported",
+    "BACKUPS": r"is-backed-up$|keeps-(backups|snapshots)$|-copied-elsewhere$|^backup-plan-",
+    "AUDIT": r"keeps?-(a-|its-|every-|flow-|access-)?logs?$|-(logs|streams)-its-|-records-|-its-audit$|logs-execution"
+    r"|reaches-cloudwatch|tells-someone|are-told|are-logged|^guardduty|^cloudtrail-events|filter-has-an-alarm",
+    "SCANS": r"-scans-",
+    "SEGMENTS": r"denies-traffic-by-default|whom-no-policy-allows|peering-route|lets-out-to-named|names-its-namespaces",
+    "PORTS": r"names-its-ports|closes-its-default-security-group|opens-no-port|keeps-administration-in",
+    "ENCRYPTION": r"denies-insecure-transport|-speaks-tls|copy-is-encrypted|-ciphers$|rests-on-mutual-tls",
+}
+OTHERWISE = {
+    "public-zone-records-queries",  # of strangers, for names that are public
+}
+
+
+@pytest.mark.parametrize("concern", CONCERNS)
+def test_advice_of_one_concern_is_mandatory_alike_as_proposed(concern: str) -> None:
+    said = getattr(advice, f"PROPOSED_{concern}")
+    found = {r.name: r.proposed for r in hipaa.rules() if r.advisory and re.search(CONCERNS[concern], r.name)}
+    assert {name for name, proposed in found.items() if proposed != said} <= OTHERWISE
+    others = {rule.name for rule in hipaa.rules() if rule.proposed == said} - found.keys()
+    assert others == set(), "the concern's words should find them"
+
+
+def test_advice_for_one_reason_is_mandatory_alike_as_proposed() -> None:
+    """For a reason that services share, which is of a concern; one of a module's may be of where a thing is kept."""
+    shared = {value for value in vars(advice).values() if isinstance(value, str)}
+    by_reason: dict[str, dict[str, list[str]]] = {}
+    for rule in hipaa.rules():
+        if rule.advisory in shared:
+            by_reason.setdefault(rule.advisory, {}).setdefault(rule.proposed, []).append(rule.name)
+    assert {reason: found for reason, found in by_reason.items() if len(found) > 1} == {}
 
 
 @pytest.mark.parametrize("rule", WITH_PARAMETERS, ids=lambda rule: rule.name)

@@ -25,6 +25,9 @@ UPGRADES_MAY_BE_BY_HAND = "164.308(a)(5)(ii)(B) is addressable, and who upgrades
 OTHER_RECORDS_MAY_DO = "164.312(b) asks for a record of activity and not for this one; others may hold what it would"
 """Where CloudTrail or the caller records who did what."""
 
+HEALTH_IS_NO_RECORD = "164.312(b) asks who did what; this tells how a system fares, which may be seen by other means"
+
+PROPOSED_ENCRYPTION = "164.312(b) would have all ePHI encrypted, at rest and in transit, by prevailing standards"
 PROPOSED_PATCHES = "164.308(a)(4) would have flaws of critical risk mended within 15 days, and of high risk within 30"
 PROPOSED_SCANS = "164.312(h) would have systems scanned for vulnerabilities every six months at least"
 PROPOSED_AUDIT = "164.312(d) would have activity watched as it happens, and somebody told of what nobody may do"

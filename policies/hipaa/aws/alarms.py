@@ -79,6 +79,7 @@ def _filter(name: str = "Errors") -> Resource:
     on=METRIC_FILTER,
     severity=LOW,
     advisory=OTHER_RECORDS_MAY_DO,
+    proposed=PROPOSED_AUDIT,
     fix="Add a MetricAlarm over the metric's name and namespace.",
     sound=[
         [_filter(), _alarm()],

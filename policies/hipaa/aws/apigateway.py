@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from hipaa.aws import tls
+from hipaa.aws.advice import PROPOSED_AUDIT
 from hipaa.aws.elb import ASSOCIATION
 from hipaa.facts import fact
 from hipaa.resource import UNKNOWN, Properties, Resource, UnknownValue
@@ -111,6 +112,7 @@ def api_stage_keeps_a_log(stage: Resource, stack: Stack) -> Verdict:
     on=STAGE,
     severity=LOW,
     advisory="an access log already records each call; what happened behind it helps to understand an incident",
+    proposed=PROPOSED_AUDIT,
     fix="Add MethodSettings with method_path */* and settings with logging_level ERROR or INFO.",
     sound=[[_STAGE, _settings(loggingLevel="ERROR")]],
     unsound=[[_STAGE], [_STAGE, _settings(loggingLevel="OFF")]],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hipaa.aws.advice import PROPOSED_AUDIT
 from hipaa.aws.ec2_launch import LAUNCH_CONFIGURATION, LAUNCH_TEMPLATE
 from hipaa.aws.eks import NODE_GROUP
 from hipaa.aws.vpc import SUBNET
@@ -182,6 +183,7 @@ def group_spans_zones(group: Properties) -> Verdict:
     on=ACCELERATOR,
     severity=MEDIUM,
     advisory="what it leads to keeps logs of its own; the accelerator's tell where callers really came from",
+    proposed=PROPOSED_AUDIT,
     fix="Set attributes with flow_logs_enabled True, flow_logs_s3_bucket and flow_logs_s3_prefix.",
     sound=[{"attributes": {"flowLogsEnabled": True, "flowLogsS3Bucket": "logs", "flowLogsS3Prefix": "accelerator/"}}],
     unsound=[{}, {"attributes": {"flowLogsEnabled": False}}, {"attributes": {"flowLogsEnabled": True}}],

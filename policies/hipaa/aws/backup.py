@@ -164,6 +164,7 @@ _PLAN = Resource(PLAN, _plan(_DAILY) | {"id": "plan"}, name="plan")
     on=PLAN,
     severity=MEDIUM,
     advisory="its selections may be another program's: an account's plan is often one for many",
+    proposed=PROPOSED_BACKUPS,
     fix="Add a Selection with the plan's id, and resources or selection_tags.",
     sound=[
         [_PLAN, Resource(SELECTION, {"planId": "plan", "resources": ["*"]})],

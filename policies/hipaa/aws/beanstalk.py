@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from hipaa.aws.advice import OTHER_RECORDS_MAY_DO, UPGRADES_MAY_BE_BY_HAND
+from hipaa.aws.advice import (
+    HEALTH_IS_NO_RECORD,
+    OTHER_RECORDS_MAY_DO,
+    PROPOSED_AUDIT,
+    PROPOSED_PATCHES,
+    UPGRADES_MAY_BE_BY_HAND,
+)
 from hipaa.resource import Properties
 from hipaa.rule import HIGH, LOW, MEDIUM, rule
 from hipaa.verdict import Verdict, violation
@@ -35,6 +41,7 @@ def _setting(environment: Properties, space: str, name: str) -> str | None:
     on=ENVIRONMENT,
     severity=MEDIUM,
     advisory=UPGRADES_MAY_BE_BY_HAND,
+    proposed=PROPOSED_PATCHES,
     fix="Set ManagedActionsEnabled to true in aws:elasticbeanstalk:managedactions.",
     sound=[_environment((_UPDATES, "ManagedActionsEnabled", "true"))],
     unsound=[_environment(), _environment((_UPDATES, "ManagedActionsEnabled", "false"))],
@@ -50,7 +57,7 @@ def environment_takes_updates(environment: Properties) -> Verdict:
     "beanstalk-environment-reports-its-health",
     on=ENVIRONMENT,
     severity=LOW,
-    advisory=OTHER_RECORDS_MAY_DO,
+    advisory=HEALTH_IS_NO_RECORD,
     fix="Set SystemType to enhanced in aws:elasticbeanstalk:healthreporting:system.",
     sound=[_environment((_HEALTH, "SystemType", "enhanced"))],
     unsound=[_environment(), _environment((_HEALTH, "SystemType", "basic"))],
@@ -67,6 +74,7 @@ def environment_reports_its_health(environment: Properties) -> Verdict:
     on=ENVIRONMENT,
     severity=LOW,
     advisory=OTHER_RECORDS_MAY_DO,
+    proposed=PROPOSED_AUDIT,
     fix="Set StreamLogs to true in aws:elasticbeanstalk:cloudwatch:logs.",
     sound=[_environment((_LOGS, "StreamLogs", "true"))],
     unsound=[_environment(), _environment((_LOGS, "StreamLogs", "false"))],

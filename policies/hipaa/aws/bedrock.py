@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hipaa.aws.advice import OWN_KEY_IS_MORE, OWN_VPC_IS_MORE
+from hipaa.aws.advice import OWN_KEY_IS_MORE, OWN_VPC_IS_MORE, PROPOSED_AUDIT
 from hipaa.aws.kms import OWN_KEY
 from hipaa.resource import Properties, Resource
 from hipaa.rule import LOW, MEDIUM, rule, stack_rule
@@ -62,6 +62,7 @@ _AGENT = Resource(AGENT, {"agentName": "triage", "foundationModel": "anthropic.c
     on=(AGENT, CUSTOM_MODEL, KNOWLEDGE_BASE, PROVISIONED),
     severity=MEDIUM,
     advisory="the account's one configuration may be another program's (164.312(b) is met where it is)",
+    proposed=PROPOSED_AUDIT,
     fix="Add an InvocationLoggingConfiguration with a log group or a bucket.",
     sound=[[_AGENT, Resource(LOGGING, _logging(s3Config={"bucketName": "bedrock-logs"}))]],
     unsound=[[_AGENT], [Resource(PROVISIONED, {"modelUnits": 1})]],

@@ -107,6 +107,7 @@ def encrypts_with_cmk(trail: Properties) -> Verdict:
     on=TRAIL,
     severity=MEDIUM,
     advisory=OTHER_RECORDS_MAY_DO,
+    proposed=PROPOSED_AUDIT,
     fix="Set cloud_watch_logs_group_arn and cloud_watch_logs_role_arn.",
     sound=[{"s3BucketName": "trail", "cloudWatchLogsGroupArn": _GROUP}],
     unsound=[{"s3BucketName": "trail"}],
@@ -133,6 +134,7 @@ _S3 = _fields(eventCategory=["Data"], resources_type=["AWS::S3::Object"])
     on=TRAIL,
     severity=MEDIUM,
     advisory="a bucket's own access log tells of its objects as well (164.312(b))",
+    proposed=PROPOSED_AUDIT,
     fix="Add an event selector of data events with type AWS::S3::Object, values [arn:aws:s3] and read_write_type All.",
     sound=[
         [_trail(eventSelectors=[_events("All", "arn:aws:s3")])],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hipaa.aws.advice import OTHER_RECORDS_MAY_DO
+from hipaa.aws.advice import OTHER_RECORDS_MAY_DO, PROPOSED_AUDIT
 from hipaa.resource import Properties, Resource
 from hipaa.rule import HIGH, MEDIUM, rule, stack_rule
 from hipaa.stack import Stack
@@ -45,6 +45,7 @@ def _group(**told: Any) -> dict[str, Any]:
     on=RECORDER,
     severity=MEDIUM,
     advisory=OTHER_RECORDS_MAY_DO,
+    proposed=PROPOSED_AUDIT,
     fix="Set recording_group with all_supported=True and include_global_resource_types=True.",
     sound=[
         {"roleArn": "arn:aws:iam::111122223333:role/config"},

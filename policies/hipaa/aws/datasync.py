@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hipaa.aws.advice import OTHER_RECORDS_MAY_DO
+from hipaa.aws.advice import OTHER_RECORDS_MAY_DO, PROPOSED_AUDIT
 from hipaa.resource import Properties, Resource
 from hipaa.rule import HIGH, LOW, rule
 from hipaa.verdict import Verdict, is_, is_set
@@ -43,6 +43,7 @@ def location_uses_tls(location: Resource) -> Verdict:
     on=TASK,
     severity=LOW,
     advisory=OTHER_RECORDS_MAY_DO,
+    proposed=PROPOSED_AUDIT,
     fix="Set cloudwatch_log_group_arn, and options.log_level to BASIC or TRANSFER.",
     sound=[_TASK | {"cloudwatchLogGroupArn": "arn:aws:logs:us-east-1:111122223333:log-group:datasync:*"}],
     unsound=[_TASK],

@@ -129,7 +129,7 @@ def control_is_off_for_a_reason(control: Properties) -> Verdict:
     "macie-session-is-on",
     on=MACIE,
     severity=MEDIUM,
-    advisory=OTHER_RECORDS_MAY_DO,
+    advisory="where ePHI is, is for the risk analysis to say; Macie finds what came into a bucket by mistake",
     fix="Leave status out or set it to ENABLED.",
     sound=[{}, {"status": "ENABLED"}],
     unsound=[{"status": "PAUSED"}],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hipaa.aws.advice import MORE_THAN_ONE_IS_MORE, OWN_KEY_IS_MORE, UPGRADES_MAY_BE_BY_HAND
+from hipaa.aws.advice import MORE_THAN_ONE_IS_MORE, OWN_KEY_IS_MORE, PROPOSED_PATCHES, UPGRADES_MAY_BE_BY_HAND
 from hipaa.aws.kms import OWN_KEY
 from hipaa.facts import fact
 from hipaa.resource import Properties, Resource
@@ -100,6 +100,7 @@ def encrypts_with_cmk(part: Properties) -> Verdict:
     on=INSTANCE,
     severity=LOW,
     advisory=UPGRADES_MAY_BE_BY_HAND,
+    proposed=PROPOSED_PATCHES,
     fix="Set auto_minor_version_upgrade=True.",
     sound=[{"autoMinorVersionUpgrade": True}, {"replicationInstanceId": "records"}],
     unsound=[{"autoMinorVersionUpgrade": False}],

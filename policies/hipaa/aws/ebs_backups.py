@@ -31,6 +31,7 @@ def _policy(state: str = "ENABLED", **details: Any) -> Resource:
     on=VOLUME,
     severity=MEDIUM,
     advisory="a volume may hold nothing that is not elsewhere too; where it does, make this mandatory",
+    proposed=PROPOSED_BACKUPS,
     fix="Tag the volume for a Selection of AWS Backup, or for a LifecyclePolicy of the Data Lifecycle Manager.",
     sound=[
         [_VOLUME, Resource(SELECTION, {"resources": ["arn:aws:ec2:*:*:volume/*"]})],

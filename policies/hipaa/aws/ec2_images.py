@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hipaa.aws.advice import PROPOSED_ENCRYPTION
 from hipaa.aws.ebs import BY_DEFAULT, encrypts_by_default
 from hipaa.aws.ec2_launch import LAUNCH_CONFIGURATION
 from hipaa.resource import Properties, Resource
@@ -51,6 +52,7 @@ def images_cannot_be_made_public(block: Properties) -> Verdict:
     on=AMI_COPY,
     severity=MEDIUM,
     advisory="a copy of an encrypted image is encrypted whatever is said, and the program does not show its source",
+    proposed=PROPOSED_ENCRYPTION,
     fix="Set encrypted to True, with kms_key_id the ARN of a customer managed key.",
     sound=[
         [Resource(AMI_COPY, {"sourceAmiId": "ami-1", "sourceAmiRegion": "us-east-1", "encrypted": True})],

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from hipaa.aws.advice import PROPOSED_PATCHES
 from hipaa.resource import UNKNOWN, Properties, Resource
 from hipaa.rule import CRITICAL, HIGH, LOW, MEDIUM, Unreadable, rule
 from hipaa.verdict import Requirement, Verdict, all_of, is_, is_set, not_applicable, one_of, violation
@@ -387,6 +388,7 @@ _LATEST = ("LATEST", "1.4.0", "1.0.0")
     on=SERVICE,
     severity=LOW,
     advisory="an older platform is mended by AWS as long as it is there; the newest has the most isolation",
+    proposed=PROPOSED_PATCHES,
     fix="Leave platform_version out, or set it to LATEST.",
     sound=[{"launchType": "FARGATE"}, {"platformVersion": "LATEST"}, {"platformVersion": "1.4.0"}],
     unsound=[{"launchType": "FARGATE", "platformVersion": "1.3.0"}],

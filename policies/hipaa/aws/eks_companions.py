@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hipaa.aws.advice import PROPOSED_AUDIT
 from hipaa.aws.eks import CLUSTER
 from hipaa.aws.logs import LOG_GROUP
 from hipaa.facts import fact
@@ -24,6 +25,7 @@ def _cluster(*log_types: str, name: object = "main") -> Resource:
     on=CLUSTER,
     severity=MEDIUM,
     advisory="audit and authenticator tell who did what (164.312(b)); the other logs help to find why something broke",
+    proposed=PROPOSED_AUDIT,
     fix="Enable all five log types, and make the LogGroup /aws/eks/<name>/cluster before the cluster.",
     sound=[
         [_cluster(*_LOG_TYPES), _GROUP],

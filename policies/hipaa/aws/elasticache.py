@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from hipaa.aws.advice import MORE_THAN_ONE_IS_MORE, OWN_KEY_IS_MORE, PROPOSED_PATCHES, UPGRADES_MAY_BE_BY_HAND
+from hipaa.aws.advice import (
+    MORE_THAN_ONE_IS_MORE,
+    OWN_KEY_IS_MORE,
+    PROPOSED_BACKUPS,
+    PROPOSED_PATCHES,
+    UPGRADES_MAY_BE_BY_HAND,
+)
 from hipaa.aws.kms import OWN_KEY
 from hipaa.resource import Properties, Resource
 from hipaa.rule import HIGH, LOW, MEDIUM, rule
@@ -160,6 +166,7 @@ def cluster_encrypts(cluster: Properties) -> Verdict:
     on=(GROUP, CLUSTER, SERVERLESS),
     severity=LOW,
     advisory="a cache holds copies of what others keep; where it is the only holder, make this mandatory",
+    proposed=PROPOSED_BACKUPS,
     fix="Set snapshot_retention_limit to 15 or more.",
     sound=[{"snapshotRetentionLimit": 15}, Resource(CLUSTER, {"engine": "memcached"}), _SECONDARY],
     unsound=[{}, {"snapshotRetentionLimit": 0}, Resource(CLUSTER, {"engine": "redis"})],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hipaa.aws import tls
+from hipaa.aws.advice import PROPOSED_ENCRYPTION
 from hipaa.networks import PLAIN_PORTS
 from hipaa.resource import UNKNOWN, Properties, Resource
 from hipaa.rule import HIGH, LOW, MEDIUM, rule, stack_rule
@@ -344,6 +345,7 @@ def lb_spans_zones(balancer: Properties) -> Verdict:
     on=TARGET_GROUP,
     severity=LOW,
     advisory="what goes from the load balancer to its targets stays in the VPC, where AWS encrypts between most hosts",
+    proposed=PROPOSED_ENCRYPTION,
     fix="Set protocol to HTTPS or TLS.",
     sound=[{"protocol": "HTTPS", "port": 443}, {"protocol": "TCP", "port": 443}, {"targetType": "lambda"}],
     unsound=[{"protocol": "HTTP", "port": 80}],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hipaa.aws.advice import OTHER_RECORDS_MAY_DO, OWN_KEY_IS_MORE
+from hipaa.aws.advice import OTHER_RECORDS_MAY_DO, OWN_KEY_IS_MORE, PROPOSED_AUDIT
 from hipaa.aws.backup_plans import SELECTION, is_backed_up
 from hipaa.aws.kms import OWN_KEY
 from hipaa.resource import Properties, Resource, show
@@ -76,6 +76,7 @@ _AUDITED = {"auditLogConfiguration": {"fileAccessAuditLogLevel": "SUCCESS_AND_FA
     on=WINDOWS,
     severity=LOW,
     advisory=OTHER_RECORDS_MAY_DO,
+    proposed=PROPOSED_AUDIT,
     fix="Set audit_log_configuration with file_access_audit_log_level=SUCCESS_AND_FAILURE and a log destination.",
     sound=[_AUDITED],
     unsound=[{}, {"auditLogConfiguration": {"fileAccessAuditLogLevel": "DISABLED"}}],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hipaa import facts
-from hipaa.aws.advice import OTHER_RECORDS_MAY_DO, OWN_KEY_IS_MORE, OWN_VPC_IS_MORE
+from hipaa.aws.advice import HEALTH_IS_NO_RECORD, OWN_KEY_IS_MORE, OWN_VPC_IS_MORE
 from hipaa.aws.kms import OWN_KEY
 from hipaa.resource import UNKNOWN, Properties, Resource
 from hipaa.rule import CRITICAL, LOW, MEDIUM, rule, stack_rule
@@ -113,7 +113,7 @@ def _on_failure(function: Any = "ward", **sources: Any) -> Resource:
     "lambda-function-keeps-what-failed",
     on=FUNCTION,
     severity=LOW,
-    advisory=OTHER_RECORDS_MAY_DO,
+    advisory=HEALTH_IS_NO_RECORD,
     fix="Set dead_letter_config, or add a FunctionEventInvokeConfig with an on_failure destination.",
     sound=[
         [_called(deadLetterConfig={"targetArn": "arn:aws:sqs:us-east-1:111122223333:failed"})],
@@ -150,7 +150,7 @@ def function_bounds_its_concurrency(function: Properties) -> Verdict:
     "lambda-function-is-traced",
     on=FUNCTION,
     severity=LOW,
-    advisory=OTHER_RECORDS_MAY_DO,
+    advisory=HEALTH_IS_NO_RECORD,
     fix="Set tracing_config with mode=Active.",
     sound=[_function(tracingConfig={"mode": "Active"})],
     unsound=[_function(), _function(tracingConfig={"mode": "PassThrough"})],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hipaa.aws.advice import OTHER_RECORDS_MAY_DO, OWN_KEY_IS_MORE
+from hipaa.aws.advice import HEALTH_IS_NO_RECORD, OWN_KEY_IS_MORE
 from hipaa.aws.kms import OWN_KEY
 from hipaa.resource import UNKNOWN, Properties, Resource
 from hipaa.rule import HIGH, LOW, MEDIUM, rule
@@ -88,7 +88,7 @@ _LOGGED = {"cloudwatchLoggingOptions": {"enabled": True, "logGroupName": "/aws/k
     "firehose-stream-logs-errors",
     on=FIREHOSE,
     severity=LOW,
-    advisory=OTHER_RECORDS_MAY_DO,
+    advisory=HEALTH_IS_NO_RECORD,
     fix="Set cloudwatch_logging_options with enabled=True in the destination's configuration.",
     sound=[_BUCKET | {"extendedS3Configuration": {"bucketArn": UNKNOWN, "roleArn": UNKNOWN} | _LOGGED}],
     unsound=[

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from hipaa.aws.advice import PROPOSED_ENCRYPTION
 from hipaa.aws.resource_policies import BUS_POLICY, QUEUE, QUEUE_POLICY, TOPIC, TOPIC_POLICY, policy
 from hipaa.facts import fact
 from hipaa.iam.document import NONE, document
@@ -77,6 +78,7 @@ _QUEUE = Resource(QUEUE, {"arn": _QUEUE_ARN, "id": "https://sqs/records"}, name=
     on=TOPIC,
     severity=MEDIUM,
     advisory=_TLS_BY_DEFAULT,
+    proposed=PROPOSED_ENCRYPTION,
     fix="Add a TopicPolicy that denies sns:Publish to `*` where aws:SecureTransport is false.",
     sound=[
         [_TOPIC, Resource(TOPIC_POLICY, {"arn": _TOPIC_ARN, "policy": _denying("SNS:Publish", "*")})],
@@ -98,6 +100,7 @@ def topic_denies_insecure_transport(topic: Resource, stack: Stack) -> Verdict:
     on=QUEUE,
     severity=MEDIUM,
     advisory=_TLS_BY_DEFAULT,
+    proposed=PROPOSED_ENCRYPTION,
     fix="Add a QueuePolicy that denies sqs:* to `*` where aws:SecureTransport is false.",
     sound=[
         [_QUEUE, Resource(QUEUE_POLICY, {"queueUrl": "https://sqs/records", "policy": _denying("sqs:*", _QUEUE_ARN)})],

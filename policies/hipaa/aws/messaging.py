@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from hipaa.aws.advice import MORE_THAN_ONE_IS_MORE, OTHER_RECORDS_MAY_DO, OWN_KEY_IS_MORE, UPGRADES_MAY_BE_BY_HAND
+from hipaa.aws.advice import (
+    MORE_THAN_ONE_IS_MORE,
+    OTHER_RECORDS_MAY_DO,
+    OWN_KEY_IS_MORE,
+    PROPOSED_AUDIT,
+    PROPOSED_PATCHES,
+    UPGRADES_MAY_BE_BY_HAND,
+)
 from hipaa.aws.kms import OWN_KEY
 from hipaa.resource import Properties, Resource
 from hipaa.rule import CRITICAL, HIGH, LOW, MEDIUM, rule
@@ -69,6 +76,7 @@ def broker_encrypts_with_cmk(broker: Properties) -> Verdict:
     on=BROKER,
     severity=LOW,
     advisory=UPGRADES_MAY_BE_BY_HAND,
+    proposed=PROPOSED_PATCHES,
     fix="Set auto_minor_version_upgrade=True.",
     sound=[_broker(autoMinorVersionUpgrade=True)],
     unsound=[_broker(), _broker(autoMinorVersionUpgrade=False)],
@@ -146,6 +154,7 @@ def api_asks_who_calls(api: Resource) -> Verdict:
     on=GRAPHQL,
     severity=LOW,
     advisory=OTHER_RECORDS_MAY_DO,
+    proposed=PROPOSED_AUDIT,
     fix="Set log_config with cloudwatch_logs_role_arn and field_log_level ERROR or ALL.",
     sound=[_graphql(logConfig={"cloudwatchLogsRoleArn": "role", "fieldLogLevel": "ERROR"})],
     unsound=[_graphql(), _graphql(logConfig={"cloudwatchLogsRoleArn": "role", "fieldLogLevel": "NONE"})],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hipaa.aws.advice import OTHER_RECORDS_MAY_DO, OWN_KEY_IS_MORE
+from hipaa.aws.advice import OTHER_RECORDS_MAY_DO, OWN_KEY_IS_MORE, PROPOSED_AUDIT
 from hipaa.aws.kms import OWN_KEY
 from hipaa.resource import Properties, Resource
 from hipaa.rule import CRITICAL, HIGH, LOW, MEDIUM, rule
@@ -120,6 +120,7 @@ def _logs(kind: str, enabled: bool = True) -> dict[str, Any]:
     on=CLUSTER,
     severity=LOW,
     advisory=OTHER_RECORDS_MAY_DO,
+    proposed=PROPOSED_AUDIT,
     fix="Set logging_info.broker_logs with cloudwatch_logs, s3 or firehose enabled.",
     sound=[_logs("cloudwatchLogs"), _logs("s3"), _logs("firehose")],
     unsound=[{}, _logs("s3", enabled=False)],

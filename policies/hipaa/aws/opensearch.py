@@ -9,6 +9,7 @@ from hipaa.aws.advice import (
     MORE_THAN_ONE_IS_MORE,
     OTHER_RECORDS_MAY_DO,
     OWN_KEY_IS_MORE,
+    PROPOSED_AUDIT,
     PROPOSED_PATCHES,
     UPGRADES_MAY_BE_BY_HAND,
 )
@@ -150,6 +151,7 @@ def domain_publishes_its_log(domain: Properties) -> Verdict:
     on=DOMAINS,
     severity=MEDIUM,
     advisory=OTHER_RECORDS_MAY_DO,
+    proposed=PROPOSED_AUDIT,
     fix="Add AUDIT_LOGS to log_publishing_options, with fine-grained access control, which it needs.",
     sound=[_logging("AUDIT_LOGS", "ES_APPLICATION_LOGS")],
     unsound=[{}, _logging("ES_APPLICATION_LOGS")],

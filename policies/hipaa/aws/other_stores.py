@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hipaa.aws.advice import OTHER_RECORDS_MAY_DO, OWN_KEY_IS_MORE
+from hipaa.aws.advice import OTHER_RECORDS_MAY_DO, OWN_KEY_IS_MORE, PROPOSED_AUDIT
 from hipaa.aws.kms import OWN_KEY
 from hipaa.resource import Properties, Resource
 from hipaa.rule import CRITICAL, HIGH, LOW, MEDIUM, rule
@@ -107,6 +107,7 @@ _LOGS = ("dagProcessingLogs", "schedulerLogs", "taskLogs", "webserverLogs", "wor
     on=AIRFLOW,
     severity=LOW,
     advisory=OTHER_RECORDS_MAY_DO,
+    proposed=PROPOSED_AUDIT,
     fix="Set logging_configuration with task_logs, webserver_logs and the others enabled.",
     sound=[{"loggingConfiguration": {name: {"enabled": True, "logLevel": "INFO"} for name in _LOGS}}],
     unsound=[{"name": "ward"}, {"loggingConfiguration": {"taskLogs": {"enabled": True}}}],

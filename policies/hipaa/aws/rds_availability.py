@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hipaa.aws.advice import MORE_THAN_ONE_IS_MORE, OTHER_RECORDS_MAY_DO
+from hipaa.aws.advice import HEALTH_IS_NO_RECORD, MORE_THAN_ONE_IS_MORE, OTHER_RECORDS_MAY_DO, PROPOSED_AUDIT
 from hipaa.aws.rds import CLUSTER, INSTANCE, MEMBER, REPLICA, is_copy
 from hipaa.aws.rds_companions import CLUSTER_PARAMETER_GROUP, PARAMETER_GROUP
 from hipaa.resource import UNKNOWN, Properties, Resource
@@ -65,7 +65,7 @@ def cluster_has_a_second_instance(cluster: Resource, stack: Stack) -> Verdict:
     "rds-instance-is-monitored",
     on=(INSTANCE, MEMBER),
     severity=LOW,
-    advisory=OTHER_RECORDS_MAY_DO,
+    advisory=HEALTH_IS_NO_RECORD,
     fix="Set monitoring_interval to 60 or less, and monitoring_role_arn.",
     sound=[{"monitoringInterval": 60}, Resource(MEMBER, {"monitoringInterval": 15})],
     unsound=[{}, {"monitoringInterval": 0}, Resource(MEMBER, {})],
@@ -84,6 +84,7 @@ def _postgres_group(*parameters: tuple[str, Any], family: str = "postgres16") ->
     on=(PARAMETER_GROUP, CLUSTER_PARAMETER_GROUP),
     severity=LOW,
     advisory=OTHER_RECORDS_MAY_DO,
+    proposed=PROPOSED_AUDIT,
     fix="Add log_connections=1 and log_disconnections=1 (PostgreSQL), or server_audit_logging=1 (Aurora MySQL).",
     sound=[
         _postgres_group(("log_connections", "1"), ("log_disconnections", "1")),

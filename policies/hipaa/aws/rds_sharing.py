@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hipaa.aws.advice import OTHER_RECORDS_MAY_DO
+from hipaa.aws.advice import OTHER_RECORDS_MAY_DO, PROPOSED_AUDIT, PROPOSED_ENCRYPTION
 from hipaa.aws.rds import CLUSTER, INSTANCE
 from hipaa.resource import UNKNOWN, Properties, Resource
 from hipaa.rule import CRITICAL, HIGH, LOW, rule, stack_rule
@@ -66,6 +66,7 @@ _OF_RECORDS = Resource(SNAPSHOT, {"id": "before", "dbInstanceIdentifier": "recor
     on=(SNAPSHOT_COPY, CLUSTER_SNAPSHOT_COPY),
     severity=HIGH,
     advisory="a copy of an encrypted snapshot is encrypted, and what another program's snapshot is nobody knows here",
+    proposed=PROPOSED_ENCRYPTION,
     fix="Set kms_key_id to the ARN of a customer managed key.",
     sound=[
         [Resource(SNAPSHOT_COPY, {"sourceDbSnapshotIdentifier": "before", "kmsKeyId": _KEY})],
@@ -151,6 +152,7 @@ def global_cluster_encrypts_storage(cluster: Properties) -> Verdict:
     on=SUBSCRIPTIONS,
     severity=LOW,
     advisory=OTHER_RECORDS_MAY_DO,
+    proposed=PROPOSED_AUDIT,
     fix="Leave enabled out or set it to True.",
     sound=[{"snsTopic": "arn:aws:sns:us-east-1:111122223333:databases"}],
     unsound=[{"snsTopic": "arn:aws:sns:us-east-1:111122223333:databases", "enabled": False}],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hipaa.aws.advice import MORE_THAN_ONE_IS_MORE
+from hipaa.aws.advice import PROPOSED_BACKUPS
 from hipaa.aws.backup_plans import SELECTION, is_backed_up
 from hipaa.aws.s3 import BUCKET
 from hipaa.resource import Properties, Resource
@@ -44,7 +44,8 @@ def _replication(status: str, bucket: str = "records") -> Resource:
     "s3-bucket-is-copied-elsewhere",
     on=BUCKET,
     severity=LOW,
-    advisory=MORE_THAN_ONE_IS_MORE,
+    advisory="former versions (164.308(a)(7)(ii)(A)) and copies in three zones are there; another Region is more",
+    proposed=PROPOSED_BACKUPS,
     fix="Add a BucketReplicationConfig with an enabled rule, or take the bucket into a plan of AWS Backup.",
     sound=[
         [_BUCKET, _replication("Enabled")],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hipaa import networks
-from hipaa.aws.advice import PROPOSED_PORTS
+from hipaa.aws.advice import PROPOSED_PORTS, PROPOSED_SEGMENTS
 from hipaa.aws.security_group_openings import Opening, known_objects, opening, unknown_ranges
 from hipaa.aws.security_groups import EGRESS_RULE, INGRESS_RULE, SECURITY_GROUP, SECURITY_GROUP_RULE
 from hipaa.resource import Properties, Resource
@@ -77,6 +77,7 @@ def _is_wide(found: Opening) -> bool:
     on=(SECURITY_GROUP, SECURITY_GROUP_RULE, EGRESS_RULE),
     severity=MEDIUM,
     advisory="a service may have to reach addresses that nobody can list; a proxy or a DNS firewall bounds it as well",
+    proposed=PROPOSED_SEGMENTS,
     fix="Name the ranges, the prefix lists or the security groups that are reached, instead of 0.0.0.0/0 and ::/0.",
     sound=[
         {},

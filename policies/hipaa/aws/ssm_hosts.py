@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from hipaa.aws.advice import PROPOSED_PATCHES
 from hipaa.resource import Properties
 from hipaa.rule import HIGH, MEDIUM, Unreadable, rule
 from hipaa.verdict import Verdict, at_most, not_applicable, violation
@@ -20,6 +21,7 @@ _DAYS = 30
     on=PATCH_BASELINE,
     severity=MEDIUM,
     advisory="in how many days a flaw must be mended is for the risk analysis to say; a month is the field's habit",
+    proposed=PROPOSED_PATCHES,
     fix="Set approve_after_days of each of approval_rules to 30 or less.",
     sound=[{"approvalRules": [{"approveAfterDays": 7}]}, {"approvedPatches": ["KB123456"]}],
     unsound=[

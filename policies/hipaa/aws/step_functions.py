@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hipaa.aws.advice import OTHER_RECORDS_MAY_DO, OWN_KEY_IS_MORE
+from hipaa.aws.advice import OTHER_RECORDS_MAY_DO, OWN_KEY_IS_MORE, PROPOSED_AUDIT
 from hipaa.aws.kms import OWN_KEY
 from hipaa.resource import Properties, Resource
 from hipaa.rule import LOW, MEDIUM, rule
@@ -30,6 +30,7 @@ def _logging(level: str) -> dict[str, Any]:
     on=MACHINE,
     severity=MEDIUM,
     advisory=OTHER_RECORDS_MAY_DO,
+    proposed=PROPOSED_AUDIT,
     fix="Set logging_configuration with level ERROR or ALL, and log_destination.",
     sound=[_machine(**_logging("ALL")), _machine("EXPRESS", **_logging("ERROR"))],
     unsound=[_machine(), _machine("EXPRESS"), _machine(**_logging("OFF"))],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hipaa.aws.advice import OWN_VPC_IS_MORE
+from hipaa.aws.advice import OWN_VPC_IS_MORE, PROPOSED_ENCRYPTION
 from hipaa.resource import Properties
 from hipaa.rule import HIGH, LOW, MEDIUM, rule
 from hipaa.verdict import Requirement, Verdict, one_of, violation
@@ -60,6 +60,7 @@ _OLD = ("TransferSecurityPolicy-2018-11", "TransferSecurityPolicy-2020-06", "Tra
     on=(SERVER, CONNECTOR),
     severity=MEDIUM,
     advisory="the older policies encrypt as well (164.312(e)(2)(ii)), with algorithms that are on their way out",
+    proposed=PROPOSED_ENCRYPTION,
     fix="Set security_policy_name to TransferSecurityPolicy-2024-01 or newer.",
     sound=[_server(securityPolicyName=_POLICY), _server(securityPolicyName="TransferSecurityPolicy-FIPS-2024-01")],
     unsound=[_server(), _server(securityPolicyName=_OLD[0]), _server(securityPolicyName=_OLD[2])],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hipaa.aws.advice import PROPOSED_PORTS
+from hipaa.aws.advice import PROPOSED_AUDIT, PROPOSED_PORTS
 from hipaa.aws.s3 import policy
 from hipaa.aws.vpc import DEFAULT_SECURITY_GROUP, FLOW_LOG
 from hipaa.facts import fact
@@ -76,6 +76,7 @@ def vpc_closes_its_default_security_group(vpc: Resource, stack: Stack) -> Verdic
     on=VPC,
     severity=MEDIUM,
     advisory="164.312(b) asks for a record of activity, which flow logs are; the names asked for are more",
+    proposed=PROPOSED_AUDIT,
     fix="Add a ResolverQueryLogConfig, and a ResolverQueryLogConfigAssociation with resource_id of the VPC.",
     sound=[
         [_VPC, Resource(QUERY_LOG_ASSOCIATION, {"resourceId": "vpc-1a2b3c4d"})],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hipaa import networks
+from hipaa.aws.advice import PROPOSED_AUDIT, PROPOSED_ENCRYPTION
 from hipaa.resource import Properties, Resource
 from hipaa.rule import HIGH, LOW, MEDIUM, rule, stack_rule
 from hipaa.stack import Stack
@@ -84,6 +85,7 @@ _LEAST_GROUP = 14
     on=VPN_CONNECTION,
     severity=LOW,
     advisory="the peer chooses among what is offered; the offer of IKEv1 and SHA-1 is AWS's default, for old devices",
+    proposed=PROPOSED_ENCRYPTION,
     fix="Set tunnel1_ike_versions to ikev2, SHA2 for both integrity lists and DH groups from 14; for tunnel2 too.",
     sound=[_STRONG],
     unsound=[
@@ -119,6 +121,7 @@ def vpn_tunnels_agree_to_strong_ciphers(connection: Properties) -> Verdict:
     on=VPN_CONNECTION,
     severity=LOW,
     advisory="flow logs of the VPC record what came through a tunnel; its own log tells how it was set up",
+    proposed=PROPOSED_AUDIT,
     fix="Set tunnel1_log_options and tunnel2_log_options with cloudwatch_log_options: log_enabled True, log_group_arn.",
     sound=[_tunnels(logOptions={"cloudwatchLogOptions": {"logEnabled": True, "logGroupArn": "arn:aws:logs:a"}})],
     unsound=[

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hipaa import networks
+from hipaa.aws.advice import PROPOSED_PORTS, PROPOSED_SEGMENTS
 from hipaa.aws.vpc import SUBNET
 from hipaa.aws.vpc_companions import ENDPOINT, VPC
 from hipaa.resource import UNKNOWN, Properties, Resource, UnknownValue
@@ -149,6 +150,7 @@ def _leads_ipv6_out(route: Properties, origins: tuple[str, ...], way: Resource) 
     on=(ROUTE, *ROUTE_TABLE),
     severity=LOW,
     advisory="a peer passes nothing on, so that a wide route reaches no more than the peer; it is written by mistake",
+    proposed=PROPOSED_SEGMENTS,
     fix="Lead to the peering connection the CIDR of the peer alone.",
     sound=[
         {"destinationCidrBlock": "10.1.0.0/16", "vpcPeeringConnectionId": "pcx-1a2b3c4d"},
@@ -200,6 +202,7 @@ def _rule(acl: str = "acl-1a2b3c4d", **more: Any) -> Resource:
     on=(*NETWORK_ACL, NETWORK_ACL_RULE),
     severity=MEDIUM,
     advisory="security groups decide already who comes in; a network ACL is a second barrier, open by AWS's default",
+    proposed=PROPOSED_PORTS,
     fix="Let in the ports that are meant, and the ephemeral ones (1024 to 65535), or deny 22 and 3389 before.",
     sound=[
         [_acl(_entry(100, 443, 443), _entry(110, 1024, 65535))],

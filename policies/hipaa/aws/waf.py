@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from hipaa.aws.advice import OTHER_RECORDS_MAY_DO
+from hipaa.aws.advice import OTHER_RECORDS_MAY_DO, PROPOSED_AUDIT
 from hipaa.resource import UNKNOWN, Properties, Resource
 from hipaa.rule import LOW, MEDIUM, rule, stack_rule
 from hipaa.stack import Stack
@@ -30,6 +30,7 @@ _ACL = Resource(WEB_ACL, {"arn": "arn:acl", "id": "acl", "scope": "REGIONAL"}, n
     on=(WEB_ACL, *WEB_ACL_CLASSIC),
     severity=MEDIUM,
     advisory=OTHER_RECORDS_MAY_DO,
+    proposed=PROPOSED_AUDIT,
     fix="Add a WebAclLoggingConfiguration with resource_arn of the web ACL.",
     sound=[
         [_ACL, Resource(WEB_ACL_LOGGING, {"resourceArn": "arn:acl", "logDestinationConfigs": ["arn:aws:logs:waf"]})],
@@ -128,6 +129,7 @@ _FIREWALL = Resource(FIREWALL, {"arn": "arn:firewall", "id": "arn:firewall"}, na
     on=FIREWALL,
     severity=MEDIUM,
     advisory="flow logs of the VPC record who spoke to whom; the firewall's tells what it thought of it",
+    proposed=PROPOSED_AUDIT,
     fix="Add a LoggingConfiguration with firewall_arn of the firewall, for the types FLOW and ALERT.",
     sound=[
         [_FIREWALL, Resource(FIREWALL_LOGGING, {"firewallArn": "arn:firewall"})],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from hipaa.aws.advice import PROPOSED_AUDIT
 from hipaa.resource import Properties, Resource
 from hipaa.rule import MEDIUM, rule
 from hipaa.verdict import Verdict, not_applicable, violation
@@ -24,6 +25,7 @@ def _routed(receivers: list[dict[str, Any]], receiver: str, *routes: str) -> dic
     on=ROUTES,
     severity=MEDIUM,
     advisory="164.308(a)(6)(ii) asks that incidents be answered; who is told of them may be by another way",
+    proposed=PROPOSED_AUDIT,
     fix="Give a receiver that the route leads to an integration: a pager's, a mail's, a webhook's.",
     sound=[
         _routed([_PAGER], "on-call"),

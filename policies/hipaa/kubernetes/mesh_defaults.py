@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hipaa.aws.advice import PROPOSED_ENCRYPTION, PROPOSED_SEGMENTS
 from hipaa.kubernetes.mesh import AUTHORIZATION_POLICY, PEER_AUTHENTICATION
 from hipaa.kubernetes.names import namespace_of
 from hipaa.resource import Resource, UnknownValue
@@ -41,6 +42,7 @@ _OF_RECORDS = {"selector": {"matchLabels": {"app": "records"}}}
     on=AUTHORIZATION_POLICY,
     severity=HIGH,
     advisory=_ELSEWHERE,
+    proposed=PROPOSED_SEGMENTS,
     fix="Add an AuthorizationPolicy without rules and without a selector in the mesh's own namespace.",
     sound=[
         [_CALLERS, _policy(_ROOT)],
@@ -71,6 +73,7 @@ def mesh_refuses_by_default(policy: Resource, stack: Stack) -> Verdict:
     on=AUTHORIZATION_POLICY,
     severity=HIGH,
     advisory=_ELSEWHERE,
+    proposed=PROPOSED_ENCRYPTION,
     fix="Add a PeerAuthentication with mtls.mode STRICT and without a selector in the mesh's own namespace.",
     sound=[
         [_CALLERS, _strict(_ROOT)],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hipaa.aws.advice import PROPOSED_PORTS
+from hipaa.aws.advice import PROPOSED_PORTS, PROPOSED_SEGMENTS
 from hipaa.kubernetes import selectors
 from hipaa.kubernetes.network_policies import NETWORK_POLICY
 from hipaa.kubernetes.objects import each_object
@@ -79,6 +79,7 @@ _MOST_PORTS = 1024
     on=NETWORK_POLICY,
     severity=MEDIUM,
     advisory="a label of a pod that nobody else may set names it too, and no object tells who may set which",
+    proposed=PROPOSED_SEGMENTS,
     fix="Set namespace_selector.match_labels with kubernetes.io/metadata.name beside each pod_selector.",
     sound=[
         {"spec": {"podSelector": {}, "policyTypes": ["Ingress"]}},

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hipaa.aws.advice import PROPOSED_PORTS
 from hipaa.kubernetes.objects import each_object, of_kind
 from hipaa.networks import is_the_internet, measure
 from hipaa.resource import UNKNOWN, Properties, Resource
@@ -170,6 +171,7 @@ def service_takes_no_external_addresses(service: Resource) -> Verdict:
     on=SERVICE,
     severity=MEDIUM,
     advisory="the nodes' security groups decide who reaches the port, and load balancers of instances need one",
+    proposed=PROPOSED_PORTS,
     fix="Use type ClusterIP behind an Ingress or Gateway, or a load balancer that calls pods by their addresses.",
     sound=[{}, {"spec": {"type": "ClusterIP"}}, {"spec": {"type": "ExternalName", "externalName": "db.internal"}}],
     unsound=[
