@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from hipaa import catalogue, spelling
+from hipaa import catalogue, reasons, spelling
 from hipaa.resource import UNKNOWN, Resource, Secret
 from hipaa.rule import Example, Profile, Rule
 
@@ -28,6 +28,7 @@ def entry(rule: Rule) -> dict[str, Any]:
         "severity": rule.severity.value,
         "levels": {profile.value: rule.level(profile).value for profile in Profile},
         "advisory": rule.advisory,
+        "reason": reasons.reason(rule),
         "proposed": rule.proposed,
         "scope": rule.scope,
         "on": list(rule.on),
@@ -104,7 +105,7 @@ def _service(rule: Rule) -> str:
 
 
 def _level(rule: Rule) -> str:
-    return f"advisory, for {rule.advisory}." if rule.advisory else "mandatory: its violation breaks the Security Rule."
+    return f"{rule.level().value}, for {reasons.reason(rule)}."
 
 
 def _types(types: Iterable[str]) -> str:

@@ -12,6 +12,7 @@ from google.protobuf import json_format
 from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 
 import hipaa
+from hipaa import catalogue, reasons
 from hipaa.aws import advice
 from hipaa.parameter import UnusableSetting
 from hipaa.resource import Resource
@@ -29,6 +30,57 @@ def test_advice_has_a_reason_and_the_check_takes_its_parameters() -> None:
         taken = list(inspect.signature(rule.check).parameters)[1 if rule.scope == "resource" else 2 :]
         assert taken == [parameter.name for parameter in rule.parameters], rule.name
         assert all(len(reason) > 20 for reason in (rule.advisory, rule.proposed) if reason), rule.name
+
+
+def test_what_is_mandatory_has_a_reason_too() -> None:
+    """By the concern that the rule serves, or its own; and no reason is there for nothing."""
+    law, told = catalogue.load(), reasons.load()
+    mandatory = [rule for rule in hipaa.rules() if not rule.advisory]
+    assert all(len(reasons.reason(rule)) > 20 for rule in hipaa.rules())
+    assert all(reasons.reason(rule) == rule.advisory for rule in hipaa.rules() if rule.advisory)
+    assert told.rules.keys() <= {rule.name for rule in mandatory}
+    used = {reasons.reason(rule) for rule in mandatory}
+    assert {*(f"{why} ({citation})" for citation, why in told.specifications.items()), *told.rules.values()} == used
+    assert told.specifications.keys() <= law.specifications.keys()
+
+
+# Of the same concern and of another level: each tells why, by itself.
+TWINS = {
+    "memorydb-cluster-keeps-snapshots": "elasticache-keeps-snapshots",
+    "neptune-cluster-authenticates": "rds-instance-takes-iam-sign-in",
+    "workload-runs-as-non-root": "task-containers-run-as-non-root",
+    "lambda-function-runs-on-a-mended-runtime": "eks-cluster-version-is-pinned-and-supported",
+    "kms-key-rotates": "secret-is-rotated",
+}
+
+
+@pytest.mark.parametrize("name", TWINS)
+def test_twins_of_another_level_each_say_why(name: str) -> None:
+    assert name in reasons.load().rules
+    assert RULES[TWINS[name]].advisory
+
+
+@pytest.mark.parametrize(
+    ("name", "like"),
+    [
+        ("model-release-is-analysed", "sagemaker-endpoint-rolls-back-by-itself"),
+        ("launch-template-has-no-key-pair", "instance-has-no-key-pair"),
+    ],
+)
+def test_twins_are_of_one_level_for_one_reason(name: str, like: str) -> None:
+    assert RULES[name].advisory == RULES[like].advisory != ""
+
+
+def test_a_number_that_is_in_no_law_is_the_configurations_to_set() -> None:
+    """Days, characters: where a mandatory rule's fix asks for a number of its own, a parameter has it."""
+    for rule in (rule for rule in hipaa.rules() if not rule.advisory):
+        asked = re.findall(r"(\d+) (?:days |characters )?or (?:more|less)\b", rule.fix)
+        values = {str(parameter.default) for parameter in rule.parameters}
+        assert set(asked) <= values | OTHER_NUMBERS.get(rule.name, set()), rule.name
+
+
+# Numbers that somebody else sets: what they are follows from the text that is cited.
+OTHER_NUMBERS = {"kms-key-rotates": {"365"}}
 
 
 def test_the_proposal_makes_more_mandatory_and_nothing_less() -> None:
@@ -107,8 +159,9 @@ def test_parameter_moves_the_limit() -> None:
 def test_what_is_to_be_written_follows_the_parameter(rule: Rule) -> None:
     for parameter in rule.parameters:
         if isinstance(parameter.default, int):
-            said = rule.fix_for(rule.settings({parameter.name: parameter.most}))
-            assert (str(parameter.most) in said) == (str(parameter.default) in rule.fix)
+            other = parameter.least if parameter.default == parameter.most else parameter.most
+            said = rule.fix_for(rule.settings({parameter.name: other}))
+            assert (str(other) in said) == (str(parameter.default) in rule.fix)
             assert not re.search(rf"\b{parameter.default}\b", said)
     assert "{" not in rule.fix
 

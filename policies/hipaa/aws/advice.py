@@ -27,6 +27,10 @@ OTHER_RECORDS_MAY_DO = "164.312(b) asks for a record of activity and not for thi
 
 HEALTH_IS_NO_RECORD = "164.312(b) asks who did what; this tells how a system fares, which may be seen by other means"
 
+RELEASES_MAY_BE_WATCHED = (
+    "164.308(a)(8) asks for an evaluation after a change, which may be made by people; alarms are faster"
+)
+
 PROPOSED_ENCRYPTION = "164.312(b) would have all ePHI encrypted, at rest and in transit, by prevailing standards"
 PROPOSED_PATCHES = "164.308(a)(4) would have flaws of critical risk mended within 15 days, and of high risk within 30"
 PROPOSED_SCANS = "164.312(h) would have systems scanned for vulnerabilities every six months at least"

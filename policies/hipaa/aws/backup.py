@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from hipaa.aws.advice import KEPT_FROM_DELETION_IS_MORE, OWN_KEY_IS_MORE, PROPOSED_BACKUPS
+from hipaa.aws.backup_plans import KEPT
 from hipaa.aws.kms import OWN_KEY
 from hipaa.resource import Properties, Resource
 from hipaa.rule import HIGH, LOW, MEDIUM, rule, stack_rule
@@ -19,7 +20,6 @@ PLAN = "aws:backup/plan:Plan"
 SELECTION = "aws:backup/selection:Selection"
 
 _KEY = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
-_LEAST_DAYS = 7  # As for a database's own backups: what AWS Security Hub's control RDS.11 asks for.
 _ADVISED_DAYS = 35  # What AWS Config's backup-plan-min-frequency-and-min-retention-check asks for.
 
 
@@ -121,7 +121,7 @@ def _is_daily(rule_: Properties) -> bool:
     "backup-plan-keeps-a-week",
     on=PLAN,
     severity=HIGH,
-    fix="Set lifecycle.delete_after to 7 or more, or leave it out, in a rule of the plan.",
+    fix="Set lifecycle.delete_after to {days} or more, or leave it out, in a rule of the plan.",
     sound=[
         _plan(_DAILY | _kept(35)),
         _plan(_DAILY | _kept(14)),
@@ -129,13 +129,14 @@ def _is_daily(rule_: Properties) -> bool:
         _plan({"schedule": "rate(12 hours)"} | _kept(3), _WEEKLY | _kept(90)),
     ],
     unsound=[_plan(_DAILY | _kept(1)), _plan(_DAILY | _kept(3), _WEEKLY | _kept(6)), {"rules": []}],
+    parameters=[KEPT],
 )
-def plan_keeps_a_week(plan: Properties) -> Verdict:
-    """A plan keeps a recovery point for a week or longer, since what is wrong is seldom found on the same day."""
+def plan_keeps_a_week(plan: Properties, days: int) -> Verdict:
+    """A plan keeps a recovery point for a week or longer, or as configured, for what is wrong is found days later."""
     kept = _longest(plan)
-    if kept >= _LEAST_DAYS:
+    if kept >= days:
         return Verdict()
-    return violation(f"`rules` keeps recovery points for {int(kept)} days at most; it must be {_LEAST_DAYS} or more")
+    return violation(f"`rules` keeps recovery points for {int(kept)} days at most; it must be {days} or more")
 
 
 @rule(

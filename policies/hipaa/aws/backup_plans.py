@@ -5,9 +5,12 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import Any
 
+from hipaa.parameter import Parameter
 from hipaa.resource import Properties, Resource, UnknownValue
 from hipaa.stack import Stack
 
+# Seven are what AWS Security Hub's controls (RDS.11 for one) ask for unless told otherwise; 35 is most services' limit.
+KEPT = Parameter("days", "Days back to which a restore reaches at the least", 7, least=1, most=35)
 SELECTION = "aws:backup/selection:Selection"
 _LONGEST_ARN = 2048  # IAM User Guide, "IAM and AWS STS quotas"
 

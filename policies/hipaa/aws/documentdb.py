@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hipaa.aws.advice import KEPT_FROM_DELETION_IS_MORE, OWN_KEY_IS_MORE
+from hipaa.aws.backup_plans import KEPT
 from hipaa.aws.kms import OWN_KEY
 from hipaa.facts import fact
 from hipaa.resource import Properties, Resource
@@ -98,15 +99,19 @@ def cluster_exports_its_audit(cluster: Properties) -> Verdict:
     "documentdb-cluster-keeps-backups",
     on=(CLUSTER, ELASTIC),
     severity=HIGH,
-    fix="Set backup_retention_period to 7 or more (35 at most).",
+    fix="Set backup_retention_period to {days} or more (35 at most).",
     sound=[{"backupRetentionPeriod": 7}, {"globalClusterIdentifier": "records"}],
     unsound=[{}, {"backupRetentionPeriod": 1}],
+    parameters=[KEPT],
 )
-def cluster_keeps_backups(cluster: Properties) -> Verdict:
-    """A cluster can be restored to any moment of the last seven days or more; DocumentDB keeps one day unless told."""
+def cluster_keeps_backups(cluster: Properties, days: int) -> Verdict:
+    """A cluster can be restored to any moment of the last seven days or more, or as configured.
+
+    DocumentDB keeps one day unless told.
+    """
     if "globalClusterIdentifier" in cluster and "masterUsername" not in cluster:
         return not_applicable("it can be made anew from the first cluster of its global one")
-    return cluster.require("backupRetentionPeriod", at_least(7, "days"), default=1)
+    return cluster.require("backupRetentionPeriod", at_least(days, "days"), default=1)
 
 
 @rule(

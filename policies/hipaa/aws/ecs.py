@@ -108,7 +108,7 @@ def _is_root(container: Properties) -> bool:
     "task-containers-run-as-non-root",
     on=TASK_DEFINITION,
     severity=MEDIUM,
-    advisory="where nothing is said the image says it, and root in a container is not the host's root by itself",
+    advisory="where nothing is said the image says it, and a task of Fargate shares no host in which root would matter",
     fix="Set user of each of container_definitions to a number that is not 0.",
     sound=[
         _task({"user": "1000"}),

@@ -152,14 +152,10 @@ def _has_standard_support(version: Any) -> bool:
     if found is None:
         return False
     ends = facts.fact("eks-versions")
-    oldest = min(ends, key=_number)
-    if _number(str(version)) < _number(oldest):
+    oldest = min(ends, key=facts.version)
+    if facts.version(version) < facts.version(oldest):
         return False
     return str(version) not in ends or facts.today() < ends[str(version)]
-
-
-def _number(version: str) -> tuple[int, ...]:
-    return tuple(map(int, version.split(".")))
 
 
 def _cluster(mode: str, creator: bool | None = False) -> dict[str, Any]:

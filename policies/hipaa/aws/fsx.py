@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hipaa.aws.advice import OTHER_RECORDS_MAY_DO, OWN_KEY_IS_MORE, PROPOSED_AUDIT
-from hipaa.aws.backup_plans import SELECTION, is_backed_up
+from hipaa.aws.backup_plans import KEPT, SELECTION, is_backed_up
 from hipaa.aws.kms import OWN_KEY
 from hipaa.resource import Properties, Resource, show
 from hipaa.rule import HIGH, LOW, MEDIUM, rule, stack_rule
@@ -29,7 +29,7 @@ def _days(type_: str, days: int | None = None, **more: Any) -> list[Resource]:
     "fsx-file-system-keeps-backups",
     on=(ONTAP, OPENZFS, WINDOWS),
     severity=HIGH,
-    fix="Set automatic_backup_retention_days to 7 or more, or take the file system into a plan of AWS Backup.",
+    fix="Set automatic_backup_retention_days to {days} or more, or take the file system into a plan of AWS Backup.",
     sound=[
         _days(WINDOWS),
         _days(ONTAP, 7),
@@ -37,19 +37,22 @@ def _days(type_: str, days: int | None = None, **more: Any) -> list[Resource]:
         [*_days(OPENZFS), Resource(SELECTION, {"resources": ["*"]})],
     ],
     unsound=[_days(ONTAP), _days(OPENZFS, 0), _days(WINDOWS, 0), _days(WINDOWS, 1)],
+    parameters=[KEPT],
 )
-def file_system_keeps_backups(system: Resource, stack: Stack) -> Verdict:
-    """A file system is backed up every day, and for seven days or more.
+def file_system_keeps_backups(system: Resource, stack: Stack, days: int) -> Verdict:
+    """A file system is backed up every day, and for seven days or more, or as configured.
 
     FSx for Windows does so unless told otherwise, the others do not. One for Lustre is left out: what it works on is
     kept in S3, and a scratch one has no backups.
     """
     kept = system.at("automaticBackupRetentionDays", 7 if system.type == WINDOWS else 0)
-    if isinstance(kept, int | float) and kept >= 7:
+    if isinstance(kept, int | float) and kept >= days:
         return Verdict()
     if is_backed_up(system, stack, "fsx"):
         return Verdict()
-    return violation(f"`automatic_backup_retention_days` is {show(kept)}, and no selection of AWS Backup takes it up")
+    return violation(
+        f"`automatic_backup_retention_days` is {show(kept)}, less than {days}, and no selection of AWS Backup has it"
+    )
 
 
 @rule(

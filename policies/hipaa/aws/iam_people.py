@@ -9,6 +9,7 @@ from hipaa.iam.document import NONE, document
 from hipaa.iam.evaluation import Caller
 from hipaa.iam.strangers import Asker
 from hipaa.iam.witness import Steps, TooIntricate, undenied
+from hipaa.parameter import Parameter
 from hipaa.resource import Items, Properties, Resource, UnknownValue
 from hipaa.rule import HIGH, LOW, MEDIUM, Unreadable, rule, stack_rule
 from hipaa.stack import Stack
@@ -55,7 +56,7 @@ def user_has_no_long_lived_key(key: Resource) -> Verdict:
     "iam-passwords-are-long-and-new",
     on=PASSWORD_POLICY,
     severity=MEDIUM,
-    fix="Set minimum_password_length to 14 or more, and password_reuse_prevention to 24.",
+    fix="Set minimum_password_length to {length} or more, and password_reuse_prevention to {remembered} or more.",
     sound=[{"minimumPasswordLength": 14, "passwordReusePrevention": 24}],
     unsound=[
         {},
@@ -63,12 +64,17 @@ def user_has_no_long_lived_key(key: Resource) -> Verdict:
         {"minimumPasswordLength": 16},
         {"minimumPasswordLength": 16, "passwordReusePrevention": 5},
     ],
+    parameters=[
+        # Fourteen and twenty-four are the CIS AWS Foundations Benchmark's, the bounds NIST SP 800-63B's and IAM's.
+        Parameter("length", "Characters that a password has at the least", 14, least=8, most=128),
+        Parameter("remembered", "Former passwords that a new one must not be", 24, least=1, most=24),
+    ],
 )
-def passwords_are_long_and_new(policy: Properties) -> Verdict:
-    """Passwords have fourteen characters or more, and are none of the last twenty-four."""
+def passwords_are_long_and_new(policy: Properties, length: int, remembered: int) -> Verdict:
+    """Passwords have fourteen characters or more and are none of the last twenty-four, or as configured."""
     return all_of(
-        policy.require("minimumPasswordLength", at_least(14, "characters"), default=6),
-        policy.require("passwordReusePrevention", at_least(24, "passwords"), default=0),
+        policy.require("minimumPasswordLength", at_least(length, "characters"), default=6),
+        policy.require("passwordReusePrevention", at_least(remembered, "passwords"), default=0),
     )
 
 

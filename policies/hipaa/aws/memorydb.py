@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hipaa.aws.advice import OWN_KEY_IS_MORE
+from hipaa.aws.backup_plans import KEPT
 from hipaa.aws.kms import OWN_KEY
 from hipaa.resource import Properties, Resource
 from hipaa.rule import HIGH, MEDIUM, rule
@@ -60,13 +61,14 @@ def cluster_encrypts_with_cmk(cluster: Properties) -> Verdict:
     "memorydb-cluster-keeps-snapshots",
     on=CLUSTER,
     severity=HIGH,
-    fix="Set snapshot_retention_limit to 7 or more (35 at most).",
+    fix="Set snapshot_retention_limit to {days} or more (35 at most).",
     sound=[_CLUSTER | {"snapshotRetentionLimit": 7}],
     unsound=[_CLUSTER, _CLUSTER | {"snapshotRetentionLimit": 0}],
+    parameters=[KEPT],
 )
-def cluster_keeps_snapshots(cluster: Properties) -> Verdict:
-    """A cluster keeps a snapshot of each of the last seven days or more.
+def cluster_keeps_snapshots(cluster: Properties, days: int) -> Verdict:
+    """A cluster keeps a snapshot of each of the last seven days or more, or as configured.
 
     It is a database and no cache: its log outlives its nodes, and not a wrong command.
     """
-    return cluster.require("snapshotRetentionLimit", at_least(7, "days"), default=0)
+    return cluster.require("snapshotRetentionLimit", at_least(days, "days"), default=0)

@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from hipaa.aws.advice import KEPT_FROM_DELETION_IS_MORE, PROPOSED_PATCHES, UPGRADES_MAY_BE_BY_HAND
+from hipaa.aws.backup_plans import KEPT
 from hipaa.aws.rds import CLUSTER, INSTANCE, MEMBER, REPLICA, is_copy, is_custom
 from hipaa.facts import fact
-from hipaa.parameter import Parameter
 from hipaa.resource import UNKNOWN, Properties, Resource
 from hipaa.rule import HIGH, LOW, MEDIUM, rule
 from hipaa.verdict import Verdict, all_of, at_least, is_, not_applicable, violation
-
-_LEAST_BACKUP_DAYS = 7  # What AWS Security Hub's control RDS.11 asks for unless told otherwise.
 
 
 @rule(
@@ -33,9 +31,7 @@ _LEAST_BACKUP_DAYS = 7  # What AWS Security Hub's control RDS.11 asks for unless
         {"snapshotIdentifier": "rds:records-2026-01-01"},
         Resource(CLUSTER, {}),
     ],
-    parameters=[
-        Parameter("days", "Days back to which a restore reaches at the least", _LEAST_BACKUP_DAYS, least=1, most=35)
-    ],
+    parameters=[KEPT],
 )
 def instance_keeps_backups(database: Resource, days: int) -> Verdict:
     """A database can be restored to any moment of the last seven days or more, or as the configuration says.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hipaa.aws.advice import OWN_KEY_IS_MORE, PROPOSED_PATCHES, UPGRADES_MAY_BE_BY_HAND, WHAT_IS_GIVEN_IS_ENCRYPTED
+from hipaa.aws.backup_plans import KEPT
 from hipaa.aws.kms import OWN_KEY
 from hipaa.facts import fact
 from hipaa.resource import UNKNOWN, Properties, Resource
@@ -175,17 +176,21 @@ def keeps_its_audit(store: Resource, stack: Stack) -> Verdict:
     "redshift-cluster-keeps-snapshots",
     on=CLUSTER,
     severity=HIGH,
-    fix="Set automated_snapshot_retention_period to 7 or more (35 at most).",
+    fix="Set automated_snapshot_retention_period to {days} or more (35 at most).",
     sound=[_NODES | {"automatedSnapshotRetentionPeriod": 7}],
     unsound=[
         _NODES,
         _NODES | {"automatedSnapshotRetentionPeriod": 0},
         _NODES | {"automatedSnapshotRetentionPeriod": 1},
     ],
+    parameters=[KEPT],
 )
-def cluster_keeps_snapshots(cluster: Properties) -> Verdict:
-    """A cluster keeps its automated snapshots for seven days or more; Redshift keeps them for one unless told."""
-    return cluster.require("automatedSnapshotRetentionPeriod", at_least(7, "days"), default=1)
+def cluster_keeps_snapshots(cluster: Properties, days: int) -> Verdict:
+    """A cluster keeps its automated snapshots for seven days or more, or as configured.
+
+    Redshift keeps them for one unless told.
+    """
+    return cluster.require("automatedSnapshotRetentionPeriod", at_least(days, "days"), default=1)
 
 
 @rule(

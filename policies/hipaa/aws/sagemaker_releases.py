@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hipaa.aws.advice import RELEASES_MAY_BE_WATCHED
 from hipaa.resource import Properties
 from hipaa.rule import MEDIUM, rule
 from hipaa.verdict import Requirement, Verdict, all_of, is_set, violation
@@ -22,7 +23,7 @@ def _endpoint(**deployment: Any) -> dict[str, Any]:
     "sagemaker-endpoint-rolls-back-by-itself",
     on=ENDPOINT,
     severity=MEDIUM,
-    advisory="164.308(a)(8) asks for an evaluation after a change, which may be made by people; alarms are faster",
+    advisory=RELEASES_MAY_BE_WATCHED,
     fix="Set deployment_config with a CANARY or LINEAR routing, or a rolling update, and auto_rollback_configuration.",
     sound=[
         _endpoint(blueGreenUpdatePolicy=_CANARY, **_ALARMS),

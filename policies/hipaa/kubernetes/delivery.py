@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from hipaa.aws.advice import RELEASES_MAY_BE_WATCHED
 from hipaa.kubernetes.pods import each_container_of, each_pod
 from hipaa.resource import Properties, Resource, UnknownValue
 from hipaa.rule import HIGH, MEDIUM, rule, stack_rule
@@ -129,6 +130,7 @@ def _canary(*steps: Any, **more: Any) -> dict[str, Any]:
     "model-release-is-analysed",
     on=(ROLLOUT, FLAGGER),
     severity=HIGH,
+    advisory=RELEASES_MAY_BE_WATCHED,
     fix="Put an analysis between the first setWeight and the last, or strategy.blueGreen.prePromotionAnalysis.",
     sound=[
         _rollout(_canary({"setWeight": 10}, _JUDGED, _HALF, _JUDGED, _ALL)),
