@@ -72,6 +72,8 @@ NEVER_PASSED = {
     "resource-names-the-own-account-alone",  # the echo's ARNs tell no account
     # No bucket of the stack calls its function.
     "lambda-permission-names-the-buckets-account",
+    # No key of the stack is for an enclave.
+    "kms-key-for-enclaves-asks-for-attestation",
 }
 
 # Advice that the stack does without: CloudWatch's alarms and Performance Insights watch its database, and the local
