@@ -130,13 +130,13 @@ def still_there(ending: Sequence[psutil.Process], seconds: float) -> list[psutil
     """Which of them have not ended after so long.
 
     To wait for one that ends just then fails where a kernel says of its id that there is no such file (Linux 6.18,
-    pidfd_open), for which psutil is not prepared: the others are waited for all the same.
+    pidfd_open), for which psutil is not prepared, or calls it a zombie's: the others are waited for all the same.
     """
     limit, left = time.monotonic() + seconds, list(ending)
     while True:
         try:
             return psutil.wait_procs(left, timeout=max(limit - time.monotonic(), 0))[1]
-        except FileNotFoundError:
+        except (FileNotFoundError, psutil.NoSuchProcess):  # a zombie is one, psutil says
             left = [each for each in left if _runs(each)]
             time.sleep(0.01)
 

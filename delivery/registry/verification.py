@@ -141,6 +141,9 @@ def of_the_bucket(entries: Sequence[Entry], placed: Sequence[Placed]) -> list[Fi
             decision = None
         by_it = decision is not None and each.where == decision.to and manifest(decision, each.version) == each.raw
         if decision is None or not by_it or done.get(decision.sequence, each.version) != each.version:
-            text = f"{shown(each.place)} holds what no decision put there. No server must be told to load it: who did?"
+            # Its folder is whoever's who may put there; the bucket is the stack's.
+            bucket, _, folder = each.place.removeprefix("s3://").partition("/")
+            place = f"s3://{bucket}/{shown(folder)}"
+            text = f"{place} holds what no decision put there. No server must be told to load it: who did?"
             found.append(Finding("stray", decision.sequence if decision else 0, text))
     return found

@@ -95,6 +95,23 @@ def test_one_that_ends_just_as_it_is_waited_for_is_ended(tmp_path: Path, monkeyp
     assert not list(tmp_path.glob("*.json"))
 
 
+def test_one_that_is_a_zombie_by_the_time_that_it_is_waited_for_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record, waited, refused = _start(tmp_path), psutil.wait_procs, []
+
+    def wait_later(family: list[psutil.Process], timeout: float) -> object:
+        if not refused:
+            refused.append(record.pid)
+            raise psutil.ZombieProcess(record.pid)
+        return waited(family, timeout=timeout)
+
+    monkeypatch.setattr(psutil, "wait_procs", wait_later)
+    processes.stop(tmp_path, record)
+    assert refused
+    assert not psutil.pid_exists(record.pid) or psutil.Process(record.pid).status() == psutil.STATUS_ZOMBIE
+
+
 def test_a_named_port_in_use_is_refused_by_its_number() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
