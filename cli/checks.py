@@ -13,7 +13,7 @@ from local.workspace import Workspace
 
 EXAMPLES = "PARAPET_TEST_EXAMPLES"
 """Environment variable of the tests: the share of a property's examples that are tried."""
-LEFT_OUT = ("engine", "cluster", "pack", "process", "server", "data", "live", "plan", "e2e")
+LEFT_OUT = ("engine", "cluster", "pack", "process", "server", "data", "live", "values", "plan", "e2e")
 """The marks of tests that --fast does not run."""
 
 

@@ -28,7 +28,18 @@ YOUNG = 10_000
 # A service's model is read once by a process, and not once by each session that it makes.
 botocore.session.create_loader = functools.cache(botocore.session.create_loader)
 
-DEAREST = ("a user's day", "live", "killed", "provisioned", "cluster", "guarded", "mlflow", "own stack", "pipeline")
+DEAREST = (
+    "a user's day",
+    "live",
+    "killed",
+    "provisioned",
+    "cluster",
+    "guarded",
+    "mlflow",
+    "own stack",
+    "pipeline",
+    "test_mutation",
+)
 """The groups that take minutes, the longest first. They start first, or the last of them would run alone."""
 DEAR = ("engine", "cluster", "pack", "server", "e2e")
 """The marks of tests that take seconds."""

@@ -12,6 +12,8 @@ from parapet_mlflow import arriving
 from parapet_mlflow.arriving import UPLOADS, Arriving, Slow
 from parapet_mlflow.shares import Places
 
+pytestmark = pytest.mark.process
+
 
 async def taken(places: Places, account: str, held: AsyncExitStack) -> int:
     """How many places it gets at once, of as many as there are."""

@@ -21,6 +21,8 @@ from parapet_mlflow.login.login import Login
 from tests.delivery.pretended import Counts
 from tests.examples import examples
 
+pytestmark = pytest.mark.process
+
 GOOD = "correct-horse-battery-staple"
 
 

@@ -44,6 +44,7 @@ def test_a_group_that_grows_has_a_pool_and_a_class_and_one_that_does_not_has_non
         assert {each.inputs["metadata"]["name"] for each in stack.of(kind)} == GROWING
 
 
+@pytest.mark.plan
 def test_without_a_group_that_grows_there_is_no_autoscaler() -> None:
     stack = run_with(gpuGroups=[{"name": "g", "instanceTypes": ["g6.xlarge"], "min": 2, "max": 2}])
     assert not [each for each in stack.of(CHART) if each.inputs["namespace"] == "karpenter"]
@@ -78,6 +79,7 @@ def test_of_the_groups_that_fit_a_pod_the_one_paid_for_comes_first_and_the_deare
     assert all(1 <= each <= 100 for each in weight.values())
 
 
+@pytest.mark.plan
 def test_with_a_way_out_too_the_controller_waits_for_nothing_that_no_endpoint_answers(stack: Recorder) -> None:
     """It would ask IAM, without whose answer no class is ever deleted (pkg/controllers/nodeclass/controller.go)."""
     out = run_with(egress=True, gpuGroups=[{"name": "g", "instanceTypes": ["g6.xlarge"], "max": 2}])

@@ -49,6 +49,7 @@ def test_secrets_are_encrypted_with_the_clusters_key(stack: Recorder) -> None:
     assert encryption["provider"]["keyArn"].endswith("key/parapet-test-cluster")
 
 
+@pytest.mark.plan
 @pytest.mark.parametrize(("years", "days"), [(6, 2192), (7, 2557), (10, 3653), (20, 0)])
 def test_all_that_the_control_plane_logs_is_kept_encrypted_for_the_years_of_an_audit_record(
     years: int, days: int

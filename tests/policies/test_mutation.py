@@ -20,6 +20,8 @@ from hipaa.mutation.survivors import Kind, Survivor, Survivors, UnusableSurvivor
 from hipaa.resource import Resource, Secret
 from hipaa.stack import Stack
 
+pytestmark = pytest.mark.plan
+
 ROLE = "arn:aws:iam::123456789012:role/reader"
 KEY = "arn:aws:kms:us-east-1:123456789012:key/k"
 ALLOW = {
@@ -292,7 +294,6 @@ def test_what_is_told_adds_up(sample: Score) -> None:
     json.dumps(told)
 
 
-@pytest.mark.plan  # a minute of a core
 @pytest.mark.timeout(1800)
 def test_the_whole_stack_is_noticed_and_each_reason_needed(own: tuple[Planned, ...]) -> None:
     whole = measure(own, mutation.is_needed)

@@ -21,6 +21,8 @@ from hipaa.verdict import Outcome, Verdict
 from local.aws import sdk_types
 from tests.examples import examples
 
+pytestmark = pytest.mark.values
+
 MOST_SECONDS = 0.05
 MISSING = object()
 

@@ -26,6 +26,8 @@ from delivery.registry.refused import Refused
 from tests.delivery.monitoring.simple_checks import DIGEST, MODEL
 from tests.delivery.monitoring.years import FIRST, instant
 
+pytestmark = pytest.mark.data
+
 SAME = Season(stronger=0.0, days=0)
 ROWS = 400
 

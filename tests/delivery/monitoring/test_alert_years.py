@@ -13,6 +13,8 @@ from tests.delivery.monitoring.alert_checks import DECLARED
 from tests.delivery.monitoring.simple_checks import Reference
 from tests.delivery.monitoring.years import PLANTED, PREDICTION, Hospital, together, with_planted
 
+pytestmark = pytest.mark.data
+
 YEAR = 365
 STAYS = 250
 WITHIN = 2

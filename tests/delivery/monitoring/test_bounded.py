@@ -23,6 +23,8 @@ from delivery.monitoring.daily import opening, predictions, settings
 from delivery.monitoring.daily.files import Unread
 from delivery.monitoring.daily.opening import Opener
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).parents[3]
 MIB = 1 << 20
 LITTLE = 256 * MIB

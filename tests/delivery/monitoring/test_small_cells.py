@@ -21,6 +21,8 @@ from delivery.monitoring.small_cells import FEW, hidden, shows
 from delivery.monitoring.sound import sound
 from delivery.registry.refused import Refused
 
+pytestmark = pytest.mark.data
+
 ROWS = st.integers(0, 40)
 
 

@@ -4,11 +4,14 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from cli.demo.steps import FEEDS
 from delivery.data import records
 from delivery.data.injections import Injection, inject
 from delivery.monitoring.running import check_files
+
+pytestmark = pytest.mark.data
 
 ROWS = 640
 """Of a second's calls: with few rows a unit's factor may be missed by more."""

@@ -13,6 +13,8 @@ from parapet_serving.http.exchange import Exchange, Gone, TooLong
 from parapet_serving.http.room import Crowded, Greedy, Room
 from parapet_serving.http.server import Server
 
+pytestmark = pytest.mark.process
+
 MOST = 1000
 Ask = Callable[[bytes], Awaitable[bytes]]
 """Sends bytes and gives what comes back until the connection ends, or nothing comes for a moment."""

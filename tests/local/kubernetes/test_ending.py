@@ -16,6 +16,8 @@ from local.kubernetes.workloads.ending import Ends
 from local.processes import Record
 from local.workspace import Workspace
 
+pytestmark = pytest.mark.process
+
 NAME = f"{PREFIX}serving-model-5d8f"
 DRAINS = "import signal, time; signal.signal(signal.SIGTERM, lambda *_: print('asked', flush=True)); {} time.sleep(60)"
 

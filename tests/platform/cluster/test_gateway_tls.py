@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cluster import mesh
 from tests.platform.cluster.gateway_proxy import Proxy, listener, running, server_names
 
+pytestmark = pytest.mark.process
+
 HOST = "mlflow.example.com"
 
 

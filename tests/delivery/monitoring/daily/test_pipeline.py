@@ -14,6 +14,8 @@ from delivery.monitoring.runs import STEPS, STOPS, Event, Said, Word
 from delivery.registry.documents import canonical
 from mlops.monitoring import words
 
+pytestmark = pytest.mark.data
+
 NOW = datetime(2026, 11, 30, 20, 0, tzinfo=UTC)
 BUCKET, MODEL, ACCOUNT = "models-of-the-hospital", "readmission", "123456789012"
 
