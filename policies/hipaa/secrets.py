@@ -52,6 +52,19 @@ _OF_MODELS = frozenset(
 """Before TOKEN: a part of a text, or how many of them."""
 _NAMES_OF_ONE = frozenset({"EXISTING", "IMAGE", "PULL", "TLS", "USE"})
 """Before SECRET: the name of a Secret of Kubernetes."""
+_SECRETS_THEMSELVES = frozenset(
+    {
+        *("ACCESS", "API", "APP", "APPLICATION", "AUTH", "CLIENT", "CONSUMER", "COOKIE", "CSRF", "ENCRYPTION", "HASH"),
+        *("HMAC", "JWT", "MASTER", "NEXTAUTH", "OAUTH", "PRESHARED", "REFRESH", "RPC", "SESSION", "SHARED", "SIGNING"),
+        *("TOTP", "WEBHOOK"),
+    }
+)
+"""Before SECRET: one that is a value. Others may be the name of what keeps one: `certificatesSecret`, `DB_SECRET`."""
+_NAME_OF_ONE = re.compile(
+    r"(?!.*[a-z]\d+[a-z]+\d)"  # letters and digits in turn are nobody's name for anything
+    r"/?[A-Za-z][a-z]*[0-9]{0,6}(?:[-._/](?:[A-Za-z]?[a-z]+[0-9]{0,6}|[0-9]{1,6}))*"
+)
+"""The name of a Secret of Kubernetes, of a key in it, or of a secret or a parameter of AWS."""
 
 _SWITCHES = frozenset({"", "0", "1", "false", "no", "none", "null", "off", "on", "optional", "required", "true", "yes"})
 _ELSEWHERE = re.compile(
@@ -106,7 +119,7 @@ def is_secret(name: str, value: str) -> bool:
     """Whether a setting of this name holds a secret in plain sight."""
     if value.strip().lower() in _SWITCHES:
         return False
-    if names_one(name) and not _ELSEWHERE.search(value.strip()):
+    if names_one(name) and not _ELSEWHERE.search(value.strip()) and not _names_where(name, value.strip()):
         return True
     return _is_pgpass(name, value) or holds_one(value)
 
@@ -131,6 +144,16 @@ def names_one(name: str) -> bool:
     return last in _NOUNS or last.endswith(("PASSWORD", "PASSWD"))
 
 
+def _names_where(name: str, value: str) -> bool:
+    """Whether a setting says which Secret has it, or under which key: its name may mean either, its value does not."""
+    *before, last = [word.upper() for word in _WORD.findall(name) if not word.isdigit()] or [""]
+    if last == "KEY" and before[-1:] == ["SECRET"]:
+        kept = bool(before[:-1]) and names_one(before[-2])
+    else:
+        kept = last in ("SECRET", "SECRETS") and bool(before) and before[-1] not in _SECRETS_THEMSELVES
+    return kept and bool(_NAME_OF_ONE.fullmatch(value))
+
+
 def holds_one(text: str) -> bool:
     """Whether a text (a value, a script, a file, a command with its arguments) has a secret in it."""
     text = text[:_LONGEST]
@@ -138,7 +161,10 @@ def holds_one(text: str) -> bool:
         return True
     if any(_is_plain(found) for pattern in (_IN_URL, _IN_CONNECTION, *_COMMANDS) for found in pattern.findall(text)):
         return True
-    return any(names_one(name) and _is_plain(value) for name, value in _settings(text))
+    return any(
+        names_one(name) and _is_plain(value) and not _names_where(name, value.strip().strip("'\","))
+        for name, value in _settings(text)
+    )
 
 
 def _settings(text: str) -> Iterator[tuple[str, str]]:

@@ -5,10 +5,9 @@ from typing import Any
 import pytest
 
 import hipaa
-from hipaa.kubernetes.mlflow_command import Server, server_of
+from hipaa.kubernetes.mlflow_command import Server, from_secret, server_of, serving
 from hipaa.kubernetes.pods import example
 from hipaa.resource import UNKNOWN, Properties, Resource, Secret, UnknownValue
-from hipaa.rule import Unreadable
 from hipaa.verdict import Outcome, Verdict
 
 DEPLOYMENT = "kubernetes:apps/v1:Deployment"
@@ -114,8 +113,8 @@ def test_unknown_value_of_an_option_is_unknown() -> None:
         server(env=[{"name": "MLFLOW_HOST", "value": UNKNOWN}]).option("--host", "MLFLOW_HOST")
 
 
-def test_value_from_elsewhere_is_unreadable() -> None:
-    with pytest.raises(Unreadable, match="MLFLOW_HOST comes from elsewhere"):
+def test_value_from_elsewhere_is_unknown() -> None:
+    with pytest.raises(UnknownValue, match=r"env\.0\.valueFrom"):
         server(env=[{"name": "MLFLOW_HOST", "valueFrom": {}}]).option("--host", "MLFLOW_HOST")
 
 
@@ -152,6 +151,32 @@ def test_secret_argument_is_never_told(rule: hipaa.Rule) -> None:
     verdict = judge(rule, example(command=["mlflow", "server"], args=["--backend-store-uri", Secret("hunter2")]))
     assert verdict.outcome is Outcome.FAILED
     assert "hunter2" not in str(verdict)
+
+
+@pytest.mark.parametrize(
+    ("name", "pod"),
+    [
+        ("mlflow-server-verifies-its-database", serving(env=from_secret("MLFLOW_BACKEND_STORE_URI"))),
+        ("mlflow-server-verifies-its-database", serving("--backend-store-uri", "$(STORE)", env=from_secret("STORE"))),
+        (
+            "mlflow-server-verifies-its-database",
+            serving("--backend-store-uri", "postgresql://db/mlflow?sslmode=$(M)", env=from_secret("M")),
+        ),
+        (
+            "mlflow-server-verifies-its-database",
+            serving("--backend-store-uri", "postgresql://db/mlflow$(MORE)", env=from_secret("MORE")),
+        ),
+        (
+            "mlflow-server-verifies-its-database",
+            serving("--backend-store-uri", "postgresql://db/mlflow", env=from_secret("PGSSLMODE")),
+        ),
+        ("mlflow-server-proxies-artifacts", serving(env=from_secret("MLFLOW_ARTIFACTS_DESTINATION"))),
+        ("mlflow-server-proxies-artifacts", serving("--artifacts-destination", "$(D)", env=from_secret("D"))),
+    ],
+)
+def test_what_a_secret_says_is_not_decided(name: str, pod: dict[str, Any]) -> None:
+    (rule,) = (rule for rule in RULES if rule.name == name)
+    assert judge(rule, pod).outcome is Outcome.UNDECIDED
 
 
 def test_password_in_a_database_uri_is_never_told() -> None:

@@ -83,7 +83,7 @@ def instance_user_data_holds_no_secrets(instance: Resource) -> Verdict:
     sound=[
         {},
         {"environment": {"variables": {"LOG_LEVEL": "info", "DB_SECRET_ARN": _ARN, "TABLE": "records"}}},
-        {"environment": {"variables": {"DB_PASSWORD": _ARN}}},
+        {"environment": {"variables": {"DB_PASSWORD": _ARN, "PASSWORD_SECRET": "prod/ehr/db"}}},
     ],
     unsound=[
         {"environment": {"variables": {"DB_PASSWORD": "correct horse"}}},

@@ -14,15 +14,14 @@ from typing import Any
 
 from hipaa.kubernetes.pods import each_container, example
 from hipaa.resource import Properties, Resource, UnknownValue
-from hipaa.rule import Unreadable
-from hipaa.verdict import Verdict, all_of, not_applicable, undecided, violation
+from hipaa.verdict import Verdict, all_of, not_applicable, undecided
 
 _SERVERS = ("server", "ui")  # one command with two names
 _FLAGS = frozenset(
     {"--serve-artifacts", "--no-serve-artifacts", "--artifacts-only", "--disable-security-middleware", "--dev"}
 )
 _SHELL = re.compile(r"mlflow\s.*\b(server|ui)\b", re.DOTALL)
-_REFERENCE = re.compile(r"\$(?:\((\w+)\)|\{(\w+)\}|(\w+))")
+REFERENCE = re.compile(r"\$(?:\((\w+)\)|\{(\w+)\}|(\w+))")
 
 Word = str | UnknownValue
 
@@ -41,8 +40,8 @@ class Server:
         """The value of an option (`--name value` or `--name=value`, the last counts), or of its variable, or None.
 
         Raises:
-            UnknownValue: when it is not known before the update, or may be in a word that is not.
-            Unreadable: when the variable's value is not in the container's description.
+            UnknownValue: when it is not known before the update, or may be in a word that is not, or comes from a
+                Secret, a ConfigMap or a field, which the container's description does not show.
         """
         found: Word | None = None
         for number, word in enumerate(self.words):
@@ -74,15 +73,25 @@ class Server:
         """The value of an environment variable, or None where the container names none. An empty one counts as none.
 
         Raises:
-            UnknownValue: when it is not known before the update.
-            Unreadable: when it comes from a Secret, a ConfigMap or a field.
+            UnknownValue: when it is not known before the update, or comes from a Secret, a ConfigMap or a field.
         """
         for variable in self.container.objects("env"):
             if variable.at("name") == name:
                 if "valueFrom" in variable:
-                    raise Unreadable(f"{name} comes from elsewhere, where nobody sees it; the pod must say it plainly")
+                    raise UnknownValue(variable.where("valueFrom"))
                 return str(variable.at("value", "")) or None
         return None
+
+    def raise_if_hidden(self, text: str | None) -> None:
+        """Raise where a text, or what sets it if it is None, may be what a Secret or a ConfigMap has.
+
+        Raises:
+            UnknownValue: when the text still refers to a variable, or variables are taken from a whole Secret.
+        """
+        if text is None and self.container.listed("envFrom"):
+            raise UnknownValue(self.container.where("envFrom"))
+        if text is not None and REFERENCE.search(text):
+            raise UnknownValue(self.container.where("env"))
 
     def _resolved(self, text: str) -> str:
         """The text with the container's own plain variables put in."""
@@ -91,7 +100,7 @@ class Server:
             for variable in (self.container.objects("env") if "$" in text else ())
             if variable.at("value") is not None
         }
-        return _REFERENCE.sub(lambda match: plain.get(match[1] or match[2] or match[3], match[0]), text)
+        return REFERENCE.sub(lambda match: plain.get(match[1] or match[2] or match[3], match[0]), text)
 
 
 def server_of(container: Properties) -> Server | None:
@@ -160,19 +169,18 @@ def each_server(workload: Resource, *checks: Callable[[Server], Verdict]) -> Ver
         if server is None:
             return _NO_SERVER
         servers.append(server)
-        return all_of(*(_judged(check, server) for check in checks))
+        return all_of(*(judged(check, server) for check in checks))
 
     verdict = each_container(workload, judge, ephemeral=False)
     return verdict if servers or verdict.unknown else _NO_SERVER
 
 
-def _judged(check: Callable[[Server], Verdict], server: Server) -> Verdict:
+def judged(check: Callable[[Server], Verdict], server: Server) -> Verdict:
+    """The verdict of one check, or that it is undecided."""
     try:
         return check(server)
     except UnknownValue as unknown:
         return undecided(unknown.path)
-    except Unreadable as unreadable:
-        return violation(str(unreadable))
 
 
 def serving(*args: Any, **container: Any) -> dict[str, Any]:

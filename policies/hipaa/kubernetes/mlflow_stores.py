@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import parse_qs
 
-from hipaa.kubernetes.mlflow_command import Server, each_server, env, from_secret, serving
+from hipaa.kubernetes.mlflow_command import REFERENCE, Server, each_server, env, from_secret, judged, serving
 from hipaa.kubernetes.pods import WORKLOADS, example, may_describe_pods
 from hipaa.resource import UNKNOWN, Resource
 from hipaa.rule import HIGH, rule
@@ -39,7 +39,6 @@ _STORE = f"postgresql+psycopg://records.internal:5432/mlflow?{_TLS}"
         serving("--artifacts-destination", UNKNOWN, "--no-serve-artifacts"),
         serving("--artifacts-destination", "s3://artifacts", "--default-artifact-root", "s3://artifacts"),
         serving("--artifacts-destination", "s3://artifacts", env=env(MLFLOW_SERVE_ARTIFACTS="false")),
-        serving(env=from_secret("MLFLOW_ARTIFACTS_DESTINATION")),
     ],
 )
 def mlflow_server_proxies_artifacts(workload: Resource) -> Verdict:
@@ -69,9 +68,11 @@ def _goes_through(server: Server) -> Verdict:
 
 
 def _has_destination(server: Server) -> Verdict:
-    destination = server.option("--artifacts-destination", "MLFLOW_ARTIFACTS_DESTINATION") or ""
-    if re.match(r"(?!file:)[a-z][a-z0-9+.-]*://", destination):
+    destination = server.option("--artifacts-destination", "MLFLOW_ARTIFACTS_DESTINATION")
+    scheme, between, _ = (destination or "").partition("://")
+    if between and re.fullmatch(r"(?!file$)[a-z][a-z0-9+.-]*", scheme):
         return Verdict()
+    server.raise_if_hidden(destination if destination is None else scheme)
     return violation("--artifacts-destination names no store outside of the pod; it must be one like s3://bucket/path")
 
 
@@ -105,6 +106,10 @@ def _stored(uri: str, **container: Any) -> dict[str, Any]:
         _stored("postgresql://app@records.internal/mlflow", env=env(PGSSLMODE="verify-ca")),
         _stored("postgresql://$(HOST)/mlflow?sslmode=verify-full"),
         _stored("$(STORE)", env=env(STORE=_STORE)),
+        _stored(
+            f"postgresql://$(U):$(P)@records.internal/mlflow?{_TLS}",
+            env=[*from_secret("U"), *from_secret("P")],
+        ),
         _stored("mysql+pymysql://app@records.internal/mlflow?ssl_ca=/opt/rds-ca.pem"),
         serving("--artifacts-only"),
         example(command=["app"]),
@@ -117,12 +122,11 @@ def _stored(uri: str, **container: Any) -> dict[str, Any]:
         _stored("postgresql://records.internal/mlflow?sslmode=require"),
         _stored("postgresql://records.internal/mlflow?sslmode=require", env=env(PGSSLMODE="verify-full")),
         _stored(f"postgresql://app:correct-horse@records.internal/mlflow?{_TLS}"),
-        _stored(f"postgresql://app:$(DB_PASSWORD)@records.internal/mlflow?{_TLS}"),
+        _stored("postgresql://app:$(DB_PASSWORD)@records.internal/mlflow?sslmode=require"),
+        _stored(f"postgresql://app:$(U)horse@records.internal/mlflow?{_TLS}"),
         _stored(f"postgresql://records.internal/mlflow?user=app&password=correct-horse&{_TLS}"),
         _stored("mysql+pymysql://app@records.internal/mlflow"),
         serving("--backend-store-uri", UNKNOWN, "--registry-store-uri", "sqlite:///registry.db"),
-        serving(env=from_secret("MLFLOW_BACKEND_STORE_URI")),
-        _stored("$(STORE)", env=from_secret("STORE")),
     ],
 )
 def mlflow_server_verifies_its_database(workload: Resource) -> Verdict:
@@ -140,21 +144,30 @@ def _store(server: Server, names: tuple[str, str]) -> Verdict:
         return not_applicable("the MLflow server keeps no records")
     uri = server.option(option, variable)
     if uri is None:
+        server.raise_if_hidden(uri)
         missing = violation(f"{option} is not set, which means a file in the pod; it must be a database's URI")
         return missing if option == _STORES[0][0] else Verdict()
     engine = uri.partition(":")[0].partition("+")[0]
     if engine not in _VERIFYING or "://" not in uri:
+        server.raise_if_hidden(uri.partition("://")[0])
         # The URI itself is never told: it may hold a password.
         return violation(f"{option} names no database that servers share; it must begin with postgresql://")
     parameters = {name: values[-1] for name, values in parse_qs(uri.partition("?")[2]).items()}
+    passwords = re.findall(r"://[^:/@]*:([^@?]*)@", uri) + [
+        said for name, said in parameters.items() if name == "password"
+    ]
+    return all_of(
+        Verdict()
+        if all(map(REFERENCE.fullmatch, passwords))  # which is kept elsewhere
+        else violation(f"{option} holds a password; it must come from a file or an IAM token"),
+        judged(partial(_is_verified, option=option, uri=uri, parameters=parameters, engine=engine), server),
+    )
+
+
+def _is_verified(server: Server, option: str, uri: str, parameters: dict[str, str], engine: str) -> Verdict:
     name, allowed = _VERIFYING[engine]
     given = parameters.get(name) or (server.variable("PGSSLMODE") if engine == "postgresql" else None)
-    verified = given in allowed if allowed else bool(given)
-    return all_of(
-        violation(f"{option} holds a password; it must come from a file or an IAM token")
-        if re.search(r"://[^:/@]*:[^@?]*@", uri) or "password" in parameters
-        else Verdict(),
-        Verdict()
-        if verified
-        else violation(f"{option} lets the certificate go unverified; {name} must be {' or '.join(allowed) or 'set'}"),
-    )
+    if given in allowed if allowed else given:
+        return Verdict()
+    server.raise_if_hidden(given or uri.partition("://")[2].rpartition("@")[2].partition("/")[2])
+    return violation(f"{option} lets the certificate go unverified; {name} must be {' or '.join(allowed) or 'set'}")

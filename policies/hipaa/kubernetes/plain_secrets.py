@@ -225,11 +225,14 @@ _RELEASE = "kubernetes:helm.sh/v3:Release"
         {"chart": "postgresql", "values": {"auth": {"existingSecret": "db", "username": "app"}}},
         {"chart": "postgresql", "values": {"auth": {"postgresPassword": Secret("correct horse")}}},
         {"chart": "app", "values": {"tokenUrl": "https://login.example.org/token", "replicas": 2}},
+        {"chart": "postgresql", "values": {"tls": {"enabled": True, "certificatesSecret": "pg-tls"}}},
+        {"chart": "app", "values": {"imagePullSecrets": ["regcred"], "admin": {"passwordSecret": "grafana-admin"}}},
     ],
     unsound=[
         {"chart": "postgresql", "values": {"auth": {"postgresPassword": "correct horse"}}},
         {"chart": "app", "values": {"env": [{"name": "DB_PASSWORD", "value": "correct horse"}]}},
         {"chart": "app", "values": {"config": "url: postgres://app:horse@db/phi"}},
+        {"chart": "app", "values": {"oidc": {"clientSecret": "horse"}, "passwordSecret": "Hq7vLz2Kx9Tw"}},
         {"chart": "app", "repositoryOpts": {"repo": "https://charts.example.org", "password": "correct horse"}},
     ],
 )
