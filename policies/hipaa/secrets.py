@@ -45,11 +45,29 @@ _AFTER = frozenset(
 """What may follow, as numbers may."""
 _OF_MODELS = frozenset(
     {
-        *("BOS", "CLS", "COUNT", "END", "EOS", "MASK", "MAX", "MIN", "NEXT", "NUM", "PAD", "PER", "SEP", "SPECIAL"),
+        *(
+            "BOS",
+            "CLS",
+            "CONTINUATION",
+            "COUNT",
+            "END",
+            "EOS",
+            "IDEMPOTENCY",
+            "MASK",
+            "REQUEST",
+            "MAX",
+            "MIN",
+            "NEXT",
+            "NUM",
+            "PAD",
+            "PER",
+            "SEP",
+            "SPECIAL",
+        ),
         *("START", "STOP", "UNK"),
     }
 )
-"""Before TOKEN: a part of a text, or how many of them."""
+"""Before TOKEN: a part of a text, or how many of them; or what tells one call from another."""
 _NAMES_OF_ONE = frozenset({"EXISTING", "IMAGE", "PULL", "TLS", "USE"})
 """Before SECRET: the name of a Secret of Kubernetes."""
 _SECRETS_THEMSELVES = frozenset(
@@ -73,13 +91,14 @@ _ELSEWHERE = re.compile(
     r"|^<[^<>]*>$"  # <pad>, <your password>
     r"|^arn:|^alias/|^(?:ref\+|op:|sm:|vault:|ssm:|secretsmanager:|file:)"
     r"|^(?:~|\.{0,2})(?:/[\w.@-]+)+/?$"  # a path
-    r"|^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"  # the identifier of something
     r"|^[a-z][a-z0-9+.-]*://[^\s@]*$"  # a URL without a password in it
     r"|^\*+$"
     r"|^\$\$?\.|^States\."  # of a state machine's input
     r"|^!(?:Ref|Sub|GetAtt|ImportValue|FindInMap|Join|Select|If)\b"  # of CloudFormation's
 )
 """What a value looks like that says where its secret comes from."""
+_IDENTIFIER = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+"""Of a key, it says which; a token or a password may be written so itself, as Splunk's are."""
 
 _FORMATS = re.compile(
     r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"
@@ -99,6 +118,17 @@ _IN_CONNECTION = re.compile(
 _OPTION = re.compile(r"(?:^|[\s'\"\[,])--?([A-Za-z][\w.-]*)(?:=|\s+|['\"],\s*['\"])(\"[^\"]*\"|'[^']*'|[^\s'\",]+)")
 _ASSIGNED = re.compile(r"(?:^|[\s;&|(])([A-Za-z_/:][\w./:-]*)=(\"[^\"]*\"|'[^']*'|[^\s;&|'\"]+)", re.MULTILINE)
 _ENTRY = re.compile(r"^[ \t]*(?:-[ \t]+)?[\"']?([A-Za-z_.][\w./-]*)[\"']?[ \t]*:[ \t]+(\S.*)$", re.MULTILINE)
+_SPACED = re.compile(
+    r"^[ \t]*[\"']?([A-Za-z_][\w./-]*)[\"']?(?:[ \t]+=[ \t]*|=[ \t]+)"
+    r"(\"[^\"\n]*\"|'[^'\n]*'|[^\s=\"'(){}\[\],;#][^\s\"'(){}\[\],;#]*)[ \t]*(?:[#;].*)?$",
+    re.MULTILINE,
+)
+"""A line of INI, TOML or properties with blanks about the sign."""
+_BESIDE = (
+    re.compile(r"\bname=[\"']([^\"'<>]{1,200})[\"']\s{1,20}value=[\"']([^\"'<>]+)[\"']"),
+    re.compile(r"<name>([^<>]{1,200})</name>\s{0,40}<value>([^<>]+)</value>"),
+)
+"""XML in which a property's name stands beside its value."""
 _COMMANDS = (
     re.compile(r"\b(?:mysql|mysqldump|mysqladmin|mariadb)\b[^|;\n]{0,200}?\s-p([^\s'\"$-][^\s'\"]*)"),
     re.compile(r"\bcurl\b[^|;\n]{0,400}?\s(?:-u|--user)[\s=]*['\"]?[^\s:'\"$]+:([^\s'\"]+)"),
@@ -119,7 +149,7 @@ def is_secret(name: str, value: str) -> bool:
     """Whether a setting of this name holds a secret in plain sight."""
     if value.strip().lower() in _SWITCHES:
         return False
-    if names_one(name) and not _ELSEWHERE.search(value.strip()) and not _names_where(name, value.strip()):
+    if names_one(name) and not _ELSEWHERE.search(value.strip()) and not _says_which(name, value.strip()):
         return True
     return _is_pgpass(name, value) or holds_one(value)
 
@@ -144,9 +174,11 @@ def names_one(name: str) -> bool:
     return last in _NOUNS or last.endswith(("PASSWORD", "PASSWD"))
 
 
-def _names_where(name: str, value: str) -> bool:
-    """Whether a setting says which Secret has it, or under which key: its name may mean either, its value does not."""
+def _says_which(name: str, value: str) -> bool:
+    """Whether a setting says which key or Secret has it: its name may mean either, its value does not."""
     *before, last = [word.upper() for word in _WORD.findall(name) if not word.isdigit()] or [""]
+    if last in ("KEY", "PRIVATEKEY", "ACCOUNTKEY") and _IDENTIFIER.fullmatch(value):
+        return True
     if last == "KEY" and before[-1:] == ["SECRET"]:
         kept = bool(before[:-1]) and names_one(before[-2])
     else:
@@ -162,7 +194,7 @@ def holds_one(text: str) -> bool:
     if any(_is_plain(found) for pattern in (_IN_URL, _IN_CONNECTION, *_COMMANDS) for found in pattern.findall(text)):
         return True
     return any(
-        names_one(name) and _is_plain(value) and not _names_where(name, value.strip().strip("'\","))
+        names_one(name) and _is_plain(value) and not _says_which(name, value.strip().strip("'\","))
         for name, value in _settings(text)
     )
 
@@ -176,8 +208,12 @@ def _settings(text: str) -> Iterator[tuple[str, str]]:
             pass
         else:
             return
-    for pattern in (_OPTION, _ASSIGNED, _ENTRY):
+    for pattern in (_OPTION, _ASSIGNED, _ENTRY, *_BESIDE):
         yield from pattern.findall(text)
+    for name, value in _SPACED.findall(text):
+        # A variable of a program's, set to another.
+        if not (re.fullmatch(r"[A-Za-z_.]+", value) and names_one(value)):
+            yield name, value
 
 
 def _leaves(name: str, value: Any) -> Iterator[tuple[str, str]]:

@@ -333,6 +333,11 @@ def _named(found: Document, holder: Holder) -> list[str]:
             )
         ],
         [Resource(POLICY, allowing("kms:PutKeyPolicy"))],
+        [Resource(POLICY, allowing("glue:UpdateJob", "glue:StartJobRun", "iam:PassRole"))],
+        [Resource(POLICY, allowing("elasticmapreduce:RunJobFlow", "iam:PassRole"))],
+        [Resource(POLICY, allowing("ec2:AssociateIamInstanceProfile", "iam:PassRole"))],
+        [Resource(POLICY, allowing("iam:UpdateSAMLProvider"))],
+        [Resource(POLICY, allowing("sso:CreateAccountAssignment"))],
         [
             Resource(ROLE_POLICY, {"role": "builder"} | allowing("iam:PassRole", "ec2:RunInstances")),
             _BOUND,

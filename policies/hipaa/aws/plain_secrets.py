@@ -17,6 +17,7 @@ from hipaa.rule import HIGH, Unreadable, rule
 from hipaa.verdict import Verdict, all_of, not_applicable, violation
 
 _ELSEWHERE = "it must come from Secrets Manager or Parameter Store when it runs"
+_IN_OPTIONS = "logConfiguration.secretOptions must name the secret that has it"
 _ARN = "arn:aws:secretsmanager:us-east-1:111122223333:secret:db-AbCdEf"
 _BOOT = (
     "#!/bin/bash\n/etc/eks/bootstrap.sh main\nexport DB_PASSWORD=$(aws secretsmanager get-secret-value --secret-id db)"
@@ -131,7 +132,7 @@ def _in_camel_case(value: Any) -> Any:
 
 
 def _of_container(container: Properties) -> Verdict:
-    """Whether a container's variables and words, as ECS and Batch write them, have a secret in them."""
+    """Whether a container's variables, words and log driver, as ECS and Batch write them, have a secret in them."""
 
     def plain(variable: Properties) -> Verdict:
         name, value = str(variable.at("name", "")), str(variable.at("value", ""))
@@ -139,7 +140,11 @@ def _of_container(container: Properties) -> Verdict:
 
     said = [" ".join(map(str, container.listed(part))) for part in ("command", "entryPoint")]
     words = Properties({"command": " ".join(said)}, container.where("")[:-1])
-    return all_of(container.each("environment", plain), secrets.of_text(words, "command", _ELSEWHERE))
+    return all_of(
+        container.each("environment", plain),
+        secrets.of_text(words, "command", _ELSEWHERE),
+        *secrets.of_settings(container, "logConfiguration.options", _IN_OPTIONS, "the log driver's option"),
+    )
 
 
 def _task(*containers: dict[str, Any]) -> dict[str, Any]:
@@ -156,6 +161,8 @@ def _task(*containers: dict[str, Any]) -> dict[str, Any]:
         _task({"name": "app", "environment": [{"name": "LOG_LEVEL", "value": "info"}]}),
         _task({"name": "app", "secrets": [{"name": "DB_PASSWORD", "valueFrom": _ARN}]}),
         _task({"name": "app", "command": ["serve", "--token-file=/run/token"]}),
+        _task({"logConfiguration": {"logDriver": "awslogs", "options": {"awslogs-group": "app", "tag": "a"}}}),
+        _task({"logConfiguration": {"secretOptions": [{"name": "splunk-token", "valueFrom": _ARN}]}}),
     ],
     unsound=[
         _task({"name": "app", "environment": [{"name": "DB_PASSWORD", "value": "correct horse"}]}),
@@ -163,6 +170,7 @@ def _task(*containers: dict[str, Any]) -> dict[str, Any]:
         _task({"name": "app", "command": ["serve", "--password", "correct-horse"]}),
         _task({"name": "app", "entryPoint": ["sh", "-c", "DB_PASSWORD=correct-horse exec app"]}),
         _task({"Name": "app", "Environment": [{"Name": "DB_PASSWORD", "Value": "correct horse"}]}),
+        _task({"logConfiguration": {"options": {"splunk-token": "7f3c2e91-8a4d-4b6e-9c1f-2d5e8b7a6c30"}}}),
         {"containerDefinitions": "no JSON"},
     ],
 )

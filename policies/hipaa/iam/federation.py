@@ -37,22 +37,33 @@ class Issuer:
     """What `owner` and `workload` are."""
     rests: tuple[str, ...]
     """What may follow in a stranger's subject."""
+    others: tuple[str, ...] = ()
+    """Subjects of other kinds, as `another`."""
+
+    def subjects(self, owner: str, workload: str, rest: str) -> list[str]:
+        """The subjects of each kind of one owner's workload."""
+        return [each.format(owner=owner, workload=workload, rest=rest) for each in (self.another, *self.others)]
 
 
 def _of_parts(name: str, host: str, start: str, owner: str, workload: str, words: str, rest: str) -> Issuer:
     """An issuer whose subjects are names and values in turn: `organization:OWNER:pipeline:WORKLOAD:...`."""
+    kinds = _KINDS.get(name, ())
+    named = "|".join([workload, *(other for _, other in kinds)])
     return Issuer(
         name,
         re.compile(re.escape(host)),
-        re.compile(f"{start}{owner}:(?P<owner>[^:]*)(?::{workload}:(?P<workload>[^:]*))?(?P<rest>:.*)?"),
+        re.compile(f"{start}{owner}:(?P<owner>[^:]*)(?::(?:{named}):(?P<workload>[^:]*))?(?P<rest>:.*)?"),
         f"{_FIRST.get(start, start)}{owner}:{{owner}}:{workload}:{{workload}}{{rest}}",
         words,
         (rest,),
+        tuple(f"{begin}{owner}:{{owner}}:{other}:{{workload}}{{rest}}" for begin, other in kinds),
     )
 
 
 # Pulumi's subjects begin with what runs: a deployment, an environment.
 _FIRST = {"pulumi:[^:]*:": "pulumi:deploy:"}
+_KINDS = {"Pulumi Cloud": (("pulumi:environments:", "env"),)}
+"""How subjects of other kinds begin, and what they call a workload. "Configuring OIDC: AWS", Pulumi Docs."""
 
 
 _ISSUERS = (
@@ -220,7 +231,7 @@ def _subjects(document: Document, issuer: Issuer, host: str, any_owner: bool) ->
     """Strangers' subjects; or, with `any_owner` off, other branches of the workloads that are named."""
     rests = issuer.rests
     if any_owner:
-        yield issuer.another.format(owner=STRANGER, workload=STRANGER, rest=rests[0])
+        yield from issuer.subjects(STRANGER, STRANGER, rests[0])
     if issuer not in _ISSUERS:
         yield from (_filled(text) for text in _wanted(document, f"{host}:sub") if _begins_open(text))
         return
@@ -237,7 +248,7 @@ def _subjects(document: Document, issuer: Issuer, host: str, any_owner: bool) ->
                 yield _filled(text)
             yield from _others(issuer, owner, name, whole, rest or rests[0])
         elif issuer.name != "EKS" and "*" not in owner and not is_wild(name) and name:
-            yield from (issuer.another.format(owner=owner, workload=_filled(name), rest=each) for each in rests)
+            yield from (each for rest in rests for each in issuer.subjects(owner, _filled(name), rest))
 
 
 def _past_a_wildcard(issuer: Issuer, text: str) -> Iterator[str]:
@@ -245,8 +256,14 @@ def _past_a_wildcard(issuer: Issuer, text: str) -> Iterator[str]:
     head, wildcard, tail = text.partition("*")
     if not wildcard:
         return
-    bare = issuer.another.format(owner=STRANGER, workload=STRANGER, rest="")
-    starts = [bare[: part.end()] for part in re.finditer(r"[^:/]+|[:/]", bare)] + [bare + rest for rest in issuer.rests]
+    starts = [
+        start
+        for bare in issuer.subjects(STRANGER, STRANGER, "")
+        for start in (
+            *(bare[: part.end()] for part in re.finditer(r"[^:/]+|[:/]", bare)),
+            *(bare + rest for rest in issuer.rests),
+        )
+    ]
     for start in starts:
         if len(start) < len(head) or not like(head, start[: len(head)]):
             continue
@@ -261,10 +278,10 @@ def _others(issuer: Issuer, owner: str, name: str, whole: str, rest: str) -> Ite
     """Subjects that a stranger can have by a pattern: whoever may choose a name chooses one that fits it."""
     rest = _filled(rest)
     if "*" in owner or "?" in owner:
-        yield issuer.another.format(owner=_filled(owner), workload=_filled(name) or STRANGER, rest=rest)
-        yield issuer.another.format(owner=_filled(owner, ""), workload=_filled(name) or STRANGER, rest=rest)
+        yield from issuer.subjects(_filled(owner), _filled(name) or STRANGER, rest)
+        yield from issuer.subjects(_filled(owner, ""), _filled(name) or STRANGER, rest)
     elif issuer.name != "EKS" and (is_wild(name) or not name):
-        yield issuer.another.format(owner=owner, workload=STRANGER, rest=rest)
+        yield from issuer.subjects(owner, STRANGER, rest)
 
 
 def _wanted(document: Document, key: str) -> list[str]:

@@ -160,6 +160,10 @@ _NAMERS = ("principals", "requestPrincipals", "namespaces", "serviceAccounts", "
         _allowing({}, action=None),
         _allowing({"to": [{"operation": {}}]}),
         _allowing({"to": [{"operation": {"methods": ["*"]}}]}),
+        _allowing({"to": [{"operation": {"methods": ["GET", "POST", "PUT", "DELETE"]}}]}),
+        _allowing({"to": [{"operation": {"hosts": ["ehr.hospital.example"]}}]}),
+        _allowing({"when": [{"key": "request.headers[x-internal]", "values": ["true"]}]}),
+        _allowing({"when": [{"key": "request.headers[user-agent]", "notValues": ["curl/*"]}]}),
         _allowing({"to": [{"operation": {"paths": ["/*"]}}]}),
         _allowing(_from(principals=["*"])),
         _allowing(_from(namespaces=["*"])),
@@ -214,6 +218,8 @@ def _is_named(source: Properties) -> bool:
 def _narrows(condition: Properties) -> bool:
     """Whether a condition, which must hold besides, is not met by everybody."""
     key, values = str(condition.at("key")), [str(each) for each in condition.listed("values")]
+    if key.startswith("request.headers"):  # the caller writes them
+        return False
     of_callers = key.startswith(("source.", "remote."))
     if not values:
         return not of_callers and bool(condition.listed("notValues"))
@@ -222,14 +228,19 @@ def _narrows(condition: Properties) -> bool:
     return not (of_callers and any(set(each) <= {"*", "/"} for each in values))
 
 
+_ALL_METHODS = {"GET", "POST", "PUT", "DELETE"}
+"""With these a caller reads, makes, changes and deletes."""
+
+
 def _asks_something(rule_: Properties) -> bool:
-    """Whether what may be asked is less than everything."""
+    """Whether what may be asked is less than everything. Of which host it is asked, the caller writes."""
     operations = [each.at("operation") for each in rule_.objects("to")]
     return bool(operations) and all(
         isinstance(operation, Properties)
         and any(
             operation.listed(part) and not any(set(str(each)) <= {"*", "/"} for each in operation.listed(part))
-            for part in ("methods", "paths", "ports", "hosts")
+            for part in ("methods", "paths", "ports")
+            if not set(map(str, operation.listed(part))) >= _ALL_METHODS
         )
         for operation in operations
     )

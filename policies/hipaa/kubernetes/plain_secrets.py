@@ -128,6 +128,7 @@ _CONFIG_MAP = of_kind("ConfigMap", "core/v1")
     unsound=[
         {"data": {"DB_PASSWORD": "correct horse"}},
         {"data": {"application.properties": "spring.datasource.password=correct-horse\n"}},
+        {"data": {"basic_auth.ini": "[mlflow]\nadmin_password = password1234\n"}},
         {"data": {"config.json": '{"database": {"password": "correct horse"}}'}},
         {"data": {"OTHER": UNKNOWN, "url": "amqp://app:horse@mq.internal"}},
         {"data": {"tls.key": "-----BEGIN PRIVATE KEY-----\nMIIE"}},
