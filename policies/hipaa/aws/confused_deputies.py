@@ -34,6 +34,12 @@ _WRITES = {"Effect": "Allow", "Principal": {"Service": "delivery.logs.amazonaws.
 _ANYWHERE = {"Resource": "arn:aws:s3:::records/*"}
 
 
+def _logging(more: dict[str, Any]) -> Resource:
+    writes = {"Effect": "Allow", "Principal": {"Service": "es.amazonaws.com"}, "Action": "logs:PutLogEvents"}
+    said = policy("policyDocument", writes | {"Resource": "*"} | more)
+    return Resource("aws:cloudwatch/logResourcePolicy:LogResourcePolicy", said)
+
+
 @rule(
     "resource-policy-binds-services-to-own-account",
     on=tuple(_PATHS),
@@ -48,12 +54,14 @@ _ANYWHERE = {"Resource": "arn:aws:s3:::records/*"}
             "aws:s3/bucketPolicy:BucketPolicy",
             policy("policy", _WRITES | {"Resource": "arn:aws:s3:::records/AWSLogs/111122223333/*"}),
         ),
+        _logging({"Condition": {"StringEquals": {"aws:SourceAccount": "111122223333"}}}),
     ],
     unsound=[
         _trust("cloudtrail.amazonaws.com"),
         _trust("sagemaker.amazonaws.com", ArnLike={"aws:SourceArn": "arn:aws:sagemaker:*:*:*"}),
         _trust("states.amazonaws.com", StringLike={"aws:SourceAccount": "*"}),
         Resource("aws:s3/bucketPolicy:BucketPolicy", policy("policy", _WRITES | _ANYWHERE)),
+        _logging({}),
     ],
 )
 def resource_policy_binds_services(resource: Resource) -> Verdict:
