@@ -17,7 +17,7 @@ from hipaa.rule import HIGH, Unreadable, rule
 from hipaa.verdict import Verdict, all_of, not_applicable, violation
 
 _ELSEWHERE = "it must come from Secrets Manager or Parameter Store when it runs"
-_IN_OPTIONS = "logConfiguration.secretOptions must name the secret that has it"
+_IN_OPTIONS = "its 'logConfiguration.secretOptions' must name the secret that has it"
 _ARN = "arn:aws:secretsmanager:us-east-1:111122223333:secret:db-AbCdEf"
 _BOOT = (
     "#!/bin/bash\n/etc/eks/bootstrap.sh main\nexport DB_PASSWORD=$(aws secretsmanager get-secret-value --secret-id db)"
