@@ -143,7 +143,7 @@ def _of_container(container: Properties) -> Verdict:
     return all_of(
         container.each("environment", plain),
         secrets.of_text(words, "command", _ELSEWHERE),
-        *secrets.of_settings(container, "logConfiguration.options", _IN_OPTIONS, "the log driver's option"),
+        *secrets.of_settings(container, "logConfiguration.options", _IN_OPTIONS, "the log option"),
     )
 
 
