@@ -38,6 +38,17 @@ def _on_anything(found: Document, actions: tuple[str, ...]) -> list[str]:
     return [action for action in actions if action.partition(":")[0] not in said and grants(found, action)]
 
 
+def _none_on_anything(resource: Resource, stack: Stack, actions: tuple[str, ...], what: str, told: int = 1) -> Verdict:
+    """Whether no document allows any of these actions on what it does not name; so many of them are told, and `what`
+    is wrong with it."""
+
+    def check(found: Document, where: str) -> Verdict:
+        allowed = _on_anything(found, actions)
+        return says(where, f"allows {', '.join(allowed[:told])} {what}") if allowed else Verdict()
+
+    return each_document(resource, stack, check)
+
+
 @stack_rule(
     "iam-policy-reads-named-secrets",
     on=DOCUMENTS,
@@ -62,11 +73,7 @@ def policy_reads_named_secrets(resource: Resource, stack: Stack) -> Verdict:
     Who holds it has each database's password, and each partner's: what secrets keep apart lies open together.
     """
 
-    def check(found: Document, where: str) -> Verdict:
-        reads = _on_anything(found, _SECRETS_READ)
-        return says(where, f"allows {reads[0]} on any secret; it must name the secrets") if reads else Verdict()
-
-    return each_document(resource, stack, check)
+    return _none_on_anything(resource, stack, _SECRETS_READ, "on any secret; it must name the secrets")
 
 
 @stack_rule(
@@ -91,12 +98,7 @@ def policy_reads_named_secrets(resource: Resource, stack: Stack) -> Verdict:
 )
 def policy_reads_named_records(resource: Resource, stack: Stack) -> Verdict:
     """No policy reads all that a service keeps: each bucket, table or database that there is, and will be."""
-
-    def check(found: Document, where: str) -> Verdict:
-        reads = _on_anything(found, _RECORDS_READ)
-        return says(where, f"allows {reads[0]} on anything; it must name what is read") if reads else Verdict()
-
-    return each_document(resource, stack, check)
+    return _none_on_anything(resource, stack, _RECORDS_READ, "on anything; it must name what is read")
 
 
 @stack_rule(
@@ -119,9 +121,4 @@ def policy_reads_named_records(resource: Resource, stack: Stack) -> Verdict:
 )
 def policy_takes_no_guard_away(resource: Resource, stack: Stack) -> Verdict:
     """No policy lets its holder open any bucket, stop any trail or end any key, of whichever name."""
-
-    def check(found: Document, where: str) -> Verdict:
-        taken = _on_anything(found, _GUARDS_TAKEN)
-        return says(where, f"allows {', '.join(taken[:3])} on anything; it must name on what") if taken else Verdict()
-
-    return each_document(resource, stack, check)
+    return _none_on_anything(resource, stack, _GUARDS_TAKEN, "on anything; it must name on what", told=3)
