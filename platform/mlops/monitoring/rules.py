@@ -350,6 +350,11 @@ def _budget(
     return urgent, slow
 
 
+def _older_than_said(age: str, due: str) -> str:
+    """That something is older than was said that it may be, for models of which that was said."""
+    return f"{said(age)} > on ({MODEL}) ({said(due)} > 0)"
+
+
 _OWN: Final = (
     Alert(
         name=WATCHDOG,
@@ -451,7 +456,7 @@ _OWN: Final = (
     Alert(
         name=OUTCOMES_LATE,
         kind="outcomes-late",
-        expression=f"{said(words.OUTCOMES_AGE)} > on ({MODEL}) ({said(words.OUTCOMES_DUE)} > 0)",
+        expression=_older_than_said(words.OUTCOMES_AGE, words.OUTCOMES_DUE),
         severity=Severity.TICKET,
         boundary=Boundary.DATA,
         runbook="pipeline-stopped",
@@ -461,7 +466,7 @@ _OWN: Final = (
         name="PipelineLate",
         kind="late",
         # Of one that is made by hand, now and then, nobody said how old the last may be.
-        expression=f"{said(words.PIPELINE_AGE)} > on ({MODEL}) ({said(words.PIPELINE_DUE)} > 0)",
+        expression=_older_than_said(words.PIPELINE_AGE, words.PIPELINE_DUE),
         severity=Severity.TICKET,
         boundary=Boundary.DATA,
         runbook="pipeline-stopped",
